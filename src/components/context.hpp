@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/preset.hpp"
 #include "config/settings.hpp"
 #include "sys/clock.hpp"
 #include "sys/environment.hpp"
@@ -25,6 +26,7 @@ struct Context {
   Environment environment;
   Paths paths;
   Settings settings;
+  Preset preset;
   TimePoint deadline;  ///< of the whole run; undoing has a minute of its own after it
 
   OutputFormat format() const;
