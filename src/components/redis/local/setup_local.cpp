@@ -176,10 +176,8 @@ class LocalSetup {
     std::vector<Undo> undos;
     const auto changed = changed_files();
     const std::string kill = fmt::format("kill $(cat {})", shell_quote((m_instance.folder() / "redis.pid").string()));
-    // undone newest first: the files are put back, then the server is stopped or started again with them
-    if (!m_ran) {
-      undos.push_back({"local.stop", {}, kill});
-    } else if (!changed.empty() && needs_restart()) {
+    // newest first: a server that ran is started again after its files are back, one that did not is stopped before they go
+    if (m_ran && !changed.empty() && needs_restart()) {
       undos.push_back({"local.restart", {}, kill + " && redis-server " + shell_quote(m_instance.conf().string())});
     }
     for (const auto& [path, content] : changed) {
@@ -189,7 +187,7 @@ class LocalSetup {
         undos.push_back({"file.remove", {{"path", path}}, "rm -f " + shell_quote(path.string())});
       }
     }
-    if (!m_ran) std::rotate(undos.begin(), undos.begin() + 1, undos.end());  // one that was not running stops before its files go
+    if (!m_ran) undos.push_back({"local.stop", {}, kill});
     return undos;
   }
 
