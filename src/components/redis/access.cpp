@@ -8,8 +8,8 @@ namespace {
 constexpr int redis_port = 6379;
 }
 
-KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names)
-    : m_context(context), m_tunnel(context.runner, kubectl, names.pod, redis_port) {}
+KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port)
+    : m_context(context), m_tunnel(context.runner, kubectl, names.pod, redis_port, local_port) {}
 
 void KubernetesRedis::prepare() { m_tunnel.ensure(); }
 

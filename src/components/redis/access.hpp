@@ -14,7 +14,8 @@ namespace raibid {
 /// it has died.
 class KubernetesRedis {
  public:
-  KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names);
+  /// `local_port` 0 takes a free one.
+  KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port = 0);
 
   /// Starts the port-forward without waiting, so that it can come up beside other work.
   void prepare();
