@@ -19,8 +19,8 @@ void SmokeBench::clean() {
   } while (cursor != "0");
 }
 
-const std::vector<SmokeOperation>& smoke_operations() {
-  static const std::vector<SmokeOperation> table = {
+const std::vector<SmokeTest>& smoke_tests() {
+  static const std::vector<SmokeTest> table = {
       {"stream-queue", "jobs by XADD, XREADGROUP and XACK among competing consumers: none lost, none done twice", smoke_stream_queue},
       {"dead-consumer", "a dead consumer's jobs are claimed and finished by another", smoke_dead_consumer},
       {"stream-limit", "the stream's limit is kept by its producers' XADD", smoke_stream_limit},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,7 +11,7 @@
 
 namespace raibid {
 
-class Random;
+using SmokeParameters = std::map<std::string, std::string>;
 
 /// What a smoke operation works with: connections to the real server, and names under a prefix of its own.
 class SmokeBench {
@@ -35,23 +36,23 @@ class SmokeBench {
   std::unique_ptr<RedisConnection> m_redis;
 };
 
-/// Something an application does with its Redis, done for real.
-struct SmokeOperation {
+/// Something an application does with its Redis, done for real: what a preset's SmokeOperation of that name means.
+struct SmokeTest {
   std::string_view name;
   std::string_view summary;
   /// Returns what was proved, with numbers; throws Error (failure) when it does not hold.
-  std::string (*run)(SmokeBench& bench);
+  std::string (*run)(SmokeBench& bench, const SmokeParameters& parameters);
 };
 
 /// All of them, by name; a preset's `smoke` picks.
-const std::vector<SmokeOperation>& smoke_operations();
+const std::vector<SmokeTest>& smoke_tests();
 
 /// Throws Error (failure) with `what` unless `holds`.
 void expect(bool holds, const std::string& what);
 
 /// The operations, one file for each application's kind of work.
-std::string smoke_stream_queue(SmokeBench& bench);
-std::string smoke_dead_consumer(SmokeBench& bench);
-std::string smoke_stream_limit(SmokeBench& bench);
+std::string smoke_stream_queue(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_dead_consumer(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_stream_limit(SmokeBench& bench, const SmokeParameters& parameters);
 
 }  // namespace raibid

@@ -28,21 +28,22 @@ struct Row {
   double milliseconds = 0;
 };
 
-const SmokeOperation& operation(const std::string& name) {
-  for (const SmokeOperation& candidate : smoke_operations()) {
+const SmokeTest& find_test(const std::string& name) {
+  for (const SmokeTest& candidate : smoke_tests()) {
     if (candidate.name == name) return candidate;
   }
   std::vector<std::string> known;
-  for (const SmokeOperation& candidate : smoke_operations()) known.emplace_back(candidate.name);
+  for (const SmokeTest& candidate : smoke_tests()) known.emplace_back(candidate.name);
   throw Error(ExitCode::usage, fmt::format("the preset asks for the smoke operation {}, which there is not{}", name, did_you_mean(name, known)),
               "there are: " + join(known, ", "));
 }
 
 Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench& bench) {
+  const SmokeTest& test = find_test(operation.name);
   const TimePoint started = context.clock.now();
-  Row row{std::string(operation.name), true, "", 0};
+  Row row{operation.name, true, "", 0};
   try {
-    row.text = operation.run(bench);
+    row.text = test.run(bench, operation.parameters);
   } catch (const Error& error) {
     if (error.signal() != 0) throw;
     row.passed = false;
@@ -73,13 +74,12 @@ CommandResult run_all_operations(Context& context, const RedisEndpoint& endpoint
   std::string prefix = "raibid-smoke:";
   for (const std::uint8_t byte : bytes) prefix += fmt::format("{:02x}", byte);
   SmokeBench bench([&] { return connect_redis(context.redis, endpoint, reply_limit); }, context.preset, prefix + ":");
-  std::vector<const SmokeOperation*> chosen;
-  for (const std::string& name : context.preset.smoke) chosen.push_back(&operation(name));
+  for (const SmokeOperation& operation : context.preset.smoke) find_test(operation.name);  // before anything is written
   std::vector<Row> rows;
   try {
-    for (const SmokeOperation* next : chosen) {
+    for (const SmokeOperation& operation : context.preset.smoke) {
       context.signals.check();
-      rows.push_back(run_one(context, *next, bench));
+      rows.push_back(run_one(context, operation, bench));
     }
   } catch (const Error&) {
     bench.clean();

@@ -61,7 +61,7 @@ std::int64_t pending(SmokeBench& bench, const std::string& stream) {
 
 }  // namespace
 
-std::string smoke_stream_queue(SmokeBench& bench) {
+std::string smoke_stream_queue(SmokeBench& bench, const SmokeParameters&) {
   const std::string stream = bench.key("jobs");
   create_group(bench, stream);
   publish(bench, stream, jobs);
@@ -85,7 +85,7 @@ std::string smoke_stream_queue(SmokeBench& bench) {
   return fmt::format("{} jobs, {} consumers: none lost, none done twice", jobs, consumers);
 }
 
-std::string smoke_dead_consumer(SmokeBench& bench) {
+std::string smoke_dead_consumer(SmokeBench& bench, const SmokeParameters&) {
   constexpr int taken = 5;
   const std::string stream = bench.key("abandoned");
   create_group(bench, stream);
@@ -102,7 +102,7 @@ std::string smoke_dead_consumer(SmokeBench& bench) {
   return fmt::format("{} jobs of a dead consumer claimed and finished", taken);
 }
 
-std::string smoke_stream_limit(SmokeBench& bench) {
+std::string smoke_stream_limit(SmokeBench& bench, const SmokeParameters&) {
   const std::int64_t limit = bench.preset().streams.empty() || bench.preset().streams.front().max_length == 0
                                  ? usual_limit
                                  : bench.preset().streams.front().max_length;
