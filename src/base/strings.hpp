@@ -1,0 +1,36 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace raibid {
+
+std::vector<std::string> split(std::string_view text, char separator);
+std::string join(std::span<const std::string> parts, std::string_view separator);
+std::string_view trim(std::string_view text);
+
+/// Takes the complete lines out of `buffer` (without their ends); an unfinished last line stays in it.
+std::vector<std::string> take_lines(std::string& buffer);
+
+/// The candidate nearest to `word` by edit distance, or "" when none is near enough to be what was meant.
+std::string nearest(std::string_view word, std::span<const std::string> candidates);
+
+/// "; did you mean X?" for the nearest candidate, or "".
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
+
+/// `argument` as a POSIX shell would have to read it; left alone when nothing in it is special.
+std::string shell_quote(std::string_view argument);
+std::string shell_join(std::span<const std::string> arguments);
+
+/// Valid UTF-8 without control characters (a bad byte becomes U+FFFD): for text from elsewhere on its way to a terminal.
+std::string printable(std::string_view text);
+
+std::string to_lower(std::string_view text);
+
+std::string base64_encode(std::string_view bytes);
+/// Throws Error (preflight) when `text` is not base64.
+std::string base64_decode(std::string_view text);
+
+}  // namespace raibid

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/option.hpp"
+#include "components/context.hpp"
+
+namespace raibid {
+
+/// What one command line did: text for stdout and an exit code that is no error ("unhealthy").
+struct CommandResult {
+  std::string output;
+  int exit_code = 0;
+};
+
+/// A command of a component: `raibid-cli VERB NAME`.
+struct ComponentCommand {
+  std::string_view verb;     ///< "setup"
+  std::string_view summary;  ///< one line of --help
+  std::vector<OptionSpec> options;  ///< beside the global ones
+  CommandResult (*run)(Context& context, const std::vector<std::string>& arguments);
+  std::string_view arguments = {};  ///< "[-- COMMAND …]" when it takes any
+};
+
+/// One thing this program can set up. A new one is a folder beside redis/ and a row in registry.cpp.
+struct Component {
+  std::string_view name;
+  std::string_view summary;
+  std::vector<ComponentCommand> commands;
+};
+
+/// THE table.
+const std::vector<Component>& components();
+
+}  // namespace raibid

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "config/preset.hpp"
+#include "config/settings.hpp"
+#include "sys/clock.hpp"
+#include "sys/environment.hpp"
+
+namespace raibid {
+
+class Random;
+class RedisConnector;
+class Reporter;
+class Runner;
+class Signals;
+
+enum class OutputFormat { table, json, yaml };
+
+/// What a command of a component works with: built in main and src/cli, handed down whole.
+struct Context {
+  Runner& runner;
+  const Clock& clock;
+  Random& random;
+  Signals& signals;
+  Reporter& reporter;
+  RedisConnector& redis;
+  Environment environment;
+  Paths paths;
+  Settings settings;
+  Preset preset;
+  TimePoint deadline;  ///< of the whole run; undoing has a minute of its own after it
+
+  OutputFormat format() const;
+};
+
+}  // namespace raibid

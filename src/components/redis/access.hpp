@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+
+#include "components/context.hpp"
+#include "components/redis/naming.hpp"
+#include "tools/kubectl.hpp"
+#include "tools/port_forward.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// An installed Redis of a cluster, reached through a port-forward that is opened when it is first needed and again when
+/// it has died.
+class KubernetesRedis {
+ public:
+  /// `local_port` 0 takes a free one.
+  KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port = 0);
+
+  /// Starts the port-forward without waiting, so that it can come up beside other work.
+  void prepare();
+  /// Where Redis listens for us. Throws Error (failure) when the pod cannot be reached.
+  RedisEndpoint endpoint(const Secret& password, TimePoint deadline);
+  /// An authenticated connection. Throws as connect_redis.
+  RedisConnection& connection(const Secret& password, TimePoint deadline);
+  PortForward& tunnel() { return m_tunnel; }
+
+ private:
+  Context& m_context;
+  PortForward m_tunnel;
+  std::unique_ptr<RedisConnection> m_connection;
+};
+
+/// How long one reply may take.
+inline constexpr Duration reply_limit = std::chrono::seconds(5);
+
+}  // namespace raibid

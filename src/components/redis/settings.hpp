@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "components/context.hpp"
+#include "config/preset.hpp"
+
+namespace raibid {
+
+enum class Target { kubernetes, local };
+
+/// An image reference taken apart: "docker.io/library/redis:8.10.2".
+struct ImageReference {
+  std::string registry;    ///< "docker.io" when the reference names none
+  std::string repository;  ///< "library/redis"
+  std::string tag;
+  std::string digest;
+};
+
+/// Throws Error (usage) when it is not one; `what` names the option.
+ImageReference parse_image(const std::string& text, const std::string& what);
+
+/// Who may connect: a namespace, and optionally the pods in it with a label.
+struct Client {
+  std::string name_space;
+  std::vector<std::pair<std::string, std::string>> pod_labels;
+};
+
+struct ChartChoice {
+  enum class Kind { embedded, bitnami, other };
+  Kind kind = Kind::embedded;
+  std::string reference;   ///< what helm is told; "" for the embedded one
+  std::string repository;  ///< --repo, or ""
+  std::string version;
+};
+
+/// Everything a Redis is set up with, typed and checked. One directive may stand several times (save).
+struct RedisSettings {
+  std::string preset;  ///< its name
+  Target target = Target::kubernetes;
+  std::string name_space;
+  std::string release;
+  ChartChoice chart;
+  std::optional<ImageReference> image;
+  std::optional<ImageReference> exporter_image;
+  bool persistence = true;
+  std::string size;
+  std::string storage_class;
+  std::string memory_request, memory_limit, cpu_request, cpu_limit;
+  bool metrics = true;
+  bool auth = true;
+  std::string password_file;
+  std::vector<Client> clients;  ///< empty: the cluster's own pods
+  std::vector<std::pair<std::string, std::string>> directives;  ///< redis.conf: the preset's, and maxmemory derived from the limit
+  std::vector<StreamSpec> streams;
+  std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
+  std::vector<std::string> sets;
+  std::vector<std::string> values_files;
+  bool adopt = false;
+  bool keep_on_failure = false;
+  bool dry_run = false;
+};
+
+/// The options of `setup redis` beside the global ones.
+std::vector<OptionSpec> redis_options();
+
+/// Checks and types the settings. Throws Error (usage) naming the value's origin: names Kubernetes refuses, quantities, a request
+/// above its limit, a password by --set, a size of zero … Commands that do not have all of setup's options get what theirs and the
+/// preset say.
+RedisSettings redis_settings(const Context& context);
+RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths& paths);
+
+/// The value a directive is set to last, or "".
+std::string directive(const RedisSettings& settings, std::string_view name);
+
+}  // namespace raibid

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace raibid {
+
+enum class OptionKind {
+  text,
+  flag,      ///< true or false; on the command line its name alone means true
+  list,      ///< may be given several times
+  choice,    ///< one of `choices`
+  integer,
+  duration,  ///< "90s", "5m", "1h30m"
+  bytes,     ///< a Kubernetes quantity
+  cpu,       ///< a Kubernetes quantity
+};
+
+/// One setting: the flag --NAME, the variable RAIBID_NAME (upper case, - as _), the key NAME of config.yaml and of a
+/// preset's `settings`. Flags, help, completion, `config show` and the checks of files all come from these rows.
+struct OptionSpec {
+  std::string_view name;
+  std::string_view help;
+  OptionKind kind = OptionKind::text;
+  std::string_view metavar = {};
+  std::string_view default_value = {};
+  std::vector<std::string_view> choices = {};
+  char letter = 0;             ///< the short flag, or 0
+  bool flag_only = false;      ///< no variable and no key in files: it belongs to one run (--dry-run)
+  std::string_view group = {}; ///< heading in --help
+};
+
+/// The options that every command takes.
+const std::vector<OptionSpec>& global_options();
+
+}  // namespace raibid

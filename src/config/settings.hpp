@@ -1,0 +1,72 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/option.hpp"
+#include "sys/clock.hpp"
+#include "sys/environment.hpp"
+
+namespace raibid {
+
+/// Where a setting's value came from, lowest first: a higher source replaces a lower one.
+enum class Source { default_value, preset, file, environment, flag };
+
+struct Origin {
+  Source source = Source::default_value;
+  std::string where;  ///< "--size", "RAIBID_SIZE", "~/.raibid/config.yaml:3", "preset raibid", "default"
+};
+
+struct Setting {
+  std::vector<std::string> values;  ///< one, except for lists; empty when it is not set at all
+  Origin origin;
+};
+
+/// Values as given, by option name: from the command line, or from a file with their lines.
+using SettingMap = std::map<std::string, Setting, std::less<>>;
+
+/// Every setting of a run with its origin. Values are checked against their option's kind when they are resolved, so
+/// the typed getters cannot fail for an option of that kind; asking for an unknown name is a programming error (assert).
+class Settings {
+ public:
+  Settings() = default;
+  explicit Settings(SettingMap values) : m_values(std::move(values)) {}
+
+  bool is_set(std::string_view name) const;
+  std::string text(std::string_view name) const;  ///< "" when not set
+  bool flag(std::string_view name) const;
+  std::vector<std::string> list(std::string_view name) const;
+  long long integer(std::string_view name) const;
+  std::int64_t bytes(std::string_view name) const;
+  std::int64_t millicores(std::string_view name) const;
+  Duration duration(std::string_view name) const;
+  const Origin& origin(std::string_view name) const;
+  const SettingMap& all() const { return m_values; }
+
+ private:
+  const Setting& at(std::string_view name) const;
+  SettingMap m_values;
+};
+
+/// Merges the sources. Throws Error (usage) naming origin and value for a value that its option does not take.
+/// `warnings` gains a line for each RAIBID_ variable that is no option (with the nearest name).
+Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment,
+                          const SettingMap& file, const SettingMap& preset, std::vector<std::string>& warnings);
+
+/// The keys of a config file ("name: value", lists for list options) with file:line origins; empty when `path` does not
+/// exist. Throws Error (usage) with file and line: unknown key (nearest offered), a key twice, wrong shape, not YAML,
+/// a directory, binary, more than 1 MiB, nested too deep. `shown` is the path as messages name it.
+SettingMap load_config_file(const std::filesystem::path& path, const std::string& shown, std::span<const OptionSpec> options);
+
+/// "90s", "5m", "1h30m" or plain seconds. Throws Error (usage); `what` names it in the message.
+Duration parse_duration(std::string_view text, std::string_view what);
+
+/// "RAIBID_MEMORY_LIMIT" for "memory-limit".
+std::string variable_name(std::string_view option);
+
+}  // namespace raibid

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/step.hpp"
+#include "sys/files.hpp"
+
+namespace raibid {
+
+/// Who wrote a journal.
+struct JournalHeader {
+  std::string operation;  ///< "setup redis"
+  std::string subject;    ///< cluster, namespace and release, for people
+  int pid = 0;
+  std::string host;
+  std::string started;    ///< RFC 3339
+};
+
+/// The record of one run: a header, then every Undo before its act, one JSON object a line, each fsynced. While it is
+/// open it is locked, so it is also what keeps two runs for the same cluster, namespace and release apart. A file that
+/// is there when nobody holds the lock is what a killed run left.
+class Journal {
+ public:
+  /// Opens (or makes) the journal of `key` in `folder`. Throws Error (preflight) when another process works under it.
+  static Journal open(const std::filesystem::path& folder, const std::string& key, const JournalHeader& header);
+
+  /// Journals in `folder` that a killed run left and nobody works under now.
+  static std::vector<JournalHeader> unfinished(const std::filesystem::path& folder);
+
+  /// The header of the run that was killed, when this journal was not empty.
+  const std::optional<JournalHeader>& interrupted() const { return m_interrupted; }
+
+  /// What is recorded and not yet undone, oldest first.
+  const std::vector<Undo>& pending() const { return m_pending; }
+
+  void record(const Undo& undo);
+  /// The newest pending entry has been undone.
+  void undone();
+  /// A child is about to run: its pid and, for telling it from a later process of that number, its start time.
+  void child(int pid);
+
+  /// Children of the interrupted run that are still there (same pid, same start time).
+  std::vector<int> surviving_children() const;
+
+  /// Everything is complete (or undone): the file goes.
+  void close();
+  /// Starts anew after a recovery: what was recorded before is forgotten.
+  void restart(const JournalHeader& header);
+
+ private:
+  Journal(LockedLog log) : m_log(std::move(log)) {}
+  void load();
+  void write_header(const JournalHeader& header);
+
+  LockedLog m_log;
+  std::optional<JournalHeader> m_interrupted;
+  std::vector<Undo> m_pending;
+  std::map<int, std::string> m_children;
+};
+
+}  // namespace raibid

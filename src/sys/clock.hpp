@@ -1,0 +1,28 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace raibid {
+
+using Duration = std::chrono::milliseconds;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// Time, so that tests can say what it is. Waiting is not here: see Runner::wait, which a signal ends.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint now() const = 0;
+  virtual std::chrono::system_clock::time_point wall() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  TimePoint now() const override { return std::chrono::steady_clock::now(); }
+  std::chrono::system_clock::time_point wall() const override { return std::chrono::system_clock::now(); }
+};
+
+/// RFC 3339 in UTC, to the second: "2026-01-31T09:08:07Z".
+std::string rfc3339(std::chrono::system_clock::time_point time);
+
+}  // namespace raibid

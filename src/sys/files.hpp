@@ -1,0 +1,69 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace raibid {
+
+namespace fs = std::filesystem;
+
+/// Every function here throws Error with the path and the system's reason: `failure` unless it says otherwise.
+
+/// The whole file; std::nullopt when there is none. A directory, a device or more than `limit` bytes is an Error (usage).
+std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1 << 20);
+
+/// Written to a new file beside `path` with `mode` from its first byte, fsynced, then renamed over it: readers see the
+/// old or the new content, never a part.
+void write_atomic(const fs::path& path, std::string_view content, mode_t mode = 0600);
+
+/// Makes `path` and its parents; `path` itself is 0700. One that is there already is left alone, but an Error (preflight)
+/// when we cannot write in it.
+void make_private_directory(const fs::path& path);
+
+/// Removes a file or a whole tree; nothing there is fine.
+void remove_tree(const fs::path& path);
+
+/// Appends lines to a file, each fsynced before `append` returns. Holds an exclusive lock (flock) as long as it lives,
+/// so that two processes cannot write one file; the lock goes with the process, however it ends.
+class LockedLog {
+ public:
+  /// std::nullopt when another process holds the lock. Made 0600 when it is not there.
+  static std::optional<LockedLog> open(const fs::path& path);
+
+  LockedLog(LockedLog&& other) noexcept;
+  LockedLog& operator=(LockedLog&&) = delete;
+  ~LockedLog();
+
+  std::string content() const;
+  void append(std::string_view line);
+  /// Removes the file and gives up the lock.
+  void remove();
+
+ private:
+  LockedLog(fs::path path, int fd) : m_path(std::move(path)), m_fd(fd) {}
+
+  fs::path m_path;
+  int m_fd;
+};
+
+/// A folder (0700) under `parent` that goes with the object.
+class TemporaryDirectory {
+ public:
+  explicit TemporaryDirectory(const fs::path& parent);
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  const fs::path& path() const { return m_path; }
+
+ private:
+  fs::path m_path;
+};
+
+}  // namespace raibid

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sys/clock.hpp"
+
+namespace raibid {
+
+class Signals;
+
+struct Command {
+  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH; never holds a secret
+  std::string input;              ///< given to standard input, which is then closed; may hold a secret and is never logged
+  std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
+};
+
+struct Output {
+  int status = 0;  ///< the exit code, or 128 + the signal that ended it
+  std::string out;
+  std::string err;
+  bool timed_out = false;  ///< it was ended by us at the deadline
+
+  bool ok() const { return status == 0 && !timed_out; }
+};
+
+/// A child that runs beside us. When the object goes, the child and its whole process group are ended.
+class Process {
+ public:
+  virtual ~Process() = default;
+  virtual bool finished() const = 0;
+  virtual int status() const = 0;    ///< as Output::status; meaningful once finished
+  virtual std::string& out() = 0;    ///< what it has said and nobody has taken away yet
+  virtual std::string& err() = 0;
+  virtual void end() = 0;            ///< TERM, KILL after two seconds, the whole group; returns when it is gone
+};
+
+/// The seam between us and other programs, and the only place where this program waits: tests hand in answers.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+
+  /// Throws Error (preflight) when the program cannot be started.
+  virtual std::unique_ptr<Process> start(const Command& command) = 0;
+
+  /// Waits until one of `processes` says something or ends, or until `until`. False when the time has passed.
+  /// Throws Error::interrupted when a signal arrives. With no processes it is an interruptible sleep.
+  virtual bool wait(std::span<Process* const> processes, TimePoint until) = 0;
+
+  virtual TimePoint now() const = 0;
+};
+
+/// Runs to the end, or until `deadline` (then ended, `timed_out` set).
+Output run(Runner& runner, const Command& command, TimePoint deadline);
+
+/// Runs side by side; the outputs are in the order of the commands.
+std::vector<Output> run_all(Runner& runner, std::span<const Command> commands, TimePoint deadline);
+
+/// As `run`, but a child that fails or hangs is an Error (failure) with its last words.
+Output run_checked(Runner& runner, const Command& command, TimePoint deadline);
+
+/// The Error for a child that failed: program and subcommand, how it ended, the last line of its stderr.
+class Error child_error(const Command& command, const Output& output);
+
+/// fork and exec. Children lead a process group of their own, die with us (PR_SET_PDEATHSIG), and get default signal
+/// handling and /dev/null where we give them no input.
+class SystemRunner final : public Runner {
+ public:
+  /// `on_start` hears of each child's pid before it can have done anything.
+  using Observer = std::function<void(int pid, const Command& command)>;
+
+  SystemRunner(const Clock& clock, Signals& signals) : m_clock(clock), m_signals(signals) {}
+
+  std::unique_ptr<Process> start(const Command& command) override;
+  bool wait(std::span<Process* const> processes, TimePoint until) override;
+  TimePoint now() const override { return m_clock.now(); }
+
+  void observe(Observer observer) { m_observer = std::move(observer); }
+
+ private:
+  const Clock& m_clock;
+  Signals& m_signals;
+  Observer m_observer;
+};
+
+}  // namespace raibid

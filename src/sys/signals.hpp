@@ -1,0 +1,31 @@
+#pragma once
+
+namespace raibid {
+
+/// SIGINT, SIGTERM and SIGHUP turned into something a poll loop can wait for. The first ends what is being done (an
+/// Error from `check`) and starts the rollback; `acknowledge` lets the rollback run until the next one.
+/// One object at a time: the handlers need a process-wide pipe.
+class Signals {
+ public:
+  Signals();
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  /// Readable when a signal has come that nobody acknowledged.
+  int fd() const { return m_read; }
+
+  /// The signal that came and was not acknowledged, or 0.
+  int pending() const;
+
+  /// Throws Error::interrupted when a signal is pending.
+  void check() const;
+
+  void acknowledge();
+
+ private:
+  int m_read = -1;
+  int m_write = -1;
+};
+
+}  // namespace raibid

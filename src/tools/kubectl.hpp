@@ -1,0 +1,98 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sys/process.hpp"
+#include "tools/cluster.hpp"
+
+namespace raibid {
+
+/// kubectl as typed questions and orders for one cluster and namespace. Each `…_command` is what would be run, so that
+/// several can go side by side (run_all); each `parse_…` reads its answer. Errors are Error (failure) unless said
+/// otherwise; a server that does not answer, a refused login and missing rights are told apart in message and hint.
+class Kubectl {
+ public:
+  Kubectl(Runner& runner, Cluster cluster, std::string name_space);
+
+  const Cluster& cluster() const { return m_cluster; }
+  const std::string& name_space() const { return m_namespace; }
+
+  /// `kubectl config view`, for choosing a cluster: before there is one. `kubeconfig` "" for the default.
+  static Command config_view(const std::string& kubeconfig);
+  /// The cluster of `context` ("" for the current one). Throws Error (preflight): no kubeconfig, no such context (the
+  /// others named, the nearest offered), no current context.
+  static Cluster parse_config_view(const Output& output, const std::string& kubeconfig, const std::string& context);
+
+  /// Client and server version.
+  Command version() const;
+  struct Versions { std::string client, server; };
+  static Versions parse_version(const Command& command, const Output& output);
+
+  /// `get` of "kind/name" pairs; what is not there is left out.
+  Command get(const std::vector<std::string>& names) const;
+  /// `get` of kinds by label selector ("" for all).
+  Command list(const std::string& kinds, const std::string& selector) const;
+  /// The items of a get or list. Throws as the class says.
+  static nlohmann::json parse_items(const Command& command, const Output& output);
+
+  /// The labels of each Secret in which Helm keeps a revision of `release`; the data, which can be large, stays behind.
+  Command release_records(const std::string& release) const;
+  static nlohmann::json parse_release_records(const Command& command, const Output& output);
+
+  /// Asks for several rights in one request.
+  struct Right { std::string verb, group, resource, subresource; bool cluster_wide = false; };
+  Command review_rights(const std::vector<Right>& rights) const;
+  /// The rights of that list which are refused.
+  static std::vector<Right> parse_refused(const std::vector<Right>& rights, const Command& command, const Output& output);
+
+  /// Creates or changes from standard input; leaves no copy in an annotation.
+  Command apply(const nlohmann::json& manifest) const;
+  /// Creates from standard input; fails when it is there already.
+  Command create(const nlohmann::json& manifest) const;
+  /// Deletes "kind/name" pairs and waits until they are gone; what is not there is fine. `timeout` in seconds.
+  Command remove(const std::vector<std::string>& names, int timeout) const;
+
+  /// A watch of one kind by selector: JSON documents, one an event ({"type": …, "object": …}), see WatchParser.
+  Command watch(const std::string& kind, const std::string& selector) const;
+
+  /// The last lines of a container's log (`previous`: of the one before the last restart).
+  Command logs(const std::string& pod, const std::string& container, int lines, bool previous) const;
+
+  /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to the pod's.
+  Command port_forward(const std::string& pod, int remote_port, int local_port) const;
+
+  /// Runs a command and throws as the class says when it fails.
+  Output run_checked(const Command& command, TimePoint deadline) const;
+
+  /// The Error for a failed kubectl.
+  static Error explain(const Command& command, const Output& output);
+
+  /// The same command line for people: `kubectl --context X -n Y …`.
+  std::string for_people(const std::vector<std::string>& arguments) const;
+
+ private:
+  Command command(std::vector<std::string> arguments, std::string input = {}) const;
+
+  Runner& m_runner;
+  Cluster m_cluster;
+  std::string m_namespace;
+};
+
+/// Takes the complete JSON documents out of the output of `kubectl get -w -o json`, which prints them one after the
+/// other, indented. Throws Error (failure) on anything else.
+class WatchParser {
+ public:
+  std::vector<nlohmann::json> take(std::string& buffer);
+
+ private:
+  std::size_t m_scanned = 0;
+  int m_depth = 0;
+  bool m_in_string = false;
+  bool m_escaped = false;
+};
+
+}  // namespace raibid

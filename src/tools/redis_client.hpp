@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "sys/clock.hpp"
+
+namespace raibid {
+
+/// An answer of Redis.
+struct RedisReply {
+  enum class Type { status, error, integer, string, nil, array };
+  Type type = Type::nil;
+  std::string text;      ///< status, error, string
+  std::int64_t integer = 0;
+  std::vector<RedisReply> items;
+
+  bool is_error() const { return type == Type::error; }
+  bool is_nil() const { return type == Type::nil; }
+  /// The first word of an error: NOAUTH, WRONGPASS, LOADING, MISCONF, BUSYGROUP …
+  std::string error_code() const;
+  /// The value of `key` in a flat array of key, value, … (CONFIG GET, XINFO); nullptr when it is not there.
+  const RedisReply* field(std::string_view key) const;
+};
+
+struct RedisEndpoint {
+  std::string host = "127.0.0.1";
+  int port = 6379;
+  std::string username;  ///< "" for the default user
+  Secret password;       ///< empty: no AUTH is sent
+};
+
+/// One connection. An error reply is data; a connection that breaks or a server that does not answer within the timeout
+/// is an Error (failure).
+class RedisConnection {
+ public:
+  virtual ~RedisConnection() = default;
+  virtual RedisReply command(const std::vector<std::string>& arguments) = 0;
+  /// Sends all, then reads all: one round trip.
+  virtual std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) = 0;
+};
+
+/// The seam to Redis.
+class RedisConnector {
+ public:
+  virtual ~RedisConnector() = default;
+  /// Connects, without authenticating. `timeout` holds for connecting and for each reply. Throws Error (failure).
+  virtual std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) = 0;
+};
+
+/// Connects and, with a password, authenticates. Throws Error (failure): not reachable, WRONGPASS or NOAUTH ("the password is not
+/// this Redis'"), DENIED (protected mode), an endpoint that does not speak Redis. LOADING is not an error here.
+std::unique_ptr<RedisConnection> connect_redis(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout);
+
+/// The command's reply, or Error (failure) with Redis' own words and what was asked (arguments are not repeated: they may be secrets).
+RedisReply checked(RedisConnection& redis, const std::vector<std::string>& arguments);
+
+/// The fields of INFO's text.
+std::map<std::string, std::string> parse_info(std::string_view text);
+
+/// hiredis.
+class HiredisConnector final : public RedisConnector {
+ public:
+  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
+};
+
+}  // namespace raibid

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace raibid {
+
+class Error;
+
+/// How a step of a plan ended.
+enum class Mark { done, unchanged, warning, failed };
+
+/// What people (or a log) see of a run while it goes. Results, which programs read, go to stdout and not through here.
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+
+  /// One line that says where this run works: cluster, server, namespace.
+  virtual void heading(std::string_view text) = 0;
+
+  virtual void step_started(std::string_view name) = 0;
+  /// What the step waits for now. A terminal shows it in place; elsewhere one line for each change.
+  virtual void step_progress(std::string_view name, std::string_view text) = 0;
+  virtual void step_ended(std::string_view name, Mark mark, std::string_view detail, std::chrono::milliseconds elapsed) = 0;
+
+  virtual void note(std::string_view text) = 0;     ///< worth a line, also in a log
+  virtual void detail(std::string_view text) = 0;   ///< only with -v
+  virtual void warning(std::string_view text) = 0;
+  virtual void error(const Error& error) = 0;       ///< message and hint
+
+  /// The answer to a yes/no question; std::nullopt when there is no terminal to ask on.
+  virtual std::optional<bool> confirm(std::string_view question) = 0;
+};
+
+}  // namespace raibid
