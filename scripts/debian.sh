@@ -35,6 +35,5 @@ install_packages() (
     cat "$log" >&2
     return 2
   fi
-  while read -r unit; do "${as_root[@]}" systemctl disable --now --quiet "$unit"; done \
-    < <(dpkg -L "${missing[@]}" | sed -n 's|.*/systemd/system/\([^/@]*\.service\)$|\1|p')
+  while read -r service; do "${as_root[@]}" update-rc.d "$service" disable; done < <(dpkg -L "${missing[@]}" | sed -n 's|^/etc/init.d/||p')
 )
