@@ -35,7 +35,12 @@ ask() { printf '%s\n' "AUTH $password" "${*:2}" | k exec -i "$1-master-0" -c red
 ask_openly() { printf '%s\n' "${*:2}" | k exec -i "$1-master-0" -c redis -- "$cli"; }
 ask_service() { printf '%s\n' "AUTH $password" PING | k exec -i "$1-master-0" -c redis -- "$cli" -h "$1-master"; }
 # A Service answers a moment after its pod is Ready: when kube-proxy knows.
-eventually() { for _ in {1..50}; do "$@" && return; sleep 0.1; done; return 1; }
+eventually() {
+  local output
+  for _ in {1..50}; do output=$("$@" 2>&1) && return; sleep 0.1; done
+  echo "$output"
+  return 1
+}
 says() { local want=$1 got; got=$("${@:2}"); [[ $got == "$want" ]] || { echo "got: $got"; return 1; }; }
 contains() { local want=$1 got; got=$("${@:2}"); [[ $got == *"$want"* ]] || { echo "got: $got"; return 1; }; }
 metrics() { k get --raw "/api/v1/namespaces/$namespace/services/$1-metrics:http-metrics/proxy/metrics"; }
@@ -64,7 +69,7 @@ install_and_ask() {
   check "the Service answers by its name" eventually says $'OK\nPONG' ask_service raibid-redis
   check "AOF everysec, noeviction, 307 MB" says $'everysec\nyes\n321912832\nnoeviction' config_values
   check "redis-server is PID 1" contains redis-server in_redis cat /proc/1/cmdline
-  check "read-only root" refuses_writing /written
+  check "read-only root" refuses_writing /tmp/written
   check "/data can be written" in_redis sh -c 'echo > /data/written'
   check "no service-account token" in_redis sh -c '! [ -e /var/run/secrets ]'
   check "of the Secret, Redis' container has users.acl alone" says "ping.sh redis.conf start.sh users.acl " \
@@ -89,14 +94,14 @@ exporter_works() {
 }
 
 # On a cluster of this machine all processes of a pod are in /proc here: those whose cgroup names its UID.
-watch_processes() { # UID, seconds: everything those processes show
-  local until=$((SECONDS + $2)) cgroup process
-  while ((SECONDS < until)); do
-    grep -ls "$1" /proc/[0-9]*/cgroup | while read -r cgroup; do
+watch_processes() { # UID, file: writes down what they show, for three seconds and until a probe, which is short, was caught at work
+  local since=$SECONDS cgroup process
+  while ((SECONDS - since < 3)) || { ((SECONDS - since < 60)) && ! grep -aq "ping.sh ready" "$2"; }; do
+    grep -lsE "${1//-/[-_]}" /proc/[0-9]*/cgroup | while read -r cgroup; do
       process=${cgroup%/cgroup}
       cat "$process/cmdline" "$process/environ" 2>/dev/null | tr '\0' ' ' # it may be gone
       echo
-    done
+    done >> "$2"
   done
 }
 absent() { ! grep -aoE "$1" "$2"; }
@@ -104,10 +109,12 @@ all_present() { local word; for word in "${@:2}"; do grep -aq "$word" "$1" || { 
 
 no_password_anywhere() {
   local secret="$password|$exporter_password"
-  if ! grep -qs "$(pod_uid raibid-redis)" /proc/[0-9]*/cgroup; then
+  local uid
+  uid=$(pod_uid raibid-redis)
+  if ! grep -qsE "${uid//-/[-_]}" /proc/[0-9]*/cgroup; then
     skip "no password in the pod's processes (its node is another machine)"
   else
-    watch_processes "$(pod_uid raibid-redis)" 4 > "$work/processes"
+    watch_processes "$uid" "$work/processes"
     check "the scan saw server, exporter and a probe at work" all_present "$work/processes" "redis-server \*" redis.password-file "ping.sh ready"
     check "no password in cmdline or environ of any process" absent "$secret|REDISCLI_AUTH|requirepass" "$work/processes"
   fi

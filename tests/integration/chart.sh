@@ -111,7 +111,8 @@ clients() {
       {namespaceSelector: {matchLabels: {team: "ci"}}, podSelector: {matchLabels: {app: "worker"}}}]},
     {from: [{podSelector: {}}]}]'
   renders "nobody named renders" --set networkPolicy.allowExternal=false,metrics.enabled=true
-  has "nobody named: no rule is open to everybody" '$policy.ingress | length == 2 and all(.[]; .from | length > 0 and all(.[]; . != {} and . != {namespaceSelector: {}}))'
+  has "nobody named: no rule is open to everybody" '$policy.ingress | length == 2 and
+    all(.[]; .from | length > 0 and all(.[]; . != {} and . != {namespaceSelector: {}}))'
 }
 
 values_reach_objects() {
