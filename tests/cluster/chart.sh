@@ -1,11 +1,11 @@
 #!/bin/bash
 # The embedded chart on a real cluster, by every helm given (HELM). RAIBID_TEST_KUBECONFIG names the cluster;
-# RAIBID_TEST_CLUSTER the program of the test cluster, which is needed for one check only: an image made here.
+# RAIBID_CLUSTER the program of the test cluster, which is needed for one check only: an image made here.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/support/checks.sh
 chart=templates/charts/redis
-cluster=${RAIBID_TEST_CLUSTER:-tests/cluster/cluster}
+cluster=${RAIBID_CLUSTER:-tests/cluster/cluster}
 tools=${RAIBID_TOOLS:-/var/tmp/raibid-tools}
 images=image.tag=7-alpine,metrics.image.tag=v1.45.0
 password=chart-test-default-$RANDOM$RANDOM$RANDOM

@@ -36,9 +36,8 @@ summary() {
   ((failed == 0))
 }
 
-# The helm binaries to test with: $HELM (one or more), else both majors of the test cluster's tools, else the one on PATH.
+# The helm binaries to test with: $HELM (one or more), the one that tests/run chose, both majors of its tools, or the one on PATH.
 helms() {
-  local tools=${RAIBID_TOOLS:-/var/tmp/raibid-tools}
   # shellcheck disable=SC2086 # HELM is a list
-  printf '%s\n' ${HELM:-$(ls "$tools"/helm[34]/helm 2>/dev/null || command -v helm)}
+  printf '%s\n' ${HELM:-${RAIBID_HELM:-$(ls "${RAIBID_TOOLS:-/var/tmp/raibid-tools}"/helm[34]/helm 2>/dev/null || command -v helm)}}
 }
