@@ -78,7 +78,7 @@ values_reach_objects() {
   renders "nobody named renders" --set networkPolicy.allowExternal=false,metrics.enabled=true
   has "nobody named: no rule is open to everybody" '[$o["NetworkPolicy/raibid-redis"].spec.ingress[].from | length] | all(. > 0)'
 
-  renders "images, claim and labels render" --set global.imageRegistry=mirror.local,image.digest=sha256:$(printf '%064d' 0),image.repository=valkey/valkey,image.pullSecrets='{a}',global.imagePullSecrets='{b,a}' \
+  renders "images, claim and labels render" --set global.imageRegistry=mirror.local,image.digest="sha256:$(printf '%064d' 0)",image.repository=valkey/valkey,image.pullSecrets='{a}',global.imagePullSecrets='{b,a}' \
     --set master.persistence.size=20Gi,master.persistence.storageClass=-,commonLabels.team=ci,commonAnnotations.note=x,master.podLabels.p=1x,master.podAnnotations.q=2x,master.service.ports.redis=7000 \
     --set master.nodeSelector.disk=ssd,master.priorityClassName=high,auth.existingSecret=other --set-json 'master.tolerations=[{"operator":"Exists"}]'
   has "registry, digest and pull secrets" '$pod.spec | .containers[0].image == "mirror.local/valkey/valkey@sha256:" + ("0" * 64) and .imagePullSecrets == [{name: "b"}, {name: "a"}]'
