@@ -1,26 +1,21 @@
 #pragma once
 
-#include <doctest/doctest.h>
-
-#include <optional>
 #include <string>
 
 #include "base/error.hpp"
 
-namespace raibid::test {
+namespace raibid::tests {
 
-/// The Error that `act` throws; the test fails when it throws none.
-template <typename Act>
-Error error_of(Act act) {
+/// The message of the Error that `call` throws; "" when it throws none.
+template <typename Call>
+std::string message_of(Call&& call, ExitCode* code = nullptr) {
   try {
-    act();
+    call();
   } catch (const Error& error) {
-    return error;
+    if (code != nullptr) *code = error.code();
+    return error.message();
   }
-  FAIL("no Error was thrown");
-  return Error(ExitCode::ok, "");
+  return "";
 }
 
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace raibid::test
+}  // namespace raibid::tests

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "components/redis/settings.hpp"
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 #include "sys/files.hpp"
 
 using namespace raibid;

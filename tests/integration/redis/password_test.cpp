@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 #include "support/redis_server.hpp"
 
 using namespace raibid;

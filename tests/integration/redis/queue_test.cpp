@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "support/cli.hpp"
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 #include "support/redis_server.hpp"
 
 using namespace raibid;

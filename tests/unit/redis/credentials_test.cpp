@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 #include "sys/files.hpp"
 
 using namespace raibid;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 #include "support/redis_settings.hpp"
 #include "sys/files.hpp"
 

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "components/redis/settings.hpp"
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "fakes/fake_random.hpp"
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"
 

@@ -4,7 +4,7 @@
 
 #include "fakes/fake_redis.hpp"
 #include "fakes/fake_runner.hpp"
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

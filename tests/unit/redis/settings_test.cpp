@@ -5,7 +5,7 @@
 #include <set>
 
 #include "components/redis/clients.hpp"
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 #include "support/redis_settings.hpp"
 
 using namespace raibid;

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/errors.hpp"
+#include "support/thrown.hpp"
 #include "support/redis_settings.hpp"
 
 using namespace raibid;
