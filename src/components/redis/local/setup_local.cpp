@@ -139,7 +139,7 @@ class LocalSetup {
   }
 
   std::vector<std::pair<fs::path, std::string>> files() const {
-    const Spec spec = spec_of(m_settings, m_context.preset.name);
+    const Spec spec = spec_of(m_settings);
     const nlohmann::ordered_json state = {{"port", m_port}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
     return {{m_instance.acl(), acl_file(m_password, Secret())}, {m_instance.conf(), conf()}, {m_instance.state_file(), state.dump(2) + "\n"}};
   }
