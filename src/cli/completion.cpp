@@ -22,7 +22,8 @@ CommandRow completion_row(const std::string& shell, std::string (*script)(const 
   CommandRow row;
   row.verb = "completion";
   row.object = shell;
-  row.summary = fmt::format("The completion script of {}: keep it as {}", shell, place);
+  row.summary = fmt::format("The completion script for {}", shell);
+  row.details = fmt::format("Keep it as {}.\n", place);
   row.run = [script](const Call& call) { return CommandResult{script(call.table), 0}; };
   return row;
 }
@@ -72,7 +73,7 @@ std::string shell_pattern(const CommandRow& row) {
 
 std::vector<CommandRow> completion_rows() {
   return {completion_row("bash", bash_completion, "~/.local/share/bash-completion/completions/raibid-cli"),
-          completion_row("zsh", zsh_completion, "_raibid-cli in a folder of $fpath"),
+          completion_row("zsh", zsh_completion, "a file _raibid-cli in a folder of $fpath"),
           completion_row("fish", fish_completion, "~/.config/fish/completions/raibid-cli.fish")};
 }
 

@@ -68,7 +68,7 @@ std::string row_options(const CommandTable& table) {
     if (row.options.empty() && !row.takes_command()) continue;
     cases += fmt::format("    {})\n", shell_pattern(row));
     if (!row.options.empty()) cases += fmt::format("      options+=(\n{}      )\n", specifications(row.options, "        "));
-    if (row.takes_command()) cases += "      positions+=('*::command: _normal')\n";
+    if (row.takes_command()) cases += "      [[ -n $dashes ]] && positions+=('*::: :_normal')\n";
     cases += "      ;;\n";
   }
   return cases;

@@ -3,6 +3,7 @@
 #include "base/strings.hpp"
 #include "cli/problems.hpp"
 #include "config/settings.hpp"
+#include "ui/text.hpp"
 
 #include <fmt/format.h>
 
@@ -28,25 +29,11 @@ constexpr std::string_view about_exit_codes =
 
 /// `left`, and `text` beside it from `column` on, broken between words.
 std::string beside(const std::string& left, const std::string& text, std::size_t column) {
-  std::string result = left;
-  std::size_t at = left.size();
-  const auto new_line = [&result, &at, column] {
-    result += "\n" + std::string(column, ' ');
-    at = column;
-  };
-  if (at + 2 > column) {
-    new_line();
-  } else {
-    result.append(column - at, ' ');
-    at = column;
-  }
-  for (const std::string& word : split(text, ' ')) {
-    if (at > column && at + 1 + word.size() > width) new_line();
-    if (at > column) result += ' ';
-    at += word.size() + (at > column ? 1 : 0);
-    result += word;
-  }
-  return result + "\n";
+  const std::string margin(column, ' ');
+  const bool fits = display_width(left) + 2 <= column;
+  std::string lines = fits ? padded(left, column) : left + "\n" + margin;
+  const std::vector<std::string> folds = folded(text, width - column);
+  return lines + join(folds, "\n" + margin) + "\n";
 }
 
 std::string described(const OptionSpec& option) {
@@ -82,7 +69,7 @@ std::string option_sections(const std::vector<OptionSpec>& options, std::string_
 
 std::string command_lines(const std::vector<const CommandRow*>& rows) {
   std::size_t column = 0;
-  for (const CommandRow* row : rows) column = std::max(column, row->usage().size() + 4);
+  for (const CommandRow* row : rows) column = std::max(column, display_width(row->usage()) + 4);
   std::string text;
   for (const CommandRow* row : rows) text += beside("  " + row->usage(), row->summary, column);
   return text;
@@ -103,7 +90,7 @@ std::string program_help(const CommandTable& table) {
 }
 
 std::string command_help(const CommandRow& row) {
-  std::string text = fmt::format("{}\n\nUsage: raibid-cli {} [options]\n", row.summary, row.usage());
+  std::string text = fmt::format("{}\n{}\nUsage: raibid-cli {} [options]\n", row.summary, row.details, row.usage());
   text += option_sections(row.options, "Options");
   if (!row.own) text += option_sections(global_options(), "Options");
   return text;
@@ -134,7 +121,7 @@ std::string help_text(const CommandTable& table, const std::string& verb, const 
   const std::vector<const CommandRow*> rows = table.rows_of(verb);
   if (rows.empty()) throw unknown_command(table, verb);
   if (object.empty() && rows.size() > 1) {
-    return fmt::format("Usage: raibid-cli {} …\n\n{}", verb, command_lines(rows));
+    return fmt::format("Usage: raibid-cli {} {} [options]\n\n{}", verb, join(table.objects_of(verb), "|"), command_lines(rows));
   }
   const CommandRow* row = object.empty() ? rows.front() : table.find(verb, object);
   if (row == nullptr) throw unknown_object(table, verb, object);
