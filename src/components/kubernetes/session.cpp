@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "sys/files.hpp"
 
 namespace raibid {
 

@@ -3,6 +3,7 @@
 #include "components/redis/doctor.hpp"
 #include "components/redis/settings.hpp"
 #include "components/redis/setup.hpp"
+#include "components/redis/smoke/smoke.hpp"
 #include "components/redis/status.hpp"
 #include "components/redis/teardown.hpp"
 #include "components/redis/url.hpp"
@@ -18,6 +19,7 @@ Component redis_component() {
           {"status", "Prove that it is healthy: release, pod, claim, Redis, streams", {}, status_redis},
           {"teardown", "Remove it; the data stays unless --delete-data", teardown_options(), teardown_redis},
           {"doctor", "Check everything that setup needs, with a hint for what is missing", redis_options(), doctor_redis},
+          {"smoke", "Do on the real server what the preset's application does", {}, smoke_redis},
           {"connect", "Keep a port-forward to it open, or run a command through it", connect_options(), connect_redis_command, "[-- COMMAND …]"},
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
