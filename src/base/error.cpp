@@ -14,7 +14,8 @@ Error::Error(ExitCode code, std::string message, std::string hint)
     : m_code(code), m_message(std::move(message)), m_hint(std::move(hint)) {}
 
 Error Error::interrupted(int signal) {
-  return Error(static_cast<ExitCode>(first_signal_code + signal), std::string("interrupted (SIG") + sigabbrev_np(signal) + ")");
+  return Error(static_cast<ExitCode>(first_signal_code + signal),
+               std::string("interrupted (SIG") + sigabbrev_np(signal) + ")");
 }
 
 int Error::signal() const {

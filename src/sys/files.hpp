@@ -16,20 +16,22 @@ namespace fs = std::filesystem;
 /// Every function here throws Error with the path and the system's reason: `failure` unless it says otherwise.
 
 /// The whole file; std::nullopt when there is none. A directory, a device or more than `limit` bytes is an Error (usage).
+/// A FIFO is read to its end, so that `--password-file <(pass redis)` works; a signal ends the wait for it (failure).
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1 << 20);
 
 /// Written to a new file beside `path` with `mode` from its first byte, fsynced, then renamed over it: readers see the
-/// old or the new content, never a part.
+/// old or the new content, never a part. A symbolic link stays one and what it points to is written: people keep such
+/// files elsewhere, and a rename over the link would part them.
 void write_atomic(const fs::path& path, std::string_view content, mode_t mode = 0600);
 
 /// Makes `path` and its parents; `path` itself is 0700. One that is there already is left alone, but an Error (preflight)
-/// when we cannot write in it.
+/// when we cannot write in it. What cannot be made is Error (preflight) as well.
 void make_private_directory(const fs::path& path);
 
 /// Removes a file or a whole tree; nothing there is fine.
 void remove_tree(const fs::path& path);
 
-/// Appends lines to a file, each fsynced before `append` returns. Holds an exclusive lock (flock) as long as it lives,
+/// Appends lines to a file, fsynced before `append` returns. Holds an exclusive lock (flock) as long as it lives,
 /// so that two processes cannot write one file; the lock goes with the process, however it ends.
 class LockedLog {
  public:
@@ -41,8 +43,10 @@ class LockedLog {
   ~LockedLog();
 
   std::string content() const;
-  void append(std::string_view line);
-  /// Removes the file and gives up the lock.
+  /// A last line without its end, which a kill in the middle of an append leaves, is dropped first. Without `sync` the
+  /// line survives our end but perhaps not the machine's, until a later append syncs it.
+  void append(std::string_view line, bool sync = true);
+  /// Empties and removes the file and gives up the lock.
   void remove();
 
  private:

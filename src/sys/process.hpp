@@ -28,7 +28,8 @@ struct Output {
   bool ok() const { return status == 0 && !timed_out; }
 };
 
-/// A child that runs beside us. When the object goes, the child and its whole process group are ended.
+/// A child that runs beside us. When the object goes, a child that still runs and its whole process group are ended; the
+/// group of one that ended by itself is left alone, because a daemon it made is in it until its setsid.
 class Process {
  public:
   virtual ~Process() = default;
@@ -48,7 +49,8 @@ class Runner {
   virtual std::unique_ptr<Process> start(const Command& command) = 0;
 
   /// Waits until one of `processes` says something or ends, or until `until`. False when the time has passed.
-  /// Throws Error::interrupted when a signal arrives. With no processes it is an interruptible sleep.
+  /// Throws Error::interrupted when a signal arrives. With no processes, or only finished ones, it is an interruptible
+  /// sleep. A child that leaves more than 64 MiB of one stream to be read is an Error (failure).
   virtual bool wait(std::span<Process* const> processes, TimePoint until) = 0;
 
   virtual TimePoint now() const = 0;

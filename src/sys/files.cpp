@@ -1,0 +1,158 @@
+#include "sys/files.hpp"
+
+#include "base/error.hpp"
+#include "sys/file_io.hpp"
+#include "sys/system_error.hpp"
+#include "sys/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+namespace raibid {
+
+namespace {
+
+constexpr int most_links = 40;  // as the kernel's own limit
+
+Error refused(const fs::path& path, int number, ExitCode code = ExitCode::failure) {
+  return system_error(code, path.string(), number);
+}
+
+/// Reads to the end, but no more than `most` bytes.
+std::string read_up_to(int fd, std::size_t most, const fs::path& path) {
+  std::string content;
+  std::array<char, 16384> buffer{};
+  while (content.size() < most) {
+    const ssize_t count = ::read(fd, buffer.data(), std::min(buffer.size(), most - content.size()));
+    if (count == 0) break;
+    if (count < 0) throw refused(path, errno);  // EINTR as well: it is how Ctrl-C ends the wait for a FIFO
+    content.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  return content;
+}
+
+/// Where a write to `path` ends up when it is a symbolic link, also one to a file that is not there yet.
+fs::path follow_links(fs::path path) {
+  for (int i = 0; i < most_links; ++i) {
+    std::error_code error;
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) return path;
+    path = path.parent_path() / target;
+  }
+  throw refused(path, ELOOP);
+}
+
+/// A name for a new file beside its target, removed unless `keep` was called.
+class TemporaryFile {
+ public:
+  TemporaryFile(const fs::path& folder, mode_t mode) : m_name((folder / ".raibid-XXXXXX").string()) {
+    m_fd = UniqueFd(::mkostemp(m_name.data(), O_CLOEXEC));
+    if (!m_fd) throw refused(folder, errno);
+    // mkostemp makes it 0600; what is wanted beyond that comes before the first byte
+    if (::fchmod(m_fd.get(), mode) != 0) {
+      const int number = errno;
+      ::unlink(m_name.c_str());
+      throw refused(folder, number);
+    }
+  }
+  ~TemporaryFile() {
+    if (!m_kept) ::unlink(m_name.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  int fd() const { return m_fd.get(); }
+  const std::string& name() const { return m_name; }
+  void keep() { m_kept = true; }
+
+ private:
+  std::string m_name;
+  UniqueFd m_fd;
+  bool m_kept = false;
+};
+
+}  // namespace
+
+void write_all(int fd, std::string_view content, const fs::path& path) {
+  while (!content.empty()) {
+    const ssize_t count = ::write(fd, content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw refused(path, errno);
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+void sync_folder(const fs::path& folder) {
+  const UniqueFd fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // EINVAL: a file system that cannot do it for folders
+  if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL)) throw refused(folder, errno);
+}
+
+std::optional<std::string> read_file(const fs::path& path, std::size_t limit) {
+  // without waiting for the other end of a FIFO, until we know that it is one
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) throw refused(path, errno);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) throw refused(path, errno);
+  if (S_ISDIR(status.st_mode)) throw Error(ExitCode::usage, path.string() + ": this is a directory, not a file");
+  if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
+    throw Error(ExitCode::usage, path.string() + ": this is not a regular file");
+  }
+  if (::fcntl(fd.get(), F_SETFL, 0) != 0) throw refused(path, errno);
+  std::string content = read_up_to(fd.get(), limit + 1, path);
+  if (content.size() > limit) {
+    throw Error(ExitCode::usage, path.string() + ": larger than " + std::to_string(limit) + " bytes");
+  }
+  return content;
+}
+
+void write_atomic(const fs::path& path, std::string_view content, mode_t mode) {
+  const fs::path target = follow_links(path);
+  TemporaryFile file(target.has_parent_path() ? target.parent_path() : fs::path("."), mode);
+  write_all(file.fd(), content, target);
+  if (::fsync(file.fd()) != 0) throw refused(target, errno);
+  if (::rename(file.name().c_str(), target.c_str()) != 0) throw refused(target, errno);
+  file.keep();
+  sync_folder(target.parent_path());
+}
+
+void make_private_directory(const fs::path& given) {
+  const fs::path path = given.has_filename() ? given : given.parent_path();  // "folder/" is folder
+  std::error_code error;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+  if (error) throw refused(path.parent_path(), error.value(), ExitCode::preflight);
+  if (::mkdir(path.c_str(), 0700) == 0) return sync_folder(path.parent_path());
+  if (errno != EEXIST) throw refused(path, errno, ExitCode::preflight);
+  if (!fs::is_directory(path, error)) throw refused(path, ENOTDIR, ExitCode::preflight);
+  if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    throw refused(path, errno, ExitCode::preflight)
+        .with_hint("make it writable, or set RAIBID_HOME to a folder that is");
+  }
+}
+
+void remove_tree(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) throw refused(path, error.value());
+}
+
+TemporaryDirectory::TemporaryDirectory(const fs::path& parent) {
+  std::string name = (parent / "raibid-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw refused(parent, errno);
+  m_path = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;  // a destructor has nobody to tell
+  fs::remove_all(m_path, ignored);
+}
+
+}  // namespace raibid

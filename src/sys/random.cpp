@@ -1,0 +1,38 @@
+#include "sys/random.hpp"
+
+#include "base/error.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+
+namespace raibid {
+
+void SystemRandom::fill(std::span<std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const std::size_t count = std::min<std::size_t>(bytes.size(), INT_MAX);
+    if (RAND_bytes(bytes.data(), static_cast<int>(count)) != 1) {
+      throw Error(ExitCode::failure, "OpenSSL has no random bytes: the system's entropy source does not answer");
+    }
+    bytes = bytes.subspan(count);
+  }
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1) {
+    throw Error(ExitCode::failure, "OpenSSL refuses SHA-256");
+  }
+  std::string hex;
+  for (unsigned i = 0; i < length; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
+  }
+  return hex;
+}
+
+}  // namespace raibid
