@@ -1,0 +1,98 @@
+{{- define "redis.name" -}}
+{{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "redis.fullname" -}}
+{{- $name := include "redis.name" . -}}
+{{- $full := .Values.fullnameOverride | default (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) -}}
+{{- /* The pods' label controller-revision-hash is F-master-<10 characters>, and a label holds 63. */ -}}
+{{- if gt (len $full) 45 }}{{ fail (printf "the full name %q has more than 45 characters: choose a shorter release name or fullnameOverride" $full) }}{{ end -}}
+{{ $full }}
+{{- end }}
+
+{{- /* What selects all pods of this release: it can never change, so nothing of a version or of commonLabels is in it. */}}
+{{- define "redis.selector" -}}
+app.kubernetes.io/name: {{ include "redis.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{- /* (dict "root" $ "name" "F-master" "component" "master" "labels" {} "annotations" {}): an object's metadata */}}
+{{- define "redis.metadata" -}}
+{{- $own := include "redis.selector" .root | fromYaml -}}
+{{- $own = merge $own (dict "app.kubernetes.io/component" (.component | default "master") "app.kubernetes.io/managed-by" .root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version)) -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- merge $own (.labels | default dict) .root.Values.commonLabels | toYaml | nindent 2 }}
+{{- with merge dict (.annotations | default dict) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* (dict "root" $ "image" .Values.image) */}}
+{{- define "redis.image" -}}
+{{- with .root.Values.global.imageRegistry | default .image.registry }}{{ . }}/{{ end -}}
+{{ .image.repository }}{{ with .image.digest }}@{{ . }}{{ else }}:{{ .image.tag }}{{ end }}
+{{- end }}
+
+{{- define "redis.secret" -}}
+{{ .Values.auth.existingSecret | default (include "redis.fullname" .) }}
+{{- end }}
+
+{{- define "redis.conf" -}}
+{{- range list "commonConfiguration" "master.configuration" }}
+  {{- $text := eq . "commonConfiguration" | ternary $.Values.commonConfiguration $.Values.master.configuration }}
+  {{- $bad := regexFind `(?im)^[ \t"']*(requirepass|masterauth|user|tls-key-file-pass|aclfile|port|dir|daemonize)["']?[ \t]` $text | trim }}
+  {{- if $bad }}{{ fail (printf "%s: the directive %q is not allowed: the chart sets it, or it would put a password into a ConfigMap" . $bad) }}{{ end }}
+{{- end -}}
+bind * -::*
+port 6379
+protected-mode {{ .Values.auth.enabled | ternary "yes" "no" }}
+daemonize no
+pidfile ""
+logfile ""
+dir /data
+{{- if .Values.auth.enabled }}
+aclfile /etc/redis/users.acl
+{{- end }}
+{{ .Values.commonConfiguration | trim }}
+{{ .Values.master.configuration | trim }}
+{{- end }}
+
+{{- /* The lines that CONFIG SET refuses on Redis 7 to 8 or Valkey 8: only these need a restart, all others the CLI sets in the running server. */}}
+{{- define "redis.restart" -}}
+{{- $fixed := list "aclfile" "always-show-logo" "(aof[-_]rewrite|bgsave|bio|server)[-_]cpulist" "append(dir|file)name"
+  "cluster-(config-file|enabled|port)" "daemonize" "databases" "dbfilename" "dir" "disable-thp"
+  "enable-(debug-command|module-command|protected-configs)" "include" "io-threads(-do-reads)?" "loadmodule" "logfile" "pidfile"
+  "rdbchecksum" "rdma-[a-z-]+" "rename-command" "replicaof" "set-proc-title" "slaveof" "socket-mark-id" "supervised"
+  "syslog-(enabled|facility|ident)" "tcp-backlog" "unixsocket(group|perm)?" | join "|" -}}
+{{- range include "redis.conf" . | splitList "\n" }}
+{{- if regexMatch (printf `(?i)^[ \t"']*(%s)["']?([ \t]|$)` $fixed) . }}
+{{ trim . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* networkPolicy or networkPolicy.metrics: the peer that its two label maps select, if any */}}
+{{- define "redis.peer" -}}
+{{- $peer := dict "namespaceSelector" (dict "matchLabels" .ingressNSMatchLabels) -}}
+{{- with .ingressNSPodMatchLabels }}{{ $peer = set $peer "podSelector" (dict "matchLabels" .) }}{{ end -}}
+{{- if or .ingressNSMatchLabels .ingressNSPodMatchLabels }}{{ toJson $peer }}{{ end -}}
+{{- end }}
+
+{{- define "redis.scripts" -}}
+start.sh: |
+  # exec: the server is PID 1, gets SIGTERM itself and writes its AOF out
+  server=$(command -v redis-server || command -v valkey-server) || { echo "this image has no redis-server and no valkey-server" >&2; exit 127; }
+  exec "$server" /etc/redis/redis.conf
+ping.sh: |
+  # Without a password: the user health may do nothing but PING. What the server says is on stdout, a refused connection on stderr.
+  cli=$(command -v redis-cli || command -v valkey-cli) || { echo "this image has no redis-cli and no valkey-cli" >&2; exit 127; }
+  answer=$(printf '%s\n' {{ if .Values.auth.enabled }}'AUTH health -' {{ end }}PING | timeout 4 "$cli")
+  case "$1 $answer" in
+    ready*[!A-Z]PONG | alive\ ?*) ;;
+    *) echo "answer: ${answer:-none}" >&2; exit 1 ;;
+  esac
+{{- end }}

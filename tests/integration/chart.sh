@@ -1,0 +1,311 @@
+#!/bin/bash
+# The embedded chart as Helm renders it, and its scripts on the machine's own redis-server. HELM: one or more helm binaries.
+# shellcheck disable=SC2016 # the $ in single quotes are jq's and Helm's
+set -uo pipefail
+export LC_ALL=C
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+. tests/support/checks.sh
+chart=templates/charts/redis
+work=$(mktemp -d)
+server_pid=
+finish() {
+  stop_server
+  rm -rf "$work"
+}
+trap finish EXIT
+
+# Helm itself turns what it rendered into JSON: a chart of one template that reads the manifests as a file.
+mkdir -p "$work/json/templates"
+printf '%s\n' 'apiVersion: v2' 'name: json' 'version: 0.1.0' > "$work/json/Chart.yaml"
+cat > "$work/json/templates/list.yaml" <<'T'
+{{- $items := list }}
+{{- range regexSplit "(?m)^---$" (.Files.Get "manifests.yaml") -1 }}
+{{- with fromYaml . }}{{ $items = append $items . }}{{ end }}
+{{- end }}
+{{- dict "kind" "List" "items" $items | toJson }}
+T
+# render ARGUMENTS OF helm template…: the objects as one JSON list in $work/objects.json
+render() {
+  "$helm" template raibid-redis "$chart" -n raibid-redis "$@" > "$work/json/manifests.yaml" || return
+  "$helm" template json "$work/json" | sed -n '/^{/p' > "$work/objects.json"
+}
+renders() { check "$1" render "${@:2}"; }
+# has DESCRIPTION JQ: about the objects rendered last, all of them ($o["Kind/name"]) or the ones asked about most
+has() {
+  check "$1" jq -e '.items as $all | ($all | map({key: "\(.kind)/\(.metadata.name)", value: .}) | from_entries) as $o
+    | $o["StatefulSet/raibid-redis-master"].spec as $set | $set.template as $pod | $set.volumeClaimTemplates[0] as $claim
+    | $pod.spec.containers as [$redis, $exporter] | $o["NetworkPolicy/raibid-redis"].spec as $policy
+    | ($o["ConfigMap/raibid-redis-configuration"].data["redis.conf"] | split("\n")) as $conf | '"$2" "$work/objects.json"
+}
+checksum() { render "$@" >/dev/null && jq -r '.items[] | select(.kind == "StatefulSet").spec.template.metadata.annotations[]' "$work/objects.json"; }
+same_checksum() { [[ -n $(checksum) && $(checksum) == "$(checksum "$@")" ]]; }
+other_checksum() { local other; other=$(checksum "$@") && [[ -n $other && $other != "$(checksum)" ]]; }
+
+default_objects() {
+  renders "default values render"
+  has "names and kinds are the ones everybody knows" '$o | keys == ["ConfigMap/raibid-redis-configuration",
+    "ConfigMap/raibid-redis-scripts", "NetworkPolicy/raibid-redis", "Service/raibid-redis-headless", "Service/raibid-redis-master",
+    "StatefulSet/raibid-redis-master"]'
+  has "every object carries the labels of its release" 'all($all[]; .metadata.labels == {"app.kubernetes.io/name": "redis",
+    "app.kubernetes.io/instance": "raibid-redis", "app.kubernetes.io/component": "master",
+    "app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "redis-0.1.0"})'
+  has "no chart version in a selector, the pod or the claim" '[$set.selector, $pod.metadata, $claim] | tojson | contains("helm.sh") | not'
+  has "pod and claim carry the instance label" '[$pod, $claim][].metadata.labels["app.kubernetes.io/instance"] == "raibid-redis"'
+  has "the claim's name and size" '$claim | .metadata.name == "redis-data" and .spec.resources.requests.storage == "8Gi" and
+    (.spec | has("storageClassName") | not)'
+  has "one replica, Parallel, claims retained" '$set.replicas == 1 and $set.podManagementPolicy == "Parallel" and
+    $set.serviceName == "raibid-redis-headless" and $set.persistentVolumeClaimRetentionPolicy == {whenScaled: "Retain", whenDeleted: "Retain"}'
+  has "the official image, pinned" '$redis.image == "docker.io/library/redis:8.10.2"'
+  has "the pod: not root, no token, 60 s to stop" '$pod.spec | .automountServiceAccountToken == false and
+    .enableServiceLinks == false and .terminationGracePeriodSeconds == 60 and .securityContext == {runAsNonRoot: true, runAsUser: 999,
+    runAsGroup: 999, fsGroup: 999, fsGroupChangePolicy: "OnRootMismatch", seccompProfile: {type: "RuntimeDefault"}}'
+  has "the container: read-only, no capability" '$redis.securityContext ==
+    {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: ["ALL"]}}'
+  has "readiness at once and every second, no startupProbe" '$redis.readinessProbe.initialDelaySeconds == 0 and
+    $redis.readinessProbe.periodSeconds == 1 and $redis.livenessProbe.failureThreshold >= 5 and ($redis | has("startupProbe") | not)'
+  has "of the Secret, only users.acl reaches Redis" '[$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] ==
+    [{name: "raibid-redis", items: [{key: "users.acl", path: "users.acl"}]}] and ($redis | has("env") or has("envFrom") | not)'
+  has "redis.conf: AOF everysec, noeviction, 307 MB, users from the file" '["appendonly yes", "appendfsync everysec",
+    "aof-load-truncated yes", "save \"\"", "maxmemory 307mb", "maxmemory-policy noeviction", "aclfile /etc/redis/users.acl",
+    "protected-mode yes"] - $conf == []'
+  has "network policy: the cluster's pods reach 6379" '$policy.policyTypes == ["Ingress", "Egress"] and
+    $policy.ingress == [{ports: [{port: 6379}], from: [{namespaceSelector: {}}]}]'
+  has "network policy: DNS is all that Redis reaches" '$policy.egress == [{ports: [{port: 53, protocol: "UDP"}, {port: 53,
+    protocol: "TCP"}], to: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "kube-system"}}}]}]'
+}
+
+metrics() {
+  local values=(--set "metrics.enabled=true,metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.additionalLabels.release=prometheus")
+  renders "metrics render" "${values[@]}" --set 'metrics.extraArgs.check-single-streams=db0=raibid:jobs'
+  has "exporter: a user of its own, its password from a file" '$exporter.args == ["--redis.addr=redis://127.0.0.1:6379",
+    "--redis.user=exporter", "--redis.password-file=/etc/exporter/exporter.json", "--check-single-streams=db0=raibid:jobs"]'
+  has "exporter: only exporter.json is mounted" '[$exporter.volumeMounts[].name] == ["exporter"] and
+    ($pod.spec.volumes[] | select(.name == "exporter").secret.items) == [{key: "exporter.json", path: "exporter.json"}]'
+  has "exporter: pinned, as confined as Redis" '($exporter.image | test(":v[0-9.]+$")) and $exporter.securityContext == $redis.securityContext'
+  has "Service for metrics on 9121" '$o["Service/raibid-redis-metrics"].spec.ports[0].port == 9121'
+  has "metrics only for the namespace monitoring unless told" '$policy.ingress[1] == {ports: [{port: 9121}],
+    from: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "monitoring"}}}]}'
+  has "no ServiceMonitor without its API" '[$all[].kind] | index("ServiceMonitor") | not'
+  renders "ServiceMonitor renders where its API is" "${values[@]}" -a monitoring.coreos.com/v1
+  has "ServiceMonitor selects the Service for metrics" '$o["Service/raibid-redis-metrics"].metadata.labels as $labels
+    | $o["ServiceMonitor/raibid-redis"] | .metadata.labels.release == "prometheus" and
+    (.spec.selector.matchLabels | to_entries | length == 3 and all($labels[.key] == .value))'
+}
+
+less_than_default() {
+  renders "without authentication renders" --set auth.enabled=false,metrics.enabled=true
+  has "without authentication: no Secret anywhere" '([$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] == []) and
+    $exporter.args == ["--redis.addr=redis://127.0.0.1:6379"]'
+  has "without authentication: protected-mode no, no ACL file" '($conf | index("protected-mode no")) and all($conf[]; startswith("aclfile") | not)'
+  renders "without persistence renders" --set master.persistence.enabled=false
+  has "without persistence: an emptyDir and no claim" '$claim == null and any($pod.spec.volumes[]; . == {name: "redis-data", emptyDir: {}})'
+  renders "without network policy renders" --set networkPolicy.enabled=false
+  has "without network policy: none" '$policy == null'
+}
+
+clients() {
+  renders "named clients render" --set networkPolicy.allowExternal=false,networkPolicy.ingressNSMatchLabels.team=ci \
+    --set networkPolicy.ingressNSPodMatchLabels.app=worker --set-json 'networkPolicy.extraIngress=[{"from":[{"podSelector":{}}]}]'
+  has "named clients: labelled pods of this namespace, those pods of those namespaces, extra rules" '$policy.ingress == [
+    {ports: [{port: 6379}], from: [{podSelector: {matchLabels: {"raibid-redis-client": "true"}}},
+      {namespaceSelector: {matchLabels: {team: "ci"}}, podSelector: {matchLabels: {app: "worker"}}}]},
+    {from: [{podSelector: {}}]}]'
+  renders "nobody named renders" --set networkPolicy.allowExternal=false,metrics.enabled=true
+  has "nobody named: no rule is open to everybody" '$policy.ingress | length == 2 and
+    all(.[]; .from | length > 0 and all(.[]; . != {} and . != {namespaceSelector: {}}))'
+}
+
+values_reach_objects() {
+  local digest
+  digest=sha256:$(printf '%064d' 0)
+  renders "images and scheduling render" --set "global.imageRegistry=mirror.local,image.repository=valkey/valkey,image.digest=$digest" \
+    --set 'image.pullSecrets={a},global.imagePullSecrets={b,a},auth.existingSecret=other,master.service.ports.redis=7000' \
+    --set master.nodeSelector.disk=ssd,master.priorityClassName=high --set-json 'master.tolerations=[{"operator":"Exists"}]'
+  has "registry, digest and pull secrets" '$redis.image == "mirror.local/valkey/valkey@sha256:" + ("0" * 64) and
+    $pod.spec.imagePullSecrets == [{name: "b"}, {name: "a"}]'
+  has "scheduling" '$pod.spec | .nodeSelector == {disk: "ssd"} and .priorityClassName == "high" and .tolerations == [{operator: "Exists"}]'
+  has "Secret and the Service's port" 'any($pod.spec.volumes[].projected.sources[]?.secret; .name? == "other") and
+    $o["Service/raibid-redis-master"].spec.ports == [{name: "tcp-redis", port: 7000, targetPort: "redis"}]'
+
+  renders "labels and claim render" --set commonLabels.team=ci,commonAnnotations.note=x,master.podLabels.p=1x,master.podAnnotations.q=2x \
+    --set master.persistence.size=20Gi,master.persistence.storageClass=-,master.persistence.annotations.keep=yes
+  has "common labels and annotations on every object" 'all($all[]; .metadata.labels.team == "ci" and .metadata.annotations.note == "x")'
+  has "pods have their own too" '$pod.metadata | .labels.team == "ci" and .labels.p == "1x" and .annotations.q == "2x"'
+  has "no common label in a selector" '[$all[].spec | values | .selector, .podSelector] | tojson | contains("team") | not'
+  has "claim's size, class and annotations" '$claim | .spec.resources.requests.storage == "20Gi" and .spec.storageClassName == "" and
+    .metadata.annotations == {keep: "yes"}'
+  renders "a class for all renders" --set global.storageClass=fast,master.persistence.storageClass=slow
+  has "global.storageClass beats the claim's" '$claim.spec.storageClassName == "fast"'
+
+  printf '%s\n' 'extraDeploy:' '- apiVersion: v1' '  kind: Service' '  metadata: {name: redis-service}' \
+    '  spec: {type: ExternalName, externalName: "{{ include \"redis.fullname\" . }}-master"}' \
+    '- |' '  apiVersion: v1' '  kind: ConfigMap' '  metadata: {name: "text-{{ .Release.Name }}"}' > "$work/extra.yaml"
+  renders "extra objects render" -f "$work/extra.yaml"
+  has "extra objects, as objects and as strings" '$o["Service/redis-service"].spec.externalName == "raibid-redis-master" and
+    $o["ConfigMap/text-raibid-redis"] != null'
+  check "a release without redis in its name becomes <release>-redis" grep -q 'name: jobs-redis-master' <("$helm" template jobs "$chart")
+  check "fullnameOverride is the name" grep -q 'name: queue-master' <("$helm" template jobs "$chart" --set fullnameOverride=queue)
+}
+
+refusals() {
+  local set text
+  check "the schema is closed everywhere" jq -e '[.. | objects | select(.properties | type == "object") | has("additionalProperties")] | all' \
+    "$chart/values.schema.json"
+  for set in foo=1 auth.password=x global.imageRegsitry=x master.persistance.size=1Gi networkPolicy.metrics.open=true \
+    metrics.serviceMonitor.labels.a=b replica.replicaCount=1; do
+    refused "unknown key $set is refused" "dditional propert" "$helm" template r "$chart" --set "$set"
+  done
+  while IFS='|' read -r set text; do
+    refused "$set is refused" "$text" "$helm" template r "$chart" --set "$set"
+  done <<'T'
+architecture=replication|architecture
+auth.enabled=perhaps|enabled
+auth.usePasswordFiles=false|usePasswordFiles
+image.tag=7|tag
+image.digest=latest|digest
+image.pullPolicy=Sometimes|pullPolicy
+master.persistence.size=8Gx|size
+master.resources.limits.memory=-1Mi|memory
+master.service.ports.redis=70000|redis
+master.readinessProbe.periodSeconds=0|periodSeconds
+metrics.extraArgs.redis\.password=x|redis.password
+commonLabels.a=1|commonLabels
+extraDeploy=x|extraDeploy
+commonConfiguration=requirepass x|requirepass
+master.configuration="user" x on|user
+master.configuration=Port 7000|Port
+fullnameOverride=a123456789a123456789a123456789a123456789a12345|45
+T
+}
+
+# On the machine's redis-server, CONFIG SET each parameter to the value it has: what is refused needs a restart.
+restart_only_for_what_needs_it() {
+  check "maxmemory, save and other settings of a running server change no checksum" same_checksum \
+    --set master.configuration='maxmemory 100mb' --set commonConfiguration=$'save 60 1\nappendonly no\nhz 20\n# databases 3'
+  check "resources, labels and the network policy change no checksum" same_checksum \
+    --set commonLabels.a=b,networkPolicy.enabled=false,master.resources.limits.memory=1Gi
+  check "databases changes it" other_checksum --set master.configuration='databases 4'
+  check "so does a directive in capitals and quotes" other_checksum --set master.configuration='"IO-Threads" 4'
+  check "so does rename-command" other_checksum --set master.configuration='rename-command FLUSHALL ""'
+  if [[ ! -f $work/refused ]]; then skip "the directives that CONFIG SET refuses (no redis-server here)"; return; fi
+  # the chart with one template more, which shows the lines that count, given every directive there is
+  rm -rf "$work/shown" && cp -r "$chart" "$work/shown"
+  printf '%s\n' 'apiVersion: v1' 'kind: ConfigMap' 'lines: {{ include "redis.restart" . | toJson }}' > "$work/shown/templates/shown.yaml"
+  sed 's/$/ x/' "$work/parameters" | grep -vE "^($owned) " > "$work/all.conf"
+  "$helm" template r "$work/shown" --set-file commonConfiguration="$work/all.conf" -s templates/shown.yaml |
+    sed -n 's/^lines: //p' | jq -r . | awk 'NF {print $1}' | sort -u > "$work/counted"
+  check "exactly what CONFIG SET refuses counts: $(wc -l < "$work/refused") of $(wc -l < "$work/parameters")" diff "$work/refused" "$work/counted"
+}
+owned='requirepass|masterauth|tls-key-file-pass|aclfile|port|dir|daemonize' # the chart refuses these in values
+
+free_port() {
+  local port
+  for port in $(shuf -i 20001-32000 -n 50); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }; done
+}
+stop_server() {
+  [[ -n $server_pid ]] || return 0
+  kill -9 -- "-$server_pid" # its own process group: also what a script left behind
+  wait "$server_pid" 2>/dev/null
+  server_pid=
+}
+eventually() { for _ in {1..100}; do "$@" && return; sleep 0.05; done; return 1; }
+answers() { redis-cli -p "$port" ping >/dev/null 2>&1; }
+
+ask_redis_what_it_refuses() {
+  command -v redis-server redis-cli >/dev/null || return
+  port=$(free_port)
+  setsid redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --save '' >"$work/log" 2>&1 & server_pid=$!
+  eventually answers || { cat "$work/log"; return; }
+  redis-cli -p "$port" config get '*' | paste -d'\t' - - | sort > "$work/config"
+  cut -f1 "$work/config" > "$work/parameters"
+  while IFS=$'\t' read -r name value; do
+    [[ ! $(redis-cli -p "$port" config set "$name" "$value") =~ immutable|protected ]] || echo "$name"
+  done < "$work/config" > "$work/refused"
+  stop_server
+}
+
+# start_script NAME SHELL...: what the pod starts, with paths and port of this machine, where only NAME-server and NAME-cli are on PATH
+start_script() {
+  local name=$1 home=$work/pod; shift
+  rm -rf "$home" && mkdir -p "$home/bin" "$home/data" && port=$(free_port)
+  ln -s "$(command -v redis-server)" "$home/bin/$name-server"
+  printf '#!/bin/sh\nexec %s -p %s "$@"\n' "$(command -v redis-cli)" "$port" > "$home/bin/$name-cli" && chmod +x "$home/bin/$name-cli"
+  if [[ $1 == *busybox ]]; then ln -s "$1" "$home/bin/timeout"; else ln -s "$(command -v timeout)" "$home/bin/timeout"; fi
+  printf '%s\n' "user default on #$(printf secret | sha256sum | cut -d' ' -f1) ~* &* +@all" 'user health on nopass -@all +ping' > "$home/users.acl"
+  for file in redis.conf start.sh ping.sh; do
+    jq -r --arg file $file '.items[] | select(.kind == "ConfigMap").data[$file] | values' "$work/objects.json" |
+      sed -e "s|/etc/redis|$home|; s|^dir /data|dir $home/data|; s|^port 6379|port $port|" -e "s|^bind .*|bind 127.0.0.1|" > "$home/$file"
+  done
+  setsid env PATH="$home/bin" "$@" "$home/start.sh" >"$home/log" 2>&1 & server_pid=$!
+  eventually answers || cat "$home/log"
+}
+probe() { PATH=$work/pod/bin "${shell[@]}" "$work/pod/ping.sh" "$1"; }
+as_default() { REDISCLI_AUTH=secret redis-cli -p "$port" "$@" 2>&1; }
+no_probe() { ! probe "$1"; }
+accepted() { [[ $(as_default "$@") == OK ]]; }
+is_busy() { [[ $(as_default ping) == *BUSY* ]]; }
+make_busy() { # until the server is stopped
+  accepted config set busy-reply-threshold 50
+  as_default eval 'while true do end' 0 >/dev/null &
+}
+
+scripts_on_this_machine() {
+  local name shell
+  for name in redis valkey; do
+    for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v bash)"; do
+      read -ra shell <<<"$shell"
+      [[ -x ${shell[0]} ]] || { skip "$name-server alone, by busybox (not here)"; continue; }
+      local with="$name-server alone, ${shell[*]##*/}"
+      render >/dev/null
+      start_script $name "${shell[@]}"
+      check "$with: the server took the shell's place" test "$(readlink -f "/proc/$server_pid/exe")" = "$(readlink -f "$(command -v redis-server)")"
+      check "$with: ready" probe ready
+      check "$with: alive" probe alive
+      check "$with: the password works, AOF is on" test "$(as_default config get appendonly | tail -n 1)" = yes
+      [[ $name == valkey || ${shell[0]} == *bash ]] || probe_verdicts "$with"
+      stop_server
+    done
+  done
+  render --set auth.enabled=false >/dev/null; start_script valkey "${shell[@]}"
+  check "without authentication: ready" probe ready
+  check "without authentication: alive" probe alive
+  stop_server
+}
+probe_verdicts() {
+  accepted config set maxclients 1
+  exec 3<>"/dev/tcp/127.0.0.1/$port"
+  check "$1: out of clients is not ready" no_probe ready
+  check "$1: out of clients is alive" probe alive
+  exec 3>&-
+  eventually accepted config set maxclients 100 # the server notices a moment later that its one client left
+  as_default acl deluser health >/dev/null
+  check "$1: NOAUTH is not ready" no_probe ready
+  check "$1: NOAUTH is alive" probe alive
+  accepted acl load
+  make_busy
+  check "$1: a busy server" eventually is_busy
+  check "$1: BUSY is not ready" no_probe ready
+  check "$1: BUSY is alive" probe alive
+  kill -STOP "$server_pid"
+  check "$1: silence is not alive" no_probe alive
+  stop_server
+  check "$1: a refused connection is not alive" no_probe alive
+}
+
+ask_redis_what_it_refuses
+command -v jq >/dev/null || { skip "the chart (no jq)"; summary; exit; }
+mapfile -t all < <(helms)
+[[ -n ${all[*]} ]] || { skip "the chart (no helm: set HELM)"; summary; exit; }
+for helm in "${all[@]}"; do
+  echo "-- $("$helm" version --short)"
+  check "helm lint --strict" "$helm" lint --strict "$chart"
+  default_objects
+  metrics
+  less_than_default
+  clients
+  values_reach_objects
+  refusals
+  restart_only_for_what_needs_it
+done
+if command -v redis-server redis-cli jq >/dev/null; then scripts_on_this_machine; else skip "the pod's scripts (no redis-server here)"; fi
+summary
