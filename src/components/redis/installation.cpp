@@ -28,6 +28,14 @@ constexpr Duration look_again = std::chrono::milliseconds(250);   // graces run 
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
 constexpr const char* embedded_chart = "charts/redis";
 
+// The folder of the embedded chart; "" for another one, which helm finds itself.
+std::string unpack_chart(const RedisSettings& settings, const fs::path& parent) {
+  if (settings.chart.kind != ChartChoice::Kind::embedded) return "";
+  const fs::path chart = parent / "redis";
+  unpack_assets(embedded_chart, chart);
+  return chart.string();
+}
+
 Credentials make_credentials(const Context& context, const RedisSettings& settings, const RedisNames& names,
                              const Cluster& cluster, const Observed& observed, const Secret& password) {
   Credentials credentials;
@@ -206,15 +214,19 @@ void Installation::tend(Process* other, TimePoint until) {
   if (verdict.state == Verdict::State::waiting) m_context.reporter.step_progress(m_step, verdict.text);
 }
 
+std::string Installation::render(TimePoint deadline) {
+  const TemporaryDirectory folder(m_context.paths.temporary);
+  const Helm::Install install = install_request(unpack_chart(settings, folder.path()));
+  return session.helm.run_checked(session.helm.render(install), deadline).out;
+}
+
 StepResult Installation::upgrade() {
   m_step = "release";
   start_watching();
   const int revision = observed.release ? observed.release->revision : 0;
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
   const TemporaryDirectory folder(m_context.paths.temporary);
-  const std::string chart = (folder.path() / "redis").string();
-  if (settings.chart.kind == ChartChoice::Kind::embedded) unpack_assets(embedded_chart, chart);
-  const Command command = session.helm.upgrade_install(install_request(chart));
+  const Command command = session.helm.upgrade_install(install_request(unpack_chart(settings, folder.path())));
   const std::unique_ptr<Process> helm = m_context.runner.start(command);
   while (!helm->finished()) {
     tend(helm.get(), m_context.deadline);
