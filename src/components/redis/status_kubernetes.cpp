@@ -41,10 +41,10 @@ Found look(Context& context, const Kubectl& kubectl, const RedisNames& names, co
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
   Found found;
   try {
-    for (json& item : Kubectl::parse_items(questions[0], answers[0])) found.objects[item.value("kind", "")] = std::move(item);
-    for (json& record : Kubectl::parse_release_records(questions[1], answers[1])) {
+    for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.objects.emplace(item.value("kind", ""), item);
+    for (const json& record : Kubectl::parse_release_records(questions[1], answers[1])) {
       const auto revision = [](const json& labels) { return std::stoi(labels.value("version", "0")); };
-      if (found.release.is_null() || revision(record) > revision(found.release)) found.release = std::move(record);
+      if (found.release.is_null() || revision(record) > revision(found.release)) found.release = record;
     }
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
