@@ -37,16 +37,21 @@ class Executor {
   };
 
   /// On failure throws the step's Error with its code replaced: rolled_back; remains (incomplete rollback, a second
-  /// signal, keep_on_failure), with the commands left in the hint; failure, when nothing had been changed. A signal
-  /// keeps its own code when the rollback is complete. The journal is closed unless something remains.
+  /// signal, keep_on_failure), with the commands left in the hint; failure, when nothing had been changed (usage and
+  /// preflight stay what they are). A signal keeps its own code unless something remains. The journal is closed unless
+  /// something remains. Steps after the one that failed are not reported; the rollback is, as a step of its own.
   Summary run(const Plan& plan, Journal& journal);
 
-  /// Undoes what an interrupted run left in `journal`. Throws Error (remains) when that is not possible.
+  /// Ends the children of an interrupted run and undoes what it left in `journal`, which stays open (see
+  /// Journal::restart). Throws Error (remains) when that is not possible, or when a signal comes first.
   void recover(Journal& journal);
 
  private:
-  [[noreturn]] void fail(const Error& error, Journal& journal);
-  std::vector<std::string> roll_back(Journal& journal);
+  StepResult run_step(const Step& step, Journal& journal);
+  [[noreturn]] void fail(Error error, Journal& journal);
+  std::string evidence_of(const Error& error);
+  std::string roll_back(Journal& journal, const std::string& name);
+  void undo(const Undo& undo);
 
   ExecutorDependencies m_dependencies;
 };

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -20,15 +23,18 @@ struct JournalHeader {
   std::string started;    ///< RFC 3339
 };
 
-/// The record of one run: a header, then every Undo before its act, one JSON object a line, each fsynced. While it is
+/// The record of one run: a header, then every Undo before its act (fsynced), one JSON object a line. While it is
 /// open it is locked, so it is also what keeps two runs for the same cluster, namespace and release apart. A file that
-/// is there when nobody holds the lock is what a killed run left.
+/// is there when nobody holds the lock is what a killed run left. A last line without its end is a kill in the middle of
+/// a write and counts as not written; anything else that cannot be read is Error (preflight) naming the file, which stays.
 class Journal {
  public:
-  /// Opens (or makes) the journal of `key` in `folder`. Throws Error (preflight) when another process works under it.
+  /// Opens (or makes) the journal of `key` in `folder`. Throws Error (preflight) when another process works under it, the
+  /// file cannot be written, or it is damaged.
   static Journal open(const std::filesystem::path& folder, const std::string& key, const JournalHeader& header);
 
-  /// Journals in `folder` that a killed run left and nobody works under now.
+  /// Journals in `folder` that a killed run left and nobody works under now. Of a damaged one the
+  /// subject says what is wrong, with its path.
   static std::vector<JournalHeader> unfinished(const std::filesystem::path& folder);
 
   /// The header of the run that was killed, when this journal was not empty.
@@ -38,13 +44,16 @@ class Journal {
   const std::vector<Undo>& pending() const { return m_pending; }
 
   void record(const Undo& undo);
-  /// The newest pending entry has been undone.
-  void undone();
-  /// A child is about to run: its pid and, for telling it from a later process of that number, its start time.
+  /// Entry `index` of `pending` has been undone, and leaves it. Not always the newest: an undo that fails does not keep
+  /// the older ones from being undone.
+  void undone(std::size_t index);
+  /// A child is about to run: its pid and, for telling it from a later process of that number, its start time and boot.
   void child(int pid);
 
   /// Children of the interrupted run that are still there (same pid, same start time).
   std::vector<int> surviving_children() const;
+  /// Ends them, with all of their process groups. Throws Error (remains) when one does not go.
+  void end_surviving_children();
 
   /// Everything is complete (or undone): the file goes.
   void close();
@@ -52,14 +61,17 @@ class Journal {
   void restart(const JournalHeader& header);
 
  private:
-  Journal(LockedLog log) : m_log(std::move(log)) {}
+  Journal(LockedLog log, std::filesystem::path path) : m_log(std::move(log)), m_path(std::move(path)) {}
   void load();
+  void read_line(const std::string& line);
+  void append(const nlohmann::json& entry, bool sync = true);
   void write_header(const JournalHeader& header);
 
   LockedLog m_log;
+  std::filesystem::path m_path;  ///< for messages
   std::optional<JournalHeader> m_interrupted;
   std::vector<Undo> m_pending;
-  std::map<int, std::string> m_children;
+  std::map<int, std::string> m_children;  ///< of the interrupted run: pid → process_identity
 };
 
 }  // namespace raibid

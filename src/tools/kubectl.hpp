@@ -29,27 +29,44 @@ class Kubectl {
 
   /// Client and server version.
   Command version() const;
-  struct Versions { std::string client, server; };
+  struct Versions {
+    std::string client, server;
+  };
   static Versions parse_version(const Command& command, const Output& output);
 
   /// `get` of "kind/name" pairs; what is not there is left out.
   Command get(const std::vector<std::string>& names) const;
   /// `get` of kinds by label selector ("" for all).
   Command list(const std::string& kinds, const std::string& selector) const;
+  /// The same in all namespaces, which needs a right that not everybody has.
+  Command list_everywhere(const std::string& kinds) const;
+  /// For people: what `kubectl describe` says of kinds by label selector ("" for all). Of Secrets only the sizes.
+  Command describe(const std::string& kinds, const std::string& selector) const;
+  /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
+  Command api_resources() const;
+  /// What there is of those kinds, one "kind/name" a line. `kinds` separated by commas.
+  Command list_names(const std::string& kinds) const;
   /// The items of a get or list. Throws as the class says.
   static nlohmann::json parse_items(const Command& command, const Output& output);
 
   /// The labels of each Secret in which Helm keeps a revision of `release`; the data, which can be large, stays behind.
   Command release_records(const std::string& release) const;
+  /// An array of objects label → value, oldest revision first: "version" ("3"), "status" ("deployed", "failed",
+  /// "pending-install" …), "name", "owner", and the labels that Helm::Install gave.
   static nlohmann::json parse_release_records(const Command& command, const Output& output);
 
   /// Asks for several rights in one request.
-  struct Right { std::string verb, group, resource, subresource; bool cluster_wide = false; };
+  struct Right {
+    std::string verb, group, resource, subresource;
+    bool cluster_wide = false;
+  };
   Command review_rights(const std::vector<Right>& rights) const;
   /// The rights of that list which are refused.
-  static std::vector<Right> parse_refused(const std::vector<Right>& rights, const Command& command, const Output& output);
+  static std::vector<Right> parse_refused(const std::vector<Right>& rights, const Command& command,
+                                          const Output& output);
 
-  /// Creates or changes from standard input; leaves no copy in an annotation.
+  /// Creates or changes from standard input; leaves no copy in an annotation. Fields of the manifest that somebody else
+  /// changed are taken back (--force-conflicts): what is ours was checked before, and a second run converges.
   Command apply(const nlohmann::json& manifest) const;
   /// Creates from standard input; fails when it is there already.
   Command create(const nlohmann::json& manifest) const;
@@ -68,7 +85,9 @@ class Kubectl {
   /// Runs a command and throws as the class says when it fails.
   Output run_checked(const Command& command, TimePoint deadline) const;
 
-  /// The Error for a failed kubectl.
+  /// The Error for a failed kubectl: preflight when the cluster cannot be reached, refuses the login or the right, or
+  /// the kubeconfig does not do, for then this command has changed nothing; else failure. (The executor replaces the
+  /// code when earlier steps changed something.) What a Secret in the command's input holds is masked.
   static Error explain(const Command& command, const Output& output);
 
   /// The same command line for people: `kubectl --context X -n Y …`.
@@ -83,9 +102,10 @@ class Kubectl {
 };
 
 /// Takes the complete JSON documents out of the output of `kubectl get -w -o json`, which prints them one after the
-/// other, indented. Throws Error (failure) on anything else.
+/// other, indented or not. Throws Error (failure) on anything else, and on a document of more than 16 MiB.
 class WatchParser {
  public:
+  /// Takes them out of `buffer`; what is not complete stays in it, and must not be changed but for more at its end.
   std::vector<nlohmann::json> take(std::string& buffer);
 
  private:

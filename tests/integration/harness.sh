@@ -22,7 +22,7 @@ ends() {
 }
 
 mkdir -p "$work"/{programs,scripts,tests/{unit,integration,cluster}}
-cp tests/run "$work/tests/"; cp scripts/debian.sh "$work/scripts/"
+cp tests/run "$work/tests/"; cp tests/support/debian.sh "$work/scripts/"
 cat > "$work/CMakeLists.txt" <<'C'
 cmake_minimum_required(VERSION 3.20)
 project(programs NONE)

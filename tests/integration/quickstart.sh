@@ -20,7 +20,7 @@ takes() {
 }
 
 mkdir -p "$work"/{bin,scripts}
-cp quickstart "$work/"; cp scripts/debian.sh "$work/scripts/"
+cp quickstart "$work/"; cp tests/support/debian.sh "$work/scripts/"
 program program "echo \"\$*\" >> $work/calls"
 cat > "$work/CMakeLists.txt" <<'C'
 cmake_minimum_required(VERSION 3.20)

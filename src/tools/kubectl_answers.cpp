@@ -1,0 +1,256 @@
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "tools/diagnosis.hpp"
+#include "tools/kubectl.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+namespace raibid {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr auto other_kubeconfig =
+    "Name a kubeconfig with --kubeconfig (or KUBECONFIG). k3s keeps its own in /etc/rancher/k3s/k3s.yaml; make it "
+    "readable for you.";
+
+void check(const Command& command, const Output& output) {
+  if (!output.ok()) throw Kubectl::explain(command, output);
+}
+
+json parse_json(const Command& command, const std::string& text) {
+  json document = json::parse(text, nullptr, false);
+  if (document.is_discarded()) {
+    throw Error(ExitCode::failure, fmt::format("kubectl {}: its answer is no JSON: {}", subcommand(command),
+                                               printable(trim(text).substr(0, 80))));
+  }
+  return document;
+}
+
+/// The string at `key`, or "" when there is none: every field of an answer may be missing.
+std::string text_at(const json& object, const std::string& key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return object.is_object() && found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+const json& member(const json& object, const std::string& key) {
+  static const json nothing;
+  if (!object.is_object()) return nothing;
+  const auto found = object.find(key);
+  return found == object.end() ? nothing : *found;
+}
+
+/// The entry of that name in one of the kubeconfig's three lists; null when it is not there.
+const json& named(const json& list, const std::string& name) {
+  static const json nothing;
+  if (!list.is_array()) return nothing;
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const json& item) { return text_at(item, "name") == name; });
+  return found == list.end() ? nothing : *found;
+}
+
+std::vector<std::string> names_of(const json& list) {
+  std::vector<std::string> names;
+  if (list.is_array()) {
+    for (const json& item : list) names.push_back(text_at(item, "name"));
+  }
+  return names;
+}
+
+std::string shown(const std::string& kubeconfig) { return kubeconfig.empty() ? "" : " " + kubeconfig; }
+
+/// The context that is meant. Throws when there is none of that name.
+std::string choose_context(const json& view, const std::string& kubeconfig, const std::string& wanted) {
+  const std::vector<std::string> names = names_of(member(view, "contexts"));
+  if (names.empty()) {
+    const bool missing = !kubeconfig.empty() && !std::filesystem::exists(kubeconfig);
+    throw Error(ExitCode::preflight,
+                missing ? "there is no kubeconfig" + shown(kubeconfig)
+                        : "the kubeconfig" + shown(kubeconfig) + " names no cluster",
+                other_kubeconfig);
+  }
+  const std::string chosen = wanted.empty() ? text_at(view, "current-context") : wanted;
+  if (chosen.empty()) {
+    throw Error(ExitCode::preflight, "the kubeconfig" + shown(kubeconfig) + " has no current context",
+                "Choose one with --context: " + join(names, ", "));
+  }
+  if (std::find(names.begin(), names.end(), chosen) == names.end()) {
+    throw Error(ExitCode::preflight,
+                fmt::format("there is no context {} in the kubeconfig{}{}", printable(chosen), shown(kubeconfig),
+                            did_you_mean(chosen, names)),
+                "Choose one with --context: " + join(names, ", "));
+  }
+  return chosen;
+}
+
+std::string version_number(const json& version) {
+  std::string text = text_at(version, "gitVersion");
+  if (text.starts_with('v')) text.erase(0, 1);
+  return text;
+}
+
+/// "a=b,c=d" as kubectl's LABELS column has it.
+json parse_labels(std::string_view text) {
+  json labels = json::object();
+  if (text == "<none>") return labels;
+  for (const std::string& pair : split(text, ',')) {
+    const auto equals = pair.find('=');
+    if (equals != std::string::npos) labels[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return labels;
+}
+
+long revision_of(const json& labels) {
+  const std::string text = text_at(labels, "version");
+  long revision = 0;
+  std::from_chars(text.data(), text.data() + text.size(), revision);
+  return revision;
+}
+
+void collect_strings(const json& value, std::vector<std::string>& found) {
+  for (const json& item : value) {
+    if (item.is_string()) found.push_back(item.get<std::string>());
+  }
+}
+
+/// What the Secrets of a manifest hold, as they were given and decoded.
+void collect_secrets(const json& manifest, std::vector<std::string>& found) {
+  if (const json& items = member(manifest, "items"); items.is_array()) {
+    for (const json& item : items) collect_secrets(item, found);
+  }
+  if (text_at(manifest, "kind") != "Secret") return;
+  collect_strings(member(manifest, "stringData"), found);
+  std::vector<std::string> encoded;
+  collect_strings(member(manifest, "data"), encoded);
+  for (const std::string& text : encoded) {
+    found.push_back(text);
+    try {
+      found.push_back(base64_decode(text));
+    } catch (const Error&) {
+      // the server will say so
+    }
+  }
+}
+
+/// The server repeats a field that it cannot read, and with it what is secret in it (tried).
+std::string without_secrets(std::string text, const std::string& input) {
+  std::vector<std::string> secrets;
+  if (const json manifest = json::parse(input, nullptr, false); !manifest.is_discarded())
+    collect_secrets(manifest, secrets);
+  for (const std::string& secret : secrets) {
+    if (secret.empty()) continue;
+    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3)) {
+      text.replace(at, secret.size(), "***");
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Cluster Kubectl::parse_config_view(const Output& output, const std::string& kubeconfig, const std::string& context) {
+  const Command command = config_view(kubeconfig);
+  check(command, output);
+  const json view = parse_json(command, output.out);
+  Cluster cluster;
+  cluster.kubeconfig = kubeconfig;
+  cluster.context = choose_context(view, kubeconfig, context);
+
+  const json& chosen = member(named(member(view, "contexts"), cluster.context), "context");
+  cluster.name = text_at(chosen, "cluster");
+  cluster.context_namespace = text_at(chosen, "namespace");
+  const std::string user = text_at(chosen, "user");
+  cluster.server = text_at(member(named(member(view, "clusters"), cluster.name), "cluster"), "server");
+  // kubectl itself would go on with http://localhost:8080 here, and ask for a user name there
+  if (cluster.server.empty()) {
+    throw Error(ExitCode::preflight,
+                fmt::format("context {} names the cluster \"{}\", which has no server in the kubeconfig{}",
+                            printable(cluster.context), printable(cluster.name), shown(kubeconfig)),
+                "Choose another context with --context, or mend it: kubectl config set-cluster");
+  }
+  if (!user.empty() && named(member(view, "users"), user).is_null()) {
+    throw Error(ExitCode::preflight,
+                fmt::format("context {} names the user \"{}\", which the kubeconfig{} does not have",
+                            printable(cluster.context), printable(user), shown(kubeconfig)),
+                "Choose another context with --context, or mend it: kubectl config set-credentials");
+  }
+  return cluster;
+}
+
+Kubectl::Versions Kubectl::parse_version(const Command& command, const Output& output) {
+  check(command, output);
+  const json answer = parse_json(command, output.out);
+  return {version_number(member(answer, "clientVersion")), version_number(member(answer, "serverVersion"))};
+}
+
+json Kubectl::parse_items(const Command& command, const Output& output) {
+  check(command, output);
+  if (trim(output.out).empty()) return json::array();  // nothing of what was asked for is there
+  json answer = parse_json(command, output.out);
+  if (const json& items = member(answer, "items"); items.is_array()) return items;
+  return json::array({std::move(answer)});  // one name was asked for
+}
+
+json Kubectl::parse_release_records(const Command& command, const Output& output) {
+  check(command, output);
+  json records = json::array();
+  for (const std::string& line : split(output.out, '\n')) {
+    const std::string_view row = trim(line);
+    if (row.empty()) continue;
+    const auto column = row.find_last_of(" \t");
+    records.push_back(parse_labels(column == std::string_view::npos ? row : row.substr(column + 1)));
+  }
+  std::stable_sort(records.begin(), records.end(),
+                   [](const json& a, const json& b) { return revision_of(a) < revision_of(b); });
+  return records;
+}
+
+std::vector<Kubectl::Right> Kubectl::parse_refused(const std::vector<Right>& rights, const Command& command,
+                                                   const Output& output) {
+  check(command, output);
+  std::string text = output.out;
+  const std::vector<json> reviews = WatchParser().take(text);  // one document a review
+  if (reviews.size() != rights.size()) {
+    throw Error(ExitCode::failure,
+                fmt::format("kubectl answered {} of {} questions about rights", reviews.size(), rights.size()));
+  }
+  std::vector<Right> refused;
+  for (std::size_t i = 0; i < rights.size(); ++i) {
+    const json& allowed = member(member(reviews[i], "status"), "allowed");
+    if (!allowed.is_boolean() || !allowed.get<bool>()) refused.push_back(rights[i]);
+  }
+  return refused;
+}
+
+Error Kubectl::explain(const Command& command, const Output& output) {
+  Failure failure;
+  failure.context = flag_value(command, "--context");
+  failure.name_space = flag_value(command, "-n");
+  failure.kubeconfig = flag_value(command, "--kubeconfig");
+  failure.reason = failure_reason({output.status, {}, without_secrets(output.err, command.input), output.timed_out});
+  if (output.out.starts_with("Please enter Username")) failure.reason = "Please enter Username";
+  if (std::optional<Error> error = cluster_error(failure)) return *error;
+
+  Error error = general_error(command, output, failure);
+  const auto says = [&](std::string_view part) { return failure.reason.find(part) != std::string::npos; };
+  if (says("timed out waiting for the condition")) {
+    error.with_hint(
+        "Something holds it, most often a finalizer: kubectl get it with -o yaml and see metadata.finalizers.");
+  } else if (says("because it is being terminated")) {
+    error.with_hint("The namespace is on its way out: wait until it is gone, then run this again.");
+  } else if (says("exceeded quota")) {
+    error.with_hint("The namespace's ResourceQuota has no room: kubectl -n " + shell_quote(failure.name_space) +
+                    " describe quota");
+  } else if (says("address already in use")) {
+    error.with_hint("Another program listens on that local port.");
+  }
+  return error;
+}
+
+}  // namespace raibid

@@ -1,0 +1,277 @@
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "sys/unique_fd.hpp"
+#include "tools/redis_client.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <hiredis/read.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+/// hiredis' reader over a socket of our own: hiredis' blocking calls limit the time of each read(2), so that a server
+/// which sends a byte now and then keeps them for ever, and its connections have no limit for the size of an answer.
+
+namespace raibid {
+
+namespace {
+
+constexpr std::size_t largest_answer = 64u << 20;
+constexpr std::size_t most_items = 1'000'000;
+
+using std::chrono::steady_clock;
+
+std::string in_seconds(Duration timeout) {
+  return fmt::format("{:g} s", std::chrono::duration<double>(timeout).count());
+}
+
+/// Waits for `events` until `deadline`; 0 when the time has passed, else what poll says.
+int wait_for(int fd, int events, steady_clock::time_point deadline) {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+    if (left <= 0) return 0;
+    pollfd entry{fd, static_cast<short>(events), 0};
+    const int ready = ::poll(&entry, 1, static_cast<int>(std::min<long long>(left, 60'000)));
+    if (ready > 0) return entry.revents;
+    if (ready < 0 && errno != EINTR) return POLLERR;
+  }
+}
+
+/// Connects to one address. errno-like: 0, or why not.
+int connect_to(const addrinfo& address, steady_clock::time_point deadline, UniqueFd& result) {
+  UniqueFd socket(::socket(address.ai_family, address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address.ai_protocol));
+  if (socket.get() < 0) return errno;
+  if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) != 0) {
+    if (errno != EINPROGRESS) return errno;
+    if (wait_for(socket.get(), POLLOUT, deadline) == 0) return ETIMEDOUT;
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+    if (error != 0) return error;
+  }
+  const int on = 1;
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  result = std::move(socket);
+  return 0;
+}
+
+UniqueFd open_socket(const std::string& host, int port, Duration timeout) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); error != 0) {
+    throw Error(ExitCode::failure,
+                fmt::format("cannot find Redis' host {}: {}", printable(host), ::gai_strerror(error)));
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
+  const auto deadline = steady_clock::now() + timeout;
+  int reason = 0;
+  for (const addrinfo* address = addresses.get(); address != nullptr; address = address->ai_next) {
+    UniqueFd socket;
+    reason = connect_to(*address, deadline, socket);
+    if (reason == 0) return socket;
+  }
+  throw Error(ExitCode::failure,
+              fmt::format("cannot connect to Redis at {}:{}: {}", printable(host), port, ::strerror(reason)));
+}
+
+// --- hiredis' reader builds RedisReply directly ---
+
+struct AnswerLimits {
+  std::size_t items = 0;
+  bool exceeded = false;
+};
+
+RedisReply* place(const redisReadTask* task, RedisReply reply) noexcept try {
+  auto* limits = static_cast<AnswerLimits*>(task->privdata);
+  if (++limits->items > most_items) {
+    limits->exceeded = true;
+    return nullptr;
+  }
+  if (task->parent == nullptr) return new RedisReply(std::move(reply));
+  auto* parent = static_cast<RedisReply*>(task->parent->obj);
+  parent->items.push_back(std::move(reply));  // the reader comes back only to the last one
+  return &parent->items.back();
+} catch (...) {
+  return nullptr;
+}
+
+void* create_string(const redisReadTask* task, char* text, std::size_t length) {
+  RedisReply reply;
+  reply.type = task->type == REDIS_REPLY_ERROR    ? RedisReply::Type::error
+               : task->type == REDIS_REPLY_STATUS ? RedisReply::Type::status
+                                                  : RedisReply::Type::string;
+  reply.text.assign(text, length);
+  return place(task, std::move(reply));
+}
+
+/// The number's type is int in hiredis 0.14 and size_t in 1.x.
+template <typename Count>
+void* create_array(const redisReadTask* task, Count) {
+  RedisReply reply;
+  reply.type = RedisReply::Type::array;
+  return place(task, std::move(reply));
+}
+
+void* create_integer(const redisReadTask* task, long long value) {
+  RedisReply reply;
+  reply.type = RedisReply::Type::integer;
+  reply.integer = value;
+  return place(task, std::move(reply));
+}
+
+void* create_nil(const redisReadTask* task) { return place(task, RedisReply{}); }
+
+void free_reply(void* reply) { delete static_cast<RedisReply*>(reply); }
+
+redisReplyObjectFunctions* reply_functions() {
+  static redisReplyObjectFunctions functions = [] {
+    redisReplyObjectFunctions made{};
+    made.createString = create_string;
+    made.createArray = create_array;
+    made.createInteger = create_integer;
+    made.createNil = create_nil;
+    made.freeObject = free_reply;
+    return made;
+  }();
+  return &functions;
+}
+
+void append_encoded(std::string& out, const std::vector<std::string>& arguments) {
+  out += fmt::format("*{}\r\n", arguments.size());
+  for (const std::string& argument : arguments) {
+    out += fmt::format("${}\r\n", argument.size());
+    out.append(argument).append("\r\n");
+  }
+}
+
+class SocketConnection final : public RedisConnection {
+ public:
+  SocketConnection(UniqueFd socket, std::string where, Duration timeout)
+      : m_socket(std::move(socket)),
+        m_where(std::move(where)),
+        m_timeout(timeout),
+        m_reader(redisReaderCreateWithFunctions(reply_functions()), &redisReaderFree) {
+    if (!m_reader) throw std::bad_alloc();
+    m_reader->privdata = &m_limits;
+  }
+
+  RedisReply command(const std::vector<std::string>& arguments) override {
+    return std::move(pipeline({arguments}).front());
+  }
+
+  std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) override {
+    if (m_broken) throw Error(ExitCode::failure, "the connection to Redis at " + m_where + " is broken");
+    std::string request;
+    for (const std::vector<std::string>& arguments : commands) append_encoded(request, arguments);
+    m_broken = true;  // until all answers are there: what is left of a broken exchange is not the next command's
+    std::vector<RedisReply> replies = exchange(request, commands.size());
+    ::explicit_bzero(request.data(), request.size());
+    m_broken = false;
+    return replies;
+  }
+
+ private:
+  /// Sends and reads at once: a server that waits for us to read would otherwise wait for ever.
+  std::vector<RedisReply> exchange(const std::string& request, std::size_t count) {
+    std::vector<RedisReply> replies;
+    std::size_t sent = 0;
+    auto deadline = steady_clock::now() + m_timeout;
+    while (replies.size() < count) {
+      const int ready = wait_for(m_socket.get(), sent < request.size() ? POLLIN | POLLOUT : POLLIN, deadline);
+      if (ready == 0) fail_late();
+      if ((ready & POLLOUT) != 0 && sent < request.size() && send_more(request, sent))
+        deadline = steady_clock::now() + m_timeout;
+      if ((ready & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
+      receive();
+      while (std::optional<RedisReply> reply = next_reply()) {
+        replies.push_back(std::move(*reply));
+        deadline = steady_clock::now() + m_timeout;
+      }
+    }
+    return replies;
+  }
+
+  /// True when something went out. A peer that reads no more may have said why: that is read next.
+  bool send_more(const std::string& request, std::size_t& sent) {
+    const ssize_t n = ::send(m_socket.get(), request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+    if (n < 0) {
+      if (errno != EAGAIN && errno != EINTR) sent = request.size();
+      return false;
+    }
+    sent += static_cast<std::size_t>(n);
+    return n > 0;
+  }
+
+  void receive() {
+    std::array<char, 16 * 1024> chunk;
+    const ssize_t n = ::recv(m_socket.get(), chunk.data(), chunk.size(), 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) {
+      const std::string reason = n < 0 ? fmt::format(" ({})", ::strerror(errno)) : std::string();
+      throw Error(ExitCode::failure, fmt::format("Redis at {} closed the connection{}{}", m_where,
+                                                 m_answer_size == 0 ? "" : " in the middle of an answer", reason));
+    }
+    const std::string_view text(chunk.data(), static_cast<std::size_t>(n));
+    if (m_answer_size == 0) m_beginning = text.substr(0, 60);
+    m_answer_size += text.size();
+    if (m_answer_size > largest_answer) fail_large();
+    if (redisReaderFeed(m_reader.get(), text.data(), text.size()) != REDIS_OK) fail_protocol();
+  }
+
+  std::optional<RedisReply> next_reply() {
+    void* reply = nullptr;
+    if (redisReaderGetReply(m_reader.get(), &reply) != REDIS_OK) fail_protocol();
+    if (reply == nullptr) return std::nullopt;
+    const std::unique_ptr<RedisReply> owner(static_cast<RedisReply*>(reply));
+    m_limits = {};
+    m_answer_size = m_reader->len - m_reader->pos;
+    return std::move(*owner);
+  }
+
+  [[noreturn]] void fail_protocol() {
+    if (m_limits.exceeded) fail_large();
+    throw Error(ExitCode::failure,
+                fmt::format("what answers at {} is not Redis: it says \"{}\"", m_where, printable(trim(m_beginning))),
+                "See the address, and whether it speaks TLS.");
+  }
+
+  [[noreturn]] void fail_large() {
+    throw Error(ExitCode::failure, fmt::format("Redis at {} sends an answer larger than {} MiB or {} items", m_where,
+                                               largest_answer >> 20, most_items));
+  }
+
+  [[noreturn]] void fail_late() {
+    throw Error(ExitCode::failure,
+                fmt::format("Redis at {} did not {} within {}", m_where,
+                            m_answer_size == 0 ? "answer" : "end its answer", in_seconds(m_timeout)));
+  }
+
+  UniqueFd m_socket;
+  std::string m_where;
+  Duration m_timeout;
+  AnswerLimits m_limits;
+  std::unique_ptr<redisReader, decltype(&redisReaderFree)> m_reader;
+  std::size_t m_answer_size = 0;  ///< of the answer that is being read
+  std::string m_beginning;        ///< of it, for telling what it is when it is not Redis'
+  bool m_broken = false;
+};
+
+}  // namespace
+
+std::unique_ptr<RedisConnection> HiredisConnector::connect(const std::string& host, int port, Duration timeout) {
+  return std::make_unique<SocketConnection>(open_socket(host, port, timeout),
+                                            fmt::format("{}:{}", printable(host), port), timeout);
+}
+
+}  // namespace raibid

@@ -1,0 +1,112 @@
+#include "base/error.hpp"
+#include "sys/files.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace raibid;
+
+namespace {
+
+/// What each folder of src/ may include beside itself: docs/architecture.md's picture, downward only.
+const std::map<std::string, std::set<std::string>> allowed{
+    {"base", {}},
+    {"sys", {"base"}},
+    {"ui", {"base"}},
+    {"plan", {"sys", "ui", "base"}},
+    {"tools", {"sys", "ui", "base"}},
+    {"config", {"sys", "ui", "base"}},
+    {"assets", {"sys", "ui", "base"}},
+    {"components", {"plan", "tools", "config", "assets", "sys", "ui", "base"}},
+    {"cli", {"components", "plan", "tools", "config", "assets", "sys", "ui", "base"}},
+    {"main.cpp", {"cli", "components", "plan", "tools", "config", "assets", "sys", "ui", "base"}},
+};
+
+/// Libraries that one layer keeps to itself: the start of the include → the folder.
+const std::vector<std::pair<std::string, std::string>> libraries{
+    {"CLI/", "cli"}, {"yaml-cpp/", "config"}, {"hiredis/", "tools"}};
+
+std::string layer_of(const std::string& path) { return path.substr(0, path.find('/')); }
+
+/// What is wrong with `included` in the file `path` (relative to src/), or "".
+std::string offence(const std::string& path, const std::string& included, bool quoted) {
+  const std::string layer = layer_of(path);
+  const auto rules = allowed.find(layer);
+  if (rules == allowed.end()) return "is in no layer";
+  for (const auto& [library, owner] : libraries) {
+    if (included.starts_with(library) && layer != owner)
+      return "includes " + included + ", which belongs to src/" + owner;
+  }
+  if (included == "nlohmann/json.hpp" && path.ends_with(".hpp")) return "includes nlohmann/json.hpp in a header";
+  const std::string target = layer_of(included);
+  const bool system = !quoted && (target == "sys" || !allowed.contains(target));  // <sys/stat.h>
+  if (system || target == layer || rules->second.contains(target)) return "";
+  return "includes " + included;
+}
+
+/// Every offence in the sources below `root`, "path:line: what".
+std::vector<std::string> offenders(const fs::path& root) {
+  static const std::regex directive(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
+  std::vector<std::string> found;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string path = entry.path().lexically_relative(root).string();
+    std::ifstream file(entry.path());
+    std::string line;
+    for (int number = 1; std::getline(file, line); ++number) {
+      std::smatch match;
+      if (!std::regex_search(line, match, directive)) continue;
+      const std::string what = offence(path, match[2], match[1] == "\"");
+      if (!what.empty()) found.push_back(path + ":" + std::to_string(number) + ": " + what);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("nothing in src/ includes upward or sideways") {
+  const fs::path root = fs::path(RAIBID_SOURCE_DIR) / "src";
+  REQUIRE(fs::exists(root / "base" / "error.hpp"));
+  std::string list;
+  for (const std::string& offender : offenders(root)) list += "\n  " + offender;
+  CHECK_MESSAGE(list.empty(), "these includes break the layers:" << list);
+}
+
+TEST_CASE("planted violations are found, and only those") {
+  const TemporaryDirectory root{fs::temp_directory_path()};
+  const auto plant = [&](const std::string& path, const std::string& text) {
+    fs::create_directories((root.path() / path).parent_path());
+    std::ofstream(root.path() / path) << text;
+  };
+  plant("base/up.cpp", "#include \"base/error.hpp\"\n#include \"sys/files.hpp\"\n");
+  plant("sys/sideways.hpp", "#include <sys/stat.h>\n  #  include \"ui/reporter.hpp\"\n");
+  plant("tools/sideways.cpp",
+        "#include \"config/settings.hpp\"\n#include <hiredis/hiredis.h>\n#include \"sys/clock.hpp\"\n");
+  plant("plan/up.cpp", "#include <components/context.hpp>\n#include <nlohmann/json.hpp>\n");
+  plant("plan/heavy.hpp", "#include <nlohmann/json_fwd.hpp>\n#include <nlohmann/json.hpp>\n");
+  plant("components/redis/libraries.cpp",
+        "#include <yaml-cpp/yaml.h>\n#include <CLI/CLI.hpp>\n#include \"components/context.hpp\"\n");
+  plant("components/redis/near.cpp", "#include \"settings.hpp\"\n");
+  plant("cli/fine.cpp", "#include <CLI/CLI.hpp>\n#include \"tools/helm.hpp\"\n// #include nothing\n");
+  plant("main.cpp", "#include \"cli/app.hpp\"\n#include <hiredis/hiredis.h>\n");
+  plant("extra/new.cpp", "#include <string>\n");
+  CHECK(offenders(root.path()) ==
+        std::vector<std::string>{
+            "base/up.cpp:2: includes sys/files.hpp",
+            "components/redis/libraries.cpp:1: includes yaml-cpp/yaml.h, which belongs to src/config",
+            "components/redis/libraries.cpp:2: includes CLI/CLI.hpp, which belongs to src/cli",
+            "components/redis/near.cpp:1: includes settings.hpp", "extra/new.cpp:1: is in no layer",
+            "main.cpp:2: includes hiredis/hiredis.h, which belongs to src/tools",
+            "plan/heavy.hpp:2: includes nlohmann/json.hpp in a header",
+            "plan/up.cpp:1: includes components/context.hpp", "sys/sideways.hpp:2: includes ui/reporter.hpp",
+            "tools/sideways.cpp:1: includes config/settings.hpp"});
+}
