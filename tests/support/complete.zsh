@@ -1,7 +1,7 @@
-# complete.zsh SCRIPT LINE: what an interactive zsh that has read SCRIPT offers for LINE, a word a line.
+# complete.zsh SCRIPT LINE…: what an interactive zsh that has read SCRIPT offers for each LINE: "= LINE", then a word a line.
 emulate -R zsh
 zmodload zsh/zpty
-hits=$(mktemp)
+work=$(mktemp -d)
 
 # what compadd is told to add is what zsh offers; with -O, -A or -D it only asks
 read -r -d '' setup <<'SETUP'
@@ -12,7 +12,7 @@ compadd() {
   if [[ ${@[1,(i)(-|--)]} != *-(O|A|D)\ * ]]; then
     local -a offered
     builtin compadd -O offered "$@"
-    print -rl -- $offered >> HITS
+    print -rl -- $offered >> WORK/hits
   fi
   builtin compadd "$@"
 }
@@ -22,12 +22,16 @@ bindkey '^Y' say-done
 source SCRIPT
 say-done
 SETUP
-print -r -- "${${setup//HITS/${(q)hits}}//SCRIPT/${(q)1}}" > $hits.rc
+print -r -- "${${setup//WORK/${(q)work}}//SCRIPT/${(q)1}}" > $work/rc
 zpty shell zsh -f -i
-zpty -w shell "source ${(q)hits}.rc"
+zpty -w shell "source ${(q)work}/rc"
 zpty -r shell output '*DONE*'
-zpty -w -n shell "$2"$'\t\x19'
-zpty -r shell output '*DONE*'
-sort -u $hits
-rm -f $hits $hits.rc
+for line in "${@:2}"; do
+  : > $work/hits
+  zpty -w -n shell $'\x15'"$line"$'\t\x19'  # Ctrl-U for an empty line, Tab, Ctrl-Y
+  zpty -r shell output '*DONE*'
+  print -r -- "= $line"
+  sort -u $work/hits
+done
+rm -r $work
 zpty -d shell

@@ -84,6 +84,17 @@ Judgement judge_node(const Observation& seen, const NodeFacts& node) {
   return result;
 }
 
+/// The node controller says on the pod that its node is gone; what was asked of the node since then knows better.
+std::optional<Judgement> judge_lost_node(const Observation& seen) {
+  const SeenEvent* event = last_pod_event(seen, {"NodeNotReady"});
+  const std::string name = text_at(*seen.pod, {"spec", "nodeName"});
+  if (event == nullptr || event->fresh < 1 || find_node(seen, name) != nullptr) return std::nullopt;
+  NodeFacts node;
+  node.name = name;
+  node.trouble = event->message;
+  return judge_node(seen, node);
+}
+
 Judgement judge_unschedulable(const Observation& seen, const std::string& message) {
   const std::string words = scheduler_words(message);
   if (const SeenEvent* scaling = last_pod_event(seen, {"TriggeredScaleUp", "Nominated"}); scaling != nullptr) {
@@ -193,6 +204,7 @@ std::optional<Judgement> judge_placement(const Observation& seen) {
   if (const NodeFacts* node = find_node(seen, text_at(pod, {"spec", "nodeName"})); node != nullptr && !node->ready) {
     return judge_node(seen, *node);
   }
+  if (auto trouble = judge_lost_node(seen)) return trouble;
   if (bound_but_untouched(seen)) {
     return judgement("container-creating",
                      fmt::format("waiting for node {} to take pod {}", text_at(pod, {"spec", "nodeName"}), pod_name(seen)),

@@ -76,13 +76,6 @@ constexpr std::array table = {
     Reason{"api-server", Grace{Grace::Kind::unchanged, 0, seconds(60)}, true, "the API server does not answer"},
 };
 
-bool condition_is(const json& pod, std::string_view type, std::string_view status) {
-  for (const json& condition : items_at(pod, {"status", "conditions"})) {
-    if (text_at(condition, {"type"}) == type) return text_at(condition, {"status"}) == status;
-  }
-  return false;
-}
-
 Judgement judge_loss(const Observation& seen) {
   Judgement lost = judgement("pod-failed", fmt::format("pod {} was given up {}: {}", pod_name(seen),
                                                        seen.lost_pods == 1 ? "once" : fmt::format("{} times", seen.lost_pods), seen.loss),
@@ -169,7 +162,7 @@ std::optional<Judgement> judge_containers(const Observation& seen) {
 }
 
 Judgement judge_pod(const Observation& seen) {
-  if (condition_is(*seen.pod, "Ready", "True")) return judgement("ready", fmt::format("pod {} is Ready", pod_name(seen)));
+  if (is_ready(*seen.pod)) return judgement("ready", fmt::format("pod {} is Ready", pod_name(seen)));
   if (text_at(*seen.pod, {"status", "phase"}) == "Failed") return judge_loss(seen);
   // a pod that is given up at once is made again at once: between two losses it looks like one on its way
   if (seen.lost_pods >= find_reason("pod-failed").grace.repetitions && !runs(*seen.pod)) return judge_loss(seen);
@@ -188,6 +181,13 @@ const Reason& find_reason(std::string_view name) {
   const auto row = std::find_if(table.begin(), table.end(), [&](const Reason& reason) { return reason.name == name; });
   if (row == table.end()) throw std::out_of_range("no reason " + std::string(name));
   return *row;
+}
+
+bool is_ready(const json& pod) {
+  const json& conditions = items_at(pod, {"status", "conditions"});
+  return std::any_of(conditions.begin(), conditions.end(), [](const json& condition) {
+    return text_at(condition, {"type"}) == "Ready" && text_at(condition, {"status"}) == "True";
+  });
 }
 
 Judgement judge(const Observation& observation) {

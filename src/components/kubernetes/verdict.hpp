@@ -95,4 +95,7 @@ Judgement judge(const Observation& observation);
 /// The judgement with its grace applied; `unchanged_for` is how long the same reason and subject have stood.
 Verdict decide(const Judgement& judgement, Duration unchanged_for);
 
+/// The pod's own condition.
+bool is_ready(const nlohmann::json& pod);
+
 }  // namespace raibid
