@@ -5,8 +5,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "support/machine.hpp"
 #include "sys/files.hpp"
-#include "sys/signals.hpp"
 
 namespace raibid::test {
 
@@ -24,8 +24,7 @@ std::filesystem::path make_folder() {
 
 Runner& real_runner() {
   static SystemClock clock;
-  static Signals signals;
-  static SystemRunner runner(clock, signals);
+  static SystemRunner runner(clock, shared_signals());
   return runner;
 }
 

@@ -1,15 +1,11 @@
 #include "support/redis_server.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "support/cli.hpp"
+#include "support/tcp_server.hpp"
 
 namespace raibid::test {
 
@@ -17,20 +13,7 @@ namespace {
 
 constexpr Duration start_limit = std::chrono::seconds(20);
 constexpr Duration reply_limit = std::chrono::seconds(10);
-constexpr int attempts = 5;
-
-/// The kernel's own choice is above 32768. Somebody may take it before Redis does: then another attempt follows.
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
+constexpr int attempts = 5;  // somebody may take a free port before Redis does
 
 }  // namespace
 

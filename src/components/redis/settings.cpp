@@ -249,6 +249,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_streams(redis, reader, preset);
   take_directives(redis, reader, preset);
   take_services(redis, preset);
+  redis.security_context = preset.security_context;
   redis.sets = reader.list("set");
   if (!redis.sets.empty()) check_sets(redis.sets, reader.named("set"));
   redis.values_files = reader.list("values");

@@ -59,6 +59,7 @@ struct RedisSettings {
   std::vector<std::pair<std::string, std::string>> directives;  ///< redis.conf: the preset's, and maxmemory derived from the limit
   std::vector<StreamSpec> streams;
   std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
+  SecurityContext security_context;   ///< the preset's: who Redis runs as
   std::vector<std::string> sets;
   std::vector<std::string> values_files;
   bool adopt = false;

@@ -46,6 +46,15 @@ ordered_json persistence(const RedisSettings& settings) {
   return values;
 }
 
+/// Bitnami's chart sets user and group for the container, where they beat the pod's; the embedded one for the pod.
+void choose_user(ordered_json& values, const RedisSettings& settings) {
+  const SecurityContext& context = settings.security_context;
+  const char* const place = settings.chart.kind == ChartChoice::Kind::embedded ? "podSecurityContext" : "containerSecurityContext";
+  if (context.run_as_user) values["master"][place]["runAsUser"] = *context.run_as_user;
+  if (context.run_as_group) values["master"][place]["runAsGroup"] = *context.run_as_group;
+  if (context.fs_group) values["master"]["podSecurityContext"]["fsGroup"] = *context.fs_group;
+}
+
 ordered_json auth(const RedisSettings& settings, const RedisNames& names) {
   if (!settings.auth) return {{"enabled", false}};
   return {{"enabled", true}, {"existingSecret", names.full}, {"existingSecretPasswordKey", "redis-password"}, {"usePasswordFiles", true}};
@@ -147,6 +156,7 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   if (settings.image) values["image"] = image_values(*settings.image);
   values["commonConfiguration"] = redis_conf(settings.directives);
   values["master"] = {{"persistence", persistence(settings)}, {"resources", resources(settings)}};
+  choose_user(values, settings);
   values["metrics"] = metrics(settings, cluster_has_service_monitors);
   values["networkPolicy"] = network_policy(settings);
   values["commonAnnotations"] = {{"raibid-cli/spec", to_json(spec_of(settings))}};

@@ -85,7 +85,7 @@ TEST_CASE("ACL file: the exporter's user reads what metrics need, and no value")
 }
 
 TEST_CASE("ACL file: without authentication everybody is the default user") {
-  const ServerWithUsers users(Secret(), Secret());
+  const ServerWithUsers users{Secret(), Secret()};
   const RedisServer server(users.conf());
   CHECK(server.connect()->command({"SET", "k", "v"}).text == "OK");
   CHECK(has(server.connect()->command({"ACL", "LIST"}).items.at(0).text, "user default on nopass"));

@@ -142,6 +142,16 @@ TEST_CASE("further names: a Service of the same pod here, a name in DNS elsewher
   CHECK_FALSE(values_for({}).contains("extraDeploy"));
 }
 
+TEST_CASE("who Redis runs as, where each chart reads it") {
+  Preset preset = job_queue_preset();
+  preset.security_context = {1000, 1001, 1002};
+  CHECK(values_for({}, preset)["master"]["podSecurityContext"] == json{{"runAsUser", 1000}, {"runAsGroup", 1001}, {"fsGroup", 1002}});
+  const json bitnami = values_for({{"chart", "bitnami"}}, preset)["master"];
+  CHECK(bitnami["containerSecurityContext"] == json{{"runAsUser", 1000}, {"runAsGroup", 1001}});
+  CHECK(bitnami["podSecurityContext"] == json{{"fsGroup", 1002}});
+  CHECK_FALSE(values_for({})["master"].contains("podSecurityContext"));
+}
+
 TEST_CASE("a stream's name that a shell would read is not handed to the exporter") {
   Preset preset = job_queue_preset();
   preset.streams = {{"jobs;rm", {"g"}, 0}, {"a:b", {"g"}, 0}, {"c.d", {"g"}, 0}};
