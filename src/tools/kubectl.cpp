@@ -86,6 +86,14 @@ Command Kubectl::list(const std::string& kinds, const std::string& selector) con
   return command(with_selector({request_timeout, "get", kinds, "-o", "json"}, selector));
 }
 
+Command Kubectl::list_everywhere(const std::string& kinds) const {
+  return command({request_timeout, "get", kinds, "--all-namespaces", "-o", "json"});
+}
+
+Command Kubectl::describe(const std::string& kinds, const std::string& selector) const {
+  return command(with_selector({request_timeout, "describe", kinds}, selector));
+}
+
 Command Kubectl::release_records(const std::string& release) const {
   // the server makes a table of it (its default for `get`) and sends of each object only that row and the metadata
   return command(

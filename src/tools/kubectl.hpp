@@ -38,6 +38,10 @@ class Kubectl {
   Command get(const std::vector<std::string>& names) const;
   /// `get` of kinds by label selector ("" for all).
   Command list(const std::string& kinds, const std::string& selector) const;
+  /// The same in all namespaces, which needs a right that not everybody has.
+  Command list_everywhere(const std::string& kinds) const;
+  /// For people: what `kubectl describe` says of kinds by label selector ("" for all). Of Secrets only the sizes.
+  Command describe(const std::string& kinds, const std::string& selector) const;
   /// The items of a get or list. Throws as the class says.
   static nlohmann::json parse_items(const Command& command, const Output& output);
 

@@ -1,13 +1,15 @@
 #!/bin/bash
 # The embedded chart as Helm renders it, and its scripts on the machine's own redis-server. HELM: one or more helm binaries.
+# shellcheck disable=SC2016 # the $ in single quotes are jq's and Helm's
 set -uo pipefail
+export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/support/checks.sh
 chart=templates/charts/redis
 work=$(mktemp -d)
 server_pid=
 finish() {
-  [[ -z $server_pid ]] || kill -9 "$server_pid" 2>/dev/null
+  stop_server
   rm -rf "$work"
 }
 trap finish EXIT
@@ -17,84 +19,140 @@ mkdir -p "$work/json/templates"
 printf '%s\n' 'apiVersion: v2' 'name: json' 'version: 0.1.0' > "$work/json/Chart.yaml"
 cat > "$work/json/templates/list.yaml" <<'T'
 {{- $items := list }}
-{{- range regexSplit "(?m)^---$" (.Files.Get "manifests.yaml") -1 }}{{ with fromYaml . }}{{ $items = append $items . }}{{ end }}{{ end }}
+{{- range regexSplit "(?m)^---$" (.Files.Get "manifests.yaml") -1 }}
+{{- with fromYaml . }}{{ $items = append $items . }}{{ end }}
+{{- end }}
 {{- dict "kind" "List" "items" $items | toJson }}
 T
 # render ARGUMENTS OF helm template…: the objects as one JSON list in $work/objects.json
 render() {
-  "$helm" template raibid-redis "$chart" -n raibid-redis "$@" > "$work/json/manifests.yaml" && "$helm" template json "$work/json" | sed -n '/^{/p' > "$work/objects.json"
+  "$helm" template raibid-redis "$chart" -n raibid-redis "$@" > "$work/json/manifests.yaml" || return
+  "$helm" template json "$work/json" | sed -n '/^{/p' > "$work/objects.json"
 }
 renders() { check "$1" render "${@:2}"; }
-# has DESCRIPTION JQ: about the objects rendered last; $o["Kind/name"] is one object
-has() { check "$1" jq -e '(.items | map({key: "\(.kind)/\(.metadata.name)", value: .}) | from_entries) as $o | ($o["StatefulSet/raibid-redis-master"].spec.template) as $pod | '"$2" "$work/objects.json"; }
-checksum() { render "$@" >/dev/null && jq -r '.items[] | select(.kind == "StatefulSet").spec.template.metadata.annotations["checksum/restart"]' "$work/objects.json"; }
+# has DESCRIPTION JQ: about the objects rendered last, all of them ($o["Kind/name"]) or the ones asked about most
+has() {
+  check "$1" jq -e '.items as $all | ($all | map({key: "\(.kind)/\(.metadata.name)", value: .}) | from_entries) as $o
+    | $o["StatefulSet/raibid-redis-master"].spec as $set | $set.template as $pod | $set.volumeClaimTemplates[0] as $claim
+    | $pod.spec.containers as [$redis, $exporter] | $o["NetworkPolicy/raibid-redis"].spec as $policy
+    | ($o["ConfigMap/raibid-redis-configuration"].data["redis.conf"] | split("\n")) as $conf | '"$2" "$work/objects.json"
+}
+checksum() { render "$@" >/dev/null && jq -r '.items[] | select(.kind == "StatefulSet").spec.template.metadata.annotations[]' "$work/objects.json"; }
 same_checksum() { [[ -n $(checksum) && $(checksum) == "$(checksum "$@")" ]]; }
 other_checksum() { local other; other=$(checksum "$@") && [[ -n $other && $other != "$(checksum)" ]]; }
 
 default_objects() {
   renders "default values render"
-  has "names and kinds are the ones everybody knows" '$o | keys == ["ConfigMap/raibid-redis-configuration", "ConfigMap/raibid-redis-scripts",
-    "NetworkPolicy/raibid-redis", "Service/raibid-redis-headless", "Service/raibid-redis-master", "StatefulSet/raibid-redis-master"]'
-  has "every object carries the labels of its release" 'all(.items[]; .metadata.labels | .["app.kubernetes.io/name"] == "redis" and
-    .["app.kubernetes.io/instance"] == "raibid-redis" and .["app.kubernetes.io/managed-by"] == "Helm" and .["helm.sh/chart"] == "redis-0.1.0")'
-  has "no chart version in a selector, the pod or the claim" '$o["StatefulSet/raibid-redis-master"].spec | [.selector, .template.metadata, .volumeClaimTemplates] | tojson | contains("helm.sh") | not'
-  has "the claim carries the instance label" '$o["StatefulSet/raibid-redis-master"].spec.volumeClaimTemplates[0].metadata | .name == "redis-data" and .labels["app.kubernetes.io/instance"] == "raibid-redis"'
-  has "one replica, Parallel, claims retained" '$o["StatefulSet/raibid-redis-master"].spec | .replicas == 1 and .podManagementPolicy == "Parallel" and
-    .serviceName == "raibid-redis-headless" and .persistentVolumeClaimRetentionPolicy == {whenScaled: "Retain", whenDeleted: "Retain"}'
-  has "the official image, pinned" '$pod.spec.containers[0].image == "docker.io/library/redis:8.10.2"'
-  has "the pod passes the restricted profile, without a token" '$pod.spec | .automountServiceAccountToken == false and .enableServiceLinks == false and .terminationGracePeriodSeconds == 60 and
-    .securityContext == {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999, fsGroupChangePolicy: "OnRootMismatch", seccompProfile: {type: "RuntimeDefault"}} and
-    .containers[0].securityContext == {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: ["ALL"]}}'
-  has "probes: readiness at once and every second, no startupProbe" '$pod.spec.containers[0] | .readinessProbe.initialDelaySeconds == 0 and .readinessProbe.periodSeconds == 1 and
-    .livenessProbe.failureThreshold >= 5 and (has("startupProbe") | not)'
-  has "of the Secret, only users.acl reaches Redis" '[$pod.spec.volumes[].projected.sources[]?.secret | values] == [{name: "raibid-redis", items: [{key: "users.acl", path: "users.acl"}]}] and
-    ($pod | tojson | contains("redis-password") | not) and ([$pod.spec.containers[] | has("env") or has("envFrom")] | any | not)'
-  has "redis.conf: AOF everysec, noeviction, 307 MB, no password" '$o["ConfigMap/raibid-redis-configuration"].data["redis.conf"] | split("\n") as $lines |
-    ["appendonly yes", "appendfsync everysec", "aof-load-truncated yes", "save \"\"", "maxmemory 307mb", "maxmemory-policy noeviction", "aclfile /etc/redis/users.acl", "protected-mode yes"] - $lines == [] and
-    (tojson | test("requirepass|masterauth") | not)'
-  has "network policy: the cluster's pods reach 6379, DNS is all that Redis reaches" '$o["NetworkPolicy/raibid-redis"].spec | .policyTypes == ["Ingress", "Egress"] and
-    .ingress == [{ports: [{port: 6379}], from: [{namespaceSelector: {}}]}] and (.egress | length == 1 and all(.[0].ports[]; .port == 53) and (.[0].to | length == 1))'
+  has "names and kinds are the ones everybody knows" '$o | keys == ["ConfigMap/raibid-redis-configuration",
+    "ConfigMap/raibid-redis-scripts", "NetworkPolicy/raibid-redis", "Service/raibid-redis-headless", "Service/raibid-redis-master",
+    "StatefulSet/raibid-redis-master"]'
+  has "every object carries the labels of its release" 'all($all[]; .metadata.labels == {"app.kubernetes.io/name": "redis",
+    "app.kubernetes.io/instance": "raibid-redis", "app.kubernetes.io/component": "master",
+    "app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "redis-0.1.0"})'
+  has "no chart version in a selector, the pod or the claim" '[$set.selector, $pod.metadata, $claim] | tojson | contains("helm.sh") | not'
+  has "pod and claim carry the instance label" '[$pod, $claim][].metadata.labels["app.kubernetes.io/instance"] == "raibid-redis"'
+  has "the claim's name and size" '$claim | .metadata.name == "redis-data" and .spec.resources.requests.storage == "8Gi" and
+    (.spec | has("storageClassName") | not)'
+  has "one replica, Parallel, claims retained" '$set.replicas == 1 and $set.podManagementPolicy == "Parallel" and
+    $set.serviceName == "raibid-redis-headless" and $set.persistentVolumeClaimRetentionPolicy == {whenScaled: "Retain", whenDeleted: "Retain"}'
+  has "the official image, pinned" '$redis.image == "docker.io/library/redis:8.10.2"'
+  has "the pod: not root, no token, 60 s to stop" '$pod.spec | .automountServiceAccountToken == false and
+    .enableServiceLinks == false and .terminationGracePeriodSeconds == 60 and .securityContext == {runAsNonRoot: true, runAsUser: 999,
+    runAsGroup: 999, fsGroup: 999, fsGroupChangePolicy: "OnRootMismatch", seccompProfile: {type: "RuntimeDefault"}}'
+  has "the container: read-only, no capability" '$redis.securityContext ==
+    {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: ["ALL"]}}'
+  has "readiness at once and every second, no startupProbe" '$redis.readinessProbe.initialDelaySeconds == 0 and
+    $redis.readinessProbe.periodSeconds == 1 and $redis.livenessProbe.failureThreshold >= 5 and ($redis | has("startupProbe") | not)'
+  has "of the Secret, only users.acl reaches Redis" '[$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] ==
+    [{name: "raibid-redis", items: [{key: "users.acl", path: "users.acl"}]}] and ($redis | has("env") or has("envFrom") | not)'
+  has "redis.conf: AOF everysec, noeviction, 307 MB, users from the file" '["appendonly yes", "appendfsync everysec",
+    "aof-load-truncated yes", "save \"\"", "maxmemory 307mb", "maxmemory-policy noeviction", "aclfile /etc/redis/users.acl",
+    "protected-mode yes"] - $conf == []'
+  has "network policy: the cluster's pods reach 6379" '$policy.policyTypes == ["Ingress", "Egress"] and
+    $policy.ingress == [{ports: [{port: 6379}], from: [{namespaceSelector: {}}]}]'
+  has "network policy: DNS is all that Redis reaches" '$policy.egress == [{ports: [{port: 53, protocol: "UDP"}, {port: 53,
+    protocol: "TCP"}], to: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "kube-system"}}}]}]'
+}
+
+metrics() {
+  local values=(--set "metrics.enabled=true,metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.additionalLabels.release=prometheus")
+  renders "metrics render" "${values[@]}" --set 'metrics.extraArgs.check-single-streams=db0=raibid:jobs'
+  has "exporter: a user of its own, its password from a file" '$exporter.args == ["--redis.addr=redis://127.0.0.1:6379",
+    "--redis.user=exporter", "--redis.password-file=/etc/exporter/exporter.json", "--check-single-streams=db0=raibid:jobs"]'
+  has "exporter: only exporter.json is mounted" '[$exporter.volumeMounts[].name] == ["exporter"] and
+    ($pod.spec.volumes[] | select(.name == "exporter").secret.items) == [{key: "exporter.json", path: "exporter.json"}]'
+  has "exporter: pinned, as confined as Redis" '($exporter.image | test(":v[0-9.]+$")) and $exporter.securityContext == $redis.securityContext'
+  has "Service for metrics on 9121" '$o["Service/raibid-redis-metrics"].spec.ports[0].port == 9121'
+  has "metrics only for the namespace monitoring unless told" '$policy.ingress[1] == {ports: [{port: 9121}],
+    from: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "monitoring"}}}]}'
+  has "no ServiceMonitor without its API" '[$all[].kind] | index("ServiceMonitor") | not'
+  renders "ServiceMonitor renders where its API is" "${values[@]}" -a monitoring.coreos.com/v1
+  has "ServiceMonitor selects the Service for metrics" '$o["Service/raibid-redis-metrics"].metadata.labels as $labels
+    | $o["ServiceMonitor/raibid-redis"] | .metadata.labels.release == "prometheus" and
+    (.spec.selector.matchLabels | to_entries | length == 3 and all($labels[.key] == .value))'
+}
+
+less_than_default() {
+  renders "without authentication renders" --set auth.enabled=false,metrics.enabled=true
+  has "without authentication: no Secret anywhere" '([$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] == []) and
+    $exporter.args == ["--redis.addr=redis://127.0.0.1:6379"]'
+  has "without authentication: protected-mode no, no ACL file" '($conf | index("protected-mode no")) and all($conf[]; startswith("aclfile") | not)'
+  renders "without persistence renders" --set master.persistence.enabled=false
+  has "without persistence: an emptyDir and no claim" '$claim == null and any($pod.spec.volumes[]; . == {name: "redis-data", emptyDir: {}})'
+  renders "without network policy renders" --set networkPolicy.enabled=false
+  has "without network policy: none" '$policy == null'
+}
+
+clients() {
+  renders "named clients render" --set networkPolicy.allowExternal=false,networkPolicy.ingressNSMatchLabels.team=ci \
+    --set networkPolicy.ingressNSPodMatchLabels.app=worker --set-json 'networkPolicy.extraIngress=[{"from":[{"podSelector":{}}]}]'
+  has "named clients: labelled pods of this namespace, those pods of those namespaces, extra rules" '$policy.ingress == [
+    {ports: [{port: 6379}], from: [{podSelector: {matchLabels: {"raibid-redis-client": "true"}}},
+      {namespaceSelector: {matchLabels: {team: "ci"}}, podSelector: {matchLabels: {app: "worker"}}}]},
+    {from: [{podSelector: {}}]}]'
+  renders "nobody named renders" --set networkPolicy.allowExternal=false,metrics.enabled=true
+  has "nobody named: no rule is open to everybody" '$policy.ingress | length == 2 and
+    all(.[]; .from | length > 0 and all(.[]; . != {} and . != {namespaceSelector: {}}))'
 }
 
 values_reach_objects() {
-  renders "metrics render" --set metrics.enabled=true --set 'metrics.extraArgs.check-single-streams=db0=raibid:jobs' --set metrics.serviceMonitor.enabled=true
-  has "exporter: its own user, its password from a file, only exporter.json mounted" '$pod.spec | .containers[1] as $e | ($e.args | index("--redis.user=exporter") and index("--redis.password-file=/etc/exporter/exporter.json")) and
-    ($e.args | index("--check-single-streams=db0=raibid:jobs")) and [$e.volumeMounts[].name] == ["exporter"] and (.volumes[] | select(.name == "exporter").secret.items) == [{key: "exporter.json", path: "exporter.json"}]'
-  has "Service for metrics on 9121" '$o["Service/raibid-redis-metrics"].spec.ports[0].port == 9121'
-  has "metrics only from the namespace monitoring unless told" '$o["NetworkPolicy/raibid-redis"].spec.ingress[1] == {ports: [{port: 9121}], from: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "monitoring"}}}]}'
-  has "no ServiceMonitor without its API" '[.items[].kind] | index("ServiceMonitor") | not'
-  renders "ServiceMonitor renders where its API is" --set metrics.enabled=true,metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.additionalLabels.release=prometheus -a monitoring.coreos.com/v1
-  has "ServiceMonitor selects the metrics Service" '($o["Service/raibid-redis-metrics"].metadata.labels) as $l | $o["ServiceMonitor/raibid-redis"] | .metadata.labels.release == "prometheus" and (.spec.selector.matchLabels | to_entries | all($l[.key] == .value))'
+  local digest
+  digest=sha256:$(printf '%064d' 0)
+  renders "images and scheduling render" --set "global.imageRegistry=mirror.local,image.repository=valkey/valkey,image.digest=$digest" \
+    --set 'image.pullSecrets={a},global.imagePullSecrets={b,a},auth.existingSecret=other,master.service.ports.redis=7000' \
+    --set master.nodeSelector.disk=ssd,master.priorityClassName=high --set-json 'master.tolerations=[{"operator":"Exists"}]'
+  has "registry, digest and pull secrets" '$redis.image == "mirror.local/valkey/valkey@sha256:" + ("0" * 64) and
+    $pod.spec.imagePullSecrets == [{name: "b"}, {name: "a"}]'
+  has "scheduling" '$pod.spec | .nodeSelector == {disk: "ssd"} and .priorityClassName == "high" and .tolerations == [{operator: "Exists"}]'
+  has "Secret and the Service's port" 'any($pod.spec.volumes[].projected.sources[]?.secret; .name? == "other") and
+    $o["Service/raibid-redis-master"].spec.ports == [{name: "tcp-redis", port: 7000, targetPort: "redis"}]'
 
-  renders "without authentication renders" --set auth.enabled=false,metrics.enabled=true
-  has "without authentication: no Secret anywhere, protected-mode no" '([$pod.spec.volumes[] | .secret, (.projected.sources[]?.secret)] | map(values) | length == 0) and ($pod.spec.containers[1].args | map(select(test("user|password"))) == []) and
-    ($o["ConfigMap/raibid-redis-configuration"].data["redis.conf"] | contains("protected-mode no") and (contains("aclfile") | not))'
-  renders "without persistence renders" --set master.persistence.enabled=false
-  has "without persistence: an emptyDir and no claim" '($o["StatefulSet/raibid-redis-master"].spec | has("volumeClaimTemplates") | not) and any($pod.spec.volumes[]; .name == "redis-data" and .emptyDir == {})'
+  renders "labels and claim render" --set commonLabels.team=ci,commonAnnotations.note=x,master.podLabels.p=1x,master.podAnnotations.q=2x \
+    --set master.persistence.size=20Gi,master.persistence.storageClass=-,master.persistence.annotations.keep=yes
+  has "common labels and annotations on every object" 'all($all[]; .metadata.labels.team == "ci" and .metadata.annotations.note == "x")'
+  has "pods have their own too" '$pod.metadata | .labels.team == "ci" and .labels.p == "1x" and .annotations.q == "2x"'
+  has "no common label in a selector" '[$all[].spec | values | .selector, .podSelector] | tojson | contains("team") | not'
+  has "claim's size, class and annotations" '$claim | .spec.resources.requests.storage == "20Gi" and .spec.storageClassName == "" and
+    .metadata.annotations == {keep: "yes"}'
+  renders "a class for all renders" --set global.storageClass=fast,master.persistence.storageClass=slow
+  has "global.storageClass beats the claim's" '$claim.spec.storageClassName == "fast"'
 
-  renders "named clients render" --set networkPolicy.allowExternal=false,networkPolicy.ingressNSMatchLabels.team=ci,networkPolicy.ingressNSPodMatchLabels.app=worker --set-json 'networkPolicy.extraIngress=[{"from":[{"podSelector":{}}]}]'
-  has "named clients: those pods of those namespaces, labelled pods of this one, extra rules" '$o["NetworkPolicy/raibid-redis"].spec.ingress == [{ports: [{port: 6379}], from: [{podSelector: {matchLabels: {"raibid-redis-client": "true"}}},
-    {namespaceSelector: {matchLabels: {team: "ci"}}, podSelector: {matchLabels: {app: "worker"}}}]}, {from: [{podSelector: {}}]}]'
-  renders "nobody named renders" --set networkPolicy.allowExternal=false,metrics.enabled=true
-  has "nobody named: no rule is open to everybody" '[$o["NetworkPolicy/raibid-redis"].spec.ingress[].from | length] | all(. > 0)'
-
-  renders "images, claim and labels render" --set global.imageRegistry=mirror.local,image.digest=sha256:$(printf '%064d' 0),image.repository=valkey/valkey,image.pullSecrets='{a}',global.imagePullSecrets='{b,a}' \
-    --set master.persistence.size=20Gi,master.persistence.storageClass=-,commonLabels.team=ci,commonAnnotations.note=x,master.podLabels.p=1x,master.podAnnotations.q=2x,master.service.ports.redis=7000 \
-    --set master.nodeSelector.disk=ssd,master.priorityClassName=high,auth.existingSecret=other --set-json 'master.tolerations=[{"operator":"Exists"}]'
-  has "registry, digest and pull secrets" '$pod.spec | .containers[0].image == "mirror.local/valkey/valkey@sha256:" + ("0" * 64) and .imagePullSecrets == [{name: "b"}, {name: "a"}]'
-  has "claim's size and class" '$o["StatefulSet/raibid-redis-master"].spec.volumeClaimTemplates[0].spec | .resources.requests.storage == "20Gi" and .storageClassName == ""'
-  has "common labels on objects and pods, never in a selector" 'all(.items[]; .metadata.labels.team == "ci" and .metadata.annotations.note == "x") and $pod.metadata.labels.team == "ci" and
-    $pod.metadata.labels.p == "1x" and $pod.metadata.annotations.q == "2x" and ([.items[].spec | values | .selector, .podSelector] | tojson | contains("team") | not)'
-  has "Service port, Secret and scheduling" '$o["Service/raibid-redis-master"].spec.ports[0].port == 7000 and ($pod.spec | .nodeSelector.disk == "ssd" and .priorityClassName == "high" and .tolerations == [{operator: "Exists"}] and any(.volumes[]; .projected.sources[2].secret.name == "other"))'
-  renders "extra objects render" --set-json 'extraDeploy=[{"apiVersion":"v1","kind":"Service","metadata":{"name":"redis-service"},"spec":{"externalName":"{{ include \"redis.fullname\" . }}-master"}},"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: text-{{ .Release.Name }}}"]'
-  has "extra objects, as objects and as strings" '$o["Service/redis-service"].spec.externalName == "raibid-redis-master" and ($o | has("ConfigMap/text-raibid-redis"))'
+  printf '%s\n' 'extraDeploy:' '- apiVersion: v1' '  kind: Service' '  metadata: {name: redis-service}' \
+    '  spec: {type: ExternalName, externalName: "{{ include \"redis.fullname\" . }}-master"}' \
+    '- |' '  apiVersion: v1' '  kind: ConfigMap' '  metadata: {name: "text-{{ .Release.Name }}"}' > "$work/extra.yaml"
+  renders "extra objects render" -f "$work/extra.yaml"
+  has "extra objects, as objects and as strings" '$o["Service/redis-service"].spec.externalName == "raibid-redis-master" and
+    $o["ConfigMap/text-raibid-redis"] != null'
   check "a release without redis in its name becomes <release>-redis" grep -q 'name: jobs-redis-master' <("$helm" template jobs "$chart")
   check "fullnameOverride is the name" grep -q 'name: queue-master' <("$helm" template jobs "$chart" --set fullnameOverride=queue)
 }
 
 refusals() {
-  local set
-  for set in foo=1 auth.password=x global.imageRegsitry=x master.persistance.size=1Gi networkPolicy.metrics.open=true metrics.serviceMonitor.labels.a=b replica.replicaCount=1; do
+  local set text
+  check "the schema is closed everywhere" jq -e '[.. | objects | select(.properties | type == "object") | has("additionalProperties")] | all' \
+    "$chart/values.schema.json"
+  for set in foo=1 auth.password=x global.imageRegsitry=x master.persistance.size=1Gi networkPolicy.metrics.open=true \
+    metrics.serviceMonitor.labels.a=b replica.replicaCount=1; do
     refused "unknown key $set is refused" "dditional propert" "$helm" template r "$chart" --set "$set"
   done
   while IFS='|' read -r set text; do
@@ -122,37 +180,47 @@ T
 
 # On the machine's redis-server, CONFIG SET each parameter to the value it has: what is refused needs a restart.
 restart_only_for_what_needs_it() {
-  check "maxmemory, save and other settings of a running server change no checksum" same_checksum --set master.configuration='maxmemory 100mb' --set commonConfiguration=$'save 60 1\nappendonly no\nhz 20\n# databases 3'
-  check "resources, labels and the network policy change no checksum" same_checksum --set commonLabels.a=b,networkPolicy.enabled=false,master.resources.limits.memory=1Gi
+  check "maxmemory, save and other settings of a running server change no checksum" same_checksum \
+    --set master.configuration='maxmemory 100mb' --set commonConfiguration=$'save 60 1\nappendonly no\nhz 20\n# databases 3'
+  check "resources, labels and the network policy change no checksum" same_checksum \
+    --set commonLabels.a=b,networkPolicy.enabled=false,master.resources.limits.memory=1Gi
   check "databases changes it" other_checksum --set master.configuration='databases 4'
   check "so does a directive in capitals and quotes" other_checksum --set master.configuration='"IO-Threads" 4'
   check "so does rename-command" other_checksum --set master.configuration='rename-command FLUSHALL ""'
   if [[ ! -f $work/refused ]]; then skip "the directives that CONFIG SET refuses (no redis-server here)"; return; fi
-  # the chart with one template more, which shows the lines that count
-  cp -r "$chart" "$work/shown" && echo '{{ include "redis.restart" . }}' > "$work/shown/templates/shown.txt"
-  sed 's/.*/& x/' "$work/parameters" | grep -vE '^(requirepass|masterauth|tls-key-file-pass|aclfile|port|dir|daemonize) ' > "$work/all.conf"
-  printf '%s\n' 'apiVersion: v1' 'kind: ConfigMap' 'metadata: {name: shown}' 'data:' '  lines: {{ include "redis.restart" . | toJson }}' > "$work/shown/templates/shown.yaml"; rm "$work/shown/templates/shown.txt"
-  "$helm" template r "$work/shown" --set-file commonConfiguration="$work/all.conf" -s templates/shown.yaml | sed -n 's/^  lines: //p' | jq -r . | awk 'NF {print $1}' | sort -u > "$work/counted"
-  check "exactly the directives that CONFIG SET refuses count ($(wc -l < "$work/refused") of $(wc -l < "$work/parameters"))" diff "$work/refused" "$work/counted"
+  # the chart with one template more, which shows the lines that count, given every directive there is
+  rm -rf "$work/shown" && cp -r "$chart" "$work/shown"
+  printf '%s\n' 'apiVersion: v1' 'kind: ConfigMap' 'lines: {{ include "redis.restart" . | toJson }}' > "$work/shown/templates/shown.yaml"
+  sed 's/$/ x/' "$work/parameters" | grep -vE "^($owned) " > "$work/all.conf"
+  "$helm" template r "$work/shown" --set-file commonConfiguration="$work/all.conf" -s templates/shown.yaml |
+    sed -n 's/^lines: //p' | jq -r . | awk 'NF {print $1}' | sort -u > "$work/counted"
+  check "exactly what CONFIG SET refuses counts: $(wc -l < "$work/refused") of $(wc -l < "$work/parameters")" diff "$work/refused" "$work/counted"
 }
+owned='requirepass|masterauth|tls-key-file-pass|aclfile|port|dir|daemonize' # the chart refuses these in values
 
-free_port() { local p; for p in $(shuf -i 20001-32000 -n 50); do (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }; done; }
-stop_server() { [[ -z $server_pid ]] || { kill -9 "$server_pid"; wait "$server_pid" 2>/dev/null; server_pid=; }; }
+free_port() {
+  local port
+  for port in $(shuf -i 20001-32000 -n 50); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }; done
+}
+stop_server() {
+  [[ -n $server_pid ]] || return 0
+  kill -9 -- "-$server_pid" # its own process group: also what a script left behind
+  wait "$server_pid" 2>/dev/null
+  server_pid=
+}
 eventually() { for _ in {1..100}; do "$@" && return; sleep 0.05; done; return 1; }
 answers() { redis-cli -p "$port" ping >/dev/null 2>&1; }
 
 ask_redis_what_it_refuses() {
   command -v redis-server redis-cli >/dev/null || return
   port=$(free_port)
-  redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --save '' >"$work/log" 2>&1 & server_pid=$!
+  setsid redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --save '' >"$work/log" 2>&1 & server_pid=$!
   eventually answers || { cat "$work/log"; return; }
   redis-cli -p "$port" config get '*' | paste -d'\t' - - | sort > "$work/config"
   cut -f1 "$work/config" > "$work/parameters"
   while IFS=$'\t' read -r name value; do
-    [[ $(redis-cli -p "$port" config set "$name" "$value") =~ immutable|protected ]] && echo "$name"
-  done < "$work/config" | grep -vE '^(aclfile|dir|daemonize)$' > "$work/refused.own"
-  # the chart's own lines always count
-  printf '%s\n' aclfile dir daemonize logfile pidfile | sort -u - "$work/refused.own" > "$work/refused"
+    [[ ! $(redis-cli -p "$port" config set "$name" "$value") =~ immutable|protected ]] || echo "$name"
+  done < "$work/config" > "$work/refused"
   stop_server
 }
 
@@ -168,7 +236,7 @@ start_script() {
     jq -r --arg file $file '.items[] | select(.kind == "ConfigMap").data[$file] | values' "$work/objects.json" |
       sed -e "s|/etc/redis|$home|; s|^dir /data|dir $home/data|; s|^port 6379|port $port|" -e "s|^bind .*|bind 127.0.0.1|" > "$home/$file"
   done
-  PATH=$home/bin "$@" "$home/start.sh" >"$home/log" 2>&1 & server_pid=$!
+  setsid env PATH="$home/bin" "$@" "$home/start.sh" >"$home/log" 2>&1 & server_pid=$!
   eventually answers || cat "$home/log"
 }
 probe() { PATH=$work/pod/bin "${shell[@]}" "$work/pod/ping.sh" "$1"; }
@@ -225,12 +293,16 @@ probe_verdicts() {
 }
 
 ask_redis_what_it_refuses
+command -v jq >/dev/null || { skip "the chart (no jq)"; summary; exit; }
 mapfile -t all < <(helms)
-((${#all[@]})) && [[ -n ${all[0]} ]] || { skip "the chart (no helm: set HELM)"; summary; exit; }
+[[ -n ${all[*]} ]] || { skip "the chart (no helm: set HELM)"; summary; exit; }
 for helm in "${all[@]}"; do
   echo "-- $("$helm" version --short)"
   check "helm lint --strict" "$helm" lint --strict "$chart"
   default_objects
+  metrics
+  less_than_default
+  clients
   values_reach_objects
   refusals
   restart_only_for_what_needs_it

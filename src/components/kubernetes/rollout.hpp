@@ -1,13 +1,16 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "components/kubernetes/event_log.hpp"
+#include "components/kubernetes/pod_table.hpp"
+#include "components/kubernetes/question.hpp"
+#include "components/kubernetes/resource_watch.hpp"
 #include "components/kubernetes/verdict.hpp"
 #include "sys/process.hpp"
 #include "tools/kubectl.hpp"
@@ -15,18 +18,26 @@
 namespace raibid {
 
 /// Watches what one release runs: its pods and the namespace's events, each by a `kubectl get -w` that is started before it
-/// is needed and started again when it ends. Feed it with Runner::wait on `processes`, then `pump`.
+/// is needed and started again when it ends. Feed it with Runner::wait on `processes`, then `pump`; call it at least four
+/// times a second, because graces run out without news.
 class Rollout {
  public:
   /// `selector` finds the release's pods; `workload` is its StatefulSet's name. Events that are older than the start of
   /// the watch do not count: they belong to an earlier run.
   Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string selector, std::string workload);
+  ~Rollout();
+  Rollout(const Rollout&) = delete;
+  Rollout& operator=(const Rollout&) = delete;
 
   void start();
   std::vector<Process*> processes() const;
   /// Takes in what the watches have said. Throws Error when a watch fails for good (no rights, no server for longer than
   /// the grace of that).
   void pump();
+
+  /// A StatefulSet that is there is about to be changed: until `expect_revision` says which pods the change makes, no pod
+  /// counts and nothing is doomed. What failed before is why it is being changed.
+  void expect_change();
 
   /// Only a pod of this controller revision counts (a change that rolls the pod), and not one that is being deleted.
   void expect_revision(std::string controller_revision_hash);
@@ -41,11 +52,54 @@ class Rollout {
   Verdict verdict();
 
  private:
+  std::vector<const nlohmann::json*> counting() const;
+  Observation observe() const;
+  TimePoint workload_events_from() const;
+
+  void pump_watches();
+  void check_outage(const ResourceWatch& watch) const;
+  bool in_outage() const;
+  std::optional<Verdict> outage_verdict() const;
+
+  void take_answers();
+  void ask_for(const Judgement& judgement);
+  void ask_for_claim(const Judgement& judgement);
+  void ask_for_nodes(const Judgement& judgement);
+  void ask_for_log(const Judgement& judgement);
+  void ask_for_server();
+  /// How long the same reason and subject have stood.
+  Duration standing(const Judgement& judgement);
+  void add_log(const Judgement& judgement, Verdict& verdict) const;
+
   Runner& m_runner;
   const Clock& m_clock;
   const Kubectl& m_kubectl;
-  std::string m_selector;
   std::string m_workload;
+
+  ResourceWatch m_pod_watch;
+  ResourceWatch m_event_watch;
+  PodTable m_pods;
+  EventLog m_events;
+  int m_pod_generation = 0;
+
+  Question m_claim_question;
+  Question m_node_question;
+  Question m_requests_question;
+  Question m_log_question;
+  Question m_server_question;
+  std::unique_ptr<nlohmann::json> m_claim;
+  std::unique_ptr<nlohmann::json> m_node_list;
+  std::unique_ptr<nlohmann::json> m_pod_list;  ///< of all namespaces: what the nodes have promised
+  std::vector<NodeFacts> m_nodes;
+  std::string m_log_of;                  ///< the ended container whose log was asked for
+  std::optional<std::string> m_log;      ///< its last lines, or why there are none
+
+  bool m_started = false;
+  bool m_change_pending = false;
+  TimePoint m_change_announced = TimePoint::min();
+  TimePoint m_revision_known = TimePoint::min();
+  std::string m_subject;  ///< what stands since m_since
+  TimePoint m_since{};
 };
 
 }  // namespace raibid

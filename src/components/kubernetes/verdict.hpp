@@ -2,9 +2,14 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <functional>
+#include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "components/kubernetes/nodes.hpp"
 #include "sys/clock.hpp"
 
 namespace raibid {
@@ -21,5 +26,76 @@ struct Verdict {
   std::string text;    ///< for people: what it waits for, or why it fails
   std::string hint;    ///< what to do, with a command where there is one
 };
+
+/// How long a reason may stand before it means that this cannot succeed.
+struct Grace {
+  enum class Kind {
+    none,         ///< the first sight of it is the end
+    repetitions,  ///< the failure of that number is the end
+    unchanged,    ///< the same can be said of it for that long
+    deadline,     ///< only the run's own deadline ends it
+  };
+  Kind kind = Kind::deadline;
+  int repetitions = 0;
+  Duration unchanged{0};
+};
+
+/// A row of THE table: everything that can be said of a workload which is not Ready.
+struct Reason {
+  std::string_view name;
+  Grace grace;
+  bool heals;               ///< nobody has to change what was asked for
+  std::string_view meaning;
+};
+
+std::span<const Reason> reasons();
+/// The row of that name. Throws std::out_of_range: names are ours.
+const Reason& find_reason(std::string_view name);
+
+/// An event of the cluster and how often it happened.
+struct SeenEvent {
+  std::string kind, name, uid;  ///< of the object it is about
+  std::string container;        ///< the container it is about, or ""
+  std::string reason;
+  std::string message;
+  int count = 1;
+  int fresh = 1;  ///< how often of these since the rollout began
+};
+
+/// What the cluster shows at one moment.
+struct Observation {
+  std::string workload;                ///< the StatefulSet's name
+  const nlohmann::json* pod = nullptr;     ///< the pod that counts
+  const nlohmann::json* former = nullptr;  ///< one that does not: it is being deleted, or of an earlier revision
+  bool change_pending = false;  ///< the StatefulSet is about to be changed: nothing that is there counts
+  bool replaced = false;        ///< a pod of this workload went away since the rollout began
+  int lost_pods = 0;            ///< pods that failed as a whole since then (evicted, refused by the kubelet)
+  std::string loss;             ///< why the last of them did
+  std::map<std::string, int> earlier_restarts;  ///< of the pod's containers, before the rollout began
+  std::vector<SeenEvent> events;            ///< of the pod, the StatefulSet and its claims; the last to happen is last
+  const nlohmann::json* claim = nullptr;    ///< the claim that an event named, once it was read
+  std::vector<NodeFacts> nodes;             ///< when they were asked for
+  /// How a command is written for people: with the context and the namespace.
+  std::function<std::string(const std::vector<std::string>&)> command;
+};
+
+/// What an observation means, before its grace.
+struct Judgement {
+  const Reason* reason = nullptr;
+  std::string text;
+  std::string hint;
+  std::string subject = {};    ///< what has to stay the same for `unchanged`; a message that varies has none
+  int failures = 1;            ///< for `repetitions`
+  std::string container = {};  ///< whose last log lines say more
+};
+
+/// Pure: the same observation gives the same judgement. Never throws for what a cluster may show.
+Judgement judge(const Observation& observation);
+
+/// The judgement with its grace applied; `unchanged_for` is how long the same reason and subject have stood.
+Verdict decide(const Judgement& judgement, Duration unchanged_for);
+
+/// The pod's own condition.
+bool is_ready(const nlohmann::json& pod);
 
 }  // namespace raibid

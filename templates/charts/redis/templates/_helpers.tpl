@@ -63,7 +63,11 @@ aclfile /etc/redis/users.acl
 
 {{- /* The lines that CONFIG SET refuses on Redis 7 to 8 or Valkey 8: only these need a restart, all others the CLI sets in the running server. */}}
 {{- define "redis.restart" -}}
-{{- $fixed := "aclfile|always-show-logo|(aof[-_]rewrite|bgsave|bio|server)[-_]cpulist|append(dir|file)name|cluster-(config-file|enabled|port)|daemonize|databases|dbfilename|dir|disable-thp|enable-(debug-command|module-command|protected-configs)|include|io-threads(-do-reads)?|loadmodule|logfile|pidfile|rdbchecksum|rdma-[a-z-]+|rename-command|replicaof|set-proc-title|slaveof|socket-mark-id|supervised|syslog-(enabled|facility|ident)|tcp-backlog|unixsocket(group|perm)?" -}}
+{{- $fixed := list "aclfile" "always-show-logo" "(aof[-_]rewrite|bgsave|bio|server)[-_]cpulist" "append(dir|file)name"
+  "cluster-(config-file|enabled|port)" "daemonize" "databases" "dbfilename" "dir" "disable-thp"
+  "enable-(debug-command|module-command|protected-configs)" "include" "io-threads(-do-reads)?" "loadmodule" "logfile" "pidfile"
+  "rdbchecksum" "rdma-[a-z-]+" "rename-command" "replicaof" "set-proc-title" "slaveof" "socket-mark-id" "supervised"
+  "syslog-(enabled|facility|ident)" "tcp-backlog" "unixsocket(group|perm)?" | join "|" -}}
 {{- range include "redis.conf" . | splitList "\n" }}
 {{- if regexMatch (printf `(?i)^[ \t"']*(%s)["']?([ \t]|$)` $fixed) . }}
 {{ trim . }}

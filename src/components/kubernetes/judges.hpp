@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "components/kubernetes/verdict.hpp"
+
+namespace raibid {
+
+/// The parts of `judge`, one for each stretch of a pod's way to Ready. Each says what stands in the way there, or nothing.
+
+/// The controller cannot make the pod or its claims: quota, LimitRange, Pod Security, admission.
+std::optional<Judgement> judge_creation(const Observation& seen);
+/// The scheduler finds no place, the volume is not there, the node does not answer.
+std::optional<Judgement> judge_placement(const Observation& seen);
+/// A claim has no volume.
+std::optional<Judgement> judge_storage(const Observation& seen);
+/// Volumes that cannot be mounted, a sandbox that cannot be made.
+std::optional<Judgement> judge_mounts(const Observation& seen);
+/// Pulls.
+std::optional<Judgement> judge_image(const Observation& seen, const nlohmann::json& status);
+/// Crashes, and containers that cannot be made or started.
+std::optional<Judgement> judge_container(const Observation& seen, const nlohmann::json& status);
+
+// What they share.
+
+Judgement judgement(std::string_view reason, std::string text, std::string hint = {});
+std::string pod_name(const Observation& seen);
+bool contains(std::string_view text, std::string_view part);
+/// `text` behind the first `prefix`, or "" when it is not there.
+std::string_view behind(std::string_view text, std::string_view prefix);
+/// The text between `before` and the next `after`; "" when either is not there.
+std::string between(std::string_view text, std::string_view before, std::string_view after);
+/// The last event of the pod that counts whose reason is one of these; nullptr when there is none.
+const SeenEvent* last_pod_event(const Observation& seen, std::initializer_list<std::string_view> reasons, std::string_view container = {});
+/// The reason for which a container waits, "" when it does not.
+std::string waiting_reason(const nlohmann::json& status);
+
+}  // namespace raibid

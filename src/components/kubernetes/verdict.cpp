@@ -1,0 +1,270 @@
+#include "components/kubernetes/verdict.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/judges.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+
+constexpr Grace at_once{Grace::Kind::none, 0, Duration(0)};
+constexpr Grace second_failure{Grace::Kind::repetitions, 2, Duration(0)};
+constexpr Grace half_a_minute{Grace::Kind::unchanged, 0, seconds(30)};
+constexpr Grace till_deadline{Grace::Kind::deadline, 0, Duration(0)};
+
+constexpr std::array table = {
+    Reason{"ready", till_deadline, true, "the pod is Ready"},
+    // on its way
+    Reason{"change", till_deadline, true, "the change of the StatefulSet is not there yet"},
+    Reason{"no-pod", till_deadline, true, "the StatefulSet has not made its pod yet"},
+    Reason{"pod-ending", till_deadline, true, "the previous pod is still ending"},
+    Reason{"scheduling", till_deadline, true, "the scheduler has not looked at the pod yet"},
+    Reason{"scheduling-gate", till_deadline, true, "something outside has to let the pod go first"},
+    Reason{"node-joins", till_deadline, true, "a node is being added"},
+    Reason{"provisioning", till_deadline, true, "a provisioner is making the volume"},
+    Reason{"container-creating", till_deadline, true, "the node prepares the pod"},
+    Reason{"image-pulling", till_deadline, true, "the node pulls an image"},
+    Reason{"not-ready", till_deadline, true, "the containers run and the pod is not Ready"},
+    // cannot heal
+    Reason{"quota", at_once, false, "a ResourceQuota has no room, or wants what the pod does not say"},
+    Reason{"limit-range", at_once, false, "a LimitRange allows less, or more"},
+    Reason{"pod-security", at_once, false, "the namespace's Pod Security level forbids the pod"},
+    Reason{"admission", at_once, false, "admission refuses the pod: a policy, a webhook, a class that does not exist"},
+    Reason{"invalid-pod", at_once, false, "the API refuses the pod as invalid"},
+    Reason{"storage-class", at_once, false, "there is no such StorageClass, or none is set"},
+    Reason{"claim-lost", at_once, false, "the claim's volume is gone"},
+    Reason{"invalid-image-name", at_once, false, "the image's name is none"},
+    Reason{"image-never", at_once, false, "the image is not on the node and may not be pulled"},
+    Reason{"container-config", at_once, false, "the container's configuration cannot be used"},
+    Reason{"missing-secret", at_once, false, "a Secret, or a key of it, is not there"},
+    Reason{"missing-configmap", at_once, false, "a ConfigMap, or a key of it, is not there"},
+    // once may be an accident
+    Reason{"image-not-found", second_failure, false, "the registry has no such image"},
+    Reason{"image-login", second_failure, false, "the registry wants a login, or has no such repository"},
+    Reason{"image-rate-limit", second_failure, true, "the registry gives this address no more for now"},
+    Reason{"image-platform", second_failure, false, "there is no such image for the node's processor"},
+    Reason{"registry-unreachable", second_failure, true, "the node does not reach the registry"},
+    Reason{"image-pull", second_failure, true, "the image cannot be pulled for another reason"},
+    Reason{"container-start", second_failure, false, "the container cannot be created or started"},
+    Reason{"crash", second_failure, false, "a container ends by itself, or by its liveness probe"},
+    Reason{"oom-killed", second_failure, false, "a container needs more memory than its limit"},
+    Reason{"pod-failed", second_failure, true, "the pod was evicted, or refused by the kubelet"},
+    // may heal, and mostly does within seconds
+    Reason{"quota-replacement", half_a_minute, true, "a ResourceQuota still counts the pod that just ended"},
+    Reason{"service-account", half_a_minute, true, "the ServiceAccount is not there"},
+    Reason{"webhook", half_a_minute, true, "an admission webhook does not answer"},
+    Reason{"pod-creation", half_a_minute, true, "the controller cannot make the pod for another reason"},
+    Reason{"old-pod", half_a_minute, false, "the controller does not replace a pod of the previous revision"},
+    Reason{"unschedulable", half_a_minute, true, "no node takes the pod: resources, selector, taints, volumes"},
+    Reason{"provisioner", half_a_minute, true, "nobody makes the volume: the provisioner does not answer"},
+    Reason{"provisioning-failed", half_a_minute, true, "the provisioner cannot make the volume"},
+    Reason{"node-not-ready", half_a_minute, true, "the pod's node, or the only one for it, is not Ready"},
+    Reason{"mount", half_a_minute, true, "a volume cannot be attached or mounted"},
+    Reason{"sandbox", half_a_minute, true, "the node cannot make the pod's network or sandbox"},
+    Reason{"api-server", Grace{Grace::Kind::unchanged, 0, seconds(60)}, true, "the API server does not answer"},
+};
+
+Judgement judge_loss(const Observation& seen) {
+  Judgement lost = judgement("pod-failed", fmt::format("pod {} was given up {}: {}", pod_name(seen),
+                                                       seen.lost_pods == 1 ? "once" : fmt::format("{} times", seen.lost_pods), seen.loss),
+                             "see what the node says about it: " + seen.command({"describe", "pod", pod_name(seen)}));
+  lost.failures = seen.lost_pods;
+  return lost;
+}
+
+Judgement judge_absence(const Observation& seen) {
+  if (seen.change_pending) return judgement("change", fmt::format("waiting for the change of StatefulSet {}", seen.workload));
+  static const json nobody;
+  const json& former = seen.former != nullptr ? *seen.former : nobody;
+  const std::string name = text_at(former, {"metadata", "name"});
+  if (!text_at(former, {"metadata", "deletionTimestamp"}).empty()) {
+    return judgement("pod-ending", fmt::format("waiting for the previous pod {} to end", name),
+                     "if it does not end, see its node: " + seen.command({"get", "pod", name, "-o", "wide"}));
+  }
+  if (auto refused = judge_creation(seen)) return *refused;
+  if (!name.empty()) {
+    return judgement("old-pod", fmt::format("StatefulSet {} does not replace pod {} of the previous revision", seen.workload, name),
+                     "delete that pod, so that one of the new revision is made: " + seen.command({"delete", "pod", name}));
+  }
+  return judgement("no-pod", fmt::format("waiting for StatefulSet {} to make its pod", seen.workload),
+                   "see what keeps it: " + seen.command({"describe", "statefulset", seen.workload}));
+}
+
+/// What the probe said, for a container that runs and is not ready.
+std::string probe_words(const Observation& seen, const std::string& container) {
+  const SeenEvent* unhealthy = last_pod_event(seen, {"Unhealthy"}, container);
+  if (unhealthy == nullptr) return {};
+  const std::string words(trim(unhealthy->message));
+  const std::string_view answer = trim(behind(words, " probe failed:"));
+  const std::string probe = to_lower(std::string_view(words).substr(0, words.find(' ')));
+  return answer.empty() ? words : fmt::format("its {} probe says \"{}\"", probe, answer);
+}
+
+Judgement judge_unready(const Observation& seen) {
+  const std::string pod = pod_name(seen);
+  for (const json& status : items_at(*seen.pod, {"status", "containerStatuses"})) {
+    if (flag_at(status, {"ready"}) || !at(status, {"state"}).contains("running")) continue;
+    const std::string container = text_at(status, {"name"});
+    std::string text = fmt::format("container {} of pod {} runs and is not ready", container, pod);
+    if (const std::string words = probe_words(seen, container); !words.empty()) text += ": " + words;
+    if (const std::int64_t restarts = number_at(status, {"restartCount"}); restarts > 0) {
+      text += fmt::format(" (restarted {})", restarts == 1 ? "once" : fmt::format("{} times", restarts));
+    }
+    return judgement("not-ready", text, "see what it does: " + seen.command({"logs", pod, "-c", container}));
+  }
+  return judgement("not-ready", fmt::format("waiting for pod {} to become Ready", pod),
+                   "see its conditions: " + seen.command({"describe", "pod", pod}));
+}
+
+/// What the node does before containers run.
+Judgement judge_start(const Observation& seen) {
+  const std::string pod = pod_name(seen);
+  const std::string node = text_at(*seen.pod, {"spec", "nodeName"});
+  const std::string hint = "see how far it is: " + seen.command({"describe", "pod", pod});
+  if (const SeenEvent* pull = last_pod_event(seen, {"Pulling", "Pulled"}); pull != nullptr && pull->reason == "Pulling") {
+    return judgement("image-pulling", fmt::format("node {} pulls image {}", node, between(pull->message, "\"", "\"")), hint);
+  }
+  for (const json& status : items_at(*seen.pod, {"status", "initContainerStatuses"})) {
+    if (!at(status, {"state"}).contains("running")) continue;
+    return judgement("container-creating", fmt::format("init container {} of pod {} runs", text_at(status, {"name"}), pod), hint);
+  }
+  return judgement("container-creating", fmt::format("node {} prepares pod {}", node, pod), hint);
+}
+
+bool runs(const json& pod) {
+  const json& statuses = items_at(pod, {"status", "containerStatuses"});
+  return !statuses.empty() && std::all_of(statuses.begin(), statuses.end(),
+                                          [](const json& status) { return at(status, {"state"}).contains("running"); });
+}
+
+std::optional<Judgement> judge_containers(const Observation& seen) {
+  for (const std::string_view kind : {"initContainerStatuses", "containerStatuses"}) {
+    for (const json& status : items_at(*seen.pod, {"status", kind})) {
+      const json& end = at(status, {"state", "terminated"});
+      if (kind == "initContainerStatuses" && end.is_object() && number_at(end, {"exitCode"}) == 0) continue;  // it has done its work
+      if (auto trouble = judge_image(seen, status)) return trouble;
+      if (auto trouble = judge_container(seen, status)) return trouble;
+    }
+  }
+  return std::nullopt;
+}
+
+Judgement judge_pod(const Observation& seen) {
+  if (is_ready(*seen.pod)) return judgement("ready", fmt::format("pod {} is Ready", pod_name(seen)));
+  if (text_at(*seen.pod, {"status", "phase"}) == "Failed") return judge_loss(seen);
+  // a pod that is given up at once is made again at once: between two losses it looks like one on its way
+  if (seen.lost_pods >= find_reason("pod-failed").grace.repetitions && !runs(*seen.pod)) return judge_loss(seen);
+  if (auto trouble = judge_placement(seen)) return *trouble;
+  if (auto trouble = judge_containers(seen)) return *trouble;
+  if (runs(*seen.pod)) return judge_unready(seen);
+  if (auto trouble = judge_mounts(seen)) return *trouble;
+  return judge_start(seen);
+}
+
+}  // namespace
+
+std::span<const Reason> reasons() { return table; }
+
+const Reason& find_reason(std::string_view name) {
+  const auto row = std::find_if(table.begin(), table.end(), [&](const Reason& reason) { return reason.name == name; });
+  if (row == table.end()) throw std::out_of_range("no reason " + std::string(name));
+  return *row;
+}
+
+bool is_ready(const json& pod) {
+  const json& conditions = items_at(pod, {"status", "conditions"});
+  return std::any_of(conditions.begin(), conditions.end(), [](const json& condition) {
+    return text_at(condition, {"type"}) == "Ready" && text_at(condition, {"status"}) == "True";
+  });
+}
+
+Judgement judge(const Observation& observation) {
+  Judgement result;
+  if (observation.pod != nullptr) {
+    result = judge_pod(observation);
+  } else if (observation.lost_pods >= find_reason("pod-failed").grace.repetitions && !observation.change_pending) {
+    result = judge_loss(observation);
+  } else {
+    result = judge_absence(observation);
+  }
+  result.text = printable(result.text);
+  result.hint = printable(result.hint);
+  return result;
+}
+
+Verdict decide(const Judgement& judgement, Duration unchanged_for) {
+  const Grace& grace = judgement.reason->grace;
+  Verdict verdict{Verdict::State::waiting, std::string(judgement.reason->name), judgement.text, judgement.hint};
+  switch (grace.kind) {
+    case Grace::Kind::none:
+      verdict.state = Verdict::State::doomed;
+      break;
+    case Grace::Kind::repetitions:
+      if (judgement.failures >= grace.repetitions) verdict.state = Verdict::State::doomed;
+      break;
+    case Grace::Kind::unchanged:
+      if (unchanged_for >= grace.unchanged) {
+        verdict.state = Verdict::State::doomed;
+        verdict.text += fmt::format(" (for {} s now)", std::chrono::duration_cast<seconds>(unchanged_for).count());
+      }
+      break;
+    case Grace::Kind::deadline:
+      if (verdict.reason == "ready") verdict.state = Verdict::State::ready;
+      break;
+  }
+  return verdict;
+}
+
+Judgement judgement(std::string_view reason, std::string text, std::string hint) {
+  Judgement result;
+  result.reason = &find_reason(reason);
+  result.subject = text;
+  result.text = std::move(text);
+  result.hint = std::move(hint);
+  return result;
+}
+
+std::string pod_name(const Observation& seen) {
+  const json* pod = seen.pod != nullptr ? seen.pod : seen.former;
+  return pod != nullptr ? text_at(*pod, {"metadata", "name"}) : seen.workload + "-0";
+}
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+std::string_view behind(std::string_view text, std::string_view prefix) {
+  const std::size_t found = text.find(prefix);
+  return found == std::string_view::npos ? std::string_view() : text.substr(found + prefix.size());
+}
+
+std::string between(std::string_view text, std::string_view before, std::string_view after) {
+  const std::string_view rest = behind(text, before);
+  const std::size_t end = rest.find(after);
+  return end == std::string_view::npos ? std::string() : std::string(rest.substr(0, end));
+}
+
+const SeenEvent* last_pod_event(const Observation& seen, std::initializer_list<std::string_view> reasons, std::string_view container) {
+  if (seen.pod == nullptr) return nullptr;
+  const std::string uid = text_at(*seen.pod, {"metadata", "uid"});
+  for (auto event = seen.events.rbegin(); event != seen.events.rend(); ++event) {
+    if (event->kind != "Pod" || event->uid != uid) continue;
+    if (!container.empty() && event->container != container) continue;
+    if (std::find(reasons.begin(), reasons.end(), event->reason) != reasons.end()) return &*event;
+  }
+  return nullptr;
+}
+
+std::string waiting_reason(const json& status) { return text_at(status, {"state", "waiting", "reason"}); }
+
+}  // namespace raibid
