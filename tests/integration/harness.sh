@@ -22,7 +22,7 @@ ends() {
 }
 
 mkdir -p "$work"/{programs,scripts,tests/{unit,integration,cluster}}
-cp tests/run "$work/tests/"; cp scripts/debian.sh "$work/scripts/"
+cp tests/run "$work/tests/"; cp tests/support/debian.sh "$work/scripts/"
 cat > "$work/CMakeLists.txt" <<'C'
 cmake_minimum_required(VERSION 3.20)
 project(programs NONE)
@@ -43,6 +43,10 @@ ends "--only" "0 4 passed, 0 failed, 0 skipped" --only unit
 : > "$work/arguments"
 ends "a filter chooses scripts" "0 6 passed, 0 failed, 1 skipped" --only integration script
 check "and test cases" grep -qxF -- '--test-case=*script*' "$work/arguments"
+suite tests/integration/settings.sh "echo \"\$RAIBID_CLI \${RAIBID_NAMESPACE:-}\" > $work/settings; echo 1 passed, 0 failed, 0 skipped"
+RAIBID_NAMESPACE=mine ends "a developer's settings" "0 5 passed, 0 failed, 0 skipped" --only integration settings
+check "do not reach the tests" grep -qxF "$work/build/raibid-cli " "$work/settings"
+rm "$work/tests/integration/settings.sh"
 ends "an unknown option is a usage error" "2 " --unknown
 
 suite tests/cluster/build "[[ \${1:-} ]] || exit 77"

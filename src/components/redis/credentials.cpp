@@ -203,9 +203,7 @@ bool credentials_are_saved(const Credentials& credentials, const fs::path& path)
 
 void save_credentials(const Credentials& credentials, const fs::path& path) {
   make_private_directory(path.parent_path());
-  std::error_code error;
-  const fs::path target = fs::is_symlink(path, error) ? fs::weakly_canonical(path, error) : path;
-  write_atomic(error ? path : target, to_json(credentials));
+  write_atomic(path, to_json(credentials));
 }
 
 std::string redis_url(const std::string& host, int port, const Secret& password) {

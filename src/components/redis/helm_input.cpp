@@ -63,6 +63,7 @@ bool is_chart_folder(const std::string& path) {
 
 bool is_path(const std::string& text) {
   std::error_code ignored;
+  if (text.find("://") != std::string::npos) return false;
   return text.starts_with('/') || text.starts_with('.') || text.starts_with('~') || text.ends_with(".tgz") || fs::exists(text, ignored);
 }
 
@@ -166,7 +167,7 @@ ChartChoice choose_chart(const Settings& settings) {
     chart = {ChartChoice::Kind::bitnami, bitnami_reference, "", bitnami_version};
   } else if (is_path(text)) {
     chart = chart_at_path(text, what);
-  } else if (text.starts_with("oci://") || text.starts_with("https://") || text.starts_with("http://") || text.find('/') != std::string::npos) {
+  } else if (text.find('/') != std::string::npos) {
     chart.kind = is_bitnami_reference(text) ? ChartChoice::Kind::bitnami : ChartChoice::Kind::other;
     chart.reference = text;
     if (chart.kind == ChartChoice::Kind::bitnami) chart.version = bitnami_version;

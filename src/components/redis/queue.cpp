@@ -30,21 +30,12 @@ constexpr Duration shortest_look = std::chrono::milliseconds(50);
               reply.error_code() == "OOM" ? "its memory is full: raise --memory-limit, or remove what is not needed" : "");
 }
 
-/// What a first look at Redis gets as an answer that is neither PONG nor worth waiting for.
-[[noreturn]] void refuse_answer(const RedisEndpoint& endpoint, const RedisReply& reply) {
-  const std::string code = reply.error_code();
-  std::string hint;
-  if (code == "WRONGPASS" || code == "NOAUTH") {
-    hint = "this Redis has another password than the one in the Secret and the credentials file: is it the one that was set up?";
-  } else if (code == "DENIED") {
-    hint = "it is in protected mode: it has no password and takes connections from its own machine only";
-  } else if (code == "MISCONF") {
-    hint = "it cannot write its data: is the volume full?";
-  } else if (reply.is_error() && reply.text.find("without any password configured") != std::string::npos) {
-    hint = "this Redis has no password: is it the one that was set up?";
-  }
-  const std::string said = reply.is_error() ? printable(reply.text) : "something that is no PONG";
-  throw Error(ExitCode::failure, fmt::format("Redis at {}:{} answers: {}", endpoint.host, endpoint.port, said), hint);
+/// Throws what stands against us: for the password and protected mode connect_redis has the words.
+[[noreturn]] void refuse(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout, const RedisReply& reply) {
+  connect_redis(connector, endpoint, timeout);
+  const std::string said = reply.is_error() ? printable(reply.text) : "something else than PONG";
+  throw Error(ExitCode::failure, fmt::format("Redis at {}:{} answers {}", endpoint.host, endpoint.port, said),
+              reply.error_code() == "MISCONF" ? "it cannot write its data: is the volume full?" : "");
 }
 
 std::string loading_progress(RedisConnection& redis) {
@@ -119,7 +110,7 @@ Answer ask_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Du
     if (error.signal() != 0) throw;
     return {nullptr, error.message()};  // connecting, or the connection: a port-forward that is not up yet looks like this too
   }
-  if (seen.refusal) refuse_answer(endpoint, *seen.refusal);
+  if (seen.refusal) refuse(connector, endpoint, timeout, *seen.refusal);
   return std::move(seen.answer);
 }
 

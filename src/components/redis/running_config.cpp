@@ -65,6 +65,7 @@ bool same_word(const std::string& running, const std::string& wanted) {
 
 bool same_words(const Words& running, const Words& wanted) {
   if (is_empty(running) || is_empty(wanted)) return is_empty(running) && is_empty(wanted);
+  if (join(running, " ") == join(wanted, " ")) return true;  // CONFIG GET shows a quoted value without its quotes
   return std::equal(running.begin(), running.end(), wanted.begin(), wanted.end(), same_word);
 }
 

@@ -177,8 +177,8 @@ void take_directives(RedisSettings& redis, const Reader& reader, const Preset& p
     check_maxmemory(redis, reader, origin);
   } else if (!redis.memory_limit.empty()) {
     const std::int64_t share = redis.persistence ? share_with_persistence : share_without;
-    const std::int64_t megabytes = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 100 * share / mebibyte;
-    redis.directives.emplace_back("maxmemory", fmt::format("{}mb", megabytes));
+    const std::int64_t kibibytes = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 1024;
+    redis.directives.emplace_back("maxmemory", fmt::format("{}mb", kibibytes * share / 100 / 1024));
   }
 }
 
