@@ -94,10 +94,6 @@ Command Kubectl::describe(const std::string& kinds, const std::string& selector)
   return command(with_selector({request_timeout, "describe", kinds}, selector));
 }
 
-Command Kubectl::list_everywhere(const std::string& kind) const {
-  return command({request_timeout, "get", kind, "--all-namespaces", "-o", "json"});
-}
-
 Command Kubectl::api_resources() const {
   return command({request_timeout, "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
 }

@@ -42,8 +42,6 @@ class Kubectl {
   Command list_everywhere(const std::string& kinds) const;
   /// For people: what `kubectl describe` says of kinds by label selector ("" for all). Of Secrets only the sizes.
   Command describe(const std::string& kinds, const std::string& selector) const;
-  /// `list` in every namespace.
-  Command list_everywhere(const std::string& kind) const;
   /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
   Command api_resources() const;
   /// What there is of those kinds, one "kind/name" a line. `kinds` separated by commas.
