@@ -122,11 +122,6 @@ std::optional<std::int64_t> to_integer(const Decimal& number) {
   return static_cast<std::int64_t>(value);
 }
 
-std::string quoted(std::string_view text) {
-  constexpr std::size_t enough = 40;
-  return fmt::format("\"{}{}\"", printable(text.substr(0, enough)), text.size() > enough ? "…" : "");
-}
-
 /// What `text` was probably meant to be, when it is a number and something that looks like a unit, else `fallback`.
 std::string guess(std::string_view text, bool memory, std::string fallback) {
   std::string squeezed;
@@ -146,18 +141,18 @@ std::int64_t parse_scaled(std::string_view text, std::string_view what, bool mem
   const std::string fallback = memory ? "8Gi" : "500m";
   std::optional<Decimal> number = parse(text);
   if (!number) {
-    throw Error(ExitCode::usage, fmt::format("{}: {} is not a quantity; write for instance {}", what, quoted(text),
+    throw Error(ExitCode::usage, fmt::format("{}: {} is not a quantity; write for instance {}", what, in_quotes(text),
                                              guess(text, memory, fallback)));
   }
   if (number->negative && !number->digits.empty()) {
     throw Error(ExitCode::usage,
-                fmt::format("{}: {} is negative; write for instance {}", what, quoted(text), fallback));
+                fmt::format("{}: {} is negative; write for instance {}", what, in_quotes(text), fallback));
   }
   if (!memory) number->point += 3;
   const std::optional<std::int64_t> value = to_integer(*number);
   if (!value) {
     throw Error(ExitCode::usage,
-                fmt::format("{}: {} is too large; write for instance {}", what, quoted(text), fallback));
+                fmt::format("{}: {} is too large; write for instance {}", what, in_quotes(text), fallback));
   }
   return *value;
 }

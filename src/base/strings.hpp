@@ -27,6 +27,9 @@ std::string shell_join(std::span<const std::string> arguments);
 /// Valid UTF-8 without control characters (a bad byte becomes U+FFFD): for text from elsewhere on its way to a terminal.
 std::string printable(std::string_view text);
 
+/// `text` for a message: printable, in double quotes, and no longer than a line of it should be.
+std::string in_quotes(std::string_view text);
+
 std::string to_lower(std::string_view text);
 
 std::string base64_encode(std::string_view bytes);

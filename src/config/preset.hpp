@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,7 +22,35 @@ struct StreamSpec {
   std::int64_t max_length = 0;  ///< 0: no limit
 };
 
+/// Who Redis runs as. What hardens the pod (non-root, no capabilities, …) is not a preset's to choose.
+struct SecurityContext {
+  std::optional<std::int64_t> run_as_user;
+  std::optional<std::int64_t> run_as_group;
+  std::optional<std::int64_t> fs_group;
+};
+
+/// Something that `smoke` does as the preset's application would, with what it needs to know (prefix, ttl, …).
+struct SmokeOperation {
+  std::string name;
+  std::map<std::string, std::string> parameters;
+};
+
 /// A system's Redis, as a file of templates/presets or of the user's describes it.
+///
+///   name: raibid                       lower-case letters, digits and -
+///   description: …                     one line
+///   settings: {size: 8Gi, …}           any option that a file may give, except preset
+///   redis: {appendonly: yes, save: ["900 1", "300 10"], …}        redis.conf
+///   streams: [{name: …, groups: […], max-length: 10000}]
+///   clients: [NAMESPACE, NAMESPACE/label=value]
+///   services: [NAME, NAMESPACE/NAME]
+///   security-context: {runAsUser: 999, runAsGroup: 999, fsGroup: 999}
+///   environment: {REDIS_URL: "{{url}}", …}
+///   smoke: [OPERATION, {operation: …, ttl: 24h}]
+///   accepted: {WARNING: reason}
+///
+/// The first stream, with its first group, and the clients also stand in `settings` (as stream, group, max-length and
+/// allow-from), so that a flag replaces them; what holds for a run is there.
 struct Preset {
   std::string name;
   std::string description;
@@ -30,10 +59,14 @@ struct Preset {
   std::vector<StreamSpec> streams;
   std::vector<std::string> client_namespaces;                     ///< who may connect, as --allow-from; empty: the cluster's own pods
   std::vector<std::string> services;                              ///< further names of the Service that the application expects
-  std::vector<std::pair<std::string, std::string>> environment;   ///< the application's variables: templates over {{host}} {{port}} {{password}} {{url}} …
-  std::vector<std::string> smoke;                                 ///< names of the operations that prove it
+  SecurityContext security_context;
+  std::vector<std::pair<std::string, std::string>> environment;   ///< the application's variables: templates over template_names()
+  std::vector<SmokeOperation> smoke;                              ///< what proves it
   std::map<std::string, std::string> accepted;                    ///< silenced warnings: name → reason
 };
+
+/// What the templates of `environment` can be made of: host, port, address (host:port), url, password, …
+std::span<const std::string_view> template_names();
 
 /// Parses a preset. `origin` names the file in errors (Error usage, with line): unknown key (nearest offered), wrong
 /// shape, a setting that is no option of `options`, as load_config_file.

@@ -30,15 +30,16 @@ struct Setting {
 /// Values as given, by option name: from the command line, or from a file with their lines.
 using SettingMap = std::map<std::string, Setting, std::less<>>;
 
-/// Every setting of a run with its origin. Values are checked against their option's kind when they are resolved, so
-/// the typed getters cannot fail for an option of that kind; asking for an unknown name is a programming error (assert).
+/// Every setting of a run with its origin, those that nobody gave included: `all` is what `config show` shows. Values are
+/// checked against their option's kind when they are resolved, so the typed getters cannot fail for an option of that
+/// kind; asking for an unknown name is a programming error (std::logic_error).
 class Settings {
  public:
   Settings() = default;
   explicit Settings(SettingMap values) : m_values(std::move(values)) {}
 
-  bool is_set(std::string_view name) const;
-  std::string text(std::string_view name) const;  ///< "" when not set
+  bool is_set(std::string_view name) const;       ///< has a value, given or by default; a flag always has one
+  std::string text(std::string_view name) const;  ///< "" when not set; the numbers below are 0 then
   bool flag(std::string_view name) const;
   std::vector<std::string> list(std::string_view name) const;
   long long integer(std::string_view name) const;
@@ -53,8 +54,10 @@ class Settings {
   SettingMap m_values;
 };
 
-/// Merges the sources. Throws Error (usage) naming origin and value for a value that its option does not take.
-/// `warnings` gains a line for each RAIBID_ variable that is no option (with the nearest name).
+/// Merges the sources. `options` are all of the program's, not only those of the command: variables and files are for
+/// every command. An empty variable counts as not set; a list is given as lines. Throws Error (usage) naming origin and
+/// value for a value that its option does not take, even where a higher source replaces it.
+/// `warnings` gains a line for each RAIBID_ variable that is no option (with the nearest name) or of no effect.
 Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment,
                           const SettingMap& file, const SettingMap& preset, std::vector<std::string>& warnings);
 
@@ -63,7 +66,8 @@ Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap&
 /// a directory, binary, more than 1 MiB, nested too deep. `shown` is the path as messages name it.
 SettingMap load_config_file(const std::filesystem::path& path, const std::string& shown, std::span<const OptionSpec> options);
 
-/// "90s", "5m", "1h30m" or plain seconds. Throws Error (usage); `what` names it in the message.
+/// "90s", "5m", "1h30m", "500ms" or plain seconds; more than nothing, at most a year. Throws Error (usage); `what` names it
+/// in the message.
 Duration parse_duration(std::string_view text, std::string_view what);
 
 /// "RAIBID_MEMORY_LIMIT" for "memory-limit".

@@ -200,7 +200,8 @@ std::optional<Error> cluster_error(const Failure& failure) {
 }
 
 Error general_error(const Command& command, const Output& output, const Failure& failure) {
-  const std::string what = (command.argv.empty() ? std::string() : command.argv.front()) + " " + subcommand(command);
+  const std::string program = command.argv.empty() ? std::string() : command.argv.front();
+  const std::string what = program.substr(program.rfind('/') + 1) + " " + subcommand(command);
   if (output.timed_out && changes_nothing(subcommand(command))) {
     return Error(ExitCode::preflight,
                  filled("the cluster of context {context} did not answer in time", failure) + " (" + what + ")",

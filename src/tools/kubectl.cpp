@@ -94,6 +94,14 @@ Command Kubectl::describe(const std::string& kinds, const std::string& selector)
   return command(with_selector({request_timeout, "describe", kinds}, selector));
 }
 
+Command Kubectl::api_resources() const {
+  return command({request_timeout, "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
+}
+
+Command Kubectl::list_names(const std::string& kinds) const {
+  return command({request_timeout, "get", kinds, "--ignore-not-found", "-o", "name"});
+}
+
 Command Kubectl::release_records(const std::string& release) const {
   // the server makes a table of it (its default for `get`) and sends of each object only that row and the metadata
   return command(

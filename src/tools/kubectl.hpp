@@ -42,6 +42,10 @@ class Kubectl {
   Command list_everywhere(const std::string& kinds) const;
   /// For people: what `kubectl describe` says of kinds by label selector ("" for all). Of Secrets only the sizes.
   Command describe(const std::string& kinds, const std::string& selector) const;
+  /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
+  Command api_resources() const;
+  /// What there is of those kinds, one "kind/name" a line. `kinds` separated by commas.
+  Command list_names(const std::string& kinds) const;
   /// The items of a get or list. Throws as the class says.
   static nlohmann::json parse_items(const Command& command, const Output& output);
 

@@ -12,10 +12,16 @@
 
 namespace raibid {
 
+/// There is one Signals object at a time, and a program of tests has many cases: they share it.
+inline Signals& shared_signals() {
+  static Signals signals;
+  return signals;
+}
+
 /// What tests with real programs stand on.
 struct Machine {
   SystemClock clock;
-  Signals signals;
+  Signals& signals = shared_signals();
   SystemRunner runner{clock, signals};
 
   TimePoint in(std::chrono::seconds seconds) const { return clock.now() + seconds; }

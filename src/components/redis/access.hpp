@@ -3,23 +3,35 @@
 #include <memory>
 
 #include "components/context.hpp"
+#include "components/redis/naming.hpp"
+#include "tools/kubectl.hpp"
 #include "tools/port_forward.hpp"
 #include "tools/redis_client.hpp"
 
 namespace raibid {
 
-/// A way to reach an installed Redis from here: directly (local target), or through a port-forward that lives as long as this.
-class RedisAccess {
+/// An installed Redis of a cluster, reached through a port-forward that is opened when it is first needed and again when
+/// it has died.
+class KubernetesRedis {
  public:
-  RedisAccess(RedisEndpoint endpoint, std::unique_ptr<PortForward> tunnel)
-      : m_endpoint(std::move(endpoint)), m_tunnel(std::move(tunnel)) {}
+  /// `local_port` 0 takes a free one.
+  KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port = 0);
 
-  const RedisEndpoint& endpoint() const { return m_endpoint; }
-  PortForward* tunnel() { return m_tunnel.get(); }
+  /// Starts the port-forward without waiting, so that it can come up beside other work.
+  void prepare();
+  /// Where Redis listens for us. Throws Error (failure) when the pod cannot be reached.
+  RedisEndpoint endpoint(const Secret& password, TimePoint deadline);
+  /// An authenticated connection. Throws as connect_redis.
+  RedisConnection& connection(const Secret& password, TimePoint deadline);
+  PortForward& tunnel() { return m_tunnel; }
 
  private:
-  RedisEndpoint m_endpoint;
-  std::unique_ptr<PortForward> m_tunnel;
+  Context& m_context;
+  PortForward m_tunnel;
+  std::unique_ptr<RedisConnection> m_connection;
 };
+
+/// How long one reply may take.
+inline constexpr Duration reply_limit = std::chrono::seconds(5);
 
 }  // namespace raibid

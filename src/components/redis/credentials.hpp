@@ -32,8 +32,8 @@ std::optional<Credentials> read_credentials(const std::filesystem::path& path);
 /// All that are under `paths.home`. Damaged ones throw as above.
 std::vector<Credentials> all_credentials(const Paths& paths);
 
-/// The file for this release: the seed's path when it is free or already its own, else one beside it that carries
-/// release and context in its name.
+/// The file for this release: the one it has; else the seed's path when that is free; else one beside it that carries
+/// release and context in its name. Never one that is another's.
 std::filesystem::path credentials_path(const Paths& paths, const Credentials& credentials);
 
 /// Those of this cluster (or local) and release, if any.
@@ -42,7 +42,14 @@ std::optional<Credentials> find_credentials(const Paths& paths, const std::strin
 
 std::string to_json(const Credentials& credentials);
 
-/// "redis://:PASSWORD@HOST:PORT", or without the password.
+/// Whether `path` holds exactly this already, and for nobody else to read.
+bool credentials_are_saved(const Credentials& credentials, const std::filesystem::path& path);
+
+/// Writes them to `path`, 0600 from the first byte, whole or not at all, and makes the folder when it is not there. What a symbolic link
+/// points to is written, the link stays. Throws Error (preflight) when the folder cannot be written in.
+void save_credentials(const Credentials& credentials, const std::filesystem::path& path);
+
+/// "redis://:PASSWORD@HOST:PORT", or without the password. What of a password a URL reads otherwise is percent-encoded (RFC 3986).
 std::string redis_url(const std::string& host, int port, const Secret& password);
 
 }  // namespace raibid

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+
+#include "config/settings.hpp"
 
 namespace raibid {
 
@@ -15,5 +18,19 @@ struct RedisNames {
   std::string host;         ///< "<full>-master.<namespace>.svc.cluster.local"
   std::string selector;     ///< label selector for everything of the release
 };
+
+/// "--size (RAIBID_SIZE)": an option and where its value came from, for messages. Just "--size" when it came from there.
+std::string named(const Settings& settings, std::string_view option);
+
+/// The namespace and the release of the settings. Throw Error (usage) when Kubernetes or Helm would refuse them, or a name made
+/// from them: every command that talks about a release asks through these.
+std::string namespace_of(const Settings& settings);
+std::string release_of(const Settings& settings);
+
+/// kubernetes.io/docs/concepts/overview/working-with-objects/names: labels of 63 characters, and several of them with dots.
+bool is_dns_label(std::string_view text);
+bool is_dns_subdomain(std::string_view text);
+/// A DNS label that begins with a letter, as the name of a Service must.
+bool is_service_name(std::string_view text);
 
 }  // namespace raibid

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/secret.hpp"
 
@@ -19,9 +20,10 @@ Secret read_password_file(const std::string& path);
 /// `exporter` (when it has a password), which may only read what metrics need.
 std::string acl_file(const Secret& password, const Secret& exporter_password);
 
-/// Redis' own directives for ACL SETUSER-compatible text, by user, as in acl_file; used by both targets.
-
-/// What the Secret holds, by key: redis-password, users.acl, exporter.json.
+/// What the Secret holds, by key: redis-password, users.acl, exporter.json. A password that is empty has no key.
 std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password);
+
+/// The exporter's password out of exporter.json; empty when it is not there.
+Secret exporter_password(std::string_view exporter_json);
 
 }  // namespace raibid

@@ -41,6 +41,7 @@ struct ChartChoice {
 
 /// Everything a Redis is set up with, typed and checked. One directive may stand several times (save).
 struct RedisSettings {
+  std::string preset;  ///< its name
   Target target = Target::kubernetes;
   std::string name_space;
   std::string release;
@@ -57,7 +58,8 @@ struct RedisSettings {
   std::vector<Client> clients;  ///< empty: the cluster's own pods
   std::vector<std::pair<std::string, std::string>> directives;  ///< redis.conf: the preset's, and maxmemory derived from the limit
   std::vector<StreamSpec> streams;
-  std::vector<std::string> services;  ///< further Service names
+  std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
+  SecurityContext security_context;   ///< the preset's: who Redis runs as
   std::vector<std::string> sets;
   std::vector<std::string> values_files;
   bool adopt = false;
@@ -69,8 +71,10 @@ struct RedisSettings {
 std::vector<OptionSpec> redis_options();
 
 /// Checks and types the settings. Throws Error (usage) naming the value's origin: names Kubernetes refuses, quantities, a request
-/// above its limit, a password by --set, a size of zero …
+/// above its limit, a password by --set, a size of zero … Commands that do not have all of setup's options get what theirs and the
+/// preset say.
 RedisSettings redis_settings(const Context& context);
+RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths& paths);
 
 /// The value a directive is set to last, or "".
 std::string directive(const RedisSettings& settings, std::string_view name);

@@ -1,0 +1,69 @@
+#include "cli/cli.hpp"
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "cli/parse.hpp"
+#include "cli/version.hpp"
+#include "ui/reporters.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <ostream>
+
+namespace raibid {
+
+namespace {
+
+CommandResult execute(std::span<const std::string> arguments, const CliDependencies& dependencies, const std::vector<Component>& components,
+                      std::unique_ptr<Reporter>& reporter) {
+  const CommandTable table(components);
+  const Invocation invocation = parse_arguments(table, arguments);
+  if (invocation.version) return {version_line(), 0};
+  if (invocation.help) return {help_text(table, invocation.verb, invocation.object), 0};
+  return invocation.row->run(Call{table, invocation, dependencies, reporter});
+}
+
+/// A reader that has gone (`| head`) is no failure; anything else is: the result did not arrive.
+void write_result(std::ostream& out, const std::string& text) {
+  errno = 0;
+  out << text << std::flush;
+  if (out || errno == EPIPE) return;
+  const int reason = errno;
+  throw Error(ExitCode::failure, fmt::format("standard output cannot be written: {}", reason != 0 ? std::strerror(reason) : "unknown reason"),
+              "what the command did is done; its result was not shown");
+}
+
+/// What is being handled, as the one error type.
+Error current_error() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error(ExitCode::failure, "out of memory");
+  } catch (const std::exception& error) {
+    return Error(ExitCode::failure, fmt::format("unexpected: {}", printable(error.what())), "this is a mistake in raibid-cli; please report it");
+  }
+}
+
+}  // namespace
+
+int run_cli(std::span<const std::string> arguments, const CliDependencies& dependencies, const std::vector<Component>& components) {
+  std::unique_ptr<Reporter> reporter = make_reporter(dependencies.terminal, {}, dependencies.err);
+  try {
+    const CommandResult result = execute(arguments, dependencies, components, reporter);
+    write_result(dependencies.out, result.output);
+    return result.exit_code;
+  } catch (...) {
+    const Error error = current_error();
+    reporter->error(error);
+    return static_cast<int>(error.code());
+  }
+}
+
+}  // namespace raibid

@@ -1,0 +1,62 @@
+#include "assets/assets.hpp"
+#include "base/strings.hpp"
+#include "cli/completion.hpp"
+
+#include <fmt/format.h>
+
+namespace raibid {
+
+namespace {
+
+std::string long_names(const std::vector<OptionSpec>& options) {
+  std::vector<std::string> names;
+  for (const OptionSpec& option : options) names.push_back(fmt::format("--{}", option.name));
+  return join(names, " ");
+}
+
+/// What each option's value may be, where that is known.
+std::string values(const std::vector<OptionSpec>& options) {
+  std::string cases;
+  for (const OptionSpec& option : options) {
+    const ValueWords known = value_words(option);
+    if (known.words.empty() && !known.files) continue;
+    cases += fmt::format("      {})", join(option_names(option), " | "));
+    if (!known.words.empty()) cases += fmt::format(" words='{}';", join(known.words, " "));
+    if (known.files) cases += " compopt -o default;";
+    cases += ";\n";
+  }
+  return cases;
+}
+
+std::string row_options(const CommandTable& table) {
+  std::string cases;
+  for (const CommandRow& row : table.rows()) {
+    if (!row.options.empty()) cases += fmt::format("      {}) words+=' {}' ;;\n", shell_pattern(row), long_names(row.options));
+  }
+  return cases;
+}
+
+std::string objects(const CommandTable& table) {
+  std::string cases;
+  for (const std::string& verb : table.verbs()) {
+    const std::vector<std::string> words = table.objects_of(verb);
+    if (!words.empty()) cases += fmt::format("      {0}/ | help/{0}) words='{1}' ;;\n", verb, join(words, " "));
+  }
+  return cases;
+}
+
+}  // namespace
+
+std::string bash_completion(const CommandTable& table) {
+  const std::string file = "completion/bash";
+  return render(asset(file),
+                {{"value_options", value_options(table, " | ")},
+                 {"values", values(all_options(table.components()))},
+                 {"global_options", long_names(global_options())},
+                 {"options", row_options(table)},
+                 {"verbs", join(table.verbs(), " ")},
+                 {"objects", objects(table)}},
+                file);
+}
+
+}  // namespace raibid

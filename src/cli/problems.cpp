@@ -1,0 +1,96 @@
+#include "cli/problems.hpp"
+
+#include "base/strings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace raibid {
+
+namespace {
+
+Error mistake(std::string message, std::string hint) { return Error(ExitCode::usage, std::move(message), std::move(hint)); }
+
+void add_names(std::vector<std::string>& names, const std::vector<OptionSpec>& options) {
+  for (const OptionSpec& option : options) names.push_back("--" + std::string(option.name));
+}
+
+/// The command that has an option of that name ("--size"), or nullptr.
+const CommandRow* row_with(const CommandTable& table, const std::string& option) {
+  for (const CommandRow& row : table.rows()) {
+    std::vector<std::string> names;
+    add_names(names, row.options);
+    if (std::find(names.begin(), names.end(), option) != names.end()) return &row;
+  }
+  return nullptr;
+}
+
+std::string help_of(const std::string& command) {
+  return fmt::format("raibid-cli {}{}--help", command, command.empty() ? "" : " ");
+}
+
+}  // namespace
+
+Error unknown_command(const CommandTable& table, const std::string& word) {
+  const std::vector<std::string> verbs = table.verbs();
+  for (const CommandRow& row : table.rows()) {
+    if (!row.own && row.object == word) {
+      return mistake(fmt::format("'{}' is a component; what to do with it goes in front", word), fmt::format("run: raibid-cli {}", row.name()));
+    }
+  }
+  const std::string near = nearest(word, verbs);
+  const std::string message = fmt::format("unknown command '{}'{}", printable(word), did_you_mean(word, verbs));
+  if (near.empty()) return mistake(message, fmt::format("'{}' lists the commands", help_of("")));
+  return mistake(message, fmt::format("run: raibid-cli {}", table.rows_of(near).front()->name()));
+}
+
+Error unknown_object(const CommandTable& table, const std::string& verb, const std::string& word) {
+  const std::vector<std::string> objects = table.objects_of(verb);
+  if (std::find(objects.begin(), objects.end(), word) != objects.end()) {
+    return mistake(fmt::format("'{}' goes behind '{}'", word, verb), fmt::format("run: raibid-cli {} {}", verb, word));
+  }
+  const char* what = table.rows_of(verb).front()->own ? "word" : "component";
+  const std::string near = nearest(word, objects);
+  const std::string& offered = near.empty() ? objects.front() : near;
+  return mistake(fmt::format("unknown {} '{}' behind '{}'{}", what, printable(word), verb, did_you_mean(word, objects)),
+                 fmt::format("run: raibid-cli {} {}{}", verb, offered,
+                             objects.size() > 1 ? fmt::format(" (there are: {})", join(objects, ", ")) : ""));
+}
+
+Error missing_word(const CommandTable& table, const std::string& verb) {
+  if (verb.empty()) return mistake("there is no command in front of '--'", fmt::format("'{}' lists the commands", help_of("")));
+  const std::vector<std::string> objects = table.objects_of(verb);
+  const char* what = table.rows_of(verb).front()->own ? "one of" : "a component";
+  return mistake(fmt::format("'{}' needs {}: {}", verb, what, join(objects, ", ")), fmt::format("run: raibid-cli {} {}", verb, objects.front()));
+}
+
+Error unknown_option(const CommandTable& table, const Invocation& invocation, const std::string& word) {
+  const std::string name = word.substr(0, word.find('='));
+  const std::string command = invocation.row != nullptr ? invocation.row->name() : invocation.verb;
+  const std::string of_command = command.empty() ? "" : fmt::format(" of 'raibid-cli {}'", command);
+  std::vector<std::string> known = {"--help", "--version"};
+  add_names(known, global_options());
+  if (invocation.row != nullptr) add_names(known, invocation.row->options);
+  const std::string near = did_you_mean(name, known);
+  const std::string message = fmt::format("{} is no option{}{}", printable(name), of_command, near);
+  if (const CommandRow* other = row_with(table, name); other != nullptr) {
+    return mistake(message, fmt::format("it is an option of 'raibid-cli {}', and goes behind that", other->name()));
+  }
+  return mistake(message, fmt::format("'{}' lists the options", help_of(command)));
+}
+
+Error missing_value(const std::string& option) {
+  return mistake(fmt::format("{} needs a value", printable(option)), "leave the option out for its default");
+}
+
+Error unexpected_word(const CommandRow& row, const std::vector<std::string>& words) {
+  if (row.takes_command()) {
+    return mistake(fmt::format("unexpected argument '{}': a command goes behind '--'", printable(words.front())),
+                   fmt::format("run: raibid-cli {} -- {}", row.name(), printable(shell_join(words))));
+  }
+  return mistake(fmt::format("unexpected argument '{}': 'raibid-cli {}' takes none", printable(words.front()), row.name()),
+                 fmt::format("'{}' says what it takes", help_of(row.name())));
+}
+
+}  // namespace raibid

@@ -1,0 +1,20 @@
+#include "cli/result_format.hpp"
+
+#include "config/yaml.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace raibid {
+
+OutputFormat output_format(const std::string& output) {
+  if (output == "json") return OutputFormat::json;
+  return output == "yaml" ? OutputFormat::yaml : OutputFormat::table;
+}
+
+std::string formatted(const nlohmann::ordered_json& result, OutputFormat format) {
+  if (format == OutputFormat::yaml) return to_yaml(result);
+  // a value that is no UTF-8 must not take the whole answer away
+  return result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace raibid

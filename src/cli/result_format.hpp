@@ -1,0 +1,17 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+
+#include "components/context.hpp"
+
+namespace raibid {
+
+/// The format that `output` names ("table", "json", "yaml").
+OutputFormat output_format(const std::string& output);
+
+/// A result for programs, as JSON or YAML; not for tables.
+std::string formatted(const nlohmann::ordered_json& result, OutputFormat format);
+
+}  // namespace raibid

@@ -1,0 +1,52 @@
+#include "cli/session.hpp"
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/presets.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+
+namespace raibid {
+
+namespace {
+
+SettingMap settings_file(std::span<const OptionSpec> options, const Settings& settings, const Paths& paths) {
+  if (!settings.is_set("config")) return load_config_file(paths.config_file(), paths.shown(paths.config_file()), options);
+  const std::filesystem::path path = settings.text("config");
+  std::error_code reason;
+  // one that was asked for must be there; load_config_file says what else is wrong with it
+  if (std::filesystem::status(path, reason).type() == std::filesystem::file_type::not_found) {
+    throw Error(ExitCode::usage, fmt::format("{}: there is no file {}", settings.origin("config").where, printable(path.string())),
+                fmt::format("without it, settings are read from {} if that is there", paths.shown(paths.config_file())));
+  }
+  return load_config_file(path, paths.shown(path), options);
+}
+
+}  // namespace
+
+Session open_session(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment) {
+  Session session;
+  session.paths = resolve_paths(environment);
+  // which file, then which preset, then everything: each answer is a setting itself, found by the same rules
+  std::vector<std::string> repeated;
+  const Settings for_file = resolve_settings(options, flags, environment, {}, {}, session.warnings);
+  const SettingMap file = settings_file(options, for_file, session.paths);
+  const Settings for_preset = resolve_settings(options, flags, environment, file, {}, repeated);
+  session.preset = load_preset(for_preset.text("preset"), options);
+  session.settings = resolve_settings(options, flags, environment, file, session.preset.settings, repeated);
+  return session;
+}
+
+ReporterOptions reporter_options(const Settings& settings) {
+  ReporterOptions options;
+  const std::string color = settings.text("color");
+  options.color = color == "always" ? ColorChoice::always : color == "never" ? ColorChoice::never : ColorChoice::automatic;
+  options.quiet = settings.flag("quiet");
+  options.verbose = settings.flag("verbose");
+  return options;
+}
+
+}  // namespace raibid

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "components/component.hpp"
+#include "config/preset.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// One thing that was looked at.
+struct Check {
+  std::string name;
+  bool passed = false;
+  std::string text;
+  std::string hint = {};  ///< what to do when it did not pass
+};
+
+/// What `status` found: the checks in order, and the same facts as data with stable keys (docs/status.md).
+class HealthReport {
+ public:
+  HealthReport();
+  ~HealthReport();
+  HealthReport(HealthReport&&) noexcept;
+
+  void add(Check check) { m_checks.push_back(std::move(check)); }
+  nlohmann::ordered_json& data() { return *m_data; }
+  bool healthy() const;
+  const std::vector<Check>& checks() const { return m_checks; }
+
+ private:
+  std::vector<Check> m_checks;
+  std::unique_ptr<nlohmann::ordered_json> m_data;
+};
+
+/// What a Redis was set up with, as far as its health depends on it.
+struct Expectation {
+  std::vector<std::pair<std::string, std::string>> directives;
+  std::vector<StreamSpec> streams;
+};
+
+/// Looks at Redis itself: PONG, role, settings, persistence, memory, streams and groups. A Redis that does not answer is a check
+/// that fails, not an Error.
+void examine_redis(RedisConnection& redis, const Expectation& expected, HealthReport& report);
+
+/// The report as text, JSON or YAML, with the exit code that goes with it.
+CommandResult render_report(const Context& context, const std::string& title, HealthReport& report);
+
+}  // namespace raibid

@@ -1,0 +1,300 @@
+#include "components/redis/installation.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "assets/assets.hpp"
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/redis/kubernetes_undo.hpp"
+#include "components/redis/queue.hpp"
+#include "components/redis/steps.hpp"
+#include "components/redis/values.hpp"
+#include "sys/files.hpp"
+#include "sys/random.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int redis_port = 6379;
+constexpr Duration look_again = std::chrono::milliseconds(250);   // graces run out without news
+constexpr Duration generation_poll = std::chrono::milliseconds(100);
+constexpr const char* embedded_chart = "charts/redis";
+
+// The folder of the embedded chart; "" for another one, which helm finds itself.
+std::string unpack_chart(const RedisSettings& settings, const fs::path& parent) {
+  if (settings.chart.kind != ChartChoice::Kind::embedded) return "";
+  const fs::path chart = parent / "redis";
+  unpack_assets(embedded_chart, chart);
+  return chart.string();
+}
+
+Credentials make_credentials(const Context& context, const RedisSettings& settings, const RedisNames& names,
+                             const Cluster& cluster, const Observed& observed, const Secret& password) {
+  Credentials credentials;
+  credentials.host = names.host;
+  credentials.port = redis_port;
+  credentials.password = password;
+  credentials.name_space = settings.name_space;
+  if (!settings.streams.empty()) {
+    credentials.stream = settings.streams.front().name;
+    if (!settings.streams.front().groups.empty()) credentials.consumer_group = settings.streams.front().groups.front();
+  }
+  credentials.context = cluster.context;
+  credentials.cluster_uid = observed.cluster_uid;
+  credentials.release = settings.release;
+  credentials.target = "kubernetes";
+  credentials.username = settings.auth ? "default" : "";
+  credentials.path = credentials_path(context.paths, credentials);
+  return credentials;
+}
+
+}  // namespace
+
+Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names, ClusterSession& cluster,
+                           const Observed& seen, Secret password)
+    : settings(wanted),
+      observed(seen),
+      session(cluster),
+      m_context(context),
+      m_names(names),
+      m_password(std::move(password)),
+      m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_password)),
+      m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
+      m_redis(context, cluster.kubectl, names) {}
+
+Plan Installation::plan() {
+  const RedisSource redis = [this]() -> RedisConnection& { return ready(); };
+  Plan plan = {namespace_step()};
+  if (settings.auth) plan.push_back(password_step());
+  plan.push_back(release_step());
+  plan.push_back(redis_step());
+  if (!settings.streams.empty()) {
+    plan.push_back(stream_step(settings, redis));
+    // what a first install wrote goes with its release and claim
+    if (!observed.release && !(observed.claim && settings.persistence)) plan.back().undo = [] { return std::vector<Undo>{}; };
+  }
+  plan.push_back(credentials_step(m_context, m_credentials));
+  return plan;
+}
+
+std::string Installation::storage_class() const {
+  if (!settings.persistence) return "";
+  return settings.storage_class.empty() ? observed.default_storage_class : settings.storage_class;
+}
+
+ordered_json Installation::values() const { return helm_values(settings, m_names, observed.service_monitors); }
+
+ordered_json Installation::namespace_manifest() const {
+  return {{"apiVersion", "v1"},
+          {"kind", "Namespace"},
+          {"metadata", {{"name", settings.name_space}, {"labels", {{managed_by_label, managed_by_us}}}}}};
+}
+
+ordered_json Installation::secret_manifest() {
+  ordered_json data = ordered_json::object();
+  for (const auto& [key, value] : secret_content(m_password, generate_password(m_context.random))) {
+    data[key] = base64_encode(value.reveal());
+  }
+  const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
+  return {{"apiVersion", "v1"},
+          {"kind", "Secret"},
+          {"metadata", {{"name", m_names.full}, {"namespace", settings.name_space}, {"labels", labels}}},
+          {"type", "Opaque"},
+          {"data", data}};
+}
+
+Step Installation::namespace_step() {
+  Step step;
+  step.name = "namespace";
+  step.intent = observed.name_space ? "use " + settings.name_space : "create " + settings.name_space;
+  step.undo = [this]() -> std::vector<Undo> {
+    if (observed.name_space) return {};
+    return {undo_namespace(session.kubectl)};
+  };
+  step.act = [this]() -> StepResult {
+    if (observed.name_space) return {Outcome::unchanged, settings.name_space};
+    session.kubectl.run_checked(session.kubectl.create(namespace_manifest()), m_context.deadline);
+    return {Outcome::changed, settings.name_space + " created"};
+  };
+  return step;
+}
+
+Step Installation::password_step() {
+  const bool ours = observed.secret && observed.secret->ours && observed.secret->complete;
+  Step step;
+  step.name = "password";
+  step.intent = ours ? "reuse the one in Secret " + m_names.full : "put it into Secret " + m_names.full;
+  step.undo = [this, ours]() -> std::vector<Undo> {
+    if (ours) return {};
+    if (observed.secret) return {undo_adoption(session.kubectl, m_names.full)};
+    return {undo_object(session.kubectl, "secret/" + m_names.full)};
+  };
+  step.act = [this, ours]() -> StepResult {
+    const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
+    if (ours) return {Outcome::unchanged, detail};
+    // create, not apply, where there is none: one that somebody makes at this moment is not overwritten
+    const ordered_json manifest = secret_manifest();
+    const Command command = observed.secret ? session.kubectl.apply(manifest) : session.kubectl.create(manifest);
+    session.kubectl.run_checked(command, m_context.deadline);
+    return {Outcome::changed, detail};
+  };
+  return step;
+}
+
+std::string Installation::digest() const {
+  std::string text = values().dump();
+  text += settings.chart.kind == ChartChoice::Kind::embedded ? assets_digest(embedded_chart)
+                                                              : settings.chart.reference + "@" + settings.chart.version;
+  for (const std::string& file : settings.values_files) text += "\n" + read_file(file).value_or("");
+  for (const std::string& set : settings.sets) text += "\n" + set;
+  return sha256_hex(text).substr(0, 40);  // a label's value has at most 63 characters
+}
+
+bool Installation::converged() const {
+  return observed.release && observed.release->ours && observed.release->status == "deployed" &&
+         observed.release->digest == digest() && observed.workload;
+}
+
+Helm::Install Installation::install_request(const std::string& chart_folder) const {
+  Helm::Install install;
+  install.release = settings.release;
+  install.chart = settings.chart.kind == ChartChoice::Kind::embedded
+                      ? Helm::Chart{chart_folder, "", ""}
+                      : Helm::Chart{settings.chart.reference, settings.chart.repository, settings.chart.version};
+  install.values = values().dump();
+  install.values_files = settings.values_files;
+  install.sets = settings.sets;
+  install.labels = {{managed_by_label, managed_by_us}, {digest_label, digest()}};
+  return install;
+}
+
+Step Installation::release_step() {
+  Step step;
+  step.name = "release";
+  step.intent = converged() ? settings.release + " is as it should be"
+                            : fmt::format("helm upgrade --install {} (chart {})", settings.release,
+                                          settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
+  step.undo = [this]() -> std::vector<Undo> {
+    if (converged()) return {};
+    if (observed.release) return {undo_upgrade(session.helm, settings.release, observed.release->revision, m_names.pod)};
+    std::vector<Undo> undos;
+    // a StatefulSet's claims are not part of the release
+    if (settings.persistence && !observed.claim) undos.push_back(undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim));
+    undos.push_back(undo_install(session.helm, settings.release, m_names.pod));
+    return undos;
+  };
+  step.act = [this] { return upgrade(); };
+  return step;
+}
+
+void Installation::start_watching() {
+  if (m_watching) return;
+  m_rollout.start();
+  m_watching = true;
+}
+
+void Installation::tend(Process* other, TimePoint until) {
+  std::vector<Process*> processes = m_rollout.processes();
+  if (other) processes.push_back(other);
+  if (!m_rollout.running_pod().empty()) m_redis.prepare();
+  if (Process* tunnel = m_redis.tunnel().process()) processes.push_back(tunnel);
+  m_context.runner.wait(processes, std::min(until, m_context.runner.now() + look_again));
+  m_rollout.pump();
+  if (m_redis.tunnel().process()) m_redis.tunnel().port();
+  const Verdict verdict = m_rollout.verdict();
+  if (verdict.state == Verdict::State::doomed) throw Error(ExitCode::failure, verdict.text, verdict.hint);
+  if (verdict.state == Verdict::State::waiting) m_context.reporter.step_progress(m_step, verdict.text);
+}
+
+std::string Installation::render(TimePoint deadline) {
+  const TemporaryDirectory folder(m_context.paths.temporary);
+  const Helm::Install install = install_request(unpack_chart(settings, folder.path()));
+  return session.helm.run_checked(session.helm.render(install), deadline).out;
+}
+
+StepResult Installation::upgrade() {
+  m_step = "release";
+  start_watching();
+  const int revision = observed.release ? observed.release->revision : 0;
+  if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
+  const TemporaryDirectory folder(m_context.paths.temporary);
+  const Command command = session.helm.upgrade_install(install_request(unpack_chart(settings, folder.path())));
+  const std::unique_ptr<Process> helm = m_context.runner.start(command);
+  while (!helm->finished()) {
+    tend(helm.get(), m_context.deadline);
+    if (m_context.runner.now() >= m_context.deadline) {
+      throw Error(ExitCode::failure, "helm did not come to an end in time", "give it longer with --timeout");
+    }
+  }
+  const Output output{helm->status(), helm->out(), helm->err()};
+  if (!output.ok()) throw Helm::explain(command, output);
+  if (observed.workload) expect_new_pod();
+  return {Outcome::changed, fmt::format("{}, revision {}", settings.release, revision + 1)};
+}
+
+void Installation::expect_new_pod() {
+  const Command question = session.kubectl.get({"statefulset/" + m_names.workload});
+  for (;;) {
+    const nlohmann::json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.deadline));
+    if (found.empty()) return;
+    const nlohmann::json& workload = found.front();
+    const long long seen = workload.value("/status/observedGeneration"_json_pointer, 0LL);
+    if (seen >= workload.value("/metadata/generation"_json_pointer, 0LL)) {
+      m_rollout.expect_revision(workload.value("/status/updateRevision"_json_pointer, ""));
+      return;
+    }
+    m_context.runner.wait({}, m_context.runner.now() + generation_poll);
+    if (m_context.runner.now() >= m_context.deadline) {
+      throw Error(ExitCode::failure, fmt::format("the controller has not taken in the change of StatefulSet {}", m_names.workload),
+                  "see whether the controller manager runs: " + session.kubectl.for_people({"describe", "statefulset", m_names.workload}));
+    }
+  }
+}
+
+RedisConnection& Installation::ready() {
+  start_watching();
+  while (!m_rollout.ready() || m_redis.tunnel().port() == 0) {
+    tend(nullptr, m_context.deadline);
+    if (m_context.runner.now() >= m_context.deadline) {
+      const Verdict verdict = m_rollout.verdict();
+      throw Error(ExitCode::failure, fmt::format("not ready in time: {}", verdict.text),
+                  verdict.hint.empty() ? "give it longer with --timeout" : verdict.hint);
+    }
+  }
+  return m_redis.connection(m_password, m_context.deadline);
+}
+
+Step Installation::redis_step() {
+  Step step;
+  step.name = "redis";
+  step.intent = "wait until the pod is Ready and Redis answers PONG, then compare its settings with what was asked";
+  step.undo = [this]() -> std::vector<Undo> {
+    if (!observed.release) return {};
+    m_step = "redis";
+    std::vector<Undo> undos;
+    for (const Difference& difference : config_differences(ready(), settings.directives)) {
+      undos.push_back({"redis.config_set",
+                       {{"name", difference.name}, {"value", difference.running}},
+                       shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
+    }
+    return undos;
+  };
+  step.act = [this]() -> StepResult {
+    m_step = "redis";
+    bool changed = false;
+    const std::string detail = settle_config(settings, ready(), changed);
+    return {changed || !converged() ? Outcome::changed : Outcome::unchanged, detail};
+  };
+  return step;
+}
+
+
+}  // namespace raibid

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "components/context.hpp"
+#include "components/kubernetes/rollout.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/redis/access.hpp"
+#include "components/redis/credentials.hpp"
+#include "components/redis/naming.hpp"
+#include "components/redis/observed.hpp"
+#include "components/redis/password.hpp"
+#include "components/redis/settings.hpp"
+#include "plan/step.hpp"
+
+namespace raibid {
+
+/// One Redis on its way into a cluster: what the steps of setup share. The watch and the port-forward start as early as
+/// they can and are looked after while a step waits for something else.
+class Installation {
+ public:
+  Installation(Context& context, const RedisSettings& settings, const RedisNames& names, ClusterSession& session,
+               const Observed& observed, Secret password);
+
+  Plan plan();
+
+  /// The Helm values, the two manifests of our own, and all that the chart makes of the values (`helm template`).
+  nlohmann::ordered_json values() const;
+  nlohmann::ordered_json namespace_manifest() const;
+  nlohmann::ordered_json secret_manifest();
+  std::string render(TimePoint deadline);
+
+  const Credentials& credentials() const { return m_credentials; }
+  /// The class of the claim that will be made, "" when none is.
+  std::string storage_class() const;
+
+  const RedisSettings& settings;
+  const Observed& observed;
+  ClusterSession& session;
+
+ private:
+  Step namespace_step();
+  Step password_step();
+  Step release_step();
+  Step redis_step();
+
+  StepResult upgrade();
+  /// Waits until the pod is Ready and Redis answers PONG; the connection stays open for the steps that follow.
+  RedisConnection& ready();
+  Helm::Install install_request(const std::string& chart_folder) const;
+  std::string digest() const;
+  bool converged() const;
+
+  void start_watching();
+  /// Waits for news of the children and takes it in; throws when the rollout cannot succeed.
+  void tend(Process* other, TimePoint until);
+  void expect_new_pod();
+
+  Context& m_context;
+  const RedisNames& m_names;
+  Secret m_password;
+  Credentials m_credentials;
+  Rollout m_rollout;
+  bool m_watching = false;
+  std::string m_step;  ///< the step that waits, for progress
+  KubernetesRedis m_redis;
+};
+
+}  // namespace raibid

@@ -1,0 +1,114 @@
+#include "components/redis/kubernetes_undo.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/redis/observed.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+using Arguments = std::map<std::string, std::string>;
+
+int seconds_until(const Context& context, TimePoint deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(deadline - context.runner.now()).count();
+  return static_cast<int>(std::max<decltype(left)>(left, 1));
+}
+
+void remove_objects(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names, TimePoint deadline) {
+  kubectl.run_checked(kubectl.remove(names, seconds_until(context, deadline)), deadline);
+}
+
+// Somebody else may have put something into the namespace meanwhile: theirs is not ours to delete.
+void remove_namespace(Context& context, const Kubectl& kubectl, TimePoint deadline) {
+  const std::string name = "namespace/" + kubectl.name_space();
+  const Command question = kubectl.get({name});
+  const json found = Kubectl::parse_items(question, run(context.runner, question, deadline));
+  if (found.empty()) return;
+  const json labels = found.front().value("/metadata/labels"_json_pointer, json::object());
+  if (labels.value(managed_by_label, "") != managed_by_us) return;
+  const std::vector<std::string> contents = namespace_contents(context, kubectl);
+  if (!contents.empty()) {
+    throw Error(ExitCode::failure, fmt::format("namespace {} holds what this run did not make: {}", kubectl.name_space(), join(contents, ", ")));
+  }
+  remove_objects(context, kubectl, {name}, deadline);
+}
+
+bool release_exists(Context& context, const Kubectl& kubectl, const std::string& release, TimePoint deadline) {
+  const Command question = kubectl.release_records(release);
+  return !Kubectl::parse_release_records(question, run(context.runner, question, deadline)).empty();
+}
+
+void wait_gone(Context& context, const Kubectl& kubectl, const std::string& pod, TimePoint deadline) {
+  remove_objects(context, kubectl, {"pod/" + pod}, deadline);
+}
+
+void roll_back(Context& context, ClusterSession& session, const Arguments& arguments, TimePoint deadline) {
+  const std::string& release = arguments.at("release");
+  session.helm.run_checked(session.helm.rollback(release, std::stoi(arguments.at("revision"))), deadline);
+  // With OrderedReady (Bitnami's charts) a pod that never became Ready blocks the way back: it has to go by hand.
+  const Command question = session.kubectl.get({"pod/" + arguments.at("pod")});
+  const json pods = Kubectl::parse_items(question, run(context.runner, question, deadline));
+  if (pods.empty()) return;
+  for (const json& condition : pods.front().value("/status/conditions"_json_pointer, json::array())) {
+    if (condition.value("type", "") == "Ready" && condition.value("status", "") == "True") return;
+  }
+  remove_objects(context, session.kubectl, {"pod/" + arguments.at("pod")}, deadline);
+}
+
+}  // namespace
+
+UndoTable kubernetes_undos(Context& context, ClusterSession& session, std::function<TimePoint()> deadline) {
+  UndoTable table;
+  table["kubernetes.delete_namespace"] = [&context, &session, deadline](const Arguments&) {
+    remove_namespace(context, session.kubectl, deadline());
+  };
+  table["kubernetes.delete"] = [&context, &session, deadline](const Arguments& arguments) {
+    remove_objects(context, session.kubectl, {arguments.at("name")}, deadline());
+  };
+  table["kubernetes.disown"] = [&session, deadline](const Arguments& arguments) {
+    // server-side apply of nothing: the fields that only we own go, everybody else's stay
+    const json nothing = {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", arguments.at("name")}}}};
+    session.kubectl.run_checked(session.kubectl.apply(nothing), deadline());
+  };
+  table["helm.uninstall"] = [&context, &session, deadline](const Arguments& arguments) {
+    if (release_exists(context, session.kubectl, arguments.at("release"), deadline())) {
+      session.helm.run_checked(session.helm.uninstall(arguments.at("release")), deadline());
+    }
+    wait_gone(context, session.kubectl, arguments.at("pod"), deadline());
+  };
+  table["helm.rollback"] = [&context, &session, deadline](const Arguments& arguments) {
+    roll_back(context, session, arguments, deadline());
+  };
+  return table;
+}
+
+Undo undo_namespace(const Kubectl& kubectl) {
+  return {"kubernetes.delete_namespace", {}, kubectl.for_people({"delete", "namespace", kubectl.name_space()})};
+}
+
+Undo undo_object(const Kubectl& kubectl, const std::string& name) {
+  return {"kubernetes.delete", {{"name", name}}, kubectl.for_people({"delete", name})};
+}
+
+Undo undo_adoption(const Kubectl& kubectl, const std::string& secret) {
+  return {"kubernetes.disown", {{"name", secret}},
+          kubectl.for_people({"label", "secret", secret, std::string(managed_by_label) + "-"})};
+}
+
+Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod) {
+  return {"helm.uninstall", {{"release", release}, {"pod", pod}}, helm.for_people({"uninstall", release})};
+}
+
+Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, const std::string& pod) {
+  return {"helm.rollback",
+          {{"release", release}, {"revision", std::to_string(revision)}, {"pod", pod}},
+          helm.for_people({"rollback", release, std::to_string(revision)})};
+}
+
+}  // namespace raibid

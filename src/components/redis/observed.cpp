@@ -1,0 +1,110 @@
+#include "components/redis/observed.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/session.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+
+std::string string_at(const json& object, const json::json_pointer& pointer) {
+  return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>() : "";
+}
+
+std::string label(const json& object, const std::string& name) {
+  const json labels = object.value("/metadata/labels"_json_pointer, json::object());
+  return labels.is_object() && labels.contains(name) && labels[name].is_string() ? labels[name].get<std::string>() : "";
+}
+
+std::string annotation(const json& object, const std::string& name) {
+  const json annotations = object.value("/metadata/annotations"_json_pointer, json::object());
+  return annotations.is_object() && annotations.contains(name) && annotations[name].is_string()
+             ? annotations[name].get<std::string>()
+             : "";
+}
+
+Observed::StoredSecret read_secret(const json& object) {
+  Observed::StoredSecret secret;
+  secret.ours = label(object, managed_by_label) == managed_by_us;
+  const json data = object.value("data", json::object());
+  secret.complete = data.contains("redis-password") && data.contains("users.acl") && data.contains("exporter.json");
+  if (data.contains("redis-password")) secret.password = Secret(base64_decode(data["redis-password"].get<std::string>()));
+  return secret;
+}
+
+void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space) {
+  const std::string kind = string_at(object, "/kind"_json_pointer);
+  const std::string name = string_at(object, "/metadata/name"_json_pointer);
+  if (kind == "Namespace" && name == "kube-system") observed.cluster_uid = string_at(object, "/metadata/uid"_json_pointer);
+  if (kind == "Namespace" && name == name_space) {
+    observed.name_space = {label(object, managed_by_label) == managed_by_us,
+                           string_at(object, "/status/phase"_json_pointer) == "Terminating"};
+  }
+  if (kind == "Secret" && name == names.full) observed.secret = read_secret(object);
+  if (kind == "StatefulSet") observed.workload = {annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
+  if (kind == "Service") observed.service_release = annotation(object, "meta.helm.sh/release-name");
+  if (kind == "PersistentVolumeClaim") observed.claim = true;
+}
+
+void take_storage_class(Observed& observed, const json& object) {
+  const std::string name = string_at(object, "/metadata/name"_json_pointer);
+  observed.storage_classes.push_back(name);
+  if (annotation(object, "storageclass.kubernetes.io/is-default-class") == "true") observed.default_storage_class = name;
+}
+
+void take_release(Observed& observed, const json& record) {
+  const int revision = std::stoi(record.value("version", "0"));
+  if (observed.release && observed.release->revision > revision) return;
+  observed.release = {revision, record.value("status", ""), record.value(managed_by_label, "") == managed_by_us,
+                      record.value(digest_label, "")};
+}
+
+}  // namespace
+
+std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
+  std::vector<Kubectl::Right> rights = {
+      {"create", "", "secrets", ""},      {"patch", "", "secrets", ""},
+      {"create", "", "services", ""},     {"create", "", "configmaps", ""},
+      {"create", "apps", "statefulsets", ""}, {"create", "networking.k8s.io", "networkpolicies", ""},
+      {"watch", "", "pods", ""},          {"create", "", "pods", "portforward"},
+      {"watch", "", "events", ""},        {"get", "", "persistentvolumeclaims", ""},
+  };
+  if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
+  return rights;
+}
+
+Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
+  const std::vector<Kubectl::Right> rights = needed_rights(true);
+  const std::vector<Command> questions = {
+      kubectl.version(),
+      kubectl.get({"namespace/kube-system", "namespace/" + settings.name_space, "secret/" + names.full, "statefulset/" + names.workload,
+                   "service/" + names.workload, "persistentvolumeclaim/" + names.claim}),
+      kubectl.release_records(settings.release),
+      kubectl.list("storageclasses", ""),
+      kubectl.review_rights(rights),
+  };
+  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  Observed observed;
+  try {
+    observed.versions = Kubectl::parse_version(questions[0], answers[0]);
+    for (const json& item : Kubectl::parse_items(questions[1], answers[1])) take(observed, item, names, settings.name_space);
+    for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_release(observed, record);
+    for (const json& item : Kubectl::parse_items(questions[3], answers[3])) take_storage_class(observed, item);
+    observed.refused = Kubectl::parse_refused(rights, questions[4], answers[4]);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
+  } catch (const json::exception& error) {
+    throw Error(ExitCode::preflight, std::string("kubectl gave an answer that cannot be understood: ") + error.what(),
+                "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
+  }
+  // the right to make a namespace only matters when there is none
+  if (observed.name_space) std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });
+  return observed;
+}
+
+}  // namespace raibid

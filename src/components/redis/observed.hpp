@@ -1,0 +1,65 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "components/context.hpp"
+#include "components/redis/naming.hpp"
+#include "components/redis/settings.hpp"
+#include "tools/kubectl.hpp"
+
+namespace raibid {
+
+/// What the cluster holds of a release before a command does anything.
+struct Observed {
+  struct Namespace {
+    bool ours = false;         ///< its label says that setup made it
+    bool terminating = false;
+  };
+  struct StoredSecret {
+    bool ours = false;
+    bool complete = false;  ///< has every key that setup writes
+    Secret password;        ///< empty when the key is missing
+  };
+  struct Release {
+    int revision = 0;
+    std::string status;  ///< Helm's: deployed, failed, pending-install …
+    bool ours = false;
+    std::string digest;  ///< of chart and values, as setup labelled it
+  };
+  struct Workload {
+    std::string release;  ///< the Helm release it belongs to, "" for none
+    std::string spec;     ///< what it was set up with (see Spec)
+  };
+
+  std::string cluster_uid;
+  Kubectl::Versions versions;
+  std::optional<Namespace> name_space;
+  std::optional<StoredSecret> secret;
+  std::optional<Release> release;
+  std::optional<Workload> workload;
+  std::optional<std::string> service_release;  ///< the Service's Helm release ("" for none), when there is a Service
+  bool claim = false;
+  std::vector<std::string> storage_classes;
+  std::string default_storage_class;
+  bool service_monitors = false;
+  std::vector<Kubectl::Right> refused;
+
+  bool anything() const { return secret || release || workload || claim; }
+};
+
+/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer.
+Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
+
+/// What setup needs to be allowed to do.
+std::vector<Kubectl::Right> needed_rights(bool create_namespace);
+
+/// Labels and annotations by which we know our own.
+inline constexpr const char* managed_by_label = "app.kubernetes.io/managed-by";
+inline constexpr const char* managed_by_us = "raibid-cli";
+inline constexpr const char* digest_label = "raibid-cli/digest";
+inline constexpr const char* spec_annotation = "raibid-cli/spec";
+
+}  // namespace raibid

@@ -1,0 +1,29 @@
+#include "components/redis/redis.hpp"
+
+#include "components/redis/doctor.hpp"
+#include "components/redis/settings.hpp"
+#include "components/redis/setup.hpp"
+#include "components/redis/smoke/smoke.hpp"
+#include "components/redis/status.hpp"
+#include "components/redis/teardown.hpp"
+#include "components/redis/url.hpp"
+
+namespace raibid {
+
+Component redis_component() {
+  return {
+      "redis",
+      "Redis for job queues, job stores and caches",
+      {
+          {"setup", "Install Redis and make it ready for jobs; run again it converges", redis_options(), setup_redis},
+          {"status", "Prove that it is healthy: release, pod, claim, Redis, streams", {}, status_redis},
+          {"teardown", "Remove it; the data stays unless --delete-data", teardown_options(), teardown_redis},
+          {"doctor", "Check everything that setup needs, with a hint for what is missing", redis_options(), doctor_redis},
+          {"smoke", "Do on the real server what the preset's application does", {}, smoke_redis},
+          {"connect", "Keep a port-forward to it open, or run a command through it", connect_options(), connect_redis_command, "[-- COMMAND …]"},
+          {"url", "Print its address as an application uses it", url_options(), url_redis},
+      },
+  };
+}
+
+}  // namespace raibid

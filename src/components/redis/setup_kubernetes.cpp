@@ -1,0 +1,187 @@
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "assets/assets.hpp"
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/evidence.hpp"
+#include "components/redis/access.hpp"
+#include "components/redis/installation.hpp"
+#include "components/redis/kubernetes_undo.hpp"
+#include "components/redis/setup.hpp"
+#include "components/redis/steps.hpp"
+#include "config/yaml.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr Duration undo_limit = std::chrono::seconds(60);
+constexpr Duration evidence_limit = std::chrono::seconds(10);
+
+[[noreturn]] void refuse(const std::string& message, const std::string& hint) { throw Error(ExitCode::preflight, message, hint); }
+
+// Anything of our names that somebody else made is left alone, unless the user says that it is ours to take.
+void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names, const Kubectl& kubectl) {
+  const std::string& space = settings.name_space;
+  if (observed.name_space && observed.name_space->terminating) {
+    refuse(fmt::format("namespace {} is being deleted", space),
+           "wait until it is gone: " + kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
+  }
+  if (observed.release && !observed.release->ours && !settings.adopt) {
+    refuse(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
+           "choose another name with --release, or let raibid-cli take it over with --adopt");
+  }
+  if (observed.secret && !observed.secret->ours && !settings.adopt) {
+    refuse(fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
+           "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
+  }
+  if (observed.name_space && !observed.name_space->ours && !settings.adopt) {
+    refuse(fmt::format("namespace {} exists and was not made by raibid-cli", space),
+           "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
+  }
+  // helm itself refuses to take these over: no --adopt helps here
+  if (observed.workload && observed.workload->release != settings.release) {
+    refuse(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space, settings.release),
+           "choose another name with --release, or remove it: " + kubectl.for_people({"delete", "statefulset", names.workload}));
+  }
+  if (observed.service_release && *observed.service_release != settings.release) {
+    refuse(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space, settings.release),
+           "choose another name with --release, or remove it: " + kubectl.for_people({"delete", "service", names.workload}));
+  }
+}
+
+void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
+  if (!observed.refused.empty()) {
+    std::vector<std::string> refused;
+    for (const Kubectl::Right& right : observed.refused) {
+      refused.push_back(right.verb + " " + right.resource + (right.subresource.empty() ? "" : "/" + right.subresource));
+    }
+    refuse(fmt::format("this login may not {} in namespace {}", join(refused, ", "), settings.name_space),
+           "ask for these rights, or choose another login with --context; what you have: " + kubectl.for_people({"auth", "can-i", "--list"}));
+  }
+  if (!settings.persistence || observed.claim) return;
+  const std::string classes = join(observed.storage_classes, ", ");
+  if (!settings.storage_class.empty() && classes.find(settings.storage_class) == std::string::npos) {
+    refuse(fmt::format("there is no StorageClass {}", settings.storage_class),
+           classes.empty() ? "the cluster has none: install a provisioner, or use --no-persistence"
+                           : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
+  }
+  if (settings.storage_class.empty() && observed.default_storage_class.empty()) {
+    refuse("the cluster has no default StorageClass for the claim",
+           classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
+                           : "choose one with --storage-class: " + classes);
+  }
+}
+
+// A release that somebody else's helm is changing right now, or that a killed helm left in the middle.
+void refuse_pending(const Observed& observed, const RedisSettings& settings, const Helm& helm) {
+  if (!observed.release) return;
+  const std::string& status = observed.release->status;
+  if (status.rfind("pending-", 0) != 0 && status != "uninstalling") return;
+  const bool first = observed.release->revision <= 1 || status == "uninstalling";
+  refuse(fmt::format("release {} is {}: another helm works on it, or was killed in the middle", settings.release, status),
+         fmt::format("when none runs any more: {}",
+                     first ? helm.for_people({"uninstall", settings.release})
+                           : helm.for_people({"rollback", settings.release, std::to_string(observed.release->revision - 1)})));
+}
+
+Secret stored_password(const Observed& observed) { return observed.secret ? observed.secret->password : Secret(); }
+
+Secret choose_password(Context& context, const Observed& observed, const RedisSettings& settings) {
+  if (!settings.auth) return {};
+  Secret present = stored_password(observed);
+  if (present.empty()) {
+    if (const auto credentials = find_credentials(context.paths, "kubernetes", observed.cluster_uid, settings.name_space, settings.release)) {
+      present = credentials->password;
+    }
+  }
+  if (settings.password_file.empty()) return present.empty() ? generate_password(context.random) : present;
+  Secret wanted = read_password_file(settings.password_file);
+  if (!present.empty() && present != wanted) {
+    throw Error(ExitCode::usage, fmt::format("release {} has another password than --password-file {}", settings.release, settings.password_file),
+                "clients use the present one: leave --password-file out to keep it, or tear the release down first");
+  }
+  return wanted;
+}
+
+nlohmann::ordered_json redacted(nlohmann::ordered_json manifest) {
+  for (auto& value : manifest["data"]) value = "***";
+  return manifest;
+}
+
+std::string dry_run(Context& context, Installation& installation, const Plan& plan) {
+  std::string text = describe(installation.session.kubectl) + "\n\n" + describe_plan(plan) + "\n# values for helm\n" +
+                     to_yaml(installation.values()) + "\n# manifests\n";
+  if (!installation.observed.name_space) text += "---\n" + to_yaml(installation.namespace_manifest());
+  if (installation.settings.auth) text += "---\n" + to_yaml(redacted(installation.secret_manifest()));
+  return text + installation.render(context.deadline);
+}
+
+}  // namespace
+
+CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
+  const TimePoint started = context.clock.now();
+  const RedisNames names(settings.release, settings.name_space);
+  ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
+  context.reporter.heading(describe(session.kubectl));
+  context.reporter.step_started("preflight");
+  Observed observed = observe(context, session.kubectl, names, settings);
+
+  const JournalHeader header =
+      journal_header(context, "setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
+  std::optional<Journal> journal;
+  TimePoint undo_deadline{};
+  const auto undo_until = [&] {
+    if (undo_deadline == TimePoint{}) undo_deadline = context.clock.now() + undo_limit;
+    return undo_deadline;
+  };
+  UndoTable undos = kubernetes_undos(context, session, undo_until);
+  std::optional<Installation> installation;
+  KubernetesRedis undo_redis(context, session.kubectl, names);
+  add_common_undos(undos, [&]() -> RedisConnection& {
+    return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed), undo_until());
+  });
+  const auto evidence = [&](const Error& error) -> std::string {
+    if (!installation) return "";
+    return keep_evidence(context.runner, context.clock, session.kubectl, names.selector, context.paths.evidence(), error,
+                         to_yaml(installation->values()), context.clock.now() + evidence_limit);
+  };
+  Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure});
+  if (!settings.dry_run) {
+    journal.emplace(open_journal(context, journal_key(observed.cluster_uid, settings), header));
+    if (journal->interrupted()) {
+      recover_interrupted(context, executor, *journal, header);
+      observed = observe(context, session.kubectl, names, settings);
+      undo_deadline = {};
+    }
+  }
+
+  Plan plan;
+  try {
+    refuse_foreign(observed, settings, names, session.kubectl);
+    refuse_pending(observed, settings, session.helm);
+    refuse_unfit(observed, settings, session.kubectl);
+    installation.emplace(context, settings, names, session, observed, choose_password(context, observed, settings));
+    plan = installation->plan();
+    if (settings.dry_run) return {dry_run(context, *installation, plan)};
+  } catch (const Error&) {
+    if (journal) journal->close();
+    throw;
+  }
+  context.reporter.step_ended("preflight", Mark::done,
+                              fmt::format("helm {}, kubectl {}, Kubernetes {}{}", session.helm_version.text, observed.versions.client,
+                                          observed.versions.server,
+                                          installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
+                              std::chrono::duration_cast<Duration>(context.clock.now() - started));
+  if (!settings.auth) {
+    context.reporter.warning("no-auth: this Redis takes commands from anyone who reaches it; only the NetworkPolicy keeps others out");
+  }
+  const Executor::Summary summary = executor.run(plan, *journal);
+  return setup_result(context, installation->credentials(), summary.changed, started);
+}
+
+}  // namespace raibid

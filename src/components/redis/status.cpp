@@ -1,0 +1,30 @@
+#include "components/redis/status.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "plan/journal.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+CommandResult status_redis(Context& context, const std::vector<std::string>&) {
+  const RedisSettings settings = redis_settings(context);
+  return settings.target == Target::local ? status_redis_local(context, settings) : status_redis_kubernetes(context, settings);
+}
+
+void throw_not_installed(const std::string& subject) {
+  throw Error(ExitCode::not_installed, subject + " is not installed", "install it: raibid-cli setup redis");
+}
+
+int mention_unfinished(const Context& context) {
+  int count = 0;
+  for (const JournalHeader& header : Journal::unfinished(context.paths.journal())) {
+    context.reporter.warning(fmt::format("{} of {} ({}) was killed and is not undone: the next setup or teardown of it does that",
+                                         header.operation, header.started, header.subject));
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace raibid

@@ -1,0 +1,104 @@
+#include "ui/reporter_base.hpp"
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "ui/text.hpp"
+
+#include <unistd.h>
+
+namespace raibid {
+
+ReporterBase::ReporterBase(const Terminal& terminal, ReporterOptions options, std::ostream& out)
+    : m_terminal(terminal),
+      m_options(std::move(options)),
+      m_out(out),
+      m_color(m_options.color == ColorChoice::always || (m_options.color == ColorChoice::automatic && terminal.color)) {
+}
+
+void ReporterBase::heading(std::string_view text) {
+  if (!m_options.quiet) say(Color::bold, "", text);
+}
+
+void ReporterBase::note(std::string_view text) {
+  if (!m_options.quiet) say(Color::none, "", text);
+}
+
+void ReporterBase::detail(std::string_view text) {
+  if (m_options.verbose && !m_options.quiet) say(Color::dim, "", text);
+}
+
+void ReporterBase::warning(std::string_view text) { say(Color::yellow, "warning: ", text); }
+
+void ReporterBase::error(const Error& error) {
+  say(Color::red, "error: ", error.message());
+  if (!error.hint().empty()) say(Color::bold, "hint: ", error.hint());
+}
+
+std::optional<bool> ReporterBase::confirm(std::string_view question) {
+  if (!m_terminal.questions) return std::nullopt;
+  write_question(clean(question) + " [y/N] ");
+  const std::optional<std::string> line = m_options.read_line();
+  if (!line) write("\n");  // what the user's Enter does otherwise
+  const std::string answer = to_lower(trim(line.value_or("")));
+  return answer == "y" || answer == "yes";
+}
+
+void ReporterBase::say(Color color, std::string_view label, std::string_view text) {
+  std::string lines;
+  for (const std::string& line : split(text, '\n')) {
+    if (line.empty()) continue;
+    if (label.empty()) {
+      lines += painted(color, clean(line)) + '\n';
+    } else {
+      lines += (lines.empty() ? painted(color, label) : "  ") + clean(line) + '\n';
+    }
+  }
+  if (!lines.empty()) write_lines(lines);
+}
+
+std::string ReporterBase::painted(Color color, std::string_view text) const {
+  if (!m_color || color == Color::none || text.empty()) return std::string(text);
+  const auto code = [color] {
+    switch (color) {
+      case Color::bold:
+        return "1";
+      case Color::dim:
+        return "2";
+      case Color::green:
+        return "32";
+      case Color::yellow:
+        return "33";
+      case Color::red:
+        return "1;31";
+      case Color::none:
+        break;
+    }
+    return "0";
+  };
+  return std::string("\x1b[") + code() + "m" + std::string(text) + "\x1b[0m";
+}
+
+std::string ReporterBase::clean(std::string_view text) const {
+  const std::string shown = printable(text);
+  return m_terminal.utf8 ? shown : ascii_only(shown);
+}
+
+void ReporterBase::write(std::string_view text) {
+  m_out.write(text.data(), static_cast<std::streamsize>(text.size())).flush();
+}
+
+std::optional<std::string> ReporterOptions::read_standard_input_line() {
+  constexpr std::size_t longest = 1024;
+  std::string line;
+  char c = 0;
+  // byte by byte: what follows the answer is not ours
+  while (line.size() < longest) {
+    const ssize_t got = ::read(STDIN_FILENO, &c, 1);
+    if (got <= 0) return std::nullopt;
+    if (c == '\n') return line;
+    line += c;
+  }
+  return line;
+}
+
+}  // namespace raibid

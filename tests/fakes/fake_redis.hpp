@@ -1,0 +1,65 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// A Redis that answers each command as a test's function says, and keeps what it was asked, words joined by spaces.
+/// The function may throw: then the connection breaks.
+class FakeRedis final : public RedisConnector {
+ public:
+  using Answer = std::function<RedisReply(const std::string& command)>;
+
+  explicit FakeRedis(Answer answer) : m_answer(std::move(answer)) {}
+
+  std::vector<std::string> commands;
+  int connections = 0;
+  /// How many connects from now on are refused.
+  int refuse = 0;
+
+  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration) override {
+    ++connections;
+    if (refuse > 0) {
+      --refuse;
+      throw Error(ExitCode::failure, "cannot connect to Redis at " + host + ":" + std::to_string(port) + ": Connection refused");
+    }
+    return std::make_unique<Connection>(*this);
+  }
+
+  static RedisReply status(std::string text) { return {RedisReply::Type::status, std::move(text), 0, {}}; }
+  static RedisReply error(std::string text) { return {RedisReply::Type::error, std::move(text), 0, {}}; }
+  static RedisReply text(std::string text) { return {RedisReply::Type::string, std::move(text), 0, {}}; }
+  static RedisReply list(std::vector<RedisReply> items) { return {RedisReply::Type::array, "", 0, std::move(items)}; }
+
+ private:
+  class Connection final : public RedisConnection {
+   public:
+    explicit Connection(FakeRedis& redis) : m_redis(redis) {}
+    RedisReply command(const std::vector<std::string>& arguments) override {
+      std::string line;
+      for (const std::string& argument : arguments) line += (line.empty() ? "" : " ") + argument;
+      m_redis.commands.push_back(line);
+      return m_redis.m_answer(line);
+    }
+    std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) override {
+      std::vector<RedisReply> replies;
+      for (const auto& arguments : commands) replies.push_back(command(arguments));
+      return replies;
+    }
+
+   private:
+    FakeRedis& m_redis;
+  };
+
+  Answer m_answer;
+};
+
+}  // namespace raibid

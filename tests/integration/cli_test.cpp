@@ -1,0 +1,204 @@
+#include "base/strings.hpp"
+#include "cli/command_table.hpp"
+#include "config/settings.hpp"
+#include "support/cli.hpp"
+#include "sys/files.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <sys/stat.h>
+
+using namespace raibid;
+using raibid::test::Cli;
+using raibid::test::said;
+
+namespace {
+
+/// A line of shell with the program as $CLI, for redirections.
+Output shell(const std::string& line) {
+  return run(test::real_runner(), {{"bash", "-c", line}, "", {{"CLI", RAIBID_CLI}, {"NO_COLOR", "1"}}},
+             test::real_runner().now() + std::chrono::minutes(1));
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+void put(const fs::path& path, const std::string& content) {
+  fs::create_directories(path.parent_path());
+  write_atomic(path, content);
+}
+
+}  // namespace
+
+TEST_CASE("the program alone prints its help") {
+  Cli cli;
+  const Output output = cli({});
+  CHECK(output.status == 0);
+  CHECK(contains(output.out, "Usage: raibid-cli COMMAND"));
+  CHECK(output.err.empty());
+  CHECK(cli({"--help"}).out == output.out);
+  CHECK(cli({"--version"}).out == "raibid-cli " RAIBID_VERSION "\n");
+  CHECK_FALSE(fs::exists(cli.home()));
+}
+
+TEST_CASE("every command of the table has help with all of its options") {
+  Cli cli;
+  const CommandTable table(components());
+  for (const CommandRow& row : table.rows()) {
+    CAPTURE(row.name());
+    std::vector<std::string> words = {row.verb};
+    if (!row.object.empty()) words.push_back(row.object);
+    words.emplace_back("--help");
+    const Output output = cli(words);
+    CHECK(output.status == 0);
+    CHECK(contains(output.out, "Usage: raibid-cli " + row.usage()));
+    for (const OptionSpec& option : row.options) {
+      CAPTURE(option.name);
+      CHECK(contains(output.out, fmt::format("--{}", option.name)));
+      if (!option.flag_only) CHECK(contains(output.out, variable_name(option.name)));
+    }
+  }
+}
+
+TEST_CASE("a mistake in the command line is exit 2, names what is near, and changes nothing") {
+  struct Mistake {
+    std::vector<std::string> line;
+    std::string part;
+  };
+  const std::vector<Mistake> mistakes = {
+      {{"setpu", "redis"}, "unknown command 'setpu'; did you mean setup?"},
+      {{"setup", "reddis"}, "did you mean redis?"},
+      {{"setup"}, "'setup' needs a component: redis"},
+      {{"setup", "redis", "--sise", "8Gi"}, "--sise is no option of 'raibid-cli setup redis'; did you mean --size?"},
+      {{"setup", "redis", "now"}, "unexpected argument 'now'"},
+      {{"setup", "redis", "--size"}, "--size needs a value"},
+      {{"status", "--output", "xml"}, "--output: "},
+      {{"status", "--timeout", "never"}, "--timeout: "},
+      {{"setup", "redis", "--size", "8G i"}, "--size: "},
+      {{"setup", "redis", "--memory-limit", "-1Mi"}, "--memory-limit: "},
+      {{"setup", "redis", "--preset", "raibit"}, "did you mean raibid?"},
+      {{"completion", "tcsh"}, "'tcsh'"},
+  };
+  Cli cli;
+  for (const auto& [line, part] : mistakes) {
+    const Output output = cli(line);
+    INFO(said(output));
+    CHECK(output.status == 2);
+    CHECK(output.out.empty());
+    CHECK(output.err.starts_with("error: "));
+    CHECK(contains(output.err, part));
+    CHECK_FALSE(fs::exists(cli.home()));
+  }
+}
+
+TEST_CASE("values that contradict each other or that Kubernetes refuses are exit 2, before anything is asked") {
+  Cli cli;
+  cli.set("PATH", "/nonexistent");  // neither kubectl nor helm could be asked
+  const std::vector<std::vector<std::string>> lines = {
+      {"setup", "redis", "--memory-request", "1Gi", "--memory-limit", "512Mi"},
+      {"setup", "redis", "--cpu-request", "2", "--cpu-limit", "500m"},
+      {"setup", "redis", "--namespace", "Not_A_Name"},
+      {"setup", "redis", "--release", "-x"},
+      {"setup", "redis", "--set", "auth.password=hunter2"},
+  };
+  for (const std::vector<std::string>& line : lines) {
+    const Output output = cli(line);
+    INFO(said(output));
+    CHECK(output.status == 2);
+    CHECK(contains(output.err, line[2]));
+    CHECK_FALSE(contains(output.err, "hunter2"));
+    CHECK_FALSE(fs::exists(cli.home()));
+  }
+}
+
+TEST_CASE("a bad file of settings is exit 2, at once, with its name and line") {
+  Cli cli;
+  const fs::path file = cli.home() / "config.yaml";
+  const auto refused = [&cli](const std::string& part) {
+    const Output output = cli({"status"}, std::chrono::seconds(20));
+    INFO(said(output));
+    CHECK(output.status == 2);
+    CHECK(output.err.starts_with("error: "));
+    CHECK(contains(output.err, "config.yaml"));
+    CHECK(contains(output.err, part));
+  };
+  put(file, "size: 8Gi\nsise: 9Gi\n");
+  refused("config.yaml:2");
+  put(file, "size: 8Gi\nmemory-limit: lots\n");
+  refused("config.yaml:2");
+  put(file, "size: [1, 2\n");
+  refused("config.yaml:");
+  put(file, std::string("\x7f" "ELF\0\0\1\2\xff\xfe", 10));
+  refused("");
+  fs::resize_file(file, 100 << 20);
+  refused("");
+  fs::remove(file);
+  fs::create_directory(file);
+  refused("directory");
+
+  const Output output = cli({"status", "--config", (cli.folder() / "none.yaml").string()});
+  CHECK(output.status == 2);
+  CHECK(contains(output.err, "--config: there is no file"));
+}
+
+TEST_CASE("settings come from flag, variable, file, preset and default, and config show says which") {
+  Cli cli;
+  put(cli.home() / "config.yaml", "# mine\nstream: from-file\ngroup: from-file\n");
+  cli.set("RAIBID_GROUP", "from-variable");
+  cli.set("RAIBID_GRUOP", "x");
+  const Output output = cli({"config", "show", "-n", "from-flag", "-o", "json"});
+  INFO(said(output));
+  CHECK(output.status == 0);
+  std::map<std::string, std::pair<nlohmann::json, std::string>> settings;
+  for (const nlohmann::json& row : nlohmann::json::parse(output.out)) settings[row.at("name")] = {row.at("value"), row.at("origin")};
+  CHECK(settings.at("namespace").first == "from-flag");
+  CHECK(settings.at("namespace").second == "--namespace");
+  CHECK(settings.at("group").first == "from-variable");
+  CHECK(settings.at("group").second == "RAIBID_GROUP");
+  CHECK(settings.at("stream").first == "from-file");
+  CHECK(settings.at("stream").second == "~/home/config.yaml:2");
+  CHECK(settings.at("size").first == "8Gi");
+  CHECK(settings.at("size").second.starts_with("preset raibid"));
+  CHECK(settings.at("timeout").second == "default");
+  CHECK(contains(output.err, "warning: RAIBID_GRUOP"));
+  CHECK(contains(output.err, "RAIBID_GROUP?"));
+}
+
+TEST_CASE("a result that cannot be written is an error; a reader that has gone is none") {
+  const Output full = shell("\"$CLI\" version > /dev/full");
+  CHECK(full.status == 1);
+  CHECK(full.err == "error: standard output cannot be written: No space left on device\nhint: what the command did is done; its result was not shown\n");
+  const Output closed = shell("\"$CLI\" version >&-");
+  CHECK(closed.status == 1);
+  CHECK(contains(closed.err, "error: standard output cannot be written: "));
+  const Output piped = shell("\"$CLI\" --help | true; echo ${PIPESTATUS[0]}");
+  CHECK(piped.out == "0\n");
+  CHECK(piped.err.empty());
+}
+
+TEST_CASE("a closed standard stream is never taken for another file") {
+  // a pipe of the program's own would get its number, and the result would go there without an error
+  CHECK(shell("\"$CLI\" version <&- >&-").status == 1);
+  CHECK(shell("\"$CLI\" version <&- >&- 2>&-").status == 1);
+  const Output fine = shell("\"$CLI\" --version <&- 2>&-");
+  CHECK(fine.status == 0);
+  CHECK(fine.out == "raibid-cli " RAIBID_VERSION "\n");
+}
+
+TEST_CASE("programs that it starts write no core dumps, and files for nobody else") {
+  Cli cli;
+  const fs::path tools = cli.folder() / "tools";
+  const fs::path witness = cli.folder() / "witness";
+  put(tools / "kubectl", fmt::format("#!/bin/sh\ngrep 'Max core file size' /proc/self/limits > {0}\numask >> {0}\nexit 1\n", witness.string()));
+  fs::permissions(tools / "kubectl", fs::perms::owner_all);
+  cli.set("PATH", tools.string() + ":/usr/bin:/bin");
+  CHECK(cli({"status"}).status == 3);
+  const std::string text = read_file(witness).value_or("");
+  const std::vector<std::string> lines = split(text, '\n');
+  REQUIRE(lines.size() >= 2);
+  // less than the smallest core file; 1 also stops those that core_pattern pipes to a program
+  CHECK((contains(lines[0], " 1 ") || contains(lines[0], " 0 ")));
+  CHECK_FALSE(contains(lines[0], "unlimited"));
+  CHECK(lines[1] == "0077");
+}

@@ -1,0 +1,159 @@
+#include <doctest/doctest.h>
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/strings.hpp"
+#include "support/cli.hpp"
+
+using namespace raibid;
+using namespace raibid::test;
+
+namespace {
+
+/// A local Redis that does not outlive its test.
+class LocalCli : public Cli {
+ public:
+  ~LocalCli() { (*this)({"teardown", "redis", "--target", "local", "--yes", "--delete-data"}); }
+
+  Output local(const std::string& verb, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {verb, "redis", "--target", "local"});
+    return (*this)(more);
+  }
+  nlohmann::json credentials() const { return nlohmann::json::parse(tree(home()).at("redis-credentials.json")); }
+  nlohmann::json status() { return nlohmann::json::parse(local("status", {"-o", "json"}).out); }
+};
+
+std::string redis(const nlohmann::json& credentials, std::vector<std::string> command) {
+  command.insert(command.begin(), {"redis-cli", "--no-auth-warning", "-h", credentials.at("host"), "-p",
+                                   std::to_string(credentials.at("port").get<int>()), "-a", credentials.at("password")});
+  return std::string(trim(must(command)));
+}
+
+}  // namespace
+
+TEST_CASE("local: setup, status, setup again, teardown") {
+  LocalCli cli;
+  const Output first = cli.local("setup");
+  INFO(said(first));
+  REQUIRE(first.status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  CHECK(credentials.at("host") == "127.0.0.1");
+  CHECK(credentials.at("password").get<std::string>().size() == 32);
+  CHECK(redis(credentials, {"PING"}) == "PONG");
+  CHECK(redis(credentials, {"CONFIG", "GET", "appendfsync"}).find("everysec") != std::string::npos);
+  CHECK(redis(credentials, {"CONFIG", "GET", "maxmemory-policy"}).find("noeviction") != std::string::npos);
+  CHECK(redis(credentials, {"XINFO", "GROUPS", "raibid:jobs"}).find("raibid-workers") != std::string::npos);
+
+  const Output healthy = cli.local("status");
+  INFO(said(healthy));
+  CHECK(healthy.status == 0);
+  const int pid = cli.status().at("pid");
+
+  const Output second = cli.local("setup");
+  INFO(said(second));
+  REQUIRE(second.status == 0);
+  CHECK(second.out.find("Nothing changed") != std::string::npos);
+  CHECK(cli.status().at("pid") == pid);
+  CHECK(cli.credentials() == credentials);
+
+  const Output gone = cli.local("teardown", {"--yes", "--delete-data"});
+  INFO(said(gone));
+  REQUIRE(gone.status == 0);
+  CHECK(::kill(pid, 0) != 0);
+  CHECK(cli.local("status").status == 6);
+  CHECK(cli.local("teardown", {"--yes"}).status == 0);
+  CHECK(tree(cli.home()).count("redis-credentials.json") == 0);
+}
+
+TEST_CASE("local: after a stop status says so, and setup starts it again with its data, port and password") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  redis(credentials, {"XADD", "raibid:jobs", "*", "job_id", "1"});
+  redis(credentials, {"WAITAOF", "0", "0", "100"});  // an error before Redis 7.2: the shutdown writes the AOF anyway
+  const int pid = cli.status().at("pid");
+  REQUIRE(::kill(pid, SIGTERM) == 0);
+  const TimePoint until = real_runner().now() + std::chrono::seconds(10);
+  while (::kill(pid, 0) == 0 && real_runner().now() < until) real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(20));
+
+  const Output stopped = cli.local("status");
+  INFO(said(stopped));
+  CHECK(stopped.status == 1);
+  CHECK(stopped.out.find("stopped") != std::string::npos);
+  REQUIRE(cli.local("setup").status == 0);
+  CHECK(cli.credentials() == credentials);
+  CHECK(redis(credentials, {"XLEN", "raibid:jobs"}) == "1");
+}
+
+TEST_CASE("local: teardown keeps the data unless told otherwise") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  redis(credentials, {"SET", "kept", "yes"});
+  const Output kept = cli.local("teardown", {"--yes"});
+  INFO(said(kept));
+  REQUIRE(kept.status == 0);
+  CHECK(kept.err.find("Stays") != std::string::npos);
+  REQUIRE(cli.local("setup").status == 0);
+  CHECK(redis(credentials, {"GET", "kept"}) == "yes");
+}
+
+TEST_CASE("local: changed settings apply without a restart where Redis allows it") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const int pid = cli.status().at("pid");
+  const Output changed = cli.local("setup", {"--memory-limit", "1Gi"});
+  INFO(said(changed));
+  REQUIRE(changed.status == 0);
+  CHECK(cli.status().at("pid") == pid);
+  CHECK(cli.status().at("redis").at("maxmemory_bytes").get<long long>() > 600LL << 20);
+}
+
+TEST_CASE("local: no secret in the process list, the environment or any file that is not for it") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const std::string password = cli.credentials().at("password");
+  for (const auto& [path, content] : tree(cli.home())) {
+    const bool may = path == "redis-credentials.json" || path == "local/raibid-redis/password";
+    INFO(path);
+    CHECK((content.find(password) != std::string::npos) == may);
+  }
+  const std::string pid = std::to_string(cli.status().at("pid").get<int>());
+  for (const char* file : {"cmdline", "environ"}) {
+    CHECK(attempt({"cat", "/proc/" + pid + "/" + file}).out.find(password) == std::string::npos);
+  }
+  CHECK(cli.local("setup", {"--dry-run"}).out.find(password) == std::string::npos);
+}
+
+TEST_CASE("local: a setting that Redis refuses is undone to the last file") {
+  LocalCli cli;
+  const auto before = tree(cli.home());
+  const std::string preset = (cli.folder() / "bad.yaml").string();
+  must({"sh", "-c", "cat > " + preset},
+       "name: bad\ndescription: a directive that Redis does not know\nredis:\n  no-such-directive: 1\n");
+  const Output failed = cli.local("setup", {"--preset", preset, "-n", "x", "--release", "x-redis"});
+  INFO(said(failed));
+  CHECK(failed.status == 4);
+  CHECK(failed.err.find("no-such-directive") != std::string::npos);
+  auto after = tree(cli.home());
+  for (const char* folder : {"journal", "local", "evidence"}) after.erase(folder);
+  CHECK(after == before);
+}
+
+TEST_CASE("local: url and connect") {
+  LocalCli cli;
+  CHECK(cli.local("url").status == 6);
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  const std::string password = credentials.at("password");
+  const std::string port = std::to_string(credentials.at("port").get<int>());
+  CHECK(cli.local("url").out == "redis://127.0.0.1:" + port + "\n");
+  CHECK(cli.local("url", {"--with-password"}).out == "redis://:" + password + "@127.0.0.1:" + port + "\n");
+  const Output ping = cli.local("connect", {"--", "redis-cli", "PING"});
+  INFO(said(ping));
+  CHECK(ping.out == "PONG\n");
+}

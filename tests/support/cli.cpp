@@ -1,0 +1,82 @@
+#include "support/cli.hpp"
+
+#include <stdlib.h>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "support/machine.hpp"
+#include "sys/files.hpp"
+
+namespace raibid::test {
+
+namespace {
+
+constexpr Duration program_limit = std::chrono::minutes(2);
+
+std::filesystem::path make_folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "raibid-test-XXXXXX").string();
+  REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+  return pattern;
+}
+
+}  // namespace
+
+Runner& real_runner() {
+  static SystemClock clock;
+  static SystemRunner runner(clock, shared_signals());
+  return runner;
+}
+
+Cli::Cli() : m_folder(make_folder()) {
+  m_environment = {{"RAIBID_HOME", home().string()}, {"HOME", m_folder.string()}, {"NO_COLOR", "1"}};
+}
+
+Cli::~Cli() {
+  std::error_code ignored;
+  std::filesystem::remove_all(m_folder, ignored);
+}
+
+Runner& Cli::runner() { return real_runner(); }
+
+Command Cli::command(const std::vector<std::string>& arguments) const {
+  Command command;
+  command.argv = {RAIBID_CLI};
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  for (const auto& [name, value] : m_environment) command.environment.emplace_back(name, value);
+  return command;
+}
+
+Output Cli::operator()(const std::vector<std::string>& arguments, Duration limit) {
+  return run(runner(), command(arguments), runner().now() + limit);
+}
+
+std::unique_ptr<Process> Cli::start(const std::vector<std::string>& arguments) { return runner().start(command(arguments)); }
+
+Output attempt(const std::vector<std::string>& argv, const std::string& input) {
+  return run(real_runner(), {argv, input, {}}, real_runner().now() + program_limit);
+}
+
+std::string must(const std::vector<std::string>& argv, const std::string& input) {
+  const Output output = attempt(argv, input);
+  INFO(argv.at(0), " ", argv.size() > 1 ? argv[1] : "");
+  INFO(said(output));
+  REQUIRE(output.ok());
+  return output.out;
+}
+
+std::string said(const Output& output) {
+  return fmt::format("status {}{}\nstdout:\n{}\nstderr:\n{}", output.status, output.timed_out ? " (timed out)" : "", output.out, output.err);
+}
+
+std::map<std::string, std::string> tree(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> files;
+  if (!std::filesystem::exists(folder)) return files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    const std::string path = std::filesystem::relative(entry.path(), folder).string();
+    files[path] = entry.is_regular_file() ? read_file(entry.path(), 64U << 20).value_or("") : "/";
+  }
+  return files;
+}
+
+}  // namespace raibid::test

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sys/process.hpp"
+
+namespace raibid::test {
+
+/// Runs the built program as a user would, with a home of its own; every test has its own RAIBID_HOME.
+class Cli {
+ public:
+  Cli();
+  ~Cli();
+  Cli(const Cli&) = delete;
+  Cli& operator=(const Cli&) = delete;
+
+  /// Runs to the end (at most `limit`).
+  Output operator()(const std::vector<std::string>& arguments, Duration limit = std::chrono::minutes(3));
+
+  /// Starts it, for tests that interrupt it.
+  std::unique_ptr<Process> start(const std::vector<std::string>& arguments);
+
+  void set(const std::string& name, const std::string& value) { m_environment[name] = value; }
+  std::filesystem::path home() const { return m_folder / "home"; }
+  std::filesystem::path folder() const { return m_folder; }
+  Runner& runner();
+
+ private:
+  Command command(const std::vector<std::string>& arguments) const;
+
+  std::filesystem::path m_folder;
+  std::map<std::string, std::string> m_environment;
+};
+
+/// The runner that tests start real programs with.
+Runner& real_runner();
+
+/// Runs a program that must succeed, and gives its standard output.
+std::string must(const std::vector<std::string>& argv, const std::string& input = {});
+
+/// Runs a program; its output whatever comes.
+Output attempt(const std::vector<std::string>& argv, const std::string& input = {});
+
+/// "what was said", for INFO().
+std::string said(const Output& output);
+
+/// Everything under a folder, as relative paths with the files' contents.
+std::map<std::string, std::string> tree(const std::filesystem::path& folder);
+
+}  // namespace raibid::test

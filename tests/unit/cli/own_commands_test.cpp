@@ -1,0 +1,198 @@
+#include "unit/cli/fixture.hpp"
+
+#include "cli/command_table.hpp"
+#include "config/settings.hpp"
+#include "config/yaml.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+using namespace raibid;
+using nlohmann::ordered_json;
+using raibid::test::CommandLine;
+
+namespace {
+
+ordered_json setting(const ordered_json& list, const std::string& name) {
+  for (const ordered_json& row : list) {
+    if (row.at("name") == name) return row;
+  }
+  FAIL("no setting " << name);
+  return {};
+}
+
+}  // namespace
+
+TEST_SUITE("cli: config show") {
+  TEST_CASE("every setting with its value and origin") {
+    CommandLine run;
+    run.write(".raibid/config.yaml", "allow-from: [a, b]\n");
+    run.environment["RAIBID_SIZE"] = "4Gi";
+    CHECK(run({"config", "show", "-n", "jobs"}) == 0);
+    CHECK(run.out.starts_with("NAME "));
+    for (const OptionSpec& option : all_options(run.components)) {
+      CAPTURE(option.name);
+      CHECK(run.printed("\n" + std::string(option.name) + " ") == !option.flag_only);
+    }
+    CHECK(run.printed("a, b "));
+    CHECK(run.printed("RAIBID_SIZE\n"));
+    CHECK(run.printed("--namespace\n"));
+    CHECK(run.printed("~/.raibid/config.yaml:1\n"));
+  }
+
+  TEST_CASE("for programs: names, typed values, origins") {
+    CommandLine run;
+    run.environment["RAIBID_MAX_LENGTH"] = "17";
+    CHECK(run({"config", "show", "-o", "json"}) == 0);
+    const ordered_json list = ordered_json::parse(run.out);
+    CHECK(setting(list, "max-length") == ordered_json::parse(R"({"name": "max-length", "value": 17, "origin": "RAIBID_MAX_LENGTH"})"));
+    CHECK(setting(list, "output") == ordered_json::parse(R"({"name": "output", "value": "json", "origin": "--output"})"));
+    CHECK(setting(list, "no-auth").at("value") == false);
+    CHECK(setting(list, "values").at("value") == ordered_json::array());
+    CHECK(setting(list, "kubeconfig").at("value").is_null());
+    CHECK(setting(list, "kubeconfig").at("origin") == "default");
+    CHECK(run({"config", "show", "-o", "yaml"}) == 0);
+    CHECK(setting(parse_yaml(run.out, "out"), "max-length").at("value") == 17);
+  }
+
+  TEST_CASE("never a secret") {
+    CommandLine run;
+    for (const std::string format : {"table", "json", "yaml"}) {
+      CHECK(run({"config", "show", "-o", format}) == 0);
+      run.environment["RAIBID_SET"] = "auth.password=hunter2\nauth.existingSecret=mine\nmaster.port=1";
+      CHECK(run({"config", "show", "-o", format}) == 0);
+      CHECK_FALSE(run.printed("hunter2"));
+      CHECK(run.printed("auth.password=***"));
+      CHECK(run.printed("master.port=1"));
+      CHECK_FALSE(run.said("hunter2"));
+    }
+  }
+
+  TEST_CASE("a value that is no UTF-8 does not take the answer away") {
+    CommandLine run;
+    run.environment["RAIBID_CONTEXT"] = "a\xff";
+    CHECK(run({"config", "show", "-o", "json"}) == 0);
+    CHECK(ordered_json::accept(run.out));
+  }
+}
+
+TEST_SUITE("cli: version") {
+  TEST_CASE("one line") {
+    CommandLine run;
+    CHECK(run({"--version"}) == 0);
+    CHECK(run.out == "raibid-cli " RAIBID_VERSION "\n");
+    CHECK(run({"setup", "redis", "--version"}) == 0);
+    CHECK(run.out == "raibid-cli " RAIBID_VERSION "\n");
+  }
+
+  TEST_CASE("with the charts and images that are compiled in") {
+    CommandLine run;
+    CHECK(run({"version"}) == 0);
+    CHECK(run.out.starts_with("raibid-cli " RAIBID_VERSION "\nchart redis "));
+    CHECK(run({"version", "-o", "json"}) == 0);
+    const ordered_json result = ordered_json::parse(run.out);
+    CHECK(result.at("version") == RAIBID_VERSION);
+    const ordered_json& chart = result.at("charts").at(0);
+    CHECK(chart.at("name") == "redis");
+    CHECK_FALSE(chart.at("version").get<std::string>().empty());
+    CHECK_FALSE(chart.at("app_version").get<std::string>().empty());
+    const std::vector<std::string> images = chart.at("images");
+    const auto names = [&images](const std::string& part) {
+      return std::count_if(images.begin(), images.end(), [&part](const std::string& image) { return image.find(part) != std::string::npos; });
+    };
+    CHECK(names("library/redis:" + chart.at("app_version").get<std::string>()) == 1);
+    CHECK(names("redis_exporter:v") == 1);
+    CHECK(run({"version", "-o", "yaml"}) == 0);
+    CHECK(parse_yaml(run.out, "out").at("charts").at(0).at("name") == "redis");
+    CHECK(run({"version", "-o", "xml"}) == 2);
+  }
+}
+
+TEST_SUITE("cli: help") {
+  TEST_CASE("without arguments, with --help and with help") {
+    CommandLine run;
+    CHECK(run({}) == 0);
+    const std::string text = run.out;
+    CHECK(text.find("Usage: raibid-cli COMMAND [options]\n") != std::string::npos);
+    for (const std::string usage : {"setup redis ", "setup minio ", "status [redis] ", "connect redis [-- COMMAND …] ", "export redis FORMAT ",
+                                    "config show ", "completion fish ", "version ", "help [COMMAND] "}) {
+      CAPTURE(usage);
+      CHECK(text.find("\n  " + usage) != std::string::npos);
+    }
+    for (const OptionSpec& option : global_options()) CHECK(text.find("--" + std::string(option.name)) != std::string::npos);
+    CHECK(run({"--help"}) == 0);
+    CHECK(run.out == text);
+    CHECK(run({"-h"}) == 0);
+    CHECK(run.out == text);
+    CHECK(run({"help"}) == 0);
+    CHECK(run.out == text);
+    CHECK(run.err.empty());
+  }
+
+  TEST_CASE("of every command: its options with defaults and variables, and the global ones") {
+    CommandLine run;
+    const CommandTable table(run.components);
+    for (const CommandRow& row : table.rows()) {
+      CAPTURE(row.name());
+      std::vector<std::string> words = {row.verb};
+      if (!row.object.empty()) words.push_back(row.object);
+      words.emplace_back("--help");
+      CHECK(run(words) == 0);
+      CHECK(run.printed("Usage: raibid-cli " + row.usage()));
+      CHECK(run.printed(row.summary));
+      for (const OptionSpec& option : row.options) {
+        CAPTURE(option.name);
+        CHECK(run.printed("--" + std::string(option.name)));
+        CHECK(run.printed(variable_name(option.name)) == !option.flag_only);
+      }
+      if (!row.own) CHECK(run.printed("--timeout TIME"));
+    }
+    CHECK(run({"setup", "redis", "--help"}) == 0);
+    CHECK(run.printed("\nStorage:\n      --size SIZE "));
+    CHECK(run.printed("of the claim [default 8Gi; RAIBID_SIZE]\n"));
+    CHECK(run.printed("-f, --values FILE "));
+    CHECK(run.printed("[repeatable; RAIBID_VALUES]\n"));
+    CHECK(run.printed("--output table|json|yaml"));
+  }
+
+  TEST_CASE("of a verb with several components, and of one that may be left out") {
+    CommandLine run;
+    CHECK(run({"setup", "--help"}) == 0);
+    CHECK(run.printed("setup redis"));
+    CHECK(run.printed("setup minio"));
+    CHECK(run({"help", "setup"}) == 0);
+    CHECK(run.printed("setup minio"));
+    CHECK(run({"teardown", "--help"}) == 0);
+    CHECK(run.printed("Usage: raibid-cli teardown redis"));
+    CHECK(run({"status", "--help"}) == 0);
+    CHECK(run.printed("Usage: raibid-cli status [redis]"));
+  }
+
+  TEST_CASE("wins over options that are missing or wrong, not over commands that are") {
+    CommandLine run;
+    CHECK(run({"setup", "redis", "--bogus", "--help"}) == 0);
+    CHECK(run.printed("Usage: raibid-cli setup redis"));
+    CHECK(run({"setpu", "--help"}) == 2);
+    CHECK(run.said("did you mean setup?"));
+    CHECK(run({"help", "setpu"}) == 2);
+    CHECK(run.said("did you mean setup?"));
+    CHECK(run({"help", "setup", "reddis"}) == 2);
+    CHECK(run.said("did you mean redis?"));
+    CHECK(run({"help", "setup", "redis", "now"}) == 2);
+  }
+
+  TEST_CASE("lines stay readable") {
+    CommandLine run;
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{}, {"setup", "redis", "--help"}, {"version", "--help"}}) {
+      CHECK(run(words) == 0);
+      std::istringstream lines(run.out);
+      for (std::string line; std::getline(lines, line);) {
+        CAPTURE(line);
+        CHECK(line.size() <= 120);
+        CHECK((line.empty() || line.back() != ' '));
+      }
+    }
+  }
+}

@@ -1,0 +1,262 @@
+#include "components/redis/settings.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "components/redis/clients.hpp"
+#include "support/thrown.hpp"
+#include "support/redis_settings.hpp"
+
+using namespace raibid;
+using namespace raibid::test;
+
+namespace {
+
+Error refusal(const std::vector<Given>& given, const Preset& preset = job_queue_preset()) {
+  Error error = error_of([&] { redis_settings_of(given, preset); });
+  CHECK(error.code() == ExitCode::usage);
+  CHECK_FALSE(error.hint().empty());
+  return error;
+}
+
+std::string maxmemory(const std::vector<Given>& given, const Preset& preset = job_queue_preset()) {
+  return directive(redis_settings_of(given, preset), "maxmemory");
+}
+
+}  // namespace
+
+TEST_CASE("the options of setup redis are those of its description") {
+  std::set<std::string> names;
+  for (const OptionSpec& option : redis_options()) {
+    CHECK(names.insert(std::string(option.name)).second);
+    CHECK_FALSE(option.help.empty());
+    CHECK_FALSE(option.group.empty());
+  }
+  CHECK(names == std::set<std::string>{"chart", "chart-version", "image", "exporter-image", "size", "storage-class", "no-persistence", "memory-request",
+                                       "memory-limit", "cpu-request", "cpu-limit", "no-metrics", "no-auth", "password-file", "allow-from", "stream",
+                                       "group", "max-length", "set", "values", "adopt", "keep-on-failure"});
+  for (const OptionSpec& option : global_options()) {
+    CAPTURE(std::string(option.name));
+    CHECK(names.count(std::string(option.name)) == 0);
+  }
+}
+
+TEST_CASE("without anything given, the settings are those of the first seed") {
+  const RedisSettings settings = redis_settings_of({});
+  CHECK(settings.preset == "raibid");
+  CHECK(settings.target == Target::kubernetes);
+  CHECK(settings.name_space == "raibid-redis");
+  CHECK(settings.release == "raibid-redis");
+  CHECK(settings.chart.kind == ChartChoice::Kind::embedded);
+  CHECK_FALSE(settings.image.has_value());
+  CHECK(settings.persistence);
+  CHECK(settings.size == "8Gi");
+  CHECK(settings.memory_request == "256Mi");
+  CHECK(settings.memory_limit == "512Mi");
+  CHECK(settings.cpu_request == "100m");
+  CHECK(settings.cpu_limit == "500m");
+  CHECK(settings.metrics);
+  CHECK(settings.auth);
+  CHECK(settings.clients.empty());
+  REQUIRE(settings.streams.size() == 1);
+  CHECK(settings.streams[0].name == "raibid:jobs");
+  CHECK(settings.streams[0].groups == std::vector<std::string>{"raibid-workers"});
+  CHECK(settings.streams[0].max_length == 10000);
+  CHECK(directive(settings, "appendonly") == "yes");
+  CHECK(directive(settings, "appendfsync") == "everysec");
+  CHECK(directive(settings, "maxmemory") == "307mb");
+  CHECK_FALSE(settings.dry_run);
+}
+
+TEST_CASE("what is given replaces it") {
+  const RedisSettings settings =
+      redis_settings_of({{"target", "local"}, {"image", "valkey/valkey:8.1"}, {"exporter-image", "x/exporter:1"}, {"size", "1G"}, {"storage-class", "fast.ssd"},
+                         {"memory-request", "1Gi"}, {"memory-limit", "2Gi"}, {"cpu-request", "1"}, {"cpu-limit", "2"}, {"no-metrics", "true"},
+                         {"password-file", "~/secret"}, {"adopt", "true"}, {"keep-on-failure", "true"}, {"dry-run", "true"}, {"set", "a.b=c"}});
+  CHECK(settings.target == Target::local);
+  CHECK(settings.image->repository == "valkey/valkey");
+  CHECK(settings.exporter_image->repository == "x/exporter");
+  CHECK(settings.size == "1G");
+  CHECK(settings.storage_class == "fast.ssd");
+  CHECK(settings.memory_limit == "2Gi");
+  CHECK_FALSE(settings.metrics);
+  CHECK(settings.password_file == "/home/u/secret");
+  CHECK(settings.adopt);
+  CHECK(settings.keep_on_failure);
+  CHECK(settings.dry_run);
+  CHECK(settings.sets == std::vector<std::string>{"a.b=c"});
+}
+
+TEST_CASE("a command without setup's options gets what the preset says") {
+  SettingMap values;
+  values["namespace"] = values["release"] = {{"raibid-redis"}, {Source::preset, "preset raibid:4"}};
+  values["target"] = {{"kubernetes"}, {Source::default_value, "default"}};
+  const RedisSettings settings = redis_settings(Settings(values), job_queue_preset(), some_paths());
+  CHECK(settings.release == "raibid-redis");
+  CHECK(settings.streams.size() == 1);
+  CHECK_FALSE(settings.adopt);
+  CHECK(settings.auth);
+}
+
+TEST_CASE("sizes and quantities that make no sense name the option and where it came from") {
+  CHECK(has(refusal({{"size", "0"}}).message(), "--size: \"0\""));
+  CHECK(has(error_of([] { redis_settings_of({{"size", "8G i", "RAIBID_SIZE", Source::environment}}); }).message(), "--size (RAIBID_SIZE)"));
+  CHECK(has(error_of([] { redis_settings_of({{"memory-limit", "-1Mi", "~/.raibid/config.yaml:3", Source::file}}); }).message(),
+            "--memory-limit (~/.raibid/config.yaml:3)"));
+  CHECK(has(refusal({{"cpu-limit", "0"}}).message(), "--cpu-limit: \"0\""));
+  // bytes, and thousandths of one
+  CHECK(has(refusal({{"memory-limit", "512"}, {"memory-request", "1"}}).message(), "too little for Redis"));
+  CHECK(has(refusal({{"memory-limit", "512m"}, {"memory-request", "1"}}).message(), "too little for Redis"));
+}
+
+TEST_CASE("a request above its limit names both") {
+  const Error memory = refusal({{"memory-request", "1Gi"}});
+  CHECK(has(memory.message(), "--memory-request: 1Gi is above the limit of 512Mi, --memory-limit (default)"));
+  const Error cpu = refusal({{"cpu-request", "2", "RAIBID_CPU_REQUEST", Source::environment}, {"cpu-limit", "1500m"}});
+  CHECK(has(cpu.message(), "--cpu-request (RAIBID_CPU_REQUEST): 2 is above the limit of 1500m, --cpu-limit"));
+  CHECK_NOTHROW(redis_settings_of({{"memory-request", "512Mi"}, {"cpu-request", "0.5"}}));
+}
+
+TEST_CASE("maxmemory leaves room below the memory limit") {
+  CHECK(maxmemory({}) == "307mb");
+  CHECK(maxmemory({{"memory-limit", "1Gi"}}) == "614mb");
+  CHECK(maxmemory({{"memory-limit", "1G"}}) == "572mb");
+  CHECK(maxmemory({{"no-persistence", "true"}}) == "384mb");
+  CHECK(maxmemory({{"memory-limit", "1000Gi"}}) == "614400mb");
+}
+
+TEST_CASE("a preset's own maxmemory stays, unless it is above the limit") {
+  Preset preset = job_queue_preset();
+  preset.redis.emplace_back("maxmemory", "256mb");
+  CHECK(maxmemory({}, preset) == "256mb");
+  CHECK(maxmemory({{"memory-limit", "256Mi"}}, preset) == "256mb");
+  const Error error = refusal({{"memory-limit", "255Mi"}, {"memory-request", "100Mi"}}, preset);
+  CHECK(has(error.message(), "preset raibid: redis.maxmemory 256mb is above the memory limit of 255Mi"));
+  preset.redis.back().second = "256MiB";
+  CHECK(has(refusal({}, preset).message(), "redis.maxmemory: \"256MiB\" is no size"));
+  preset.redis.back().second = "0";
+  CHECK(maxmemory({}, preset) == "0");
+}
+
+TEST_CASE("without persistence nothing is written") {
+  const RedisSettings settings = redis_settings_of({{"no-persistence", "true"}});
+  CHECK_FALSE(settings.persistence);
+  CHECK(directive(settings, "appendonly") == "no");
+  CHECK(directive(settings, "save").empty());
+  CHECK(directive(settings, "appendfsync").empty());
+  CHECK(directive(settings, "maxmemory-policy") == "noeviction");
+}
+
+TEST_CASE("a directive's last value counts, and repeated ones are kept") {
+  Preset preset = job_queue_preset();
+  preset.redis = {{"save", "900 1"}, {"save", "300 10"}};
+  const RedisSettings settings = redis_settings_of({}, preset);
+  CHECK(directive(settings, "save") == "300 10");
+  CHECK(settings.directives.size() == 3);
+}
+
+TEST_CASE("a preset's directive that holds a password is refused") {
+  Preset preset = job_queue_preset();
+  preset.redis.emplace_back("requirepass", "hunter2");
+  const Error error = refusal({}, preset);
+  CHECK(has(error.message(), "preset raibid: redis.requirepass"));
+  CHECK_FALSE(has(error.message() + error.hint(), "hunter2"));
+}
+
+TEST_CASE("--stream, --group and --max-length replace what the preset's first stream says") {
+  Preset preset = job_queue_preset();
+  preset.streams = {{"a", {"one", "two"}, 100}, {"b", {"three"}, 0}};
+  const RedisSettings settings = redis_settings_of({{"stream", "jobs"}, {"group", "workers"}, {"max-length", "0"}}, preset);
+  REQUIRE(settings.streams.size() == 2);
+  CHECK(settings.streams[0].name == "jobs");
+  CHECK(settings.streams[0].groups == std::vector<std::string>{"workers"});
+  CHECK(settings.streams[0].max_length == 0);
+  CHECK(settings.streams[1].name == "b");
+}
+
+TEST_CASE("the preset's own stream settings, which say the same in short, replace nothing") {
+  Preset preset = job_queue_preset();
+  preset.streams = {{"a", {"one", "two"}, 100}};
+  const RedisSettings settings = redis_settings_of(
+      {{"stream", "a", "preset raibid:7", Source::preset}, {"group", "one", "preset raibid:7", Source::preset}, {"max-length", "100", "preset raibid:7", Source::preset}}, preset);
+  CHECK(settings.streams[0].groups == std::vector<std::string>{"one", "two"});
+}
+
+TEST_CASE("a stream for a preset that has none") {
+  Preset preset = job_queue_preset();
+  preset.streams.clear();
+  CHECK(redis_settings_of({}, preset).streams.empty());
+  const RedisSettings settings = redis_settings_of({{"stream", "jobs"}, {"group", "workers"}}, preset);
+  REQUIRE(settings.streams.size() == 1);
+  CHECK(settings.streams[0].name == "jobs");
+  CHECK(has(refusal({{"group", "workers"}}, preset).message(), "--group: preset raibid has no stream"));
+  CHECK(has(refusal({{"max-length", "5"}}, preset).message(), "--max-length: preset raibid has no stream"));
+}
+
+TEST_CASE("stream and group names that cannot be meant") {
+  CHECK(has(refusal({{"stream", " raibid:jobs"}}).message(), "--stream"));
+  CHECK(has(refusal({{"group", "a\nb"}}).message(), "--group"));
+  CHECK(has(refusal({{"stream", "\xff"}}).message(), "--stream"));
+  CHECK(has(refusal({{"stream", std::string(256, 's')}}).message(), "--stream"));
+  CHECK(has(refusal({{"max-length", "-1"}}).message(), "--max-length"));
+  CHECK(redis_settings_of({{"stream", "{tenant}:jobs/ä"}}).streams[0].name == "{tenant}:jobs/ä");
+  Preset preset = job_queue_preset();
+  preset.streams = {{"a", {}, 0}, {"b", {}, 0}};
+  CHECK(has(refusal({{"stream", "b"}}, preset).message(), "stands there twice"));
+}
+
+TEST_CASE("who may connect") {
+  const RedisSettings settings = redis_settings_of({{"allow-from", "jobs"}, {"allow-from", "ci/app=worker,app.kubernetes.io/part-of=raibid,empty="}});
+  REQUIRE(settings.clients.size() == 2);
+  CHECK(settings.clients[0].name_space == "jobs");
+  CHECK(settings.clients[0].pod_labels.empty());
+  CHECK(settings.clients[1].name_space == "ci");
+  CHECK(settings.clients[1].pod_labels ==
+        std::vector<std::pair<std::string, std::string>>{{"app", "worker"}, {"app.kubernetes.io/part-of", "raibid"}, {"empty", ""}});
+  CHECK(to_string(settings.clients[0]) == "jobs");
+  CHECK(to_string(settings.clients[1]) == "ci/app=worker,app.kubernetes.io/part-of=raibid,empty=");
+}
+
+TEST_CASE("the preset's clients hold unless --allow-from says others") {
+  Preset preset = job_queue_preset();
+  preset.client_namespaces = {"mirai"};
+  CHECK(redis_settings_of({}, preset).clients.at(0).name_space == "mirai");
+  const RedisSettings settings = redis_settings_of({{"allow-from", "jobs"}}, preset);
+  REQUIRE(settings.clients.size() == 1);
+  CHECK(settings.clients[0].name_space == "jobs");
+}
+
+TEST_CASE("clients that are none") {
+  for (const char* client : {"", "Jobs", "jobs/", "jobs/app", "jobs/=worker", "jobs/app=a b", "jobs/app=worker,", "jobs/a=1,a=2", "jobs/-a=1", "jobs/a/b/c=1",
+                             "jobs/A_.com/x=1", "*", "jobs/app=-x"}) {
+    CAPTURE(client);
+    CHECK(has(refusal({{"allow-from", client}}).message(), "--allow-from"));
+  }
+}
+
+TEST_CASE("no password and a password file contradict each other") {
+  CHECK_FALSE(redis_settings_of({{"no-auth", "true"}}).auth);
+  CHECK(has(refusal({{"no-auth", "true"}, {"password-file", "x", "RAIBID_PASSWORD_FILE", Source::environment}}).message(),
+            "--no-auth and --password-file (RAIBID_PASSWORD_FILE)"));
+}
+
+TEST_CASE("names and images are checked") {
+  CHECK(has(refusal({{"namespace", "Raibid"}}).message(), "--namespace: \"Raibid\""));
+  CHECK(has(refusal({{"release", "a_b"}}).message(), "--release: \"a_b\""));
+  CHECK(has(refusal({{"image", "redis:"}}).message(), "--image"));
+  CHECK(has(refusal({{"exporter-image", "A"}}).message(), "--exporter-image"));
+  CHECK(has(refusal({{"storage-class", "Fast_SSD"}}).message(), "--storage-class"));
+  CHECK(redis_settings_of({{"storage-class", "-"}}).storage_class == "-");
+}
+
+TEST_CASE("further Service names") {
+  Preset preset = job_queue_preset();
+  preset.services = {"redis", "raibid-redis/redis", "app/redis-service", "raibid-redis-master"};
+  CHECK(redis_settings_of({}, preset).services == std::vector<std::string>{"redis", "app/redis-service"});
+  for (const char* service : {"Redis", "7redis", "a/", "/a", "A/b", "a.b", ""}) {
+    CAPTURE(service);
+    preset.services = {service};
+    CHECK(has(refusal({}, preset).message(), "preset raibid: services"));
+  }
+}

@@ -1,0 +1,90 @@
+#include "components/redis/spec.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/thrown.hpp"
+#include "support/redis_settings.hpp"
+
+using namespace raibid;
+using namespace raibid::test;
+
+namespace {
+
+Spec some_spec() {
+  Preset preset = job_queue_preset();
+  preset.services = {"redis", "app/redis-service"};
+  return spec_of(redis_settings_of({{"allow-from", "ci/app=worker"}, {"no-metrics", "true"}, {"storage-class", "fast"}}, preset));
+}
+
+}  // namespace
+
+TEST_CASE("a spec comes back as it was written") {
+  const Spec spec = some_spec();
+  CHECK(parse_spec(to_json(spec)) == spec);
+  CHECK(parse_spec(to_json(Spec())) == Spec());
+  Spec other = spec;
+  other.streams[0].max_length = 5;
+  CHECK_FALSE(parse_spec(to_json(other)) == spec);
+}
+
+TEST_CASE("a spec says what was asked, on one line") {
+  const std::string text = to_json(some_spec());
+  CHECK(text.find('\n') == std::string::npos);
+  const auto object = nlohmann::json::parse(text);
+  CHECK(object["preset"] == "raibid");
+  CHECK(object["chart"] == "embedded");
+  CHECK(object["streams"] == nlohmann::json::parse(R"([{"name":"raibid:jobs","groups":["raibid-workers"],"max_length":10000}])"));
+  CHECK(object["redis"].size() == 6);
+  CHECK(object["redis"][5] == nlohmann::json{"maxmemory", "307mb"});
+  CHECK(object["auth"] == true);
+  CHECK(object["metrics"] == false);
+  CHECK(object["size"] == "8Gi");
+  CHECK(object["storage_class"] == "fast");
+  CHECK(object["memory_limit"] == "512Mi");
+  CHECK(object["clients"] == nlohmann::json{"ci/app=worker"});
+  CHECK(object["services"] == nlohmann::json{"redis", "app/redis-service"});
+}
+
+TEST_CASE("a spec never tells where a password is, nor what was set by hand") {
+  const std::string text =
+      to_json(spec_of(redis_settings_of({{"password-file", "/home/u/hunter2"}, {"set", "a=hunter2"}, {"image", "hunter2"}})));
+  CHECK_FALSE(has(text, "hunter2"));
+}
+
+TEST_CASE("the size of a claim that is not made is no part of it") {
+  const Spec spec = spec_of(redis_settings_of({{"no-persistence", "true"}}));
+  CHECK_FALSE(spec.persistence);
+  CHECK(spec.size.empty());
+}
+
+TEST_CASE("no chart takes a spec for a template") {
+  Spec spec;
+  spec.streams = {{"{{raibid}}:{{{jobs", {"a{{b"}, 0}};
+  const std::string text = to_json(spec);
+  CHECK_FALSE(has(text, "{{"));
+  CHECK(parse_spec(text) == spec);
+}
+
+TEST_CASE("no annotation, an empty spec; keys of other versions are fine") {
+  CHECK(parse_spec("") == Spec());
+  CHECK(parse_spec("{}") == Spec());
+  const Spec spec = parse_spec(R"({"preset":"x","invented":{"later":[1]},"streams":[{"name":"a","more":1}]})");
+  CHECK(spec.preset == "x");
+  CHECK(spec.streams.at(0).name == "a");
+  CHECK(spec.auth);
+}
+
+TEST_CASE("garbage is refused") {
+  for (const char* text :
+       {"x", "[]", "null", "7", "{", R"({"preset":7})", R"({"auth":"yes"})", R"({"streams":{}})", R"({"streams":["a"]})", R"({"streams":[{}]})",
+        R"({"streams":[{"name":"a","groups":"b"}]})", R"({"streams":[{"name":"a","groups":[1]}]})", R"({"streams":[{"name":"a","max_length":1.5}]})",
+        R"({"streams":[{"name":"a","max_length":-1}]})", R"({"streams":[{"name":"a","max_length":"1"}]})", R"({"redis":{"a":"b"}})", R"({"redis":[["a"]]})",
+        R"({"redis":[["a",1]]})", R"({"clients":"a"})", R"({"services":[null]})", "{\"preset\":\"\xff\"}"}) {
+    CAPTURE(text);
+    const Error error = error_of([&] { parse_spec(text); });
+    CHECK(error.code() == ExitCode::failure);
+    CHECK(has(error.message(), "raibid-cli/spec"));
+  }
+}
