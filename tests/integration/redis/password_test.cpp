@@ -54,6 +54,10 @@ TEST_CASE("ACL file: the probes' user answers PING without a password, and does 
     CAPTURE(command.front());
     CHECK(probe->command(command).error_code() == "NOPERM");
   }
+  const RedisReply user = server.connect("swordfish")->command({"ACL", "GETUSER", "health"});
+  CHECK(user.field("commands")->text == "-@all +ping");
+  CHECK(user.field("keys")->text.empty());
+  CHECK(user.field("channels")->text.empty());
 }
 
 TEST_CASE("ACL file: the exporter's user reads what metrics need, and no value") {
