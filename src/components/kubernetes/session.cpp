@@ -60,7 +60,7 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);  // nothing has been changed yet
   }
-  return {Kubectl(context.runner, cluster, name_space), Helm(context.runner, cluster, name_space), version};
+  return {Kubectl(context.runner, cluster, name_space), Helm(context.runner, cluster, name_space, version.major), version};
 }
 
 std::string describe(const Kubectl& kubectl) {
