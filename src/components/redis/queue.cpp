@@ -49,11 +49,6 @@ std::string loading_progress(RedisConnection& redis) {
   return fmt::format("Redis is loading its data ({} %)", printable(percent->second));
 }
 
-struct Answer {
-  std::unique_ptr<RedisConnection> connection;  ///< null until PONG
-  std::string waiting_for;                      ///< "Redis is loading its data (42.1 %)"
-};
-
 struct Look {
   Answer answer;
   std::optional<RedisReply> refusal;
@@ -73,19 +68,6 @@ Look look(RedisConnector& connector, const RedisEndpoint& endpoint, Duration tim
   if (pong.error_code() == "LOADING") return {{nullptr, loading_progress(*redis)}, {}};
   if (pong.error_code() == "BUSY") return {{nullptr, "Redis is busy with a script"}, {}};
   return {{}, pong};
-}
-
-/// Not reachable, LOADING and BUSY are worth another look; the rest is thrown.
-Answer ask_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout) {
-  Look seen;
-  try {
-    seen = look(connector, endpoint, timeout);
-  } catch (const Error& error) {
-    if (error.signal() != 0) throw;
-    return {nullptr, error.message()};  // a port-forward that is not up yet refuses, or breaks the connection
-  }
-  if (seen.refusal) refuse(connector, endpoint, timeout, *seen.refusal);
-  return std::move(seen.answer);
 }
 
 }  // namespace
@@ -122,6 +104,18 @@ int create_groups(RedisConnection& redis, const std::vector<StreamSpec>& streams
     }
   }
   return made;
+}
+
+Answer ask_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout) {
+  Look seen;
+  try {
+    seen = look(connector, endpoint, timeout);
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    return {nullptr, error.message()};  // a port-forward that is not up yet refuses, or breaks the connection
+  }
+  if (seen.refusal) refuse(connector, endpoint, timeout, *seen.refusal);
+  return std::move(seen.answer);
 }
 
 std::unique_ptr<RedisConnection> wait_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Runner& runner,
