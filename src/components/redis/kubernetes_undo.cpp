@@ -98,7 +98,7 @@ Undo undo_object(const Kubectl& kubectl, const std::string& name) {
 
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret) {
   return {"kubernetes.disown", {{"name", secret}},
-          kubectl.for_people({"label", "secret", secret, std::string(managed_by_label) + "-"})};
+          kubectl.for_people({"label", "secret", secret, fmt::format("{}-", managed_by_label)})};
 }
 
 Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod) {

@@ -179,6 +179,13 @@ TEST_CASE("what is written is read back as it was") {
   }
 }
 
+TEST_CASE("what a reader could take for a line end or drop is escaped") {
+  CHECK(to_yaml(ordered_json("\xe2\x80\xa8")) == "\"\\u2028\"\n");
+  CHECK(to_yaml(ordered_json("\xc2\x85")) == "\"\\x85\"\n");
+  CHECK(to_yaml(ordered_json("\xef\xbb\xbf")) == "\"\\ufeff\"\n");
+  CHECK(to_yaml(ordered_json("\x7f\t\n")) == "\"\\x7f\\t\\n\"\n");
+}
+
 TEST_CASE("bytes that are not UTF-8 do not make the output unreadable") {
   CHECK(parse_yaml(to_yaml(ordered_json("a\xff")), "text") == ordered_json("a\xef\xbf\xbd"));
 }
