@@ -107,7 +107,7 @@ std::optional<std::string> read_file(const fs::path& path, std::size_t limit) {
     throw Error(ExitCode::usage, path.string() + ": this is not a regular file");
   }
   if (::fcntl(fd.get(), F_SETFL, 0) != 0) throw refused(path, errno);
-  std::string content = read_up_to(fd.get(), limit + 1, path);
+  std::string content = read_up_to(fd.get(), std::max(limit, limit + 1), path);  // one more says that there is more
   if (content.size() > limit) {
     throw Error(ExitCode::usage, path.string() + ": larger than " + std::to_string(limit) + " bytes");
   }

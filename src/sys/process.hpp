@@ -54,6 +54,13 @@ class Runner {
   virtual bool wait(std::span<Process* const> processes, TimePoint until) = 0;
 
   virtual TimePoint now() const = 0;
+
+  /// Hears of each child's pid before it can have done anything; {} ends that.
+  using Observer = std::function<void(int pid, const Command& command)>;
+  void observe(Observer observer) { m_observer = std::move(observer); }
+
+ protected:
+  Observer m_observer;
 };
 
 /// Runs to the end, or until `deadline` (then ended, `timed_out` set).
@@ -72,21 +79,15 @@ class Error child_error(const Command& command, const Output& output);
 /// handling and /dev/null where we give them no input.
 class SystemRunner final : public Runner {
  public:
-  /// `on_start` hears of each child's pid before it can have done anything.
-  using Observer = std::function<void(int pid, const Command& command)>;
-
   SystemRunner(const Clock& clock, Signals& signals) : m_clock(clock), m_signals(signals) {}
 
   std::unique_ptr<Process> start(const Command& command) override;
   bool wait(std::span<Process* const> processes, TimePoint until) override;
   TimePoint now() const override { return m_clock.now(); }
 
-  void observe(Observer observer) { m_observer = std::move(observer); }
-
  private:
   const Clock& m_clock;
   Signals& m_signals;
-  Observer m_observer;
 };
 
 }  // namespace raibid

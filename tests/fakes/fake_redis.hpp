@@ -29,7 +29,8 @@ class FakeRedis final : public RedisConnector {
     ++connections;
     if (refuse > 0) {
       --refuse;
-      throw Error(ExitCode::failure, "cannot connect to Redis at " + host + ":" + std::to_string(port) + ": Connection refused");
+      throw Error(ExitCode::failure,
+                  "cannot connect to Redis at " + host + ":" + std::to_string(port) + ": Connection refused");
     }
     return std::make_unique<Connection>(*this);
   }

@@ -21,8 +21,8 @@ ends() {
   if [[ $got == "$2" ]]; then pass "$1"; else fail "$1"; printf '         | %s\n' "$got, not $2" "$(tail -n 5 "$work/err")"; fi
 }
 
-mkdir -p "$work"/{programs,scripts,tests/{unit,integration,cluster}}
-cp tests/run "$work/tests/"; cp tests/support/debian.sh "$work/scripts/"
+mkdir -p "$work"/{programs,tests/{unit,integration,cluster,support}}
+cp tests/run "$work/tests/"; cp tests/support/debian.sh "$work/tests/support/"
 cat > "$work/CMakeLists.txt" <<'C'
 cmake_minimum_required(VERSION 3.20)
 project(programs NONE)

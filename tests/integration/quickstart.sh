@@ -19,8 +19,8 @@ takes() {
   if [[ $got == "setup redis $2,status $2," ]]; then pass "$1"; else fail "$1"; printf '         | %s\n' "$got" "$(tail -n 5 "$work/err")"; fi
 }
 
-mkdir -p "$work"/{bin,scripts}
-cp quickstart "$work/"; cp tests/support/debian.sh "$work/scripts/"
+mkdir -p "$work"/{bin,tests/support}
+cp quickstart "$work/"; cp tests/support/debian.sh "$work/tests/support/"
 program program "echo \"\$*\" >> $work/calls"
 cat > "$work/CMakeLists.txt" <<'C'
 cmake_minimum_required(VERSION 3.20)

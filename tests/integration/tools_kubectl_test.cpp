@@ -133,7 +133,7 @@ TEST_CASE_FIXTURE(KubectlFixture, "a server that never answers ends at the deadl
   TcpServer silent([](TcpServer::Connection& peer) { peer.hang(); });
   const auto start = clock.now();
   const Error error = asking(kubeconfig(fmt::format("https://127.0.0.1:{}", silent.port())), 2s);
-  CHECK(clock.now() - start < 6s);
+  CHECK(clock.now() - start < 30s);
   CHECK(error.message() == "the cluster of context here did not answer in time (kubectl get)");
   CHECK(error.code() == ExitCode::preflight);
 }

@@ -124,6 +124,17 @@ TEST_CASE_FIXTURE(Machine, "a pipeline of any size, in order") {
   CHECK(redis->pipeline({{"NOSUCH"}, {"PING"}})[1].text == "PONG");
 }
 
+TEST_CASE("a server that reads on only when its answer was taken") {
+  TcpServer strict([](TcpServer::Connection& peer) {
+    peer.read_until("PING");
+    peer.send("$33554432\r\n" + std::string(32 << 20, 'x') + "\r\n+OK\r\n");
+    peer.hang();
+  });
+  const auto replies = connect(strict.port(), 5s)->pipeline({{"PING"}, {"ECHO", std::string(32 << 20, 'y')}});
+  CHECK(replies[0].text.size() == 32 << 20);
+  CHECK(replies[1].text == "OK");
+}
+
 TEST_CASE_FIXTURE(Machine, "INFO of a real Redis") {
   RedisServer server(runner);
   const auto info = parse_info(connect(server.port())->command({"INFO"}).text);

@@ -50,7 +50,8 @@ void RedisServer::start(const std::string& conf, bool ready) {
 
 bool RedisServer::try_start(bool ready) {
   const std::filesystem::path conf = m_folder.path() / "redis.conf";
-  write_atomic(conf, fmt::format("bind 127.0.0.1\nport {}\ndir {}\nsave \"\"\n{}", m_port, m_folder.path().string(), m_conf));
+  write_atomic(conf,
+               fmt::format("bind 127.0.0.1\nport {}\ndir {}\nsave \"\"\n{}", m_port, m_folder.path().string(), m_conf));
   Runner& runner = real_runner();
   m_process = runner.start({{"redis-server", conf.string()}, "", {}});
   const char* sign = ready ? "Ready to accept connections" : "Server initialized";

@@ -26,7 +26,8 @@ class RedisServer {
 
   /// SIGTERM, at which it writes its data; returns when it is gone.
   void stop();
-  /// Starts it again on the same port; `conf` replaces what was added. Without `ready` it may still be loading when this returns.
+  /// Starts it again on the same port; `conf` replaces what was added. Without `ready` it may still be loading when
+  /// this returns.
   void start(const std::string& conf, bool ready = true);
 
  private:

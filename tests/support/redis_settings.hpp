@@ -32,7 +32,8 @@ inline Settings settings_of(const std::vector<Given>& given) {
   for (const Given& one : given) {
     Setting& setting = values.at(one.name);
     const Origin origin{one.source, one.where.empty() ? "--" + one.name : one.where};
-    const bool more = setting.origin.source == one.source && setting.origin.where == origin.where;  // a list, given again
+    const bool more =
+        setting.origin.source == one.source && setting.origin.where == origin.where;  // a list, given again
     if (!more) setting.values.clear();
     setting.values.push_back(one.value);
     setting.origin = origin;
@@ -44,7 +45,11 @@ inline Settings settings_of(const std::vector<Given>& given) {
 inline Preset job_queue_preset() {
   Preset preset;
   preset.name = "raibid";
-  preset.redis = {{"appendonly", "yes"}, {"appendfsync", "everysec"}, {"aof-load-truncated", "yes"}, {"save", ""}, {"maxmemory-policy", "noeviction"}};
+  preset.redis = {{"appendonly", "yes"},
+                  {"appendfsync", "everysec"},
+                  {"aof-load-truncated", "yes"},
+                  {"save", ""},
+                  {"maxmemory-policy", "noeviction"}};
   preset.streams = {{"raibid:jobs", {"raibid-workers"}, 10000}};
   return preset;
 }

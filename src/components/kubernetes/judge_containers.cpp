@@ -45,8 +45,6 @@ std::string exit_text(std::int64_t code) {
   return signal == nullptr ? fmt::format("exit code {}", code) : fmt::format("exit code {} (SIG{})", code, signal);
 }
 
-std::string times(int count) { return count == 1 ? "once" : count == 2 ? "twice" : fmt::format("{} times", count); }
-
 /// Ends of the container, this one included. What lies before the rollout counts only while it is down: a Redis that
 /// was restarted last month and now loads its data is not failing.
 int ends_so_far(const Observation& seen, const json& status) {
@@ -59,9 +57,9 @@ int ends_so_far(const Observation& seen, const json& status) {
 Judgement judge_oom(const Observation& seen, const std::string& name, std::int64_t code) {
   const std::string limit = text_at(container_spec(*seen.pod, name), {"resources", "limits", "memory"});
   return judgement("oom-killed",
-                   fmt::format("container {} of pod {} needs more memory than its limit{} and was killed (OOMKilled, {})", name,
-                               pod_name(seen), limit.empty() ? "" : " of " + limit, exit_text(code)),
-                   "raise --memory-limit; what it did before: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
+                   fmt::format("container {} of pod {} needs more memory than its limit{} and was killed (OOMKilled, exit code {})", name,
+                               pod_name(seen), limit.empty() ? "" : " of " + limit, code),
+                   "raise --memory-limit; all it said before: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
 }
 
 Judgement judge_end(const Observation& seen, const std::string& name, const json& end) {
@@ -69,15 +67,15 @@ Judgement judge_end(const Observation& seen, const std::string& name, const json
   if (text_at(end, {"reason"}) == "OOMKilled") return judge_oom(seen, name, code);
   std::string text = fmt::format("container {} of pod {} ends with {}", name, pod_name(seen), exit_text(code));
   const SeenEvent* killing = last_pod_event(seen, {"Killing"}, name);
-  const SeenEvent* probe = last_pod_event(seen, {"Unhealthy"}, name);
   if (killing != nullptr && contains(killing->message, " probe, will be restarted")) {
     text += fmt::format(" because its {} failed", between(killing->message, " failed ", ", will be restarted"));
-    if (probe != nullptr) text += fmt::format(": {}", trim(behind(probe->message, " probe failed:")));
+    const std::string answer = probe_answer(seen, "Liveness", name).value_or("");
+    if (!answer.empty()) text += ": " + answer;
   } else if (code == killed) {
     text += ", killed from outside: often the node is short of memory";
   }
   if (const std::string message = text_at(end, {"message"}); !message.empty()) text += ": " + message;
-  return judgement("crash", text, "see all it said: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
+  return judgement("crash", text, "correct what it complains of (--image, --set, -f); all it said: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
 }
 
 bool never_started(const json& end) {
@@ -112,7 +110,6 @@ Judgement judge_failed_start(const Observation& seen, const json& status, const 
 }
 
 Judgement judge_config(const Observation& seen, const std::string& name, const std::string& message) {
-  const std::string hint = "correct it, then see: " + seen.command({"describe", "pod", pod_name(seen)});
   if (const std::string secret = between(message, "secret \"", "\" not found"); !secret.empty()) {
     return judgement("missing-secret", fmt::format("container {} of pod {} needs Secret {}, which is not there", name, pod_name(seen), secret),
                      "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "secrets"}));
@@ -122,13 +119,24 @@ Judgement judge_config(const Observation& seen, const std::string& name, const s
                      fmt::format("container {} of pod {} needs ConfigMap {}, which is not there", name, pod_name(seen), map),
                      "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "configmaps"}));
   }
-  return judgement("container-config", fmt::format("the configuration of container {} of pod {} cannot be used: {}", name, pod_name(seen), message), hint);
+  return judgement("container-config", fmt::format("the configuration of container {} of pod {} cannot be used: {}", name, pod_name(seen),
+                                                   message.substr(0, message.find(" (pod: \""))),
+                   "correct the values that lead to it (--image, --set, -f), and see: " + seen.command({"describe", "pod", pod_name(seen)}));
 }
 
 bool mount_event_stands(const Observation& seen, const SeenEvent& failed) {
   if (failed.fresh < 1) return false;
   // what comes after a mount that worked
   return last_pod_event(seen, {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Pulling", "Pulled", "Created", "Started"}) == &failed;
+}
+
+/// The Secret or ConfigMap that a volume shows.
+std::string source_of(const json& pod, const std::string& volume, bool secret) {
+  for (const json& each : items_at(pod, {"spec", "volumes"})) {
+    if (text_at(each, {"name"}) != volume) continue;
+    return secret ? text_at(each, {"secret", "secretName"}) : text_at(each, {"configMap", "name"});
+  }
+  return {};
 }
 
 Judgement judge_mount(const Observation& seen, const SeenEvent& event) {
@@ -146,9 +154,11 @@ Judgement judge_mount(const Observation& seen, const SeenEvent& event) {
     const std::string_view key = behind(event.message, fmt::format("references non-existent {} key: ", kind));
     if (key.empty()) continue;
     const bool secret = kind == "secret";
+    const std::string name = source_of(*seen.pod, volume, secret);
     return judgement(secret ? "missing-secret" : "missing-configmap",
-                     fmt::format("volume {} of pod {} needs key {}, which its {} does not have", volume, pod, key, secret ? "Secret" : "ConfigMap"),
-                     "add the key, or correct the values that name it (--set, -f): " + seen.command({"describe", secret ? "secrets" : "configmaps"}));
+                     fmt::format("volume {} of pod {} needs key {}, which {} {} does not have", volume, pod, key, secret ? "Secret" : "ConfigMap", name),
+                     "add the key, or correct the values that name it (--set, -f): " +
+                         seen.command({"describe", secret ? "secret" : "configmap", name}));
   }
   Judgement result = judgement("mount", fmt::format("a volume of pod {} cannot be mounted: {}", pod, event.message),
                                "see the pod and its claim: " + seen.command({"describe", "pod,persistentvolumeclaim"}));
@@ -188,7 +198,7 @@ std::optional<Judgement> judge_container(const Observation& seen, const json& st
   result.failures = ends;
   result.container = name;
   result.subject = result.text;
-  result.text += fmt::format(" ({} so far)", times(ends));
+  result.text += fmt::format(", {} so far", times(ends));
   return result;
 }
 

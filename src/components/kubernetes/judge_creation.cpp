@@ -47,11 +47,12 @@ std::int64_t amount(const std::string& resource, const std::string& text) {
 }
 
 /// "a=1,b=2" in which a or b is more than the same in `limits`: no waiting makes room for that.
-bool beyond(const std::string& wanted, const std::string& limits) {
+bool beyond(const std::string& wanted, const std::string& limited) {
+  const std::string limits = "," + limited;
   for (const std::string& part : split(wanted, ',')) {
     const std::string resource(trim(part.substr(0, part.find('='))));
     const std::string_view asked = behind(part, "=");
-    const std::string_view limit = behind("," + limits, "," + resource + "=");
+    const std::string_view limit = behind(limits, "," + resource + "=");
     const std::string allowed(limit.substr(0, limit.find(',')));
     if (!allowed.empty() && amount(resource, std::string(asked)) > amount(resource, allowed)) return true;
   }
@@ -91,17 +92,20 @@ Judgement judge_service_account(const Observation& seen, const std::string& obje
 
 Judgement judge_webhook(const Observation& seen, const std::string& object, const std::string& words) {
   const std::string name = between(words, "failed calling webhook \"", "\"");
-  Judgement silent = judgement("webhook", fmt::format("admission webhook {} does not answer, so {} cannot be made: {}", name, object, words),
-                               fmt::format("see what serves it ({}); {}", name,
-                                           seen.command({"get", "validatingwebhookconfigurations,mutatingwebhookconfigurations"})));
+  const std::string_view cause = behind(words, "failed to call webhook: ");
+  Judgement silent = judgement("webhook", fmt::format("admission webhook {} does not answer, so {} cannot be made: {}", name, object,
+                                                      cause.empty() ? std::string_view(words) : cause),
+                               "see that what serves it runs; whose it is: " +
+                                   seen.command({"get", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "-o", "yaml"}));
   silent.subject = name;  // the words have ports and times in them
   return silent;
 }
 
 Judgement judge_pod_security(const Observation& seen, const std::string& object, const std::string& words) {
-  return judgement("pod-security", fmt::format("the namespace's Pod Security level forbids {}: {}", object, words),
+  return judgement("pod-security", fmt::format("the Pod Security level of namespace {} forbids {}: {}", seen.name_space, object, words),
                    "use another namespace (-n), or a chart that satisfies the level (the embedded one satisfies restricted), or lower "
-                   "the level: " + seen.command({"get", "namespace", "--show-labels"}));
+                   "the level: " +
+                       seen.command({"label", "namespace", seen.name_space, "--overwrite", "pod-security.kubernetes.io/enforce=baseline"}));
 }
 
 }  // namespace

@@ -38,11 +38,26 @@ std::string shortage(const Observation& seen, const std::string& words) {
   for (const char* resource : {"cpu", "memory"}) {
     if (!contains(words, std::string("Insufficient ") + resource)) continue;
     const std::int64_t asked = requested(*seen.pod, resource);
-    const std::string amount = std::string_view(resource) == "cpu" ? fmt::format("{}m cpu", asked) : format_bytes(asked) + " of memory";
-    text += fmt::format(". It asks for {}", amount);
+    text += fmt::format(". It asks for {}", format_amount(asked, resource));
     if (const std::string room = describe_room(seen.nodes, resource); !room.empty()) text += "; " + room;
   }
   return text;
+}
+
+/// A command for a node that stands in the way: its real name, or NODE while nobody has asked.
+std::string node_name(const Observation& seen, bool (*in_the_way)(const NodeFacts&)) {
+  const auto found = std::find_if(seen.nodes.begin(), seen.nodes.end(), in_the_way);
+  return found == seen.nodes.end() ? "NODE" : found->name;
+}
+
+bool is_tainted(const NodeFacts& node) { return !node.taints.empty(); }
+bool is_cordoned(const NodeFacts& node) { return node.cordoned; }
+
+std::string untaint_argument(const Observation& seen) {
+  const auto found = std::find_if(seen.nodes.begin(), seen.nodes.end(), is_tainted);
+  if (found == seen.nodes.end()) return "KEY-";
+  const std::string& taint = found->taints.front();
+  return taint.substr(0, taint.find_first_of("=:")) + "-";
 }
 
 struct Advice {
@@ -55,13 +70,13 @@ struct Advice {
 std::string placement_hint(const Observation& seen, const std::string& words) {
   const std::vector<Advice> table = {
       {"Insufficient ", "ask for less (--memory-request, --cpu-request), or make room; what the nodes have promised:", {"describe", "nodes"}},
-      {"untolerated taint", "remove the taint (kubectl taint nodes NODE KEY-), or let the pod tolerate it; the nodes' taints:",
-       {"get", "nodes", "-o", "custom-columns=NAME:.metadata.name,TAINTS:.spec.taints"}},
+      {"untolerated taint", "let the pod tolerate the taint (--set, -f), or remove it:",
+       {"taint", "nodes", node_name(seen, is_tainted), untaint_argument(seen)}},
       {"volume node affinity", "the claim's volume lives on another node: bring that node back, or give up the data with the claim; see:",
        {"get", "persistentvolumeclaims,persistentvolumes", "-o", "wide"}},
       {"didn't match Pod's node affinity", "label a node as the pod wants it, or drop the nodeSelector or affinity; the nodes' labels:",
        {"get", "nodes", "--show-labels"}},
-      {"were unschedulable", "a node is cordoned; let pods on it again:", {"uncordon", "NODE"}},
+      {"were unschedulable", "a node is cordoned; let pods on it again:", {"uncordon", node_name(seen, is_cordoned)}},
       {"persistentvolumeclaim", "see the claim:", {"get", "persistentvolumeclaims"}},
   };
   for (const Advice& advice : table) {
@@ -174,10 +189,12 @@ std::optional<Judgement> judge_claim_event(const Observation& seen, const SeenEv
   }
   if (event.reason != "ExternalProvisioning") return std::nullopt;
   const std::string provisioner = between(event.message, "provisioner '", "'");
-  return judgement("provisioner",
-                   fmt::format("{} has no volume yet: provisioner {} has not answered", describe_claim(seen, claim), provisioner),
-                   fmt::format("see that the provisioner's pod runs ({}), or choose another class with --storage-class ({})",
-                               seen.command({"get", "pods", "--all-namespaces"}), seen.command({"get", "storageclasses"})));
+  Judgement silent = judgement(
+      "provisioner", fmt::format("provisioner {} has not made a volume for {} yet", provisioner, describe_claim(seen, claim)),
+      fmt::format("see that the provisioner's pod runs ({}), or choose another class with --storage-class ({})",
+                  seen.command({"get", "pods", "--all-namespaces"}), seen.command({"get", "storageclasses"})));
+  silent.subject = claim;
+  return silent;
 }
 
 }  // namespace
@@ -206,8 +223,7 @@ std::optional<Judgement> judge_placement(const Observation& seen) {
   }
   if (auto trouble = judge_lost_node(seen)) return trouble;
   if (bound_but_untouched(seen)) {
-    return judgement("container-creating",
-                     fmt::format("waiting for node {} to take pod {}", text_at(pod, {"spec", "nodeName"}), pod_name(seen)),
+    return judgement("pod-bound", fmt::format("node {} prepares pod {}", text_at(pod, {"spec", "nodeName"}), pod_name(seen)),
                      "see the node: " + seen.command({"describe", "node", text_at(pod, {"spec", "nodeName"})}));
   }
   if (!text_at(pod, {"spec", "nodeName"}).empty()) return std::nullopt;

@@ -28,12 +28,17 @@ std::optional<Judgement> judge_container(const Observation& seen, const nlohmann
 Judgement judgement(std::string_view reason, std::string text, std::string hint = {});
 std::string pod_name(const Observation& seen);
 bool contains(std::string_view text, std::string_view part);
-/// `text` behind the first `prefix`, or "" when it is not there.
+/// `text` behind the first `prefix`, or "" when it is not there; a part of `text`, which must outlive it.
 std::string_view behind(std::string_view text, std::string_view prefix);
 /// The text between `before` and the next `after`; "" when either is not there.
 std::string between(std::string_view text, std::string_view before, std::string_view after);
+/// What a container's probe answered last, by the kubelet's events: `probe` is "Liveness", "Readiness" or "Startup". Nothing
+/// when it has not failed; "" when it failed without a word.
+std::optional<std::string> probe_answer(const Observation& seen, std::string_view probe, std::string_view container);
 /// The last event of the pod that counts whose reason is one of these; nullptr when there is none.
 const SeenEvent* last_pod_event(const Observation& seen, std::initializer_list<std::string_view> reasons, std::string_view container = {});
+/// "once", "twice", "3 times"
+std::string times(int count);
 /// The reason for which a container waits, "" when it does not.
 std::string waiting_reason(const nlohmann::json& status);
 

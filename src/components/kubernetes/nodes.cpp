@@ -30,10 +30,6 @@ std::int64_t quantity(const json& quantities, const std::string& resource) {
   }
 }
 
-std::string for_people(std::int64_t amount, const std::string& resource) {
-  return resource == "cpu" ? fmt::format("{}m cpu", amount) : format_bytes(amount);
-}
-
 /// A node that has never been Ready: its condition is as old as itself.
 bool never_was_ready(const json& node, const json& condition) {
   const std::string created = text_at(node, {"metadata", "creationTimestamp"});
@@ -83,6 +79,11 @@ std::int64_t requested(const json& pod, const char* resource) {
   return std::max(sum, largest_before);
 }
 
+std::string format_amount(std::int64_t amount, std::string_view resource) {
+  if (resource != "cpu") return format_bytes(amount) + " of memory";
+  return amount % 1000 == 0 ? fmt::format("{} cpu", amount / 1000) : fmt::format("{}m cpu", amount);
+}
+
 std::vector<NodeFacts> read_nodes(const json& nodes, const json& pods) {
   std::vector<NodeFacts> all;
   if (!nodes.is_array()) return all;
@@ -114,8 +115,8 @@ std::string describe_room(const std::vector<NodeFacts>& nodes, const char* resou
   for (std::size_t i = 0; i < sorted.size() && i < shown_nodes; ++i) {
     const NodeFacts& node = sorted[i];
     const std::optional<std::int64_t>& promised = cpu ? node.requested_millicores : node.requested_memory;
-    text += fmt::format("{}{} has {}", text.empty() ? "" : "; ", node.name, for_people(size(node), resource));
-    if (promised) text += fmt::format(", {} of it requested by its pods", for_people(*promised, resource));
+    text += fmt::format("{}{} has {}", text.empty() ? "" : "; ", node.name, format_amount(size(node), resource));
+    if (promised) text += fmt::format(", {} of it requested by its pods", format_amount(*promised, resource));
   }
   if (sorted.size() > shown_nodes) text += fmt::format("; {} more nodes have no more", sorted.size() - shown_nodes);
   return text;

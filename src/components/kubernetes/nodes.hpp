@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace raibid {
@@ -29,6 +30,9 @@ std::vector<NodeFacts> read_nodes(const nlohmann::json& nodes, const nlohmann::j
 
 /// What the containers of a pod ask for: `resource` is "cpu" (thousandths of a core) or "memory" (bytes).
 std::int64_t requested(const nlohmann::json& pod, const char* resource);
+
+/// "2 cpu", "100m cpu", "23.5 GiB of memory"
+std::string format_amount(std::int64_t amount, std::string_view resource);
 
 /// "node1 has 23.5 GiB, 22.0 GiB of it requested; …": at most three nodes, the largest first.
 std::string describe_room(const std::vector<NodeFacts>& nodes, const char* resource);

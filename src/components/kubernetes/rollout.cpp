@@ -23,6 +23,7 @@ using std::chrono::seconds;
 constexpr Duration settling = seconds(2);
 /// Trouble that is gone within this needs no closer look.
 constexpr Duration closer_look = seconds(2);
+constexpr Duration slow_start = seconds(10);
 constexpr Duration look_again = seconds(5);
 constexpr Duration facts_last = seconds(15);
 constexpr Duration answer_patience = seconds(3);
@@ -183,6 +184,7 @@ TimePoint Rollout::workload_events_from() const {
 Observation Rollout::observe() const {
   Observation seen;
   seen.workload = m_workload;
+  seen.name_space = m_kubectl.name_space();
   seen.change_pending = m_change_pending;
   for (const json* pod : counting()) {
     if (seen.pod == nullptr || is_ready(*seen.pod)) seen.pod = pod;
@@ -284,12 +286,12 @@ void Rollout::ask_for_claim(const Judgement& judgement) {
 void Rollout::ask_for_nodes(const Judgement& judgement) {
   const std::string_view reason = judgement.reason->name;
   const bool nodes_matter = one_of(reason, {"unschedulable", "node-not-ready", "node-joins"});
-  const bool node_is_slow = reason == "container-creating" && standing(judgement) >= closer_look && m_nodes.empty();
-  if (!nodes_matter && !node_is_slow) {
-    if (m_node_question.age() >= facts_last) m_nodes.clear();
-    return;
-  }
-  if (!m_node_question.pending() && m_node_question.age() >= look_again) m_node_question.ask(m_kubectl.list("nodes", ""));
+  const bool node_is_slow = (reason == "pod-bound" && standing(judgement) >= closer_look) ||
+                            (reason == "container-creating" && standing(judgement) >= slow_start);
+  if (!nodes_matter && m_node_question.age() >= facts_last) m_nodes.clear();
+  if (!nodes_matter && !node_is_slow) return;
+  const Duration pause = nodes_matter ? look_again : facts_last;
+  if (!m_node_question.pending() && m_node_question.age() >= pause) m_node_question.ask(m_kubectl.list("nodes", ""));
   const bool requests_matter = reason == "unschedulable" && !m_nodes.empty() && m_nodes.size() <= few_nodes;
   if (requests_matter && !m_requests_question.pending() && m_requests_question.age() >= facts_last) {
     m_requests_question.ask(m_kubectl.list_everywhere("pods"));

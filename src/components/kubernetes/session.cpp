@@ -52,10 +52,15 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
   std::vector<Command> questions = {Kubectl::config_view(kubeconfig)};
   if (needs_helm == NeedsHelm::yes) questions.push_back(Helm::version());
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
-  const Cluster cluster = Kubectl::parse_config_view(answers[0], kubeconfig, context.settings.text("context"));
+  Cluster cluster;
   HelmVersion version;
-  if (needs_helm == NeedsHelm::yes) version = Helm::parse_version(questions[1], answers[1]);
-  return {Kubectl(context.runner, cluster, name_space), Helm(context.runner, cluster, name_space), version};
+  try {
+    cluster = Kubectl::parse_config_view(answers[0], kubeconfig, context.settings.text("context"));
+    if (needs_helm == NeedsHelm::yes) version = Helm::parse_version(questions[1], answers[1]);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);  // nothing has been changed yet
+  }
+  return {Kubectl(context.runner, cluster, name_space), Helm(context.runner, cluster, name_space, version.major), version};
 }
 
 std::string describe(const Kubectl& kubectl) {

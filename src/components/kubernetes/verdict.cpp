@@ -34,6 +34,7 @@ constexpr std::array table = {
     Reason{"scheduling-gate", till_deadline, true, "something outside has to let the pod go first"},
     Reason{"node-joins", till_deadline, true, "a node is being added"},
     Reason{"provisioning", till_deadline, true, "a provisioner is making the volume"},
+    Reason{"pod-bound", till_deadline, true, "the node has not taken the pod yet"},
     Reason{"container-creating", till_deadline, true, "the node prepares the pod"},
     Reason{"image-pulling", till_deadline, true, "the node pulls an image"},
     Reason{"not-ready", till_deadline, true, "the containers run and the pod is not Ready"},
@@ -77,8 +78,7 @@ constexpr std::array table = {
 };
 
 Judgement judge_loss(const Observation& seen) {
-  Judgement lost = judgement("pod-failed", fmt::format("pod {} was given up {}: {}", pod_name(seen),
-                                                       seen.lost_pods == 1 ? "once" : fmt::format("{} times", seen.lost_pods), seen.loss),
+  Judgement lost = judgement("pod-failed", fmt::format("pod {} was given up {}: {}", pod_name(seen), times(seen.lost_pods), seen.loss),
                              "see what the node says about it: " + seen.command({"describe", "pod", pod_name(seen)}));
   lost.failures = seen.lost_pods;
   return lost;
@@ -104,12 +104,13 @@ Judgement judge_absence(const Observation& seen) {
 
 /// What the probe said, for a container that runs and is not ready.
 std::string probe_words(const Observation& seen, const std::string& container) {
-  const SeenEvent* unhealthy = last_pod_event(seen, {"Unhealthy"}, container);
-  if (unhealthy == nullptr) return {};
-  const std::string words(trim(unhealthy->message));
-  const std::string_view answer = trim(behind(words, " probe failed:"));
-  const std::string probe = to_lower(std::string_view(words).substr(0, words.find(' ')));
-  return answer.empty() ? words : fmt::format("its {} probe says \"{}\"", probe, answer);
+  for (const std::string_view probe : {"Startup", "Readiness"}) {
+    const std::optional<std::string> answer = probe_answer(seen, probe, container);
+    if (!answer) continue;
+    const std::string name = to_lower(probe);
+    return answer->empty() ? fmt::format("its {} probe fails without a word", name) : fmt::format("its {} probe says \"{}\"", name, *answer);
+  }
+  return {};
 }
 
 Judgement judge_unready(const Observation& seen) {
@@ -120,7 +121,7 @@ Judgement judge_unready(const Observation& seen) {
     std::string text = fmt::format("container {} of pod {} runs and is not ready", container, pod);
     if (const std::string words = probe_words(seen, container); !words.empty()) text += ": " + words;
     if (const std::int64_t restarts = number_at(status, {"restartCount"}); restarts > 0) {
-      text += fmt::format(" (restarted {})", restarts == 1 ? "once" : fmt::format("{} times", restarts));
+      text += fmt::format(" (restarted {})", times(static_cast<int>(restarts)));
     }
     return judgement("not-ready", text, "see what it does: " + seen.command({"logs", pod, "-c", container}));
   }
@@ -264,6 +265,18 @@ const SeenEvent* last_pod_event(const Observation& seen, std::initializer_list<s
   }
   return nullptr;
 }
+
+std::optional<std::string> probe_answer(const Observation& seen, std::string_view probe, std::string_view container) {
+  std::optional<std::string> answer;
+  const std::string uid = seen.pod != nullptr ? text_at(*seen.pod, {"metadata", "uid"}) : "";
+  for (const SeenEvent& event : seen.events) {
+    if (event.kind != "Pod" || event.uid != uid || event.reason != "Unhealthy" || event.container != container) continue;
+    if (event.message.starts_with(probe)) answer = std::string(trim(behind(event.message, " probe failed:")));
+  }
+  return answer;
+}
+
+std::string times(int count) { return count == 1 ? "once" : count == 2 ? "twice" : fmt::format("{} times", count); }
 
 std::string waiting_reason(const json& status) { return text_at(status, {"state", "waiting", "reason"}); }
 

@@ -64,7 +64,8 @@ struct SeenEvent {
 
 /// What the cluster shows at one moment.
 struct Observation {
-  std::string workload;                ///< the StatefulSet's name
+  std::string workload;  ///< the StatefulSet's name
+  std::string name_space;
   const nlohmann::json* pod = nullptr;     ///< the pod that counts
   const nlohmann::json* former = nullptr;  ///< one that does not: it is being deleted, or of an earlier revision
   bool change_pending = false;  ///< the StatefulSet is about to be changed: nothing that is there counts

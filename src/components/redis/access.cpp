@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "components/redis/queue.hpp"
+
 namespace raibid {
 
 namespace {
@@ -11,7 +13,22 @@ constexpr int redis_port = 6379;
 KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port)
     : m_context(context), m_tunnel(context.runner, kubectl, names.pod, redis_port, local_port) {}
 
-void KubernetesRedis::prepare() { m_tunnel.ensure(); }
+void KubernetesRedis::prepare() {
+  if (m_tunnel.finished()) m_connection.reset();  // it led through the port-forward that ended
+  m_tunnel.ensure();
+}
+
+RedisConnection* KubernetesRedis::try_connection(const Secret& password) {
+  const int port = m_tunnel.port();
+  if (port == 0) return nullptr;
+  if (!m_connection) {
+    RedisEndpoint redis;
+    redis.port = port;
+    redis.password = password;
+    m_connection = ask_for_pong(m_context.redis, redis, reply_limit).connection;
+  }
+  return m_connection.get();
+}
 
 RedisEndpoint KubernetesRedis::endpoint(const Secret& password, TimePoint deadline) {
   RedisEndpoint endpoint;

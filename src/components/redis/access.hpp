@@ -17,8 +17,10 @@ class KubernetesRedis {
   /// `local_port` 0 takes a free one.
   KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port = 0);
 
-  /// Starts the port-forward without waiting, so that it can come up beside other work.
+  /// Starts the port-forward, when it does not run, without waiting: it can come up beside other work.
   void prepare();
+  /// One look: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong for what no waiting heals.
+  RedisConnection* try_connection(const Secret& password);
   /// Where Redis listens for us. Throws Error (failure) when the pod cannot be reached.
   RedisEndpoint endpoint(const Secret& password, TimePoint deadline);
   /// An authenticated connection. Throws as connect_redis.

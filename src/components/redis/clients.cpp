@@ -19,8 +19,10 @@ bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <
 /// The name part of a label's key, and its value when it is not empty:
 /// kubernetes.io/docs/concepts/overview/working-with-objects/labels
 bool is_label_part(std::string_view text) {
-  return !text.empty() && text.size() <= longest_label_part && is_alphanumeric(text.front()) && is_alphanumeric(text.back()) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
+  return !text.empty() && text.size() <= longest_label_part && is_alphanumeric(text.front()) &&
+         is_alphanumeric(text.back()) && std::all_of(text.begin(), text.end(), [](char c) {
+           return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
+         });
 }
 
 bool is_label_key(std::string_view text) {

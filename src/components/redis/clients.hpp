@@ -6,7 +6,8 @@
 
 namespace raibid {
 
-/// "NAMESPACE" or "NAMESPACE/KEY=VALUE[,KEY=VALUE…]". Throws Error (usage); `what` names the option or the preset's key.
+/// "NAMESPACE" or "NAMESPACE/KEY=VALUE[,KEY=VALUE…]". Throws Error (usage); `what` names the option or the preset's
+/// key.
 Client parse_client(const std::string& text, const std::string& what);
 
 /// The same, back.

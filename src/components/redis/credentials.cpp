@@ -61,7 +61,8 @@ class KeyReader {
   int port() const {
     if (!m_object.contains("port")) damaged(m_path, "the key \"port\" is missing");
     const json& value = m_object["port"];
-    if (!value.is_number_integer() || value < 1 || value > last_port) damaged(m_path, "\"port\" is not a number from 1 to 65535");
+    if (!value.is_number_integer() || value < 1 || value > last_port)
+      damaged(m_path, "\"port\" is not a number from 1 to 65535");
     return value.get<int>();
   }
 
@@ -84,7 +85,8 @@ bool same_owner(const Credentials& left, const Credentials& right) {
 std::string for_file_name(std::string_view text) {
   std::string name;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
     name += plain ? c : '-';
   }
   constexpr std::size_t longest = 100;
@@ -94,13 +96,16 @@ std::string for_file_name(std::string_view text) {
 std::string percent_encoded(std::string_view text) {
   std::string encoded;
   for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("-._~").find(c) != std::string_view::npos;
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                            std::string_view("-._~").find(c) != std::string_view::npos;
     encoded += unreserved ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return encoded;
 }
 
-bool is_credentials_file(const std::string& name) { return name.starts_with("redis-credentials.") && name.ends_with(".json"); }
+bool is_credentials_file(const std::string& name) {
+  return name.starts_with("redis-credentials.") && name.ends_with(".json");
+}
 
 }  // namespace
 
@@ -144,8 +149,9 @@ std::vector<Credentials> all_credentials(const Paths& paths) {
   return all;
 }
 
-std::optional<Credentials> find_credentials(const Paths& paths, const std::string& target, const std::string& cluster_uid,
-                                            const std::string& name_space, const std::string& release) {
+std::optional<Credentials> find_credentials(const Paths& paths, const std::string& target,
+                                            const std::string& cluster_uid, const std::string& name_space,
+                                            const std::string& release) {
   Credentials wanted;
   wanted.target = target;
   wanted.cluster_uid = cluster_uid;
@@ -163,7 +169,8 @@ fs::path credentials_path(const Paths& paths, const Credentials& credentials) {
     if (same_owner(other, credentials)) return other.path;
   }
   const std::string place = credentials.target == "local" ? "local" : credentials.context;
-  const std::string base = fmt::format("redis-credentials.{}@{}", for_file_name(credentials.release), for_file_name(place));
+  const std::string base =
+      fmt::format("redis-credentials.{}@{}", for_file_name(credentials.release), for_file_name(place));
   // k3s calls every context "default": namespace and cluster tell those apart
   const std::string space = base + "." + for_file_name(credentials.name_space);
   const std::string uid = space + "." + for_file_name(credentials.cluster_uid);
@@ -172,7 +179,9 @@ fs::path credentials_path(const Paths& paths, const Credentials& credentials) {
     const auto taken = [&](const Credentials& other) { return other.path == path; };
     if (std::none_of(present.begin(), present.end(), taken)) return path;
   }
-  throw Error(ExitCode::preflight, fmt::format("every name for the credentials of {} is taken by other files in {}", credentials.release, paths.home.string()),
+  throw Error(ExitCode::preflight,
+              fmt::format("every name for the credentials of {} is taken by other files in {}", credentials.release,
+                          paths.home.string()),
               "move those away that are no longer needed");
 }
 

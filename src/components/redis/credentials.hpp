@@ -21,8 +21,8 @@ struct Credentials {
   std::string context;      ///< kubeconfig context; "local" for the local target
   std::string cluster_uid;  ///< UID of namespace kube-system; "" for the local target
   std::string release;
-  std::string target;       ///< "kubernetes" or "local"
-  std::string username;     ///< "default"
+  std::string target;          ///< "kubernetes" or "local"
+  std::string username;        ///< "default"
   std::filesystem::path path;  ///< where it was read from; not part of the file
 };
 
@@ -37,19 +37,22 @@ std::vector<Credentials> all_credentials(const Paths& paths);
 std::filesystem::path credentials_path(const Paths& paths, const Credentials& credentials);
 
 /// Those of this cluster (or local) and release, if any.
-std::optional<Credentials> find_credentials(const Paths& paths, const std::string& target, const std::string& cluster_uid,
-                                            const std::string& name_space, const std::string& release);
+std::optional<Credentials> find_credentials(const Paths& paths, const std::string& target,
+                                            const std::string& cluster_uid, const std::string& name_space,
+                                            const std::string& release);
 
 std::string to_json(const Credentials& credentials);
 
 /// Whether `path` holds exactly this already, and for nobody else to read.
 bool credentials_are_saved(const Credentials& credentials, const std::filesystem::path& path);
 
-/// Writes them to `path`, 0600 from the first byte, whole or not at all, and makes the folder when it is not there. What a symbolic link
-/// points to is written, the link stays. Throws Error (preflight) when the folder cannot be written in.
+/// Writes them to `path`, 0600 from the first byte, whole or not at all, and makes the folder when it is not there.
+/// What a symbolic link points to is written, the link stays. Throws Error (preflight) when the folder cannot be
+/// written in.
 void save_credentials(const Credentials& credentials, const std::filesystem::path& path);
 
-/// "redis://:PASSWORD@HOST:PORT", or without the password. What of a password a URL reads otherwise is percent-encoded (RFC 3986).
+/// "redis://:PASSWORD@HOST:PORT", or without the password. What of a password a URL reads otherwise is percent-encoded
+/// (RFC 3986).
 std::string redis_url(const std::string& host, int port, const Secret& password);
 
 }  // namespace raibid

@@ -48,11 +48,13 @@ bool decides_names(std::string_view key) {
 }
 
 [[noreturn]] void refuse_password(const std::string& what, const std::string& key) {
-  throw Error(ExitCode::usage, fmt::format("{}: {} would put a password where others can read it", what, printable(key)), password_hint);
+  throw Error(ExitCode::usage,
+              fmt::format("{}: {} would put a password where others can read it", what, printable(key)), password_hint);
 }
 
 [[noreturn]] void refuse_name(const std::string& what, const std::string& key) {
-  throw Error(ExitCode::usage, fmt::format("{}: {} would change the names that raibid-cli finds everything by", what, printable(key)),
+  throw Error(ExitCode::usage,
+              fmt::format("{}: {} would change the names that raibid-cli finds everything by", what, printable(key)),
               "use --release and --namespace");
 }
 
@@ -64,18 +66,21 @@ bool is_chart_folder(const std::string& path) {
 bool is_path(const std::string& text) {
   std::error_code ignored;
   if (text.find("://") != std::string::npos) return false;
-  return text.starts_with('/') || text.starts_with('.') || text.starts_with('~') || text.ends_with(".tgz") || fs::exists(text, ignored);
+  return text.starts_with('/') || text.starts_with('.') || text.starts_with('~') || text.ends_with(".tgz") ||
+         fs::exists(text, ignored);
 }
 
 /// Whether the folder holds Bitnami's chart of Redis, under whatever name.
 bool holds_bitnami_chart(const std::string& folder, const std::string& what) {
   const std::optional<std::string> text = read_file(fs::path(folder) / "Chart.yaml");
   if (!text) {
-    throw Error(ExitCode::usage, fmt::format("{}: {} holds no Chart.yaml", what, printable(folder)), "name the chart's own folder");
+    throw Error(ExitCode::usage, fmt::format("{}: {} holds no Chart.yaml", what, printable(folder)),
+                "name the chart's own folder");
   }
   const ordered_json chart = parse_yaml(*text, (fs::path(folder) / "Chart.yaml").string());
   const auto has = [&](const char* key, std::string_view part) {
-    return chart.is_object() && chart.contains(key) && chart[key].is_string() && chart[key].get_ref<const std::string&>().find(part) != std::string::npos;
+    return chart.is_object() && chart.contains(key) && chart[key].is_string() &&
+           chart[key].get_ref<const std::string&>().find(part) != std::string::npos;
   };
   return has("name", "redis") && has("home", "bitnami.com");
 }
@@ -87,7 +92,8 @@ ChartChoice chart_at_path(const std::string& path, const std::string& what) {
                 "name a chart's folder or its .tgz, or use embedded, bitnami, oci://… or REPOSITORY/NAME");
   }
   ChartChoice chart;
-  chart.kind = is_chart_folder(path) && holds_bitnami_chart(path, what) ? ChartChoice::Kind::bitnami : ChartChoice::Kind::other;
+  chart.kind =
+      is_chart_folder(path) && holds_bitnami_chart(path, what) ? ChartChoice::Kind::bitnami : ChartChoice::Kind::other;
   chart.reference = path;
   return chart;
 }
@@ -119,7 +125,8 @@ std::vector<std::string> pairs_of(std::string_view set) {
 /// The parts of "auth.acl.users[0].password" that are names.
 std::vector<std::string> key_parts(std::string_view key) {
   std::vector<std::string> parts;
-  for (const std::string& part : split(key, '.')) parts.emplace_back(trim(std::string_view(part).substr(0, part.find('['))));
+  for (const std::string& part : split(key, '.'))
+    parts.emplace_back(trim(std::string_view(part).substr(0, part.find('['))));
   return parts;
 }
 
@@ -127,7 +134,8 @@ void check_pair(const std::string& pair, const std::string& what) {
   const std::size_t equals = pair.find('=');
   const std::string key = pair.substr(0, equals);
   if (equals == std::string::npos || trim(key).empty()) {
-    throw Error(ExitCode::usage, fmt::format("{}: not of the form KEY=VALUE", what), "for instance --set master.nodeSelector.disk=ssd");
+    throw Error(ExitCode::usage, fmt::format("{}: not of the form KEY=VALUE", what),
+                "for instance --set master.nodeSelector.disk=ssd");
   }
   for (const std::string& part : key_parts(key)) {
     if (looks_like_password(part)) refuse_password(what, key);
@@ -144,7 +152,8 @@ void check_value(const ordered_json& value, const std::string& path, const std::
   if (value.is_object()) {
     for (const auto& [key, child] : value.items()) {
       const std::string child_path = path.empty() ? key : path + "." + key;
-      const bool holds_something = child.is_number() || (child.is_string() && !child.get_ref<const std::string&>().empty());
+      const bool holds_something =
+          child.is_number() || (child.is_string() && !child.get_ref<const std::string&>().empty());
       if (looks_like_password(key) && holds_something) refuse_password(what, child_path);
       if (decides_names(key) && holds_something) refuse_name(what, child_path);
       check_value(child, child_path, what);
@@ -179,7 +188,9 @@ ChartChoice choose_chart(const Settings& settings) {
   }
   if (version.empty()) return chart;
   if (chart.kind == ChartChoice::Kind::embedded || is_path(text)) {
-    throw Error(ExitCode::usage, fmt::format("{}: there is only one version of the chart \"{}\"", named(settings, "chart-version"), printable(text)),
+    throw Error(ExitCode::usage,
+                fmt::format("{}: there is only one version of the chart \"{}\"", named(settings, "chart-version"),
+                            printable(text)),
                 "leave --chart-version out, or choose a chart from a registry with --chart");
   }
   chart.version = version;
@@ -199,7 +210,9 @@ void check_values_files(const std::vector<std::string>& files, const std::string
                   "save it first: values are searched for passwords before helm gets them");
     }
     const std::optional<std::string> text = read_file(file, largest_values_file);
-    if (!text) throw Error(ExitCode::usage, fmt::format("{}: there is no file {}", what, printable(file)), "name a YAML file of Helm values");
+    if (!text)
+      throw Error(ExitCode::usage, fmt::format("{}: there is no file {}", what, printable(file)),
+                  "name a YAML file of Helm values");
     check_value(parse_yaml(*text, file), "", fmt::format("{} {}", what, file));
   }
 }

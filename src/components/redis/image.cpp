@@ -1,4 +1,5 @@
-// Image references in the grammar of github.com/distribution/reference, without regular expressions: those recurse on long input.
+// Image references in the grammar of github.com/distribution/reference, without regular expressions: those recurse on
+// long input.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -70,7 +71,8 @@ bool looks_like_registry(std::string_view component) {
 }
 
 bool is_tag(std::string_view text) {
-  return text.size() <= longest_tag && all(text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; }) &&
+  return text.size() <= longest_tag &&
+         all(text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; }) &&
          (is_alphanumeric(text.front()) || text.front() == '_');
 }
 
@@ -97,7 +99,8 @@ class ImageParser {
       rest = rest.substr(0, at);
       if (!is_digest(image.digest)) refuse("the digest after @ must be sha256: and 64 hexadecimal digits");
     }
-    if (const std::size_t colon = rest.rfind(':'); colon != std::string_view::npos && rest.find('/', colon) == std::string_view::npos) {
+    if (const std::size_t colon = rest.rfind(':');
+        colon != std::string_view::npos && rest.find('/', colon) == std::string_view::npos) {
       image.tag = rest.substr(colon + 1);
       rest = rest.substr(0, colon);
       if (!is_tag(image.tag)) refuse("the tag after : must be letters, digits, _, . and -, 128 at most");
@@ -110,23 +113,28 @@ class ImageParser {
  private:
   void parse_name(std::string_view name, ImageReference& image) const {
     image.registry = docker_hub;
-    if (const std::size_t slash = name.find('/'); slash != std::string_view::npos && looks_like_registry(name.substr(0, slash))) {
+    if (const std::size_t slash = name.find('/');
+        slash != std::string_view::npos && looks_like_registry(name.substr(0, slash))) {
       image.registry = name.substr(0, slash);
       name = name.substr(slash + 1);
       if (!is_registry(image.registry)) refuse("the registry before the first / is no host name");
     }
     if (image.registry == "index.docker.io") image.registry = docker_hub;
     const auto components = split(name, '/');
-    if (std::any_of(components.begin(), components.end(), [](const std::string& part) { return !is_path_component(part); })) {
+    if (std::any_of(components.begin(), components.end(),
+                    [](const std::string& part) { return !is_path_component(part); })) {
       refuse("the repository must be lower-case letters and digits, separated by ., _, - and /");
     }
-    image.repository = image.registry == docker_hub && components.size() == 1 ? fmt::format("library/{}", name) : std::string(name);
-    if (image.registry.size() + 1 + image.repository.size() > longest_name) refuse("the name has more than 255 characters");
+    image.repository =
+        image.registry == docker_hub && components.size() == 1 ? fmt::format("library/{}", name) : std::string(name);
+    if (image.registry.size() + 1 + image.repository.size() > longest_name)
+      refuse("the name has more than 255 characters");
   }
 
   [[noreturn]] void refuse(const std::string& why) const {
-    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" is no image reference: {}", m_what, printable(m_text), why),
-                "the form is [REGISTRY/]REPOSITORY[:TAG][@DIGEST], for instance redis:8.2-alpine or ghcr.io/team/redis:1");
+    throw Error(
+        ExitCode::usage, fmt::format("{}: \"{}\" is no image reference: {}", m_what, printable(m_text), why),
+        "the form is [REGISTRY/]REPOSITORY[:TAG][@DIGEST], for instance redis:8.2-alpine or ghcr.io/team/redis:1");
   }
 
   const std::string& m_text;

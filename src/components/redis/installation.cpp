@@ -204,7 +204,7 @@ void Installation::start_watching() {
 void Installation::tend(Process* other, TimePoint until) {
   std::vector<Process*> processes = m_rollout.processes();
   if (other) processes.push_back(other);
-  if (!m_rollout.running_pod().empty()) m_redis.prepare();
+  if (!m_rollout.running_pod().empty() && !m_pod_is_old) m_redis.prepare();
   if (Process* tunnel = m_redis.tunnel().process()) processes.push_back(tunnel);
   m_context.runner.wait(processes, std::min(until, m_context.runner.now() + look_again));
   m_rollout.pump();
@@ -227,6 +227,7 @@ StepResult Installation::upgrade() {
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
   const TemporaryDirectory folder(m_context.paths.temporary);
   const Command command = session.helm.upgrade_install(install_request(unpack_chart(settings, folder.path())));
+  m_pod_is_old = observed.workload.has_value();
   const std::unique_ptr<Process> helm = m_context.runner.start(command);
   while (!helm->finished()) {
     tend(helm.get(), m_context.deadline);
@@ -236,7 +237,8 @@ StepResult Installation::upgrade() {
   }
   const Output output{helm->status(), helm->out(), helm->err()};
   if (!output.ok()) throw Helm::explain(command, output);
-  if (observed.workload) expect_new_pod();
+  if (m_pod_is_old) expect_new_pod();
+  m_pod_is_old = false;
   return {Outcome::changed, fmt::format("{}, revision {}", settings.release, revision + 1)};
 }
 
@@ -261,7 +263,10 @@ void Installation::expect_new_pod() {
 
 RedisConnection& Installation::ready() {
   start_watching();
-  while (!m_rollout.ready() || m_redis.tunnel().port() == 0) {
+  for (;;) {
+    if (m_rollout.ready()) {
+      if (RedisConnection* const redis = m_redis.try_connection(m_password)) return *redis;
+    }
     tend(nullptr, m_context.deadline);
     if (m_context.runner.now() >= m_context.deadline) {
       const Verdict verdict = m_rollout.verdict();
@@ -269,7 +274,6 @@ RedisConnection& Installation::ready() {
                   verdict.hint.empty() ? "give it longer with --timeout" : verdict.hint);
     }
   }
-  return m_redis.connection(m_password, m_context.deadline);
 }
 
 Step Installation::redis_step() {

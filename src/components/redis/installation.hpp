@@ -66,6 +66,7 @@ class Installation {
   Credentials m_credentials;
   Rollout m_rollout;
   bool m_watching = false;
+  bool m_pod_is_old = false;  ///< a change is under way that may replace the pod: no port-forward to it
   std::string m_step;  ///< the step that waits, for progress
   KubernetesRedis m_redis;
 };

@@ -21,8 +21,10 @@ constexpr std::size_t longest_subdomain = 253;
 bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
 bool is_lower_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
 
-[[noreturn]] void refuse(const Settings& settings, std::string_view option, const std::string& why, const std::string& hint) {
-  throw Error(ExitCode::usage, fmt::format("{}: \"{}\" {}", named(settings, option), printable(settings.text(option)), why), hint);
+[[noreturn]] void refuse(const Settings& settings, std::string_view option, const std::string& why,
+                         const std::string& hint) {
+  throw Error(ExitCode::usage,
+              fmt::format("{}: \"{}\" {}", named(settings, option), printable(settings.text(option)), why), hint);
 }
 
 constexpr const char* name_rule = "use lower-case letters, digits and -, with a letter or digit first and last";
@@ -44,7 +46,8 @@ std::string named(const Settings& settings, std::string_view option) {
 }
 
 bool is_dns_label(std::string_view text) {
-  return !text.empty() && text.size() <= longest_label && is_lower_or_digit(text.front()) && is_lower_or_digit(text.back()) &&
+  return !text.empty() && text.size() <= longest_label && is_lower_or_digit(text.front()) &&
+         is_lower_or_digit(text.back()) &&
          std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
 }
 
@@ -59,7 +62,8 @@ bool is_service_name(std::string_view text) { return is_dns_label(text) && is_le
 std::string namespace_of(const Settings& settings) {
   const std::string name = settings.text("namespace");
   if (name.size() > longest_label) {
-    refuse(settings, "namespace", fmt::format("has {} characters; Kubernetes allows {}", name.size(), longest_label), "choose a shorter name");
+    refuse(settings, "namespace", fmt::format("has {} characters; Kubernetes allows {}", name.size(), longest_label),
+           "choose a shorter name");
   }
   if (!is_dns_label(name)) refuse(settings, "namespace", "is no name that Kubernetes takes for a namespace", name_rule);
   return name;
@@ -68,14 +72,17 @@ std::string namespace_of(const Settings& settings) {
 std::string release_of(const Settings& settings) {
   const std::string name = settings.text("release");
   if (name.size() > longest_release) {
-    refuse(settings, "release", fmt::format("has {} characters; Helm allows {}", name.size(), longest_release), "choose a shorter name");
+    refuse(settings, "release", fmt::format("has {} characters; Helm allows {}", name.size(), longest_release),
+           "choose a shorter name");
   }
   if (!is_dns_label(name)) refuse(settings, "release", "is no name that Helm and Kubernetes take", name_rule);
-  if (!is_service_name(name)) refuse(settings, "release", "begins the name of a Service, which must begin with a letter", name_rule);
+  if (!is_service_name(name))
+    refuse(settings, "release", "begins the name of a Service, which must begin with a letter", name_rule);
   const std::string full = RedisNames(name, "").full;
   if (full.size() > longest_full_name) {
     refuse(settings, "release",
-           fmt::format("is too long: \"{}\" has {} characters, and its StatefulSet's pods can carry {}", full, full.size(), longest_full_name),
+           fmt::format("is too long: \"{}\" has {} characters, and its StatefulSet's pods can carry {}", full,
+                       full.size(), longest_full_name),
            fmt::format("choose a name of at most {} characters that contains \"redis\"", longest_full_name));
   }
   return name;

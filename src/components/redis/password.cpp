@@ -31,13 +31,16 @@ constexpr std::size_t largest_password_file = 64 * 1024;
 /// redis_exporter looks its password up by the address, with the user in it when it has one.
 constexpr std::array exporter_addresses{"redis://127.0.0.1:6379", "redis://exporter@127.0.0.1:6379"};
 
-/// What redis_exporter asks by default, and for the lengths of the keys and streams it is told to watch: nothing here reads or writes
-/// a value. Subcommands go by name, so that what a later Redis adds stays closed.
+/// What redis_exporter asks by default, and for the lengths of the keys and streams it is told to watch: nothing here
+/// reads or writes a value. Subcommands go by name, so that what a later Redis adds stays closed.
 constexpr std::string_view exporter_rules =
-    "resetchannels ~* -@all +ping +info +config|get +client|setname +select +latency|latest +latency|histogram +slowlog|len +slowlog|get "
+    "resetchannels ~* -@all +ping +info +config|get +client|setname +select +latency|latest +latency|histogram "
+    "+slowlog|len +slowlog|get "
     "+cluster|info +type +llen +hlen +scard +zcard +xlen +xinfo|stream +xinfo|groups +xinfo|consumers";
 
-std::string credential(const Secret& password) { return password.empty() ? "nopass" : "#" + sha256_hex(password.reveal()); }
+std::string credential(const Secret& password) {
+  return password.empty() ? "nopass" : "#" + sha256_hex(password.reveal());
+}
 
 }  // namespace
 
@@ -60,7 +63,8 @@ Secret generate_password(Random& random) {
 Secret read_password_file(const std::string& path) {
   const auto refuse = [&](const std::string& why) -> Secret {
     throw Error(ExitCode::usage, fmt::format("--password-file {}: {}", printable(path), why),
-                fmt::format("the first line is the password: {} to {} printable ASCII characters without spaces", shortest_own, longest_own));
+                fmt::format("the first line is the password: {} to {} printable ASCII characters without spaces",
+                            shortest_own, longest_own));
   };
   std::optional<std::string> content;
   try {
@@ -73,9 +77,12 @@ Secret read_password_file(const std::string& path) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   const auto bad = std::find_if(line.begin(), line.end(), [](char c) { return c <= ' ' || c > '~'; });
   // the character itself is not shown: it is part of a secret
-  if (bad != line.end()) return refuse(fmt::format("character {} of the first line is no printable ASCII, or a space", bad - line.begin() + 1));
+  if (bad != line.end())
+    return refuse(
+        fmt::format("character {} of the first line is no printable ASCII, or a space", bad - line.begin() + 1));
   if (line.empty()) return refuse("the first line is empty");
-  if (line.size() < shortest_own) return refuse(fmt::format("the first line has fewer than {} characters", shortest_own));
+  if (line.size() < shortest_own)
+    return refuse(fmt::format("the first line has fewer than {} characters", shortest_own));
   if (line.size() > longest_own) return refuse(fmt::format("the first line has more than {} characters", longest_own));
   return Secret(std::string(line));
 }
@@ -83,7 +90,8 @@ Secret read_password_file(const std::string& path) {
 std::string acl_file(const Secret& password, const Secret& exporter_password) {
   std::string text = fmt::format("user default on {} ~* &* +@all\n", credential(password));
   text += "user health on nopass resetchannels -@all +ping\n";
-  if (!exporter_password.empty()) text += fmt::format("user exporter on {} {}\n", credential(exporter_password), exporter_rules);
+  if (!exporter_password.empty())
+    text += fmt::format("user exporter on {} {}\n", credential(exporter_password), exporter_rules);
   return text;
 }
 
@@ -97,16 +105,6 @@ std::map<std::string, Secret> secret_content(const Secret& password, const Secre
     content.emplace("exporter.json", by_address.dump());
   }
   return content;
-}
-
-Secret exporter_password(std::string_view exporter_json) {
-  const nlohmann::json passwords = nlohmann::json::parse(exporter_json, nullptr, false);
-  for (const char* address : exporter_addresses) {
-    if (passwords.is_object() && passwords.contains(address) && passwords[address].is_string()) {
-      return Secret(passwords[address].get<std::string>());
-    }
-  }
-  return {};
 }
 
 }  // namespace raibid

@@ -2,7 +2,6 @@
 
 #include <map>
 #include <string>
-#include <string_view>
 
 #include "base/secret.hpp"
 
@@ -16,14 +15,11 @@ Secret generate_password(Random& random);
 /// The first line of a file (at most 512 characters, printable ASCII without space, at least 8). Throws Error (usage).
 Secret read_password_file(const std::string& path);
 
-/// The ACL file: the default user with the password's SHA-256 (or nopass), `health` for probes, which may only PING, and
-/// `exporter` (when it has a password), which may only read what metrics need.
+/// The ACL file: the default user with the password's SHA-256 (or nopass), `health` for probes, which may only PING,
+/// and `exporter` (when it has a password), which may only read what metrics need.
 std::string acl_file(const Secret& password, const Secret& exporter_password);
 
 /// What the Secret holds, by key: redis-password, users.acl, exporter.json. A password that is empty has no key.
 std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password);
-
-/// The exporter's password out of exporter.json; empty when it is not there.
-Secret exporter_password(std::string_view exporter_json);
 
 }  // namespace raibid

@@ -21,17 +21,20 @@ constexpr Duration shortest_look = std::chrono::milliseconds(50);
 
 [[noreturn]] void refuse_key(RedisConnection& redis, const std::string& stream) {
   const RedisReply type = redis.command({"TYPE", stream});
-  throw Error(ExitCode::failure, fmt::format("the key {} of this Redis is no stream but a {}", printable(stream), printable(type.text)),
+  throw Error(ExitCode::failure,
+              fmt::format("the key {} of this Redis is no stream but a {}", printable(stream), printable(type.text)),
               "choose another name with --stream, or rename that key if nothing uses it");
 }
 
 [[noreturn]] void fail(const std::string& doing, const RedisReply& reply) {
-  throw Error(ExitCode::failure, fmt::format("while {}: Redis says {}", doing, printable(reply.text)),
-              reply.error_code() == "OOM" ? "its memory is full: raise --memory-limit, or remove what is not needed" : "");
+  throw Error(
+      ExitCode::failure, fmt::format("while {}: Redis says {}", doing, printable(reply.text)),
+      reply.error_code() == "OOM" ? "its memory is full: raise --memory-limit, or remove what is not needed" : "");
 }
 
 /// Throws what stands against us: for the password and protected mode connect_redis has the words.
-[[noreturn]] void refuse(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout, const RedisReply& reply) {
+[[noreturn]] void refuse(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout,
+                         const RedisReply& reply) {
   connect_redis(connector, endpoint, timeout);
   const std::string said = reply.is_error() ? printable(reply.text) : "something else than PONG";
   throw Error(ExitCode::failure, fmt::format("Redis at {}:{} answers {}", endpoint.host, endpoint.port, said),
@@ -69,7 +72,8 @@ Look look(RedisConnector& connector, const RedisEndpoint& endpoint, Duration tim
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> missing_groups(RedisConnection& redis, const std::vector<StreamSpec>& streams) {
+std::vector<std::pair<std::string, std::string>> missing_groups(RedisConnection& redis,
+                                                                const std::vector<StreamSpec>& streams) {
   std::vector<std::pair<std::string, std::string>> missing;
   for (const StreamSpec& stream : streams) {
     const RedisReply reply = redis.command({"XINFO", "GROUPS", stream.name});
@@ -108,13 +112,14 @@ Answer ask_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Du
     seen = look(connector, endpoint, timeout);
   } catch (const Error& error) {
     if (error.signal() != 0) throw;
-    return {nullptr, error.message()};  // connecting, or the connection: a port-forward that is not up yet looks like this too
+    return {nullptr, error.message()};  // a port-forward that is not up yet refuses, or breaks the connection
   }
   if (seen.refusal) refuse(connector, endpoint, timeout, *seen.refusal);
   return std::move(seen.answer);
 }
 
-std::unique_ptr<RedisConnection> wait_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Runner& runner, TimePoint deadline,
+std::unique_ptr<RedisConnection> wait_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Runner& runner,
+                                               TimePoint deadline,
                                                const std::function<void(const std::string&)>& progress) {
   const TimePoint started = runner.now();
   Duration pause = first_pause;
@@ -124,7 +129,8 @@ std::unique_ptr<RedisConnection> wait_for_pong(RedisConnector& connector, const 
     Answer answer = ask_for_pong(connector, endpoint, std::clamp(left, shortest_look, longest_look));
     if (answer.connection) return std::move(answer.connection);
     if (runner.now() >= deadline) {
-      throw Error(ExitCode::failure, fmt::format("no PONG from {}:{} in time: {}", endpoint.host, endpoint.port, answer.waiting_for),
+      throw Error(ExitCode::failure,
+                  fmt::format("no PONG from {}:{} in time: {}", endpoint.host, endpoint.port, answer.waiting_for),
                   "give it longer with --timeout");
     }
     if (progress && answer.waiting_for != said && runner.now() - started >= patience) {

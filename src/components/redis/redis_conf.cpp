@@ -16,10 +16,11 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::array password_directives{"requirepass"sv, "masterauth"sv, "masteruser"sv, "user"sv, "tls-key-file-pass"sv,
-                                         "tls-client-key-file-pass"sv};
-constexpr std::array own_directives{"port"sv,    "bind"sv,       "dir"sv,        "aclfile"sv,        "daemonize"sv,  "pidfile"sv,
-                                    "logfile"sv, "supervised"sv, "unixsocket"sv, "protected-mode"sv, "tls-port"sv, "include"sv};
+constexpr std::array password_directives{"requirepass"sv, "masterauth"sv,        "masteruser"sv,
+                                         "user"sv,        "tls-key-file-pass"sv, "tls-client-key-file-pass"sv};
+constexpr std::array own_directives{"port"sv,       "bind"sv,           "dir"sv,      "aclfile"sv,
+                                    "daemonize"sv,  "pidfile"sv,        "logfile"sv,  "supervised"sv,
+                                    "unixsocket"sv, "protected-mode"sv, "tls-port"sv, "include"sv};
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
@@ -38,12 +39,18 @@ char unescape(std::string_view text, std::size_t& at) {
     return static_cast<char>(hex_digit(text[at - 1]) * 16 + hex_digit(text[at]));
   }
   switch (text[at]) {
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'b': return '\b';
-    case 'a': return '\a';
-    default: return text[at];
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'b':
+      return '\b';
+    case 'a':
+      return '\a';
+    default:
+      return text[at];
   }
 }
 
@@ -67,7 +74,8 @@ bool read_quoted(std::string_view text, std::size_t& at, std::string& word) {
 }
 
 bool is_directive_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return is_lower_or_digit(c) || c == '-' || c == '_'; });
+  return !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](char c) { return is_lower_or_digit(c) || c == '-' || c == '_'; });
 }
 
 bool is_word_character(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; }
@@ -115,7 +123,8 @@ std::optional<std::int64_t> parse_redis_memory(std::string_view text) {
                                                                              {"gb", 1024 * 1024 * 1024}}};
   const auto found = std::find_if(units.begin(), units.end(), [&](const auto& row) { return row.first == unit; });
   if (found == units.end()) return std::nullopt;
-  if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / found->second) return std::nullopt;
+  if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / found->second)
+    return std::nullopt;
   return static_cast<std::int64_t>(number * found->second);
 }
 
@@ -123,10 +132,12 @@ void check_directives(const Directives& directives, const std::string& origin) {
   for (const auto& [name, value] : directives) {
     const std::string what = fmt::format("{}: redis.{}", origin, printable(name));
     if (!is_directive_name(name)) {
-      throw Error(ExitCode::usage, what + ": not the name of a redis.conf directive", "names are lower case: maxmemory-policy");
+      throw Error(ExitCode::usage, what + ": not the name of a redis.conf directive",
+                  "names are lower case: maxmemory-policy");
     }
     if (std::find(password_directives.begin(), password_directives.end(), name) != password_directives.end()) {
-      throw Error(ExitCode::usage, what + ": users and passwords do not belong into redis.conf, which ends up in a ConfigMap",
+      throw Error(ExitCode::usage,
+                  what + ": users and passwords do not belong into redis.conf, which ends up in a ConfigMap",
                   "use --password-file, or let setup make a password");
     }
     if (std::find(own_directives.begin(), own_directives.end(), name) != own_directives.end()) {

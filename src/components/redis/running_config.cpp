@@ -39,13 +39,14 @@ bool is_empty(const Words& words) { return words.empty() || (words.size() == 1 &
 
 std::string buffer_class(const std::string& name) { return to_lower(name) == "replica" ? "slave" : to_lower(name); }
 
-/// A later line replaces an earlier one, except that save lines add up (until an empty one) and client-output-buffer-limit lines stand
-/// beside each other for each class of client.
+/// A later line replaces an earlier one, except that save lines add up (until an empty one) and
+/// client-output-buffer-limit lines stand beside each other for each class of client.
 std::vector<Wanted> gather(const Directives& directives) {
   std::vector<Wanted> gathered;
   for (const auto& [name, value] : directives) {
     const Words words = words_of(value);
-    const auto same = std::find_if(gathered.begin(), gathered.end(), [&name = name](const Wanted& wanted) { return wanted.name == name; });
+    const auto same = std::find_if(gathered.begin(), gathered.end(),
+                                   [&name = name](const Wanted& wanted) { return wanted.name == name; });
     if (same == gathered.end()) {
       gathered.push_back({name, words});
     } else if (name == "client-output-buffer-limit" || (name == "save" && !is_empty(words) && !is_empty(same->words))) {
@@ -80,7 +81,8 @@ bool same_events(const Words& running, const Words& wanted) {
   return letters(running) == letters(wanted);
 }
 
-/// By class: its hard limit, soft limit and seconds. The running value names every class, the wanted one those that were set.
+/// By class: its hard limit, soft limit and seconds. The running value names every class, the wanted one those that
+/// were set.
 std::map<std::string, Words> buffer_limits(const Words& words) {
   std::map<std::string, Words> limits;
   for (std::size_t at = 0; at + buffer_limit_words <= words.size(); at += buffer_limit_words) {
@@ -119,14 +121,17 @@ std::string describe_persistence(const std::map<std::string, std::string>& confi
 
 std::string describe_memory(const std::map<std::string, std::string>& config) {
   const std::int64_t limit = parse_redis_memory(config.at("maxmemory")).value_or(0);
-  return limit == 0 ? "no maxmemory" : fmt::format("maxmemory {} {}", format_bytes(limit), config.at("maxmemory-policy"));
+  return limit == 0 ? "no maxmemory"
+                    : fmt::format("maxmemory {} {}", format_bytes(limit), config.at("maxmemory-policy"));
 }
 
 }  // namespace
 
 std::vector<Difference> config_differences(RedisConnection& redis, const Directives& directives) {
   std::vector<Wanted> wanted = gather(directives);
-  std::erase_if(wanted, [](const Wanted& line) { return std::find(start_only.begin(), start_only.end(), line.name) != start_only.end(); });
+  std::erase_if(wanted, [](const Wanted& line) {
+    return std::find(start_only.begin(), start_only.end(), line.name) != start_only.end();
+  });
   if (wanted.empty()) return {};
   std::vector<Words> questions;
   for (const Wanted& line : wanted) questions.push_back({"CONFIG", "GET", line.name});
@@ -158,9 +163,11 @@ std::string describe_redis(RedisConnection& redis) {
   }
   const auto valkey = server.find("valkey_version");
   const auto version = server.find("redis_version");
-  const std::string shown = valkey != server.end() ? "valkey " + valkey->second : version != server.end() ? version->second : "unknown version";
-  return fmt::format("{} · {} · {} · {}", printable(checked_reply(replies.at(0), "PING").text), printable(shown), describe_persistence(config),
-                     describe_memory(config));
+  const std::string shown = valkey != server.end()    ? "valkey " + valkey->second
+                            : version != server.end() ? version->second
+                                                      : "unknown version";
+  return fmt::format("{} · {} · {} · {}", printable(checked_reply(replies.at(0), "PING").text), printable(shown),
+                     describe_persistence(config), describe_memory(config));
 }
 
 }  // namespace raibid

@@ -17,7 +17,8 @@ namespace raibid {
 namespace {
 
 constexpr std::int64_t mebibyte = 1024 * 1024;
-/// Below this a container does not even start redis-server; "512" and "512m" (bytes, thousandths of one) are typing errors.
+/// Below this a container does not even start redis-server; "512" and "512m" (bytes, thousandths of one) are typing
+/// errors.
 constexpr std::int64_t least_memory = 16 * mebibyte;
 /// Shares of the memory limit in percent: writing an AOF or a snapshot forks, and the copied pages need room.
 constexpr std::int64_t share_with_persistence = 60;
@@ -72,10 +73,13 @@ template <typename Parse>
 void check_request(const Reader& reader, std::string_view request, std::string_view limit, Parse parse) {
   if (reader.text(limit).empty()) return;
   const std::int64_t most = parse(reader.text(limit), reader.named(limit));
-  if (most == 0) reader.refuse(limit, "is no limit that a container could run with", fmt::format("use more, for instance {}", limit == "cpu-limit" ? "500m" : "512Mi"));
+  if (most == 0)
+    reader.refuse(limit, "is no limit that a container could run with",
+                  fmt::format("use more, for instance {}", limit == "cpu-limit" ? "500m" : "512Mi"));
   if (reader.text(request).empty() || parse(reader.text(request), reader.named(request)) <= most) return;
   throw Error(ExitCode::usage,
-              fmt::format("{}: {} is above the limit of {}, {}", reader.named(request), reader.text(request), reader.text(limit), reader.named(limit)),
+              fmt::format("{}: {} is above the limit of {}, {}", reader.named(request), reader.text(request),
+                          reader.text(limit), reader.named(limit)),
               fmt::format("lower --{} or raise --{}", request, limit));
 }
 
@@ -85,7 +89,8 @@ void take_resources(RedisSettings& redis, const Reader& reader) {
   redis.cpu_request = reader.text("cpu-request");
   redis.cpu_limit = reader.text("cpu-limit");
   if (!redis.memory_limit.empty() && parse_bytes(redis.memory_limit, reader.named("memory-limit")) < least_memory) {
-    reader.refuse("memory-limit", "is too little for Redis to start", "use at least 16Mi; Mi and Gi are the usual units (512Mi)");
+    reader.refuse("memory-limit", "is too little for Redis to start",
+                  "use at least 16Mi; Mi and Gi are the usual units (512Mi)");
   }
   check_request(reader, "memory-request", "memory-limit", parse_bytes);
   check_request(reader, "cpu-request", "cpu-limit", parse_millicores);
@@ -96,7 +101,8 @@ void take_access(RedisSettings& redis, const Reader& reader, const Preset& prese
   redis.password_file = reader.text("password-file");
   if (redis.password_file.starts_with("~/")) redis.password_file = paths.user / redis.password_file.substr(2);
   if (!redis.auth && !redis.password_file.empty()) {
-    throw Error(ExitCode::usage, fmt::format("{} and {} contradict each other", reader.named("no-auth"), reader.named("password-file")),
+    throw Error(ExitCode::usage,
+                fmt::format("{} and {} contradict each other", reader.named("no-auth"), reader.named("password-file")),
                 "leave one of them out");
   }
   const std::vector<std::string> allowed = reader.list("allow-from");
@@ -115,6 +121,24 @@ void check_key(const std::string& key, const std::string& what) {
   }
 }
 
+/// `origin` is the preset's; `stream_origin` and `group_origin` are those of the first stream when an option says it,
+/// else "".
+void check_streams(const std::vector<StreamSpec>& streams, const std::string& origin, const std::string& stream_origin,
+                   const std::string& group_origin) {
+  std::vector<std::string> seen;
+  for (const StreamSpec& stream : streams) {
+    const bool first = seen.empty();
+    check_key(stream.name, first && !stream_origin.empty() ? stream_origin : origin);
+    for (const std::string& group : stream.groups)
+      check_key(group, first && !group_origin.empty() ? group_origin : origin);
+    if (std::find(seen.begin(), seen.end(), stream.name) != seen.end()) {
+      throw Error(ExitCode::usage, fmt::format("{}: the stream {} stands there twice", origin, stream.name),
+                  "list its groups in one place");
+    }
+    seen.push_back(stream.name);
+  }
+}
+
 /// --stream, --group and --max-length speak of the preset's first stream.
 void take_streams(RedisSettings& redis, const Reader& reader, const Preset& preset) {
   redis.streams = preset.streams;
@@ -124,7 +148,8 @@ void take_streams(RedisSettings& redis, const Reader& reader, const Preset& pres
   if (redis.streams.empty() && stream.empty()) {
     const std::string_view lonely = !group.empty() ? "group" : "max-length";
     if (!group.empty() || limited) {
-      throw Error(ExitCode::usage, fmt::format("{}: preset {} has no stream that it could be of", reader.named(lonely), preset.name),
+      throw Error(ExitCode::usage,
+                  fmt::format("{}: preset {} has no stream that it could be of", reader.named(lonely), preset.name),
                   "name one with --stream");
     }
     return;
@@ -135,33 +160,29 @@ void take_streams(RedisSettings& redis, const Reader& reader, const Preset& pres
   if (!group.empty()) first.groups = {group};
   if (limited) first.max_length = reader.settings().integer("max-length");
   if (first.max_length < 0) reader.refuse("max-length", "is negative", "use 0 for no limit");
-  for (std::size_t at = 0; at < redis.streams.size(); ++at) {
-    const std::string origin = fmt::format("preset {}: streams", preset.name);
-    check_key(redis.streams[at].name, at == 0 && !stream.empty() ? reader.named("stream") : origin);
-    for (const std::string& name : redis.streams[at].groups) check_key(name, at == 0 && !group.empty() ? reader.named("group") : origin);
-    for (std::size_t other = 0; other < at; ++other) {
-      if (redis.streams[other].name != redis.streams[at].name) continue;
-      throw Error(ExitCode::usage, fmt::format("{}: the stream {} stands there twice", origin, redis.streams[at].name), "list its groups in one place");
-    }
-  }
+  check_streams(redis.streams, fmt::format("preset {}: streams", preset.name),
+                stream.empty() ? "" : reader.named("stream"), group.empty() ? "" : reader.named("group"));
 }
 
 bool writes_to_disk(const std::string& directive) {
-  return directive == "save" || directive == "appendonly" || directive == "appendfsync" || directive.starts_with("aof-") ||
-         directive.starts_with("auto-aof-");
+  return directive == "save" || directive == "appendonly" || directive == "appendfsync" ||
+         directive.starts_with("aof-") || directive.starts_with("auto-aof-");
 }
 
 void check_maxmemory(const RedisSettings& redis, const Reader& reader, const std::string& origin) {
   const std::string text = directive(redis, "maxmemory");
   const std::optional<std::int64_t> bytes = parse_redis_memory(text);
   if (!bytes) {
-    throw Error(ExitCode::usage, fmt::format("{}: redis.maxmemory: \"{}\" is no size", origin, printable(text)), "Redis takes 307mb, 1gb or plain bytes");
+    throw Error(ExitCode::usage, fmt::format("{}: redis.maxmemory: \"{}\" is no size", origin, printable(text)),
+                "Redis takes 307mb, 1gb or plain bytes");
   }
   if (redis.memory_limit.empty() || *bytes <= parse_bytes(redis.memory_limit, reader.named("memory-limit"))) return;
-  throw Error(ExitCode::usage,
-              fmt::format("{}: redis.maxmemory {} is above the memory limit of {}, {}: Kubernetes would kill Redis before it is full", origin, text,
-                          redis.memory_limit, reader.named("memory-limit")),
-              "raise --memory-limit, or lower maxmemory to about 0.6 of it");
+  throw Error(
+      ExitCode::usage,
+      fmt::format(
+          "{}: redis.maxmemory {} is above the memory limit of {}, {}: Kubernetes would kill Redis before it is full",
+          origin, text, redis.memory_limit, reader.named("memory-limit")),
+      "raise --memory-limit, or lower maxmemory to about 0.6 of it");
 }
 
 void take_directives(RedisSettings& redis, const Reader& reader, const Preset& preset) {
@@ -190,12 +211,14 @@ void take_services(RedisSettings& redis, const Preset& preset) {
     const std::string space = slash == std::string::npos ? redis.name_space : service.substr(0, slash);
     const std::string name = slash == std::string::npos ? service : service.substr(slash + 1);
     if (!is_dns_label(space) || !is_service_name(name)) {
-      throw Error(ExitCode::usage, fmt::format("preset {}: services: \"{}\" is no name of a Service", preset.name, printable(service)),
+      throw Error(ExitCode::usage,
+                  fmt::format("preset {}: services: \"{}\" is no name of a Service", preset.name, printable(service)),
                   "the form is [NAMESPACE/]NAME, of lower-case letters, digits and -, NAME with a letter first");
     }
     const bool here = space == redis.name_space;
     const std::string shown = here ? name : service;
-    const bool there = here && (name == names.workload || name == names.full + "-headless" || name == names.full + "-metrics");
+    const bool there =
+        here && (name == names.workload || name == names.full + "-headless" || name == names.full + "-metrics");
     const bool twice = std::find(redis.services.begin(), redis.services.end(), shown) != redis.services.end();
     if (!there && !twice) redis.services.push_back(shown);
   }
@@ -206,32 +229,100 @@ void take_services(RedisSettings& redis, const Preset& preset) {
 std::vector<OptionSpec> redis_options() {
   using Kind = OptionKind;
   return {
-      {.name = "chart", .help = "Chart: embedded, bitnami, a path, oci://… or REPOSITORY/NAME", .metavar = "CHART", .default_value = "embedded", .group = "Chart and images"},
+      {.name = "chart",
+       .help = "Chart: embedded, bitnami, a path, oci://… or REPOSITORY/NAME",
+       .metavar = "CHART",
+       .default_value = "embedded",
+       .group = "Chart and images"},
       {.name = "chart-version", .help = "Version of the chart", .metavar = "VERSION", .group = "Chart and images"},
       {.name = "image", .help = "Image of Redis or Valkey", .metavar = "REPOSITORY[:TAG]", .group = "Chart and images"},
-      {.name = "exporter-image", .help = "Image of redis_exporter", .metavar = "REPOSITORY[:TAG]", .group = "Chart and images"},
-      {.name = "size", .help = "Size of the data claim", .kind = Kind::bytes, .metavar = "SIZE", .default_value = "8Gi", .group = "Storage"},
-      {.name = "storage-class", .help = "StorageClass of the claim; the cluster's default when not given", .metavar = "NAME", .group = "Storage"},
-      {.name = "no-persistence", .help = "Keep nothing on disk: no claim, no AOF, no snapshots", .kind = Kind::flag, .group = "Storage"},
-      {.name = "memory-request", .help = "Memory that the pod is sure of", .kind = Kind::bytes, .metavar = "SIZE", .default_value = "256Mi", .group = "Resources"},
-      {.name = "memory-limit", .help = "Memory at most; maxmemory is derived from it", .kind = Kind::bytes, .metavar = "SIZE", .default_value = "512Mi", .group = "Resources"},
-      {.name = "cpu-request", .help = "CPU that the pod is sure of", .kind = Kind::cpu, .metavar = "CPU", .default_value = "100m", .group = "Resources"},
-      {.name = "cpu-limit", .help = "CPU at most", .kind = Kind::cpu, .metavar = "CPU", .default_value = "500m", .group = "Resources"},
+      {.name = "exporter-image",
+       .help = "Image of redis_exporter",
+       .metavar = "REPOSITORY[:TAG]",
+       .group = "Chart and images"},
+      {.name = "size",
+       .help = "Size of the data claim",
+       .kind = Kind::bytes,
+       .metavar = "SIZE",
+       .default_value = "8Gi",
+       .group = "Storage"},
+      {.name = "storage-class",
+       .help = "StorageClass of the claim; the cluster's default when not given",
+       .metavar = "NAME",
+       .group = "Storage"},
+      {.name = "no-persistence",
+       .help = "Keep nothing on disk: no claim, no AOF, no snapshots",
+       .kind = Kind::flag,
+       .group = "Storage"},
+      {.name = "memory-request",
+       .help = "Memory that the pod is sure of",
+       .kind = Kind::bytes,
+       .metavar = "SIZE",
+       .default_value = "256Mi",
+       .group = "Resources"},
+      {.name = "memory-limit",
+       .help = "Memory at most; maxmemory is derived from it",
+       .kind = Kind::bytes,
+       .metavar = "SIZE",
+       .default_value = "512Mi",
+       .group = "Resources"},
+      {.name = "cpu-request",
+       .help = "CPU that the pod is sure of",
+       .kind = Kind::cpu,
+       .metavar = "CPU",
+       .default_value = "100m",
+       .group = "Resources"},
+      {.name = "cpu-limit",
+       .help = "CPU at most",
+       .kind = Kind::cpu,
+       .metavar = "CPU",
+       .default_value = "500m",
+       .group = "Resources"},
       {.name = "no-metrics", .help = "No Prometheus exporter beside Redis", .kind = Kind::flag, .group = "Access"},
       {.name = "no-auth", .help = "No password", .kind = Kind::flag, .group = "Access"},
-      {.name = "password-file", .help = "Take the password from the first line of this file instead of making one", .metavar = "FILE", .group = "Access"},
-      {.name = "allow-from", .help = "Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given", .kind = Kind::list, .metavar = "NAMESPACE[/KEY=VALUE]", .group = "Access"},
+      {.name = "password-file",
+       .help = "Take the password from the first line of this file instead of making one",
+       .metavar = "FILE",
+       .group = "Access"},
+      {.name = "allow-from",
+       .help = "Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given",
+       .kind = Kind::list,
+       .metavar = "NAMESPACE[/KEY=VALUE]",
+       .group = "Access"},
       {.name = "stream", .help = "Name of the stream", .metavar = "NAME", .group = "Queue"},
       {.name = "group", .help = "Name of its consumer group", .metavar = "NAME", .group = "Queue"},
-      {.name = "max-length", .help = "Entries that the stream should hold at most; 0 for no limit", .kind = Kind::integer, .metavar = "N", .group = "Queue"},
-      {.name = "set", .help = "A value of the chart, as helm takes it", .kind = Kind::list, .metavar = "KEY=VALUE", .group = "Chart and images"},
-      {.name = "values", .help = "A file of the chart's values", .kind = Kind::list, .metavar = "FILE", .letter = 'f', .group = "Chart and images"},
-      {.name = "adopt", .help = "Take over a namespace, Secret or release of this name that something else made", .kind = Kind::flag, .flag_only = true, .group = "Run"},
-      {.name = "keep-on-failure", .help = "Do not roll back when setup fails", .kind = Kind::flag, .flag_only = true, .group = "Run"},
+      {.name = "max-length",
+       .help = "Entries that the stream should hold at most; 0 for no limit",
+       .kind = Kind::integer,
+       .metavar = "N",
+       .group = "Queue"},
+      {.name = "set",
+       .help = "A value of the chart, as helm takes it",
+       .kind = Kind::list,
+       .metavar = "KEY=VALUE",
+       .group = "Chart and images"},
+      {.name = "values",
+       .help = "A file of the chart's values",
+       .kind = Kind::list,
+       .metavar = "FILE",
+       .letter = 'f',
+       .group = "Chart and images"},
+      {.name = "adopt",
+       .help = "Take over a namespace, Secret or release of this name that something else made",
+       .kind = Kind::flag,
+       .flag_only = true,
+       .group = "Run"},
+      {.name = "keep-on-failure",
+       .help = "Do not roll back when setup fails",
+       .kind = Kind::flag,
+       .flag_only = true,
+       .group = "Run"},
   };
 }
 
-RedisSettings redis_settings(const Context& context) { return redis_settings(context.settings, context.preset, context.paths); }
+RedisSettings redis_settings(const Context& context) {
+  return redis_settings(context.settings, context.preset, context.paths);
+}
 
 RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths& paths) {
   const Reader reader(settings);
@@ -261,7 +352,8 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
 }
 
 std::string directive(const RedisSettings& settings, std::string_view name) {
-  const auto found = std::find_if(settings.directives.rbegin(), settings.directives.rend(), [&](const auto& line) { return line.first == name; });
+  const auto found = std::find_if(settings.directives.rbegin(), settings.directives.rend(),
+                                  [&](const auto& line) { return line.first == name; });
   return found == settings.directives.rend() ? "" : found->second;
 }
 

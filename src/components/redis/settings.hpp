@@ -56,7 +56,8 @@ struct RedisSettings {
   bool auth = true;
   std::string password_file;
   std::vector<Client> clients;  ///< empty: the cluster's own pods
-  std::vector<std::pair<std::string, std::string>> directives;  ///< redis.conf: the preset's, and maxmemory derived from the limit
+  std::vector<std::pair<std::string, std::string>>
+      directives;  ///< redis.conf: the preset's, and maxmemory derived from the limit
   std::vector<StreamSpec> streams;
   std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
   SecurityContext security_context;   ///< the preset's: who Redis runs as
@@ -70,9 +71,9 @@ struct RedisSettings {
 /// The options of `setup redis` beside the global ones.
 std::vector<OptionSpec> redis_options();
 
-/// Checks and types the settings. Throws Error (usage) naming the value's origin: names Kubernetes refuses, quantities, a request
-/// above its limit, a password by --set, a size of zero … Commands that do not have all of setup's options get what theirs and the
-/// preset say.
+/// Checks and types the settings. Throws Error (usage) naming the value's origin: names Kubernetes refuses, quantities,
+/// a request above its limit, a password by --set, a size of zero … Commands that do not have all of setup's options
+/// get what theirs and the preset say.
 RedisSettings redis_settings(const Context& context);
 RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths& paths);
 

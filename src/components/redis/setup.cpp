@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "sys/process.hpp"
 #include "config/yaml.hpp"
 #include "ui/reporter.hpp"
 
@@ -42,6 +43,12 @@ void recover_interrupted(Context& context, Executor& executor, Journal& journal,
   executor.recover(journal);
   journal.restart(header);
 }
+
+ChildRecord::ChildRecord(Runner& runner, Journal& journal) : m_runner(runner) {
+  runner.observe([&journal](int pid, const Command&) { journal.child(pid); });
+}
+
+ChildRecord::~ChildRecord() { m_runner.observe({}); }
 
 std::string describe_plan(const Plan& plan) {
   std::string text = "Plan:\n";

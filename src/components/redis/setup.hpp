@@ -23,6 +23,18 @@ Journal open_journal(const Context& context, const std::string& key, const Journ
 std::string journal_key(const std::string& cluster_uid, const RedisSettings& settings);
 JournalHeader journal_header(const Context& context, const std::string& operation, const std::string& subject);
 
+/// Records the children of a run in its journal as long as it lives: after a kill the next run can tell whether one is still at work.
+class ChildRecord {
+ public:
+  ChildRecord(Runner& runner, Journal& journal);
+  ~ChildRecord();
+  ChildRecord(const ChildRecord&) = delete;
+  ChildRecord& operator=(const ChildRecord&) = delete;
+
+ private:
+  Runner& m_runner;
+};
+
 /// What a finished setup says: a sentence, or with -o json|yaml an object of stable keys.
 CommandResult setup_result(const Context& context, const Credentials& credentials, bool changed, TimePoint started);
 

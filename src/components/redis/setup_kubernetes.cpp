@@ -146,7 +146,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed), undo_until());
   });
   const auto evidence = [&](const Error& error) -> std::string {
-    if (!installation) return "";
+    if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
     return keep_evidence(context.runner, context.clock, session.kubectl, names.selector, context.paths.evidence(), error,
                          to_yaml(installation->values()), context.clock.now() + evidence_limit);
   };
@@ -180,6 +180,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   if (!settings.auth) {
     context.reporter.warning("no-auth: this Redis takes commands from anyone who reaches it; only the NetworkPolicy keeps others out");
   }
+  const ChildRecord record(context.runner, *journal);
   const Executor::Summary summary = executor.run(plan, *journal);
   return setup_result(context, installation->credentials(), summary.changed, started);
 }

@@ -23,15 +23,19 @@ constexpr const char* annotation_name = "raibid-cli/spec";
 auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.groups, stream.max_length); }
 
 auto fields(const Spec& spec) {
-  return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.metrics, spec.persistence, spec.size, spec.storage_class,
-                  spec.memory_request, spec.memory_limit, spec.cpu_request, spec.cpu_limit, spec.clients, spec.services);
+  return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.metrics, spec.persistence, spec.size,
+                  spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request, spec.cpu_limit,
+                  spec.clients, spec.services);
 }
 
 std::string chart_name(const ChartChoice& chart) {
   switch (chart.kind) {
-    case ChartChoice::Kind::embedded: return "embedded";
-    case ChartChoice::Kind::bitnami: return "bitnami";
-    case ChartChoice::Kind::other: break;
+    case ChartChoice::Kind::embedded:
+      return "embedded";
+    case ChartChoice::Kind::bitnami:
+      return "bitnami";
+    case ChartChoice::Kind::other:
+      break;
   }
   return chart.reference;
 }
@@ -90,15 +94,17 @@ void take_directives(const json& object, Directives& directives) {
 
 /// A string of compact JSON is the only place where "{{" can stand.
 std::string without_templates(std::string text) {
-  for (std::size_t at = text.find("{{"); at != std::string::npos; at = text.find("{{", at)) text.replace(at + 1, 1, "\\u007b");
+  for (std::size_t at = text.find("{{"); at != std::string::npos; at = text.find("{{", at))
+    text.replace(at + 1, 1, "\\u007b");
   return text;
 }
 
 }  // namespace
 
 bool Spec::operator==(const Spec& other) const {
-  return fields(*this) == fields(other) && std::equal(streams.begin(), streams.end(), other.streams.begin(), other.streams.end(),
-                                                      [](const auto& left, const auto& right) { return fields(left) == fields(right); });
+  return fields(*this) == fields(other) &&
+         std::equal(streams.begin(), streams.end(), other.streams.begin(), other.streams.end(),
+                    [](const auto& left, const auto& right) { return fields(left) == fields(right); });
 }
 
 Spec spec_of(const RedisSettings& settings) {

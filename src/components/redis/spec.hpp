@@ -9,8 +9,8 @@
 
 namespace raibid {
 
-/// What a Redis was asked to be: kept as an annotation of everything the chart makes, so that status on another machine, with
-/// another preset or none, knows what to hold it against. Never holds a secret.
+/// What a Redis was asked to be: kept as an annotation of everything the chart makes, so that status on another
+/// machine, with another preset or none, knows what to hold it against. Never holds a secret.
 struct Spec {
   std::string preset;
   std::string chart;  ///< "embedded", "bitnami", or what helm was told
@@ -22,7 +22,7 @@ struct Spec {
   std::string size;
   std::string storage_class;
   std::string memory_request, memory_limit, cpu_request, cpu_limit;
-  std::vector<std::string> clients;   ///< as --allow-from
+  std::vector<std::string> clients;  ///< as --allow-from
   std::vector<std::string> services;
 
   bool operator==(const Spec&) const;
@@ -33,8 +33,9 @@ Spec spec_of(const RedisSettings& settings);
 /// One line of JSON without "{{", which charts would read as a template.
 std::string to_json(const Spec& spec);
 
-/// An empty Spec for "" (nothing of ours, or a chart that drops annotations). Keys that are missing or unknown are those of another
-/// version of raibid-cli, and fine. Throws Error (failure) for anything that to_json cannot have written.
+/// An empty Spec for "" (nothing of ours, or a chart that drops annotations). Keys that are missing or unknown are
+/// those of another version of raibid-cli, and fine. Throws Error (failure) for anything that to_json cannot have
+/// written.
 Spec parse_spec(std::string_view annotation);
 
 }  // namespace raibid

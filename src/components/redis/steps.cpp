@@ -62,20 +62,17 @@ Step credentials_step(const Context& context, const Credentials& credentials) {
   step.intent = fmt::format("write {} (0600)", context.paths.shown(credentials.path));
   step.undo = [&credentials]() -> std::vector<Undo> {
     const fs::path& path = credentials.path;
-    const std::optional<std::string> present = read_file(path);
-    if (present && *present == to_json(credentials)) return {};
-    if (!present) return {{"file.remove", {{"path", path}}, "rm -f " + shell_quote(path.string())}};
+    if (credentials_are_saved(credentials, path)) return {};
+    if (!read_file(path)) return {{"file.remove", {{"path", path}}, "rm -f " + shell_quote(path.string())}};
     return {{"file.restore", {{"path", path}}, shell_join(std::vector<std::string>{"mv", previous_of(path), path})}};
   };
   step.act = [&context, &credentials]() -> StepResult {
     const fs::path& path = credentials.path;
-    const std::string content = to_json(credentials);
     const std::string shown = fmt::format("{} (0600)", context.paths.shown(path));
-    const std::optional<std::string> present = read_file(path);
-    if (present && *present == content) return {Outcome::unchanged, shown};
+    if (credentials_are_saved(credentials, path)) return {Outcome::unchanged, shown};
     // kept until the run is over: what it holds is secret, so it cannot be in the journal
-    if (present) write_atomic(previous_of(path), *present);
-    write_atomic(path, content);
+    if (const std::optional<std::string> present = read_file(path)) write_atomic(previous_of(path), *present);
+    save_credentials(credentials, path);
     remove_tree(previous_of(path));
     return {Outcome::changed, shown};
   };

@@ -24,6 +24,7 @@ CommandResult result(const Context& context, const std::string& subject, const s
 bool agreed(Context& context, const std::string& subject) {
   if (context.settings.flag("yes")) return true;
   const std::optional<bool> answer = context.reporter.confirm("Tear down " + subject + "?");
+  context.signals.check();  // Ctrl-C at the question is no answer
   if (!answer) {
     throw Error(ExitCode::usage, "teardown asks before it removes anything, and there is no terminal to ask on", "add --yes");
   }

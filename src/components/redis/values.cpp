@@ -15,7 +15,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int redis_port = 6379;
-constexpr const char* namespace_name_label = "kubernetes.io/metadata.name";  // Kubernetes itself sets it on every namespace
+constexpr const char* namespace_name_label =
+    "kubernetes.io/metadata.name";  // Kubernetes itself sets it on every namespace
 constexpr const char* monitoring_namespace = "monitoring";
 constexpr const char* bitnami_registry = "docker.io";
 
@@ -49,7 +50,8 @@ ordered_json persistence(const RedisSettings& settings) {
 /// Bitnami's chart sets user and group for the container, where they beat the pod's; the embedded one for the pod.
 void choose_user(ordered_json& values, const RedisSettings& settings) {
   const SecurityContext& context = settings.security_context;
-  const char* const place = settings.chart.kind == ChartChoice::Kind::embedded ? "podSecurityContext" : "containerSecurityContext";
+  const char* const place =
+      settings.chart.kind == ChartChoice::Kind::embedded ? "podSecurityContext" : "containerSecurityContext";
   if (context.run_as_user) values["master"][place]["runAsUser"] = *context.run_as_user;
   if (context.run_as_group) values["master"][place]["runAsGroup"] = *context.run_as_group;
   if (context.fs_group) values["master"]["podSecurityContext"]["fsGroup"] = *context.fs_group;
@@ -57,13 +59,17 @@ void choose_user(ordered_json& values, const RedisSettings& settings) {
 
 ordered_json auth(const RedisSettings& settings, const RedisNames& names) {
   if (!settings.auth) return {{"enabled", false}};
-  return {{"enabled", true}, {"existingSecret", names.full}, {"existingSecretPasswordKey", "redis-password"}, {"usePasswordFiles", true}};
+  return {{"enabled", true},
+          {"existingSecret", names.full},
+          {"existingSecretPasswordKey", "redis-password"},
+          {"usePasswordFiles", true}};
 }
 
 /// Bitnami's chart hands the exporter's options to a shell.
 bool is_plain_key(const std::string& key) {
   return std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' || c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' || c == '_' ||
+           c == '.' || c == '-';
   });
 }
 
@@ -89,7 +95,8 @@ ordered_json peer(const Client& client) {
   return values;
 }
 
-/// allowExternal true means "the cluster's own pods" to the embedded chart, and "everybody" to Bitnami's: there a rule says it.
+/// allowExternal true means "the cluster's own pods" to the embedded chart, and "everybody" to Bitnami's: there a rule
+/// says it.
 ordered_json network_policy(const RedisSettings& settings) {
   const bool everyone = settings.clients.empty();
   const bool embedded = settings.chart.kind == ChartChoice::Kind::embedded;
@@ -101,12 +108,15 @@ ordered_json network_policy(const RedisSettings& settings) {
     const ordered_json port = {{"port", redis_port}};
     values["extraIngress"] = ordered_json::array({{{"ports", ordered_json::array({port})}, {"from", from}}});
   }
-  values["metrics"] = {{"allowExternal", false}, {"ingressNSMatchLabels", {{namespace_name_label, monitoring_namespace}}}};
+  values["metrics"] = {{"allowExternal", false},
+                       {"ingressNSMatchLabels", {{namespace_name_label, monitoring_namespace}}}};
   return values;
 }
 
 ordered_json own_labels(const RedisSettings& settings) {
-  return {{"app.kubernetes.io/name", "redis"}, {"app.kubernetes.io/instance", settings.release}, {"app.kubernetes.io/component", "master"}};
+  return {{"app.kubernetes.io/name", "redis"},
+          {"app.kubernetes.io/instance", settings.release},
+          {"app.kubernetes.io/component", "master"}};
 }
 
 /// A further name for Redis: in its own namespace a Service of the same pod, elsewhere one that DNS leads here.
@@ -114,32 +124,39 @@ ordered_json alias_service(const std::string& service, const RedisSettings& sett
   const std::size_t slash = service.find('/');
   ordered_json manifest = {{"apiVersion", "v1"}, {"kind", "Service"}};
   if (slash != std::string::npos) {
-    manifest["metadata"] = {{"name", service.substr(slash + 1)}, {"namespace", service.substr(0, slash)}, {"labels", own_labels(settings)}};
+    manifest["metadata"] = {
+        {"name", service.substr(slash + 1)}, {"namespace", service.substr(0, slash)}, {"labels", own_labels(settings)}};
     manifest["spec"] = {{"type", "ExternalName"}, {"externalName", names.host}};
     return manifest;
   }
   const ordered_json port = {{"name", "tcp-redis"}, {"port", redis_port}, {"targetPort", "redis"}};
   manifest["metadata"] = {{"name", service}, {"labels", own_labels(settings)}};
-  manifest["spec"] = {{"type", "ClusterIP"}, {"selector", own_labels(settings)}, {"ports", ordered_json::array({port})}};
+  manifest["spec"] = {
+      {"type", "ClusterIP"}, {"selector", own_labels(settings)}, {"ports", ordered_json::array({port})}};
   return manifest;
 }
 
 bool is_bitnamis_own(const ordered_json& image, const char* repository) {
-  return image.value("registry", bitnami_registry) == bitnami_registry && image.value("repository", repository) == repository;
+  return image.value("registry", bitnami_registry) == bitnami_registry &&
+         image.value("repository", repository) == repository;
 }
 
-/// Bitnami withdrew the images that its chart names (August 2025); what was moved to bitnamilegacy can still be pulled, and every repository
-/// but its own has to be allowed.
+/// Bitnami withdrew the images that its chart names (August 2025); what was moved to bitnamilegacy can still be pulled,
+/// and every repository but its own has to be allowed.
 void choose_bitnami_images(ordered_json& values, const RedisSettings& settings) {
   if (!settings.image) values["image"] = {{"repository", "bitnamilegacy/redis"}};
-  if (settings.metrics && !settings.exporter_image) values["metrics"]["image"] = {{"repository", "bitnamilegacy/redis-exporter"}};
+  if (settings.metrics && !settings.exporter_image)
+    values["metrics"]["image"] = {{"repository", "bitnamilegacy/redis-exporter"}};
 }
 
-/// Its readiness probe waits 20 seconds before it looks for the first time. The startup probe keeps liveness away until Redis listens.
+/// Its readiness probe waits 20 seconds before it looks for the first time. The startup probe keeps liveness away until
+/// Redis listens.
 void quicken_bitnami_probes(ordered_json& values) {
-  values["master"]["startupProbe"] = {{"enabled", true}, {"initialDelaySeconds", 0}, {"periodSeconds", 1}, {"failureThreshold", 120}};
+  values["master"]["startupProbe"] = {
+      {"enabled", true}, {"initialDelaySeconds", 0}, {"periodSeconds", 1}, {"failureThreshold", 120}};
   values["master"]["readinessProbe"] = {{"initialDelaySeconds", 1}, {"periodSeconds", 2}};
-  if (values["metrics"]["enabled"]) values["metrics"]["readinessProbe"] = {{"initialDelaySeconds", 1}, {"periodSeconds", 2}};
+  if (values["metrics"]["enabled"])
+    values["metrics"]["readinessProbe"] = {{"initialDelaySeconds", 1}, {"periodSeconds", 2}};
 }
 
 void allow_foreign_images(ordered_json& values) {
@@ -160,7 +177,8 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   values["metrics"] = metrics(settings, cluster_has_service_monitors);
   values["networkPolicy"] = network_policy(settings);
   values["commonAnnotations"] = {{"raibid-cli/spec", to_json(spec_of(settings))}};
-  for (const std::string& service : settings.services) values["extraDeploy"].push_back(alias_service(service, settings, names));
+  for (const std::string& service : settings.services)
+    values["extraDeploy"].push_back(alias_service(service, settings, names));
   if (settings.chart.kind == ChartChoice::Kind::bitnami) {
     choose_bitnami_images(values, settings);
     quicken_bitnami_probes(values);

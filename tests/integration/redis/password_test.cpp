@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
-#include "support/thrown.hpp"
 #include "support/redis_server.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -26,7 +26,9 @@ class ServerWithUsers {
   TemporaryDirectory m_folder;
 };
 
-std::string answer(RedisConnection& redis, const std::vector<std::string>& command) { return redis.command(command).text; }
+std::string answer(RedisConnection& redis, const std::vector<std::string>& command) {
+  return redis.command(command).text;
+}
 
 }  // namespace
 
@@ -49,11 +51,22 @@ TEST_CASE("ACL file: the probes' user answers PING without a password, and does 
   const RedisServer server(users.conf());
   const auto probe = server.connect("anything", "health");
   CHECK(answer(*probe, {"PING"}) == "PONG");
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"GET", "k"}, {"SET", "k", "v"}, {"INFO"}, {"CONFIG", "GET", "*"}, {"KEYS", "*"}, {"SUBSCRIBE", "c"}, {"ACL", "LIST"}, {"SHUTDOWN"}, {"EVAL", "return 1", "0"}}) {
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"GET", "k"},
+                                                                                       {"SET", "k", "v"},
+                                                                                       {"INFO"},
+                                                                                       {"CONFIG", "GET", "*"},
+                                                                                       {"KEYS", "*"},
+                                                                                       {"SUBSCRIBE", "c"},
+                                                                                       {"ACL", "LIST"},
+                                                                                       {"SHUTDOWN"},
+                                                                                       {"EVAL", "return 1", "0"}}) {
     CAPTURE(command.front());
     CHECK(probe->command(command).error_code() == "NOPERM");
   }
+  const RedisReply user = server.connect("swordfish")->command({"ACL", "GETUSER", "health"});
+  CHECK(user.field("commands")->text == "-@all +ping");
+  CHECK(user.field("keys")->text.empty());
+  CHECK(user.field("channels")->text.empty());
 }
 
 TEST_CASE("ACL file: the exporter's user reads what metrics need, and no value") {
@@ -65,19 +78,46 @@ TEST_CASE("ACL file: the exporter's user reads what metrics need, and no value")
   owner->command({"XREADGROUP", "GROUP", "raibid-workers", "c", "STREAMS", "raibid:jobs", ">"});
   owner->command({"LPUSH", "list", "a"});
   const auto exporter = server.connect("fishsword", "exporter");
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"PING"}, {"CLIENT", "SETNAME", "redis_exporter"}, {"INFO", "ALL"}, {"CONFIG", "GET", "*"}, {"SELECT", "0"}, {"LATENCY", "LATEST"},
-           {"LATENCY", "HISTOGRAM"}, {"SLOWLOG", "LEN"}, {"SLOWLOG", "GET", "1"}, {"TYPE", "list"}, {"LLEN", "list"}, {"XLEN", "raibid:jobs"},
-           {"XINFO", "STREAM", "raibid:jobs"}, {"XINFO", "GROUPS", "raibid:jobs"}, {"XINFO", "CONSUMERS", "raibid:jobs", "raibid-workers"}}) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"PING"},
+                                             {"CLIENT", "SETNAME", "redis_exporter"},
+                                             {"INFO", "ALL"},
+                                             {"CONFIG", "GET", "*"},
+                                             {"SELECT", "0"},
+                                             {"LATENCY", "LATEST"},
+                                             {"LATENCY", "HISTOGRAM"},
+                                             {"SLOWLOG", "LEN"},
+                                             {"SLOWLOG", "GET", "1"},
+                                             {"TYPE", "list"},
+                                             {"LLEN", "list"},
+                                             {"XLEN", "raibid:jobs"},
+                                             {"XINFO", "STREAM", "raibid:jobs"},
+                                             {"XINFO", "GROUPS", "raibid:jobs"},
+                                             {"XINFO", "CONSUMERS", "raibid:jobs", "raibid-workers"}}) {
     CAPTURE(command.front());
     const RedisReply reply = exporter->command(command);
     CAPTURE(reply.text);
     CHECK_FALSE(reply.is_error());
   }
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"GET", "k"}, {"LRANGE", "list", "0", "-1"}, {"XRANGE", "raibid:jobs", "-", "+"}, {"SET", "k", "v"}, {"DEL", "list"}, {"CONFIG", "SET", "hz", "10"},
-           {"CONFIG", "REWRITE"}, {"CLIENT", "LIST"}, {"CLIENT", "KILL", "ID", "1"}, {"SLOWLOG", "RESET"}, {"LATENCY", "RESET"}, {"ACL", "LIST"}, {"KEYS", "*"},
-           {"MONITOR"}, {"SHUTDOWN"}, {"EVAL", "return 1", "0"}, {"XGROUP", "DESTROY", "raibid:jobs", "raibid-workers"}, {"PUBLISH", "c", "m"}}) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"GET", "k"},
+                                             {"LRANGE", "list", "0", "-1"},
+                                             {"XRANGE", "raibid:jobs", "-", "+"},
+                                             {"SET", "k", "v"},
+                                             {"DEL", "list"},
+                                             {"CONFIG", "SET", "hz", "10"},
+                                             {"CONFIG", "REWRITE"},
+                                             {"CLIENT", "LIST"},
+                                             {"CLIENT", "KILL", "ID", "1"},
+                                             {"SLOWLOG", "RESET"},
+                                             {"LATENCY", "RESET"},
+                                             {"ACL", "LIST"},
+                                             {"KEYS", "*"},
+                                             {"MONITOR"},
+                                             {"SHUTDOWN"},
+                                             {"EVAL", "return 1", "0"},
+                                             {"XGROUP", "DESTROY", "raibid:jobs", "raibid-workers"},
+                                             {"PUBLISH", "c", "m"}}) {
     CAPTURE(command.front());
     CHECK(exporter->command(command).error_code() == "NOPERM");
   }

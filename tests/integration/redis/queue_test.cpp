@@ -4,8 +4,8 @@
 #include <doctest/doctest.h>
 
 #include "support/cli.hpp"
-#include "support/thrown.hpp"
 #include "support/redis_server.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -27,7 +27,8 @@ std::string differences(RedisConnection& redis, const Directives& wanted) {
 
 /// What a consumer of the group gets first.
 std::string next_job(RedisConnection& redis) {
-  const RedisReply reply = redis.command({"XREADGROUP", "GROUP", "raibid-workers", "c", "COUNT", "1", "STREAMS", "raibid:jobs", ">"});
+  const RedisReply reply =
+      redis.command({"XREADGROUP", "GROUP", "raibid-workers", "c", "COUNT", "1", "STREAMS", "raibid:jobs", ">"});
   if (reply.is_nil() || reply.is_error()) return reply.text;
   return reply.items.at(0).items.at(1).items.at(0).items.at(1).items.at(1).text;
 }
@@ -80,7 +81,8 @@ TEST_CASE("groups: a key of that name that is no stream is named with its type, 
   const auto redis = server.connect();
   redis->command({"LPUSH", "raibid:jobs", "an old job"});
   for (const bool create : {true, false}) {
-    const Error error = error_of([&] { create ? (void)create_groups(*redis, queue) : (void)missing_groups(*redis, queue); });
+    const Error error =
+        error_of([&] { create ? (void)create_groups(*redis, queue) : (void)missing_groups(*redis, queue); });
     CHECK(error.code() == ExitCode::failure);
     CHECK(has(error.message(), "the key raibid:jobs of this Redis is no stream but a list"));
     CHECK(has(error.hint(), "--stream"));
@@ -99,9 +101,18 @@ TEST_CASE("groups: a full Redis says so") {
 }
 
 TEST_CASE("settings: a server that runs with them differs in nothing") {
-  const Directives wanted{{"appendonly", "yes"}, {"appendfsync", "everysec"}, {"maxmemory", "1gb"}, {"maxmemory-policy", "noeviction"},
-                          {"save", "900 1"}, {"save", "300 10"}, {"notify-keyspace-events", "Ex"}, {"databases", "4"}, {"auto-aof-rewrite-min-size", "32mb"},
-                          {"client-output-buffer-limit", "pubsub 64mb 16mb 90"}, {"tcp-keepalive", "60"}, {"latency-tracking-info-percentiles", "50 99"},
+  const Directives wanted{{"appendonly", "yes"},
+                          {"appendfsync", "everysec"},
+                          {"maxmemory", "1gb"},
+                          {"maxmemory-policy", "noeviction"},
+                          {"save", "900 1"},
+                          {"save", "300 10"},
+                          {"notify-keyspace-events", "Ex"},
+                          {"databases", "4"},
+                          {"auto-aof-rewrite-min-size", "32mb"},
+                          {"client-output-buffer-limit", "pubsub 64mb 16mb 90"},
+                          {"tcp-keepalive", "60"},
+                          {"latency-tracking-info-percentiles", "50 99"},
                           {"proc-title-template", "\"{title} here\""}};
   const RedisServer server(redis_conf(wanted));
   CHECK(differences(*server.connect(), wanted).empty());
@@ -110,15 +121,19 @@ TEST_CASE("settings: a server that runs with them differs in nothing") {
 TEST_CASE("settings: what differs, both ways as CONFIG SET takes it") {
   const RedisServer server("appendfsync always\n");
   const auto redis = server.connect();
-  const Directives wanted{{"appendfsync", "everysec"}, {"save", "900 1"}, {"save", "300 10"}, {"notify-keyspace-events", "Exg"},
-                          {"maxmemory", "307mb"}, {"client-output-buffer-limit", "pubsub 64mb 16mb 90"}};
+  const Directives wanted{{"appendfsync", "everysec"}, {"save", "900 1"},
+                          {"save", "300 10"},          {"notify-keyspace-events", "Exg"},
+                          {"maxmemory", "307mb"},      {"client-output-buffer-limit", "pubsub 64mb 16mb 90"}};
   CHECK(differences(*redis, wanted) ==
         "appendfsync[always|everysec]save[|900 1 300 10]notify-keyspace-events[|Exg]maxmemory[0|307mb]"
-        "client-output-buffer-limit[normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60|pubsub 64mb 16mb 90]");
+        "client-output-buffer-limit[normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60|pubsub 64mb "
+        "16mb 90]");
   const std::vector<Difference> before = config_differences(*redis, wanted);
-  for (const Difference& difference : before) CHECK(redis->command({"CONFIG", "SET", difference.name, difference.wanted}).text == "OK");
+  for (const Difference& difference : before)
+    CHECK(redis->command({"CONFIG", "SET", difference.name, difference.wanted}).text == "OK");
   CHECK(differences(*redis, wanted).empty());
-  for (const Difference& difference : before) CHECK(redis->command({"CONFIG", "SET", difference.name, difference.running}).text == "OK");
+  for (const Difference& difference : before)
+    CHECK(redis->command({"CONFIG", "SET", difference.name, difference.running}).text == "OK");
   CHECK(config_differences(*redis, wanted).size() == before.size());
 }
 
@@ -149,11 +164,13 @@ TEST_CASE("wait_for_pong: a server that is still loading, with its progress") {
   for (int at = 0; at < 2000; ++at) filler->command({"SET", "key:" + std::to_string(at), std::string(200, 'v')});
   filler->command({"SAVE"});
   server.stop();
-  server.start("key-load-delay 500\nloading-process-events-interval-bytes 1024\n", false);  // a second or more for 2000 keys
+  server.start("key-load-delay 500\nloading-process-events-interval-bytes 1024\n",
+               false);  // a second or more for 2000 keys
   HiredisConnector connector;
   std::vector<std::string> heard;
   Runner& runner = real_runner();
-  const auto redis = wait_for_pong(connector, server.endpoint(), runner, runner.now() + 30s, [&](const std::string& text) { heard.push_back(text); });
+  const auto redis = wait_for_pong(connector, server.endpoint(), runner, runner.now() + 30s,
+                                   [&](const std::string& text) { heard.push_back(text); });
   CHECK(redis->command({"DBSIZE"}).integer == 2000);
   REQUIRE_FALSE(heard.empty());
   for (const std::string& text : heard) CHECK(has(text, "Redis is loading its data ("));
@@ -181,7 +198,8 @@ TEST_CASE("wait_for_pong: a server that comes up meanwhile") {
     if (!started) server.start("", false);
     started = true;
   };
-  CHECK(wait_for_pong(connector, server.endpoint(), runner, runner.now() + 30s, start_it)->command({"PING"}).text == "PONG");
+  CHECK(wait_for_pong(connector, server.endpoint(), runner, runner.now() + 30s, start_it)->command({"PING"}).text ==
+        "PONG");
   CHECK(started);
 }
 
@@ -212,11 +230,14 @@ TEST_CASE("wait_for_pong: a Redis that cannot write says so") {
   CHECK(redis->command({"BGSAVE"}).text == "Background saving started");
   Runner& runner = real_runner();
   const TimePoint until = runner.now() + 20s;
-  const auto failed = [&] { return parse_info(redis->command({"INFO", "persistence"}).text).at("rdb_last_bgsave_status") == "err"; };
+  const auto failed = [&] {
+    return parse_info(redis->command({"INFO", "persistence"}).text).at("rdb_last_bgsave_status") == "err";
+  };
   while (!failed() && runner.now() < until) runner.wait({}, runner.now() + 20ms);
   REQUIRE(failed());
   HiredisConnector connector;
-  const Error error = error_of([&] { wait_for_pong(connector, server.endpoint(), runner, runner.now() + 1min, nullptr); });
+  const Error error =
+      error_of([&] { wait_for_pong(connector, server.endpoint(), runner, runner.now() + 1min, nullptr); });
   CHECK(has(error.message(), "MISCONF"));
   CHECK(has(error.hint(), "volume full"));
 }

@@ -1,4 +1,5 @@
-// The generated values in the charts themselves: the embedded one, which refuses what it does not know, and Bitnami's from a folder.
+// The generated values in the charts themselves: the embedded one, which refuses what it does not know, and Bitnami's
+// from a folder.
 #include "components/redis/values.hpp"
 
 #include <doctest/doctest.h>
@@ -26,15 +27,18 @@ namespace {
 std::map<std::string, json> render(const std::string& helm, const std::string& chart, const RedisSettings& settings) {
   const RedisNames names(settings.release, settings.name_space);
   const std::string values = helm_values(settings, names, true).dump();
-  const std::string text =
-      must({helm, "template", settings.release, chart, "-n", settings.name_space, "--api-versions", "monitoring.coreos.com/v1", "-f", "-"}, values);
+  const std::string text = must({helm, "template", settings.release, chart, "-n", settings.name_space, "--api-versions",
+                                 "monitoring.coreos.com/v1", "-f", "-"},
+                                values);
   std::map<std::string, json> objects;
   for (std::size_t at = text.find("---\n"); at != std::string::npos;) {
     const std::size_t next = text.find("\n---\n", at + 4);
     const std::string document = text.substr(at + 4, next == std::string::npos ? next : next - at - 3);
     at = next == std::string::npos ? next : next + 1;
     const json object = json::parse(parse_yaml(document, "helm template").dump());
-    if (object.is_object()) objects[fmt::format("{}/{}", object["kind"].get<std::string>(), object["metadata"]["name"].get<std::string>())] = object;
+    if (object.is_object())
+      objects[fmt::format("{}/{}", object["kind"].get<std::string>(), object["metadata"]["name"].get<std::string>())] =
+          object;
   }
   CAPTURE(text);
   CHECK_FALSE(objects.empty());
@@ -76,7 +80,8 @@ Preset full_preset() {
   return preset;
 }
 
-RedisSettings settings_for(const std::string& chart, std::vector<Given> given, const Preset& preset = job_queue_preset()) {
+RedisSettings settings_for(const std::string& chart, std::vector<Given> given,
+                           const Preset& preset = job_queue_preset()) {
   if (chart == bitnami_chart()) given.push_back({"chart", chart});
   return redis_settings_of(given, preset);
 }
@@ -94,12 +99,17 @@ TEST_CASE("values: both charts take them, whatever was asked") {
       {{"no-auth", "true"}, {"no-metrics", "true"}, {"no-persistence", "true"}},
       {{"image", "redis:7-alpine"}, {"exporter-image", "oliver006/redis_exporter:v1.45.0"}},
       {{"image", "localhost:5000/a/redis@" + digest}, {"exporter-image", "quay.io/oliver006/redis_exporter@" + digest}},
-      {{"size", "1500M"}, {"storage-class", "-"}, {"memory-limit", "1.5Gi"}, {"cpu-request", "0.1"}, {"cpu-limit", "1"}},
+      {{"size", "1500M"},
+       {"storage-class", "-"},
+       {"memory-limit", "1.5Gi"},
+       {"cpu-request", "0.1"},
+       {"cpu-limit", "1"}},
       {{"allow-from", "jobs"}, {"allow-from", "ci/app.kubernetes.io/name=worker,tier="}},
   };
   for_each_chart([&](const std::string& helm, const std::string& chart) {
     for (const auto& given : cases) {
-      for (const Preset& preset : {job_queue_preset(), full_preset()}) render(helm, chart, settings_for(chart, given, preset));
+      for (const Preset& preset : {job_queue_preset(), full_preset()})
+        render(helm, chart, settings_for(chart, given, preset));
     }
   });
 }
@@ -128,16 +138,21 @@ TEST_CASE("values: the charts give the names, labels and the record that everyth
 
 TEST_CASE("values: what was asked for reaches the objects") {
   for_each_chart([](const std::string& helm, const std::string& chart) {
-    const auto objects = render(helm, chart, settings_for(chart, {{"image", "redis:7-alpine"}, {"size", "3Gi"}, {"storage-class", "fast"}}, full_preset()));
+    const auto objects = render(
+        helm, chart,
+        settings_for(chart, {{"image", "redis:7-alpine"}, {"size", "3Gi"}, {"storage-class", "fast"}}, full_preset()));
     const json& redis = container(objects, "raibid-redis-master", 0);
     CHECK(redis["image"] == "docker.io/library/redis:7-alpine");
-    CHECK(redis["resources"] == json::parse(R"({"requests": {"memory": "256Mi", "cpu": "100m"}, "limits": {"memory": "512Mi", "cpu": "500m"}})"));
+    CHECK(redis["resources"] ==
+          json::parse(
+              R"({"requests": {"memory": "256Mi", "cpu": "100m"}, "limits": {"memory": "512Mi", "cpu": "500m"}})"));
     CHECK(redis["readinessProbe"].value("initialDelaySeconds", 0) <= 1);
     const json& claim = objects.at("StatefulSet/raibid-redis-master")["spec"]["volumeClaimTemplates"][0]["spec"];
     CHECK(claim["resources"]["requests"]["storage"] == "3Gi");
     CHECK(claim["storageClassName"] == "fast");
     const std::string conf = objects.at("ConfigMap/raibid-redis-configuration")["data"]["redis.conf"];
-    for (const char* line : {"appendonly yes", "appendfsync everysec", "save \"\"", "maxmemory 307mb", "maxmemory-policy noeviction", "notify-keyspace-events Ex"}) {
+    for (const char* line : {"appendonly yes", "appendfsync everysec", "save \"\"", "maxmemory 307mb",
+                             "maxmemory-policy noeviction", "notify-keyspace-events Ex"}) {
       CAPTURE(line);
       CHECK(has(conf, std::string("\n") + line + "\n"));
     }
@@ -150,7 +165,8 @@ TEST_CASE("values: what was asked for reaches the objects") {
     CHECK_FALSE(has(exporter.dump(), "$(id)"));
     const json& pod = objects.at("StatefulSet/raibid-redis-master")["spec"]["template"]["spec"];
     CHECK(pod["securityContext"]["fsGroup"] == 1000);
-    CHECK((pod["securityContext"].value("runAsUser", 0) == 1000 || redis["securityContext"].value("runAsUser", 0) == 1000));
+    CHECK((pod["securityContext"].value("runAsUser", 0) == 1000 ||
+           redis["securityContext"].value("runAsUser", 0) == 1000));
   });
 }
 
@@ -163,24 +179,27 @@ TEST_CASE("values: who may connect, in both charts") {
       for (const json& rule : policy["spec"]["ingress"]) {
         CHECK(rule.contains("from"));  // a rule without it lets everybody in
         for (const json& port : rule["ports"]) {
-          for (const json& from : rule.value("from", json::array())) peers.push_back({{"port", port["port"]}, {"from", from}});
+          for (const json& from : rule.value("from", json::array()))
+            peers.push_back({{"port", port["port"]}, {"from", from}});
         }
       }
       return peers;
     };
     const json open = rules({});
     CHECK(std::count(open.begin(), open.end(), json{{"port", 6379}, {"from", everyone}}) == 1);
-    const json monitoring = json::parse(R"({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}})");
+    const json monitoring =
+        json::parse(R"({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}})");
     CHECK(std::count(open.begin(), open.end(), json{{"port", 9121}, {"from", monitoring}}) == 1);
     const json named = rules({{"allow-from", "ci/app=worker"}});
     for (const json& peer : named) CHECK(peer["from"] != everyone);
-    const json worker =
-        json::parse(R"({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ci"}}, "podSelector": {"matchLabels": {"app": "worker"}}})");
+    const json worker = json::parse(
+        R"({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ci"}}, "podSelector": {"matchLabels": {"app": "worker"}}})");
     CHECK(std::count(named.begin(), named.end(), json{{"port", 6379}, {"from", worker}}) == 1);
   });
 }
 
-TEST_CASE("values: Bitnami's chart without --image takes images that can be pulled" * doctest::skip(bitnami_chart().empty())) {
+TEST_CASE("values: Bitnami's chart without --image takes images that can be pulled" *
+          doctest::skip(bitnami_chart().empty())) {
   for (const auto& [helm, major] : helm_programs()) {
     CAPTURE(helm);
     const auto objects = render(helm, bitnami_chart(), settings_for(bitnami_chart(), {}));

@@ -88,7 +88,7 @@ TEST_CASE("the raibid preset has every value of the deployment guide") {
                                     {"REDIS_STREAM", "{{stream}}"},
                                     {"REDIS_CONSUMER_GROUP", "{{group}}"},
                                     {"REDIS_STREAM_MAX_LENGTH", "{{max-length}}"}});
-  REQUIRE(preset.smoke.size() == 1);
+  REQUIRE(preset.smoke.size() == 3);
   CHECK(preset.smoke[0].name == "stream-queue");
 }
 

@@ -324,6 +324,17 @@ TEST_CASE_FIXTURE(Fixture, "another process that has the number of a child is le
   CHECK_FALSE(process_identity(stranger.pid()).empty());
 }
 
+TEST_CASE("only the process that is meant is killed") {
+  Sleeper sleeper;
+  const std::string identity = process_identity(sleeper.pid());
+  CHECK(kill_process(sleeper.pid(), "1@another boot", Duration(0)));
+  CHECK(kill_process(sleeper.pid(), "", Duration(0)));
+  CHECK(process_identity(sleeper.pid()) == identity);
+  CHECK(kill_process(sleeper.pid(), identity, std::chrono::seconds(10)));
+  CHECK(process_identity(sleeper.pid()).empty());
+  CHECK(kill_process(999999999, identity, Duration(0)));
+}
+
 TEST_CASE("a process is told from others by its start time, whatever its name") {
   const std::string identity = process_identity(::getpid());
   CHECK(identity.find('@') != std::string::npos);

@@ -60,8 +60,8 @@ TEST_CASE("the credentials file has the six keys of the documented form first, i
   const auto object = nlohmann::ordered_json::parse(to_json(some_credentials()));
   std::vector<std::string> keys;
   for (const auto& [key, value] : object.items()) keys.push_back(key);
-  CHECK(keys == std::vector<std::string>{"host", "port", "password", "namespace", "stream", "consumer_group", "context", "cluster_uid", "release",
-                                         "target", "username"});
+  CHECK(keys == std::vector<std::string>{"host", "port", "password", "namespace", "stream", "consumer_group", "context",
+                                         "cluster_uid", "release", "target", "username"});
   CHECK(object["host"] == "raibid-redis-master.raibid-redis.svc.cluster.local");
   CHECK(object["port"] == 6379);
   CHECK(object["password"] == "swordfish-swordfish");
@@ -82,7 +82,8 @@ TEST_CASE("credentials come back as they were saved, and nobody else can read th
   REQUIRE(read);
   CHECK(to_json(*read) == to_json(credentials));
   CHECK(read->path == path);
-  CHECK(std::distance(fs::directory_iterator(home.paths.home), fs::directory_iterator()) == 1);  // no temporary file stays
+  CHECK(std::distance(fs::directory_iterator(home.paths.home), fs::directory_iterator()) ==
+        1);  // no temporary file stays
 }
 
 TEST_CASE("whether credentials are saved already") {
@@ -102,8 +103,9 @@ TEST_CASE("whether credentials are saved already") {
 
 TEST_CASE("a file of the six keys alone is read") {
   const Home home;
-  home.write("redis-credentials.json",
-             R"({"host":"h","port":6379,"password":"p","namespace":"n","stream":"s","consumer_group":"g","comment":["kept by hand"]})");
+  home.write(
+      "redis-credentials.json",
+      R"({"host":"h","port":6379,"password":"p","namespace":"n","stream":"s","consumer_group":"g","comment":["kept by hand"]})");
   const auto credentials = read_credentials(home.file("redis-credentials.json"));
   REQUIRE(credentials);
   CHECK(credentials->host == "h");
@@ -133,8 +135,11 @@ TEST_CASE("a damaged file is named with the place, kept, and its content not sho
     CHECK(read_file(path) == content);
     return error.message();
   };
-  const std::string good = R"({"host":"h","port":6379,"password":"hunter2","namespace":"n","stream":"s","consumer_group":"g"})";
-  const auto with = [&](const std::string& from, const std::string& to) { return std::string(good).replace(good.find(from), from.size(), to); };
+  const std::string good =
+      R"({"host":"h","port":6379,"password":"hunter2","namespace":"n","stream":"s","consumer_group":"g"})";
+  const auto with = [&](const std::string& from, const std::string& to) {
+    return std::string(good).replace(good.find(from), from.size(), to);
+  };
   CHECK(has(refusal(""), "line 1, column 1"));
   CHECK(has(refusal("{\n  \"host\": \"h\",\n  \"password\": hunter2\n}"), "line 3, column 15"));
   CHECK(has(refusal("{\"password\": \"hunter2"), "line 1, column 22"));
@@ -197,7 +202,8 @@ TEST_CASE("contexts of the same name are told apart") {
   save("b", "uid-1");
   save("b", "uid-2");
   CHECK(names == std::vector<std::string>{"redis-credentials.json", "redis-credentials.raibid-redis@default.json",
-                                          "redis-credentials.raibid-redis@default.b.json", "redis-credentials.raibid-redis@default.b.uid-2.json"});
+                                          "redis-credentials.raibid-redis@default.b.json",
+                                          "redis-credentials.raibid-redis@default.b.uid-2.json"});
   CHECK(all_credentials(home.paths).size() == 4);
 }
 
@@ -215,7 +221,8 @@ TEST_CASE("a release keeps the file it has, also when the first name becomes fre
 
 TEST_CASE("a file of the six keys says nothing of whose it is, and is nobody's to overwrite") {
   const Home home;
-  home.write("redis-credentials.json", R"({"host":"h","port":6379,"password":"p","namespace":"n","stream":"s","consumer_group":"g"})");
+  home.write("redis-credentials.json",
+             R"({"host":"h","port":6379,"password":"p","namespace":"n","stream":"s","consumer_group":"g"})");
   CHECK(credentials_path(home.paths, some_credentials()) == home.file("redis-credentials.raibid-redis@k3s-dev.json"));
 }
 
@@ -253,6 +260,7 @@ TEST_CASE("connection URLs") {
   const std::string host = "raibid-redis-master.raibid-redis.svc.cluster.local";
   CHECK(redis_url(host, 6379, Secret("Abc123")) == "redis://:Abc123@" + host + ":6379");
   CHECK(redis_url(host, 6379, Secret()) == "redis://" + host + ":6379");
-  CHECK(redis_url("127.0.0.1", 21000, Secret("p@ss:w/rd?#[]%~-._")) == "redis://:p%40ss%3Aw%2Frd%3F%23%5B%5D%25~-._@127.0.0.1:21000");
+  CHECK(redis_url("127.0.0.1", 21000, Secret("p@ss:w/rd?#[]%~-._")) ==
+        "redis://:p%40ss%3Aw%2Frd%3F%23%5B%5D%25~-._@127.0.0.1:21000");
   CHECK(redis_url("::1", 6379, Secret("x")) == "redis://:x@[::1]:6379");
 }

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "support/thrown.hpp"
 #include "support/redis_settings.hpp"
+#include "support/thrown.hpp"
 #include "sys/files.hpp"
 
 using namespace raibid;
@@ -45,7 +45,8 @@ TEST_CASE("the embedded chart is the default") {
 }
 
 TEST_CASE("Bitnami's chart, by name, by registry and by repository") {
-  for (const char* name : {"bitnami", "oci://registry-1.docker.io/bitnamicharts/redis", "oci://mirror.example.com/hub/bitnamicharts/redis", "bitnami/redis"}) {
+  for (const char* name : {"bitnami", "oci://registry-1.docker.io/bitnamicharts/redis",
+                           "oci://mirror.example.com/hub/bitnamicharts/redis", "bitnami/redis"}) {
     CAPTURE(name);
     const ChartChoice chart = chart_of(name);
     CHECK(chart.kind == ChartChoice::Kind::bitnami);
@@ -93,8 +94,9 @@ TEST_CASE("charts that cannot be meant") {
 }
 
 TEST_CASE("--set takes what helm takes") {
-  CHECK_NOTHROW(check_sets({"a.b=c", "master.nodeSelector.disk=ssd,metrics.enabled=false", "list={a,b}", "a=b\\,c=d", "x[0].y=1", "empty=",
-                            "auth.usePasswordFiles=true", "auth.existingSecretPasswordKey=redis-password", "note=see the password page"},
+  CHECK_NOTHROW(check_sets({"a.b=c", "master.nodeSelector.disk=ssd,metrics.enabled=false", "list={a,b}", "a=b\\,c=d",
+                            "x[0].y=1", "empty=", "auth.usePasswordFiles=true",
+                            "auth.existingSecretPasswordKey=redis-password", "note=see the password page"},
                            "--set"));
   CHECK(has(set_refusal("nonsense"), "KEY=VALUE"));
   CHECK(has(set_refusal("=x"), "KEY=VALUE"));
@@ -103,9 +105,11 @@ TEST_CASE("--set takes what helm takes") {
 }
 
 TEST_CASE("a password by --set is refused, and not repeated") {
-  for (const char* set : {"auth.password=hunter2", "global.redis.password=hunter2", "a=1,auth.password=hunter2", "auth.acl.users[0].password=hunter2",
-                          "redisPassword=hunter2", "AUTH.PassWord=hunter2", "sentinel.passwd=hunter2", "tls.passphrase=hunter2", "x.requirepass=hunter2",
-                          "commonConfiguration=requirepass hunter2", "master.extraFlags={--requirepass,hunter2}", "master.configuration=hz 10\nmasterauth hunter2"}) {
+  for (const char* set : {"auth.password=hunter2", "global.redis.password=hunter2", "a=1,auth.password=hunter2",
+                          "auth.acl.users[0].password=hunter2", "redisPassword=hunter2", "AUTH.PassWord=hunter2",
+                          "sentinel.passwd=hunter2", "tls.passphrase=hunter2", "x.requirepass=hunter2",
+                          "commonConfiguration=requirepass hunter2", "master.extraFlags={--requirepass,hunter2}",
+                          "master.configuration=hz 10\nmasterauth hunter2"}) {
     CAPTURE(set);
     CHECK(has(set_refusal(set), "would put a password"));
   }
@@ -139,10 +143,12 @@ TEST_CASE("values files are searched for passwords") {
 
 TEST_CASE("values files without one pass") {
   const Folder folder;
-  CHECK_NOTHROW(check_values_files({folder.write("values.yaml", "auth:\n  password: \"\"\n  usePasswordFiles: true\n  existingSecretPasswordKey: x\n"
-                                                                 "master:\n  nodeSelector: {disk: ssd}\n# password: hunter2\n"),
-                                    folder.write("empty.yaml", "{}\n")},
-                                   "--values"));
+  CHECK_NOTHROW(check_values_files(
+      {folder.write("values.yaml",
+                    "auth:\n  password: \"\"\n  usePasswordFiles: true\n  existingSecretPasswordKey: x\n"
+                    "master:\n  nodeSelector: {disk: ssd}\n# password: hunter2\n"),
+       folder.write("empty.yaml", "{}\n")},
+      "--values"));
 }
 
 TEST_CASE("values that are no file") {

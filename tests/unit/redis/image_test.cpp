@@ -31,17 +31,40 @@ TEST_CASE("image references as Docker reads them") {
   CHECK(taken_apart("Registry/redis:7") == "Registry|redis|7|");
   CHECK(taken_apart("redis@" + digest) == "docker.io|library/redis||" + digest);
   CHECK(taken_apart("reg.io:443/a/redis:7@" + digest) == "reg.io:443|a/redis|7|" + digest);
-  CHECK(taken_apart("a__b/c--d/e.f:" + std::string(128, 't')) == "docker.io|a__b/c--d/e.f|" + std::string(128, 't') + "|");
+  CHECK(taken_apart("a__b/c--d/e.f:" + std::string(128, 't')) ==
+        "docker.io|a__b/c--d/e.f|" + std::string(128, 't') + "|");
 }
 
 TEST_CASE("what is no image reference") {
-  for (const std::string& text :
-       {std::string(""), std::string(":7"), std::string("redis:"), std::string("redis:7:8"), std::string("Redis:7"), std::string("redis 7"),
-        std::string(" redis"), std::string("redis\n"), std::string("https://docker.io/redis"), std::string("redis:-7"), std::string("redis@"),
-        std::string("redis@sha256:abc"), "redis@" + digest + "a", "redis@md5:" + std::string(31, 'a'), std::string("a//b"), std::string("/redis"),
-        std::string("redis/"), std::string("a/-b"), std::string("a/b_"), std::string("a/b___c"), std::string("a/b..c"), std::string("my_host:50/a"),
-        std::string("host.io:port/a"), std::string("-host.io/a"), "redis:" + std::string(129, 't'), std::string(300, 'r'), std::string("redis:7;rm -rf"),
-        std::string("redis@@") + digest, std::string("$(id)/redis")}) {
+  for (const std::string& text : {std::string(""),
+                                  std::string(":7"),
+                                  std::string("redis:"),
+                                  std::string("redis:7:8"),
+                                  std::string("Redis:7"),
+                                  std::string("redis 7"),
+                                  std::string(" redis"),
+                                  std::string("redis\n"),
+                                  std::string("https://docker.io/redis"),
+                                  std::string("redis:-7"),
+                                  std::string("redis@"),
+                                  std::string("redis@sha256:abc"),
+                                  "redis@" + digest + "a",
+                                  "redis@md5:" + std::string(31, 'a'),
+                                  std::string("a//b"),
+                                  std::string("/redis"),
+                                  std::string("redis/"),
+                                  std::string("a/-b"),
+                                  std::string("a/b_"),
+                                  std::string("a/b___c"),
+                                  std::string("a/b..c"),
+                                  std::string("my_host:50/a"),
+                                  std::string("host.io:port/a"),
+                                  std::string("-host.io/a"),
+                                  "redis:" + std::string(129, 't'),
+                                  std::string(300, 'r'),
+                                  std::string("redis:7;rm -rf"),
+                                  std::string("redis@@") + digest,
+                                  std::string("$(id)/redis")}) {
     CAPTURE(text);
     const Error error = error_of([&] { parse_image(text, "--image (RAIBID_IMAGE)"); });
     CHECK(error.code() == ExitCode::usage);

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "support/thrown.hpp"
 #include "support/redis_settings.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

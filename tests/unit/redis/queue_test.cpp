@@ -65,7 +65,8 @@ TEST_CASE("wait_for_pong: refused connections are tried again, often at first an
     last = runner.now();
   });
   std::vector<std::string> heard;
-  CHECK(wait_for_pong(redis, somewhere(), runner, start + 1min, [&](const std::string& text) { heard.push_back(text); }));
+  CHECK(
+      wait_for_pong(redis, somewhere(), runner, start + 1min, [&](const std::string& text) { heard.push_back(text); }));
   CHECK(redis.connections == 41);
   REQUIRE(pauses.size() == 39);
   CHECK(pauses.front() <= 20ms);
@@ -86,13 +87,17 @@ TEST_CASE("wait_for_pong: loading is waited for, with its progress") {
   FakeRunner runner;
   int asked = 0;
   FakeRedis redis([&](const std::string& command) {
-    if (command == "PING") return asked < 8 ? FakeRedis::error("LOADING Redis is loading the dataset in memory") : FakeRedis::status("PONG");
+    if (command == "PING")
+      return asked < 8 ? FakeRedis::error("LOADING Redis is loading the dataset in memory") : FakeRedis::status("PONG");
     ++asked;
-    return FakeRedis::text("# Persistence\r\nloading:1\r\nloading_loaded_perc:" + std::to_string(asked / 4 * 10) + ".50\r\n");
+    return FakeRedis::text("# Persistence\r\nloading:1\r\nloading_loaded_perc:" + std::to_string(asked / 4 * 10) +
+                           ".50\r\n");
   });
   std::vector<std::string> heard;
-  CHECK(wait_for_pong(redis, somewhere(), runner, runner.now() + 1min, [&](const std::string& text) { heard.push_back(text); }));
-  CHECK(heard == std::vector<std::string>{"Redis is loading its data (10.50 %)", "Redis is loading its data (20.50 %)"});
+  CHECK(wait_for_pong(redis, somewhere(), runner, runner.now() + 1min,
+                      [&](const std::string& text) { heard.push_back(text); }));
+  CHECK(heard ==
+        std::vector<std::string>{"Redis is loading its data (10.50 %)", "Redis is loading its data (20.50 %)"});
 }
 
 TEST_CASE("wait_for_pong: a connection that breaks is a port-forward that is not up yet") {
@@ -107,16 +112,18 @@ TEST_CASE("wait_for_pong: a connection that breaks is a port-forward that is not
 }
 
 TEST_CASE("wait_for_pong: what no waiting heals is thrown at once, without the password") {
-  for (const char* said : {"WRONGPASS invalid username-password pair or user is disabled.", "NOAUTH Authentication required.",
-                           "ERR AUTH <password> called without any password configured for the default user.",
-                           "DENIED Redis is running in protected mode", "MISCONF Redis is configured to save RDB snapshots"}) {
+  for (const char* said :
+       {"WRONGPASS invalid username-password pair or user is disabled.", "NOAUTH Authentication required.",
+        "ERR AUTH <password> called without any password configured for the default user.",
+        "DENIED Redis is running in protected mode", "MISCONF Redis is configured to save RDB snapshots"}) {
     CAPTURE(said);
     FakeRunner runner;
     FakeRedis redis([&](const std::string& command) {
       const bool about_writes = std::string(said).starts_with("MISCONF");
       return about_writes && command != "PING" ? FakeRedis::status("OK") : FakeRedis::error(said);
     });
-    const Error error = error_of([&] { wait_for_pong(redis, somewhere("swordfish"), runner, runner.now() + 1min, nullptr); });
+    const Error error =
+        error_of([&] { wait_for_pong(redis, somewhere("swordfish"), runner, runner.now() + 1min, nullptr); });
     CHECK(error.code() == ExitCode::failure);
     CHECK_FALSE(has(error.message() + error.hint(), "swordfish"));
     CHECK_FALSE(error.hint().empty());
@@ -150,7 +157,8 @@ TEST_CASE("wait_for_pong: who hears of the progress may end it") {
   FakeRedis redis([](const std::string&) { return FakeRedis::status("PONG"); });
   redis.refuse = 1000;
   const auto give_up = [](const std::string&) { throw Error(ExitCode::failure, "the server has died"); };
-  CHECK(has(error_of([&] { wait_for_pong(redis, somewhere(), runner, runner.now() + 1min, give_up); }).message(), "has died"));
+  CHECK(has(error_of([&] { wait_for_pong(redis, somewhere(), runner, runner.now() + 1min, give_up); }).message(),
+            "has died"));
 }
 
 TEST_CASE("config_differences: as Redis means the values") {
@@ -159,7 +167,8 @@ TEST_CASE("config_differences: as Redis means the values") {
   CHECK(differences({{"maxmemory", "1073741824"}}, {{"maxmemory", "1g"}}) == "maxmemory[1073741824|1g]");
   CHECK(differences({{"appendonly", "yes"}}, {{"appendonly", "YES"}}).empty());
   CHECK(differences({{"appendonly", "no"}}, {{"appendonly", "yes"}}) == "appendonly[no|yes]");
-  CHECK(differences({{"maxmemory-policy", "noeviction"}}, {{"maxmemory-policy", "allkeys-lru"}}) == "maxmemory-policy[noeviction|allkeys-lru]");
+  CHECK(differences({{"maxmemory-policy", "noeviction"}}, {{"maxmemory-policy", "allkeys-lru"}}) ==
+        "maxmemory-policy[noeviction|allkeys-lru]");
   CHECK(differences({{"proc-title-template", "a b"}}, {{"proc-title-template", "\"a b\""}}).empty());
   CHECK(differences({}, {}).empty());
 }
@@ -177,8 +186,10 @@ TEST_CASE("config_differences: save lines are one value") {
 TEST_CASE("config_differences: keyspace events are a set of letters") {
   CHECK(differences({{"notify-keyspace-events", "xE"}}, {{"notify-keyspace-events", "Ex"}}).empty());
   CHECK(differences({{"notify-keyspace-events", "AKE"}}, {{"notify-keyspace-events", "KEg$lshzxetd"}}).empty());
-  CHECK(differences({{"notify-keyspace-events", "xK"}}, {{"notify-keyspace-events", "Ex"}}) == "notify-keyspace-events[xK|Ex]");
-  CHECK(differences({{"notify-keyspace-events", "xe"}}, {{"notify-keyspace-events", "xE"}}) == "notify-keyspace-events[xe|xE]");
+  CHECK(differences({{"notify-keyspace-events", "xK"}}, {{"notify-keyspace-events", "Ex"}}) ==
+        "notify-keyspace-events[xK|Ex]");
+  CHECK(differences({{"notify-keyspace-events", "xe"}}, {{"notify-keyspace-events", "xE"}}) ==
+        "notify-keyspace-events[xe|xE]");
   CHECK(differences({{"notify-keyspace-events", ""}}, {{"notify-keyspace-events", ""}}).empty());
 }
 
@@ -186,19 +197,25 @@ TEST_CASE("config_differences: output buffer limits are compared by class") {
   const std::map<std::string, std::string> running{
       {"client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"}};
   CHECK(differences(running, {{"client-output-buffer-limit", "pubsub 32mb 8mb 60"}}).empty());
-  CHECK(differences(running, {{"client-output-buffer-limit", "replica 256mb 64mb 60"}, {"client-output-buffer-limit", "normal 0 0 0"}}).empty());
+  CHECK(differences(running, {{"client-output-buffer-limit", "replica 256mb 64mb 60"},
+                              {"client-output-buffer-limit", "normal 0 0 0"}})
+            .empty());
   CHECK_FALSE(differences(running, {{"client-output-buffer-limit", "pubsub 64mb 8mb 60"}}).empty());
   CHECK_FALSE(differences(running, {{"client-output-buffer-limit", "other 0 0 0"}}).empty());
 }
 
-TEST_CASE("config_differences: the last line counts; what CONFIG GET does not know is one, unless it is read at the start only") {
+TEST_CASE(
+    "config_differences: the last line counts; what CONFIG GET does not know is one, unless it is read at the start "
+    "only") {
   CHECK(differences({{"hz", "20"}}, {{"hz", "10"}, {"hz", "20"}}).empty());
   CHECK(differences({{"hz", "20"}}, {{"rename-command", "FLUSHALL \"\""}, {"hz", "20"}}).empty());
   CHECK(differences({}, {{"no-such-directive", "1"}}) == "no-such-directive[unknown to this Redis|1]");
 }
 
 TEST_CASE("config_differences: a refusal is an error") {
-  FakeRedis redis([](const std::string&) { return FakeRedis::error("NOPERM this user has no permissions to run the 'config|get' command"); });
+  FakeRedis redis([](const std::string&) {
+    return FakeRedis::error("NOPERM this user has no permissions to run the 'config|get' command");
+  });
   const Error error = error_of([&] { config_differences(*redis.connect("", 0, 1s), {{"hz", "10"}}); });
   CHECK(has(error.message(), "hz"));
   CHECK(has(error.message(), "NOPERM"));

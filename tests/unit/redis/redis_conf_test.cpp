@@ -8,7 +8,8 @@ using namespace raibid;
 using namespace raibid::test;
 
 TEST_CASE("redis.conf has a line for each directive, in order") {
-  CHECK(redis_conf({{"save", "900 1"}, {"save", "300 10"}, {"appendonly", "yes"}}) == "save 900 1\nsave 300 10\nappendonly yes\n");
+  CHECK(redis_conf({{"save", "900 1"}, {"save", "300 10"}, {"appendonly", "yes"}}) ==
+        "save 900 1\nsave 300 10\nappendonly yes\n");
   CHECK(redis_conf({{"save", ""}}) == "save \"\"\n");
   CHECK(redis_conf({}).empty());
 }
@@ -23,7 +24,8 @@ TEST_CASE("sizes as Redis reads them") {
   CHECK(parse_redis_memory("3M") == 3000000);
   CHECK(parse_redis_memory("1GB") == 1073741824);
   CHECK(parse_redis_memory("2g") == 2000000000);
-  for (const char* text : {"", "mb", "1mib", "1Gi", "-1", "1.5gb", "1 gb", " 1", "99999999999gb", "99999999999999999999"}) {
+  for (const char* text :
+       {"", "mb", "1mib", "1Gi", "-1", "1.5gb", "1 gb", " 1", "99999999999gb", "99999999999999999999"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_redis_memory(text).has_value());
   }
@@ -62,15 +64,18 @@ TEST_CASE("directives that a preset may not set") {
   CHECK(has(refusal("save", "1 1\nrequirepass x").message(), "control character"));
   CHECK(has(refusal("proc-title-template", "{{title}}").message(), "{{"));
   CHECK(has(refusal("save", "\"1 1").message(), "unbalanced quotes"));
-  CHECK_NOTHROW(check_directives({{"save", ""}, {"save", "900 1"}, {"notify-keyspace-events", "Ex"}, {"no-such-directive", "1"}}, "preset mine"));
+  CHECK_NOTHROW(check_directives(
+      {{"save", ""}, {"save", "900 1"}, {"notify-keyspace-events", "Ex"}, {"no-such-directive", "1"}}, "preset mine"));
 }
 
 TEST_CASE("text that sets a password") {
-  for (const char* text : {"requirepass x", "hz 10\n  RequirePass x", "--requirepass x", "{--masterauth,x}", "\"requirepass\" x", "a --requirepass", "masterauth\tx"}) {
+  for (const char* text : {"requirepass x", "hz 10\n  RequirePass x", "--requirepass x", "{--masterauth,x}",
+                           "\"requirepass\" x", "a --requirepass", "masterauth\tx"}) {
     CAPTURE(text);
     CHECK(sets_password(text));
   }
-  for (const char* text : {"", "# requirepass x", "see requirepass", "requirepassword x", "requirepass-not 1", "-requirepass-", "appendonly yes"}) {
+  for (const char* text : {"", "# requirepass x", "see requirepass", "requirepassword x", "requirepass-not 1",
+                           "-requirepass-", "appendonly yes"}) {
     CAPTURE(text);
     CHECK_FALSE(sets_password(text));
   }

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "components/redis/clients.hpp"
-#include "support/thrown.hpp"
 #include "support/redis_settings.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -33,9 +33,28 @@ TEST_CASE("the options of setup redis are those of its description") {
     CHECK_FALSE(option.help.empty());
     CHECK_FALSE(option.group.empty());
   }
-  CHECK(names == std::set<std::string>{"chart", "chart-version", "image", "exporter-image", "size", "storage-class", "no-persistence", "memory-request",
-                                       "memory-limit", "cpu-request", "cpu-limit", "no-metrics", "no-auth", "password-file", "allow-from", "stream",
-                                       "group", "max-length", "set", "values", "adopt", "keep-on-failure"});
+  CHECK(names == std::set<std::string>{"chart",
+                                       "chart-version",
+                                       "image",
+                                       "exporter-image",
+                                       "size",
+                                       "storage-class",
+                                       "no-persistence",
+                                       "memory-request",
+                                       "memory-limit",
+                                       "cpu-request",
+                                       "cpu-limit",
+                                       "no-metrics",
+                                       "no-auth",
+                                       "password-file",
+                                       "allow-from",
+                                       "stream",
+                                       "group",
+                                       "max-length",
+                                       "set",
+                                       "values",
+                                       "adopt",
+                                       "keep-on-failure"});
   for (const OptionSpec& option : global_options()) {
     CAPTURE(std::string(option.name));
     CHECK(names.count(std::string(option.name)) == 0);
@@ -70,10 +89,21 @@ TEST_CASE("without anything given, the settings are those of the first seed") {
 }
 
 TEST_CASE("what is given replaces it") {
-  const RedisSettings settings =
-      redis_settings_of({{"target", "local"}, {"image", "valkey/valkey:8.1"}, {"exporter-image", "x/exporter:1"}, {"size", "1G"}, {"storage-class", "fast.ssd"},
-                         {"memory-request", "1Gi"}, {"memory-limit", "2Gi"}, {"cpu-request", "1"}, {"cpu-limit", "2"}, {"no-metrics", "true"},
-                         {"password-file", "~/secret"}, {"adopt", "true"}, {"keep-on-failure", "true"}, {"dry-run", "true"}, {"set", "a.b=c"}});
+  const RedisSettings settings = redis_settings_of({{"target", "local"},
+                                                    {"image", "valkey/valkey:8.1"},
+                                                    {"exporter-image", "x/exporter:1"},
+                                                    {"size", "1G"},
+                                                    {"storage-class", "fast.ssd"},
+                                                    {"memory-request", "1Gi"},
+                                                    {"memory-limit", "2Gi"},
+                                                    {"cpu-request", "1"},
+                                                    {"cpu-limit", "2"},
+                                                    {"no-metrics", "true"},
+                                                    {"password-file", "~/secret"},
+                                                    {"adopt", "true"},
+                                                    {"keep-on-failure", "true"},
+                                                    {"dry-run", "true"},
+                                                    {"set", "a.b=c"}});
   CHECK(settings.target == Target::local);
   CHECK(settings.image->repository == "valkey/valkey");
   CHECK(settings.exporter_image->repository == "x/exporter");
@@ -101,8 +131,13 @@ TEST_CASE("a command without setup's options gets what the preset says") {
 
 TEST_CASE("sizes and quantities that make no sense name the option and where it came from") {
   CHECK(has(refusal({{"size", "0"}}).message(), "--size: \"0\""));
-  CHECK(has(error_of([] { redis_settings_of({{"size", "8G i", "RAIBID_SIZE", Source::environment}}); }).message(), "--size (RAIBID_SIZE)"));
-  CHECK(has(error_of([] { redis_settings_of({{"memory-limit", "-1Mi", "~/.raibid/config.yaml:3", Source::file}}); }).message(),
+  CHECK(has(error_of([] {
+              redis_settings_of({{"size", "8G i", "RAIBID_SIZE", Source::environment}});
+            }).message(),
+            "--size (RAIBID_SIZE)"));
+  CHECK(has(error_of([] {
+              redis_settings_of({{"memory-limit", "-1Mi", "~/.raibid/config.yaml:3", Source::file}});
+            }).message(),
             "--memory-limit (~/.raibid/config.yaml:3)"));
   CHECK(has(refusal({{"cpu-limit", "0"}}).message(), "--cpu-limit: \"0\""));
   // bytes, and thousandths of one
@@ -167,7 +202,8 @@ TEST_CASE("a preset's directive that holds a password is refused") {
 TEST_CASE("--stream, --group and --max-length replace what the preset's first stream says") {
   Preset preset = job_queue_preset();
   preset.streams = {{"a", {"one", "two"}, 100}, {"b", {"three"}, 0}};
-  const RedisSettings settings = redis_settings_of({{"stream", "jobs"}, {"group", "workers"}, {"max-length", "0"}}, preset);
+  const RedisSettings settings =
+      redis_settings_of({{"stream", "jobs"}, {"group", "workers"}, {"max-length", "0"}}, preset);
   REQUIRE(settings.streams.size() == 2);
   CHECK(settings.streams[0].name == "jobs");
   CHECK(settings.streams[0].groups == std::vector<std::string>{"workers"});
@@ -178,8 +214,10 @@ TEST_CASE("--stream, --group and --max-length replace what the preset's first st
 TEST_CASE("the preset's own stream settings, which say the same in short, replace nothing") {
   Preset preset = job_queue_preset();
   preset.streams = {{"a", {"one", "two"}, 100}};
-  const RedisSettings settings = redis_settings_of(
-      {{"stream", "a", "preset raibid:7", Source::preset}, {"group", "one", "preset raibid:7", Source::preset}, {"max-length", "100", "preset raibid:7", Source::preset}}, preset);
+  const RedisSettings settings = redis_settings_of({{"stream", "a", "preset raibid:7", Source::preset},
+                                                    {"group", "one", "preset raibid:7", Source::preset},
+                                                    {"max-length", "100", "preset raibid:7", Source::preset}},
+                                                   preset);
   CHECK(settings.streams[0].groups == std::vector<std::string>{"one", "two"});
 }
 
@@ -207,13 +245,15 @@ TEST_CASE("stream and group names that cannot be meant") {
 }
 
 TEST_CASE("who may connect") {
-  const RedisSettings settings = redis_settings_of({{"allow-from", "jobs"}, {"allow-from", "ci/app=worker,app.kubernetes.io/part-of=raibid,empty="}});
+  const RedisSettings settings = redis_settings_of(
+      {{"allow-from", "jobs"}, {"allow-from", "ci/app=worker,app.kubernetes.io/part-of=raibid,empty="}});
   REQUIRE(settings.clients.size() == 2);
   CHECK(settings.clients[0].name_space == "jobs");
   CHECK(settings.clients[0].pod_labels.empty());
   CHECK(settings.clients[1].name_space == "ci");
   CHECK(settings.clients[1].pod_labels ==
-        std::vector<std::pair<std::string, std::string>>{{"app", "worker"}, {"app.kubernetes.io/part-of", "raibid"}, {"empty", ""}});
+        std::vector<std::pair<std::string, std::string>>{
+            {"app", "worker"}, {"app.kubernetes.io/part-of", "raibid"}, {"empty", ""}});
   CHECK(to_string(settings.clients[0]) == "jobs");
   CHECK(to_string(settings.clients[1]) == "ci/app=worker,app.kubernetes.io/part-of=raibid,empty=");
 }
@@ -228,8 +268,8 @@ TEST_CASE("the preset's clients hold unless --allow-from says others") {
 }
 
 TEST_CASE("clients that are none") {
-  for (const char* client : {"", "Jobs", "jobs/", "jobs/app", "jobs/=worker", "jobs/app=a b", "jobs/app=worker,", "jobs/a=1,a=2", "jobs/-a=1", "jobs/a/b/c=1",
-                             "jobs/A_.com/x=1", "*", "jobs/app=-x"}) {
+  for (const char* client : {"", "Jobs", "jobs/", "jobs/app", "jobs/=worker", "jobs/app=a b", "jobs/app=worker,",
+                             "jobs/a=1,a=2", "jobs/-a=1", "jobs/a/b/c=1", "jobs/A_.com/x=1", "*", "jobs/app=-x"}) {
     CAPTURE(client);
     CHECK(has(refusal({{"allow-from", client}}).message(), "--allow-from"));
   }
@@ -237,8 +277,9 @@ TEST_CASE("clients that are none") {
 
 TEST_CASE("no password and a password file contradict each other") {
   CHECK_FALSE(redis_settings_of({{"no-auth", "true"}}).auth);
-  CHECK(has(refusal({{"no-auth", "true"}, {"password-file", "x", "RAIBID_PASSWORD_FILE", Source::environment}}).message(),
-            "--no-auth and --password-file (RAIBID_PASSWORD_FILE)"));
+  CHECK(
+      has(refusal({{"no-auth", "true"}, {"password-file", "x", "RAIBID_PASSWORD_FILE", Source::environment}}).message(),
+          "--no-auth and --password-file (RAIBID_PASSWORD_FILE)"));
 }
 
 TEST_CASE("names and images are checked") {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/thrown.hpp"
 #include "support/redis_settings.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -15,7 +15,8 @@ namespace {
 Spec some_spec() {
   Preset preset = job_queue_preset();
   preset.services = {"redis", "app/redis-service"};
-  return spec_of(redis_settings_of({{"allow-from", "ci/app=worker"}, {"no-metrics", "true"}, {"storage-class", "fast"}}, preset));
+  return spec_of(
+      redis_settings_of({{"allow-from", "ci/app=worker"}, {"no-metrics", "true"}, {"storage-class", "fast"}}, preset));
 }
 
 }  // namespace
@@ -35,7 +36,8 @@ TEST_CASE("a spec says what was asked, on one line") {
   const auto object = nlohmann::json::parse(text);
   CHECK(object["preset"] == "raibid");
   CHECK(object["chart"] == "embedded");
-  CHECK(object["streams"] == nlohmann::json::parse(R"([{"name":"raibid:jobs","groups":["raibid-workers"],"max_length":10000}])"));
+  CHECK(object["streams"] ==
+        nlohmann::json::parse(R"([{"name":"raibid:jobs","groups":["raibid-workers"],"max_length":10000}])"));
   CHECK(object["redis"].size() == 6);
   CHECK(object["redis"][5] == nlohmann::json{"maxmemory", "307mb"});
   CHECK(object["auth"] == true);
@@ -48,8 +50,8 @@ TEST_CASE("a spec says what was asked, on one line") {
 }
 
 TEST_CASE("a spec never tells where a password is, nor what was set by hand") {
-  const std::string text =
-      to_json(spec_of(redis_settings_of({{"password-file", "/home/u/hunter2"}, {"set", "a=hunter2"}, {"image", "hunter2"}})));
+  const std::string text = to_json(
+      spec_of(redis_settings_of({{"password-file", "/home/u/hunter2"}, {"set", "a=hunter2"}, {"image", "hunter2"}})));
   CHECK_FALSE(has(text, "hunter2"));
 }
 
@@ -77,11 +79,27 @@ TEST_CASE("no annotation, an empty spec; keys of other versions are fine") {
 }
 
 TEST_CASE("garbage is refused") {
-  for (const char* text :
-       {"x", "[]", "null", "7", "{", R"({"preset":7})", R"({"auth":"yes"})", R"({"streams":{}})", R"({"streams":["a"]})", R"({"streams":[{}]})",
-        R"({"streams":[{"name":"a","groups":"b"}]})", R"({"streams":[{"name":"a","groups":[1]}]})", R"({"streams":[{"name":"a","max_length":1.5}]})",
-        R"({"streams":[{"name":"a","max_length":-1}]})", R"({"streams":[{"name":"a","max_length":"1"}]})", R"({"redis":{"a":"b"}})", R"({"redis":[["a"]]})",
-        R"({"redis":[["a",1]]})", R"({"clients":"a"})", R"({"services":[null]})", "{\"preset\":\"\xff\"}"}) {
+  for (const char* text : {"x",
+                           "[]",
+                           "null",
+                           "7",
+                           "{",
+                           R"({"preset":7})",
+                           R"({"auth":"yes"})",
+                           R"({"streams":{}})",
+                           R"({"streams":["a"]})",
+                           R"({"streams":[{}]})",
+                           R"({"streams":[{"name":"a","groups":"b"}]})",
+                           R"({"streams":[{"name":"a","groups":[1]}]})",
+                           R"({"streams":[{"name":"a","max_length":1.5}]})",
+                           R"({"streams":[{"name":"a","max_length":-1}]})",
+                           R"({"streams":[{"name":"a","max_length":"1"}]})",
+                           R"({"redis":{"a":"b"}})",
+                           R"({"redis":[["a"]]})",
+                           R"({"redis":[["a",1]]})",
+                           R"({"clients":"a"})",
+                           R"({"services":[null]})",
+                           "{\"preset\":\"\xff\"}"}) {
     CAPTURE(text);
     const Error error = error_of([&] { parse_spec(text); });
     CHECK(error.code() == ExitCode::failure);

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/thrown.hpp"
 #include "support/redis_settings.hpp"
+#include "support/thrown.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -17,7 +17,9 @@ json values_of(const RedisSettings& settings, bool service_monitors = false) {
   return json::parse(helm_values(settings, RedisNames(settings.release, settings.name_space), service_monitors).dump());
 }
 
-json values_for(const std::vector<Given>& given, const Preset& preset = job_queue_preset()) { return values_of(redis_settings_of(given, preset)); }
+json values_for(const std::vector<Given>& given, const Preset& preset = job_queue_preset()) {
+  return values_of(redis_settings_of(given, preset));
+}
 
 json without_spec(json values) {
   values.erase("commonAnnotations");
@@ -66,11 +68,14 @@ TEST_CASE("what is switched off") {
 
 TEST_CASE("images, claim and monitors") {
   const std::string digest = "sha256:" + std::string(64, 'a');
-  const json values = values_of(redis_settings_of({{"image", "localhost:5000/redis@" + digest}, {"exporter-image", "oliver006/redis_exporter:v1.89.0"},
-                                                   {"size", "1G"}, {"storage-class", "-"}}),
+  const json values = values_of(redis_settings_of({{"image", "localhost:5000/redis@" + digest},
+                                                   {"exporter-image", "oliver006/redis_exporter:v1.89.0"},
+                                                   {"size", "1G"},
+                                                   {"storage-class", "-"}}),
                                 true);
   CHECK(values["image"] == json{{"registry", "localhost:5000"}, {"repository", "redis"}, {"digest", digest}});
-  CHECK(values["metrics"]["image"] == json{{"registry", "docker.io"}, {"repository", "oliver006/redis_exporter"}, {"tag", "v1.89.0"}});
+  CHECK(values["metrics"]["image"] ==
+        json{{"registry", "docker.io"}, {"repository", "oliver006/redis_exporter"}, {"tag", "v1.89.0"}});
   CHECK(values["metrics"]["serviceMonitor"] == json{{"enabled", true}});
   CHECK(values["master"]["persistence"] == json{{"enabled", true}, {"size", "1G"}, {"storageClass", "-"}});
   CHECK_FALSE(values.contains("global"));  // the embedded chart takes any image
@@ -124,7 +129,8 @@ TEST_CASE("any other chart has to give the same names") {
   CHECK(values["fullnameOverride"] == "jobs-redis");
   CHECK_FALSE(values.contains("image"));
   CHECK_FALSE(values["master"].contains("readinessProbe"));
-  CHECK(values_for({{"chart", "team/redis"}, {"image", "redis:7"}})["global"]["security"]["allowInsecureImages"] == true);
+  CHECK(values_for({{"chart", "team/redis"}, {"image", "redis:7"}})["global"]["security"]["allowInsecureImages"] ==
+        true);
 }
 
 TEST_CASE("further names: a Service of the same pod here, a name in DNS elsewhere") {
@@ -134,18 +140,21 @@ TEST_CASE("further names: a Service of the same pod here, a name in DNS elsewher
   REQUIRE(objects.size() == 2);
   CHECK(objects[0]["metadata"]["name"] == "redis");
   CHECK_FALSE(objects[0]["metadata"].contains("namespace"));
-  CHECK(objects[0]["spec"] == json::parse(R"({"type": "ClusterIP", "ports": [{"name": "tcp-redis", "port": 6379, "targetPort": "redis"}],
+  CHECK(objects[0]["spec"] ==
+        json::parse(R"({"type": "ClusterIP", "ports": [{"name": "tcp-redis", "port": 6379, "targetPort": "redis"}],
     "selector": {"app.kubernetes.io/name": "redis", "app.kubernetes.io/instance": "raibid-redis", "app.kubernetes.io/component": "master"}})"));
   CHECK(objects[1]["metadata"]["namespace"] == "app");
   CHECK(objects[1]["metadata"]["name"] == "redis-service");
-  CHECK(objects[1]["spec"] == json{{"type", "ExternalName"}, {"externalName", "raibid-redis-master.raibid-redis.svc.cluster.local"}});
+  CHECK(objects[1]["spec"] ==
+        json{{"type", "ExternalName"}, {"externalName", "raibid-redis-master.raibid-redis.svc.cluster.local"}});
   CHECK_FALSE(values_for({}).contains("extraDeploy"));
 }
 
 TEST_CASE("who Redis runs as, where each chart reads it") {
   Preset preset = job_queue_preset();
   preset.security_context = {1000, 1001, 1002};
-  CHECK(values_for({}, preset)["master"]["podSecurityContext"] == json{{"runAsUser", 1000}, {"runAsGroup", 1001}, {"fsGroup", 1002}});
+  CHECK(values_for({}, preset)["master"]["podSecurityContext"] ==
+        json{{"runAsUser", 1000}, {"runAsGroup", 1001}, {"fsGroup", 1002}});
   const json bitnami = values_for({{"chart", "bitnami"}}, preset)["master"];
   CHECK(bitnami["containerSecurityContext"] == json{{"runAsUser", 1000}, {"runAsGroup", 1001}});
   CHECK(bitnami["podSecurityContext"] == json{{"fsGroup", 1002}});

@@ -84,6 +84,7 @@ TEST_CASE_FIXTURE(Fixture, "read_file reads whole files up to its limit") {
   CHECK(read_file(path("x"), 7).value() == "content");
   CHECK(code_of([&] { read_file(path("x"), 6); }) == ExitCode::usage);
   CHECK_FALSE(read_file(path("none")).has_value());
+  CHECK(read_file(path("x"), std::string::npos).value() == "content");
   CHECK(read_file("/proc/self/stat").value().size() > 0);
 }
 
@@ -263,6 +264,7 @@ TEST_CASE_FIXTURE(Fixture, "an append that fails leaves the log as it was") {
     const FileSizeLimit limit(4096);
     CHECK(code_of([&] { log.append(std::string(10000, 'x')); }) == ExitCode::failure);
   }
+  CHECK(log.content() == "one\n");
   log.append("two", false);
   CHECK(log.content() == "one\ntwo\n");
 }

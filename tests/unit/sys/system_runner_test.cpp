@@ -179,10 +179,27 @@ TEST_CASE_FIXTURE(Fixture, "a child that has much to say when it is ended can sa
 }
 
 TEST_CASE_FIXTURE(Fixture, "a stopped child is ended as well") {
-  const auto child = runner.start(sh("trap 'exit 9' TERM; echo up; kill -STOP $$; exit 1"));
-  CHECK(line_of(*child) == "up");
+  int pid = 0;
+  runner.observe([&](int started, const Command&) { pid = started; });
+  const auto child = runner.start(sh("trap 'exit 9' TERM; kill -STOP $$; exit 1"));
+  siginfo_t info{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOWAIT) == 0);
   child->end();
   CHECK(child->status() == 9);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a child said last is read to its end, however much the pipe held") {
+  int pid = 0;
+  runner.observe([&](int started, const Command&) {
+    pid = started;
+    for (int fd = 0; fd < 1024; ++fd) ::fcntl(fd, F_SETPIPE_SZ, 1 << 20);
+  });
+  const auto child = runner.start(sh("exec head -c 700000 /dev/zero"));
+  REQUIRE(goes(pid));
+  const std::array<Process*, 1> all{child.get()};
+  CHECK(runner.wait(all, in(30s)));
+  CHECK(child->finished());
+  CHECK(child->out().size() == 700000);
 }
 
 TEST_CASE_FIXTURE(Fixture, "dropping the object ends child and grandchild") {

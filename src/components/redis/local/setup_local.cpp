@@ -289,6 +289,7 @@ CommandResult setup_redis_local(Context& context, const RedisSettings& settings)
     if (error.code() != ExitCode::remains) journal.close();
     throw;
   }
+  const ChildRecord record(context.runner, journal);
   const Executor::Summary summary = executor.run(plan, journal);
   return setup_result(context, setup.written(), summary.changed, started);
 }

@@ -1,0 +1,58 @@
+# bash completion for raibid-cli, made by `raibid-cli completion bash`
+_raibid_cli() {
+  local current=${COMP_WORDS[COMP_CWORD]} option= verb= object= words= word i
+  COMPREPLY=()
+  # bash makes words of their own of the = in --option=value
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    case $word in
+      --)
+        if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
+        return
+        ;;
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --set | -f | --values | --port)
+        [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+        ((++i >= COMP_CWORD)) && option=$word
+        ;;
+      = | -*) ;;
+      *) if [[ -z $verb ]]; then verb=$word; elif [[ -z $object ]]; then object=$word; fi ;;
+    esac
+  done
+  [[ $current == = ]] && current=
+  if [[ -n $option ]]; then
+    case $option in
+      --kubeconfig) compopt -o default;;
+      --preset) words='raibid'; compopt -o default;;
+      --target) words='kubernetes local';;
+      --config) compopt -o default;;
+      -o | --output) words='table json yaml';;
+      --color) words='auto always never';;
+      --password-file) compopt -o default;;
+      -f | --values) compopt -o default;;
+    esac
+  elif [[ $current == -* ]]; then
+    words='--help --version --kubeconfig --context --namespace --release --preset --target --config --output --color --verbose --quiet --timeout --yes --dry-run'
+    case $verb/$object in
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --adopt --keep-on-failure' ;;
+      teardown/redis) words+=' --delete-data' ;;
+      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --adopt --keep-on-failure' ;;
+      connect/redis) words+=' --port' ;;
+      url/redis) words+=' --with-password' ;;
+    esac
+  else
+    case $verb/$object in
+      / | help/) words='setup status teardown doctor smoke connect url config completion version help' ;;
+      setup/ | help/setup) words='redis' ;;
+      status/ | help/status) words='redis' ;;
+      teardown/ | help/teardown) words='redis' ;;
+      doctor/ | help/doctor) words='redis' ;;
+      smoke/ | help/smoke) words='redis' ;;
+      connect/ | help/connect) words='redis' ;;
+      url/ | help/url) words='redis' ;;
+      config/ | help/config) words='show' ;;
+      completion/ | help/completion) words='bash zsh fish' ;;
+    esac
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _raibid_cli raibid-cli
