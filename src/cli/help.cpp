@@ -2,6 +2,7 @@
 
 #include "base/strings.hpp"
 #include "cli/problems.hpp"
+#include "components/presets.hpp"
 #include "config/settings.hpp"
 #include "ui/text.hpp"
 
@@ -40,6 +41,7 @@ std::string described(const OptionSpec& option) {
   std::string text(option.help);
   std::vector<std::string> notes;
   if (option.kind == OptionKind::list) notes.emplace_back("repeatable");
+  if (option.name == "preset") notes.push_back(join(builtin_presets(), ", "));
   if (!option.default_value.empty()) notes.push_back(fmt::format("default {}", option.default_value));
   if (!option.flag_only) notes.push_back(variable_name(option.name));
   return notes.empty() ? text : fmt::format("{} [{}]", text, join(notes, "; "));

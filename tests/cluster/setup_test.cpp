@@ -30,7 +30,7 @@ std::string inside(const std::string& name_space, const std::string& password, s
 TEST_CASE("setup, status, setup again and teardown leave a cluster as it was") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-main");
-  const auto before = cluster_state();
+  const auto before = cluster_state(cli.name_space());
 
   const Output first = cli.setup();
   INFO(said(first));
@@ -84,7 +84,7 @@ TEST_CASE("setup, status, setup again and teardown leave a cluster as it was") {
   CHECK(cli.teardown({"--yes"}).status == 0);
   CHECK(cli.status().status == 6);
   CHECK(tree(cli.home()).count("redis-credentials.json") == 0);
-  CHECK(cluster_state() == before);
+  CHECK(cluster_state(cli.name_space()) == before);
 }
 
 TEST_CASE("teardown keeps the data, and a later setup finds it with the old password") {
@@ -146,12 +146,12 @@ TEST_CASE("what somebody else made is refused and left alone") {
 TEST_CASE("a first install that cannot succeed says why and leaves nothing") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-badimage");
-  const auto before = cluster_state();
+  const auto before = cluster_state(cli.name_space());
   const Output failed = cli.setup({"--image", "redis:no-such-tag-anywhere", "--timeout", "60s"});
   INFO(said(failed));
   CHECK(failed.status == 4);
   CHECK(failed.err.find("no-such-tag-anywhere") != std::string::npos);
-  CHECK(cluster_state() == before);
+  CHECK(cluster_state(cli.name_space()) == before);
   CHECK(tree(cli.home()).count("redis-credentials.json") == 0);
 }
 
@@ -171,13 +171,13 @@ TEST_CASE("a failed change goes back to the revision before, and the password st
 TEST_CASE("--dry-run shows plan, values and manifests without a secret, and changes nothing") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-dry");
-  const auto before = cluster_state();
+  const auto before = cluster_state(cli.name_space());
   const Output shown = cli.setup({"--dry-run"});
   INFO(said(shown));
   REQUIRE(shown.status == 0);
   CHECK(shown.out.find("appendfsync everysec") != std::string::npos);
   CHECK(shown.out.find("kind: StatefulSet") != std::string::npos);
   CHECK(shown.out.find("***") != std::string::npos);
-  CHECK(cluster_state() == before);
+  CHECK(cluster_state(cli.name_space()) == before);
   CHECK(tree(cli.home()).count("redis-credentials.json") == 0);
 }

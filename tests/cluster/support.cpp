@@ -53,10 +53,31 @@ Output ClusterCli::setup(std::vector<std::string> more) { return with_namespace(
 Output ClusterCli::status(std::vector<std::string> more) { return with_namespace("status", std::move(more)); }
 Output ClusterCli::teardown(std::vector<std::string> more) { return with_namespace("teardown", std::move(more)); }
 
-std::set<std::string> cluster_state() {
+namespace {
+
+std::set<std::string> volumes_of(const std::string& name_space) {
   std::set<std::string> names;
-  const std::string listed = kubectl({"get", "namespaces,persistentvolumes,clusterroles,clusterrolebindings,storageclasses", "-o", "name"});
-  for (const std::string& name : split(trim(listed), '\n')) names.insert(name);
+  for (const nlohmann::json& volume : kubectl_json({"get", "persistentvolumes"}).at("items")) {
+    const std::string claimed_in = volume.value("/spec/claimRef/namespace"_json_pointer, "");
+    if (claimed_in == name_space) names.insert("volume " + volume.at("metadata").at("name").get<std::string>());
+  }
+  return names;
+}
+
+}  // namespace
+
+std::set<std::string> cluster_state(const std::string& name_space) {
+  const TimePoint until = real_runner().now() + std::chrono::seconds(30);
+  std::set<std::string> names = volumes_of(name_space);
+  while (!names.empty() && real_runner().now() < until) {
+    real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(300));
+    names = volumes_of(name_space);
+  }
+  const std::string listed = kubectl({"get", "namespaces,clusterroles,clusterrolebindings,storageclasses", "-o", "name"});
+  for (const std::string& name : split(trim(listed), '\n')) {
+    // others may be at work in the same cluster: theirs come and go
+    if (name == "namespace/" + name_space || (name.rfind("namespace/", 0) != 0 && name.find("raibid") != std::string::npos)) names.insert(name);
+  }
   return names;
 }
 

@@ -20,7 +20,8 @@ constexpr auto head_start = milliseconds(1500);
 constexpr auto answer_time = milliseconds(80);
 
 bool has(const std::vector<std::string>& words, const std::string& word) {
-  return std::any_of(words.begin(), words.end(), [&](const std::string& each) { return each.find(word) != std::string::npos; });
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& each) { return each.find(word) != std::string::npos; });
 }
 
 std::string list_of(const json& items) { return json{{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}}.dump(); }
@@ -45,7 +46,8 @@ class RecordedCluster::Child final : public Process {
 
   bool say(TimePoint now) {
     if (m_finished || texts.empty() || texts.front().first > now) return false;
-    for (; !texts.empty() && texts.front().first <= now; texts.pop_front()) (code == 0 ? m_out : m_err) += texts.front().second;
+    for (; !texts.empty() && texts.front().first <= now; texts.pop_front())
+      (code == 0 ? m_out : m_err) += texts.front().second;
     m_finished = ends && texts.empty();
     return true;
   }
@@ -61,10 +63,13 @@ RecordedCluster::RecordedCluster(const std::string& name) : m_origin(m_clock.now
   recording = json::parse(*text);
 }
 
-long long RecordedCluster::elapsed() const { return std::chrono::duration_cast<milliseconds>(m_clock.now() - m_origin).count(); }
+long long RecordedCluster::elapsed() const {
+  return std::chrono::duration_cast<milliseconds>(m_clock.now() - m_origin).count();
+}
 
 int RecordedCluster::asked(const std::string& word) const {
-  return static_cast<int>(std::count_if(m_commands.begin(), m_commands.end(), [&](const auto& words) { return has(words, word); }));
+  return static_cast<int>(
+      std::count_if(m_commands.begin(), m_commands.end(), [&](const auto& words) { return has(words, word); }));
 }
 
 std::unique_ptr<RecordedCluster::Child> RecordedCluster::watch(const std::string& kind) const {
@@ -87,12 +92,14 @@ std::unique_ptr<RecordedCluster::Child> RecordedCluster::answer(const std::strin
 
 std::unique_ptr<Process> RecordedCluster::start(const Command& command) {
   m_commands.push_back(command.argv);
-  if (has(command.argv, "--output-watch-events")) return watch(has(command.argv, "events") && !has(command.argv, "pods") ? "events" : "pods");
+  if (has(command.argv, "--output-watch-events"))
+    return watch(has(command.argv, "events") && !has(command.argv, "pods") ? "events" : "pods");
   if (has(command.argv, "logs")) return answer(recording.at("log").get<std::string>());
   if (has(command.argv, "persistentvolumeclaim/")) return answer(list_of(recording.at("claims")));
   if (has(command.argv, "nodes")) return answer(list_of(recording.at("nodes")));
   if (has(command.argv, "--all-namespaces")) {
-    return recording.contains("pods") ? answer(list_of(recording.at("pods"))) : answer("Error from server (Forbidden): pods is forbidden\n", 1);
+    return recording.contains("pods") ? answer(list_of(recording.at("pods")))
+                                      : answer("Error from server (Forbidden): pods is forbidden\n", 1);
   }
   FAIL_CHECK("RecordedCluster: nobody expected: " << command.argv.back());
   throw std::logic_error("unexpected command");
@@ -102,7 +109,8 @@ bool RecordedCluster::wait(std::span<Process* const> processes, TimePoint until)
   TimePoint next = until;
   for (Process* process : processes) {
     const Child& child = dynamic_cast<const Child&>(*process);
-    if (!child.finished() && !child.texts.empty()) next = std::min(next, std::max(child.texts.front().first, m_clock.now()));
+    if (!child.finished() && !child.texts.empty())
+      next = std::min(next, std::max(child.texts.front().first, m_clock.now()));
   }
   m_clock.advance_to(next);
   bool news = false;

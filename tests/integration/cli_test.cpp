@@ -193,7 +193,7 @@ TEST_CASE("programs that it starts write no core dumps, and files for nobody els
   put(tools / "kubectl", fmt::format("#!/bin/sh\ngrep 'Max core file size' /proc/self/limits > {0}\numask >> {0}\nexit 1\n", witness.string()));
   fs::permissions(tools / "kubectl", fs::perms::owner_all);
   cli.set("PATH", tools.string() + ":/usr/bin:/bin");
-  CHECK(cli({"status"}).status == 3);
+  CHECK(cli({"status"}).status != 0);
   const std::string text = read_file(witness).value_or("");
   const std::vector<std::string> lines = split(text, '\n');
   REQUIRE(lines.size() >= 2);

@@ -1,13 +1,13 @@
 #include "components/kubernetes/event_log.hpp"
 
-#include <time.h>
+#include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/judges.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
+#include <time.h>
 
-#include "components/kubernetes/json_view.hpp"
-#include "components/kubernetes/judges.hpp"
+#include <algorithm>
 
 namespace raibid {
 
@@ -18,13 +18,15 @@ constexpr long long before_the_pod = 2;
 constexpr long long never = 0;
 
 long long seconds_of(const std::string& time) {
-  struct tm parts{};
-  return ::strptime(time.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr ? never : static_cast<long long>(::timegm(&parts));
+  struct tm parts {};
+  return ::strptime(time.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr ? never
+                                                                           : static_cast<long long>(::timegm(&parts));
 }
 
 int occurrences(const nlohmann::json& event) {
   // events.k8s.io counts in a series, and the core API shows it so
-  return static_cast<int>(std::max({std::int64_t{1}, number_at(event, {"count"}), number_at(event, {"series", "count"})}));
+  return static_cast<int>(
+      std::max({std::int64_t{1}, number_at(event, {"count"}), number_at(event, {"series", "count"})}));
 }
 
 SeenEvent read_event(const nlohmann::json& event) {

@@ -1,20 +1,20 @@
 #pragma once
 
+#include "components/kubernetes/verdict.hpp"
+#include "sys/clock.hpp"
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <map>
 #include <string>
 #include <vector>
 
-#include "components/kubernetes/verdict.hpp"
-#include "sys/clock.hpp"
-
 namespace raibid {
 
 /// The events of a namespace that are about one StatefulSet, its pods and its claims, each with how often it happened
 /// since the rollout began. What came before is told apart without comparing clocks: an event that was there when the
-/// first watch began counts only from its next occurrence on, unless it is younger than a pod that this rollout has seen
-/// being made (both times are the API server's).
+/// first watch began counts only from its next occurrence on, unless it is younger than a pod that this rollout has
+/// seen being made (both times are the API server's).
 class EventLog {
  public:
   explicit EventLog(std::string workload) : m_workload(std::move(workload)) {}
@@ -35,9 +35,9 @@ class EventLog {
  private:
   struct Entry {
     SeenEvent event;
-    int base = 0;               ///< occurrences before the rollout began
+    int base = 0;  ///< occurrences before the rollout began
     bool listed = false;
-    long long created = 0;      ///< seconds, by the API server's clock
+    long long created = 0;  ///< seconds, by the API server's clock
     unsigned long order = 0;
     TimePoint last{};
   };

@@ -48,9 +48,11 @@ std::string events_text(const json& items) {
     if (time.empty()) time = text_at(event, {"eventTime"});
     if (time.empty()) time = text_at(event, {"metadata", "creationTimestamp"});
     const std::int64_t count = std::max(number_at(event, {"count"}), number_at(event, {"series", "count"}));
-    lines.emplace_back(time, fmt::format("{} {} {}/{} {}{}: {}", time, text_at(event, {"type"}), text_at(event, {"involvedObject", "kind"}),
-                                         text_at(event, {"involvedObject", "name"}), text_at(event, {"reason"}),
-                                         count > 1 ? fmt::format(" ({} times)", count) : "", printable(text_at(event, {"message"}))));
+    lines.emplace_back(
+        time,
+        fmt::format("{} {} {}/{} {}{}: {}", time, text_at(event, {"type"}), text_at(event, {"involvedObject", "kind"}),
+                    text_at(event, {"involvedObject", "name"}), text_at(event, {"reason"}),
+                    count > 1 ? fmt::format(" ({} times)", count) : "", printable(text_at(event, {"message"}))));
   }
   std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string text;
@@ -69,7 +71,9 @@ std::vector<Piece> log_pieces(const Kubectl& kubectl, const json& pods) {
         const bool ended_before = at(status, {"lastState", "terminated"}).is_object();
         if (text_at(status, {"containerID"}).empty() && !ended_before) continue;
         pieces.push_back({fmt::format("{}.{}.log", name, container), kubectl.logs(name, container, log_lines, false)});
-        if (ended_before) pieces.push_back({fmt::format("{}.{}.previous.log", name, container), kubectl.logs(name, container, log_lines, true)});
+        if (ended_before)
+          pieces.push_back(
+              {fmt::format("{}.{}.previous.log", name, container), kubectl.logs(name, container, log_lines, true)});
       }
     }
   }
@@ -78,14 +82,15 @@ std::vector<Piece> log_pieces(const Kubectl& kubectl, const json& pods) {
 }
 
 std::string error_text(const Error& error, const Kubectl& kubectl, const Clock& clock) {
-  return fmt::format("{}\n{}\n\n{}, context {}, namespace {}\n{}\n", error.message(), error.hint(), kubectl.cluster().server,
-                     kubectl.cluster().context, kubectl.name_space(), rfc3339(clock.wall()));
+  return fmt::format("{}\n{}\n\n{}, context {}, namespace {}\n{}\n", error.message(), error.hint(),
+                     kubectl.cluster().server, kubectl.cluster().context, kubectl.name_space(), rfc3339(clock.wall()));
 }
 
 /// What a command said, and why it could not say more.
 std::string said(const Output& output) {
   if (output.ok()) return output.out;
-  return output.out + fmt::format("\n(kubectl {}: {})\n", output.timed_out ? "did not answer in time" : "failed", trim(output.err));
+  return output.out +
+         fmt::format("\n(kubectl {}: {})\n", output.timed_out ? "did not answer in time" : "failed", trim(output.err));
 }
 
 json parsed(const Command& command, const Output& output) {
@@ -96,8 +101,10 @@ json parsed(const Command& command, const Output& output) {
   }
 }
 
-void collect(Runner& runner, const Kubectl& kubectl, const std::string& selector, const fs::path& folder, TimePoint deadline) {
-  const std::vector<Command> questions = {kubectl.describe(described, selector), kubectl.list("pods", selector), kubectl.list("events", "")};
+void collect(Runner& runner, const Kubectl& kubectl, const std::string& selector, const fs::path& folder,
+             TimePoint deadline) {
+  const std::vector<Command> questions = {kubectl.describe(described, selector), kubectl.list("pods", selector),
+                                          kubectl.list("events", "")};
   const std::vector<Output> answers = run_all(runner, questions, deadline);
   write_atomic(folder / "describe.txt", said(answers[0]));
   const json events = parsed(questions[2], answers[2]);
@@ -112,8 +119,8 @@ void collect(Runner& runner, const Kubectl& kubectl, const std::string& selector
 
 }  // namespace
 
-std::string keep_evidence(Runner& runner, const Clock& clock, const Kubectl& kubectl, const std::string& selector, const fs::path& parent,
-                          const Error& error, const std::string& values, TimePoint deadline) {
+std::string keep_evidence(Runner& runner, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
+                          const fs::path& parent, const Error& error, const std::string& values, TimePoint deadline) {
   fs::path folder;
   try {
     folder = make_folder(parent, clock, kubectl);

@@ -1,15 +1,14 @@
-#include <string.h>
-
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <array>
-
-#include <fmt/format.h>
-
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/judges.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <string.h>
+
+#include <algorithm>
+#include <array>
 
 namespace raibid {
 
@@ -41,7 +40,8 @@ const json& last_end(const json& status) {
 }
 
 std::string exit_text(std::int64_t code) {
-  const char* signal = code > first_signal_code && code < 192 ? sigabbrev_np(static_cast<int>(code) - first_signal_code) : nullptr;
+  const char* signal =
+      code > first_signal_code && code < 192 ? sigabbrev_np(static_cast<int>(code) - first_signal_code) : nullptr;
   return signal == nullptr ? fmt::format("exit code {}", code) : fmt::format("exit code {} (SIG{})", code, signal);
 }
 
@@ -56,10 +56,11 @@ int ends_so_far(const Observation& seen, const json& status) {
 
 Judgement judge_oom(const Observation& seen, const std::string& name, std::int64_t code) {
   const std::string limit = text_at(container_spec(*seen.pod, name), {"resources", "limits", "memory"});
-  return judgement("oom-killed",
-                   fmt::format("container {} of pod {} needs more memory than its limit{} and was killed (OOMKilled, exit code {})", name,
-                               pod_name(seen), limit.empty() ? "" : " of " + limit, code),
-                   "raise --memory-limit; all it said before: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
+  return judgement(
+      "oom-killed",
+      fmt::format("container {} of pod {} needs more memory than its limit{} and was killed (OOMKilled, exit code {})",
+                  name, pod_name(seen), limit.empty() ? "" : " of " + limit, code),
+      "raise --memory-limit; all it said before: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
 }
 
 Judgement judge_end(const Observation& seen, const std::string& name, const json& end) {
@@ -75,7 +76,9 @@ Judgement judge_end(const Observation& seen, const std::string& name, const json
     text += ", killed from outside: often the node is short of memory";
   }
   if (const std::string message = text_at(end, {"message"}); !message.empty()) text += ": " + message;
-  return judgement("crash", text, "correct what it complains of (--image, --set, -f); all it said: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
+  return judgement("crash", text,
+                   "correct what it complains of (--image, --set, -f); all it said: " +
+                       seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
 }
 
 bool never_started(const json& end) {
@@ -92,7 +95,8 @@ std::string_view root_cause(std::string_view message) {
 int failed_starts(const Observation& seen, const std::string& container) {
   int count = 0;
   for (const SeenEvent& event : seen.events) {
-    if (event.kind != "Pod" || event.uid != text_at(*seen.pod, {"metadata", "uid"}) || event.container != container) continue;
+    if (event.kind != "Pod" || event.uid != text_at(*seen.pod, {"metadata", "uid"}) || event.container != container)
+      continue;
     if (event.reason == "Failed" && event.message.starts_with("Error: failed to ")) count += event.count;
   }
   return count;
@@ -100,34 +104,41 @@ int failed_starts(const Observation& seen, const std::string& container) {
 
 Judgement judge_failed_start(const Observation& seen, const json& status, const std::string& message) {
   const std::string name = text_at(status, {"name"});
-  Judgement result = judgement("container-start",
-                               fmt::format("container {} of pod {} cannot be started from image {}: {}", name, pod_name(seen),
-                                           text_at(container_spec(*seen.pod, name), {"image"}), root_cause(message)),
-                               "choose an image that has what the chart starts (--image), or see: " +
-                                   seen.command({"describe", "pod", pod_name(seen)}));
+  Judgement result =
+      judgement("container-start",
+                fmt::format("container {} of pod {} cannot be started from image {}: {}", name, pod_name(seen),
+                            text_at(container_spec(*seen.pod, name), {"image"}), root_cause(message)),
+                "choose an image that has what the chart starts (--image), or see: " +
+                    seen.command({"describe", "pod", pod_name(seen)}));
   result.failures = std::max(failed_starts(seen, name), ends_so_far(seen, status));
   return result;
 }
 
 Judgement judge_config(const Observation& seen, const std::string& name, const std::string& message) {
   if (const std::string secret = between(message, "secret \"", "\" not found"); !secret.empty()) {
-    return judgement("missing-secret", fmt::format("container {} of pod {} needs Secret {}, which is not there", name, pod_name(seen), secret),
-                     "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "secrets"}));
+    return judgement(
+        "missing-secret",
+        fmt::format("container {} of pod {} needs Secret {}, which is not there", name, pod_name(seen), secret),
+        "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "secrets"}));
   }
   if (const std::string map = between(message, "configmap \"", "\" not found"); !map.empty()) {
-    return judgement("missing-configmap",
-                     fmt::format("container {} of pod {} needs ConfigMap {}, which is not there", name, pod_name(seen), map),
-                     "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "configmaps"}));
+    return judgement(
+        "missing-configmap",
+        fmt::format("container {} of pod {} needs ConfigMap {}, which is not there", name, pod_name(seen), map),
+        "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "configmaps"}));
   }
-  return judgement("container-config", fmt::format("the configuration of container {} of pod {} cannot be used: {}", name, pod_name(seen),
-                                                   message.substr(0, message.find(" (pod: \""))),
-                   "correct the values that lead to it (--image, --set, -f), and see: " + seen.command({"describe", "pod", pod_name(seen)}));
+  return judgement("container-config",
+                   fmt::format("the configuration of container {} of pod {} cannot be used: {}", name, pod_name(seen),
+                               message.substr(0, message.find(" (pod: \""))),
+                   "correct the values that lead to it (--image, --set, -f), and see: " +
+                       seen.command({"describe", "pod", pod_name(seen)}));
 }
 
 bool mount_event_stands(const Observation& seen, const SeenEvent& failed) {
   if (failed.fresh < 1) return false;
   // what comes after a mount that worked
-  return last_pod_event(seen, {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Pulling", "Pulled", "Created", "Started"}) == &failed;
+  return last_pod_event(seen, {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Pulling", "Pulled",
+                               "Created", "Started"}) == &failed;
 }
 
 /// The Secret or ConfigMap that a volume shows.
@@ -143,11 +154,13 @@ Judgement judge_mount(const Observation& seen, const SeenEvent& event) {
   const std::string pod = pod_name(seen);
   const std::string volume = between(event.message, "volume \"", "\"");
   if (const std::string secret = between(event.message, ": secret \"", "\" not found"); !secret.empty()) {
-    return judgement("missing-secret", fmt::format("volume {} of pod {} needs Secret {}, which is not there", volume, pod, secret),
+    return judgement("missing-secret",
+                     fmt::format("volume {} of pod {} needs Secret {}, which is not there", volume, pod, secret),
                      "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "secrets"}));
   }
   if (const std::string map = between(event.message, ": configmap \"", "\" not found"); !map.empty()) {
-    return judgement("missing-configmap", fmt::format("volume {} of pod {} needs ConfigMap {}, which is not there", volume, pod, map),
+    return judgement("missing-configmap",
+                     fmt::format("volume {} of pod {} needs ConfigMap {}, which is not there", volume, pod, map),
                      "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "configmaps"}));
   }
   for (const std::string_view kind : {"secret", "configmap", "config map"}) {
@@ -156,7 +169,8 @@ Judgement judge_mount(const Observation& seen, const SeenEvent& event) {
     const bool secret = kind == "secret";
     const std::string name = source_of(*seen.pod, volume, secret);
     return judgement(secret ? "missing-secret" : "missing-configmap",
-                     fmt::format("volume {} of pod {} needs key {}, which {} {} does not have", volume, pod, key, secret ? "Secret" : "ConfigMap", name),
+                     fmt::format("volume {} of pod {} needs key {}, which {} {} does not have", volume, pod, key,
+                                 secret ? "Secret" : "ConfigMap", name),
                      "add the key, or correct the values that name it (--set, -f): " +
                          seen.command({"describe", secret ? "secret" : "configmap", name}));
   }
@@ -173,8 +187,9 @@ std::optional<Judgement> judge_mounts(const Observation& seen) {
   if (event == nullptr || !mount_event_stands(seen, *event)) return std::nullopt;
   if (event->reason != "FailedCreatePodSandBox") return judge_mount(seen, *event);
   const std::string node = text_at(*seen.pod, {"spec", "nodeName"});
-  Judgement result = judgement("sandbox", fmt::format("node {} cannot set up pod {}: {}", node, pod_name(seen), event->message),
-                               "see the node's network plugin (CNI) and container runtime: " + seen.command({"describe", "node", node}));
+  Judgement result = judgement(
+      "sandbox", fmt::format("node {} cannot set up pod {}: {}", node, pod_name(seen), event->message),
+      "see the node's network plugin (CNI) and container runtime: " + seen.command({"describe", "node", node}));
   result.subject = node;  // the message has the sandbox' id in it
   return result;
 }
@@ -184,7 +199,8 @@ std::optional<Judgement> judge_container(const Observation& seen, const json& st
   const std::string waiting = waiting_reason(status);
   const std::string message = text_at(status, {"state", "waiting", "message"});
   if (waiting == "CreateContainerConfigError") return judge_config(seen, name, message);
-  if (one_of(waiting, {"CreateContainerError", "RunContainerError", "PostStartHookError", "PreCreateHookError", "PreStartHookError"})) {
+  if (one_of(waiting, {"CreateContainerError", "RunContainerError", "PostStartHookError", "PreCreateHookError",
+                       "PreStartHookError"})) {
     return judge_failed_start(seen, status, message);
   }
   const json& end = last_end(status);

@@ -1,11 +1,10 @@
-#include <nlohmann/json.hpp>
-
-#include <fmt/format.h>
-
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/judges.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace raibid {
 
@@ -23,7 +22,8 @@ const SeenEvent* refusal(const Observation& seen) {
 
 /// "pod X" or "claim X", which the controller tried to make.
 std::string refused_object(const Observation& seen, const std::string& message) {
-  if (const std::string claim = between(message, "persistentvolumeclaims \"", "\""); !claim.empty()) return "claim " + claim;
+  if (const std::string claim = between(message, "persistentvolumeclaims \"", "\""); !claim.empty())
+    return "claim " + claim;
   if (const std::string pod = between(message, "create Pod ", " in StatefulSet"); !pod.empty()) return "pod " + pod;
   return "pod " + pod_name(seen);
 }
@@ -61,10 +61,12 @@ bool beyond(const std::string& wanted, const std::string& limited) {
 
 Judgement judge_quota(const Observation& seen, const std::string& object, const std::string& words) {
   if (contains(words, "failed quota: ")) {
-    return judgement("quota", fmt::format("ResourceQuota {} refuses {}: it {}", between(words, "failed quota: ", ":"), object,
-                                          behind(behind(words, "failed quota: "), ": ")),
-                     "set what it asks for (--memory-limit, --cpu-limit, --memory-request, --cpu-request), or see the quota: " +
-                         seen.command({"describe", "resourcequota"}));
+    return judgement(
+        "quota",
+        fmt::format("ResourceQuota {} refuses {}: it {}", between(words, "failed quota: ", ":"), object,
+                    behind(behind(words, "failed quota: "), ": ")),
+        "set what it asks for (--memory-limit, --cpu-limit, --memory-request, --cpu-request), or see the quota: " +
+            seen.command({"describe", "resourcequota"}));
   }
   const std::string quota = between(words, "exceeded quota: ", ",");
   const std::string wanted = between(words, "requested: ", ", used: ");
@@ -72,11 +74,13 @@ Judgement judge_quota(const Observation& seen, const std::string& object, const 
   const std::string limit(behind(words, "limited: "));
   const bool soon = seen.replaced && !beyond(wanted, limit);
   const std::string cause = soon ? "still counts the pod that just ended, and has no room for" : "has no room for";
-  return judgement(soon ? "quota-replacement" : "quota",
-                   fmt::format("ResourceQuota {} {} {}: asked {}; used {}; allowed {}", quota, cause, object, wanted, used, limit),
-                   fmt::format("ask for less ({}), or make room: {}",
-                               object.starts_with("claim") ? "--size" : "--memory-request, --cpu-request, --memory-limit, --cpu-limit",
-                               seen.command({"describe", "resourcequota", quota})));
+  return judgement(
+      soon ? "quota-replacement" : "quota",
+      fmt::format("ResourceQuota {} {} {}: asked {}; used {}; allowed {}", quota, cause, object, wanted, used, limit),
+      fmt::format(
+          "ask for less ({}), or make room: {}",
+          object.starts_with("claim") ? "--size" : "--memory-request, --cpu-request, --memory-limit, --cpu-limit",
+          seen.command({"describe", "resourcequota", quota})));
 }
 
 bool is_limit_range(const std::string& words) {
@@ -85,27 +89,33 @@ bool is_limit_range(const std::string& words) {
 
 Judgement judge_service_account(const Observation& seen, const std::string& object, const std::string& words) {
   const std::string name = between(words, "serviceaccount \"", "\"");
-  return judgement("service-account", fmt::format("{} needs ServiceAccount {}, which is not there", object, name),
-                   fmt::format("make it ({}), or see whether the controller manager runs, which makes the one called default",
-                               seen.command({"create", "serviceaccount", name})));
+  return judgement(
+      "service-account", fmt::format("{} needs ServiceAccount {}, which is not there", object, name),
+      fmt::format("make it ({}), or see whether the controller manager runs, which makes the one called default",
+                  seen.command({"create", "serviceaccount", name})));
 }
 
 Judgement judge_webhook(const Observation& seen, const std::string& object, const std::string& words) {
   const std::string name = between(words, "failed calling webhook \"", "\"");
   const std::string_view cause = behind(words, "failed to call webhook: ");
-  Judgement silent = judgement("webhook", fmt::format("admission webhook {} does not answer, so {} cannot be made: {}", name, object,
-                                                      cause.empty() ? std::string_view(words) : cause),
-                               "see that what serves it runs; whose it is: " +
-                                   seen.command({"get", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "-o", "yaml"}));
+  Judgement silent = judgement(
+      "webhook",
+      fmt::format("admission webhook {} does not answer, so {} cannot be made: {}", name, object,
+                  cause.empty() ? std::string_view(words) : cause),
+      "see that what serves it runs; whose it is: " +
+          seen.command({"get", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "-o", "yaml"}));
   silent.subject = name;  // the words have ports and times in them
   return silent;
 }
 
 Judgement judge_pod_security(const Observation& seen, const std::string& object, const std::string& words) {
-  return judgement("pod-security", fmt::format("the Pod Security level of namespace {} forbids {}: {}", seen.name_space, object, words),
-                   "use another namespace (-n), or a chart that satisfies the level (the embedded one satisfies restricted), or lower "
+  return judgement("pod-security",
+                   fmt::format("the Pod Security level of namespace {} forbids {}: {}", seen.name_space, object, words),
+                   "use another namespace (-n), or a chart that satisfies the level (the embedded one satisfies "
+                   "restricted), or lower "
                    "the level: " +
-                       seen.command({"label", "namespace", seen.name_space, "--overwrite", "pod-security.kubernetes.io/enforce=baseline"}));
+                       seen.command({"label", "namespace", seen.name_space, "--overwrite",
+                                     "pod-security.kubernetes.io/enforce=baseline"}));
 }
 
 }  // namespace
@@ -117,9 +127,10 @@ std::optional<Judgement> judge_creation(const Observation& seen) {
   const std::string words = words_of(event->message);
   if (contains(words, "exceeded quota: ") || contains(words, "failed quota: ")) return judge_quota(seen, object, words);
   if (is_limit_range(words)) {
-    return judgement("limit-range", fmt::format("a LimitRange refuses {}: {}", object, words),
-                     "stay within it (--memory-limit, --cpu-limit, --memory-request, --cpu-request, --size), or change it: " +
-                         seen.command({"describe", "limitrange"}));
+    return judgement(
+        "limit-range", fmt::format("a LimitRange refuses {}: {}", object, words),
+        "stay within it (--memory-limit, --cpu-limit, --memory-request, --cpu-request, --size), or change it: " +
+            seen.command({"describe", "limitrange"}));
   }
   if (contains(words, "violates PodSecurity ")) return judge_pod_security(seen, object, words);
   if (contains(words, "error looking up service account ")) return judge_service_account(seen, object, words);
@@ -134,8 +145,9 @@ std::optional<Judgement> judge_creation(const Observation& seen) {
                      "give it what it wants (--set, -f), or ask whoever set the rule; the refusals: " +
                          seen.command({"describe", "statefulset", seen.workload}));
   }
-  Judgement other = judgement("pod-creation", fmt::format("StatefulSet {} cannot make {}: {}", seen.workload, object, words),
-                              "see its events: " + seen.command({"describe", "statefulset", seen.workload}));
+  Judgement other =
+      judgement("pod-creation", fmt::format("StatefulSet {} cannot make {}: {}", seen.workload, object, words),
+                "see its events: " + seen.command({"describe", "statefulset", seen.workload}));
   other.subject = object;  // the words may have times and addresses in them
   return other;
 }

@@ -1,14 +1,13 @@
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <set>
-
-#include <fmt/format.h>
-
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/judges.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
 
 namespace raibid {
 
@@ -27,7 +26,8 @@ std::string scheduler_words(const std::string& message) {
 std::string taints(const Observation& seen) {
   std::string text;
   for (const NodeFacts& node : seen.nodes) {
-    if (!node.taints.empty()) text += fmt::format("{}{} has {}", text.empty() ? "" : "; ", node.name, join(node.taints, ", "));
+    if (!node.taints.empty())
+      text += fmt::format("{}{} has {}", text.empty() ? "" : "; ", node.name, join(node.taints, ", "));
   }
   return text;
 }
@@ -69,12 +69,17 @@ struct Advice {
 /// The first whose sign is in the scheduler's words.
 std::string placement_hint(const Observation& seen, const std::string& words) {
   const std::vector<Advice> table = {
-      {"Insufficient ", "ask for less (--memory-request, --cpu-request), or make room; what the nodes have promised:", {"describe", "nodes"}},
-      {"untolerated taint", "let the pod tolerate the taint (--set, -f), or remove it:",
+      {"Insufficient ",
+       "ask for less (--memory-request, --cpu-request), or make room; what the nodes have promised:",
+       {"describe", "nodes"}},
+      {"untolerated taint",
+       "let the pod tolerate the taint (--set, -f), or remove it:",
        {"taint", "nodes", node_name(seen, is_tainted), untaint_argument(seen)}},
-      {"volume node affinity", "the claim's volume lives on another node: bring that node back, or give up the data with the claim; see:",
+      {"volume node affinity",
+       "the claim's volume lives on another node: bring that node back, or give up the data with the claim; see:",
        {"get", "persistentvolumeclaims,persistentvolumes", "-o", "wide"}},
-      {"didn't match Pod's node affinity", "label a node as the pod wants it, or drop the nodeSelector or affinity; the nodes' labels:",
+      {"didn't match Pod's node affinity",
+       "label a node as the pod wants it, or drop the nodeSelector or affinity; the nodes' labels:",
        {"get", "nodes", "--show-labels"}},
       {"were unschedulable", "a node is cordoned; let pods on it again:", {"uncordon", node_name(seen, is_cordoned)}},
       {"persistentvolumeclaim", "see the claim:", {"get", "persistentvolumeclaims"}},
@@ -86,14 +91,17 @@ std::string placement_hint(const Observation& seen, const std::string& words) {
 }
 
 const NodeFacts* find_node(const Observation& seen, const std::string& name) {
-  const auto found = std::find_if(seen.nodes.begin(), seen.nodes.end(), [&](const NodeFacts& node) { return node.name == name; });
+  const auto found =
+      std::find_if(seen.nodes.begin(), seen.nodes.end(), [&](const NodeFacts& node) { return node.name == name; });
   return found == seen.nodes.end() ? nullptr : &*found;
 }
 
 Judgement judge_node(const Observation& seen, const NodeFacts& node) {
-  const std::string text = fmt::format("node {} is not Ready, and pod {} waits for it: {}", node.name, pod_name(seen), node.trouble);
-  const std::string hint = fmt::format("see the node ({}) and its kubelet (k3s: systemctl status k3s or k3s-agent on it)",
-                                       seen.command({"describe", "node", node.name}));
+  const std::string text =
+      fmt::format("node {} is not Ready, and pod {} waits for it: {}", node.name, pod_name(seen), node.trouble);
+  const std::string hint =
+      fmt::format("see the node ({}) and its kubelet (k3s: systemctl status k3s or k3s-agent on it)",
+                  seen.command({"describe", "node", node.name}));
   Judgement result = judgement(node.joining ? "node-joins" : "node-not-ready", text, hint);
   result.subject = node.name;
   return result;
@@ -113,7 +121,8 @@ std::optional<Judgement> judge_lost_node(const Observation& seen) {
 Judgement judge_unschedulable(const Observation& seen, const std::string& message) {
   const std::string words = scheduler_words(message);
   if (const SeenEvent* scaling = last_pod_event(seen, {"TriggeredScaleUp", "Nominated"}); scaling != nullptr) {
-    return judgement("node-joins", fmt::format("a node is being added for pod {}: {}", pod_name(seen), scaling->message),
+    return judgement("node-joins",
+                     fmt::format("a node is being added for pod {}: {}", pod_name(seen), scaling->message),
                      "see the nodes: " + seen.command({"get", "nodes"}));
   }
   const bool tainted = contains(words, "untolerated taint");
@@ -157,7 +166,8 @@ std::string describe_claim(const Observation& seen, const std::string& name) {
   if (seen.claim == nullptr || text_at(*seen.claim, {"metadata", "name"}) != name) return "claim " + name;
   const std::string size = text_at(*seen.claim, {"spec", "resources", "requests", "storage"});
   const std::string storage_class = text_at(*seen.claim, {"spec", "storageClassName"});
-  return fmt::format("claim {} ({}, {})", name, size, storage_class.empty() ? "no StorageClass" : "StorageClass " + storage_class);
+  return fmt::format("claim {} ({}, {})", name, size,
+                     storage_class.empty() ? "no StorageClass" : "StorageClass " + storage_class);
 }
 
 Judgement judge_no_class(const Observation& seen, const std::string& claim, const std::string& text) {
@@ -169,19 +179,25 @@ Judgement judge_no_class(const Observation& seen, const std::string& claim, cons
 Judgement judge_provisioning_failure(const Observation& seen, const std::string& claim, const SeenEvent& event) {
   const std::string missing = between(event.message, "storageclass.storage.k8s.io \"", "\" not found");
   if (!missing.empty()) return judge_no_class(seen, claim, fmt::format("there is no StorageClass {}", missing));
-  Judgement failed = judgement("provisioning-failed", fmt::format("{} has no volume: {}", describe_claim(seen, claim), event.message),
-                               "see the claim and its provisioner: " + seen.command({"describe", "persistentvolumeclaim", claim}));
+  Judgement failed =
+      judgement("provisioning-failed", fmt::format("{} has no volume: {}", describe_claim(seen, claim), event.message),
+                "see the claim and its provisioner: " + seen.command({"describe", "persistentvolumeclaim", claim}));
   failed.subject = claim;  // provisioners put numbers of requests into their messages
   return failed;
 }
 
 std::optional<Judgement> judge_claim_event(const Observation& seen, const SeenEvent& event, bool provisioner_lives) {
   const std::string& claim = event.name;
-  if (event.reason == "ProvisioningFailed") return judge_provisioning_failure(seen, claim, event);
-  if (event.reason == "FailedBinding") return judge_no_class(seen, claim, event.message);
+  if (event.reason == "FailedBinding" && contains(event.message, "no storage class is set")) {
+    return judge_no_class(seen, claim, event.message);
+  }
+  if (event.reason == "ProvisioningFailed" || event.reason == "FailedBinding") {
+    return judge_provisioning_failure(seen, claim, event);
+  }
   if (event.reason == "ClaimLost") {
-    return judgement("claim-lost", fmt::format("{} has lost its volume: {}", describe_claim(seen, claim), event.message),
-                     "bring the volume back, or give up the data: " + seen.command({"describe", "persistentvolumeclaim", claim}));
+    return judgement(
+        "claim-lost", fmt::format("{} has lost its volume: {}", describe_claim(seen, claim), event.message),
+        "bring the volume back, or give up the data: " + seen.command({"describe", "persistentvolumeclaim", claim}));
   }
   if (event.reason == "Provisioning" || (event.reason == "ExternalProvisioning" && provisioner_lives)) {
     return judgement("provisioning", fmt::format("the provisioner makes a volume for {}", describe_claim(seen, claim)),
@@ -190,7 +206,8 @@ std::optional<Judgement> judge_claim_event(const Observation& seen, const SeenEv
   if (event.reason != "ExternalProvisioning") return std::nullopt;
   const std::string provisioner = between(event.message, "provisioner '", "'");
   Judgement silent = judgement(
-      "provisioner", fmt::format("provisioner {} has not made a volume for {} yet", provisioner, describe_claim(seen, claim)),
+      "provisioner",
+      fmt::format("provisioner {} has not made a volume for {} yet", provisioner, describe_claim(seen, claim)),
       fmt::format("see that the provisioner's pod runs ({}), or choose another class with --storage-class ({})",
                   seen.command({"get", "pods", "--all-namespaces"}), seen.command({"get", "storageclasses"})));
   silent.subject = claim;
@@ -206,7 +223,8 @@ std::optional<Judgement> judge_storage(const Observation& seen) {
   const bool bound = seen.claim != nullptr && text_at(*seen.claim, {"status", "phase"}) == "Bound";
   std::set<std::string> alive;  // claims whose provisioner has said something
   for (const SeenEvent& event : seen.events) {
-    if (event.kind == "PersistentVolumeClaim" && event.reason == "Provisioning" && event.fresh > 0) alive.insert(event.name);
+    if (event.kind == "PersistentVolumeClaim" && event.reason == "Provisioning" && event.fresh > 0)
+      alive.insert(event.name);
   }
   for (auto event = seen.events.rbegin(); event != seen.events.rend(); ++event) {
     if (event->kind != "PersistentVolumeClaim" || event->fresh < 1 || !claims.contains(event->name)) continue;
@@ -223,7 +241,8 @@ std::optional<Judgement> judge_placement(const Observation& seen) {
   }
   if (auto trouble = judge_lost_node(seen)) return trouble;
   if (bound_but_untouched(seen)) {
-    return judgement("pod-bound", fmt::format("node {} prepares pod {}", text_at(pod, {"spec", "nodeName"}), pod_name(seen)),
+    return judgement("pod-bound",
+                     fmt::format("node {} prepares pod {}", text_at(pod, {"spec", "nodeName"}), pod_name(seen)),
                      "see the node: " + seen.command({"describe", "node", text_at(pod, {"spec", "nodeName"})}));
   }
   if (!text_at(pod, {"spec", "nodeName"}).empty()) return std::nullopt;
@@ -233,7 +252,8 @@ std::optional<Judgement> judge_placement(const Observation& seen) {
     if (text_at(condition, {"reason"}) == "SchedulingGated") {
       const json& gates = at(pod, {"spec", "schedulingGates"});
       const std::string gate = gates.is_array() && !gates.empty() ? text_at(gates.front(), {"name"}) : "?";
-      return judgement("scheduling-gate", fmt::format("pod {} waits for scheduling gate {} to be lifted", pod_name(seen), gate),
+      return judgement("scheduling-gate",
+                       fmt::format("pod {} waits for scheduling gate {} to be lifted", pod_name(seen), gate),
                        "whoever set the gate has to remove it: " + seen.command({"describe", "pod", pod_name(seen)}));
     }
     return judge_unschedulable(seen, text_at(condition, {"message"}));

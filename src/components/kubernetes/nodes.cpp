@@ -1,15 +1,14 @@
 #include "components/kubernetes/nodes.hpp"
 
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "components/kubernetes/json_view.hpp"
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
-
-#include <fmt/format.h>
-
-#include "base/error.hpp"
-#include "base/quantity.hpp"
-#include "components/kubernetes/json_view.hpp"
 
 namespace raibid {
 
@@ -46,7 +45,8 @@ NodeFacts read_node(const json& node) {
   facts.memory = quantity(at(node, {"status", "allocatable"}), "memory");
   for (const json& taint : items_at(node, {"spec", "taints"})) {
     const std::string value = text_at(taint, {"value"});
-    facts.taints.push_back(text_at(taint, {"key"}) + (value.empty() ? "" : "=" + value) + ":" + text_at(taint, {"effect"}));
+    facts.taints.push_back(text_at(taint, {"key"}) + (value.empty() ? "" : "=" + value) + ":" +
+                           text_at(taint, {"effect"}));
   }
   facts.trouble = "it has never reported";
   for (const json& condition : items_at(node, {"status", "conditions"})) {
@@ -110,7 +110,8 @@ std::string describe_room(const std::vector<NodeFacts>& nodes, const char* resou
   const bool cpu = std::string_view(resource) == "cpu";
   const auto size = [cpu](const NodeFacts& node) { return cpu ? node.millicores : node.memory; };
   std::vector<NodeFacts> sorted = nodes;
-  std::stable_sort(sorted.begin(), sorted.end(), [&](const NodeFacts& a, const NodeFacts& b) { return size(a) > size(b); });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](const NodeFacts& a, const NodeFacts& b) { return size(a) > size(b); });
   std::string text;
   for (std::size_t i = 0; i < sorted.size() && i < shown_nodes; ++i) {
     const NodeFacts& node = sorted[i];

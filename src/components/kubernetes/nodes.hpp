@@ -16,7 +16,7 @@ struct NodeFacts {
   bool ready = false;
   bool joining = false;  ///< its kubelet reports and it has never been Ready yet
   bool cordoned = false;
-  std::string trouble;   ///< why it is not Ready, in the node's own words
+  std::string trouble;              ///< why it is not Ready, in the node's own words
   std::vector<std::string> taints;  ///< as `kubectl taint` writes them: "dedicated=gpu:NoSchedule"
   std::int64_t millicores = 0;
   std::int64_t memory = 0;  ///< bytes

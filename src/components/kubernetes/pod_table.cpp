@@ -1,11 +1,11 @@
 #include "components/kubernetes/pod_table.hpp"
 
+#include "components/kubernetes/json_view.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <utility>
-
-#include "components/kubernetes/json_view.hpp"
 
 namespace raibid {
 
@@ -23,7 +23,9 @@ bool belongs_to(const json& pod, const std::string& workload) {
 bool is_ending(const json& pod) { return !text_at(pod, {"metadata", "deletionTimestamp"}).empty(); }
 
 /// Nobody has done anything about it yet.
-bool is_newborn(const json& pod) { return items_at(pod, {"status", "conditions"}).empty() && text_at(pod, {"spec", "nodeName"}).empty(); }
+bool is_newborn(const json& pod) {
+  return items_at(pod, {"status", "conditions"}).empty() && text_at(pod, {"spec", "nodeName"}).empty();
+}
 
 std::map<std::string, int> restarts(const json& pod) {
   std::map<std::string, int> counts;
@@ -35,7 +37,9 @@ std::map<std::string, int> restarts(const json& pod) {
   return counts;
 }
 
-std::string key_of(const json& pod) { return text_at(pod, {"metadata", "name"}) + " " + text_at(pod, {"metadata", "uid"}); }
+std::string key_of(const json& pod) {
+  return text_at(pod, {"metadata", "name"}) + " " + text_at(pod, {"metadata", "uid"});
+}
 
 }  // namespace
 
@@ -75,12 +79,17 @@ void PodTable::note_fate(const json& pod) {
     m_replaced = true;
     return;
   }
-  if (text_at(pod, {"status", "phase"}) != "Failed") return;
+  if (text_at(pod, {"status", "phase"}) != "Failed" || !counts(pod)) return;
   m_lost.insert(text_at(pod, {"metadata", "uid"}));
   const std::string reason = text_at(pod, {"status", "reason"});
   const std::string message = text_at(pod, {"status", "message"});
   m_loss = reason + (reason.empty() || message.empty() ? "" : ": ") + message;
   if (m_loss.empty()) m_loss = "its containers ended";
+}
+
+void PodTable::expect_revision(std::string revision) {
+  m_revision = std::move(revision);
+  m_lost.clear();  // those of before the change
 }
 
 void PodTable::mark_stale() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sys/clock.hpp"
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <map>
@@ -8,8 +10,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include "sys/clock.hpp"
 
 namespace raibid {
 
@@ -31,7 +31,7 @@ class PodTable {
   bool has_stale() const;
 
   /// Only pods of this controller revision count; "" for all.
-  void expect_revision(std::string revision) { m_revision = std::move(revision); }
+  void expect_revision(std::string revision);
 
   /// Those that count: not being deleted, and of the revision expected. By name.
   std::vector<const nlohmann::json*> counting() const;

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
-#include <optional>
-
 #include "sys/clock.hpp"
 #include "sys/process.hpp"
+
+#include <memory>
+#include <optional>
 
 namespace raibid {
 
@@ -12,7 +12,8 @@ namespace raibid {
 class Question {
  public:
   /// A child that has not answered after `patience` is ended, and that is its answer (timed_out).
-  Question(Runner& runner, const Clock& clock, Duration patience) : m_runner(runner), m_clock(clock), m_patience(patience) {}
+  Question(Runner& runner, const Clock& clock, Duration patience)
+      : m_runner(runner), m_clock(clock), m_patience(patience) {}
 
   void ask(const Command& command);
   bool pending() const { return m_process != nullptr; }

@@ -1,14 +1,13 @@
 #include "components/kubernetes/resource_watch.hpp"
 
+#include "base/error.hpp"
+#include "components/kubernetes/json_view.hpp"
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <utility>
-
-#include <fmt/format.h>
-
-#include "base/error.hpp"
-#include "components/kubernetes/json_view.hpp"
 
 namespace raibid {
 
@@ -32,8 +31,13 @@ bool is_refusal(const Output& output) {
 
 }  // namespace
 
-ResourceWatch::ResourceWatch(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string kind, std::string selector)
-    : m_runner(runner), m_clock(clock), m_kind(std::move(kind)), m_command(kubectl.watch(m_kind, selector)), m_pause(shortest_pause) {}
+ResourceWatch::ResourceWatch(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string kind,
+                             std::string selector)
+    : m_runner(runner),
+      m_clock(clock),
+      m_kind(std::move(kind)),
+      m_command(kubectl.watch(m_kind, selector)),
+      m_pause(shortest_pause) {}
 
 void ResourceWatch::start() {
   if (!m_process) launch();

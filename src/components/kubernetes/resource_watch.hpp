@@ -1,5 +1,9 @@
 #pragma once
 
+#include "sys/clock.hpp"
+#include "sys/process.hpp"
+#include "tools/kubectl.hpp"
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <functional>
@@ -7,14 +11,10 @@
 #include <optional>
 #include <string>
 
-#include "sys/clock.hpp"
-#include "sys/process.hpp"
-#include "tools/kubectl.hpp"
-
 namespace raibid {
 
-/// One `kubectl get -w`, kept going: when it ends (the API server closed it, restarts, or somebody killed it) another is
-/// started, at once or after a growing pause. Each child first says what is there, then what changes.
+/// One `kubectl get -w`, kept going: when it ends (the API server closed it, restarts, or somebody killed it) another
+/// is started, at once or after a growing pause. Each child first says what is there, then what changes.
 class ResourceWatch {
  public:
   ResourceWatch(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string kind, std::string selector);
@@ -25,8 +25,8 @@ class ResourceWatch {
 
   /// `listed`: it was there when this child began to watch, as far as can be told.
   using Receiver = std::function<void(const std::string& type, const nlohmann::json& object, bool listed)>;
-  /// Takes in what the child has said, and starts the next one when it is time. Throws Error when the server refuses the
-  /// watch again and again.
+  /// Takes in what the child has said, and starts the next one when it is time. Throws Error when the server refuses
+  /// the watch again and again.
   void pump(const Receiver& receive);
 
   const std::string& kind() const { return m_kind; }
@@ -68,7 +68,7 @@ class ResourceWatch {
   TimePoint m_last_word{};
   bool m_said_something = false;  ///< this child
   bool m_listing = true;
-  std::size_t m_unread = 0;       ///< bytes of an unfinished document
+  std::size_t m_unread = 0;  ///< bytes of an unfinished document
   Duration m_pause;
   std::optional<Outage> m_outage;
 };

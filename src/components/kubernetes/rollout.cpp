@@ -1,16 +1,15 @@
 #include "components/kubernetes/rollout.hpp"
 
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
 #include <utility>
-
-#include <fmt/format.h>
-
-#include "base/error.hpp"
-#include "base/strings.hpp"
-#include "components/kubernetes/json_view.hpp"
 
 namespace raibid {
 
@@ -63,7 +62,7 @@ std::string last_lines(const Output& output) {
   if (!output.ok()) return "its log could not be read: " + printable(trim(output.err));
   std::vector<std::string> lines;
   for (const std::string& line : split(output.out, '\n')) {
-    if (!trim(line).empty()) lines.push_back("  | " + printable(trim(line)));
+    if (!trim(line).empty()) lines.push_back("| " + printable(trim(line)));
   }
   if (lines.empty()) return "it has logged nothing";
   if (lines.size() > shown_log_lines) lines.erase(lines.begin(), lines.end() - shown_log_lines);
@@ -106,8 +105,9 @@ void Rollout::start() {
 
 std::vector<Process*> Rollout::processes() const {
   std::vector<Process*> all;
-  for (Process* process : {m_pod_watch.process(), m_event_watch.process(), m_claim_question.process(), m_node_question.process(),
-                           m_requests_question.process(), m_log_question.process(), m_server_question.process()}) {
+  for (Process* process :
+       {m_pod_watch.process(), m_event_watch.process(), m_claim_question.process(), m_node_question.process(),
+        m_requests_question.process(), m_log_question.process(), m_server_question.process()}) {
     if (process != nullptr) all.push_back(process);
   }
   return all;
@@ -153,7 +153,9 @@ void Rollout::expect_revision(std::string controller_revision_hash) {
   m_pods.expect_revision(std::move(controller_revision_hash));
 }
 
-std::vector<const json*> Rollout::counting() const { return m_change_pending ? std::vector<const json*>() : m_pods.counting(); }
+std::vector<const json*> Rollout::counting() const {
+  return m_change_pending ? std::vector<const json*>() : m_pods.counting();
+}
 
 std::string Rollout::running_pod() const {
   for (const json* pod : counting()) {
@@ -215,7 +217,8 @@ std::optional<Verdict> Rollout::outage_verdict() const {
     if (!outage || m_clock.now() - outage->since < hidden_outage) continue;  // a watch that was cut off is back at once
     const Error error = Kubectl::explain(outage->command, outage->last);
     return Verdict{Verdict::State::waiting, "api-server",
-                   fmt::format("waiting for the API server {}: {}", m_kubectl.cluster().server, error.message()), error.hint()};
+                   fmt::format("waiting for the API server {}: {}", m_kubectl.cluster().server, error.message()),
+                   error.hint()};
   }
   return std::nullopt;
 }
@@ -306,7 +309,8 @@ void Rollout::ask_for_log(const Judgement& judgement) {
   if (ended.id == m_log_of && m_log) return;
   m_log_of = ended.id;
   m_log.reset();
-  m_log_question.ask(m_kubectl.logs(text_at(*seen.pod, {"metadata", "name"}), judgement.container, log_lines, ended.previous));
+  m_log_question.ask(
+      m_kubectl.logs(text_at(*seen.pod, {"metadata", "name"}), judgement.container, log_lines, ended.previous));
 }
 
 /// A watch that has nothing to tell is as silent as one that gets no answer.

@@ -1,12 +1,5 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "components/kubernetes/event_log.hpp"
 #include "components/kubernetes/pod_table.hpp"
 #include "components/kubernetes/question.hpp"
@@ -15,11 +8,18 @@
 #include "sys/process.hpp"
 #include "tools/kubectl.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace raibid {
 
-/// Watches what one release runs: its pods and the namespace's events, each by a `kubectl get -w` that is started before it
-/// is needed and started again when it ends. Feed it with Runner::wait on `processes`, then `pump`; call it at least four
-/// times a second, because graces run out without news.
+/// Watches what one release runs: its pods and the namespace's events, each by a `kubectl get -w` that is started
+/// before it is needed and started again when it ends. Feed it with Runner::wait on `processes`, then `pump`; call it
+/// at least four times a second, because graces run out without news.
 class Rollout {
  public:
   /// `selector` finds the release's pods; `workload` is its StatefulSet's name. Events that are older than the start of
@@ -31,12 +31,12 @@ class Rollout {
 
   void start();
   std::vector<Process*> processes() const;
-  /// Takes in what the watches have said. Throws Error when a watch fails for good (no rights, no server for longer than
-  /// the grace of that).
+  /// Takes in what the watches have said. Throws Error when a watch fails for good (no rights, no server for longer
+  /// than the grace of that).
   void pump();
 
-  /// A StatefulSet that is there is about to be changed: until `expect_revision` says which pods the change makes, no pod
-  /// counts and nothing is doomed. What failed before is why it is being changed.
+  /// A StatefulSet that is there is about to be changed: until `expect_revision` says which pods the change makes, no
+  /// pod counts and nothing is doomed. What failed before is why it is being changed.
   void expect_change();
 
   /// Only a pod of this controller revision counts (a change that rolls the pod), and not one that is being deleted.
@@ -91,8 +91,8 @@ class Rollout {
   std::unique_ptr<nlohmann::json> m_node_list;
   std::unique_ptr<nlohmann::json> m_pod_list;  ///< of all namespaces: what the nodes have promised
   std::vector<NodeFacts> m_nodes;
-  std::string m_log_of;                  ///< the ended container whose log was asked for
-  std::optional<std::string> m_log;      ///< its last lines, or why there are none
+  std::string m_log_of;              ///< the ended container whose log was asked for
+  std::optional<std::string> m_log;  ///< its last lines, or why there are none
 
   bool m_started = false;
   bool m_change_pending = false;

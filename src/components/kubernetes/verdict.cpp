@@ -1,16 +1,15 @@
 #include "components/kubernetes/verdict.hpp"
 
+#include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/judges.hpp"
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
 #include <stdexcept>
-
-#include <fmt/format.h>
-
-#include "base/strings.hpp"
-#include "components/kubernetes/json_view.hpp"
-#include "components/kubernetes/judges.hpp"
 
 namespace raibid {
 
@@ -78,14 +77,16 @@ constexpr std::array table = {
 };
 
 Judgement judge_loss(const Observation& seen) {
-  Judgement lost = judgement("pod-failed", fmt::format("pod {} was given up {}: {}", pod_name(seen), times(seen.lost_pods), seen.loss),
-                             "see what the node says about it: " + seen.command({"describe", "pod", pod_name(seen)}));
+  Judgement lost = judgement(
+      "pod-failed", fmt::format("pod {} was given up {}: {}", pod_name(seen), times(seen.lost_pods), seen.loss),
+      "see what the node says about it: " + seen.command({"describe", "pod", pod_name(seen)}));
   lost.failures = seen.lost_pods;
   return lost;
 }
 
 Judgement judge_absence(const Observation& seen) {
-  if (seen.change_pending) return judgement("change", fmt::format("waiting for the change of StatefulSet {}", seen.workload));
+  if (seen.change_pending)
+    return judgement("change", fmt::format("waiting for the change of StatefulSet {}", seen.workload));
   static const json nobody;
   const json& former = seen.former != nullptr ? *seen.former : nobody;
   const std::string name = text_at(former, {"metadata", "name"});
@@ -95,8 +96,9 @@ Judgement judge_absence(const Observation& seen) {
   }
   if (auto refused = judge_creation(seen)) return *refused;
   if (!name.empty()) {
-    return judgement("old-pod", fmt::format("StatefulSet {} does not replace pod {} of the previous revision", seen.workload, name),
-                     "delete that pod, so that one of the new revision is made: " + seen.command({"delete", "pod", name}));
+    return judgement(
+        "old-pod", fmt::format("StatefulSet {} does not replace pod {} of the previous revision", seen.workload, name),
+        "delete that pod, so that one of the new revision is made: " + seen.command({"delete", "pod", name}));
   }
   return judgement("no-pod", fmt::format("waiting for StatefulSet {} to make its pod", seen.workload),
                    "see what keeps it: " + seen.command({"describe", "statefulset", seen.workload}));
@@ -108,7 +110,8 @@ std::string probe_words(const Observation& seen, const std::string& container) {
     const std::optional<std::string> answer = probe_answer(seen, probe, container);
     if (!answer) continue;
     const std::string name = to_lower(probe);
-    return answer->empty() ? fmt::format("its {} probe fails without a word", name) : fmt::format("its {} probe says \"{}\"", name, *answer);
+    return answer->empty() ? fmt::format("its {} probe fails without a word", name)
+                           : fmt::format("its {} probe says \"{}\"", name, *answer);
   }
   return {};
 }
@@ -134,12 +137,15 @@ Judgement judge_start(const Observation& seen) {
   const std::string pod = pod_name(seen);
   const std::string node = text_at(*seen.pod, {"spec", "nodeName"});
   const std::string hint = "see how far it is: " + seen.command({"describe", "pod", pod});
-  if (const SeenEvent* pull = last_pod_event(seen, {"Pulling", "Pulled"}); pull != nullptr && pull->reason == "Pulling") {
-    return judgement("image-pulling", fmt::format("node {} pulls image {}", node, between(pull->message, "\"", "\"")), hint);
+  if (const SeenEvent* pull = last_pod_event(seen, {"Pulling", "Pulled"});
+      pull != nullptr && pull->reason == "Pulling") {
+    return judgement("image-pulling", fmt::format("node {} pulls image {}", node, between(pull->message, "\"", "\"")),
+                     hint);
   }
   for (const json& status : items_at(*seen.pod, {"status", "initContainerStatuses"})) {
     if (!at(status, {"state"}).contains("running")) continue;
-    return judgement("container-creating", fmt::format("init container {} of pod {} runs", text_at(status, {"name"}), pod), hint);
+    return judgement("container-creating",
+                     fmt::format("init container {} of pod {} runs", text_at(status, {"name"}), pod), hint);
   }
   return judgement("container-creating", fmt::format("node {} prepares pod {}", node, pod), hint);
 }
@@ -154,7 +160,8 @@ std::optional<Judgement> judge_containers(const Observation& seen) {
   for (const std::string_view kind : {"initContainerStatuses", "containerStatuses"}) {
     for (const json& status : items_at(*seen.pod, {"status", kind})) {
       const json& end = at(status, {"state", "terminated"});
-      if (kind == "initContainerStatuses" && end.is_object() && number_at(end, {"exitCode"}) == 0) continue;  // it has done its work
+      if (kind == "initContainerStatuses" && end.is_object() && number_at(end, {"exitCode"}) == 0)
+        continue;  // it has done its work
       if (auto trouble = judge_image(seen, status)) return trouble;
       if (auto trouble = judge_container(seen, status)) return trouble;
     }
@@ -255,7 +262,8 @@ std::string between(std::string_view text, std::string_view before, std::string_
   return end == std::string_view::npos ? std::string() : std::string(rest.substr(0, end));
 }
 
-const SeenEvent* last_pod_event(const Observation& seen, std::initializer_list<std::string_view> reasons, std::string_view container) {
+const SeenEvent* last_pod_event(const Observation& seen, std::initializer_list<std::string_view> reasons,
+                                std::string_view container) {
   if (seen.pod == nullptr) return nullptr;
   const std::string uid = text_at(*seen.pod, {"metadata", "uid"});
   for (auto event = seen.events.rbegin(); event != seen.events.rend(); ++event) {
@@ -270,7 +278,8 @@ std::optional<std::string> probe_answer(const Observation& seen, std::string_vie
   std::optional<std::string> answer;
   const std::string uid = seen.pod != nullptr ? text_at(*seen.pod, {"metadata", "uid"}) : "";
   for (const SeenEvent& event : seen.events) {
-    if (event.kind != "Pod" || event.uid != uid || event.reason != "Unhealthy" || event.container != container) continue;
+    if (event.kind != "Pod" || event.uid != uid || event.reason != "Unhealthy" || event.container != container)
+      continue;
     if (event.message.starts_with(probe)) answer = std::string(trim(behind(event.message, " probe failed:")));
   }
   return answer;

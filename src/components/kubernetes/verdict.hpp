@@ -1,5 +1,8 @@
 #pragma once
 
+#include "components/kubernetes/nodes.hpp"
+#include "sys/clock.hpp"
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <functional>
@@ -9,9 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "components/kubernetes/nodes.hpp"
-#include "sys/clock.hpp"
-
 namespace raibid {
 
 /// What the cluster shows of a workload on its way to Ready, and what that means.
@@ -19,7 +19,7 @@ struct Verdict {
   enum class State {
     waiting,  ///< on its way, or it may heal by itself within its grace
     ready,
-    doomed,   ///< cannot succeed, or its grace is over
+    doomed,  ///< cannot succeed, or its grace is over
   };
   State state = State::waiting;
   std::string reason;  ///< stable name of the row in the table: "image-pull", "quota", "unschedulable" …
@@ -44,7 +44,7 @@ struct Grace {
 struct Reason {
   std::string_view name;
   Grace grace;
-  bool heals;               ///< nobody has to change what was asked for
+  bool heals;  ///< nobody has to change what was asked for
   std::string_view meaning;
 };
 
@@ -68,14 +68,14 @@ struct Observation {
   std::string name_space;
   const nlohmann::json* pod = nullptr;     ///< the pod that counts
   const nlohmann::json* former = nullptr;  ///< one that does not: it is being deleted, or of an earlier revision
-  bool change_pending = false;  ///< the StatefulSet is about to be changed: nothing that is there counts
-  bool replaced = false;        ///< a pod of this workload went away since the rollout began
-  int lost_pods = 0;            ///< pods that failed as a whole since then (evicted, refused by the kubelet)
-  std::string loss;             ///< why the last of them did
+  bool change_pending = false;             ///< the StatefulSet is about to be changed: nothing that is there counts
+  bool replaced = false;                   ///< a pod of this workload went away since the rollout began
+  int lost_pods = 0;                       ///< pods that failed as a whole since then (evicted, refused by the kubelet)
+  std::string loss;                        ///< why the last of them did
   std::map<std::string, int> earlier_restarts;  ///< of the pod's containers, before the rollout began
-  std::vector<SeenEvent> events;            ///< of the pod, the StatefulSet and its claims; the last to happen is last
-  const nlohmann::json* claim = nullptr;    ///< the claim that an event named, once it was read
-  std::vector<NodeFacts> nodes;             ///< when they were asked for
+  std::vector<SeenEvent> events;          ///< of the pod, the StatefulSet and its claims; the last to happen is last
+  const nlohmann::json* claim = nullptr;  ///< the claim that an event named, once it was read
+  std::vector<NodeFacts> nodes;           ///< when they were asked for
   /// How a command is written for people: with the context and the namespace.
   std::function<std::string(const std::vector<std::string>&)> command;
 };

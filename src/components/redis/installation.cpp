@@ -228,6 +228,7 @@ StepResult Installation::upgrade() {
   const TemporaryDirectory folder(m_context.paths.temporary);
   const Command command = session.helm.upgrade_install(install_request(unpack_chart(settings, folder.path())));
   m_pod_is_old = observed.workload.has_value();
+  if (m_pod_is_old) m_rollout.expect_change();  // what is broken now may be why it is changed
   const std::unique_ptr<Process> helm = m_context.runner.start(command);
   while (!helm->finished()) {
     tend(helm.get(), m_context.deadline);
@@ -246,7 +247,7 @@ void Installation::expect_new_pod() {
   const Command question = session.kubectl.get({"statefulset/" + m_names.workload});
   for (;;) {
     const nlohmann::json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.deadline));
-    if (found.empty()) return;
+    if (found.empty()) return m_rollout.expect_revision("");
     const nlohmann::json& workload = found.front();
     const long long seen = workload.value("/status/observedGeneration"_json_pointer, 0LL);
     if (seen >= workload.value("/metadata/generation"_json_pointer, 0LL)) {

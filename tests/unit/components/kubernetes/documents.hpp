@@ -17,7 +17,7 @@ struct PodDocument {
   bool scheduled = true;
   bool ready = false;
   int restarts = 0;
-  nlohmann::json state = {};       ///< of its container redis; none when null
+  nlohmann::json state = {};  ///< of its container redis; none when null
   nlohmann::json last_state = nlohmann::json::object();
 
   nlohmann::json object() const {
@@ -29,7 +29,9 @@ struct PodDocument {
           {"creationTimestamp", created},
           {"labels", {{"controller-revision-hash", revision}}},
           {"ownerReferences", {{{"kind", "StatefulSet"}, {"name", "app-master"}}}}}},
-        {"spec", {{"containers", {{{"name", "redis"}, {"image", "redis:7"}, {"resources", {{"limits", {{"memory", "64Mi"}}}}}}}}}},
+        {"spec",
+         {{"containers",
+           {{{"name", "redis"}, {"image", "redis:7"}, {"resources", {{"limits", {{"memory", "64Mi"}}}}}}}}}},
         {"status", {{"phase", phase}, {"conditions", {{{"type", "Ready"}, {"status", ready ? "True" : "False"}}}}}}};
     if (deleted) pod["metadata"]["deletionTimestamp"] = "2026-01-31T09:09:00Z";
     if (scheduled) {
@@ -37,8 +39,11 @@ struct PodDocument {
       pod["status"]["startTime"] = created;
     }
     if (!state.is_null()) {
-      pod["status"]["containerStatuses"] = {
-          {{"name", "redis"}, {"ready", ready}, {"restartCount", restarts}, {"state", state}, {"lastState", last_state}}};
+      pod["status"]["containerStatuses"] = {{{"name", "redis"},
+                                             {"ready", ready},
+                                             {"restartCount", restarts},
+                                             {"state", state},
+                                             {"lastState", last_state}}};
     }
     return pod;
   }

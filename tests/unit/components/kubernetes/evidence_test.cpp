@@ -5,10 +5,10 @@
 #include "sys/files.hpp"
 #include "unit/components/kubernetes/documents.hpp"
 
-#include <sys/stat.h>
-
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
+
+#include <sys/stat.h>
 
 #include <set>
 #include <string>
@@ -26,13 +26,14 @@ struct Desk {
   Error error{ExitCode::failure, "container redis ends with exit code 1", "see its log"};
 
   std::string keep(const fs::path& parent) {
-    return keep_evidence(runner, runner.clock(), kubectl, "app=app", parent, error, "image: redis:7\n", runner.now() + seconds(10));
+    return keep_evidence(runner, runner.clock(), kubectl, "app=app", parent, error, "image: redis:7\n",
+                         runner.now() + seconds(10));
   }
   std::string keep() { return keep(home.path() / "evidence"); }
 };
 
 unsigned mode_of(const fs::path& path) {
-  struct stat status{};
+  struct stat status {};
   REQUIRE(::stat(path.c_str(), &status) == 0);
   return status.st_mode & 0777;
 }
@@ -53,7 +54,8 @@ std::string crashed_pod() {
 }
 
 std::string two_events() {
-  EventDocument late{.kind = "Pod", .name = "app-master-0", .reason = "BackOff", .message = "Back-off \x1b[31mrestarting", .count = 3};
+  EventDocument late{
+      .kind = "Pod", .name = "app-master-0", .reason = "BackOff", .message = "Back-off \x1b[31mrestarting", .count = 3};
   EventDocument early{.kind = "Pod", .name = "app-master-0", .reason = "Scheduled", .message = "assigned to node1"};
   nlohmann::json first = early.object(), second = late.object();
   first["lastTimestamp"] = "2026-01-31T09:00:01Z";
@@ -65,7 +67,8 @@ std::string two_events() {
 
 TEST_CASE("evidence: descriptions, events and logs in a folder of their own that nobody else can read") {
   Desk desk;
-  desk.runner.expect(argv_has({"describe", "pods,statefulsets,persistentvolumeclaims", "-l", "app=app"}), {0, "Name: app-master-0\n", ""});
+  desk.runner.expect(argv_has({"describe", "pods,statefulsets,persistentvolumeclaims", "-l", "app=app"}),
+                     {0, "Name: app-master-0\n", ""});
   desk.runner.expect(argv_has({"get", "pods", "-l", "app=app"}), {0, crashed_pod(), ""});
   desk.runner.expect(argv_has({"get", "events"}), {0, two_events(), ""});
   desk.runner.expect(argv_has({"logs", "app-master-0", "-c", "redis", "--previous"}), {0, "it was 'lots'\n", ""});
@@ -79,7 +82,8 @@ TEST_CASE("evidence: descriptions, events and logs in a folder of their own that
     names.insert(entry.path().filename());
     CHECK(mode_of(entry.path()) == 0600);
   }
-  CHECK(names == std::set<std::string>{"app-master-0.redis.log", "app-master-0.redis.previous.log", "describe.txt", "error.txt", "events.txt", "values.yaml"});
+  CHECK(names == std::set<std::string>{"app-master-0.redis.log", "app-master-0.redis.previous.log", "describe.txt",
+                                       "error.txt", "events.txt", "values.yaml"});
   CHECK(has(content(folder / "error.txt"), "container redis ends with exit code 1\nsee its log"));
   CHECK(has(content(folder / "error.txt"), "https://10.0.0.5:6443, context dev, namespace apps"));
   CHECK(content(folder / "values.yaml") == "image: redis:7\n");
@@ -117,7 +121,8 @@ TEST_CASE("evidence: a cluster that does not answer leaves the error, within the
 
 TEST_CASE("evidence: a refused right is written down, and the rest is kept") {
   Desk desk;
-  desk.runner.expect(argv_has({"describe"}), {1, "", "Error from server (Forbidden): persistentvolumeclaims is forbidden\n"});
+  desk.runner.expect(argv_has({"describe"}),
+                     {1, "", "Error from server (Forbidden): persistentvolumeclaims is forbidden\n"});
   desk.runner.expect(argv_has({"get", "pods"}), {0, R"({"kind":"List","items":[]})", ""});
   desk.runner.expect(argv_has({"get", "events"}), {0, two_events(), ""});
   const fs::path folder = desk.keep();

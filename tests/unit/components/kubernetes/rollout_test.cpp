@@ -20,7 +20,8 @@ using State = Verdict::State;
 namespace {
 
 const std::string quota_refusal =
-    "create Pod app-master-0 in StatefulSet app-master failed error: pods \"app-master-0\" is forbidden: exceeded quota: small, "
+    "create Pod app-master-0 in StatefulSet app-master failed error: pods \"app-master-0\" is forbidden: exceeded "
+    "quota: small, "
     "requested: requests.memory=256Mi, used: requests.memory=0, limited: requests.memory=128Mi";
 
 struct Watched {
@@ -30,7 +31,9 @@ struct Watched {
   ChildScript* pods = &expect_watch("pods");
   ChildScript* events = &expect_watch("events");
 
-  ChildScript& expect_watch(const std::string& kind) { return runner.expect_stream(argv_has({"get", kind, "-w", "--output-watch-events"})); }
+  ChildScript& expect_watch(const std::string& kind) {
+    return runner.expect_stream(argv_has({"get", kind, "-w", "--output-watch-events"}));
+  }
 
   /// As the callers do: wait for news or a quarter of a second, pump, ask for the verdict.
   Verdict after(Duration duration) {
@@ -134,7 +137,9 @@ TEST_CASE("a pod that appears ends what kept it from being made") {
   Watched w;
   w.rollout.start();
   EventDocument denied;
-  denied.message = "create Pod app-master-0 in StatefulSet app-master failed error: Internal error occurred: failed calling webhook \"guard\": EOF";
+  denied.message =
+      "create Pod app-master-0 in StatefulSet app-master failed error: Internal error occurred: failed calling webhook "
+      "\"guard\": EOF";
   w.events->says(added(denied.object()));
   denied.count = 2;
   w.events->says(modified(denied.object()));
@@ -172,6 +177,26 @@ TEST_CASE("before a change nothing that is there counts, after it only the new r
   w.pods->says(said("DELETED", broken.object())).says(added(next.object()));
   CHECK(w.after(seconds(1)).state == State::ready);
   CHECK(w.rollout.running_pod() == "app-master-0");
+}
+
+TEST_CASE("pods that were given up before a change are not held against it") {
+  Watched w;
+  w.rollout.start();
+  PodDocument lost;
+  for (const char* uid : {"pod-1", "pod-2", "pod-3"}) {
+    lost.uid = uid;
+    lost.phase = "Failed";
+    w.pods->says(added(lost.object())).says(said("DELETED", lost.object()));
+  }
+  CHECK(w.after(seconds(1)).reason == "pod-failed");
+  w.rollout.expect_change();
+  w.rollout.expect_revision("rev-2");
+  PodDocument next;
+  next.uid = "pod-4";
+  next.revision = "rev-2";
+  next.state = waiting_for("ContainerCreating");
+  w.pods->says(added(next.object()));
+  CHECK(w.after(seconds(1)).reason == "container-creating");
 }
 
 TEST_CASE("a refusal during the change counts when the change has not ended it") {
@@ -223,7 +248,8 @@ TEST_CASE("the last words of a crashed container are read once and stand in the 
     const Verdict verdict = w.after(milliseconds(400));
     CHECK(verdict.state == State::doomed);
     CHECK(verdict.reason == "crash");
-    CHECK(verdict.text.find("exit code 1, twice so far; its last words:\n  | Bad directive\n  | at line 3\n  | ") != std::string::npos);
+    CHECK(verdict.text.find("exit code 1, twice so far; its last words:\n| Bad directive\n| at line 3\n| ") !=
+          std::string::npos);
     CHECK(verdict.text.find('\x1b') == std::string::npos);
     CHECK(verdict.text.ends_with("'maxmemory lots'"));
   }
@@ -278,7 +304,8 @@ TEST_CASE("a claim is read when its provisioner is slow, and a bound one is no l
   event.name = "data-app-master-0";
   event.object_uid = "claim-1";
   event.reason = "ExternalProvisioning";
-  event.message = "Waiting for a volume to be created either by the external provisioner 'rancher.io/local-path' or manually";
+  event.message =
+      "Waiting for a volume to be created either by the external provisioner 'rancher.io/local-path' or manually";
   event.created = pod.created;
   w.events->says(added(event.object()));
   CHECK(w.after(milliseconds(1500)).reason == "provisioner");
@@ -305,13 +332,15 @@ TEST_CASE("thirty seconds count from the last change of what the scheduler says"
   w.rollout.start();
   w.after(seconds(1));
   for (int i = 0; i < 20; ++i) {
-    w.runner.expect(argv_has({"get", "nodes"}), {1, "", "Error from server (Forbidden): nodes is forbidden: User \"x\" cannot list\n"});
+    w.runner.expect(argv_has({"get", "nodes"}),
+                    {1, "", "Error from server (Forbidden): nodes is forbidden: User \"x\" cannot list\n"});
   }
   PodDocument pod;
   pod.scheduled = false;
   json object = pod.object();
   const auto says = [&](const std::string& message) {
-    object["status"]["conditions"] = {{{"type", "PodScheduled"}, {"status", "False"}, {"reason", "Unschedulable"}, {"message", message}}};
+    object["status"]["conditions"] = {
+        {{"type", "PodScheduled"}, {"status", "False"}, {"reason", "Unschedulable"}, {"message", message}}};
     return object;
   };
   w.pods->says(added(says("0/1 nodes are available: 1 Insufficient cpu. preemption: not helpful.")));

@@ -1,7 +1,6 @@
 #include "components/kubernetes/verdict.hpp"
 
-#include "base/strings.hpp"
-#include "unit/components/kubernetes/documents.hpp"
+#include "unit/components/kubernetes/scene.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -21,59 +20,13 @@ using State = Verdict::State;
 
 namespace {
 
-/// An observation that owns what it points to.
-struct Scene {
-  json pod, former, claim;
-  Observation seen;
-
-  Scene() {
-    seen.workload = "app-master";
-    seen.name_space = "apps";
-    seen.command = [](const std::vector<std::string>& arguments) { return "kubectl " + join(arguments, " "); };
-  }
-  Judgement judged() {
-    seen.pod = pod.is_null() ? nullptr : &pod;
-    seen.former = former.is_null() ? nullptr : &former;
-    seen.claim = claim.is_null() ? nullptr : &claim;
-    return judge(seen);
-  }
-  std::string reason() { return std::string(judged().reason->name); }
-
-  void pod_event(const std::string& reason, const std::string& message, int count = 1, const std::string& container = {}) {
-    seen.events.push_back({"Pod", "app-master-0", "pod-1", container, reason, message, count, count});
-  }
-  void claim_event(const std::string& reason, const std::string& message) {
-    seen.events.push_back({"PersistentVolumeClaim", "data-app-master-0", "claim-1", "", reason, message, 1, 1});
-  }
-  void refused(const std::string& words, const std::string& reason = "FailedCreate") {
-    seen.events.push_back({"StatefulSet", "app-master", "set-1", "", reason, words, 1, 1});
-  }
-  void pulls(const std::string& words, int count) {
-    PodDocument document;
-    document.state = waiting_for("ImagePullBackOff", "Back-off pulling image \"redis:7\"");
-    pod = document.object();
-    pod_event("Failed", "Failed to pull image \"redis:7\": " + words, count, "redis");
-  }
-};
-
 json creating() {
   PodDocument document;
   document.state = waiting_for("ContainerCreating");
   return document.object();
 }
 
-json unscheduled(const std::string& message, const std::string& reason = "Unschedulable") {
-  PodDocument document;
-  document.scheduled = false;
-  json pod = document.object();
-  pod["status"]["conditions"] = {{{"type", "PodScheduled"}, {"status", "False"}, {"reason", reason}, {"message", message}}};
-  pod["spec"]["volumes"] = {{{"name", "data"}, {"persistentVolumeClaim", {{"claimName", "data-app-master-0"}}}}};
-  return pod;
-}
-
 const std::string create_pod = "create Pod app-master-0 in StatefulSet app-master failed error: ";
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -115,8 +68,10 @@ TEST_CASE("the table: names are unique, and each grace does what it says") {
 TEST_CASE("the graces that the design names") {
   const std::map<Grace::Kind, std::vector<std::string_view>> wanted = {
       {Grace::Kind::none,
-       {"invalid-image-name", "container-config", "missing-secret", "quota", "limit-range", "admission", "pod-security", "storage-class"}},
-      {Grace::Kind::repetitions, {"image-not-found", "image-login", "registry-unreachable", "image-pull", "crash", "oom-killed"}},
+       {"invalid-image-name", "container-config", "missing-secret", "quota", "limit-range", "admission", "pod-security",
+        "storage-class"}},
+      {Grace::Kind::repetitions,
+       {"image-not-found", "image-login", "registry-unreachable", "image-pull", "crash", "oom-killed"}},
       {Grace::Kind::unchanged, {"unschedulable", "provisioner", "node-not-ready"}},
       {Grace::Kind::deadline, {"image-pulling", "container-creating", "node-joins", "not-ready"}}};
   for (const auto& [kind, names] : wanted) {
@@ -135,24 +90,32 @@ TEST_CASE("what registries and runtimes say of a failed pull") {
     std::string words, reason, cause;
   };
   const std::vector<Row> table = {
-      {"rpc error: code = Unknown desc = failed to pull and unpack image \"docker.io/library/redis:7\": failed to resolve reference "
-       "\"docker.io/library/redis:7\": pull access denied, repository does not exist or may require authorization: server message: "
+      {"rpc error: code = Unknown desc = failed to pull and unpack image \"docker.io/library/redis:7\": failed to "
+       "resolve reference "
+       "\"docker.io/library/redis:7\": pull access denied, repository does not exist or may require authorization: "
+       "server message: "
        "insufficient_scope: authorization failed",
        "image-login", "pull access denied, repository does not exist"},
-      {"failed to pull and unpack image \"ghcr.io/a/b:1\": failed to resolve reference \"ghcr.io/a/b:1\": failed to authorize: failed to fetch "
+      {"failed to pull and unpack image \"ghcr.io/a/b:1\": failed to resolve reference \"ghcr.io/a/b:1\": failed to "
+       "authorize: failed to fetch "
        "anonymous token: unexpected status from GET request to https://ghcr.io/token: 403 Forbidden",
        "image-login", "403 Forbidden"},
-      {"failed to pull and unpack image \"docker.io/library/redis:7\": failed to copy: httpReadSeeker: failed open: unexpected status code "
-       "https://registry-1.docker.io/v2/library/redis/manifests/sha256:1: 429 Too Many Requests - Server message: toomanyrequests: You have "
+      {"failed to pull and unpack image \"docker.io/library/redis:7\": failed to copy: httpReadSeeker: failed open: "
+       "unexpected status code "
+       "https://registry-1.docker.io/v2/library/redis/manifests/sha256:1: 429 Too Many Requests - Server message: "
+       "toomanyrequests: You have "
        "reached your unauthenticated pull rate limit.",
        "image-rate-limit", "429 Too Many Requests"},
-      {"failed to pull and unpack image \"docker.io/library/redis:7\": no match for platform in manifest: not found", "image-platform", "no match for platform"},
+      {"failed to pull and unpack image \"docker.io/library/redis:7\": no match for platform in manifest: not found",
+       "image-platform", "no match for platform"},
       {"manifest for redis:7 not found: manifest unknown: manifest unknown", "image-not-found", "manifest unknown"},
-      {"failed to do request: Head \"https://r.example.com/v2/redis/manifests/7\": tls: failed to verify certificate: x509: certificate signed by "
+      {"failed to do request: Head \"https://r.example.com/v2/redis/manifests/7\": tls: failed to verify certificate: "
+       "x509: certificate signed by "
        "unknown authority",
        "registry-unreachable", "x509: certificate signed by unknown authority"},
-      {"failed to do request: Head \"https://r.example.com/v2/redis/manifests/7\": dial tcp: lookup r.example.com: no such host", "registry-unreachable",
-       "dial tcp: lookup r.example.com: no such host"},
+      {"failed to do request: Head \"https://r.example.com/v2/redis/manifests/7\": dial tcp: lookup r.example.com: no "
+       "such host",
+       "registry-unreachable", "dial tcp: lookup r.example.com: no such host"},
       {"write /var/lib/containerd/tmp: no space left on device", "image-pull", "no space left on device"},
   };
   for (const Row& row : table) {
@@ -197,12 +160,15 @@ TEST_CASE("volumes and sandboxes: the last word counts") {
   Scene scene;
   scene.pod = creating();
   SUBCASE("attached elsewhere") {
-    scene.pod_event("FailedAttachVolume", "Multi-Attach error for volume \"pvc-1\" Volume is already exclusively attached to one node");
+    scene.pod_event("FailedAttachVolume",
+                    "Multi-Attach error for volume \"pvc-1\" Volume is already exclusively attached to one node");
     CHECK(scene.reason() == "mount");
     CHECK(decide(scene.judged(), seconds(29)).state == State::waiting);
   }
   SUBCASE("a cache that is not warm yet is no missing Secret") {
-    scene.pod_event("FailedMount", "MountVolume.SetUp failed for volume \"acl\" : failed to sync secret cache: timed out waiting for the condition");
+    scene.pod_event("FailedMount",
+                    "MountVolume.SetUp failed for volume \"acl\" : failed to sync secret cache: timed out waiting for "
+                    "the condition");
     CHECK(scene.reason() == "mount");
   }
   SUBCASE("a Secret that came late") {
@@ -222,7 +188,10 @@ TEST_CASE("volumes and sandboxes: the last word counts") {
     CHECK(scene.reason() == "container-creating");
   }
   SUBCASE("the pod's network") {
-    scene.pod_event("FailedCreatePodSandBox", "Failed to create pod sandbox: plugin type=\"flannel\" failed (add): open /run/flannel/subnet.env: no such file", 2);
+    scene.pod_event("FailedCreatePodSandBox",
+                    "Failed to create pod sandbox: plugin type=\"flannel\" failed (add): open /run/flannel/subnet.env: "
+                    "no such file",
+                    2);
     CHECK(scene.reason() == "sandbox");
     CHECK(has(scene.judged().text, "node1"));
     CHECK(has(scene.judged().text, "subnet.env"));
@@ -232,7 +201,9 @@ TEST_CASE("volumes and sandboxes: the last word counts") {
 TEST_CASE("containers that cannot be made") {
   Scene scene;
   PodDocument document;
-  document.state = waiting_for("CreateContainerError", "failed to generate spec: path \"/data\" is mounted on \"/\" but it is not a shared mount");
+  document.state =
+      waiting_for("CreateContainerError",
+                  "failed to generate spec: path \"/data\" is mounted on \"/\" but it is not a shared mount");
   scene.pod = document.object();
   CHECK(scene.reason() == "container-start");
   CHECK(decide(scene.judged(), minutes(1)).state == State::waiting);
@@ -262,18 +233,23 @@ TEST_CASE("exit codes are named") {
 TEST_CASE("what the controller is refused") {
   Scene scene;
   SUBCASE("a webhook that denies") {
-    scene.refused(create_pod + "admission webhook \"validate.kyverno.svc-fail\" denied the request: resource Pod/apps/app-master-0 was blocked: images "
-                               "must come from r.example.com");
+    scene.refused(create_pod +
+                  "admission webhook \"validate.kyverno.svc-fail\" denied the request: resource Pod/apps/app-master-0 "
+                  "was blocked: images "
+                  "must come from r.example.com");
     CHECK(scene.reason() == "admission");
     CHECK(has(scene.judged().text, "images must come from r.example.com"));
   }
   SUBCASE("invalid") {
-    scene.refused(create_pod + "Pod \"app-master-0\" is invalid: spec.containers[0].ports[1].name: Duplicate value: \"redis\"");
+    scene.refused(create_pod +
+                  "Pod \"app-master-0\" is invalid: spec.containers[0].ports[1].name: Duplicate value: \"redis\"");
     CHECK(scene.reason() == "invalid-pod");
     CHECK(has(scene.judged().text, "Duplicate value"));
   }
   SUBCASE("a namespace that goes") {
-    scene.refused(create_pod + "pods \"app-master-0\" is forbidden: unable to create new content in namespace apps because it is being terminated");
+    scene.refused(create_pod +
+                  "pods \"app-master-0\" is forbidden: unable to create new content in namespace apps because it is "
+                  "being terminated");
     CHECK(scene.reason() == "admission");
   }
   SUBCASE("an API server that is busy") {
@@ -282,13 +258,18 @@ TEST_CASE("what the controller is refused") {
     CHECK(decide(scene.judged(), seconds(29)).state == State::waiting);
   }
   SUBCASE("not since the rollout began") {
-    scene.refused(create_pod + "pods \"app-master-0\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1");
+    scene.refused(
+        create_pod +
+        "pods \"app-master-0\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1");
     scene.seen.events.back().fresh = 0;
     CHECK(scene.reason() == "no-pod");
   }
   SUBCASE("and then allowed") {
-    scene.refused(create_pod + "pods \"app-master-0\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1");
-    scene.refused("create Claim data-app-master-0 Pod app-master-0 in StatefulSet app-master success", "SuccessfulCreate");
+    scene.refused(
+        create_pod +
+        "pods \"app-master-0\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1");
+    scene.refused("create Claim data-app-master-0 Pod app-master-0 in StatefulSet app-master success",
+                  "SuccessfulCreate");
     CHECK(scene.reason() == "quota");
     scene.refused("create Pod app-master-0 in StatefulSet app-master successful", "SuccessfulCreate");
     CHECK(scene.reason() == "no-pod");
@@ -298,8 +279,9 @@ TEST_CASE("what the controller is refused") {
 // seen on the test cluster in three of five changes under a quota for one pod: the refusal is gone within a second
 TEST_CASE("a quota that still counts the pod that was just replaced is given time") {
   Scene scene;
-  scene.refused(create_pod + "pods \"app-master-0\" is forbidden: exceeded quota: q, requested: pods=1,requests.memory=64Mi, used: "
-                             "pods=1,requests.memory=64Mi, limited: pods=1,requests.memory=64Mi");
+  scene.refused(create_pod +
+                "pods \"app-master-0\" is forbidden: exceeded quota: q, requested: pods=1,requests.memory=64Mi, used: "
+                "pods=1,requests.memory=64Mi, limited: pods=1,requests.memory=64Mi");
   CHECK(scene.reason() == "quota");
   scene.seen.replaced = true;
   CHECK(scene.reason() == "quota-replacement");
@@ -307,102 +289,11 @@ TEST_CASE("a quota that still counts the pod that was just replaced is given tim
   CHECK(decide(scene.judged(), seconds(30)).state == State::doomed);
   // more than the quota allows at all: no pod that ends makes room for that
   scene.seen.events.clear();
-  scene.refused(create_pod + "pods \"app-master-0\" is forbidden: exceeded quota: q, requested: limits.cpu=1500m,requests.memory=1Gi, used: "
-                             "limits.cpu=0,requests.memory=64Mi, limited: limits.cpu=2,requests.memory=512Mi");
+  scene.refused(
+      create_pod +
+      "pods \"app-master-0\" is forbidden: exceeded quota: q, requested: limits.cpu=1500m,requests.memory=1Gi, used: "
+      "limits.cpu=0,requests.memory=64Mi, limited: limits.cpu=2,requests.memory=512Mi");
   CHECK(scene.reason() == "quota");
-}
-
-TEST_CASE("claims and their provisioners") {
-  Scene scene;
-  scene.pod = unscheduled("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found");
-  const std::string external = "Waiting for a volume to be created either by the external provisioner 'ebs.csi.aws.com' or manually";
-  SUBCASE("one that works says so") {
-    scene.claim_event("Provisioning", "External provisioner is provisioning volume for claim \"apps/data-app-master-0\"");
-    scene.claim_event("ExternalProvisioning", external);
-    CHECK(scene.reason() == "provisioning");
-    CHECK(decide(scene.judged(), minutes(4)).state == State::waiting);
-  }
-  SUBCASE("one that fails says why") {
-    scene.claim_event("Provisioning", "External provisioner is provisioning volume for claim \"apps/data-app-master-0\"");
-    scene.claim_event("ProvisioningFailed", "failed to provision volume with StorageClass \"gp3\": rpc error: code = ResourceExhausted desc = request id 7f: "
-                                            "volume limit exceeded");
-    CHECK(scene.reason() == "provisioning-failed");
-    CHECK(has(scene.judged().text, "volume limit exceeded"));
-    const std::string subject = scene.judged().subject;
-    scene.claim_event("ProvisioningFailed", "failed to provision volume with StorageClass \"gp3\": rpc error: code = ResourceExhausted desc = request id 8a: "
-                                            "volume limit exceeded");
-    CHECK(scene.judged().subject == subject);  // thirty seconds count through request ids
-  }
-  SUBCASE("a lost volume") {
-    scene.claim_event("ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!");
-    CHECK(scene.reason() == "claim-lost");
-  }
-  SUBCASE("events of the claim before this one") {
-    scene.claim_event("ExternalProvisioning", external);
-    scene.claim = {{"metadata", {{"name", "data-app-master-0"}, {"uid", "claim-2"}}}, {"status", {{"phase", "Pending"}}}};
-    CHECK(scene.reason() == "unschedulable");
-  }
-  SUBCASE("somebody else's claim") {
-    scene.claim_event("ExternalProvisioning", external);
-    scene.seen.events.back().name = "data-app-master-7";
-    CHECK(scene.reason() == "unschedulable");
-  }
-}
-
-TEST_CASE("places that the scheduler does not find") {
-  Scene scene;
-  SUBCASE("a node is being added") {
-    scene.pod = unscheduled("0/1 nodes are available: 1 Insufficient memory. preemption: not helpful.");
-    CHECK(scene.reason() == "unschedulable");
-    scene.pod_event("TriggeredScaleUp", "pod triggered scale-up: [{group-1 1->2 (max: 4)}]");
-    CHECK(scene.reason() == "node-joins");
-    CHECK(has(scene.judged().text, "1->2"));
-  }
-  SUBCASE("a volume on another node") {
-    scene.pod = unscheduled("0/2 nodes are available: 1 Insufficient pods, 1 node(s) had volume node affinity conflict. preemption: no.");
-    CHECK(has(scene.judged().hint, "make room"));
-    scene.pod = unscheduled("0/1 nodes are available: 1 node(s) had volume node affinity conflict. preemption: no.");
-    CHECK(has(scene.judged().hint, "bring that node back"));
-  }
-  SUBCASE("cordoned") {
-    NodeFacts node;
-    node.name = "k3s-1";
-    node.ready = node.cordoned = true;
-    scene.seen.nodes = {node};
-    scene.pod = unscheduled("0/1 nodes are available: 1 node(s) were unschedulable. preemption: no.");
-    CHECK(has(scene.judged().hint, "kubectl uncordon k3s-1"));
-  }
-  SUBCASE("taints by which Kubernetes before 1.34 names a node that is not Ready") {
-    scene.pod = unscheduled("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }. preemption: no.");
-    CHECK(scene.reason() == "node-not-ready");
-  }
-  SUBCASE("what nodes have: the largest three") {
-    for (int i = 1; i <= 5; ++i) {
-      NodeFacts node;
-      node.name = "n" + std::to_string(i);
-      node.ready = true;
-      node.millicores = 1000 * i;
-      scene.seen.nodes.push_back(node);
-    }
-    scene.pod = unscheduled("0/5 nodes are available: 5 Insufficient cpu.");
-    CHECK(has(scene.judged().text, "n5 has 5 cpu; n4 has 4 cpu; n3 has 3 cpu; 2 more nodes have no more"));
-  }
-}
-
-TEST_CASE("a node that goes while the pod runs") {
-  Scene scene;
-  PodDocument document = ready_pod();
-  document.ready = false;
-  scene.pod = document.object();
-  scene.pod_event("NodeNotReady", "Node is not ready");
-  CHECK(scene.reason() == "node-not-ready");
-  NodeFacts node;
-  node.name = "node1";
-  node.ready = true;
-  scene.seen.nodes = {node};
-  CHECK(scene.reason() == "not-ready");
-  scene.pod = ready_pod().object();
-  CHECK(scene.reason() == "ready");
 }
 
 TEST_CASE("pods that are given up as a whole") {

@@ -18,8 +18,10 @@ using State = Verdict::State;
 
 namespace {
 
-const std::string refused_connection = "The connection to the server 10.0.0.5:6443 was refused - did you specify the right host or port?\n";
-const std::string no_right = "Error from server (Forbidden): pods is forbidden: User \"x\" cannot watch resource \"pods\" in API group \"\"\n";
+const std::string refused_connection =
+    "The connection to the server 10.0.0.5:6443 was refused - did you specify the right host or port?\n";
+const std::string no_right =
+    "Error from server (Forbidden): pods is forbidden: User \"x\" cannot watch resource \"pods\" in API group \"\"\n";
 
 /// A Rollout whose children are looked at from outside.
 struct Cut {
@@ -40,7 +42,8 @@ struct Cut {
   }
   int watches(const std::string& kind) const {
     int count = 0;
-    for (const FakeRunner::Call& call : runner.calls()) count += call.line().find("get " + kind + " -w") != std::string::npos;
+    for (const FakeRunner::Call& call : runner.calls())
+      count += call.line().find("get " + kind + " -w") != std::string::npos;
     return count;
   }
 };
@@ -55,7 +58,10 @@ TEST_CASE("a watch that is killed is back at once, and what it lists again is no
   PodDocument pod;
   pod.state = waiting_for("ContainerCreating");
   pods.says(added(pod.object()));
-  EventDocument mount{.kind = "Pod", .name = "app-master-0", .object_uid = "pod-1", .reason = "FailedMount",
+  EventDocument mount{.kind = "Pod",
+                      .name = "app-master-0",
+                      .object_uid = "pod-1",
+                      .reason = "FailedMount",
                       .message = "MountVolume.SetUp failed for volume \"acl\" : secret \"absent\" not found"};
   events.says(added(mount.object()));
   CHECK(c.after(seconds(2)).reason == "container-creating");
@@ -133,11 +139,13 @@ TEST_CASE("a server that is back after a restart: the watches go on, and a silen
   pods.says(added(ready_pod().object()));
   c.after(seconds(2));
   for (const std::string kind : {"pods", "events"}) c.expect(kind).says_err(refused_connection).exits(1);
-  for (const std::string kind : {"pods", "events"}) c.expect(kind).says_err(refused_connection).exits(1).after(milliseconds(500));
+  for (const std::string kind : {"pods", "events"})
+    c.expect(kind).says_err(refused_connection).exits(1).after(milliseconds(500));
   ChildScript& pods_again = c.expect("pods");
   ChildScript& events_again = c.expect("events");  // there are no events: it says nothing
   pods_again.says(added(ready_pod().object())).after(milliseconds(300));
-  c.runner.expect(argv_has({"get", "statefulset/app-master"}), {0, "{\"kind\":\"StatefulSet\"}", ""}).after(milliseconds(100));
+  c.runner.expect(argv_has({"get", "statefulset/app-master"}), {0, "{\"kind\":\"StatefulSet\"}", ""})
+      .after(milliseconds(100));
   pods.exits(1);
   events.exits(1);
   CHECK(c.after(milliseconds(1500)).reason == "api-server");
@@ -178,9 +186,11 @@ TEST_CASE("documents of any shape change nothing and end nothing") {
   ChildScript& pods = c.expect("pods");
   ChildScript& events = c.expect("events");
   c.rollout.start();
-  for (const char* text : {R"({"type":"ADDED","object":null})", R"({"type":3,"object":[]})", R"({"object":{"metadata":7}})", R"({})",
-                           R"({"type":"ADDED","object":{"kind":"Pod","metadata":{"ownerReferences":[{"kind":"StatefulSet","name":"app-master"}]},)"
-                           R"("status":{"conditions":[1,{"type":"Ready"}],"containerStatuses":["x",{"state":5,"restartCount":"7"}]}}})"}) {
+  for (
+      const char* text :
+      {R"({"type":"ADDED","object":null})", R"({"type":3,"object":[]})", R"({"object":{"metadata":7}})", R"({})",
+       R"({"type":"ADDED","object":{"kind":"Pod","metadata":{"ownerReferences":[{"kind":"StatefulSet","name":"app-master"}]},)"
+       R"("status":{"conditions":[1,{"type":"Ready"}],"containerStatuses":["x",{"state":5,"restartCount":"7"}]}}})"}) {
     pods.says(text);
     events.says(text);
   }
@@ -194,7 +204,11 @@ TEST_CASE("a document in pieces is one document") {
   c.expect("events");
   c.rollout.start();
   const std::string text = added(ready_pod().object());
-  pods.says(text.substr(0, 70)).says(text.substr(70, 200)).after(milliseconds(600)).says(text.substr(270)).after(milliseconds(600));
+  pods.says(text.substr(0, 70))
+      .says(text.substr(70, 200))
+      .after(milliseconds(600))
+      .says(text.substr(270))
+      .after(milliseconds(600));
   CHECK(c.after(seconds(1)).reason == "no-pod");
   CHECK(c.after(seconds(1)).state == State::ready);
 }
