@@ -27,6 +27,13 @@ bool is_lower_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9'); 
               fmt::format("{}: \"{}\" {}", named(settings, option), printable(settings.text(option)), why), hint);
 }
 
+/// A preset of the user's need not name one.
+void require(const Settings& settings, std::string_view option, const std::string& flag) {
+  if (!settings.text(option).empty()) return;
+  throw Error(ExitCode::usage, fmt::format("{}: there is no {}", named(settings, option), option),
+              fmt::format("name one with {}, or under settings of the preset", flag));
+}
+
 constexpr const char* name_rule = "use lower-case letters, digits and -, with a letter or digit first and last";
 
 }  // namespace
@@ -60,6 +67,7 @@ bool is_dns_subdomain(std::string_view text) {
 bool is_service_name(std::string_view text) { return is_dns_label(text) && is_letter(text.front()); }
 
 std::string namespace_of(const Settings& settings) {
+  require(settings, "namespace", "-n");
   const std::string name = settings.text("namespace");
   if (name.size() > longest_label) {
     refuse(settings, "namespace", fmt::format("has {} characters; Kubernetes allows {}", name.size(), longest_label),
@@ -70,6 +78,7 @@ std::string namespace_of(const Settings& settings) {
 }
 
 std::string release_of(const Settings& settings) {
+  require(settings, "release", "--release");
   const std::string name = settings.text("release");
   if (name.size() > longest_release) {
     refuse(settings, "release", fmt::format("has {} characters; Helm allows {}", name.size(), longest_release),

@@ -78,3 +78,12 @@ TEST_CASE("names that are too long") {
 TEST_CASE("a release begins the name of a Service, which begins with a letter") {
   CHECK(has(error_of([] { release_of(settings_of({{"release", "2redis"}})); }).message(), "must begin with a letter"));
 }
+
+TEST_CASE("a preset of one's own that names neither") {
+  const Error error = error_of([] {
+    namespace_of(settings_of({{"namespace", "", "default", Source::default_value}}));
+  });
+  CHECK(has(error.message(), "there is no namespace"));
+  CHECK(has(error.hint(), "-n"));
+  CHECK(has(error_of([] { release_of(settings_of({{"release", ""}})); }).message(), "there is no release"));
+}
