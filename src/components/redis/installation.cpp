@@ -199,9 +199,16 @@ std::string Installation::digest() const {
   return sha256_hex(text).substr(0, 40);  // a label's value has at most 63 characters
 }
 
+bool Installation::has_its_services() const {
+  const auto missing = [this](const std::string& service) {
+    return service.find('/') == std::string::npos && !observed.other_services.contains(service);
+  };
+  return observed.service_release && std::none_of(settings.services.begin(), settings.services.end(), missing);
+}
+
 bool Installation::converged() const {
   return observed.release && observed.release->ours && observed.release->status == "deployed" &&
-         observed.release->digest == digest() && observed.workload;
+         observed.release->digest == digest() && observed.workload && has_its_services();
 }
 
 Helm::Install Installation::install_request(const std::string& chart_folder) const {

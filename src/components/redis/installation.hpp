@@ -57,6 +57,7 @@ class Installation {
   RedisConnection& ready();
   Helm::Install install_request(const std::string& chart_folder) const;
   std::string digest() const;
+  bool has_its_services() const;
   bool converged() const;
 
   void start_watching();
