@@ -22,7 +22,7 @@ _raibid_cli() {
   if [[ -n $option ]]; then
     case $option in
       --kubeconfig) compopt -o default;;
-      --preset) words='raibid'; compopt -o default;;
+      --preset) words='mirai mxclone raibid sla-management will-it-compile'; compopt -o default;;
       --target) words='kubernetes local';;
       --config) compopt -o default;;
       -o | --output) words='table json yaml';;
@@ -33,15 +33,16 @@ _raibid_cli() {
   elif [[ $current == -* ]]; then
     words='--help --version --kubeconfig --context --namespace --release --preset --target --config --output --color --verbose --quiet --timeout --yes --dry-run'
     case $verb/$object in
-      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --adopt --keep-on-failure' ;;
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure' ;;
+      status/ | status/redis) words+=' --all --watch' ;;
       teardown/redis) words+=' --delete-data' ;;
-      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --adopt --keep-on-failure' ;;
+      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure' ;;
       connect/redis) words+=' --port' ;;
       url/redis) words+=' --with-password' ;;
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url config completion version help' ;;
+      / | help/) words='setup status teardown doctor smoke connect url config presets completion version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -50,6 +51,7 @@ _raibid_cli() {
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
       config/ | help/config) words='show' ;;
+      presets/ | help/presets) words='list show new' ;;
       completion/ | help/completion) words='bash zsh fish' ;;
     esac
   fi

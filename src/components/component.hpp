@@ -22,6 +22,8 @@ struct ComponentCommand {
   std::vector<OptionSpec> options;  ///< beside the global ones
   CommandResult (*run)(Context& context, const std::vector<std::string>& arguments);
   std::string_view arguments = {};  ///< "[-- COMMAND …]" when it takes any
+  /// What `raibid-cli VERB` does without the component's name; the same as with it when this is null.
+  CommandResult (*run_unnamed)(Context& context, const std::vector<std::string>& arguments) = nullptr;
 };
 
 /// One thing this program can set up. A new one is a folder beside redis/ and a row in registry.cpp.
