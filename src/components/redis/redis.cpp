@@ -1,6 +1,7 @@
 #include "components/redis/redis.hpp"
 
 #include "components/redis/doctor.hpp"
+#include "components/redis/export/export.hpp"
 #include "components/redis/settings.hpp"
 #include "components/redis/setup.hpp"
 #include "components/redis/smoke/smoke.hpp"
@@ -11,7 +12,7 @@
 namespace raibid {
 
 Component redis_component() {
-  return {
+  Component redis = {
       "redis",
       "Redis for job queues, job stores and caches",
       {
@@ -24,6 +25,8 @@ Component redis_component() {
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
   };
+  for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
+  return redis;
 }
 
 }  // namespace raibid
