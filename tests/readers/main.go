@@ -1,7 +1,7 @@
 // The programs that read what raibid-cli writes, as tests ask for them: compose's own loader, the readers of .env files, docker's
 // --env-file, and Asynq. Results are JSON on stdout.
 //
-//	readers compose FILE ENV-FILE       the project as docker compose loads it
+//	readers compose FILE ENV-FILE       {"project": …, "extensions": …} as docker compose loads them
 //	readers dotenv FILE                 {"godotenv": {…}, "compose": {…}}
 //	readers docker FILE                 the variables of docker run --env-file
 //	readers asynq-enqueue ADDRESS       one task for each of mirai's queues, with its client's options
@@ -59,7 +59,11 @@ func compose(arguments []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return options.LoadProject(context.Background())
+	project, err := options.LoadProject(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"project": project, "extensions": project.Extensions}, nil
 }
 
 func dotenv(arguments []string) (any, error) {

@@ -21,8 +21,8 @@ constexpr const char* odd_password = R"(p'a"ss$w\ord#{x}`id`)";
 
 /// What a file of variables can go wrong with.
 const Variables odd_values = {
-    {"QUOTES", R"(it's "here")"},       {"SPACES", "  two  words  "}, {"DOLLARS", "$HOME ${HOME} $$ $(id) `id`"},
-    {"BACKSLASH", R"(a\nb\\c\'d\"e\$f\)"}, {"HASH", "a # b=c"},          {"EMPTY", ""},
+    {"QUOTES", R"(it's "here" now)"}, {"QUOTED", R"("all")"},       {"SPACES", "  two  words  "}, {"DOLLARS", "$HOME ${HOME} $$ $(id) `id`"},
+    {"BACKSLASH", R"(a\nb\\c\'d\"e\$f)"}, {"LAST", R"(a\b\)"}, {"HASH", "a # b=c"},          {"EMPTY", ""},
     {"UMLAUT", "grün – 日本"},
 };
 constexpr const char* two_lines = "first\n  second's \"$end\"\n";
@@ -175,10 +175,10 @@ TEST_CASE("export compose: compose's own loader takes it, and its start script m
   const nlohmann::json file = parse_yaml(output.out, "compose");
   const nlohmann::json service = file.at("services").at("redis");
   if (!readers().empty()) {
-    const nlohmann::json project = read_by({"compose", cli.file("compose.yaml", output.out), cli.file(".env", "REDIS_PASSWORD=from-the-file\n")});
-    const nlohmann::json loaded = project.at("services").at("redis");
+    const nlohmann::json read = read_by({"compose", cli.file("compose.yaml", output.out), cli.file(".env", "REDIS_PASSWORD=from-the-file\n")});
+    const nlohmann::json loaded = read.at("project").at("services").at("redis");
     CHECK(loaded.at("deploy").at("resources").at("limits").at("memory") == std::to_string(512 << 20));
-    CHECK(project.at("x-redis-environment").at("REDIS_URL") == "redis://:from-the-file@redis:6379");
+    CHECK(read.at("extensions").at("x-redis-environment").at("REDIS_URL") == "redis://:from-the-file@redis:6379");
     CHECK(loaded.dump().find("from-the-file") == std::string::npos);
   }
 

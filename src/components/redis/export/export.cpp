@@ -49,7 +49,7 @@ View look(Context& context) {
   InstalledRedis seen = view.installed;
   std::string service = seen.host;
   if (view.settings.target == Target::kubernetes) {
-    const ExpectedHost expected = expected_host(context.preset, view.settings, view.handover.name_space);
+    const ExpectedHost expected = expected_host(view.settings, view.handover.name_space);
     seen.host = expected.host;
     service = expected.short_name;
   }

@@ -20,7 +20,7 @@ constexpr int most_jobs = 10;
 constexpr int polling_seconds = 10;
 constexpr const char* api = "keda.sh/v1alpha1";
 constexpr const char* asynq_operation = "asynq-queue";
-constexpr const char* usual_asynq_queues = "critical,default,low";
+constexpr const char* usual_asynq_queues = "default";
 
 ordered_json metadata(const std::string& name, const Handover& handover, const std::string& preset) {
   return {{"name", name}, {"namespace", handover.name_space}, {"labels", {{"app.kubernetes.io/part-of", preset}}}};

@@ -10,6 +10,7 @@
 #include "base/strings.hpp"
 #include "components/redis/credentials.hpp"
 #include "components/redis/naming.hpp"
+#include "components/redis/services.hpp"
 
 namespace raibid {
 
@@ -75,19 +76,13 @@ std::string application_namespace(const RedisSettings& settings, const std::stri
   return settings.clients.empty() ? settings.name_space : settings.clients.front().name_space;
 }
 
-ExpectedHost expected_host(const Preset& preset, const RedisSettings& settings, const std::string& application_namespace) {
+ExpectedHost expected_host(const RedisSettings& settings, const std::string& application_namespace) {
+  RedisSettings seen = settings;
+  seen.clients = {{application_namespace, {}}};
   const RedisNames names(settings.release, settings.name_space);
-  ExpectedHost elsewhere{names.host, names.workload};
-  bool found = false;
-  for (const std::string& service : preset.services) {
-    const std::size_t slash = service.find('/');
-    const std::string space = slash == std::string::npos ? settings.name_space : service.substr(0, slash);
-    const std::string name = slash == std::string::npos ? service : service.substr(slash + 1);
-    if (space == application_namespace) return {name, name};
-    if (!found && space == settings.name_space) elsewhere = {fmt::format("{}.{}.svc.cluster.local", name, space), name};
-    found = found || space == settings.name_space;
-  }
-  return elsewhere;
+  if (settings.services.empty()) return {names.host, names.workload};
+  const std::string& first = settings.services.front();
+  return {application_host(seen, names), first.substr(first.find('/') == std::string::npos ? 0 : first.find('/') + 1)};
 }
 
 std::string shell_line(const Variable& variable) {
@@ -99,6 +94,12 @@ std::string dotenv_line(const Variable& variable) {
   if (std::all_of(value.begin(), value.end(), is_bare)) return fmt::format("{}={}\n", variable.name, value);
   // some readers take \' inside '…' for a quote, some for two characters
   if (value.find_first_of("'\\") == std::string::npos) return fmt::format("{}='{}'\n", variable.name, value);
+  // at the end of "…" compose drops an escaped quote, and godotenv takes \\" for one inside
+  if (value.ends_with('\\') || value.ends_with('"')) {
+    if (std::all_of(value.begin(), value.end(), [](char c) { return is_bare(c) || c == '\\'; })) return fmt::format("{}={}\n", variable.name, value);
+    throw Error(ExitCode::usage, fmt::format("the value of {} ends in {}, which not every reader of .env files takes there", variable.name, in_quotes(value.substr(value.size() - 1))),
+                "use --format shell or docker, or another value");
+  }
   std::string escaped;
   for (const char c : value) {
     if (c == '"' || c == '\\' || c == '$') escaped += '\\';

@@ -27,12 +27,11 @@ std::string password_variable(const Preset& preset);
 /// Where the application lives: `chosen` (--app-namespace), else the first client's namespace, else Redis' own.
 std::string application_namespace(const RedisSettings& settings, const std::string& chosen);
 
-/// The name under which the application expects Redis: the preset's first Service that its namespace knows, with the
-/// cluster's domain when that is another's, else the release's own Service. `short_name` is that without a domain.
+/// The name under which an application in that namespace expects Redis (application_host), and the Service's short name.
 struct ExpectedHost {
   std::string host, short_name;
 };
-ExpectedHost expected_host(const Preset& preset, const RedisSettings& settings, const std::string& application_namespace);
+ExpectedHost expected_host(const RedisSettings& settings, const std::string& application_namespace);
 
 /// The forms that `export env` writes. Each throws Error (usage) naming the variable whose value it cannot hold.
 /// POSIX sh: export NAME='…'.

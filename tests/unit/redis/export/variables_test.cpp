@@ -39,13 +39,15 @@ TEST_CASE("a variable is secret when its value holds the password, or would") {
 }
 
 TEST_CASE("the host is the name that the application expects, with a domain where that is another namespace's") {
-  Preset preset;
-  CHECK(expected_host(preset, settings(), "app").host == "mirai-redis-master.redis.svc.cluster.local");
-  preset.services = {"redis", "app/redis-alias"};
-  CHECK(expected_host(preset, settings(), "redis").host == "redis");
-  CHECK(expected_host(preset, settings(), "app").host == "redis-alias");
-  CHECK(expected_host(preset, settings(), "other").host == "redis.redis.svc.cluster.local");
-  CHECK(expected_host(preset, settings(), "other").short_name == "redis");
+  RedisSettings redis = settings();
+  CHECK(expected_host(redis, "app").host == "mirai-redis-master.redis.svc.cluster.local");
+  redis.services = {"redis"};
+  redis.clients = {{"mirai", {}}};
+  CHECK(expected_host(redis, "redis").host == "redis");
+  CHECK(expected_host(redis, "mirai").host == "redis.redis.svc.cluster.local");
+  CHECK(expected_host(redis, "mirai").short_name == "redis");
+  redis.services = {"app/redis-alias"};
+  CHECK(expected_host(redis, "app").host == "redis-alias");
 }
 
 TEST_CASE("the application's namespace: the one that was chosen, the first client's, Redis' own") {
@@ -61,7 +63,10 @@ TEST_CASE("lines of variables") {
   CHECK(shell_line(variable("")) == "export NAME=''\n");
   CHECK(dotenv_line(variable("redis://:x@h:1/0")) == "NAME=redis://:x@h:1/0\n");
   CHECK(dotenv_line(variable("$a b")) == "NAME='$a b'\n");
-  CHECK(dotenv_line(variable("it's $a\n\\")) == "NAME=\"it's \\$a\\n\\\\\"\n");
+  CHECK(dotenv_line(variable("it's $a\n\\ b")) == "NAME=\"it's \\$a\\n\\\\ b\"\n");
   CHECK(docker_line(variable("'$a' \"b\"")) == "NAME='$a' \"b\"\n");
   CHECK_THROWS(docker_line(variable("a\rb")));
+  CHECK(dotenv_line(variable("a\\")) == "NAME=a\\\n");
+  CHECK_THROWS(dotenv_line(variable("a b\\")));
+  CHECK_THROWS(dotenv_line(variable("it's \"all\"")));
 }
