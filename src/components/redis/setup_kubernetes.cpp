@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "assets/assets.hpp"
@@ -55,17 +57,12 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
 }
 
 void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
-  if (!observed.refused.empty()) {
-    std::vector<std::string> refused;
-    for (const Kubectl::Right& right : observed.refused) {
-      refused.push_back(right.verb + " " + right.resource + (right.subresource.empty() ? "" : "/" + right.subresource));
-    }
-    refuse(fmt::format("this login may not {} in namespace {}", join(refused, ", "), settings.name_space),
-           "ask for these rights, or choose another login with --context; what you have: " + kubectl.for_people({"auth", "can-i", "--list"}));
-  }
+  if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
   if (!settings.persistence || observed.claim) return;
   const std::string classes = join(observed.storage_classes, ", ");
-  if (!settings.storage_class.empty() && classes.find(settings.storage_class) == std::string::npos) {
+  const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(), settings.storage_class) !=
+                     observed.storage_classes.end();
+  if (!settings.storage_class.empty() && !known) {
     refuse(fmt::format("there is no StorageClass {}", settings.storage_class),
            classes.empty() ? "the cluster has none: install a provisioner, or use --no-persistence"
                            : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
@@ -87,6 +84,18 @@ void refuse_pending(const Observed& observed, const RedisSettings& settings, con
          fmt::format("when none runs any more: {}",
                      first ? helm.for_people({"uninstall", settings.release})
                            : helm.for_people({"rollback", settings.release, std::to_string(observed.release->revision - 1)})));
+}
+
+// Helm would find out only after namespace and Secret are made.
+void refuse_missing_chart(Context& context, const Installation& installation) {
+  const ChartChoice& chart = installation.settings.chart;
+  if (chart.kind == ChartChoice::Kind::embedded || installation.converged()) return;
+  try {
+    installation.session.helm.run_checked(installation.session.helm.show_chart({chart.reference, chart.repository, chart.version}),
+                                          context.deadline);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
+  }
 }
 
 Secret stored_password(const Observed& observed) { return observed.secret ? observed.secret->password : Secret(); }
@@ -166,6 +175,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     refuse_pending(observed, settings, session.helm);
     refuse_unfit(observed, settings, session.kubectl);
     installation.emplace(context, settings, names, session, observed, choose_password(context, observed, settings));
+    refuse_missing_chart(context, *installation);
     plan = installation->plan();
     if (settings.dry_run) return {dry_run(context, *installation, plan)};
   } catch (const Error&) {
