@@ -14,6 +14,7 @@
 #include "components/redis/kubernetes_undo.hpp"
 #include "components/redis/setup.hpp"
 #include "components/redis/steps.hpp"
+#include "components/redis/unchangeable.hpp"
 #include "config/yaml.hpp"
 #include "ui/reporter.hpp"
 
@@ -132,6 +133,18 @@ std::string dry_run(Context& context, Installation& installation, const Plan& pl
   return text + installation.render(context.deadline);
 }
 
+/// Before it is done: a restart is a moment without Redis, which somebody may want to choose.
+void say_what_changes(const Context& context, const Installation& installation) {
+  if (const auto reasons = installation.restarts(); !reasons.empty()) {
+    context.reporter.note("this change restarts Redis: " + join(reasons, ", "));
+  }
+  if (const auto dropped = installation.dropped(); !dropped.empty()) {
+    context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
+  }
+  const std::string smaller = about_shrinking(installation.observed, installation.settings);
+  if (!smaller.empty()) context.reporter.warning(smaller);
+}
+
 }  // namespace
 
 CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
@@ -176,6 +189,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_pending(observed, settings, session.helm);
     refuse_unfit(observed, settings, session.kubectl);
+    refuse_unchangeable(observed, settings, names, session.kubectl);
     installation.emplace(context, settings, names, session, observed, choose_password(context, observed, settings));
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
@@ -189,6 +203,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
                                           observed.versions.server,
                                           installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
+  say_what_changes(context, *installation);
   const ChildRecord record(context.runner, *journal);
   const Executor::Summary summary = executor.run(plan, *journal);
   return setup_result(context, settings, installation->credentials(), summary.changed, started);
