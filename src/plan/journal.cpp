@@ -188,13 +188,21 @@ void Journal::record(const Undo& undo) {
 
 void Journal::undone(std::size_t index) {
   if (index >= m_pending.size()) throw std::out_of_range("Journal::undone");
-  append({{"undone", index}});
+  try {
+    append({{"undone", index}});
+  } catch (const Error&) {
+    // a full disk must not stop an undo: every one can run twice
+  }
   m_pending.erase(m_pending.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 void Journal::child(int pid) {
   constexpr bool sync = false;  // after a power cut there is no child either, and every fsync makes one start later
-  append({{"child", pid}, {"identity", process_identity(pid)}}, sync);
+  try {
+    append({{"child", pid}, {"identity", process_identity(pid)}}, sync);
+  } catch (const Error&) {
+    // a full disk must not stop an undo, which needs children; and this one dies with us anyway
+  }
 }
 
 std::vector<int> Journal::surviving_children() const {

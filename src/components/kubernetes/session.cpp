@@ -67,7 +67,7 @@ std::string describe(const Kubectl& kubectl) {
   return fmt::format("Cluster {} ({}), namespace {}", kubectl.cluster().context, kubectl.cluster().server, kubectl.name_space());
 }
 
-std::vector<std::string> namespace_contents(Context& context, const Kubectl& kubectl) {
+std::vector<std::string> namespace_contents(Context& context, const Kubectl& kubectl, const std::string& except) {
   const Output kinds = kubectl.run_checked(kubectl.api_resources(), question_deadline(context));
   std::vector<std::string> names;
   for (const std::string& line : split(trim(kinds.out), '\n')) {
@@ -79,7 +79,7 @@ std::vector<std::string> namespace_contents(Context& context, const Kubectl& kub
   std::vector<std::string> contents;
   for (const std::string& line : split(trim(found.out), '\n')) {
     const std::string name(trim(line));
-    if (!name.empty() && !is_kubernetes_own(name)) contents.push_back(name);
+    if (!name.empty() && name != except && !is_kubernetes_own(name)) contents.push_back(name);
   }
   return contents;
 }

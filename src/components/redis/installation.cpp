@@ -59,11 +59,12 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
 }  // namespace
 
 Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names, ClusterSession& cluster,
-                           const Observed& seen, Secret password)
+                           const Observed& seen, ReleaseLock& lock, Secret password)
     : settings(wanted),
       observed(seen),
       session(cluster),
       m_context(context),
+      m_lock(lock),
       m_names(names),
       m_password(std::move(password)),
       m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_password)),
@@ -117,11 +118,12 @@ Step Installation::namespace_step() {
   step.intent = observed.name_space ? "use " + settings.name_space : "create " + settings.name_space;
   step.undo = [this]() -> std::vector<Undo> {
     if (observed.name_space) return {};
-    return {undo_namespace(session.kubectl)};
+    return {undo_namespace(session.kubectl, settings.release)};
   };
   step.act = [this]() -> StepResult {
+    const ordered_json manifest = namespace_manifest();
+    m_lock.acquire(observed.name_space ? nullptr : &manifest);  // one request for both
     if (observed.name_space) return {Outcome::unchanged, settings.name_space};
-    session.kubectl.run_checked(session.kubectl.create(namespace_manifest()), m_context.deadline);
     return {Outcome::changed, settings.name_space + " created"};
   };
   return step;
@@ -143,8 +145,11 @@ Step Installation::password_step() {
     // create, not apply, where there is none: one that somebody makes at this moment is not overwritten
     const ordered_json manifest = secret_manifest();
     const Command command = observed.secret ? session.kubectl.apply(manifest) : session.kubectl.create(manifest);
-    session.kubectl.run_checked(command, m_context.deadline);
-    return {Outcome::changed, detail};
+    const Output output = run(m_context.runner, command, m_context.deadline);
+    if (output.ok()) return {Outcome::changed, detail};
+    Error error = Kubectl::explain(command, output);
+    if (Kubectl::already_exists(output)) error.made_nothing();
+    throw error;
   };
   return step;
 }
@@ -184,7 +189,8 @@ Step Installation::release_step() {
                                           settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
   step.undo = [this]() -> std::vector<Undo> {
     if (converged()) return {};
-    if (observed.release) return {undo_upgrade(session.helm, settings.release, observed.release->revision, m_names.pod)};
+    // back to what was deployed, not to a change that failed before this one
+    if (observed.release) return {undo_upgrade(session.helm, settings.release, observed.release->last_deployed, m_names.pod)};
     std::vector<Undo> undos;
     // a StatefulSet's claims are not part of the release
     if (settings.persistence && !observed.claim) undos.push_back(undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim));

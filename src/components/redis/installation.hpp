@@ -24,7 +24,7 @@ namespace raibid {
 class Installation {
  public:
   Installation(Context& context, const RedisSettings& settings, const RedisNames& names, ClusterSession& session,
-               const Observed& observed, Secret password);
+               const Observed& observed, ReleaseLock& lock, Secret password);
 
   Plan plan();
 
@@ -61,6 +61,7 @@ class Installation {
   void expect_new_pod();
 
   Context& m_context;
+  ReleaseLock& m_lock;
   const RedisNames& m_names;
   Secret m_password;
   Credentials m_credentials;

@@ -49,6 +49,7 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
   if (kind == "StatefulSet") observed.workload = {annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
   if (kind == "Service") observed.service_release = annotation(object, "meta.helm.sh/release-name");
   if (kind == "PersistentVolumeClaim") observed.claim = true;
+  if (kind == "Lease") observed.lease = parse_lease(object);
 }
 
 void take_storage_class(Observed& observed, const json& object) {
@@ -59,9 +60,11 @@ void take_storage_class(Observed& observed, const json& object) {
 
 void take_release(Observed& observed, const json& record) {
   const int revision = std::stoi(record.value("version", "0"));
-  if (observed.release && observed.release->revision > revision) return;
-  observed.release = {revision, record.value("status", ""), record.value(managed_by_label, "") == managed_by_us,
-                      record.value(digest_label, "")};
+  const std::string status = record.value("status", "");
+  const int before = observed.release ? observed.release->last_deployed : 0;
+  const long long changed = std::stoll(record.value("modifiedAt", record.value("createdAt", "0")));
+  observed.release = {revision, status, record.value(managed_by_label, "") == managed_by_us, record.value(digest_label, ""),
+                      status == "deployed" ? revision : before, WallTime(std::chrono::seconds(changed))};
 }
 
 }  // namespace
@@ -73,6 +76,7 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
       {"create", "apps", "statefulsets", ""}, {"create", "networking.k8s.io", "networkpolicies", ""},
       {"watch", "", "pods", ""},          {"create", "", "pods", "portforward"},
       {"watch", "", "events", ""},        {"get", "", "persistentvolumeclaims", ""},
+      {"create", "coordination.k8s.io", "leases", ""}, {"delete", "coordination.k8s.io", "leases", ""},
   };
   if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
   return rights;
@@ -83,7 +87,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   const std::vector<Command> questions = {
       kubectl.version(),
       kubectl.get({"namespace/kube-system", "namespace/" + settings.name_space, "secret/" + names.full, "statefulset/" + names.workload,
-                   "service/" + names.workload, "persistentvolumeclaim/" + names.claim}),
+                   "service/" + names.workload, "persistentvolumeclaim/" + names.claim, "lease/" + lease_name(settings.release)}),
       kubectl.release_records(settings.release),
       kubectl.list("storageclasses", ""),
       kubectl.review_rights(rights),

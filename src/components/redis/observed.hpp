@@ -6,6 +6,7 @@
 
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/kubernetes/lease.hpp"
 #include "components/redis/naming.hpp"
 #include "components/redis/settings.hpp"
 #include "tools/kubectl.hpp"
@@ -28,6 +29,8 @@ struct Observed {
     std::string status;  ///< Helm's: deployed, failed, pending-install …
     bool ours = false;
     std::string digest;  ///< of chart and values, as setup labelled it
+    int last_deployed = 0;  ///< the newest revision that is deployed, 0 for none
+    WallTime changed{};     ///< when helm last wrote the newest record, by the clock of its machine
   };
   struct Workload {
     std::string release;  ///< the Helm release it belongs to, "" for none
@@ -42,6 +45,7 @@ struct Observed {
   std::optional<Workload> workload;
   std::optional<std::string> service_release;  ///< the Service's Helm release ("" for none), when there is a Service
   bool claim = false;
+  std::optional<Lease> lease;  ///< who works on the release
   std::vector<std::string> storage_classes;
   std::string default_storage_class;
   bool service_monitors = false;
