@@ -34,6 +34,9 @@ class Installation {
   nlohmann::ordered_json secret_manifest();
   std::string render(TimePoint deadline);
 
+  /// Whether the release is there with the same chart and values: then helm has nothing to do.
+  bool converged() const;
+
   const Credentials& credentials() const { return m_credentials; }
   /// The class of the claim that will be made, "" when none is.
   std::string storage_class() const;
@@ -53,7 +56,6 @@ class Installation {
   RedisConnection& ready();
   Helm::Install install_request(const std::string& chart_folder) const;
   std::string digest() const;
-  bool converged() const;
 
   void start_watching();
   /// Waits for news of the children and takes it in; throws when the rollout cannot succeed.

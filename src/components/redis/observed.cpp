@@ -2,6 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
@@ -82,6 +86,15 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
   return rights;
 }
 
+Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl) {
+  std::vector<std::string> names;
+  for (const Kubectl::Right& right : refused) {
+    names.push_back(right.verb + " " + right.resource + (right.subresource.empty() ? "" : "/" + right.subresource));
+  }
+  return Error(ExitCode::preflight, fmt::format("this login may not {} in namespace {}", join(names, ", "), kubectl.name_space()),
+               "ask for these rights, or choose another login with --context; what you have: " + kubectl.for_people({"auth", "can-i", "--list"}));
+}
+
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
   const std::vector<Kubectl::Right> rights = needed_rights(true);
   const std::vector<Command> questions = {
@@ -96,10 +109,12 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   Observed observed;
   try {
     observed.versions = Kubectl::parse_version(questions[0], answers[0]);
+    observed.refused = Kubectl::parse_refused(rights, questions[4], answers[4]);
+    const bool all_answered = std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
+    if (!all_answered && !observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
     for (const json& item : Kubectl::parse_items(questions[1], answers[1])) take(observed, item, names, settings.name_space);
     for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_release(observed, record);
     for (const json& item : Kubectl::parse_items(questions[3], answers[3])) take_storage_class(observed, item);
-    observed.refused = Kubectl::parse_refused(rights, questions[4], answers[4]);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   } catch (const json::exception& error) {

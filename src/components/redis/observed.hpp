@@ -54,7 +54,10 @@ struct Observed {
   bool anything() const { return secret || release || workload || claim; }
 };
 
-/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer.
+/// The Error (preflight) that names the rights and how to see what there is.
+Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl);
+
+/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer, or does not let us look.
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
 
 /// What setup needs to be allowed to do.

@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "assets/assets.hpp"
@@ -57,17 +59,12 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
 }
 
 void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
-  if (!observed.refused.empty()) {
-    std::vector<std::string> refused;
-    for (const Kubectl::Right& right : observed.refused) {
-      refused.push_back(right.verb + " " + right.resource + (right.subresource.empty() ? "" : "/" + right.subresource));
-    }
-    refuse(fmt::format("this login may not {} in namespace {}", join(refused, ", "), settings.name_space),
-           "ask for these rights, or choose another login with --context; what you have: " + kubectl.for_people({"auth", "can-i", "--list"}));
-  }
+  if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
   if (!settings.persistence || observed.claim) return;
   const std::string classes = join(observed.storage_classes, ", ");
-  if (!settings.storage_class.empty() && classes.find(settings.storage_class) == std::string::npos) {
+  const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(), settings.storage_class) !=
+                     observed.storage_classes.end();
+  if (!settings.storage_class.empty() && !known) {
     refuse(fmt::format("there is no StorageClass {}", settings.storage_class),
            classes.empty() ? "the cluster has none: install a provisioner, or use --no-persistence"
                            : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
@@ -76,6 +73,30 @@ void refuse_unfit(const Observed& observed, const RedisSettings& settings, const
     refuse("the cluster has no default StorageClass for the claim",
            classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
                            : "choose one with --storage-class: " + classes);
+  }
+}
+
+// What a helm that was killed left; true when it changed something.
+bool repair(Context& context, const Observed& observed, const RedisNames& names, const ClusterSession& session,
+            const RedisSettings& settings, ReleaseLock& lock, bool abandoned, const UndoTable& undos) {
+  const WallTime now = context.clock.wall();
+  if (!observed.release || judge_release(*observed.release, abandoned, now).kind == Repair::Kind::none) return false;
+  lock.acquire();
+  const Repair repair = judge_release(*observed.release, abandoned || lock.took_over(), now);
+  refuse_busy_release(repair, *observed.release, settings.release, session.helm, now);
+  repair_release(context, repair, *observed.release, settings.release, names, undos);
+  return true;
+}
+
+// Helm would find out only after namespace and Secret are made.
+void refuse_missing_chart(Context& context, const Installation& installation) {
+  const ChartChoice& chart = installation.settings.chart;
+  if (chart.kind == ChartChoice::Kind::embedded || installation.converged()) return;
+  try {
+    installation.session.helm.run_checked(installation.session.helm.show_chart({chart.reference, chart.repository, chart.version}),
+                                          context.deadline);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
   }
 }
 
@@ -166,17 +187,9 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   try {
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
-    if (observed.release && !settings.dry_run) {
-      const WallTime now = context.clock.wall();
-      if (judge_release(*observed.release, abandoned, now).kind != Repair::Kind::none) {
-        lock.acquire();
-        const Repair repair = judge_release(*observed.release, abandoned || lock.took_over(), now);
-        refuse_busy_release(repair, *observed.release, settings.release, session.helm, now);
-        repair_release(context, repair, *observed.release, settings.release, names, undos);
-        look_again();
-      }
-    }
+    if (!settings.dry_run && repair(context, observed, names, session, settings, lock, abandoned, undos)) look_again();
     installation.emplace(context, settings, names, session, observed, lock, choose_password(context, observed, settings));
+    refuse_missing_chart(context, *installation);
     plan = installation->plan();
     if (settings.dry_run) return {dry_run(context, *installation, plan)};
   } catch (const Error&) {

@@ -96,6 +96,8 @@ void examine_pod(const json* pod, const std::string& name, const Kubectl& kubect
   report.add({"pod", ready && phase == "Running", text, kubectl.for_people({"describe", "pod", name})});
 }
 
+bool keeps_data(const json* workload) { return workload && workload->contains("/spec/volumeClaimTemplates/0"_json_pointer); }
+
 void examine_claim(const json* claim, const std::string& name, bool wanted, const Kubectl& kubectl, HealthReport& report) {
   if (!claim) {
     report.data()["claim"] = nullptr;
@@ -144,7 +146,7 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   examine_release(found.release, settings.release, report);
   examine_workload(found.object("StatefulSet"), report);
   examine_pod(found.object("Pod"), names.pod, kubectl, report);
-  examine_claim(found.object("PersistentVolumeClaim"), names.claim, settings.persistence, kubectl, report);
+  examine_claim(found.object("PersistentVolumeClaim"), names.claim, keeps_data(found.object("StatefulSet")), kubectl, report);
   try {
     RedisConnection& connection = redis.connection(password_of(found.object("Secret")), question_deadline(context));
     examine_redis(connection, expectation(found.object("StatefulSet"), settings), report);
