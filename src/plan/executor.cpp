@@ -163,11 +163,6 @@ void Executor::undo(const Undo& undo) {
 void Executor::recover(Journal& journal) {
   journal.end_surviving_children();
   if (journal.pending().empty()) return;
-  if (journal.interrupted()) {
-    m_dependencies.reporter.note(fmt::format("{} (process {}, {}) was interrupted; undoing what it made",
-                                             journal.interrupted()->operation, journal.interrupted()->pid,
-                                             journal.interrupted()->started));
-  }
   const std::string problems = roll_back(journal, "recovery");
   if (journal.pending().empty()) return;
   std::string hint = problems;

@@ -36,6 +36,29 @@ std::string unpack_chart(const RedisSettings& settings, const fs::path& parent) 
   return chart.string();
 }
 
+/// The embedded chart in a folder of that name, which goes with the object.
+class UnpackedChart {
+ public:
+  UnpackedChart(const RedisSettings& settings, fs::path folder) : m_folder(std::move(folder)) {
+    if (settings.chart.kind != ChartChoice::Kind::embedded) return;
+    remove_tree(m_folder);
+    make_private_directory(m_folder);
+    m_path = unpack_chart(settings, m_folder);
+  }
+  ~UnpackedChart() {
+    std::error_code ignored;  // a destructor has nobody to tell, and the journal has it
+    fs::remove_all(m_folder, ignored);
+  }
+  UnpackedChart(const UnpackedChart&) = delete;
+  UnpackedChart& operator=(const UnpackedChart&) = delete;
+
+  const std::string& path() const { return m_path; }
+
+ private:
+  fs::path m_folder;
+  std::string m_path;  ///< "" for a chart that helm finds itself
+};
+
 Credentials make_credentials(const Context& context, const RedisSettings& settings, const RedisNames& names,
                              const Cluster& cluster, const Observed& observed, const Secret& password) {
   Credentials credentials;
@@ -69,6 +92,7 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_password(std::move(password)),
       m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_password)),
       m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
+      m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
       m_redis(context, cluster.kubectl, names) {}
 
 Plan Installation::plan() {
@@ -189,9 +213,13 @@ Step Installation::release_step() {
                                           settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
   step.undo = [this]() -> std::vector<Undo> {
     if (converged()) return {};
-    // back to what was deployed, not to a change that failed before this one
-    if (observed.release) return {undo_upgrade(session.helm, settings.release, observed.release->last_deployed, m_names.pod)};
     std::vector<Undo> undos;
+    if (settings.chart.kind == ChartChoice::Kind::embedded) undos.push_back(undo_file(m_chart_folder));
+    // back to what was deployed, not to a change that failed before this one
+    if (observed.release) {
+      undos.push_back(undo_upgrade(session.helm, settings.release, observed.release->last_deployed, m_names.pod));
+      return undos;
+    }
     // a StatefulSet's claims are not part of the release
     if (settings.persistence && !observed.claim) undos.push_back(undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim));
     undos.push_back(undo_install(session.helm, settings.release, m_names.pod));
@@ -231,8 +259,8 @@ StepResult Installation::upgrade() {
   start_watching();
   const int revision = observed.release ? observed.release->revision : 0;
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
-  const TemporaryDirectory folder(m_context.paths.temporary);
-  const Command command = session.helm.upgrade_install(install_request(unpack_chart(settings, folder.path())));
+  const UnpackedChart chart(settings, m_chart_folder);
+  const Command command = session.helm.upgrade_install(install_request(chart.path()));
   m_pod_is_old = observed.workload.has_value();
   if (m_pod_is_old) m_rollout.expect_change();  // what is broken now may be why it is changed
   const std::unique_ptr<Process> helm = m_context.runner.start(command);
@@ -270,6 +298,7 @@ void Installation::expect_new_pod() {
 
 RedisConnection& Installation::ready() {
   start_watching();
+  m_lock.prepare_release();  // beside this wait, it costs no time
   for (;;) {
     if (m_rollout.ready()) {
       if (RedisConnection* const redis = m_redis.try_connection(m_password)) return *redis;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
 #include <memory>
@@ -71,6 +72,7 @@ class Installation {
   bool m_watching = false;
   bool m_pod_is_old = false;  ///< a change is under way that may replace the pod: no port-forward to it
   std::string m_step;  ///< the step that waits, for progress
+  std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   KubernetesRedis m_redis;
 };
 
