@@ -105,7 +105,7 @@ Journal Journal::open(const std::filesystem::path& folder, const std::string& ke
     if (!log) throw locked(path, header);
     Journal journal(std::move(*log), path);
     journal.load();
-    if (!journal.m_interrupted) journal.write_header(header);
+    if (!journal.m_interrupted) journal.begin(header);
     return journal;
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
@@ -177,6 +177,15 @@ void Journal::read_line(const std::string& line) {
 void Journal::append(const json& entry, bool sync) {
   // what is not UTF-8 becomes U+FFFD: better than an undo that is not recorded
   m_log.append(entry.dump(-1, ' ', false, json::error_handler_t::replace), sync);
+}
+
+void Journal::begin(const JournalHeader& header) {
+  try {
+    write_header(header);
+  } catch (const Error&) {
+    m_log.remove();  // a full disk: nothing has begun, so nothing stays
+    throw;
+  }
 }
 
 void Journal::write_header(const JournalHeader& header) { append(to_json(header)); }

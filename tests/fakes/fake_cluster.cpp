@@ -50,7 +50,7 @@ FakeCluster::FakeCluster(std::filesystem::path state_file, Signals& signals, Fau
   m_clock.advance(milliseconds(m_state.at("now").get<long long>()));
 }
 
-FakeCluster::~FakeCluster() = default;
+FakeCluster::~FakeCluster() { save(); }
 
 void FakeCluster::save() const {
   json state = m_state;
@@ -59,6 +59,7 @@ void FakeCluster::save() const {
 }
 
 void FakeCluster::die() {
+  save();
   ::raise(SIGKILL);
   throw std::logic_error("unreachable");
 }
@@ -125,7 +126,6 @@ std::unique_ptr<Process> FakeCluster::start(const Command& command) {
   if (faulty && m_fault.kind == Fault::Kind::hangs) child->due = TimePoint::max();
   if (faulty && m_fault.kind == Fault::Kind::sigint) ::raise(SIGINT);
   if (faulty && m_fault.kind == Fault::Kind::sigterm) ::raise(SIGTERM);
-  save();
   return child;
 }
 
@@ -173,7 +173,6 @@ bool FakeCluster::wait(std::span<Process* const> processes, TimePoint until) {
     if (is(Fault::Kind::garbage)) first->text = no_answer;
     first->finish(first->exit_code);
   }
-  save();
   if (is(Fault::Kind::kill_after)) die();
   return true;
 }

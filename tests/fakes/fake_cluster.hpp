@@ -36,8 +36,8 @@ struct Fault {
   std::function<void()> fill = {};
 };
 
-/// A cluster, kubectl and helm in one: answers what raibid-cli asks as the real ones do, and keeps what it is told in a file, so
-/// that a run which is killed leaves what it had done. One release in one namespace; no admission, no events.
+/// A cluster, kubectl and helm in one: answers what raibid-cli asks as the real ones do, and keeps what it is told in a file,
+/// also when a fault kills the run. One release in one namespace; no admission, no events.
 class FakeCluster final : public Runner, public RedisConnector {
  public:
   FakeCluster(std::filesystem::path state_file, Signals& signals, Fault fault = {});
@@ -83,7 +83,7 @@ class FakeCluster final : public Runner, public RedisConnector {
   nlohmann::json* find(const std::string& key);
   void say_news(Child& child);
   void cluster_goes_on();
-  [[noreturn]] static void die();
+  [[noreturn]] void die();
 
   std::filesystem::path m_file;
   Signals& m_signals;

@@ -168,7 +168,6 @@ class FakeCluster::Connection final : public RedisConnection {
     const bool there = groups.contains(words.at(2));
     if (words.at(1) == "CREATE") {
       groups[words.at(2)] = words.at(3);
-      m_cluster.save();
       return FakeRedis::status("OK");
     }
     if (words.at(1) == "DESTROY") return {RedisReply::Type::integer, "", there ? 1 : 0, {}};

@@ -28,7 +28,7 @@ constexpr const char* host_key = "raibid-cli/host";
 constexpr const char* machine_key = "raibid-cli/machine";
 constexpr const char* pid_key = "raibid-cli/pid";
 constexpr const char* process_key = "raibid-cli/process";
-/// How long giving it up may take; after that it runs out by itself.
+/// How long looking at it or giving it up may take, also after the run's deadline; in the end it runs out by itself.
 constexpr Duration release_limit = seconds(5);
 
 /// The Lease's own times have microseconds (MicroTime).
@@ -219,7 +219,7 @@ void ReleaseLock::replace(const Lease& present) {
 
 std::optional<Lease> ReleaseLock::look() const {
   const Command question = m_kubectl.get({"lease/" + m_name});
-  const json found = Kubectl::parse_items(question, run(m_context.runner, question, question_deadline(m_context)));
+  const json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.runner.now() + release_limit));
   if (found.empty()) return std::nullopt;
   return parse_lease(found.front());
 }

@@ -30,6 +30,6 @@ TimePoint question_deadline(const Context& context);
 
 /// What is in the namespace beside what Kubernetes itself puts into every one, as "kind/name". Asks for every kind that
 /// can be listed, custom resources too. `except` is a name of that form which does not count: our own lock.
-std::vector<std::string> namespace_contents(Context& context, const Kubectl& kubectl, const std::string& except);
+std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline);
 
 }  // namespace raibid

@@ -25,6 +25,7 @@ using nlohmann::ordered_json;
 
 constexpr int redis_port = 6379;
 constexpr Duration look_again = std::chrono::milliseconds(250);   // graces run out without news
+constexpr Duration ask_again = std::chrono::milliseconds(900);    // a refusal is told within a second
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
 constexpr const char* embedded_chart = "charts/redis";
 
@@ -296,15 +297,32 @@ void Installation::expect_new_pod() {
   }
 }
 
+/// While its container runs and is not ready Redis itself may know why: it loads its data, refuses the password, runs in
+/// protected mode or cannot write. Throws what no waiting heals.
+void Installation::ask_redis_why() {
+  const TimePoint now = m_context.runner.now();
+  const bool runs = !m_rollout.running_pod().empty() && !m_pod_is_old && m_rollout.verdict().reason == "not-ready";
+  if (!runs || now - m_asked_redis < ask_again) return;
+  m_asked_redis = now;
+  const bool listens = m_redis.tunnel().port() != 0;
+  if (!m_redis.try_connection(m_password) && listens) m_context.reporter.step_progress(m_step, m_redis.waiting_for());
+}
+
 RedisConnection& Installation::ready() {
   start_watching();
   m_lock.prepare_release();  // beside this wait, it costs no time
   for (;;) {
-    if (m_rollout.ready()) {
+    const bool is_ready = m_rollout.ready();
+    if (is_ready) {
       if (RedisConnection* const redis = m_redis.try_connection(m_password)) return *redis;
     }
     tend(nullptr, m_context.deadline);
+    if (!is_ready) ask_redis_why();
     if (m_context.runner.now() >= m_context.deadline) {
+      if (is_ready) {
+        throw Error(ExitCode::failure, fmt::format("pod {} is Ready, but Redis did not answer in time: {}", m_names.pod, m_redis.waiting_for()),
+                    "see whether it can be reached: " + session.kubectl.for_people({"port-forward", "pod/" + m_names.pod, "6379"}));
+      }
       const Verdict verdict = m_rollout.verdict();
       throw Error(ExitCode::failure, fmt::format("not ready in time: {}", verdict.text),
                   verdict.hint.empty() ? "give it longer with --timeout" : verdict.hint);

@@ -62,6 +62,7 @@ class Installation {
   /// Waits for news of the children and takes it in; throws when the rollout cannot succeed.
   void tend(Process* other, TimePoint until);
   void expect_new_pod();
+  void ask_redis_why();
 
   Context& m_context;
   ReleaseLock& m_lock;
@@ -74,6 +75,7 @@ class Installation {
   std::string m_step;  ///< the step that waits, for progress
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   KubernetesRedis m_redis;
+  TimePoint m_asked_redis{};
 };
 
 }  // namespace raibid

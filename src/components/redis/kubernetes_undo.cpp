@@ -33,7 +33,7 @@ void remove_namespace(Context& context, const Kubectl& kubectl, const std::strin
   if (found.empty()) return;
   const json labels = found.front().value("/metadata/labels"_json_pointer, json::object());
   if (labels.value(managed_by_label, "") != managed_by_us) return;
-  const std::vector<std::string> contents = namespace_contents(context, kubectl, lock);
+  const std::vector<std::string> contents = namespace_contents(kubectl, lock, deadline);
   if (!contents.empty()) {
     throw Error(ExitCode::failure, fmt::format("namespace {} holds what this run did not make: {}", kubectl.name_space(), join(contents, ", ")));
   }

@@ -40,7 +40,7 @@ void recover_interrupted(Context& context, Executor& executor, Journal& journal,
   if (!journal.interrupted()) return;
   const JournalHeader& killed = *journal.interrupted();
   const std::string what = journal.pending().empty() ? "it left nothing to undo" : "undoing what it had begun";
-  context.reporter.note(fmt::format("{} of {} (pid {} on {}) was killed: {}", killed.operation, killed.started, killed.pid, killed.host, what));
+  context.reporter.note(fmt::format("{} of {} (pid {} on {}) did not come to its end: {}", killed.operation, killed.started, killed.pid, killed.host, what));
   remove_temporary_files(context.paths.home, killed.pid);
   executor.recover(journal);
   journal.restart(header);

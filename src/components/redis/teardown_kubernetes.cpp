@@ -116,10 +116,10 @@ class KubernetesTeardown {
   // What the release left behind is collected within moments; what is still there after that is somebody else's.
   std::string remove_namespace() {
     const TimePoint until = std::min(m_context.deadline, m_context.runner.now() + settle_limit);
-    std::vector<std::string> contents = namespace_contents(m_context, m_session.kubectl, lease_object(m_settings.release));
+    std::vector<std::string> contents = namespace_contents(m_session.kubectl, lease_object(m_settings.release), m_context.deadline);
     while (!contents.empty() && m_context.runner.now() < until && only_leftovers(contents)) {
       m_context.runner.wait({}, m_context.runner.now() + settle_poll);
-      contents = namespace_contents(m_context, m_session.kubectl, lease_object(m_settings.release));
+      contents = namespace_contents(m_session.kubectl, lease_object(m_settings.release), m_context.deadline);
     }
     if (!contents.empty()) return fmt::format("{} stays: it holds {}", m_settings.name_space, join(contents, ", "));
     return remove("namespace/" + m_settings.name_space);
@@ -173,8 +173,9 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
     CommandResult result = KubernetesTeardown(context, settings, session, observed, names, lock, abandoned).run();
     journal.close();
     return result;
-  } catch (const Error&) {
-    journal.close();  // nothing to undo: running teardown again goes on where this stopped
+  } catch (const Error& error) {
+    // nothing to undo, but where it stopped midway the next run has to know that nobody else is at work
+    if (error.code() != ExitCode::remains) journal.close();
     throw;
   }
 }
