@@ -109,7 +109,8 @@ std::unique_ptr<Process> FakeCluster::start(const Command& command) {
   m_signals.check();
   const int number = ++m_children;
   const bool faulty = number == m_fault.child;
-  if (faulty && m_fault.kind == Fault::Kind::disk_full) m_fault.fill();
+  const bool is_disk = m_fault.kind == Fault::Kind::disk_full || m_fault.kind == Fault::Kind::read_only;
+  if (faulty && is_disk) m_fault.disk();
   if (m_observer) m_observer(::getpid(), command);
   if (on_start) on_start(number);
   auto child = std::make_unique<Child>(*this, command, number);
@@ -118,7 +119,7 @@ std::unique_ptr<Process> FakeCluster::start(const Command& command) {
   child->stays = words.has("-w") || words.verb() == "port-forward";
   if (words.has("-w")) child->watched = words.list.at(1);
   if (!command.input_follows) child->due = now() + answer_time;
-  if (faulty && m_fault.kind != Fault::Kind::none && m_fault.kind != Fault::Kind::garbage && m_fault.kind != Fault::Kind::disk_full &&
+  if (faulty && m_fault.kind != Fault::Kind::none && m_fault.kind != Fault::Kind::garbage && !is_disk &&
       m_fault.kind != Fault::Kind::kill_after && !child->stays && !command.input_follows) {
     act(*child, true);
   }
@@ -127,6 +128,17 @@ std::unique_ptr<Process> FakeCluster::start(const Command& command) {
   if (faulty && m_fault.kind == Fault::Kind::sigint) ::raise(SIGINT);
   if (faulty && m_fault.kind == Fault::Kind::sigterm) ::raise(SIGTERM);
   return child;
+}
+
+void FakeCluster::step_said(const std::string& line) {
+  const bool begins = line.starts_with("started: " + m_fault.step + "\n");
+  const bool ends = line.starts_with("ok: " + m_fault.step + ":");
+  if (m_fault.step.empty() || (!begins && !ends)) return;
+  if (m_fault.kind == (begins ? Fault::Kind::kill_before : Fault::Kind::kill_after)) die();
+  if (!begins) return;
+  if (m_fault.kind == Fault::Kind::sigint) ::raise(SIGINT);
+  if (m_fault.kind == Fault::Kind::sigterm) ::raise(SIGTERM);
+  if (m_fault.disk && (m_fault.kind == Fault::Kind::disk_full || m_fault.kind == Fault::Kind::read_only)) m_fault.disk();
 }
 
 bool FakeCluster::wait(std::span<Process* const> processes, TimePoint until) {

@@ -29,11 +29,13 @@ struct Fault {
     kill_before,  ///< SIGKILL reaches us before it has done anything,
     kill_during,  ///< when it is half done (it dies with us),
     kill_after,   ///< and when it is done and we do not know yet
-    disk_full,    ///< from here on `fill` has filled our disk
+    disk_full,    ///< from here on `disk` has filled our disk,
+    read_only,    ///< or made it read-only
   };
   Kind kind = Kind::none;
-  int child = 0;  ///< the number of the child, counted from 1
-  std::function<void()> fill = {};
+  int child = 0;          ///< the number of the child, counted from 1,
+  std::string step = {};  ///< or a step: as it begins (kill_after: as it ends)
+  std::function<void()> disk = {};
 };
 
 /// A cluster, kubectl and helm in one: answers what raibid-cli asks as the real ones do, and keeps what it is told in a file,
@@ -54,6 +56,9 @@ class FakeCluster final : public Runner, public RedisConnector {
   nlohmann::json contents() const;
   nlohmann::json& state() { return m_state; }
   void save() const;
+
+  /// What the run said of its steps: "started: NAME", "ok: NAME…".
+  void step_said(const std::string& line);
 
   int children() const { return m_children; }  ///< started so far
   int alive() const { return m_alive; }        ///< not ended yet

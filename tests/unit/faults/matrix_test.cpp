@@ -53,15 +53,31 @@ struct Ran {
   std::vector<std::string> steps;  ///< of each child, the first is child 1
 };
 
+/// Standard error, which tells the cluster when a step begins and ends.
+class Messages final : public std::stringbuf {
+ public:
+  explicit Messages(FakeCluster& cluster) : m_cluster(cluster) {}
+
+ private:
+  std::streamsize xsputn(const char* text, std::streamsize size) override {
+    const std::streamsize written = std::stringbuf::xsputn(text, size);
+    m_cluster.step_said(std::string(text, static_cast<std::size_t>(size)));
+    return written;
+  }
+  FakeCluster& m_cluster;
+};
+
 /// In this process: the caller has forked.
 int run_here(const World& world, const Words& arguments, const Fault& fault, const std::string& report) {
   Signals signals;
   FakeCluster cluster(world.state(), signals, fault);
   SystemRandom random;
-  std::ostringstream out, err;
+  std::ostringstream out;
+  Messages messages(cluster);
+  std::ostream err(&messages);
   std::string steps;
   cluster.on_start = [&](int) {
-    const std::string said = err.str();
+    const std::string said = messages.str();
     const std::size_t line = said.rfind("started: ");
     steps += (line == std::string::npos ? "cluster" : said.substr(line + 9, said.find('\n', line) - line - 9)) + "\n";
   };
@@ -69,7 +85,7 @@ int run_here(const World& world, const Words& arguments, const Fault& fault, con
   const CliDependencies dependencies{out, err, Terminal{}, environment, cluster, cluster.clock(), random, signals, cluster};
   const int code = run_cli(arguments, dependencies, components());
   signals.acknowledge();
-  std::ofstream(report) << json{{"alive", cluster.alive()}, {"err", err.str()}, {"steps", steps}}.dump();
+  std::ofstream(report) << json{{"alive", cluster.alive()}, {"err", messages.str()}, {"steps", steps}}.dump();
   return code;
 }
 
@@ -160,8 +176,15 @@ const std::vector<Column>& columns() {
   static const std::vector<Column> all = {{"exit 1", {Kind::exits}},   {"hang", {Kind::hangs}},     {"killed", {Kind::killed}},
                                           {"garbage", {Kind::garbage}}, {"INT", {Kind::sigint}},     {"TERM", {Kind::sigterm}},
                                           {"kill -9", {Kind::kill_before, Kind::kill_during, Kind::kill_after}},
-                                          {"disk full", {Kind::disk_full}}};
+                                          {"disk full", {Kind::disk_full}},
+                                          {"read-only", {Kind::read_only}}};
   return all;
+}
+
+/// What can happen to a step that has no child.
+bool concerns_us(Kind kind) {
+  return kind == Kind::sigint || kind == Kind::sigterm || kind == Kind::kill_before || kind == Kind::kill_after ||
+         kind == Kind::disk_full || kind == Kind::read_only;
 }
 
 /// The home on a file system of its own that is soon full. False where that may not be done.
@@ -182,12 +205,23 @@ void fill(const fs::path& home) {
   }
 }
 
-std::string try_case(const World& world, const Words& arguments, Kind kind, int child, const json& before, const json& complete) {
-  Fault fault{kind, child, [&world] { fill(world.home()); }};
-  if (kind == Kind::disk_full && !give_small_home(world)) return "skipped";
+/// False where a file is open for writing: so it is once the journal is.
+bool make_read_only(const fs::path& home) { return ::mount("tmpfs", home.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0; }
+void make_writable(const fs::path& home) { ::mount("tmpfs", home.c_str(), "tmpfs", MS_REMOUNT, nullptr); }
+
+std::string try_case(const World& world, const Words& arguments, Fault fault, const json& before, const json& complete) {
+  const Kind kind = fault.kind;
+  const bool needs_disk = kind == Kind::disk_full || kind == Kind::read_only;
+  if (needs_disk && !give_small_home(world)) return "skipped";
+  fault.disk = [&world, kind] {
+    if (kind == Kind::disk_full) fill(world.home());
+    if (kind == Kind::read_only && !make_read_only(world.home())) ::_exit(98);
+  };
   Ran ran = run(world, arguments, fault);
   if (ran.alive != 0) return fmt::format("{} children left", ran.alive);
   if (ran.code == 99) return "crashed: " + ran.err;
+  if (ran.code == 98) return "skipped";
+  if (needs_disk) make_writable(world.home());
   fs::remove(world.home() / "filler");
   const bool killed = ran.code == 128 + SIGKILL;
   const bool teardown = arguments.front() == "teardown";
@@ -254,26 +288,33 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
     const json complete = contents(clean);
     REQUIRE(judge(clean, before, complete, 0) == "");
 
-    std::vector<std::string> order;
-    std::map<std::string, std::vector<int>> children;
-    for (std::size_t i = 0; i < normal.steps.size(); ++i) {
-      if (children[normal.steps[i]].empty()) order.push_back(normal.steps[i]);
-      children[normal.steps[i]].push_back(static_cast<int>(i) + 1);
+    // every step that was reported, and those children that were started before the first
+    std::vector<std::string> order = {"cluster"};
+    for (const std::string& line : split(normal.err, '\n')) {
+      if (line.starts_with("started: ")) order.push_back(line.substr(9));
     }
+    std::map<std::string, std::vector<int>> children;
+    for (std::size_t i = 0; i < normal.steps.size(); ++i) children[normal.steps[i]].push_back(static_cast<int>(i) + 1);
     for (const std::string& step : order) {
       table += fmt::format("{:<24}{:>9}", fmt::format("{} {}", command.name, step), children[step].size());
       for (const Column& column : columns()) {
-        std::string mark = "ok";
-        for (const int child : children[step]) {
-          for (const Kind kind : column.kinds) {
-            ++cases;
+        std::string mark = "-";
+        for (const Kind kind : column.kinds) {
+          std::vector<Fault> faults;
+          for (const int child : children[step]) faults.push_back({kind, child});
+          if (concerns_us(kind)) faults.push_back({kind, 0, step});
+          for (const Fault& fault : faults) {
             const std::string wrong = in_a_fork([&] {
               const World world(command.start);
-              return try_case(world, command.arguments, kind, child, before, complete);
+              return try_case(world, command.arguments, fault, before, complete);
             });
+            if (wrong == "skipped") continue;
+            ++cases;
+            if (mark == "-") mark = "ok";
             if (wrong.empty()) continue;
-            mark = wrong == "skipped" ? "-" : "WRONG";
-            if (wrong != "skipped") FAIL_CHECK(command.name << ", " << step << ", child " << child << ", " << column.name << " (" << static_cast<int>(kind) << "): " << wrong);
+            mark = "WRONG";
+            FAIL_CHECK(command.name << ", step " << step << ", child " << fault.child << ", " << column.name << " ("
+                                    << static_cast<int>(kind) << "): " << wrong);
           }
         }
         table += fmt::format("{:>11}", mark);
