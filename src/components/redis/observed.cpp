@@ -77,6 +77,7 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
     observed.claim_made = {string_at(object, "/spec/resources/requests/storage"_json_pointer),
                            string_at(object, "/spec/storageClassName"_json_pointer)};
   }
+  if (kind == "Lease") observed.lease = parse_lease(object);
 }
 
 void take_storage_class(Observed& observed, const json& object) {
@@ -88,9 +89,11 @@ void take_storage_class(Observed& observed, const json& object) {
 
 void take_release(Observed& observed, const json& record) {
   const int revision = std::stoi(record.value("version", "0"));
-  if (observed.release && observed.release->revision > revision) return;
-  observed.release = {revision, record.value("status", ""), record.value(managed_by_label, "") == managed_by_us,
-                      record.value(digest_label, "")};
+  const std::string status = record.value("status", "");
+  const int before = observed.release ? observed.release->last_deployed : 0;
+  const long long changed = std::stoll(record.value("modifiedAt", record.value("createdAt", "0")));
+  observed.release = {revision, status, record.value(managed_by_label, "") == managed_by_us, record.value(digest_label, ""),
+                      status == "deployed" ? revision : before, WallTime(std::chrono::seconds(changed))};
 }
 
 }  // namespace
@@ -102,6 +105,7 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
       {"create", "apps", "statefulsets", ""}, {"create", "networking.k8s.io", "networkpolicies", ""},
       {"watch", "", "pods", ""},          {"create", "", "pods", "portforward"},
       {"watch", "", "events", ""},        {"get", "", "persistentvolumeclaims", ""},
+      {"create", "coordination.k8s.io", "leases", ""}, {"delete", "coordination.k8s.io", "leases", ""},
   };
   if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
   return rights;
@@ -120,7 +124,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   const std::vector<Kubectl::Right> rights = needed_rights(true);
   std::vector<std::string> objects = {"namespace/kube-system", "namespace/" + settings.name_space, "secret/" + names.full,
                                       "statefulset/" + names.workload, "service/" + names.workload,
-                                      "persistentvolumeclaim/" + names.claim};
+                                      "persistentvolumeclaim/" + names.claim, "lease/" + lease_name(settings.release)};
   for (const std::string& service : settings.services) {
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
