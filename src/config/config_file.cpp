@@ -29,8 +29,13 @@ std::optional<std::string> read_settings_file(const std::filesystem::path& path)
 
 SettingMap load_config_file(const std::filesystem::path& path, const std::string& shown,
                             std::span<const OptionSpec> options) {
-  const std::optional<std::string> text = read_settings_file(path);
-  return text ? settings_of(parse_yaml_tree(*text, shown), shown, options) : SettingMap{};
+  try {
+    const std::optional<std::string> text = read_settings_file(path);
+    return text ? settings_of(parse_yaml_tree(*text, shown), shown, options) : SettingMap{};
+  } catch (Error& error) {
+    if (error.hint().empty()) error.with_hint("correct it, or name another file with --config");
+    throw;
+  }
 }
 
 }  // namespace raibid

@@ -49,10 +49,12 @@ fs::path follow_links(fs::path path) {
   throw refused(path, ELOOP);
 }
 
+std::string temporary_prefix(int pid) { return ".raibid-" + std::to_string(pid) + "-"; }
+
 /// A name for a new file beside its target, removed unless `keep` was called.
 class TemporaryFile {
  public:
-  TemporaryFile(const fs::path& folder, mode_t mode) : m_name((folder / ".raibid-XXXXXX").string()) {
+  TemporaryFile(const fs::path& folder, mode_t mode) : m_name((folder / (temporary_prefix(::getpid()) + "XXXXXX")).string()) {
     m_fd = UniqueFd(::mkostemp(m_name.data(), O_CLOEXEC));
     if (!m_fd) throw refused(folder, errno);
     // mkostemp makes it 0600; what is wanted beyond that comes before the first byte
@@ -98,7 +100,7 @@ void sync_folder(const fs::path& folder) {
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit) {
   // without waiting for the other end of a FIFO, until we know that it is one
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
   if (!fd) throw refused(path, errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) throw refused(path, errno);
@@ -140,16 +142,25 @@ bool create_file(const fs::path& path, std::string_view content, mode_t mode) {
 
 void make_private_directory(const fs::path& given) {
   const fs::path path = given.has_filename() ? given : given.parent_path();  // "folder/" is folder
+  const auto unusable = [](const fs::path& what, int number) {
+    return refused(what, number, ExitCode::preflight).with_hint("make it a folder that you can write in, or set RAIBID_HOME to one");
+  };
   std::error_code error;
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
-  if (error) throw refused(path.parent_path(), error.value(), ExitCode::preflight);
+  if (error) throw unusable(path.parent_path(), error.value());
   if (::mkdir(path.c_str(), 0700) == 0) return sync_folder(path.parent_path());
-  if (errno != EEXIST) throw refused(path, errno, ExitCode::preflight);
-  if (!fs::is_directory(path, error)) throw refused(path, ENOTDIR, ExitCode::preflight);
-  if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
-    throw refused(path, errno, ExitCode::preflight)
-        .with_hint("make it writable, or set RAIBID_HOME to a folder that is");
+  if (errno != EEXIST) throw unusable(path, errno);
+  if (!fs::is_directory(path, error)) throw unusable(path, ENOTDIR);
+  if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) != 0) throw unusable(path, errno);
+}
+
+void remove_temporary_files(const fs::path& folder, int pid) {
+  std::error_code ignored;
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().starts_with(temporary_prefix(pid))) left.push_back(entry.path());
   }
+  for (const fs::path& path : left) fs::remove(path, ignored);
 }
 
 void remove_tree(const fs::path& path) {

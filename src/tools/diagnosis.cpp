@@ -205,7 +205,7 @@ Error general_error(const Command& command, const Output& output, const Failure&
   if (output.timed_out && changes_nothing(subcommand(command))) {
     return Error(ExitCode::preflight,
                  filled("the cluster of context {context} did not answer in time", failure) + " (" + what + ")",
-                 "Is it running, and is the way to it open (VPN, firewall)? --timeout gives it longer.");
+                 "Is it running, and is the way to it open (VPN, firewall)? --context chooses another cluster.");
   }
   if (output.timed_out) return Error(ExitCode::failure, what + " did not end in time", "--timeout gives it longer.");
   if (!failure.reason.empty()) return Error(ExitCode::failure, what + ": " + failure.reason);

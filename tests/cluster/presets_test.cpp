@@ -156,6 +156,28 @@ TEST_CASE("presets: all five in one cluster, and the status of all in at most fo
   CHECK(json::parse(cli({"status", "--preset", "mirai", "-n", five[3]->name_space(), "-o", "json"}).out).at("preset") == "mirai");
 }
 
+TEST_CASE("presets: a login that may not look into all namespaces sees the releases of its credentials files") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-preset-limited");
+  REQUIRE(cli.setup().status == 0);
+  const std::string& space = cli.name_space();
+  kubectl({"create", "serviceaccount", "limited", "-n", space});
+  kubectl({"create", "rolebinding", "limited", "--clusterrole=admin", "--serviceaccount=" + space + ":limited", "-n", space});
+  const std::string token(trim(kubectl({"create", "token", "limited", "-n", space})));
+  json config = kubectl_json({"config", "view", "--raw", "--flatten"});
+  for (json& user : config["users"]) user["user"] = {{"token", token}};
+  const std::string file = (cli.folder() / "limited.kubeconfig").string();
+  write_atomic(file, config.dump());
+  cli.set("KUBECONFIG", file);
+  const Output seen = cli({"status", "--all", "-o", "json"});
+  INFO(said(seen));
+  CHECK(seen.status == 0);
+  const json all = json::parse(seen.out);
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].at("namespace") == space);
+  CHECK(all[0].at("healthy") == true);
+}
+
 TEST_CASE("presets: a changed one applies in place, and a restart is announced") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-preset-change");
@@ -184,8 +206,10 @@ TEST_CASE("presets: a changed one applies in place, and a restart is announced")
 TEST_CASE("presets: a claim grows where its class allows it, and what is immutable is not tried") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-preset-grow");
+  const std::vector<std::string> size = {"--size", "8192Mi"};  // which Kubernetes calls 8Gi
   const std::vector<std::string> release_state = {"get", "secrets", "-n", cli.name_space(), "-l", "owner=helm", "-o", "name"};
-  REQUIRE(cli.setup().status == 0);
+  REQUIRE(cli.setup(size).status == 0);
+  CHECK(cli.setup(size).out.find("Nothing changed") != std::string::npos);
   const std::string records = kubectl(release_state);
   const std::string uid = pod_uid(cli, "raibid-redis");
   const auto refused = [&](std::vector<std::string> flags, const std::string& why) {

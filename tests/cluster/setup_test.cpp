@@ -103,6 +103,18 @@ TEST_CASE("teardown keeps the data, and a later setup finds it with the old pass
   CHECK(trim(inside(cli.name_space(), password, {"XLEN", "raibid:jobs"})) == "1");
 }
 
+TEST_CASE("without persistence there is no claim, and status misses none") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-test-memory");
+  const Output installed = cli.setup({"--no-persistence"});
+  INFO(said(installed));
+  REQUIRE(installed.status == 0);
+  const Output healthy = cli.status();
+  INFO(said(healthy));
+  CHECK(healthy.status == 0);
+  CHECK(trim(kubectl({"get", "persistentvolumeclaims", "-n", cli.name_space(), "-o", "name"})).empty());
+}
+
 TEST_CASE("teardown without a terminal and without --yes refuses and changes nothing") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-ask");

@@ -122,6 +122,7 @@ TEST_CASE("a bad file of settings is exit 2, at once, with its name and line") {
     CHECK(output.err.starts_with("error: "));
     CHECK(contains(output.err, "config.yaml"));
     CHECK(contains(output.err, part));
+    CHECK(contains(output.err, "hint: "));
   };
   put(file, "size: 8Gi\nsise: 9Gi\n");
   refused("config.yaml:2");

@@ -1,6 +1,7 @@
 #include "support/cli.hpp"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -41,9 +42,14 @@ Runner& Cli::runner() { return real_runner(); }
 
 Command Cli::command(const std::vector<std::string>& arguments) const {
   Command command;
-  command.argv = {RAIBID_CLI};
+  command.argv = {"env"};
+  for (char** variable = ::environ; *variable; ++variable) {  // the tests' own are no settings of the program
+    const std::string_view text = *variable;
+    if (text.rfind("RAIBID_", 0) == 0) command.argv.insert(command.argv.end(), {"-u", std::string(text.substr(0, text.find('=')))});
+  }
+  for (const auto& [name, value] : m_environment) command.argv.push_back(name + "=" + value);
+  command.argv.push_back(RAIBID_CLI);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-  for (const auto& [name, value] : m_environment) command.environment.emplace_back(name, value);
   return command;
 }
 

@@ -49,12 +49,14 @@ bool evicts(const RedisSettings& settings) {
 }
 
 std::string why_evicts(const RedisSettings& settings) {
-  return fmt::format("maxmemory-policy {} throws any key away when memory is full, those of the {} too", policy(settings),
-                     held(settings, {"queue", "jobs", "locks"}));
+  return fmt::format("maxmemory-policy {} throws any key away when memory is full, those of the {} too",
+                     policy(settings), held(settings, {"queue", "jobs", "locks"}));
 }
 
 std::string instead_of_evicting(const RedisSettings& settings) {
-  if (holds(settings, "cache")) return "maxmemory-policy: volatile-lru (only what has an expiry goes), or a Redis of its own for the cache";
+  if (holds(settings, "cache")) {
+    return "maxmemory-policy: volatile-lru (only what has an expiry goes), or a Redis of its own for the cache";
+  }
   return "maxmemory-policy: noeviction (a full Redis refuses what is new instead of forgetting what is there)";
 }
 
@@ -79,8 +81,9 @@ std::string why_limit(const RedisSettings& settings) {
 
 std::string less_than_limit(const RedisSettings& settings) {
   constexpr std::int64_t mebibyte = 1024 * 1024;
-  return fmt::format("maxmemory: {}mb (0.6 of the limit, for a rewrite of the AOF needs the rest), or a higher --memory-limit",
-                     memory_limit(settings) * 6 / 10 / mebibyte);
+  return fmt::format(
+      "maxmemory: {}mb (0.6 of the limit, for a rewrite of the AOF needs the rest), or a higher --memory-limit",
+      memory_limit(settings) * 6 / 10 / mebibyte);
 }
 
 bool forgets(const RedisSettings& settings) {
@@ -93,10 +96,12 @@ std::string why_forgets(const RedisSettings& settings) {
 }
 
 std::string remember(const RedisSettings& settings) {
-  return settings.persistence ? "appendonly: yes, appendfsync: everysec" : "leave --no-persistence out";
+  return settings.persistence ? "appendonly: yes, appendfsync: everysec" : "no-persistence: false";
 }
 
-bool is_open(const RedisSettings& settings) { return settings.target == Target::kubernetes && settings.clients.empty(); }
+bool is_open(const RedisSettings& settings) {
+  return settings.target == Target::kubernetes && settings.clients.empty();
+}
 
 std::string why_open(const RedisSettings&) { return "the NetworkPolicy lets every pod of the cluster connect"; }
 
@@ -105,11 +110,16 @@ std::string named_clients(const RedisSettings&) { return "--allow-from NAMESPACE
 bool has_no_password(const RedisSettings& settings) { return !settings.auth; }
 
 std::string why_password(const RedisSettings& settings) {
-  if (settings.target == Target::local) return "every program of this machine can read and change what is in this Redis";
-  return "whoever reaches this Redis can read and change everything; only the NetworkPolicy keeps others out, and some networks enforce none";
+  if (settings.target == Target::local) {
+    return "every program of this machine can read and change what is in this Redis";
+  }
+  return "whoever reaches this Redis can read and change everything; only the NetworkPolicy keeps others out, and some "
+         "networks enforce none";
 }
 
-std::string a_password(const RedisSettings&) { return "leave --no-auth out: a password is made, and url and export hand it over"; }
+std::string a_password(const RedisSettings&) {
+  return "no-auth: false, where the clients can carry a password: one is made, and url and export hand it over";
+}
 
 /// More than one is not offered yet, so a lock is as safe as its one Redis.
 bool locks_on_one(const RedisSettings& settings) {
@@ -117,7 +127,8 @@ bool locks_on_one(const RedisSettings& settings) {
 }
 
 std::string why_one_replica(const RedisSettings&) {
-  return "locks live in one Redis: while it restarts nobody can lock, and with appendfsync everysec a lock of its last second is lost";
+  return "locks live in one Redis: while it restarts nobody can lock, and with appendfsync everysec a lock of its last "
+         "second is lost";
 }
 
 std::string durable_locks(const RedisSettings&) {
@@ -144,7 +155,9 @@ std::vector<Advice> advise(const RedisSettings& settings) {
   for (const AdviceRule& rule : advice_rules()) known.emplace_back(rule.name);
   for (const auto& [name, accepted] : settings.accepted) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    throw Error(ExitCode::usage, fmt::format("{}: accepted: there is no warning {}{}", accepted.where, in_quotes(name), did_you_mean(name, known)),
+    throw Error(ExitCode::usage,
+                fmt::format("{}: accepted: there is no warning {}{}", accepted.where, in_quotes(name),
+                            did_you_mean(name, known)),
                 "there are: " + join(known, ", "));
   }
   std::vector<Advice> all;
@@ -176,8 +189,10 @@ void give_advice(const Context& context, const RedisSettings& settings) {
 nlohmann::ordered_json advice_json(const RedisSettings& settings) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Advice& advice : advise(settings)) {
-    list.push_back({{"name", advice.name}, {"reason", advice.reason}, {"better", advice.better},
-                    {"accepted", advice.accepted.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(advice.accepted)}});
+    nlohmann::ordered_json accepted;
+    if (!advice.accepted.empty()) accepted = advice.accepted;
+    list.push_back(
+        {{"name", advice.name}, {"reason", advice.reason}, {"better", advice.better}, {"accepted", accepted}});
   }
   return list;
 }

@@ -98,9 +98,7 @@ std::string examine_room(Context& context, const Kubectl& kubectl, const RedisSe
 
 std::string examine_rights(const Observed& observed, const Kubectl& kubectl) {
   if (observed.refused.empty()) return "everything setup does is allowed";
-  std::vector<std::string> refused;
-  for (const Kubectl::Right& right : observed.refused) refused.push_back(right.verb + " " + right.resource);
-  fail("this login may not " + join(refused, ", "), "ask for these rights; what you have: " + kubectl.for_people({"auth", "can-i", "--list"}));
+  throw missing_rights(observed.refused, kubectl);
 }
 
 std::string examine_storage(const Observed& observed, const RedisSettings& settings) {

@@ -2,6 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
@@ -73,6 +77,7 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
     observed.claim_made = {string_at(object, "/spec/resources/requests/storage"_json_pointer),
                            string_at(object, "/spec/storageClassName"_json_pointer)};
   }
+  if (kind == "Lease") observed.lease = parse_lease(object);
 }
 
 void take_storage_class(Observed& observed, const json& object) {
@@ -84,9 +89,11 @@ void take_storage_class(Observed& observed, const json& object) {
 
 void take_release(Observed& observed, const json& record) {
   const int revision = std::stoi(record.value("version", "0"));
-  if (observed.release && observed.release->revision > revision) return;
-  observed.release = {revision, record.value("status", ""), record.value(managed_by_label, "") == managed_by_us,
-                      record.value(digest_label, "")};
+  const std::string status = record.value("status", "");
+  const int before = observed.release ? observed.release->last_deployed : 0;
+  const long long changed = std::stoll(record.value("modifiedAt", record.value("createdAt", "0")));
+  observed.release = {revision, status, record.value(managed_by_label, "") == managed_by_us, record.value(digest_label, ""),
+                      status == "deployed" ? revision : before, WallTime(std::chrono::seconds(changed))};
 }
 
 }  // namespace
@@ -98,16 +105,26 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
       {"create", "apps", "statefulsets", ""}, {"create", "networking.k8s.io", "networkpolicies", ""},
       {"watch", "", "pods", ""},          {"create", "", "pods", "portforward"},
       {"watch", "", "events", ""},        {"get", "", "persistentvolumeclaims", ""},
+      {"create", "coordination.k8s.io", "leases", ""}, {"delete", "coordination.k8s.io", "leases", ""},
   };
   if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
   return rights;
+}
+
+Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl) {
+  std::vector<std::string> names;
+  for (const Kubectl::Right& right : refused) {
+    names.push_back(right.verb + " " + right.resource + (right.subresource.empty() ? "" : "/" + right.subresource));
+  }
+  return Error(ExitCode::preflight, fmt::format("this login may not {} in namespace {}", join(names, ", "), kubectl.name_space()),
+               "ask for these rights, or choose another login with --context; what you have: " + kubectl.for_people({"auth", "can-i", "--list"}));
 }
 
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
   const std::vector<Kubectl::Right> rights = needed_rights(true);
   std::vector<std::string> objects = {"namespace/kube-system", "namespace/" + settings.name_space, "secret/" + names.full,
                                       "statefulset/" + names.workload, "service/" + names.workload,
-                                      "persistentvolumeclaim/" + names.claim};
+                                      "persistentvolumeclaim/" + names.claim, "lease/" + lease_name(settings.release)};
   for (const std::string& service : settings.services) {
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
@@ -122,10 +139,12 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   Observed observed;
   try {
     observed.versions = Kubectl::parse_version(questions[0], answers[0]);
+    observed.refused = Kubectl::parse_refused(rights, questions[4], answers[4]);
+    const bool all_answered = std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
+    if (!all_answered && !observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
     for (const json& item : Kubectl::parse_items(questions[1], answers[1])) take(observed, item, names, settings.name_space);
     for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_release(observed, record);
     for (const json& item : Kubectl::parse_items(questions[3], answers[3])) take_storage_class(observed, item);
-    observed.refused = Kubectl::parse_refused(rights, questions[4], answers[4]);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   } catch (const json::exception& error) {

@@ -7,6 +7,7 @@
 
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/kubernetes/lease.hpp"
 #include "components/redis/naming.hpp"
 #include "components/redis/settings.hpp"
 #include "tools/kubectl.hpp"
@@ -29,6 +30,8 @@ struct Observed {
     std::string status;  ///< Helm's: deployed, failed, pending-install …
     bool ours = false;
     std::string digest;  ///< of chart and values, as setup labelled it
+    int last_deployed = 0;  ///< the newest revision that is deployed, 0 for none
+    WallTime changed{};     ///< when helm last wrote the newest record, by the clock of its machine
   };
   struct Workload {
     std::string release;  ///< the Helm release it belongs to, "" for none
@@ -52,6 +55,7 @@ struct Observed {
   std::optional<Claim> claim_made;                   ///< what `claim` tells of
   std::map<std::string, std::string> other_services;  ///< of settings.services in this namespace: its Helm release, "" for none
   std::vector<std::string> expandable_classes;       ///< of storage_classes: whose claims can grow
+  std::optional<Lease> lease;  ///< who works on the release
   std::vector<std::string> storage_classes;
   std::string default_storage_class;
   bool service_monitors = false;
@@ -60,7 +64,10 @@ struct Observed {
   bool anything() const { return secret || release || workload || claim; }
 };
 
-/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer.
+/// The Error (preflight) that names the rights and how to see what there is.
+Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl);
+
+/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer, or does not let us look.
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
 
 /// What setup needs to be allowed to do.

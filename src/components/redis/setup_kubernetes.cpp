@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "assets/assets.hpp"
@@ -10,10 +12,12 @@
 #include "components/redis/access.hpp"
 #include "components/redis/installation.hpp"
 #include "components/redis/kubernetes_undo.hpp"
+#include "components/redis/repair.hpp"
 #include "components/redis/setup.hpp"
 #include "components/redis/steps.hpp"
 #include "components/redis/unchangeable.hpp"
 #include "config/yaml.hpp"
+#include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -58,17 +62,12 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
 }
 
 void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
-  if (!observed.refused.empty()) {
-    std::vector<std::string> refused;
-    for (const Kubectl::Right& right : observed.refused) {
-      refused.push_back(right.verb + " " + right.resource + (right.subresource.empty() ? "" : "/" + right.subresource));
-    }
-    refuse(fmt::format("this login may not {} in namespace {}", join(refused, ", "), settings.name_space),
-           "ask for these rights, or choose another login with --context; what you have: " + kubectl.for_people({"auth", "can-i", "--list"}));
-  }
+  if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
   if (!settings.persistence || observed.claim) return;
   const std::string classes = join(observed.storage_classes, ", ");
-  if (!settings.storage_class.empty() && classes.find(settings.storage_class) == std::string::npos) {
+  const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(), settings.storage_class) !=
+                     observed.storage_classes.end();
+  if (!settings.storage_class.empty() && !known) {
     refuse(fmt::format("there is no StorageClass {}", settings.storage_class),
            classes.empty() ? "the cluster has none: install a provisioner, or use --no-persistence"
                            : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
@@ -80,16 +79,28 @@ void refuse_unfit(const Observed& observed, const RedisSettings& settings, const
   }
 }
 
-// A release that somebody else's helm is changing right now, or that a killed helm left in the middle.
-void refuse_pending(const Observed& observed, const RedisSettings& settings, const Helm& helm) {
-  if (!observed.release) return;
-  const std::string& status = observed.release->status;
-  if (status.rfind("pending-", 0) != 0 && status != "uninstalling") return;
-  const bool first = observed.release->revision <= 1 || status == "uninstalling";
-  refuse(fmt::format("release {} is {}: another helm works on it, or was killed in the middle", settings.release, status),
-         fmt::format("when none runs any more: {}",
-                     first ? helm.for_people({"uninstall", settings.release})
-                           : helm.for_people({"rollback", settings.release, std::to_string(observed.release->revision - 1)})));
+// What a helm that was killed left; true when it changed something.
+bool repair(Context& context, const Observed& observed, const RedisNames& names, const ClusterSession& session,
+            const RedisSettings& settings, ReleaseLock& lock, bool abandoned, const UndoTable& undos) {
+  const WallTime now = context.clock.wall();
+  if (!observed.release || judge_release(*observed.release, abandoned, now).kind == Repair::Kind::none) return false;
+  lock.acquire();
+  const Repair repair = judge_release(*observed.release, abandoned || lock.took_over(), now);
+  refuse_busy_release(repair, *observed.release, settings.release, session.helm, now);
+  repair_release(context, repair, *observed.release, settings.release, names, undos);
+  return true;
+}
+
+// Helm would find out only after namespace and Secret are made.
+void refuse_missing_chart(Context& context, const Installation& installation) {
+  const ChartChoice& chart = installation.settings.chart;
+  if (chart.kind == ChartChoice::Kind::embedded || installation.converged()) return;
+  try {
+    installation.session.helm.run_checked(installation.session.helm.show_chart({chart.reference, chart.repository, chart.version}),
+                                          context.deadline);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
+  }
 }
 
 Secret stored_password(const Observed& observed) { return observed.secret ? observed.secret->password : Secret(); }
@@ -146,13 +157,18 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   context.reporter.step_started("preflight");
   Observed observed = observe(context, session.kubectl, names, settings);
 
+  ReleaseLock lock(context, session.kubectl, settings.release, "setup redis", context.deadline + evidence_limit + undo_limit);
+  lock.seen(observed.lease);
+  if (!settings.dry_run) lock.refuse_if_held();
+
   const JournalHeader header =
       journal_header(context, "setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
   std::optional<Journal> journal;
   TimePoint undo_deadline{};
   const auto undo_until = [&] {
-    if (undo_deadline == TimePoint{}) undo_deadline = context.clock.now() + undo_limit;
-    return undo_deadline;
+    const TimePoint now = context.clock.now();
+    if (undo_deadline == TimePoint{}) undo_deadline = now + undo_limit;
+    return now + (undo_deadline - now) / 2;  // one undo that hangs leaves time for the others
   };
   UndoTable undos = kubernetes_undos(context, session, undo_until);
   std::optional<Installation> installation;
@@ -166,22 +182,30 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
                          to_yaml(installation->values()), context.clock.now() + evidence_limit);
   };
   Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure});
+  const auto look_again = [&] {
+    observed = observe(context, session.kubectl, names, settings);
+    lock.seen(observed.lease);
+    undo_deadline = {};
+  };
+  bool abandoned = false;  // whoever worked on the release is dead
   if (!settings.dry_run) {
     journal.emplace(open_journal(context, journal_key(observed.cluster_uid, settings), header));
     if (journal->interrupted()) {
+      if (observed.name_space && !observed.name_space->terminating) lock.acquire();
       recover_interrupted(context, executor, *journal, header);
-      observed = observe(context, session.kubectl, names, settings);
-      undo_deadline = {};
+      abandoned = true;
+      look_again();
     }
   }
 
   Plan plan;
   try {
     refuse_foreign(observed, settings, names, session.kubectl);
-    refuse_pending(observed, settings, session.helm);
     refuse_unfit(observed, settings, session.kubectl);
     refuse_unchangeable(observed, settings, names, session.kubectl);
-    installation.emplace(context, settings, names, session, observed, choose_password(context, observed, settings));
+    if (!settings.dry_run && repair(context, observed, names, session, settings, lock, abandoned, undos)) look_again();
+    installation.emplace(context, settings, names, session, observed, lock, choose_password(context, observed, settings));
+    refuse_missing_chart(context, *installation);
     plan = installation->plan();
     if (settings.dry_run) return {dry_run(context, *installation, plan)};
   } catch (const Error&) {
@@ -196,6 +220,8 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   say_what_changes(context, *installation);
   const ChildRecord record(context.runner, *journal);
   const Executor::Summary summary = executor.run(plan, *journal);
+  context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
+  lock.release();
   return setup_result(context, settings, installation->credentials(), summary.changed, started);
 }
 

@@ -92,13 +92,7 @@ TEST_CASE_FIXTURE(Fixture, "read_file refuses what is no file, and says which") 
   CHECK(code_of([&] { read_file(folder.path()); }) == ExitCode::usage);
   CHECK(code_of([&] { read_file("/dev/zero"); }) == ExitCode::usage);
   put("x", "");
-  try {
-    read_file(path("x") / "below");
-    FAIL_CHECK("read");
-  } catch (const Error& error) {
-    CHECK(error.code() == ExitCode::failure);
-    CHECK(error.message() == (path("x") / "below").string() + ": Not a directory");
-  }
+  CHECK_FALSE(read_file(path("x") / "below").has_value());
 }
 
 TEST_CASE("read_file reads a FIFO to its end and does not wait for one that nobody writes") {

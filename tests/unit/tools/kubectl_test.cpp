@@ -168,6 +168,32 @@ TEST_CASE("the revisions of a release, oldest first, with their labels") {
   CHECK(Kubectl::parse_release_records({}, said("", "No resources found in n namespace.\n")).empty());
 }
 
+TEST_CASE("the records of all namespaces say which one each is of") {
+  FakeRunner runner;
+  const Command command = Kubectl(runner, dev, "").release_records_everywhere("a=b");
+  CHECK(std::find(command.argv.begin(), command.argv.end(), "owner=helm,a=b") != command.argv.end());
+  const std::string table =
+      "jobs    sh.helm.release.v1.r.v1   helm.sh/release.v1   1     9m   name=r,owner=helm,status=superseded,version=1\n"
+      "caches  sh.helm.release.v1.r.v3   helm.sh/release.v1   1     5m   name=r,owner=helm,status=deployed,version=3\n";
+  const json records = Kubectl::parse_release_records(command, said(table));
+  REQUIRE(records.size() == 2);
+  CHECK(records[0]["namespace"] == "jobs");
+  CHECK(records[1]["namespace"] == "caches");
+  CHECK(records[1]["version"] == "3");
+}
+
+TEST_CASE("objects of all namespaces, by label and by field") {
+  FakeRunner runner;
+  const std::vector<std::string> words = Kubectl(runner, dev, "").list_everywhere("secrets", "a=b", "type=Opaque").argv;
+  const auto follows = [&](const char* flag, const char* value) {
+    const auto found = std::find(words.begin(), words.end(), flag);
+    return found != words.end() && found + 1 != words.end() && *(found + 1) == value;
+  };
+  CHECK(follows("-l", "a=b"));
+  CHECK(follows("--field-selector", "type=Opaque"));
+  CHECK(std::find(words.begin(), words.end(), "--all-namespaces") != words.end());
+}
+
 TEST_CASE("rights are asked in one request and those refused come back") {
   FakeRunner runner;
   const Kubectl kubectl(runner, dev, "ns");

@@ -22,7 +22,6 @@ namespace raibid {
 namespace {
 
 constexpr Duration undo_limit = std::chrono::seconds(60);
-constexpr Duration reply_limit = std::chrono::seconds(5);
 
 /// One Redis on its way onto this machine: what the steps share.
 class LocalSetup {
