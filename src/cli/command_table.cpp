@@ -21,7 +21,7 @@ void add_new(std::vector<OptionSpec>& all, const std::vector<OptionSpec>& more) 
 CommandRow component_row(const Component& component, const ComponentCommand& command) {
   CommandRow row;
   row.verb = command.verb;
-  row.object = component.name;
+  row.object = command.object.empty() ? component.name : command.object;
   row.summary = command.summary;
   row.options = command.options;
   row.arguments = command.arguments;

@@ -15,13 +15,16 @@ struct CommandResult {
   int exit_code = 0;
 };
 
-/// A command of a component: `raibid-cli VERB NAME`.
+/// A command of a component: `raibid-cli VERB NAME`, or `raibid-cli VERB OBJECT`.
 struct ComponentCommand {
   std::string_view verb;     ///< "setup"
   std::string_view summary;  ///< one line of --help
   std::vector<OptionSpec> options;  ///< beside the global ones
   CommandResult (*run)(Context& context, const std::vector<std::string>& arguments);
   std::string_view arguments = {};  ///< "[-- COMMAND …]" when it takes any
+  std::string_view object = {};     ///< the second word when it is not the component's name: `export env`
+  /// What `raibid-cli VERB` does without the component's name; the same as with it when this is null.
+  CommandResult (*run_unnamed)(Context& context, const std::vector<std::string>& arguments) = nullptr;
 };
 
 /// One thing this program can set up. A new one is a folder beside redis/ and a row in registry.cpp.

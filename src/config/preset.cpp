@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, 12> known_template_names = {"host",     "
                                                                    "username", "password", "namespace", "release",
                                                                    "service",  "stream",   "group",     "max-length"};
 
+constexpr std::array<std::string_view, 4> contents = {"queue", "jobs", "cache", "locks"};
+
 constexpr std::string_view lower_case = "abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view digits = "0123456789";
 
@@ -53,6 +55,7 @@ class PresetReader {
   void read_streams(const YamlEntry& entry);
   void read_clients(const YamlEntry& entry);
   void read_services(const YamlEntry& entry) { m_preset.services = texts(entry.value, entry.key); }
+  void read_holds(const YamlEntry& entry);
   void read_security_context(const YamlEntry& entry);
   void read_environment(const YamlEntry& entry);
   void read_smoke(const YamlEntry& entry);
@@ -87,6 +90,7 @@ std::span<const PresetReader::Row> PresetReader::rows() {
       {"streams", &PresetReader::read_streams},
       {"clients", &PresetReader::read_clients},
       {"services", &PresetReader::read_services},
+      {"holds", &PresetReader::read_holds},
       {"security-context", &PresetReader::read_security_context},
       {"environment", &PresetReader::read_environment},
       {"smoke", &PresetReader::read_smoke},
@@ -188,6 +192,16 @@ void PresetReader::read_clients(const YamlEntry& entry) {
   put_setting("allow-from", m_preset.client_namespaces, entry.line);
 }
 
+void PresetReader::read_holds(const YamlEntry& entry) {
+  m_preset.holds = texts(entry.value, entry.key);
+  const std::vector<std::string> known(contents.begin(), contents.end());
+  for (std::size_t at = 0; at < m_preset.holds.size(); ++at) {
+    const std::string& held = m_preset.holds[at];
+    if (std::find(known.begin(), known.end(), held) != known.end()) continue;
+    fail(entry.value.items[at].line, fmt::format("holds: {} is none of {}{}", in_quotes(held), join(known, ", "), did_you_mean(held, known)));
+  }
+}
+
 void PresetReader::read_security_context(const YamlEntry& entry) {
   expect(entry.value, Kind::map, entry.key);
   SecurityContext& context = m_preset.security_context;
@@ -253,7 +267,8 @@ SmokeOperation PresetReader::smoke_operation(const YamlNode& node) const {
 void PresetReader::read_accepted(const YamlEntry& entry) {
   expect(entry.value, Kind::map, entry.key);
   for (const YamlEntry& warning : entry.value.entries) {
-    m_preset.accepted.emplace(warning.key, text(warning.value, "the reason for accepting " + warning.key));
+    const std::string reason = text(warning.value, "the reason for accepting " + warning.key);
+    m_preset.accepted.emplace(warning.key, AcceptedWarning{reason, fmt::format("{}:{}", m_origin, warning.line)});
   }
 }
 
@@ -312,6 +327,8 @@ void PresetReader::refuse_key(const YamlEntry& entry, std::string_view where,
 }
 
 }  // namespace
+
+std::span<const std::string_view> known_contents() { return contents; }
 
 std::span<const std::string_view> template_names() { return known_template_names; }
 

@@ -35,6 +35,12 @@ struct SmokeOperation {
   std::map<std::string, std::string> parameters;
 };
 
+/// A warning that a preset lives with, and why.
+struct AcceptedWarning {
+  std::string reason;
+  std::string where;  ///< file:line
+};
+
 /// A system's Redis, as a file of templates/presets or of the user's describes it.
 ///
 ///   name: raibid                       lower-case letters, digits and -
@@ -44,6 +50,7 @@ struct SmokeOperation {
 ///   streams: [{name: …, groups: […], max-length: 10000}]
 ///   clients: [NAMESPACE, NAMESPACE/label=value]
 ///   services: [NAME, NAMESPACE/NAME]
+///   holds: [queue, jobs, cache, locks]
 ///   security-context: {runAsUser: 999, runAsGroup: 999, fsGroup: 999}
 ///   environment: {REDIS_URL: "{{url}}", …}
 ///   smoke: [OPERATION, {operation: …, ttl: 24h}]
@@ -59,13 +66,18 @@ struct Preset {
   std::vector<StreamSpec> streams;
   std::vector<std::string> client_namespaces;                     ///< who may connect, as --allow-from; empty: the cluster's own pods
   std::vector<std::string> services;                              ///< further names of the Service that the application expects
+  std::vector<std::string> holds;                                 ///< of known_contents(): what would be harmed by a wrong setting
   SecurityContext security_context;
   std::vector<std::pair<std::string, std::string>> environment;   ///< the application's variables: templates over template_names()
   std::vector<SmokeOperation> smoke;                              ///< what proves it
-  std::map<std::string, std::string> accepted;                    ///< silenced warnings: name → reason
+  std::map<std::string, AcceptedWarning> accepted;                ///< silenced warnings, by name
 };
 
-/// What the templates of `environment` can be made of: host, port, address (host:port), url, password, …
+/// What a Redis can hold: "queue", "jobs" (a job store), "cache", "locks".
+std::span<const std::string_view> known_contents();
+
+/// What the templates of `environment` can be made of: host, port, address (host:port), url, password, … On a cluster the
+/// host is the name that the application expects (application_host).
 std::span<const std::string_view> template_names();
 
 /// Parses a preset. `origin` names the file in errors (Error usage, with line): unknown key (nearest offered), wrong

@@ -125,7 +125,7 @@ void put_variables(Layers& layers, std::span<const OptionSpec> options, const En
     const auto& [variable, text] = *entry;
     if (!variable.starts_with(variable_prefix)) break;
     if (variable == home_variable) continue;
-    const auto named = [&variable](const OptionSpec& option) {
+    const auto named = [&variable = variable](const OptionSpec& option) {
       return !option.flag_only && variable_name(option.name) == variable;
     };
     const auto option = std::find_if(options.begin(), options.end(), named);

@@ -18,7 +18,7 @@ struct YamlNode {
   int line = 1;
   std::string text = {};
   std::vector<YamlNode> items = {};
-  std::vector<YamlEntry> entries = {};  ///< in the order of the file
+  std::vector<YamlEntry> entries;  ///< in the order of the file
 
   bool is(Kind other) const { return kind == other; }
 };

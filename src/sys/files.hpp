@@ -24,6 +24,9 @@ std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1
 /// files elsewhere, and a rename over the link would part them.
 void write_atomic(const fs::path& path, std::string_view content, mode_t mode = 0600);
 
+/// Writes a file that is not there yet; false, and nothing changed, when there is anything of that name.
+bool create_file(const fs::path& path, std::string_view content, mode_t mode = 0644);
+
 /// Removes from `folder` what write_atomic of a process that was killed left there. What cannot be removed stays.
 void remove_temporary_files(const fs::path& folder, int pid);
 

@@ -44,6 +44,11 @@ class RedisConnection {
   virtual RedisReply command(const std::vector<std::string>& arguments) = 0;
   /// Sends all, then reads all: one round trip.
   virtual std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) = 0;
+  /// The two halves of `command`, so that several clients can ask at the same time. Each `send` is followed by its `receive`
+  /// before anything else is asked.
+  virtual void send(const std::vector<std::string>& arguments) = 0;
+  /// Also what Redis sends by itself to a subscriber, which uses these two alone.
+  virtual RedisReply receive() = 0;
 };
 
 /// The seam to Redis.

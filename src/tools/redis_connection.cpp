@@ -171,7 +171,7 @@ class SocketConnection final : public RedisConnection {
   }
 
   std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) override {
-    if (m_broken) throw Error(ExitCode::failure, "the connection to Redis at " + m_where + " is broken");
+    refuse_broken();
     std::string request;
     for (const std::vector<std::string>& arguments : commands) append_encoded(request, arguments);
     m_broken = true;  // until all answers are there: what is left of a broken exchange is not the next command's
@@ -181,7 +181,39 @@ class SocketConnection final : public RedisConnection {
     return replies;
   }
 
+  void send(const std::vector<std::string>& arguments) override {
+    refuse_broken();
+    std::string request;
+    append_encoded(request, arguments);
+    m_broken = true;
+    const auto deadline = steady_clock::now() + m_timeout;
+    for (std::size_t sent = 0; sent < request.size();) {
+      if (wait_for(m_socket.get(), POLLOUT, deadline) == 0) fail_late();
+      send_more(request, sent);
+    }
+    ::explicit_bzero(request.data(), request.size());
+    m_broken = false;
+  }
+
+  RedisReply receive() override {
+    refuse_broken();
+    m_broken = true;
+    const auto deadline = steady_clock::now() + m_timeout;
+    for (;;) {
+      if (std::optional<RedisReply> reply = next_reply()) {
+        m_broken = false;
+        return std::move(*reply);
+      }
+      if (wait_for(m_socket.get(), POLLIN, deadline) == 0) fail_late();
+      read_more();
+    }
+  }
+
  private:
+  void refuse_broken() const {
+    if (m_broken) throw Error(ExitCode::failure, "the connection to Redis at " + m_where + " is broken");
+  }
+
   /// Sends and reads at once: a server that waits for us to read would otherwise wait for ever.
   std::vector<RedisReply> exchange(const std::string& request, std::size_t count) {
     std::vector<RedisReply> replies;
@@ -193,7 +225,7 @@ class SocketConnection final : public RedisConnection {
       if ((ready & POLLOUT) != 0 && sent < request.size() && send_more(request, sent))
         deadline = steady_clock::now() + m_timeout;
       if ((ready & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
-      receive();
+      read_more();
       while (std::optional<RedisReply> reply = next_reply()) {
         replies.push_back(std::move(*reply));
         deadline = steady_clock::now() + m_timeout;
@@ -213,7 +245,7 @@ class SocketConnection final : public RedisConnection {
     return n > 0;
   }
 
-  void receive() {
+  void read_more() {
     std::array<char, 16 * 1024> chunk;
     const ssize_t n = ::recv(m_socket.get(), chunk.data(), chunk.size(), 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;

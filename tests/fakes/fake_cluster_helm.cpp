@@ -154,6 +154,13 @@ class FakeCluster::Connection final : public RedisConnection {
     return replies;
   }
 
+  void send(const std::vector<std::string>& arguments) override { m_sent.push_back(arguments); }
+  RedisReply receive() override {
+    const std::vector<std::string> arguments = m_sent.front();
+    m_sent.pop_front();
+    return command(arguments);
+  }
+
  private:
   std::string setting(const std::string& name) const {
     const json values = json::parse((*m_cluster.find(set_key))["values"].get<std::string>());
@@ -178,6 +185,7 @@ class FakeCluster::Connection final : public RedisConnection {
 
   FakeCluster& m_cluster;
   bool m_known = false;
+  std::deque<std::vector<std::string>> m_sent;
 };
 
 std::unique_ptr<RedisConnection> FakeCluster::connect(const std::string& host, int port, Duration) {

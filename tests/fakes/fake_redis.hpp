@@ -55,8 +55,16 @@ class FakeRedis final : public RedisConnector {
       for (const auto& arguments : commands) replies.push_back(command(arguments));
       return replies;
     }
+    void send(const std::vector<std::string>& arguments) override { m_sent.push_back(command(arguments)); }
+    RedisReply receive() override {
+      if (m_sent.empty()) throw std::logic_error("nothing was sent");
+      RedisReply reply = std::move(m_sent.front());
+      m_sent.pop_front();
+      return reply;
+    }
 
    private:
+    std::deque<RedisReply> m_sent;
     FakeRedis& m_redis;
   };
 

@@ -110,6 +110,9 @@ clients() {
     {ports: [{port: 6379}], from: [{podSelector: {matchLabels: {"raibid-redis-client": "true"}}},
       {namespaceSelector: {matchLabels: {team: "ci"}}, podSelector: {matchLabels: {app: "worker"}}}]},
     {from: [{podSelector: {}}]}]'
+  renders "no client by a label renders" --set networkPolicy.allowExternal=false,networkPolicy.addExternalClientAccess=false \
+    --set-json 'networkPolicy.extraIngress=[{"from":[{"podSelector":{}}]}]'
+  has "no client by a label: the extra rules alone" '$policy.ingress == [{from: [{podSelector: {}}]}]'
   renders "nobody named renders" --set networkPolicy.allowExternal=false,metrics.enabled=true
   has "nobody named: no rule is open to everybody" '$policy.ingress | length == 2 and
     all(.[]; .from | length > 0 and all(.[]; . != {} and . != {namespaceSelector: {}}))'

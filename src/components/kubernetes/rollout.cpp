@@ -80,8 +80,7 @@ json items_or_none(const Question& question, const Output& output) {
 }  // namespace
 
 Rollout::Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string selector, std::string workload)
-    : m_runner(runner),
-      m_clock(clock),
+    : m_clock(clock),
       m_kubectl(kubectl),
       m_workload(std::move(workload)),
       m_pod_watch(runner, clock, kubectl, "pods", std::move(selector)),

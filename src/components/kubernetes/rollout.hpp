@@ -71,7 +71,6 @@ class Rollout {
   Duration standing(const Judgement& judgement);
   void add_log(const Judgement& judgement, Verdict& verdict) const;
 
-  Runner& m_runner;
   const Clock& m_clock;
   const Kubectl& m_kubectl;
   std::string m_workload;

@@ -9,9 +9,11 @@
 #include "assets/assets.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/change.hpp"
 #include "components/redis/kubernetes_undo.hpp"
 #include "components/redis/queue.hpp"
 #include "components/redis/steps.hpp"
+#include "components/redis/unchangeable.hpp"
 #include "components/redis/values.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"
@@ -76,7 +78,7 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
   credentials.release = settings.release;
   credentials.target = "kubernetes";
   credentials.username = settings.auth ? "default" : "";
-  credentials.path = credentials_path(context.paths, credentials);
+  credentials.path = credentials_path(context.paths, credentials, settings.preset);
   return credentials;
 }
 
@@ -100,6 +102,7 @@ Plan Installation::plan() {
   const RedisSource redis = [this]() -> RedisConnection& { return ready(); };
   Plan plan = {namespace_step()};
   if (settings.auth) plan.push_back(password_step());
+  if (claim_is_to_grow(observed, settings)) plan.push_back(claim_step());
   plan.push_back(release_step());
   plan.push_back(redis_step());
   if (!settings.streams.empty()) {
@@ -116,7 +119,26 @@ std::string Installation::storage_class() const {
   return settings.storage_class.empty() ? observed.default_storage_class : settings.storage_class;
 }
 
-ordered_json Installation::values() const { return helm_values(settings, m_names, observed.service_monitors); }
+ordered_json Installation::values() const {
+  ordered_json values = helm_values(settings, m_names, observed.service_monitors);
+  if (!observed.workload || observed.workload->claim_size.empty()) return values;
+  // a StatefulSet's claim template can never change: the claim itself grows (claim_step)
+  ordered_json& persistence = values["master"]["persistence"];
+  persistence["size"] = observed.workload->claim_size;
+  persistence.erase("storageClass");
+  if (const auto& made = observed.workload->claim_class) persistence["storageClass"] = made->empty() ? "-" : *made;
+  return values;
+}
+
+std::vector<std::string> Installation::restarts() const {
+  if (!observed.workload || observed.workload->spec.empty() || converged()) return {};
+  return restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
+}
+
+std::vector<std::string> Installation::dropped() const {
+  if (!observed.workload || observed.workload->spec.empty() || !restarts().empty()) return {};
+  return dropped_directives(parse_spec(observed.workload->spec), spec_of(settings));
+}
 
 ordered_json Installation::namespace_manifest() const {
   return {{"apiVersion", "v1"},
@@ -179,6 +201,25 @@ Step Installation::password_step() {
   return step;
 }
 
+// First, when nothing else is changed: a claim that has grown stays so, whatever comes after it.
+Step Installation::claim_step() {
+  const std::string from_to = fmt::format("{}: {} → {}", m_names.claim, observed.claim_made->requested, settings.size);
+  Step step;
+  step.name = "claim";
+  step.intent = "let it grow, which cannot be undone: " + from_to;
+  step.undo = [] { return std::vector<Undo>{}; };
+  step.act = [this, from_to]() -> StepResult {
+    const ordered_json storage = {{"requests", {{"storage", settings.size}}}};
+    const ordered_json manifest = {{"apiVersion", "v1"},
+                                   {"kind", "PersistentVolumeClaim"},
+                                   {"metadata", {{"name", m_names.claim}, {"namespace", settings.name_space}}},
+                                   {"spec", {{"resources", storage}}}};
+    session.kubectl.run_checked(session.kubectl.apply(manifest), m_context.deadline);
+    return {Outcome::changed, from_to + "; status says when it is done"};
+  };
+  return step;
+}
+
 std::string Installation::digest() const {
   std::string text = values().dump();
   text += settings.chart.kind == ChartChoice::Kind::embedded ? assets_digest(embedded_chart)
@@ -212,6 +253,7 @@ Step Installation::release_step() {
   step.intent = converged() ? settings.release + " is as it should be"
                             : fmt::format("helm upgrade --install {} (chart {})", settings.release,
                                           settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
+  if (const auto reasons = restarts(); !reasons.empty()) step.intent += "; restarts Redis: " + join(reasons, ", ");
   step.undo = [this]() -> std::vector<Undo> {
     if (converged()) return {};
     std::vector<Undo> undos;

@@ -39,6 +39,9 @@ class Installation {
   bool converged() const;
 
   const Credentials& credentials() const { return m_credentials; }
+  /// What of this change makes the pod anew, and what Redis keeps until its next start; empty for a first install.
+  std::vector<std::string> restarts() const;
+  std::vector<std::string> dropped() const;
   /// The class of the claim that will be made, "" when none is.
   std::string storage_class() const;
 
@@ -49,6 +52,7 @@ class Installation {
  private:
   Step namespace_step();
   Step password_step();
+  Step claim_step();
   Step release_step();
   Step redis_step();
 

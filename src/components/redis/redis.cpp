@@ -1,6 +1,7 @@
 #include "components/redis/redis.hpp"
 
 #include "components/redis/doctor.hpp"
+#include "components/redis/export/export.hpp"
 #include "components/redis/settings.hpp"
 #include "components/redis/setup.hpp"
 #include "components/redis/smoke/smoke.hpp"
@@ -11,12 +12,12 @@
 namespace raibid {
 
 Component redis_component() {
-  return {
+  Component redis = {
       "redis",
       "Redis for job queues, job stores and caches",
       {
           {"setup", "Install Redis and make it ready for jobs; run again it converges", redis_options(), setup_redis},
-          {"status", "Prove that it is healthy: release, pod, claim, Redis, streams", {}, status_redis},
+          {"status", "Prove that it is healthy: release, pod, claim, Redis, streams", status_options(), status_redis, {}, {}, status_unnamed},
           {"teardown", "Remove it; the data stays unless --delete-data", teardown_options(), teardown_redis},
           {"doctor", "Check everything that setup needs, with a hint for what is missing", redis_options(), doctor_redis},
           {"smoke", "Do on the real server what the preset's application does", {}, smoke_redis},
@@ -24,6 +25,8 @@ Component redis_component() {
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
   };
+  for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
+  return redis;
 }
 
 }  // namespace raibid

@@ -15,6 +15,7 @@
 #include "components/redis/repair.hpp"
 #include "components/redis/setup.hpp"
 #include "components/redis/steps.hpp"
+#include "components/redis/unchangeable.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -43,7 +44,9 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
     refuse(fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
            "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
   }
-  if (observed.name_space && !observed.name_space->ours && !settings.adopt) {
+  // what is ours inside was let in before: a re-run needs no second --adopt
+  const bool inside = (observed.release && observed.release->ours) || (observed.secret && observed.secret->ours);
+  if (observed.name_space && !observed.name_space->ours && !settings.adopt && !inside) {
     refuse(fmt::format("namespace {} exists and was not made by raibid-cli", space),
            "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
   }
@@ -132,6 +135,18 @@ std::string dry_run(Context& context, Installation& installation, const Plan& pl
   return text + installation.render(context.deadline);
 }
 
+/// Before it is done: a restart is a moment without Redis, which somebody may want to choose.
+void say_what_changes(const Context& context, const Installation& installation) {
+  if (const auto reasons = installation.restarts(); !reasons.empty()) {
+    context.reporter.note("this change restarts Redis: " + join(reasons, ", "));
+  }
+  if (const auto dropped = installation.dropped(); !dropped.empty()) {
+    context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
+  }
+  const std::string smaller = about_shrinking(installation.observed, installation.settings);
+  if (!smaller.empty()) context.reporter.warning(smaller);
+}
+
 }  // namespace
 
 CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
@@ -187,6 +202,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   try {
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
+    refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!settings.dry_run && repair(context, observed, names, session, settings, lock, abandoned, undos)) look_again();
     installation.emplace(context, settings, names, session, observed, lock, choose_password(context, observed, settings));
     refuse_missing_chart(context, *installation);
@@ -201,14 +217,12 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
                                           observed.versions.server,
                                           installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
-  if (!settings.auth) {
-    context.reporter.warning("no-auth: this Redis takes commands from anyone who reaches it; only the NetworkPolicy keeps others out");
-  }
+  say_what_changes(context, *installation);
   const ChildRecord record(context.runner, *journal);
   const Executor::Summary summary = executor.run(plan, *journal);
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
-  return setup_result(context, installation->credentials(), summary.changed, started);
+  return setup_result(context, settings, installation->credentials(), summary.changed, started);
 }
 
 }  // namespace raibid

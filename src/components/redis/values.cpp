@@ -104,6 +104,7 @@ ordered_json network_policy(const RedisSettings& settings) {
   for (const Client& client : settings.clients) from.push_back(peer(client));
   if (everyone) from.push_back({{"namespaceSelector", ordered_json::object()}});
   ordered_json values = {{"enabled", true}, {"allowExternal", everyone && embedded}, {"allowExternalEgress", false}};
+  if (!everyone && embedded) values["addExternalClientAccess"] = false;  // named clients, and nobody by a label
   if (!everyone || !embedded) {
     const ordered_json port = {{"port", redis_port}};
     values["extraIngress"] = ordered_json::array({{{"ports", ordered_json::array({port})}, {"from", from}}});

@@ -182,7 +182,7 @@ accepted:
   CHECK(preset.smoke[0].name == "stream-queue");
   CHECK(preset.smoke[1].name == "hash-ttl");
   CHECK(preset.smoke[1].parameters == std::map<std::string, std::string>{{"prefix", "job:"}, {"ttl", "24h"}});
-  CHECK(preset.accepted.at("no-password").starts_with("the Asynq client"));
+  CHECK(preset.accepted.at("no-password").reason.starts_with("the Asynq client"));
 }
 
 TEST_CASE("a small preset is enough") {
@@ -236,6 +236,8 @@ TEST_CASE("mistakes in a preset are told with file and line") {
   CHECK(refusal("environment:\n  A: \"{{hots}}\"\n") ==
         "mine.yaml:3: A: nothing is called \"hots\"; did you mean host?");
   CHECK(refusal("environment:\n  A: \"{{host}}{{port\"\n") == "mine.yaml:3: A: a {{ that is not closed");
+  CHECK(refusal("holds: [cash]\n") ==
+        "mine.yaml:2: holds: \"cash\" is none of queue, jobs, cache, locks; did you mean cache?");
   CHECK(refusal("smoke: stream-queue\n") == "mine.yaml:2: smoke is a list, not a single value");
   CHECK(refusal("smoke:\n  - ttl: 5m\n") == "mine.yaml:3: smoke: which operation?");
   CHECK(refusal("accepted:\n  no-password: \"\"\n") == "mine.yaml:3: the reason for accepting no-password is empty");

@@ -84,6 +84,7 @@ TEST_CASE("images, claim and monitors") {
 TEST_CASE("named clients, and nobody else") {
   const json values = values_for({{"allow-from", "jobs"}, {"allow-from", "ci/app=worker,tier=back"}});
   CHECK(values["networkPolicy"]["allowExternal"] == false);
+  CHECK(values["networkPolicy"]["addExternalClientAccess"] == false);
   CHECK(values["networkPolicy"]["extraIngress"] ==
         rule({{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "jobs"}}}}}},
               {{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "ci"}}}}},

@@ -59,7 +59,7 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
   nlohmann::ordered_json operations = nlohmann::ordered_json::array();
   for (const Row& row : rows) {
     passed = passed && row.passed;
-    text += fmt::format("  {} {:<16} {}  {:.0f} ms\n", row.passed ? "✓" : "✗", row.name, printable(row.text), row.milliseconds);
+    text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", row.passed ? "✓" : "✗", row.name, printable(row.text), row.milliseconds);
     operations.push_back({{"name", row.name}, {"passed", row.passed}, {"text", row.text}, {"milliseconds", row.milliseconds}});
   }
   const int code = static_cast<int>(passed ? ExitCode::ok : ExitCode::failure);
@@ -68,16 +68,18 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n", code};
 }
 
-CommandResult run_all_operations(Context& context, const RedisEndpoint& endpoint) {
+CommandResult run_all_operations(Context& context, const RedisSettings& settings, const RedisEndpoint& endpoint) {
+  Preset preset = context.preset;
+  preset.streams = settings.streams;  // as this run has them
   std::array<std::uint8_t, 8> bytes{};
   context.random.fill(bytes);
-  std::string prefix = "raibid-smoke:";
-  for (const std::uint8_t byte : bytes) prefix += fmt::format("{:02x}", byte);
-  SmokeBench bench([&] { return connect_redis(context.redis, endpoint, reply_limit); }, context.preset, prefix + ":");
-  for (const SmokeOperation& operation : context.preset.smoke) find_test(operation.name);  // before anything is written
+  std::string id;
+  for (const std::uint8_t byte : bytes) id += fmt::format("{:02x}", byte);
+  SmokeBench bench([&] { return connect_redis(context.redis, endpoint, reply_limit); }, preset, id, context.runner);
+  for (const SmokeOperation& operation : preset.smoke) find_test(operation.name);  // before anything is written
   std::vector<Row> rows;
   try {
-    for (const SmokeOperation& operation : context.preset.smoke) {
+    for (const SmokeOperation& operation : preset.smoke) {
       context.signals.check();
       rows.push_back(run_one(context, operation, bench));
     }
@@ -95,7 +97,7 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
   if (settings.target == Target::local) {
     const InstalledRedis installed = find_local(context, settings);
-    return run_all_operations(context, {installed.host, installed.port, "", installed.password});
+    return run_all_operations(context, settings, {installed.host, installed.port, "", installed.password});
   }
   const RedisNames names(settings.release, settings.name_space);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
@@ -103,7 +105,7 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
   KubernetesRedis redis(context, session.kubectl, names);
   redis.prepare();
-  return run_all_operations(context, redis.endpoint(installed.password, question_deadline(context)));
+  return run_all_operations(context, settings, redis.endpoint(installed.password, question_deadline(context)));
 }
 
 }  // namespace raibid

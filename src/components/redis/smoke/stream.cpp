@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -45,8 +46,11 @@ std::vector<Job> read_jobs(const RedisReply& entries) {
   return found;
 }
 
-std::vector<Job> take(RedisConnection& redis, const std::string& stream, const std::string& consumer, int count) {
-  const RedisReply reply = checked(redis, {"XREADGROUP", "GROUP", group, consumer, "COUNT", std::to_string(count), "STREAMS", stream, ">"});
+std::vector<std::string> take_command(const std::string& stream, const std::string& consumer, int count) {
+  return {"XREADGROUP", "GROUP", group, consumer, "COUNT", std::to_string(count), "STREAMS", stream, ">"};
+}
+
+std::vector<Job> taken_jobs(const RedisReply& reply) {
   if (reply.is_nil() || reply.items.empty()) return {};
   return read_jobs(reply.items[0].items.at(1));
 }
@@ -59,21 +63,38 @@ std::int64_t pending(SmokeBench& bench, const std::string& stream) {
   return checked(bench.redis(), {"XPENDING", stream, group}).items.at(0).integer;
 }
 
+// The application's own streams are only looked at: who publishes to them may be at work.
+void expect_groups(SmokeBench& bench) {
+  for (const StreamSpec& stream : bench.preset().streams) {
+    std::vector<std::string> there;
+    for (const RedisReply& info : checked(bench.redis(), {"XINFO", "GROUPS", stream.name}).items) {
+      if (const RedisReply* name = info.field("name")) there.push_back(name->text);
+    }
+    for (const std::string& wanted : stream.groups) {
+      const bool found = std::find(there.begin(), there.end(), wanted) != there.end();
+      expect(found, fmt::format("stream {} has no group {}: its workers would get nothing", stream.name, wanted));
+    }
+  }
+}
+
 }  // namespace
 
 std::string smoke_stream_queue(SmokeBench& bench, const SmokeParameters&) {
+  expect_groups(bench);
   const std::string stream = bench.key("jobs");
   create_group(bench, stream);
   publish(bench, stream, jobs);
-  std::vector<std::unique_ptr<RedisConnection>> workers;
-  for (int i = 0; i < consumers; ++i) workers.push_back(bench.connect());
+  const SmokeClients workers = bench.clients(consumers);
   std::map<std::string, int> done;
   for (bool more = true; more;) {
     more = false;
-    for (int i = 0; i < consumers; ++i) {
-      // different appetites, so that the consumers really interleave
-      for (const Job& job : take(*workers[static_cast<std::size_t>(i)], stream, fmt::format("consumer-{}", i), i + 1)) {
-        acknowledge(*workers[static_cast<std::size_t>(i)], stream, job);
+    // at once, and with different appetites
+    const std::vector<RedisReply> replies = ask_at_once(workers, [&](std::size_t i) {
+      return take_command(stream, fmt::format("consumer-{}", i), static_cast<int>(i) + 1);
+    });
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+      for (const Job& job : taken_jobs(replies[i])) {
+        acknowledge(*workers[i], stream, job);
         ++done[job.id];
         more = true;
       }
@@ -92,8 +113,10 @@ std::string smoke_dead_consumer(SmokeBench& bench, const SmokeParameters&) {
   publish(bench, stream, taken);
   {
     const std::unique_ptr<RedisConnection> dying = bench.connect();
-    expect(take(*dying, stream, "dying", taken).size() == static_cast<std::size_t>(taken), "not every job was delivered");
+    expect(taken_jobs(checked(*dying, take_command(stream, "dying", taken))).size() == static_cast<std::size_t>(taken), "not every job was delivered");
   }  // its connection is gone, its jobs are pending
+  const RedisReply alive = checked(bench.redis(), {"XAUTOCLAIM", stream, group, "heir", "3600000", "0", "COUNT", "100"});
+  expect(alive.items.at(1).items.empty(), "the jobs of a consumer that may still be at work could be claimed");
   const RedisReply claimed = checked(bench.redis(), {"XAUTOCLAIM", stream, group, "heir", "0", "0", "COUNT", "100"});
   const std::vector<Job> jobs_of_the_dead = read_jobs(claimed.items.at(1));
   expect(jobs_of_the_dead.size() == static_cast<std::size_t>(taken), fmt::format("{} of {} jobs could be claimed", jobs_of_the_dead.size(), taken));
@@ -117,7 +140,7 @@ std::string smoke_stream_limit(SmokeBench& bench, const SmokeParameters&) {
   }
   const std::int64_t length = checked(bench.redis(), {"XLEN", stream}).integer;
   expect(length == limit, fmt::format("the stream holds {} entries instead of {}", length, limit));
-  return fmt::format("{} entries written, {} kept", more, length);
+  return fmt::format("{} entries written, the newest {} kept", more, length);
 }
 
 }  // namespace raibid

@@ -1,0 +1,178 @@
+// The programs that read what raibid-cli writes, as tests ask for them: compose's own loader, the readers of .env files, docker's
+// --env-file, and Asynq. Results are JSON on stdout.
+//
+//	readers compose FILE ENV-FILE       {"project": …, "extensions": …} as docker compose loads them
+//	readers dotenv FILE                 {"godotenv": {…}, "compose": {…}}
+//	readers docker FILE                 the variables of docker run --env-file
+//	readers asynq-enqueue ADDRESS       one task for each of mirai's queues, with its client's options
+//	readers asynq-process ADDRESS QUEUES COUNT   a server until COUNT tasks are done; QUEUES is name=weight,…
+//	readers asynq-inspect ADDRESS QUEUE          what the Inspector sees of it
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	composeenv "github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/docker/cli/pkg/kvfile"
+	"github.com/hibiken/asynq"
+	"github.com/joho/godotenv"
+)
+
+func main() {
+	commands := map[string]func([]string) (any, error){
+		"compose":       compose,
+		"dotenv":        dotenv,
+		"docker":        docker,
+		"asynq-enqueue": enqueue,
+		"asynq-process": process,
+		"asynq-inspect": inspect,
+	}
+	run, ok := commands[strings.Join(os.Args[1:2], "")]
+	if !ok {
+		fail(errors.New("which reader?"))
+	}
+	result, err := run(os.Args[2:])
+	if err != nil {
+		fail(err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "readers:", err)
+	os.Exit(1)
+}
+
+func compose(arguments []string) (any, error) {
+	options, err := cli.NewProjectOptions(arguments[:1], cli.WithEnvFiles(arguments[1]), cli.WithDotEnv)
+	if err != nil {
+		return nil, err
+	}
+	project, err := options.LoadProject(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"project": project, "extensions": project.Extensions}, nil
+}
+
+func dotenv(arguments []string) (any, error) {
+	plain, err := godotenv.Read(arguments[0])
+	if err != nil {
+		return nil, fmt.Errorf("godotenv: %w", err)
+	}
+	composed, err := composeenv.Read(arguments[0])
+	if err != nil {
+		return nil, fmt.Errorf("compose: %w", err)
+	}
+	return map[string]any{"godotenv": plain, "compose": composed}, nil
+}
+
+func docker(arguments []string) (any, error) {
+	lines, err := kvfile.Parse(arguments[0], nil)
+	variables := map[string]string{}
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, "=")
+		variables[name] = value
+	}
+	return variables, err
+}
+
+// mirai's job types with their queues and retries.
+var tasks = []struct {
+	kind, queue string
+	retries     int
+}{
+	{"cleanup:expired", "low", 1},
+	{"ai:generation", "default", 3},
+	{"stripe:provision", "critical", 10},
+}
+
+func enqueue(arguments []string) (any, error) {
+	client := asynq.NewClient(asynq.RedisClientOpt{Addr: arguments[0]})
+	defer client.Close()
+	ids := map[string]string{}
+	for _, task := range tasks {
+		info, err := client.Enqueue(asynq.NewTask(task.kind, []byte(`{"id":1}`)), asynq.Queue(task.queue), asynq.MaxRetry(task.retries))
+		if err != nil {
+			return nil, err
+		}
+		ids[task.queue] = info.ID
+	}
+	return ids, nil
+}
+
+func process(arguments []string) (any, error) {
+	queues := map[string]int{}
+	for _, word := range strings.Split(arguments[1], ",") {
+		name, weight, _ := strings.Cut(word, "=")
+		number, err := strconv.Atoi(weight)
+		if err != nil {
+			return nil, err
+		}
+		queues[name] = number
+	}
+	count, err := strconv.Atoi(arguments[2])
+	if err != nil {
+		return nil, err
+	}
+	type done struct{ Type, Payload, ID, Queue string }
+	var mutex sync.Mutex
+	var all []done
+	finished := make(chan struct{})
+	server := asynq.NewServer(asynq.RedisClientOpt{Addr: arguments[0]},
+		asynq.Config{Concurrency: 1, StrictPriority: true, Queues: queues, LogLevel: asynq.ErrorLevel})
+	handler := func(ctx context.Context, task *asynq.Task) error {
+		id, _ := asynq.GetTaskID(ctx)
+		queue, _ := asynq.GetQueueName(ctx)
+		mutex.Lock()
+		defer mutex.Unlock()
+		all = append(all, done{task.Type(), string(task.Payload()), id, queue})
+		if len(all) == count {
+			close(finished)
+		}
+		return nil
+	}
+	if err := server.Start(asynq.HandlerFunc(handler)); err != nil {
+		return nil, err
+	}
+	select {
+	case <-finished:
+	case <-time.After(30 * time.Second):
+		err = fmt.Errorf("%d of %d tasks after 30 s", len(all), count)
+	}
+	server.Shutdown()
+	return all, err
+}
+
+func inspect(arguments []string) (any, error) {
+	inspector := asynq.NewInspector(asynq.RedisClientOpt{Addr: arguments[0]})
+	defer inspector.Close()
+	info, err := inspector.GetQueueInfo(arguments[1])
+	if err != nil {
+		return nil, err
+	}
+	result := map[string]any{"info": info}
+	lists := map[string]func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
+		"pending": inspector.ListPendingTasks, "active": inspector.ListActiveTasks, "retry": inspector.ListRetryTasks,
+		"archived": inspector.ListArchivedTasks, "scheduled": inspector.ListScheduledTasks,
+	}
+	for state, list := range lists {
+		found, err := list(arguments[1])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", state, err)
+		}
+		result[state] = found
+	}
+	return result, nil
+}

@@ -1,0 +1,72 @@
+#include "components/redis/export/variables.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/thrown.hpp"
+
+using namespace raibid;
+
+namespace {
+
+RedisSettings settings() {
+  RedisSettings redis;
+  redis.name_space = "redis";
+  redis.release = "mirai-redis";
+  return redis;
+}
+
+Variable variable(const std::string& value) { return {"NAME", Secret(value), false}; }
+
+}  // namespace
+
+TEST_CASE("a variable is secret when its value holds the password, or would") {
+  Preset preset;
+  preset.name = "mine";
+  preset.environment = {{"URL", "{{url}}/0"}, {"PASSWORD", "{{ password }}"}, {"ADDRESS", "{{address}}"}, {"FIXED", "password url"}};
+  const auto with = application_variables(preset, settings(), {"h", 1, Secret("p w")}, "s");
+  CHECK(with.at(0).value == Secret("redis://:p%20w@h:1/0"));
+  CHECK(with.at(0).secret);
+  CHECK(with.at(1).value == Secret("p w"));
+  CHECK(with.at(1).secret);
+  CHECK(with.at(2).value == Secret("h:1"));
+  CHECK_FALSE(with.at(2).secret);
+  CHECK_FALSE(with.at(3).secret);
+  const auto without = application_variables(preset, settings(), {"h", 1, Secret()}, "s");
+  CHECK(without.at(0).value == Secret("redis://h:1/0"));
+  CHECK_FALSE(without.at(0).secret);
+  CHECK(without.at(1).secret);  // stays where it is when a password comes
+  CHECK(password_variable(preset) == "PASSWORD");
+}
+
+TEST_CASE("the host is the name that the application expects, with a domain where that is another namespace's") {
+  RedisSettings redis = settings();
+  CHECK(expected_host(redis, "app").host == "mirai-redis-master.redis.svc.cluster.local");
+  redis.services = {"redis"};
+  redis.clients = {{"mirai", {}}};
+  CHECK(expected_host(redis, "redis").host == "redis");
+  CHECK(expected_host(redis, "mirai").host == "redis.redis.svc.cluster.local");
+  CHECK(expected_host(redis, "mirai").short_name == "redis");
+  redis.services = {"app/redis-alias"};
+  CHECK(expected_host(redis, "app").host == "redis-alias");
+}
+
+TEST_CASE("the application's namespace: the one that was chosen, the first client's, Redis' own") {
+  RedisSettings redis = settings();
+  CHECK(application_namespace(redis, "") == "redis");
+  redis.clients = {{"mirai", {}}, {"other", {}}};
+  CHECK(application_namespace(redis, "") == "mirai");
+  CHECK(application_namespace(redis, "elsewhere") == "elsewhere");
+}
+
+TEST_CASE("lines of variables") {
+  CHECK(shell_line(variable("a b'c")) == "export NAME='a b'\\''c'\n");
+  CHECK(shell_line(variable("")) == "export NAME=''\n");
+  CHECK(dotenv_line(variable("redis://:x@h:1/0")) == "NAME=redis://:x@h:1/0\n");
+  CHECK(dotenv_line(variable("$a b")) == "NAME='$a b'\n");
+  CHECK(dotenv_line(variable("it's $a\n\\ b")) == "NAME=\"it's \\$a\\n\\\\ b\"\n");
+  CHECK(docker_line(variable("'$a' \"b\"")) == "NAME='$a' \"b\"\n");
+  CHECK_THROWS(docker_line(variable("a\rb")));
+  CHECK(dotenv_line(variable("a\\")) == "NAME=a\\\n");
+  CHECK_THROWS(dotenv_line(variable("a b\\")));
+  CHECK_THROWS(dotenv_line(variable("it's \"all\"")));
+}
