@@ -69,6 +69,7 @@ std::vector<OptionSpec> connect_options() {
 }
 
 CommandResult connect_redis_command(Context& context, const std::vector<std::string>& arguments) {
+  mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
   if (settings.target == Target::local) {
     const InstalledRedis installed = find_local(context, settings);
@@ -78,7 +79,6 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
   const RedisNames names(settings.release, settings.name_space);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
   const InstalledRedis installed = find_on_kubernetes(context, session.kubectl, names, settings);
-  mention_unfinished(context);
   const int wanted_port = context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0;
   KubernetesRedis redis(context, session.kubectl, names, wanted_port);
   redis.prepare();
@@ -99,6 +99,7 @@ std::vector<OptionSpec> url_options() {
 }
 
 CommandResult url_redis(Context& context, const std::vector<std::string>&) {
+  mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
   const InstalledRedis installed = [&] {
     if (settings.target == Target::local) return find_local(context, settings);

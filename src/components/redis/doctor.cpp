@@ -1,5 +1,7 @@
 #include "components/redis/doctor.hpp"
 
+#include "components/redis/status.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
@@ -28,6 +30,7 @@ void examine_home(const Context& context, HealthReport& report) {
 }  // namespace
 
 CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
+  mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
   give_advice(context, settings);
   HealthReport report;

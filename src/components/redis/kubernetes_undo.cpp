@@ -16,6 +16,8 @@ namespace {
 using nlohmann::json;
 using Arguments = std::map<std::string, std::string>;
 
+constexpr Duration server_poll = std::chrono::milliseconds(500);
+
 int seconds_until(const Context& context, TimePoint deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::seconds>(deadline - context.runner.now()).count();
   return static_cast<int>(std::max<decltype(left)>(left, 1));
@@ -62,6 +64,30 @@ void roll_back(Context& context, ClusterSession& session, const Arguments& argum
   remove_objects(context, session.kubectl, {"pod/" + arguments.at("pod")}, deadline);
 }
 
+/// Waits until the API server answers. False when it does not until then; `was_away` tells whether there was anything to wait for.
+bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, bool& was_away) {
+  was_away = false;
+  while (!run(context.runner, kubectl.version(), until).ok()) {
+    was_away = true;
+    if (context.runner.now() >= until) return false;
+    context.runner.wait({}, std::min(until, context.runner.now() + server_poll));
+  }
+  return true;
+}
+
+/// An API server that is away for a while (it restarts, the way to it is cut) must not leave an undo undone.
+void patiently(Context& context, const Kubectl& kubectl, const std::function<TimePoint()>& deadline, const std::function<void()>& undo) {
+  for (bool tried_again = false;; tried_again = true) {
+    try {
+      return undo();
+    } catch (const Error& error) {
+      bool was_away = false;
+      const bool unreachable = error.signal() == 0 && error.code() == ExitCode::preflight;
+      if (!unreachable || !server_answers(context, kubectl, deadline(), was_away) || (tried_again && !was_away)) throw;
+    }
+  }
+}
+
 }  // namespace
 
 UndoTable kubernetes_undos(Context& context, ClusterSession& session, std::function<TimePoint()> deadline) {
@@ -86,6 +112,11 @@ UndoTable kubernetes_undos(Context& context, ClusterSession& session, std::funct
   table["helm.rollback"] = [&context, &session, deadline](const Arguments& arguments) {
     roll_back(context, session, arguments, deadline());
   };
+  for (auto& [name, action] : table) {
+    action = [&context, &session, deadline, undo = action](const Arguments& arguments) {
+      patiently(context, session.kubectl, deadline, [&] { undo(arguments); });
+    };
+  }
   return table;
 }
 

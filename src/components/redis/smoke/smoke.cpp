@@ -94,6 +94,7 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
 }  // namespace
 
 CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
+  mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
   if (settings.target == Target::local) {
     const InstalledRedis installed = find_local(context, settings);
@@ -102,7 +103,6 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   const RedisNames names(settings.release, settings.name_space);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
   const InstalledRedis installed = find_on_kubernetes(context, session.kubectl, names, settings);
-  mention_unfinished(context);
   KubernetesRedis redis(context, session.kubectl, names);
   redis.prepare();
   return run_all_operations(context, settings, redis.endpoint(installed.password, question_deadline(context)));
