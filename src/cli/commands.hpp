@@ -29,5 +29,6 @@ CommandRow config_show_row();
 CommandRow version_row();
 CommandRow help_row();
 std::vector<CommandRow> completion_rows();
+std::vector<CommandRow> presets_rows();
 
 }  // namespace raibid

@@ -21,8 +21,11 @@ CommandResult run_component_command(const Call& call, const Component& component
                   std::move(session.paths),
                   std::move(session.settings),
                   std::move(session.preset),
-                  deadline};
-  return command.run(context, call.invocation.arguments);
+                  deadline,
+                  system.out,
+                  system.terminal};
+  const bool unnamed = call.invocation.object.empty() && command.run_unnamed != nullptr;
+  return (unnamed ? command.run_unnamed : command.run)(context, call.invocation.arguments);
 }
 
 }  // namespace raibid

@@ -25,6 +25,7 @@ CommandRow help_row() {
 
 std::vector<CommandRow> own_commands() {
   std::vector<CommandRow> rows = {config_show_row()};
+  for (CommandRow& row : presets_rows()) rows.push_back(std::move(row));
   for (CommandRow& row : completion_rows()) rows.push_back(std::move(row));
   rows.push_back(version_row());
   rows.push_back(help_row());

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <iosfwd>
+
 #include "config/preset.hpp"
 #include "config/settings.hpp"
 #include "sys/clock.hpp"
 #include "sys/environment.hpp"
+#include "ui/terminal.hpp"
 
 namespace raibid {
 
@@ -28,6 +31,8 @@ struct Context {
   Settings settings;
   Preset preset;
   TimePoint deadline;  ///< of the whole run; undoing has a minute of its own after it
+  std::ostream& results;  ///< stdout, for a command that goes on (--watch); all others return their result
+  Terminal terminal;
 
   OutputFormat format() const;
 };

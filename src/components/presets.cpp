@@ -20,13 +20,11 @@ bool is_file_name(const std::string& name) {
   return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
 }
 
-Preset load_file(const std::string& path, std::span<const OptionSpec> options) {
+std::string file_text(const std::string& path) {
   const std::optional<std::string> text = read_file(path);
-  if (!text) {
-    throw Error(ExitCode::usage, fmt::format("--preset: there is no file {}", printable(path)),
-                "name a preset file, or one of " + join(builtin_presets(), ", "));
-  }
-  return parse_preset(*text, path, options);
+  if (text) return *text;
+  throw Error(ExitCode::usage, fmt::format("--preset: there is no file {}", printable(path)),
+              "name a preset file, or one of " + join(builtin_presets(), ", "));
 }
 
 }  // namespace
@@ -42,14 +40,18 @@ std::vector<std::string> builtin_presets() {
   return names;
 }
 
-Preset load_preset(const std::string& name, std::span<const OptionSpec> options) {
-  if (is_file_name(name)) return load_file(name, options);
+std::string preset_text(const std::string& name) {
+  if (is_file_name(name)) return file_text(name);
   const std::vector<std::string> names = builtin_presets();
   if (std::find(names.begin(), names.end(), name) == names.end()) {
     throw Error(ExitCode::usage, fmt::format("there is no preset \"{}\"{}", printable(name), did_you_mean(name, names)),
                 fmt::format("choose one of {}, or name a file of your own with a / in its path", join(names, ", ")));
   }
-  return parse_preset(asset(fmt::format("{}{}{}", folder, name, extension)), "preset " + name, options);
+  return std::string(asset(fmt::format("{}{}{}", folder, name, extension)));
+}
+
+Preset load_preset(const std::string& name, std::span<const OptionSpec> options) {
+  return parse_preset(preset_text(name), is_file_name(name) ? name : "preset " + name, options);
 }
 
 }  // namespace raibid

@@ -267,7 +267,8 @@ SmokeOperation PresetReader::smoke_operation(const YamlNode& node) const {
 void PresetReader::read_accepted(const YamlEntry& entry) {
   expect(entry.value, Kind::map, entry.key);
   for (const YamlEntry& warning : entry.value.entries) {
-    m_preset.accepted.emplace(warning.key, text(warning.value, "the reason for accepting " + warning.key));
+    const std::string reason = text(warning.value, "the reason for accepting " + warning.key);
+    m_preset.accepted.emplace(warning.key, AcceptedWarning{reason, fmt::format("{}:{}", m_origin, warning.line)});
   }
 }
 

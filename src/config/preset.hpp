@@ -35,6 +35,12 @@ struct SmokeOperation {
   std::map<std::string, std::string> parameters;
 };
 
+/// A warning that a preset lives with, and why.
+struct AcceptedWarning {
+  std::string reason;
+  std::string where;  ///< file:line
+};
+
 /// A system's Redis, as a file of templates/presets or of the user's describes it.
 ///
 ///   name: raibid                       lower-case letters, digits and -
@@ -64,7 +70,7 @@ struct Preset {
   SecurityContext security_context;
   std::vector<std::pair<std::string, std::string>> environment;   ///< the application's variables: templates over template_names()
   std::vector<SmokeOperation> smoke;                              ///< what proves it
-  std::map<std::string, std::string> accepted;                    ///< silenced warnings: name → reason
+  std::map<std::string, AcceptedWarning> accepted;                ///< silenced warnings, by name
 };
 
 /// What a Redis can hold: "queue", "jobs" (a job store), "cache", "locks".

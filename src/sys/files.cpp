@@ -124,6 +124,20 @@ void write_atomic(const fs::path& path, std::string_view content, mode_t mode) {
   sync_folder(target.parent_path());
 }
 
+bool create_file(const fs::path& path, std::string_view content, mode_t mode) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!fd && errno == EEXIST) return false;
+  if (!fd) throw refused(path, errno);
+  try {
+    write_all(fd.get(), content, path);
+    if (::fsync(fd.get()) != 0) throw refused(path, errno);
+  } catch (const Error&) {
+    ::unlink(path.c_str());
+    throw;
+  }
+  return true;
+}
+
 void make_private_directory(const fs::path& given) {
   const fs::path path = given.has_filename() ? given : given.parent_path();  // "folder/" is folder
   const auto unusable = [](const fs::path& what, int number) {

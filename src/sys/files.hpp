@@ -24,6 +24,9 @@ std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1
 /// files elsewhere, and a rename over the link would part them.
 void write_atomic(const fs::path& path, std::string_view content, mode_t mode = 0600);
 
+/// Writes a file that is not there yet; false, and nothing changed, when there is anything of that name.
+bool create_file(const fs::path& path, std::string_view content, mode_t mode = 0644);
+
 /// Makes `path` and its parents; `path` itself is 0700. One that is there already is left alone, but an Error (preflight)
 /// when we cannot write in it. What cannot be made is Error (preflight) as well.
 void make_private_directory(const fs::path& path);

@@ -20,6 +20,8 @@ namespace {
 /// caller's deadline must stand behind it.
 constexpr auto request_timeout = "--request-timeout=10s";
 
+constexpr auto everywhere = "--all-namespaces";
+
 /// A log line can be of any length.
 constexpr auto log_limit = "--limit-bytes=1048576";
 
@@ -86,8 +88,10 @@ Command Kubectl::list(const std::string& kinds, const std::string& selector) con
   return command(with_selector({request_timeout, "get", kinds, "-o", "json"}, selector));
 }
 
-Command Kubectl::list_everywhere(const std::string& kinds) const {
-  return command({request_timeout, "get", kinds, "--all-namespaces", "-o", "json"});
+Command Kubectl::list_everywhere(const std::string& kinds, const std::string& selector, const std::string& fields) const {
+  std::vector<std::string> words = {request_timeout, "get", kinds, everywhere, "-o", "json"};
+  if (!fields.empty()) words.insert(words.end(), {"--field-selector", fields});
+  return command(with_selector(std::move(words), selector));
 }
 
 Command Kubectl::describe(const std::string& kinds, const std::string& selector) const {
@@ -106,6 +110,10 @@ Command Kubectl::release_records(const std::string& release) const {
   // the server makes a table of it (its default for `get`) and sends of each object only that row and the metadata
   return command(
       {request_timeout, "get", "secrets", "-l", "owner=helm,name=" + release, "--show-labels", "--no-headers"});
+}
+
+Command Kubectl::release_records_everywhere(const std::string& selector) const {
+  return command({request_timeout, "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels", "--no-headers"});
 }
 
 Command Kubectl::review_rights(const std::vector<Right>& rights) const {

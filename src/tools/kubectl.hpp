@@ -38,8 +38,8 @@ class Kubectl {
   Command get(const std::vector<std::string>& names) const;
   /// `get` of kinds by label selector ("" for all).
   Command list(const std::string& kinds, const std::string& selector) const;
-  /// The same in all namespaces, which needs a right that not everybody has.
-  Command list_everywhere(const std::string& kinds) const;
+  /// The same in all namespaces, which needs a right that not everybody has. `fields`: a field selector.
+  Command list_everywhere(const std::string& kinds, const std::string& selector = {}, const std::string& fields = {}) const;
   /// For people: what `kubectl describe` says of kinds by label selector ("" for all). Of Secrets only the sizes.
   Command describe(const std::string& kinds, const std::string& selector) const;
   /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
@@ -51,7 +51,9 @@ class Kubectl {
 
   /// The labels of each Secret in which Helm keeps a revision of `release`; the data, which can be large, stays behind.
   Command release_records(const std::string& release) const;
-  /// An array of objects label → value, oldest revision first: "version" ("3"), "status" ("deployed", "failed",
+  /// Those of every release in all namespaces, by label selector.
+  Command release_records_everywhere(const std::string& selector) const;
+  /// An array of objects label → value (and "namespace", of an answer for all namespaces), oldest revision first: "version" ("3"), "status" ("deployed", "failed",
   /// "pending-install" …), "name", "owner", and the labels that Helm::Install gave.
   static nlohmann::json parse_release_records(const Command& command, const Output& output);
 

@@ -199,12 +199,15 @@ json Kubectl::parse_items(const Command& command, const Output& output) {
 
 json Kubectl::parse_release_records(const Command& command, const Output& output) {
   check(command, output);
+  const bool everywhere = std::find(command.argv.begin(), command.argv.end(), "--all-namespaces") != command.argv.end();
   json records = json::array();
   for (const std::string& line : split(output.out, '\n')) {
     const std::string_view row = trim(line);
     if (row.empty()) continue;
     const auto column = row.find_last_of(" \t");
-    records.push_back(parse_labels(column == std::string_view::npos ? row : row.substr(column + 1)));
+    json record = parse_labels(column == std::string_view::npos ? row : row.substr(column + 1));
+    if (everywhere) record["namespace"] = row.substr(0, row.find_first_of(" \t"));
+    records.push_back(std::move(record));
   }
   std::stable_sort(records.begin(), records.end(),
                    [](const json& a, const json& b) { return revision_of(a) < revision_of(b); });

@@ -43,11 +43,13 @@ int width_of_stderr(int otherwise) {
 Terminal probe_terminal(const std::map<std::string, std::string>& environment) {
   const bool is_terminal = isatty(STDERR_FILENO) == 1;
   const std::string type = value_of(environment, "TERM");
-  const bool capable = is_terminal && !type.empty() && type != "dumb";
+  const bool known = !type.empty() && type != "dumb";
+  const bool capable = is_terminal && known;
   const int otherwise = columns_of(value_of(environment, "COLUMNS"));
 
   Terminal terminal;
   terminal.rewrites = capable;
+  terminal.results_rewrite = known && isatty(STDOUT_FILENO) == 1;
   terminal.questions = is_terminal && isatty(STDIN_FILENO) == 1;
   terminal.color = capable && value_of(environment, "NO_COLOR").empty();
   terminal.utf8 = locale_is_utf8(environment);

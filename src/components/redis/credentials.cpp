@@ -18,6 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* main_file = "redis-credentials.json";
+constexpr const char* main_preset = "raibid";  // whose guide names that file
 constexpr std::size_t largest_file = 64 * 1024;
 constexpr int last_port = 65535;
 
@@ -163,7 +164,7 @@ std::optional<Credentials> find_credentials(const Paths& paths, const std::strin
   return std::nullopt;
 }
 
-fs::path credentials_path(const Paths& paths, const Credentials& credentials) {
+fs::path credentials_path(const Paths& paths, const Credentials& credentials, const std::string& preset) {
   const std::vector<Credentials> present = all_credentials(paths);
   for (const Credentials& other : present) {
     if (same_owner(other, credentials)) return other.path;
@@ -174,7 +175,9 @@ fs::path credentials_path(const Paths& paths, const Credentials& credentials) {
   // k3s calls every context "default": namespace and cluster tell those apart
   const std::string space = base + "." + for_file_name(credentials.name_space);
   const std::string uid = space + "." + for_file_name(credentials.cluster_uid);
-  for (const std::string& name : {std::string(main_file), base + ".json", space + ".json", uid + ".json"}) {
+  std::vector<std::string> names = {base + ".json", space + ".json", uid + ".json"};
+  if (preset == main_preset) names.insert(names.begin(), main_file);
+  for (const std::string& name : names) {
     const fs::path path = paths.home / name;
     const auto taken = [&](const Credentials& other) { return other.path == path; };
     if (std::none_of(present.begin(), present.end(), taken)) return path;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "components/redis/advice.hpp"
 #include "components/redis/credentials.hpp"
 #include "sys/files.hpp"
 
@@ -28,8 +29,9 @@ void examine_home(const Context& context, HealthReport& report) {
 
 CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
+  give_advice(context, settings);
   HealthReport report;
-  report.data() = {{"target", settings.target == Target::local ? "local" : "kubernetes"}};
+  report.data() = {{"target", settings.target == Target::local ? "local" : "kubernetes"}, {"advice", advice_json(settings)}};
   if (settings.target == Target::local) {
     examine_local(context, settings, report);
   } else {

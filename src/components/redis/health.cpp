@@ -163,6 +163,17 @@ void examine_redis(RedisConnection& redis, const Expectation& expected, HealthRe
   for (const StreamSpec& stream : expected.streams) examine_stream(redis, stream, report);
 }
 
+ordered_json report_data(HealthReport& report) {
+  ordered_json data = {{"healthy", report.healthy()}};
+  data.update(report.data());
+  data["checks"] = ordered_json::array();
+  for (const Check& check : report.checks()) {
+    data["checks"].push_back({{"name", check.name}, {"passed", check.passed}, {"text", check.text},
+                              {"hint", check.passed ? ordered_json() : ordered_json(check.hint)}});
+  }
+  return data;
+}
+
 CommandResult render_report(const Context& context, const std::string& title, HealthReport& report) {
   const int code = static_cast<int>(report.healthy() ? ExitCode::ok : ExitCode::failure);
   if (context.format() == OutputFormat::table) {
@@ -173,13 +184,7 @@ CommandResult render_report(const Context& context, const std::string& title, He
     }
     return {text, code};
   }
-  ordered_json data = {{"healthy", report.healthy()}};
-  data.update(report.data());
-  data["checks"] = ordered_json::array();
-  for (const Check& check : report.checks()) {
-    data["checks"].push_back({{"name", check.name}, {"passed", check.passed}, {"text", check.text},
-                              {"hint", check.passed ? ordered_json() : ordered_json(check.hint)}});
-  }
+  const ordered_json data = report_data(report);
   return {context.format() == OutputFormat::yaml ? to_yaml(data) : data.dump(2) + "\n", code};
 }
 

@@ -48,6 +48,9 @@ struct Expectation {
 /// that fails, not an Error.
 void examine_redis(RedisConnection& redis, const Expectation& expected, HealthReport& report);
 
+/// The report as data: `healthy`, what was found, the checks.
+nlohmann::ordered_json report_data(HealthReport& report);
+
 /// The report as text, JSON or YAML, with the exit code that goes with it.
 CommandResult render_report(const Context& context, const std::string& title, HealthReport& report);
 

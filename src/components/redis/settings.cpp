@@ -169,20 +169,11 @@ bool writes_to_disk(const std::string& directive) {
          directive.starts_with("aof-") || directive.starts_with("auto-aof-");
 }
 
-void check_maxmemory(const RedisSettings& redis, const Reader& reader, const std::string& origin) {
+void check_maxmemory(const RedisSettings& redis, const std::string& origin) {
   const std::string text = directive(redis, "maxmemory");
-  const std::optional<std::int64_t> bytes = parse_redis_memory(text);
-  if (!bytes) {
-    throw Error(ExitCode::usage, fmt::format("{}: redis.maxmemory: \"{}\" is no size", origin, printable(text)),
-                "Redis takes 307mb, 1gb or plain bytes");
-  }
-  if (redis.memory_limit.empty() || *bytes <= parse_bytes(redis.memory_limit, reader.named("memory-limit"))) return;
-  throw Error(
-      ExitCode::usage,
-      fmt::format(
-          "{}: redis.maxmemory {} is above the memory limit of {}, {}: Kubernetes would kill Redis before it is full",
-          origin, text, redis.memory_limit, reader.named("memory-limit")),
-      "raise --memory-limit, or lower maxmemory to about 0.6 of it");
+  if (parse_redis_memory(text)) return;
+  throw Error(ExitCode::usage, fmt::format("{}: redis.maxmemory: \"{}\" is no size", origin, printable(text)),
+              "Redis takes 307mb, 1gb or plain bytes");
 }
 
 void take_directives(RedisSettings& redis, const Reader& reader, const Preset& preset) {
@@ -195,7 +186,7 @@ void take_directives(RedisSettings& redis, const Reader& reader, const Preset& p
     redis.directives.emplace_back("save", "");
   }
   if (!directive(redis, "maxmemory").empty()) {
-    check_maxmemory(redis, reader, origin);
+    check_maxmemory(redis, origin);
   } else if (!redis.memory_limit.empty()) {
     const std::int64_t share = redis.persistence ? share_with_persistence : share_without;
     const std::int64_t kibibytes = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 1024;
@@ -307,6 +298,10 @@ std::vector<OptionSpec> redis_options() {
        .metavar = "FILE",
        .letter = 'f',
        .group = "Chart and images"},
+      {.name = "strict",
+       .help = "Warnings about risky settings are errors, and nothing is changed",
+       .kind = Kind::flag,
+       .group = "Run"},
       {.name = "adopt",
        .help = "Take over a namespace, Secret or release of this name that something else made",
        .kind = Kind::flag,
@@ -341,6 +336,11 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_directives(redis, reader, preset);
   take_services(redis, preset);
   redis.security_context = preset.security_context;
+  redis.holds = preset.holds;
+  const bool queue = std::find(redis.holds.begin(), redis.holds.end(), "queue") != redis.holds.end();
+  if (!redis.streams.empty() && !queue) redis.holds.emplace_back("queue");
+  redis.accepted = preset.accepted;
+  redis.strict = reader.flag("strict");
   redis.sets = reader.list("set");
   if (!redis.sets.empty()) check_sets(redis.sets, reader.named("set"));
   redis.values_files = reader.list("values");

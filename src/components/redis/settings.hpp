@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -61,6 +62,9 @@ struct RedisSettings {
   std::vector<StreamSpec> streams;
   std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
   SecurityContext security_context;   ///< the preset's: who Redis runs as
+  std::vector<std::string> holds;     ///< the preset's, and "queue" when there is a stream
+  std::map<std::string, AcceptedWarning> accepted;  ///< the preset's
+  bool strict = false;                ///< warnings of advice.hpp are errors
   std::vector<std::string> sets;
   std::vector<std::string> values_files;
   bool adopt = false;

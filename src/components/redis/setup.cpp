@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/advice.hpp"
 #include "sys/process.hpp"
 #include "config/yaml.hpp"
 #include "ui/reporter.hpp"
@@ -16,6 +17,7 @@ namespace raibid {
 
 CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
+  give_advice(context, settings);
   return settings.target == Target::local ? setup_redis_local(context, settings) : setup_redis_kubernetes(context, settings);
 }
 
@@ -57,11 +59,27 @@ std::string describe_plan(const Plan& plan) {
   return text;
 }
 
-CommandResult setup_result(const Context& context, const Credentials& credentials, bool changed, TimePoint started) {
+namespace {
+
+/// The flags that say which Redis is meant, to be given again: variables and files say it by themselves.
+std::string same_flags(const Context& context) {
+  std::string flags;
+  for (const char* name : {"kubeconfig", "context", "namespace", "release", "preset", "target", "config"}) {
+    if (context.settings.origin(name).source != Source::flag) continue;
+    flags += fmt::format(" --{} {}", name, shell_quote(context.settings.text(name)));
+  }
+  return flags;
+}
+
+}  // namespace
+
+CommandResult setup_result(const Context& context, const RedisSettings& settings, const Credentials& credentials, bool changed,
+                           TimePoint started) {
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
   if (context.format() == OutputFormat::table) {
-    return {fmt::format("{} in {:.1f} s. Next: raibid-cli status · raibid-cli connect redis -- redis-cli\n",
-                        changed ? "Ready" : "Nothing changed: ready", seconds)};
+    const std::string flags = same_flags(context);
+    return {fmt::format("{} in {:.1f} s. Next: raibid-cli status{} · raibid-cli connect redis{} -- redis-cli\n",
+                        changed ? "Ready" : "Nothing changed: ready", seconds, flags, flags)};
   }
   const nlohmann::ordered_json object = {
       {"ready", true},
@@ -76,6 +94,7 @@ CommandResult setup_result(const Context& context, const Credentials& credential
       {"stream", credentials.stream},
       {"consumer_group", credentials.consumer_group},
       {"credentials_file", credentials.path.string()},
+      {"advice", advice_json(settings)},
   };
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
 }

@@ -36,7 +36,8 @@ class ChildRecord {
 };
 
 /// What a finished setup says: a sentence, or with -o json|yaml an object of stable keys.
-CommandResult setup_result(const Context& context, const Credentials& credentials, bool changed, TimePoint started);
+CommandResult setup_result(const Context& context, const RedisSettings& settings, const Credentials& credentials, bool changed,
+                           TimePoint started);
 
 /// The plan of a --dry-run: what would be done.
 std::string describe_plan(const Plan& plan);

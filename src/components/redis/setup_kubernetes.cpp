@@ -41,7 +41,9 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
     refuse(fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
            "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
   }
-  if (observed.name_space && !observed.name_space->ours && !settings.adopt) {
+  // what is ours inside was let in before: a re-run needs no second --adopt
+  const bool inside = (observed.release && observed.release->ours) || (observed.secret && observed.secret->ours);
+  if (observed.name_space && !observed.name_space->ours && !settings.adopt && !inside) {
     refuse(fmt::format("namespace {} exists and was not made by raibid-cli", space),
            "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
   }
@@ -187,12 +189,9 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
                                           observed.versions.server,
                                           installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
-  if (!settings.auth) {
-    context.reporter.warning("no-auth: this Redis takes commands from anyone who reaches it; only the NetworkPolicy keeps others out");
-  }
   const ChildRecord record(context.runner, *journal);
   const Executor::Summary summary = executor.run(plan, *journal);
-  return setup_result(context, installation->credentials(), summary.changed, started);
+  return setup_result(context, settings, installation->credentials(), summary.changed, started);
 }
 
 }  // namespace raibid

@@ -8,11 +8,6 @@
 
 namespace raibid {
 
-CommandResult status_redis(Context& context, const std::vector<std::string>&) {
-  const RedisSettings settings = redis_settings(context);
-  return settings.target == Target::local ? status_redis_local(context, settings) : status_redis_kubernetes(context, settings);
-}
-
 void throw_not_installed(const std::string& subject) {
   throw Error(ExitCode::not_installed, subject + " is not installed", "install it: raibid-cli setup redis");
 }

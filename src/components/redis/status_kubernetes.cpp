@@ -1,3 +1,5 @@
+#include "components/redis/status_kubernetes.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -5,15 +7,11 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/access.hpp"
-#include "components/redis/credentials.hpp"
-#include "components/redis/health.hpp"
 #include "components/redis/observed.hpp"
 #include "components/redis/status.hpp"
-#include "components/redis/values.hpp"
-#include "ui/reporter.hpp"
 
 namespace raibid {
 
@@ -22,39 +20,9 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-// What status reads of the cluster: the objects by kind, and Helm's newest record.
-struct Found {
-  std::map<std::string, json> objects;
-  json release;
-
-  const json* object(const std::string& kind) const {
-    const auto found = objects.find(kind);
-    return found == objects.end() ? nullptr : &found->second;
-  }
-};
-
-Found look(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
-  const std::vector<Command> questions = {
-      kubectl.get({"secret/" + names.full, "statefulset/" + names.workload, "pod/" + names.pod, "persistentvolumeclaim/" + names.claim}),
-      kubectl.release_records(settings.release),
-  };
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
-  Found found;
-  try {
-    for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.objects.emplace(item.value("kind", ""), item);
-    for (const json& record : Kubectl::parse_release_records(questions[1], answers[1])) {
-      const auto revision = [](const json& labels) { return std::stoi(labels.value("version", "0")); };
-      if (found.release.is_null() || revision(record) > revision(found.release)) found.release = record;
-    }
-  } catch (Error& error) {
-    throw error.with_code(ExitCode::preflight);
-  }
-  return found;
-}
-
-void examine_release(const json& release, const std::string& name, HealthReport& report) {
-  const std::string status = release.is_null() ? "missing" : release.value("status", "");
-  const std::string revision = release.is_null() ? "0" : release.value("version", "0");
+void examine_record(const json* record, const std::string& name, HealthReport& report) {
+  const std::string status = record ? record->value("status", "") : "missing";
+  const std::string revision = record ? record->value("version", "0") : "0";
   report.data()["release"] = {{"name", name}, {"revision", std::stoi(revision)}, {"status", status}};
   report.add({"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status), "raibid-cli setup redis repairs it"});
 }
@@ -96,7 +64,36 @@ void examine_pod(const json* pod, const std::string& name, const Kubectl& kubect
   report.add({"pod", ready && phase == "Running", text, kubectl.for_people({"describe", "pod", name})});
 }
 
-bool keeps_data(const json* workload) { return workload && workload->contains("/spec/volumeClaimTemplates/0"_json_pointer); }
+/// A quantity that cannot be read counts as none: status only compares.
+std::int64_t bytes_of(const std::string& quantity) {
+  try {
+    return quantity.empty() ? 0 : parse_bytes(quantity, "a claim's size");
+  } catch (const Error&) {
+    return 0;
+  }
+}
+
+/// A further name leads to this Redis when its Service selects the release's pods, or is a name for the release's host.
+bool leads_here(const json* service, const RedisNames& names, const std::string& release) {
+  if (!service) return false;
+  const json spec = service->value("spec", json::object());
+  if (spec.value("type", "") == "ExternalName") return spec.value("externalName", "") == names.host;
+  return spec.value("selector", json::object()).value("app.kubernetes.io/instance", "") == release;
+}
+
+void examine_services(const FoundRelease& found, const std::vector<std::string>& services, HealthReport& report) {
+  const RedisNames names(found.release(), found.name_space());
+  report.data()["services"] = ordered_json::array();
+  for (const std::string& service : services) {
+    const json* const there = found.service(service);
+    const bool leads = leads_here(there, names, found.release());
+    report.data()["services"].push_back({{"name", service}, {"leads_here", leads}});
+    const std::string what = !there ? "does not exist" : leads ? "leads to " + names.workload : "leads elsewhere";
+    report.add({"service", leads, service + " " + what,
+                there ? "somebody else made or changed it: the application reaches something else by this name"
+                      : "raibid-cli setup redis repairs it"});
+  }
+}
 
 void examine_claim(const json* claim, const std::string& name, bool wanted, const Kubectl& kubectl, HealthReport& report) {
   if (!claim) {
@@ -105,10 +102,12 @@ void examine_claim(const json* claim, const std::string& name, bool wanted, cons
     return;
   }
   const std::string phase = claim->value("/status/phase"_json_pointer, "");
-  const std::string size = claim->value("/status/capacity/storage"_json_pointer, claim->value("/spec/resources/requests/storage"_json_pointer, ""));
+  const std::string requested = claim->value("/spec/resources/requests/storage"_json_pointer, "");
+  const std::string size = claim->value("/status/capacity/storage"_json_pointer, requested);
   const std::string storage_class = claim->value("/spec/storageClassName"_json_pointer, "");
-  report.data()["claim"] = {{"name", name}, {"phase", phase}, {"capacity", size}, {"storage_class", storage_class}};
-  report.add({"claim", phase == "Bound", fmt::format("{} {}, {}, {}", name, phase, size, storage_class), kubectl.for_people({"describe", "pvc", name})});
+  report.data()["claim"] = {{"name", name}, {"phase", phase}, {"capacity", size}, {"requested", requested}, {"storage_class", storage_class}};
+  const std::string shown = bytes_of(size) < bytes_of(requested) ? fmt::format("{}, growing to {}", size, requested) : size;
+  report.add({"claim", phase == "Bound", fmt::format("{} {}, {}, {}", name, phase, shown, storage_class), kubectl.for_people({"describe", "pvc", name})});
 }
 
 Secret password_of(const json* secret) {
@@ -116,16 +115,40 @@ Secret password_of(const json* secret) {
   return Secret(base64_decode(encoded));
 }
 
-// An installation by hand or by an older version carries no record: then the settings of this run say what is expected.
-Expectation expectation(const json* workload, const RedisSettings& settings) {
+}  // namespace
+
+Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise) {
+  const json* const workload = found.object("StatefulSet");
   const json annotations = workload ? workload->value("/metadata/annotations"_json_pointer, json::object()) : json::object();
-  const std::string text = annotations.value(spec_annotation, "");
-  if (text.empty()) return {settings.directives, settings.streams};
-  const Spec spec = parse_spec(text);
-  return {spec.directives, spec.streams};
+  return annotations.contains(spec_annotation) ? found.spec() : spec_of(otherwise);
 }
 
-}  // namespace
+HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
+                             KubernetesRedis& redis, int unfinished, TimePoint until) {
+  const RedisNames names(found.release(), found.name_space());
+  HealthReport report;
+  report.data() = {{"target", "kubernetes"}, {"context", kubectl.cluster().context}, {"server", kubectl.cluster().server},
+                   {"namespace", found.name_space()}, {"preset", expected.preset}, {"unfinished_runs", unfinished}};
+  if (unfinished > 0) report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished), "raibid-cli setup redis, or teardown redis, undoes them"});
+  examine_record(found.record(), found.release(), report);
+  examine_workload(found.object("StatefulSet"), report);
+  examine_pod(found.object("Pod"), names.pod, kubectl, report);
+  examine_claim(found.object("PersistentVolumeClaim"), names.claim, expected.persistence, kubectl, report);
+  examine_services(found, expected.services, report);
+  try {
+    RedisConnection& connection = redis.connection(password_of(found.object("Secret")), until);
+    examine_redis(connection, {expected.directives, expected.streams}, report);
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    report.data()["redis"] = {{"pong", false}};
+    report.add({"redis", false, error.message(), error.hint()});
+  }
+  return report;
+}
+
+std::string report_title(const Kubectl& kubectl, const FoundRelease& found) {
+  return fmt::format("{} ({}, namespace {})", found.release(), kubectl.cluster().context, found.name_space());
+}
 
 CommandResult status_redis_kubernetes(Context& context, const RedisSettings& settings) {
   const RedisNames names(settings.release, settings.name_space);
@@ -133,29 +156,14 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   const Kubectl& kubectl = session.kubectl;
   KubernetesRedis redis(context, kubectl, names);
   redis.prepare();  // comes up beside the questions
-  const Found found = look(context, kubectl, names, settings);
+  const FoundRelease found = look_at_release(context, kubectl, settings.release, settings.services);
   const int unfinished = mention_unfinished(context);
-  if (found.release.is_null() && !found.object("StatefulSet")) {
+  if (!found.installed()) {
     throw_not_installed(fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space, kubectl.cluster().context));
   }
-
-  HealthReport report;
-  report.data() = {{"target", "kubernetes"}, {"context", kubectl.cluster().context}, {"server", kubectl.cluster().server},
-                   {"namespace", settings.name_space}, {"unfinished_runs", unfinished}};
-  if (unfinished > 0) report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished), "raibid-cli setup redis, or teardown redis, undoes them"});
-  examine_release(found.release, settings.release, report);
-  examine_workload(found.object("StatefulSet"), report);
-  examine_pod(found.object("Pod"), names.pod, kubectl, report);
-  examine_claim(found.object("PersistentVolumeClaim"), names.claim, keeps_data(found.object("StatefulSet")), kubectl, report);
-  try {
-    RedisConnection& connection = redis.connection(password_of(found.object("Secret")), question_deadline(context));
-    examine_redis(connection, expectation(found.object("StatefulSet"), settings), report);
-  } catch (const Error& error) {
-    if (error.signal() != 0) throw;
-    report.data()["redis"] = {{"pong", false}};
-    report.add({"redis", false, error.message(), error.hint()});
-  }
-  return render_report(context, fmt::format("{} ({}, namespace {})", settings.release, kubectl.cluster().context, settings.name_space), report);
+  HealthReport report =
+      examine_release(kubectl, found, expected_spec(found, settings), redis, unfinished, question_deadline(context));
+  return render_report(context, report_title(kubectl, found), report);
 }
 
 }  // namespace raibid

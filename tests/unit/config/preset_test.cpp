@@ -182,7 +182,7 @@ accepted:
   CHECK(preset.smoke[0].name == "stream-queue");
   CHECK(preset.smoke[1].name == "hash-ttl");
   CHECK(preset.smoke[1].parameters == std::map<std::string, std::string>{{"prefix", "job:"}, {"ttl", "24h"}});
-  CHECK(preset.accepted.at("no-password").starts_with("the Asynq client"));
+  CHECK(preset.accepted.at("no-password").reason.starts_with("the Asynq client"));
 }
 
 TEST_CASE("a small preset is enough") {

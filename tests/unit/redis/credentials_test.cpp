@@ -42,7 +42,7 @@ struct Home {
     write_atomic(file(name), content);
   }
   fs::path save(const Credentials& credentials) const {
-    const fs::path path = credentials_path(paths, credentials);
+    const fs::path path = credentials_path(paths, credentials, "raibid");
     save_credentials(credentials, path);
     return path;
   }
@@ -131,7 +131,7 @@ TEST_CASE("a damaged file is named with the place, kept, and its content not sho
     CHECK(has(error.message(), path.string()));
     CHECK(has(error.hint(), "mv " + path.string()));
     CHECK_FALSE(has(error.message() + error.hint(), "hunter2"));
-    CHECK(error_of([&] { credentials_path(home.paths, some_credentials()); }).code() == ExitCode::preflight);
+    CHECK(error_of([&] { credentials_path(home.paths, some_credentials(), "raibid"); }).code() == ExitCode::preflight);
     CHECK(read_file(path) == content);
     return error.message();
   };
@@ -166,12 +166,13 @@ TEST_CASE("what belongs to another cluster, target or release is never the path"
   const Home home;
   const Credentials first = some_credentials();
   CHECK(home.save(first) == home.file("redis-credentials.json"));
-  CHECK(credentials_path(home.paths, first) == home.file("redis-credentials.json"));
+  CHECK(credentials_path(home.paths, first, "mirai") == home.file("redis-credentials.raibid-redis@k3s-dev.json"));
+  CHECK(credentials_path(home.paths, first, "raibid") == home.file("redis-credentials.json"));
 
   Credentials release = first;
   release.release = "other-redis";
   CHECK(home.save(release) == home.file("redis-credentials.other-redis@k3s-dev.json"));
-  CHECK(credentials_path(home.paths, release) == home.file("redis-credentials.other-redis@k3s-dev.json"));
+  CHECK(credentials_path(home.paths, release, "raibid") == home.file("redis-credentials.other-redis@k3s-dev.json"));
 
   Credentials local = first;
   local.target = "local";
@@ -215,15 +216,15 @@ TEST_CASE("a release keeps the file it has, also when the first name becomes fre
   const fs::path first_path = home.save(first);
   const fs::path second_path = home.save(second);
   fs::remove(first_path);
-  CHECK(credentials_path(home.paths, second) == second_path);
-  CHECK(credentials_path(home.paths, first) == first_path);
+  CHECK(credentials_path(home.paths, second, "raibid") == second_path);
+  CHECK(credentials_path(home.paths, first, "raibid") == first_path);
 }
 
 TEST_CASE("a file of the six keys says nothing of whose it is, and is nobody's to overwrite") {
   const Home home;
   home.write("redis-credentials.json",
              R"({"host":"h","port":6379,"password":"p","namespace":"n","stream":"s","consumer_group":"g"})");
-  CHECK(credentials_path(home.paths, some_credentials()) == home.file("redis-credentials.raibid-redis@k3s-dev.json"));
+  CHECK(credentials_path(home.paths, some_credentials(), "raibid") == home.file("redis-credentials.raibid-redis@k3s-dev.json"));
 }
 
 TEST_CASE("credentials are found by target, cluster, namespace and release") {

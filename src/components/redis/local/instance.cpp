@@ -64,7 +64,7 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
   if (!text) return std::nullopt;
   try {
     const nlohmann::json object = nlohmann::json::parse(*text);
-    return State{object.at("port").get<int>(), parse_spec(object.at("spec").dump())};
+    return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(object.at("spec").dump())};
   } catch (const nlohmann::json::exception& error) {
     throw Error(ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
                 "it says port and settings of this Redis: move it away and run raibid-cli setup redis --target local again");
@@ -112,6 +112,19 @@ std::string LocalInstance::last_words() const {
   std::vector<std::string> lines = split(trim(read_file(log(), log_limit).value_or("")), '\n');
   if (lines.size() > last_lines) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(last_lines));
   return join(lines, "\n");
+}
+
+std::vector<LocalInstance> local_instances(const Context& context) {
+  std::error_code none;
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(context.paths.local(), none)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  std::vector<LocalInstance> instances;
+  for (const std::string& name : names) {
+    const LocalInstance instance(context, name);
+    if (instance.exists()) instances.push_back(instance);
+  }
+  return instances;
 }
 
 LocalServer find_local_server(Context& context) {

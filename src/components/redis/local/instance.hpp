@@ -6,6 +6,7 @@
 
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/redis/health.hpp"
 #include "components/redis/settings.hpp"
 #include "components/redis/values.hpp"
 
@@ -17,6 +18,7 @@ class LocalInstance {
  public:
   LocalInstance(const Context& context, const std::string& release);
 
+  std::string release() const { return m_folder.filename(); }
   std::filesystem::path folder() const { return m_folder; }
   std::filesystem::path data() const { return m_folder / "data"; }
   std::filesystem::path conf() const { return m_folder / "redis.conf"; }
@@ -30,6 +32,7 @@ class LocalInstance {
 
   struct State {
     int port = 0;
+    std::string name_space;  ///< it was set up with; "" in a file of an older version
     Spec spec;
   };
   /// Throws Error (preflight) for a file that is damaged; std::nullopt when there is none.
@@ -60,6 +63,13 @@ LocalServer find_local_server(Context& context);
 
 /// 6379 when nobody listens there, else a free port. Loopback only.
 int choose_port();
+
+/// Every instance of this machine, by the name of its release.
+std::vector<LocalInstance> local_instances(const Context& context);
+
+/// What status says of one, and how it calls it. A server that does not answer is a check that fails.
+HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state, int unfinished);
+std::string report_title(const Context& context, const LocalInstance& instance);
 
 /// redis.conf for this machine: loopback, ACL file, and the directives that were asked for.
 std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings);

@@ -97,7 +97,7 @@ class LocalSetup {
     credentials.release = m_settings.release;
     credentials.target = "local";
     credentials.username = m_settings.auth ? "default" : "";
-    credentials.path = credentials_path(m_context.paths, credentials);
+    credentials.path = credentials_path(m_context.paths, credentials, m_settings.preset);
     return credentials;
   }
 
@@ -139,7 +139,8 @@ class LocalSetup {
 
   std::vector<std::pair<fs::path, std::string>> files() const {
     const Spec spec = spec_of(m_settings);
-    const nlohmann::ordered_json state = {{"port", m_port}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
+    const nlohmann::ordered_json state = {
+        {"port", m_port}, {"namespace", m_settings.name_space}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
     return {{m_instance.acl(), acl_file(m_password, Secret())}, {m_instance.conf(), conf()}, {m_instance.state_file(), state.dump(2) + "\n"}};
   }
 
@@ -290,7 +291,7 @@ CommandResult setup_redis_local(Context& context, const RedisSettings& settings)
   }
   const ChildRecord record(context.runner, journal);
   const Executor::Summary summary = executor.run(plan, journal);
-  return setup_result(context, setup.written(), summary.changed, started);
+  return setup_result(context, settings, setup.written(), summary.changed, started);
 }
 
 }  // namespace raibid

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "components/redis/access.hpp"
+#include "components/redis/found_release.hpp"
+#include "components/redis/health.hpp"
+#include "components/redis/settings.hpp"
+
+namespace raibid {
+
+/// What the release was asked to be. One by hand or of an older version carries no record of it: then `otherwise` says.
+Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise);
+
+/// Examines a release and the Redis in it, which is given until `until` to answer. A Redis that cannot be reached is a
+/// check that fails, not an Error.
+HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
+                             KubernetesRedis& redis, int unfinished, TimePoint until);
+
+/// "raibid-redis (k3s-dev, namespace raibid-redis)"
+std::string report_title(const Kubectl& kubectl, const FoundRelease& found);
+
+}  // namespace raibid
