@@ -84,6 +84,7 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
       context.signals.check();
       rows.push_back(run_one(context, operation, bench));
     }
+    context.signals.check();
   } catch (const Error&) {
     bench.clean();
     throw;
