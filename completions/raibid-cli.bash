@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --set | -f | --values | --port)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -29,6 +29,7 @@ _raibid_cli() {
       --color) words='auto always never';;
       --password-file) compopt -o default;;
       -f | --values) compopt -o default;;
+      --format) words='shell dotenv docker';;
     esac
   elif [[ $current == -* ]]; then
     words='--help --version --kubeconfig --context --namespace --release --preset --target --config --output --color --verbose --quiet --timeout --yes --dry-run'
@@ -37,12 +38,19 @@ _raibid_cli() {
       status/ | status/redis) words+=' --all --watch' ;;
       teardown/redis) words+=' --delete-data' ;;
       doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure' ;;
+      smoke/redis) words+=' --durability' ;;
       connect/redis) words+=' --port' ;;
       url/redis) words+=' --with-password' ;;
+      export/env) words+=' --format --with-password --app-namespace' ;;
+      export/secret) words+=' --app-namespace --name' ;;
+      export/configmap) words+=' --app-namespace --name' ;;
+      export/keda) words+=' --app-namespace --name --worker-image --list --stream --group' ;;
+      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure' ;;
+      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure --service-monitor' ;;
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url config presets completion version help' ;;
+      / | help/) words='setup status teardown doctor smoke connect url export config presets completion version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -50,6 +58,7 @@ _raibid_cli() {
       smoke/ | help/smoke) words='redis' ;;
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
+      export/ | help/export) words='env secret configmap keda compose values' ;;
       config/ | help/config) words='show' ;;
       presets/ | help/presets) words='list show new' ;;
       completion/ | help/completion) words='bash zsh fish' ;;

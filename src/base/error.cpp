@@ -38,4 +38,9 @@ Error& Error::with_code(ExitCode code) {
   return *this;
 }
 
+Error& Error::made_nothing() {
+  m_made_nothing = true;
+  return *this;
+}
+
 }  // namespace raibid

@@ -38,10 +38,15 @@ class Error : public std::exception {
   Error& with_hint(std::string hint);
   Error& with_code(ExitCode code);
 
+  /// The step that threw this knows that it has made nothing: what it meant to undo may be somebody else's.
+  Error& made_nothing();
+  bool has_made_nothing() const { return m_made_nothing; }
+
  private:
   ExitCode m_code;
   std::string m_message;
   std::string m_hint;
+  bool m_made_nothing = false;
 };
 
 }  // namespace raibid

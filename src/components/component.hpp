@@ -22,9 +22,9 @@ struct ComponentCommand {
   std::vector<OptionSpec> options;  ///< beside the global ones
   CommandResult (*run)(Context& context, const std::vector<std::string>& arguments);
   std::string_view arguments = {};  ///< "[-- COMMAND …]" when it takes any
+  std::string_view object = {};     ///< the second word when it is not the component's name: `export env`
   /// What `raibid-cli VERB` does without the component's name; the same as with it when this is null.
   CommandResult (*run_unnamed)(Context& context, const std::vector<std::string>& arguments) = nullptr;
-  std::string_view object = {};     ///< the second word when it is not the component's name: `export env`
 };
 
 /// One thing this program can set up. A new one is a folder beside redis/ and a row in registry.cpp.

@@ -73,6 +73,7 @@ StepResult Executor::run_step(const Step& step, Journal& journal) {
   m_dependencies.signals.check();
   const Stopwatch watch(m_dependencies.clock);
   reporter.step_started(step.name);
+  const std::size_t recorded = journal.pending().size();
   try {
     if (step.undo) {
       for (const Undo& undo : step.undo()) journal.record(undo);
@@ -81,6 +82,10 @@ StepResult Executor::run_step(const Step& step, Journal& journal) {
     const Mark mark = result.outcome == Outcome::changed ? Mark::done : Mark::unchanged;
     reporter.step_ended(step.name, mark, result.detail, watch.elapsed());
     return result;
+  } catch (const Error& error) {
+    reporter.step_ended(step.name, Mark::failed, error.message(), watch.elapsed());
+    while (error.has_made_nothing() && journal.pending().size() > recorded) journal.undone(journal.pending().size() - 1);
+    throw;
   } catch (const std::exception& error) {
     reporter.step_ended(step.name, Mark::failed, error.what(), watch.elapsed());
     throw;
@@ -158,11 +163,6 @@ void Executor::undo(const Undo& undo) {
 void Executor::recover(Journal& journal) {
   journal.end_surviving_children();
   if (journal.pending().empty()) return;
-  if (journal.interrupted()) {
-    m_dependencies.reporter.note(fmt::format("{} (process {}, {}) was interrupted; undoing what it made",
-                                             journal.interrupted()->operation, journal.interrupted()->pid,
-                                             journal.interrupted()->started));
-  }
   const std::string problems = roll_back(journal, "recovery");
   if (journal.pending().empty()) return;
   std::string hint = problems;

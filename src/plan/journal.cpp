@@ -105,7 +105,7 @@ Journal Journal::open(const std::filesystem::path& folder, const std::string& ke
     if (!log) throw locked(path, header);
     Journal journal(std::move(*log), path);
     journal.load();
-    if (!journal.m_interrupted) journal.write_header(header);
+    if (!journal.m_interrupted) journal.begin(header);
     return journal;
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
@@ -179,6 +179,15 @@ void Journal::append(const json& entry, bool sync) {
   m_log.append(entry.dump(-1, ' ', false, json::error_handler_t::replace), sync);
 }
 
+void Journal::begin(const JournalHeader& header) {
+  try {
+    write_header(header);
+  } catch (const Error&) {
+    m_log.remove();  // a full disk: nothing has begun, so nothing stays
+    throw;
+  }
+}
+
 void Journal::write_header(const JournalHeader& header) { append(to_json(header)); }
 
 void Journal::record(const Undo& undo) {
@@ -188,13 +197,21 @@ void Journal::record(const Undo& undo) {
 
 void Journal::undone(std::size_t index) {
   if (index >= m_pending.size()) throw std::out_of_range("Journal::undone");
-  append({{"undone", index}});
+  try {
+    append({{"undone", index}});
+  } catch (const Error&) {
+    // a full disk must not stop an undo: every one can run twice
+  }
   m_pending.erase(m_pending.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 void Journal::child(int pid) {
   constexpr bool sync = false;  // after a power cut there is no child either, and every fsync makes one start later
-  append({{"child", pid}, {"identity", process_identity(pid)}}, sync);
+  try {
+    append({{"child", pid}, {"identity", process_identity(pid)}}, sync);
+  } catch (const Error&) {
+    // a full disk must not stop an undo, which needs children; and this one dies with us anyway
+  }
 }
 
 std::vector<int> Journal::surviving_children() const {

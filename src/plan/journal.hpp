@@ -45,9 +45,10 @@ class Journal {
 
   void record(const Undo& undo);
   /// Entry `index` of `pending` has been undone, and leaves it. Not always the newest: an undo that fails does not keep
-  /// the older ones from being undone.
+  /// the older ones from being undone. When the disk is full it is not written down: every undo can run twice.
   void undone(std::size_t index);
   /// A child is about to run: its pid and, for telling it from a later process of that number, its start time and boot.
+  /// Not written down when the disk is full: undoing needs children, and they die with us.
   void child(int pid);
 
   /// Children of the interrupted run that are still there (same pid, same start time).
@@ -65,6 +66,7 @@ class Journal {
   void load();
   void read_line(const std::string& line);
   void append(const nlohmann::json& entry, bool sync = true);
+  void begin(const JournalHeader& header);
   void write_header(const JournalHeader& header);
 
   LockedLog m_log;

@@ -27,7 +27,8 @@ struct StepResult {
 };
 
 /// One step of a plan. `undo` is asked, and its answer made durable, before `act` runs, so that a kill at any moment
-/// leaves a record. It is empty when `act` will change nothing.
+/// leaves a record. It is empty when `act` will change nothing. When `act` throws an Error that has made nothing, the
+/// step's own undos are dropped.
 struct Step {
   std::string name;
   std::string intent;  ///< what `act` will do, for --dry-run

@@ -30,8 +30,9 @@ Child::Child(Spawned spawned, const Command& command)
       m_out{std::move(spawned.out), {}, "standard output"},
       m_err{std::move(spawned.err), {}, "standard error"},
       m_program(command.argv.front()),
-      m_input(command.input) {
-  feed();  // most inputs fit into the pipe at once
+      m_input(command.input),
+      m_input_follows(command.input_follows) {
+  write_input();  // most inputs fit into the pipe at once
 }
 
 Child::~Child() {
@@ -47,14 +48,15 @@ void Child::watch(std::vector<pollfd>& list) const {
   list.push_back({m_pidfd.get(), POLLIN, 0});
   list.push_back({m_out.fd.get(), POLLIN, 0});
   list.push_back({m_err.fd.get(), POLLIN, 0});
-  list.push_back({m_in.get(), POLLOUT, 0});
+  const bool has_input = m_fed < m_input.size();
+  list.push_back({has_input ? m_in.get() : -1, POLLOUT, 0});
 }
 
 bool Child::handle(std::span<const pollfd> ready) {
   bool news = false;
   if (ready[1].revents != 0) news |= read_some(m_out, read_at_once);
   if (ready[2].revents != 0) news |= read_some(m_err, read_at_once);
-  if (ready[3].revents != 0) feed();
+  if (ready[3].revents != 0) write_input();
   if (ready[0].revents != 0) {
     reap();
     news = true;
@@ -92,7 +94,14 @@ void Child::read_rest(Stream& stream) {
   stream.fd.reset();
 }
 
-void Child::feed() {
+void Child::feed(std::string rest) {
+  m_input += rest;
+  explicit_bzero(rest.data(), rest.size());
+  m_input_follows = false;
+  write_input();
+}
+
+void Child::write_input() {
   while (m_in && m_fed < m_input.size()) {
     const ssize_t count = ::write(m_in.get(), m_input.data() + m_fed, m_input.size() - m_fed);
     if (count < 0 && errno == EINTR) continue;
@@ -100,9 +109,11 @@ void Child::feed() {
     if (count < 0) break;  // EPIPE: it does not want to know the rest
     m_fed += static_cast<std::size_t>(count);
   }
+  if (m_input_follows && m_fed == m_input.size()) return;
   m_in.reset();
   explicit_bzero(m_input.data(), m_input.size());
   m_input.clear();
+  m_fed = 0;
 }
 
 void Child::reap() {

@@ -37,6 +37,7 @@ class Child final : public Process {
   int status() const override { return m_status; }
   std::string& out() override { return m_out.text; }
   std::string& err() override { return m_err.text; }
+  void feed(std::string rest) override;
   void end() override;
 
   /// Each child takes this many places in a list for poll.
@@ -54,7 +55,7 @@ class Child final : public Process {
   };
   bool read_some(Stream& stream, std::size_t most);
   void read_rest(Stream& stream);
-  void feed();
+  void write_input();
   void reap();
   bool ended_within(Duration patience);
 
@@ -65,6 +66,7 @@ class Child final : public Process {
   std::string m_program;
   std::string m_input;
   std::size_t m_fed = 0;
+  bool m_input_follows = false;
   bool m_finished = false;
   bool m_discard = false;  ///< it is being ended: what it still says is of no interest
   int m_status = 0;

@@ -14,4 +14,11 @@ std::string rfc3339(std::chrono::system_clock::time_point time) {
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+std::optional<std::chrono::system_clock::time_point> parse_rfc3339(const std::string& text) {
+  std::tm parts{};
+  const char* const end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (end == nullptr || !text.ends_with('Z') || (*end != 'Z' && *end != '.')) return std::nullopt;
+  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
+
 }  // namespace raibid

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace raibid {
@@ -24,5 +25,7 @@ class SystemClock final : public Clock {
 
 /// RFC 3339 in UTC, to the second: "2026-01-31T09:08:07Z".
 std::string rfc3339(std::chrono::system_clock::time_point time);
+/// The second of such a text, with or without a fraction behind it; std::nullopt when it is none (or not in UTC).
+std::optional<std::chrono::system_clock::time_point> parse_rfc3339(const std::string& text);
 
 }  // namespace raibid

@@ -49,10 +49,12 @@ fs::path follow_links(fs::path path) {
   throw refused(path, ELOOP);
 }
 
+std::string temporary_prefix(int pid) { return ".raibid-" + std::to_string(pid) + "-"; }
+
 /// A name for a new file beside its target, removed unless `keep` was called.
 class TemporaryFile {
  public:
-  TemporaryFile(const fs::path& folder, mode_t mode) : m_name((folder / ".raibid-XXXXXX").string()) {
+  TemporaryFile(const fs::path& folder, mode_t mode) : m_name((folder / (temporary_prefix(::getpid()) + "XXXXXX")).string()) {
     m_fd = UniqueFd(::mkostemp(m_name.data(), O_CLOEXEC));
     if (!m_fd) throw refused(folder, errno);
     // mkostemp makes it 0600; what is wanted beyond that comes before the first byte
@@ -150,6 +152,15 @@ void make_private_directory(const fs::path& given) {
   if (errno != EEXIST) throw unusable(path, errno);
   if (!fs::is_directory(path, error)) throw unusable(path, ENOTDIR);
   if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) != 0) throw unusable(path, errno);
+}
+
+void remove_temporary_files(const fs::path& folder, int pid) {
+  std::error_code ignored;
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().starts_with(temporary_prefix(pid))) left.push_back(entry.path());
+  }
+  for (const fs::path& path : left) fs::remove(path, ignored);
 }
 
 void remove_tree(const fs::path& path) {

@@ -27,6 +27,9 @@ void write_atomic(const fs::path& path, std::string_view content, mode_t mode = 
 /// Writes a file that is not there yet; false, and nothing changed, when there is anything of that name.
 bool create_file(const fs::path& path, std::string_view content, mode_t mode = 0644);
 
+/// Removes from `folder` what write_atomic of a process that was killed left there. What cannot be removed stays.
+void remove_temporary_files(const fs::path& folder, int pid);
+
 /// Makes `path` and its parents; `path` itself is 0700. One that is there already is left alone, but an Error (preflight)
 /// when we cannot write in it. What cannot be made is Error (preflight) as well.
 void make_private_directory(const fs::path& path);

@@ -17,6 +17,7 @@ struct Command {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH; never holds a secret
   std::string input;              ///< given to standard input, which is then closed; may hold a secret and is never logged
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
+  bool input_follows = false;  ///< standard input stays open until Process::feed
 };
 
 struct Output {
@@ -37,6 +38,7 @@ class Process {
   virtual int status() const = 0;    ///< as Output::status; meaningful once finished
   virtual std::string& out() = 0;    ///< what it has said and nobody has taken away yet
   virtual std::string& err() = 0;
+  virtual void feed(std::string rest) = 0;  ///< the rest of standard input, which is then closed (Command::input_follows)
   virtual void end() = 0;            ///< TERM, KILL after two seconds, the whole group; returns when it is gone
 };
 

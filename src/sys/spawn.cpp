@@ -165,7 +165,7 @@ Spawned spawn(const Command& command, const SystemRunner::Observer& observer) {
   const std::vector<char*> environment = pointers(variables);
 
   Pipe in;
-  if (command.input.empty()) {
+  if (command.input.empty() && !command.input_follows) {
     in.read = above_standard(::open("/dev/null", O_RDONLY | O_CLOEXEC), program);
   } else {
     in = make_pipe(program);

@@ -141,6 +141,24 @@ Command Kubectl::create(const json& manifest) const {
                  manifest.dump());
 }
 
+Command Kubectl::create_and_show(const json& manifest) const {
+  return command({request_timeout, "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
+                 manifest.dump());
+}
+
+Command Kubectl::replace_and_show(const json& manifest) const {
+  return command({request_timeout, "replace", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
+                 manifest.dump());
+}
+
+Command Kubectl::remove_when_fed(const std::string& path) const {
+  Command command = this->command({"delete", "--raw", path, "-f", "-"});
+  command.input_follows = true;
+  return command;
+}
+
+bool Kubectl::already_exists(const Output& output) { return output.err.find("(AlreadyExists)") != std::string::npos; }
+
 Command Kubectl::remove(const std::vector<std::string>& names, int timeout) const {
   assert(!names.empty());
   return command(joined(joined({request_timeout, "delete"}, names),

@@ -72,6 +72,15 @@ class Kubectl {
   Command apply(const nlohmann::json& manifest) const;
   /// Creates from standard input; fails when it is there already.
   Command create(const nlohmann::json& manifest) const;
+  /// The same, and prints each object that it made as the server has it; goes on with the rest when one fails.
+  Command create_and_show(const nlohmann::json& manifest) const;
+  /// Replaces the object if it still has the manifest's metadata.resourceVersion, and prints it.
+  Command replace_and_show(const nlohmann::json& manifest) const;
+  /// Deletes the object at the API's `path` once Process::feed has given DeleteOptions: until then the request waits at
+  /// the server, for at most its minute.
+  Command remove_when_fed(const std::string& path) const;
+  /// A create failed because there is one of that name.
+  static bool already_exists(const Output& output);
   /// Deletes "kind/name" pairs and waits until they are gone; what is not there is fine. `timeout` in seconds.
   Command remove(const std::vector<std::string>& names, int timeout) const;
 

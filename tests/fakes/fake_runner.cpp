@@ -85,6 +85,7 @@ class FakeProcess final : public Process {
   int status() const override { return m_script->m_status; }
   std::string& out() override { return m_script->m_out; }
   std::string& err() override { return m_script->m_err; }
+  void feed(std::string rest) override { m_script->m_fed += rest; }
   void end() override {
     if (m_script->m_finished) return;
     m_script->m_finished = m_script->m_ended_by_us = true;

@@ -45,6 +45,8 @@ class ChildScript {
   bool finished() const { return m_finished; }
   /// We ended it, by Process::end or by dropping the Process.
   bool ended_by_us() const { return m_ended_by_us; }
+  /// What it was given by Process::feed.
+  const std::string& fed() const { return m_fed; }
 
  private:
   friend class FakeRunner;
@@ -61,7 +63,7 @@ class ChildScript {
   std::shared_ptr<unsigned long> m_order;  ///< shared by all scripts of a runner
   std::size_t m_next = 0;
   TimePoint m_last{};
-  std::string m_out, m_err;
+  std::string m_out, m_err, m_fed;
   int m_status = 0;
   bool m_started = false, m_finished = false, m_ended_by_us = false;
 };

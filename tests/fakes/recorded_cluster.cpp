@@ -39,6 +39,7 @@ class RecordedCluster::Child final : public Process {
   int status() const override { return code; }
   std::string& out() override { return m_out; }
   std::string& err() override { return m_err; }
+  void feed(std::string) override {}
   void end() override {
     m_finished = true;
     code = 143;

@@ -67,19 +67,21 @@ std::string describe(const Kubectl& kubectl) {
   return fmt::format("Cluster {} ({}), namespace {}", kubectl.cluster().context, kubectl.cluster().server, kubectl.name_space());
 }
 
-std::vector<std::string> namespace_contents(Context& context, const Kubectl& kubectl) {
-  const Output kinds = kubectl.run_checked(kubectl.api_resources(), question_deadline(context));
+std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline) {
+  const Output kinds = kubectl.run_checked(kubectl.api_resources(), deadline);
   std::vector<std::string> names;
   for (const std::string& line : split(trim(kinds.out), '\n')) {
     const std::string kind(trim(line));
     // the metrics API repeats pods; events tell of the past
     if (!kind.empty() && kind.find("metrics.k8s.io") == std::string::npos && kind.rfind("events", 0) != 0) names.push_back(kind);
   }
-  const Output found = kubectl.run_checked(kubectl.list_names(join(names, ",")), question_deadline(context));
+  const Output found = kubectl.run_checked(kubectl.list_names(join(names, ",")), deadline);
   std::vector<std::string> contents;
   for (const std::string& line : split(trim(found.out), '\n')) {
     const std::string name(trim(line));
-    if (!name.empty() && !is_kubernetes_own(name)) contents.push_back(name);
+    const bool is_name = name.find('/') != std::string::npos && name.find(' ') == std::string::npos;
+    if (!name.empty() && !is_name) throw Error(ExitCode::failure, "kubectl gave an answer that cannot be understood: " + printable(name));
+    if (!name.empty() && name != except && !is_kubernetes_own(name)) contents.push_back(name);
   }
   return contents;
 }

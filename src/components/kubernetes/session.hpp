@@ -29,7 +29,7 @@ std::string describe(const Kubectl& kubectl);
 TimePoint question_deadline(const Context& context);
 
 /// What is in the namespace beside what Kubernetes itself puts into every one, as "kind/name". Asks for every kind that
-/// can be listed, custom resources too.
-std::vector<std::string> namespace_contents(Context& context, const Kubectl& kubectl);
+/// can be listed, custom resources too. `except` is a name of that form which does not count: our own lock.
+std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline);
 
 }  // namespace raibid

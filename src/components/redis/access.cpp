@@ -8,24 +8,34 @@ namespace raibid {
 
 namespace {
 constexpr int redis_port = 6379;
+/// It listens within a tenth of a second; one that does not by then waits for an answer that got lost.
+constexpr Duration tunnel_patience = std::chrono::seconds(5);
 }
 
 KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port)
     : m_context(context), m_tunnel(context.runner, kubectl, names.pod, redis_port, local_port) {}
 
 void KubernetesRedis::prepare() {
-  if (m_tunnel.finished()) m_connection.reset();  // it led through the port-forward that ended
+  const TimePoint now = m_context.runner.now();
+  const bool mute = !m_tunnel.finished() && m_tunnel.port() == 0 && now - m_tunnel_started >= tunnel_patience;
+  if (mute) m_tunnel.process()->end();
+  if (!m_tunnel.finished()) return;
+  m_connection.reset();  // it led through the port-forward that ended
   m_tunnel.ensure();
+  m_tunnel_started = now;
 }
 
 RedisConnection* KubernetesRedis::try_connection(const Secret& password) {
   const int port = m_tunnel.port();
+  m_waiting_for = m_tunnel.last_error().empty() ? "the port-forward does not listen yet" : "the port-forward ended: " + m_tunnel.last_error();
   if (port == 0) return nullptr;
   if (!m_connection) {
     RedisEndpoint redis;
     redis.port = port;
     redis.password = password;
-    m_connection = ask_for_pong(m_context.redis, redis, reply_limit).connection;
+    Answer answer = ask_for_pong(m_context.redis, redis, reply_limit);
+    m_connection = std::move(answer.connection);
+    m_waiting_for = answer.waiting_for;
   }
   return m_connection.get();
 }

@@ -21,6 +21,8 @@ class KubernetesRedis {
   void prepare();
   /// One look: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong for what no waiting heals.
   RedisConnection* try_connection(const Secret& password);
+  /// What the last look was still waiting for: a port-forward that listens, a Redis that has loaded its data.
+  const std::string& waiting_for() const { return m_waiting_for; }
   /// Where Redis listens for us. Throws Error (failure) when the pod cannot be reached.
   RedisEndpoint endpoint(const Secret& password, TimePoint deadline);
   /// An authenticated connection. Throws as connect_redis.
@@ -31,6 +33,8 @@ class KubernetesRedis {
   Context& m_context;
   PortForward m_tunnel;
   std::unique_ptr<RedisConnection> m_connection;
+  std::string m_waiting_for;
+  TimePoint m_tunnel_started{};
 };
 
 /// How long one reply may take.

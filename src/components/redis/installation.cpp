@@ -9,9 +9,11 @@
 #include "assets/assets.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/change.hpp"
 #include "components/redis/kubernetes_undo.hpp"
 #include "components/redis/queue.hpp"
 #include "components/redis/steps.hpp"
+#include "components/redis/unchangeable.hpp"
 #include "components/redis/values.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"
@@ -25,6 +27,7 @@ using nlohmann::ordered_json;
 
 constexpr int redis_port = 6379;
 constexpr Duration look_again = std::chrono::milliseconds(250);   // graces run out without news
+constexpr Duration ask_again = std::chrono::milliseconds(900);    // a refusal is told within a second
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
 constexpr const char* embedded_chart = "charts/redis";
 
@@ -35,6 +38,29 @@ std::string unpack_chart(const RedisSettings& settings, const fs::path& parent) 
   unpack_assets(embedded_chart, chart);
   return chart.string();
 }
+
+/// The embedded chart in a folder of that name, which goes with the object.
+class UnpackedChart {
+ public:
+  UnpackedChart(const RedisSettings& settings, fs::path folder) : m_folder(std::move(folder)) {
+    if (settings.chart.kind != ChartChoice::Kind::embedded) return;
+    remove_tree(m_folder);
+    make_private_directory(m_folder);
+    m_path = unpack_chart(settings, m_folder);
+  }
+  ~UnpackedChart() {
+    std::error_code ignored;  // a destructor has nobody to tell, and the journal has it
+    fs::remove_all(m_folder, ignored);
+  }
+  UnpackedChart(const UnpackedChart&) = delete;
+  UnpackedChart& operator=(const UnpackedChart&) = delete;
+
+  const std::string& path() const { return m_path; }
+
+ private:
+  fs::path m_folder;
+  std::string m_path;  ///< "" for a chart that helm finds itself
+};
 
 Credentials make_credentials(const Context& context, const RedisSettings& settings, const RedisNames& names,
                              const Cluster& cluster, const Observed& observed, const Secret& password) {
@@ -59,21 +85,24 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
 }  // namespace
 
 Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names, ClusterSession& cluster,
-                           const Observed& seen, Secret password)
+                           const Observed& seen, ReleaseLock& lock, Secret password)
     : settings(wanted),
       observed(seen),
       session(cluster),
       m_context(context),
+      m_lock(lock),
       m_names(names),
       m_password(std::move(password)),
       m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_password)),
       m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
+      m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
       m_redis(context, cluster.kubectl, names) {}
 
 Plan Installation::plan() {
   const RedisSource redis = [this]() -> RedisConnection& { return ready(); };
   Plan plan = {namespace_step()};
   if (settings.auth) plan.push_back(password_step());
+  if (claim_is_to_grow(observed, settings)) plan.push_back(claim_step());
   plan.push_back(release_step());
   plan.push_back(redis_step());
   if (!settings.streams.empty()) {
@@ -90,7 +119,26 @@ std::string Installation::storage_class() const {
   return settings.storage_class.empty() ? observed.default_storage_class : settings.storage_class;
 }
 
-ordered_json Installation::values() const { return helm_values(settings, m_names, observed.service_monitors); }
+ordered_json Installation::values() const {
+  ordered_json values = helm_values(settings, m_names, observed.service_monitors);
+  if (!observed.workload || observed.workload->claim_size.empty()) return values;
+  // a StatefulSet's claim template can never change: the claim itself grows (claim_step)
+  ordered_json& persistence = values["master"]["persistence"];
+  persistence["size"] = observed.workload->claim_size;
+  persistence.erase("storageClass");
+  if (const auto& made = observed.workload->claim_class) persistence["storageClass"] = made->empty() ? "-" : *made;
+  return values;
+}
+
+std::vector<std::string> Installation::restarts() const {
+  if (!observed.workload || observed.workload->spec.empty() || converged()) return {};
+  return restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
+}
+
+std::vector<std::string> Installation::dropped() const {
+  if (!observed.workload || observed.workload->spec.empty() || !restarts().empty()) return {};
+  return dropped_directives(parse_spec(observed.workload->spec), spec_of(settings));
+}
 
 ordered_json Installation::namespace_manifest() const {
   return {{"apiVersion", "v1"},
@@ -117,11 +165,12 @@ Step Installation::namespace_step() {
   step.intent = observed.name_space ? "use " + settings.name_space : "create " + settings.name_space;
   step.undo = [this]() -> std::vector<Undo> {
     if (observed.name_space) return {};
-    return {undo_namespace(session.kubectl)};
+    return {undo_namespace(session.kubectl, settings.release)};
   };
   step.act = [this]() -> StepResult {
+    const ordered_json manifest = namespace_manifest();
+    m_lock.acquire(observed.name_space ? nullptr : &manifest);  // one request for both
     if (observed.name_space) return {Outcome::unchanged, settings.name_space};
-    session.kubectl.run_checked(session.kubectl.create(namespace_manifest()), m_context.deadline);
     return {Outcome::changed, settings.name_space + " created"};
   };
   return step;
@@ -143,8 +192,30 @@ Step Installation::password_step() {
     // create, not apply, where there is none: one that somebody makes at this moment is not overwritten
     const ordered_json manifest = secret_manifest();
     const Command command = observed.secret ? session.kubectl.apply(manifest) : session.kubectl.create(manifest);
-    session.kubectl.run_checked(command, m_context.deadline);
-    return {Outcome::changed, detail};
+    const Output output = run(m_context.runner, command, m_context.deadline);
+    if (output.ok()) return {Outcome::changed, detail};
+    Error error = Kubectl::explain(command, output);
+    if (Kubectl::already_exists(output)) error.made_nothing();
+    throw error;
+  };
+  return step;
+}
+
+// First, when nothing else is changed: a claim that has grown stays so, whatever comes after it.
+Step Installation::claim_step() {
+  const std::string from_to = fmt::format("{}: {} → {}", m_names.claim, observed.claim_made->requested, settings.size);
+  Step step;
+  step.name = "claim";
+  step.intent = "let it grow, which cannot be undone: " + from_to;
+  step.undo = [] { return std::vector<Undo>{}; };
+  step.act = [this, from_to]() -> StepResult {
+    const ordered_json storage = {{"requests", {{"storage", settings.size}}}};
+    const ordered_json manifest = {{"apiVersion", "v1"},
+                                   {"kind", "PersistentVolumeClaim"},
+                                   {"metadata", {{"name", m_names.claim}, {"namespace", settings.name_space}}},
+                                   {"spec", {{"resources", storage}}}};
+    session.kubectl.run_checked(session.kubectl.apply(manifest), m_context.deadline);
+    return {Outcome::changed, from_to + "; status says when it is done"};
   };
   return step;
 }
@@ -182,10 +253,16 @@ Step Installation::release_step() {
   step.intent = converged() ? settings.release + " is as it should be"
                             : fmt::format("helm upgrade --install {} (chart {})", settings.release,
                                           settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
+  if (const auto reasons = restarts(); !reasons.empty()) step.intent += "; restarts Redis: " + join(reasons, ", ");
   step.undo = [this]() -> std::vector<Undo> {
     if (converged()) return {};
-    if (observed.release) return {undo_upgrade(session.helm, settings.release, observed.release->revision, m_names.pod)};
     std::vector<Undo> undos;
+    if (settings.chart.kind == ChartChoice::Kind::embedded) undos.push_back(undo_file(m_chart_folder));
+    // back to what was deployed, not to a change that failed before this one
+    if (observed.release) {
+      undos.push_back(undo_upgrade(session.helm, settings.release, observed.release->last_deployed, m_names.pod));
+      return undos;
+    }
     // a StatefulSet's claims are not part of the release
     if (settings.persistence && !observed.claim) undos.push_back(undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim));
     undos.push_back(undo_install(session.helm, settings.release, m_names.pod));
@@ -225,8 +302,8 @@ StepResult Installation::upgrade() {
   start_watching();
   const int revision = observed.release ? observed.release->revision : 0;
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
-  const TemporaryDirectory folder(m_context.paths.temporary);
-  const Command command = session.helm.upgrade_install(install_request(unpack_chart(settings, folder.path())));
+  const UnpackedChart chart(settings, m_chart_folder);
+  const Command command = session.helm.upgrade_install(install_request(chart.path()));
   m_pod_is_old = observed.workload.has_value();
   if (m_pod_is_old) m_rollout.expect_change();  // what is broken now may be why it is changed
   const std::unique_ptr<Process> helm = m_context.runner.start(command);
@@ -262,14 +339,32 @@ void Installation::expect_new_pod() {
   }
 }
 
+/// While its container runs and is not ready Redis itself may know why: it loads its data, refuses the password, runs in
+/// protected mode or cannot write. Throws what no waiting heals.
+void Installation::ask_redis_why() {
+  const TimePoint now = m_context.runner.now();
+  const bool runs = !m_rollout.running_pod().empty() && !m_pod_is_old && m_rollout.verdict().reason == "not-ready";
+  if (!runs || now - m_asked_redis < ask_again) return;
+  m_asked_redis = now;
+  const bool listens = m_redis.tunnel().port() != 0;
+  if (!m_redis.try_connection(m_password) && listens) m_context.reporter.step_progress(m_step, m_redis.waiting_for());
+}
+
 RedisConnection& Installation::ready() {
   start_watching();
+  m_lock.prepare_release();  // beside this wait, it costs no time
   for (;;) {
-    if (m_rollout.ready()) {
+    const bool is_ready = m_rollout.ready();
+    if (is_ready) {
       if (RedisConnection* const redis = m_redis.try_connection(m_password)) return *redis;
     }
     tend(nullptr, m_context.deadline);
+    if (!is_ready) ask_redis_why();
     if (m_context.runner.now() >= m_context.deadline) {
+      if (is_ready) {
+        throw Error(ExitCode::failure, fmt::format("pod {} is Ready, but Redis did not answer in time: {}", m_names.pod, m_redis.waiting_for()),
+                    "see whether it can be reached: " + session.kubectl.for_people({"port-forward", "pod/" + m_names.pod, "6379"}));
+      }
       const Verdict verdict = m_rollout.verdict();
       throw Error(ExitCode::failure, fmt::format("not ready in time: {}", verdict.text),
                   verdict.hint.empty() ? "give it longer with --timeout" : verdict.hint);

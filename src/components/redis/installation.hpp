@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
 #include <memory>
@@ -24,7 +25,7 @@ namespace raibid {
 class Installation {
  public:
   Installation(Context& context, const RedisSettings& settings, const RedisNames& names, ClusterSession& session,
-               const Observed& observed, Secret password);
+               const Observed& observed, ReleaseLock& lock, Secret password);
 
   Plan plan();
 
@@ -38,6 +39,9 @@ class Installation {
   bool converged() const;
 
   const Credentials& credentials() const { return m_credentials; }
+  /// What of this change makes the pod anew, and what Redis keeps until its next start; empty for a first install.
+  std::vector<std::string> restarts() const;
+  std::vector<std::string> dropped() const;
   /// The class of the claim that will be made, "" when none is.
   std::string storage_class() const;
 
@@ -48,6 +52,7 @@ class Installation {
  private:
   Step namespace_step();
   Step password_step();
+  Step claim_step();
   Step release_step();
   Step redis_step();
 
@@ -61,8 +66,10 @@ class Installation {
   /// Waits for news of the children and takes it in; throws when the rollout cannot succeed.
   void tend(Process* other, TimePoint until);
   void expect_new_pod();
+  void ask_redis_why();
 
   Context& m_context;
+  ReleaseLock& m_lock;
   const RedisNames& m_names;
   Secret m_password;
   Credentials m_credentials;
@@ -70,7 +77,9 @@ class Installation {
   bool m_watching = false;
   bool m_pod_is_old = false;  ///< a change is under way that may replace the pod: no port-forward to it
   std::string m_step;  ///< the step that waits, for progress
+  std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   KubernetesRedis m_redis;
+  TimePoint m_asked_redis{};
 };
 
 }  // namespace raibid

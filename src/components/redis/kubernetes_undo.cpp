@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/lease.hpp"
 #include "components/redis/observed.hpp"
 
 namespace raibid {
@@ -25,14 +26,14 @@ void remove_objects(Context& context, const Kubectl& kubectl, const std::vector<
 }
 
 // Somebody else may have put something into the namespace meanwhile: theirs is not ours to delete.
-void remove_namespace(Context& context, const Kubectl& kubectl, TimePoint deadline) {
+void remove_namespace(Context& context, const Kubectl& kubectl, const std::string& lock, TimePoint deadline) {
   const std::string name = "namespace/" + kubectl.name_space();
   const Command question = kubectl.get({name});
   const json found = Kubectl::parse_items(question, run(context.runner, question, deadline));
   if (found.empty()) return;
   const json labels = found.front().value("/metadata/labels"_json_pointer, json::object());
   if (labels.value(managed_by_label, "") != managed_by_us) return;
-  const std::vector<std::string> contents = namespace_contents(context, kubectl);
+  const std::vector<std::string> contents = namespace_contents(kubectl, lock, deadline);
   if (!contents.empty()) {
     throw Error(ExitCode::failure, fmt::format("namespace {} holds what this run did not make: {}", kubectl.name_space(), join(contents, ", ")));
   }
@@ -65,8 +66,8 @@ void roll_back(Context& context, ClusterSession& session, const Arguments& argum
 
 UndoTable kubernetes_undos(Context& context, ClusterSession& session, std::function<TimePoint()> deadline) {
   UndoTable table;
-  table["kubernetes.delete_namespace"] = [&context, &session, deadline](const Arguments&) {
-    remove_namespace(context, session.kubectl, deadline());
+  table["kubernetes.delete_namespace"] = [&context, &session, deadline](const Arguments& arguments) {
+    remove_namespace(context, session.kubectl, lease_object(arguments.at("release")), deadline());
   };
   table["kubernetes.delete"] = [&context, &session, deadline](const Arguments& arguments) {
     remove_objects(context, session.kubectl, {arguments.at("name")}, deadline());
@@ -88,8 +89,8 @@ UndoTable kubernetes_undos(Context& context, ClusterSession& session, std::funct
   return table;
 }
 
-Undo undo_namespace(const Kubectl& kubectl) {
-  return {"kubernetes.delete_namespace", {}, kubectl.for_people({"delete", "namespace", kubectl.name_space()})};
+Undo undo_namespace(const Kubectl& kubectl, const std::string& release) {
+  return {"kubernetes.delete_namespace", {{"release", release}}, kubectl.for_people({"delete", "namespace", kubectl.name_space()})};
 }
 
 Undo undo_object(const Kubectl& kubectl, const std::string& name) {

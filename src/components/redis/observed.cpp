@@ -41,6 +41,26 @@ Observed::StoredSecret read_secret(const json& object) {
   return secret;
 }
 
+Observed::Workload read_workload(const json& object) {
+  Observed::Workload workload{annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
+  for (const json& claim : object.value("/spec/volumeClaimTemplates"_json_pointer, json::array())) {
+    workload.claim_size = string_at(claim, "/spec/resources/requests/storage"_json_pointer);
+    const json::json_pointer storage_class("/spec/storageClassName");
+    if (claim.contains(storage_class)) workload.claim_class = string_at(claim, storage_class);
+  }
+  return workload;
+}
+
+void take_service(Observed& observed, const json& object, const RedisNames& names) {
+  const std::string name = string_at(object, "/metadata/name"_json_pointer);
+  const std::string release = annotation(object, "meta.helm.sh/release-name");
+  if (name == names.workload) {
+    observed.service_release = release;
+  } else {
+    observed.other_services[name] = release;
+  }
+}
+
 void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space) {
   const std::string kind = string_at(object, "/kind"_json_pointer);
   const std::string name = string_at(object, "/metadata/name"_json_pointer);
@@ -50,22 +70,30 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
                            string_at(object, "/status/phase"_json_pointer) == "Terminating"};
   }
   if (kind == "Secret" && name == names.full) observed.secret = read_secret(object);
-  if (kind == "StatefulSet") observed.workload = {annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
-  if (kind == "Service") observed.service_release = annotation(object, "meta.helm.sh/release-name");
-  if (kind == "PersistentVolumeClaim") observed.claim = true;
+  if (kind == "StatefulSet") observed.workload = read_workload(object);
+  if (kind == "Service") take_service(observed, object, names);
+  if (kind == "PersistentVolumeClaim") {
+    observed.claim = true;
+    observed.claim_made = {string_at(object, "/spec/resources/requests/storage"_json_pointer),
+                           string_at(object, "/spec/storageClassName"_json_pointer)};
+  }
+  if (kind == "Lease") observed.lease = parse_lease(object);
 }
 
 void take_storage_class(Observed& observed, const json& object) {
   const std::string name = string_at(object, "/metadata/name"_json_pointer);
   observed.storage_classes.push_back(name);
   if (annotation(object, "storageclass.kubernetes.io/is-default-class") == "true") observed.default_storage_class = name;
+  if (object.value("allowVolumeExpansion", false)) observed.expandable_classes.push_back(name);
 }
 
 void take_release(Observed& observed, const json& record) {
   const int revision = std::stoi(record.value("version", "0"));
-  if (observed.release && observed.release->revision > revision) return;
-  observed.release = {revision, record.value("status", ""), record.value(managed_by_label, "") == managed_by_us,
-                      record.value(digest_label, "")};
+  const std::string status = record.value("status", "");
+  const int before = observed.release ? observed.release->last_deployed : 0;
+  const long long changed = std::stoll(record.value("modifiedAt", record.value("createdAt", "0")));
+  observed.release = {revision, status, record.value(managed_by_label, "") == managed_by_us, record.value(digest_label, ""),
+                      status == "deployed" ? revision : before, WallTime(std::chrono::seconds(changed))};
 }
 
 }  // namespace
@@ -77,6 +105,7 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
       {"create", "apps", "statefulsets", ""}, {"create", "networking.k8s.io", "networkpolicies", ""},
       {"watch", "", "pods", ""},          {"create", "", "pods", "portforward"},
       {"watch", "", "events", ""},        {"get", "", "persistentvolumeclaims", ""},
+      {"create", "coordination.k8s.io", "leases", ""}, {"delete", "coordination.k8s.io", "leases", ""},
   };
   if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
   return rights;
@@ -93,10 +122,15 @@ Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& 
 
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
   const std::vector<Kubectl::Right> rights = needed_rights(true);
+  std::vector<std::string> objects = {"namespace/kube-system", "namespace/" + settings.name_space, "secret/" + names.full,
+                                      "statefulset/" + names.workload, "service/" + names.workload,
+                                      "persistentvolumeclaim/" + names.claim, "lease/" + lease_name(settings.release)};
+  for (const std::string& service : settings.services) {
+    if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
+  }
   const std::vector<Command> questions = {
       kubectl.version(),
-      kubectl.get({"namespace/kube-system", "namespace/" + settings.name_space, "secret/" + names.full, "statefulset/" + names.workload,
-                   "service/" + names.workload, "persistentvolumeclaim/" + names.claim}),
+      kubectl.get(objects),
       kubectl.release_records(settings.release),
       kubectl.list("storageclasses", ""),
       kubectl.review_rights(rights),

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/kubernetes/lease.hpp"
 #include "components/redis/naming.hpp"
 #include "components/redis/settings.hpp"
 #include "tools/kubectl.hpp"
@@ -28,10 +30,18 @@ struct Observed {
     std::string status;  ///< Helm's: deployed, failed, pending-install …
     bool ours = false;
     std::string digest;  ///< of chart and values, as setup labelled it
+    int last_deployed = 0;  ///< the newest revision that is deployed, 0 for none
+    WallTime changed{};     ///< when helm last wrote the newest record, by the clock of its machine
   };
   struct Workload {
     std::string release;  ///< the Helm release it belongs to, "" for none
     std::string spec;     ///< what it was set up with (see Spec)
+    std::string claim_size{};                  ///< of its claim template; "" when it has none
+    std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
+  };
+  struct Claim {
+    std::string requested;
+    std::string storage_class;
   };
 
   std::string cluster_uid;
@@ -42,6 +52,10 @@ struct Observed {
   std::optional<Workload> workload;
   std::optional<std::string> service_release;  ///< the Service's Helm release ("" for none), when there is a Service
   bool claim = false;
+  std::optional<Claim> claim_made;                   ///< what `claim` tells of
+  std::map<std::string, std::string> other_services;  ///< of settings.services in this namespace: its Helm release, "" for none
+  std::vector<std::string> expandable_classes;       ///< of storage_classes: whose claims can grow
+  std::optional<Lease> lease;  ///< who works on the release
   std::vector<std::string> storage_classes;
   std::string default_storage_class;
   bool service_monitors = false;

@@ -17,7 +17,7 @@ Component redis_component() {
       "Redis for job queues, job stores and caches",
       {
           {"setup", "Install Redis and make it ready for jobs; run again it converges", redis_options(), setup_redis},
-          {"status", "Prove that it is healthy: release, pod, claim, Redis, streams", status_options(), status_redis, {}, status_unnamed},
+          {"status", "Prove that it is healthy: release, pod, claim, Redis, streams", status_options(), status_redis, {}, {}, status_unnamed},
           {"teardown", "Remove it; the data stays unless --delete-data", teardown_options(), teardown_redis},
           {"doctor", "Check everything that setup needs, with a hint for what is missing", redis_options(), doctor_redis},
           {"smoke", "Do on the real server what the preset's application does", smoke_options(), smoke_redis},

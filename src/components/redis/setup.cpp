@@ -9,8 +9,9 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/redis/advice.hpp"
-#include "sys/process.hpp"
 #include "config/yaml.hpp"
+#include "sys/files.hpp"
+#include "sys/process.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -40,8 +41,9 @@ Journal open_journal(const Context& context, const std::string& key, const Journ
 void recover_interrupted(Context& context, Executor& executor, Journal& journal, const JournalHeader& header) {
   if (!journal.interrupted()) return;
   const JournalHeader& killed = *journal.interrupted();
-  context.reporter.note(fmt::format("{} of {} (pid {} on {}) was killed: undoing what it had begun", killed.operation, killed.started,
-                                    killed.pid, killed.host));
+  const std::string what = journal.pending().empty() ? "it left nothing to undo" : "undoing what it had begun";
+  context.reporter.note(fmt::format("{} of {} (pid {} on {}) did not come to its end: {}", killed.operation, killed.started, killed.pid, killed.host, what));
+  remove_temporary_files(context.paths.home, killed.pid);
   executor.recover(journal);
   journal.restart(header);
 }

@@ -12,9 +12,12 @@
 #include "components/redis/access.hpp"
 #include "components/redis/installation.hpp"
 #include "components/redis/kubernetes_undo.hpp"
+#include "components/redis/repair.hpp"
 #include "components/redis/setup.hpp"
 #include "components/redis/steps.hpp"
+#include "components/redis/unchangeable.hpp"
 #include "config/yaml.hpp"
+#include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -76,16 +79,16 @@ void refuse_unfit(const Observed& observed, const RedisSettings& settings, const
   }
 }
 
-// A release that somebody else's helm is changing right now, or that a killed helm left in the middle.
-void refuse_pending(const Observed& observed, const RedisSettings& settings, const Helm& helm) {
-  if (!observed.release) return;
-  const std::string& status = observed.release->status;
-  if (status.rfind("pending-", 0) != 0 && status != "uninstalling") return;
-  const bool first = observed.release->revision <= 1 || status == "uninstalling";
-  refuse(fmt::format("release {} is {}: another helm works on it, or was killed in the middle", settings.release, status),
-         fmt::format("when none runs any more: {}",
-                     first ? helm.for_people({"uninstall", settings.release})
-                           : helm.for_people({"rollback", settings.release, std::to_string(observed.release->revision - 1)})));
+// What a helm that was killed left; true when it changed something.
+bool repair(Context& context, const Observed& observed, const RedisNames& names, const ClusterSession& session,
+            const RedisSettings& settings, ReleaseLock& lock, bool abandoned, const UndoTable& undos) {
+  const WallTime now = context.clock.wall();
+  if (!observed.release || judge_release(*observed.release, abandoned, now).kind == Repair::Kind::none) return false;
+  lock.acquire();
+  const Repair repair = judge_release(*observed.release, abandoned || lock.took_over(), now);
+  refuse_busy_release(repair, *observed.release, settings.release, session.helm, now);
+  repair_release(context, repair, *observed.release, settings.release, names, undos);
+  return true;
 }
 
 // Helm would find out only after namespace and Secret are made.
@@ -132,6 +135,18 @@ std::string dry_run(Context& context, Installation& installation, const Plan& pl
   return text + installation.render(context.deadline);
 }
 
+/// Before it is done: a restart is a moment without Redis, which somebody may want to choose.
+void say_what_changes(const Context& context, const Installation& installation) {
+  if (const auto reasons = installation.restarts(); !reasons.empty()) {
+    context.reporter.note("this change restarts Redis: " + join(reasons, ", "));
+  }
+  if (const auto dropped = installation.dropped(); !dropped.empty()) {
+    context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
+  }
+  const std::string smaller = about_shrinking(installation.observed, installation.settings);
+  if (!smaller.empty()) context.reporter.warning(smaller);
+}
+
 }  // namespace
 
 CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
@@ -142,13 +157,18 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   context.reporter.step_started("preflight");
   Observed observed = observe(context, session.kubectl, names, settings);
 
+  ReleaseLock lock(context, session.kubectl, settings.release, "setup redis", context.deadline + evidence_limit + undo_limit);
+  lock.seen(observed.lease);
+  if (!settings.dry_run) lock.refuse_if_held();
+
   const JournalHeader header =
       journal_header(context, "setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
   std::optional<Journal> journal;
   TimePoint undo_deadline{};
   const auto undo_until = [&] {
-    if (undo_deadline == TimePoint{}) undo_deadline = context.clock.now() + undo_limit;
-    return undo_deadline;
+    const TimePoint now = context.clock.now();
+    if (undo_deadline == TimePoint{}) undo_deadline = now + undo_limit;
+    return now + (undo_deadline - now) / 2;  // one undo that hangs leaves time for the others
   };
   UndoTable undos = kubernetes_undos(context, session, undo_until);
   std::optional<Installation> installation;
@@ -162,21 +182,29 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
                          to_yaml(installation->values()), context.clock.now() + evidence_limit);
   };
   Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure});
+  const auto look_again = [&] {
+    observed = observe(context, session.kubectl, names, settings);
+    lock.seen(observed.lease);
+    undo_deadline = {};
+  };
+  bool abandoned = false;  // whoever worked on the release is dead
   if (!settings.dry_run) {
     journal.emplace(open_journal(context, journal_key(observed.cluster_uid, settings), header));
     if (journal->interrupted()) {
+      if (observed.name_space && !observed.name_space->terminating) lock.acquire();
       recover_interrupted(context, executor, *journal, header);
-      observed = observe(context, session.kubectl, names, settings);
-      undo_deadline = {};
+      abandoned = true;
+      look_again();
     }
   }
 
   Plan plan;
   try {
     refuse_foreign(observed, settings, names, session.kubectl);
-    refuse_pending(observed, settings, session.helm);
     refuse_unfit(observed, settings, session.kubectl);
-    installation.emplace(context, settings, names, session, observed, choose_password(context, observed, settings));
+    refuse_unchangeable(observed, settings, names, session.kubectl);
+    if (!settings.dry_run && repair(context, observed, names, session, settings, lock, abandoned, undos)) look_again();
+    installation.emplace(context, settings, names, session, observed, lock, choose_password(context, observed, settings));
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
     if (settings.dry_run) return {dry_run(context, *installation, plan)};
@@ -189,8 +217,11 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
                                           observed.versions.server,
                                           installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
+  say_what_changes(context, *installation);
   const ChildRecord record(context.runner, *journal);
   const Executor::Summary summary = executor.run(plan, *journal);
+  context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
+  lock.release();
   return setup_result(context, settings, installation->credentials(), summary.changed, started);
 }
 

@@ -25,7 +25,7 @@ auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.grou
 auto fields(const Spec& spec) {
   return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.metrics, spec.persistence, spec.size,
                   spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request, spec.cpu_limit,
-                  spec.clients, spec.services);
+                  spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context);
 }
 
 std::string chart_name(const ChartChoice& chart) {
@@ -38,6 +38,22 @@ std::string chart_name(const ChartChoice& chart) {
       break;
   }
   return chart.reference;
+}
+
+std::string image_name(const std::optional<ImageReference>& image) {
+  if (!image) return "";
+  const std::string tag = image->tag.empty() ? "" : ":" + image->tag;
+  const std::string digest = image->digest.empty() ? "" : "@" + image->digest;
+  return fmt::format("{}/{}{}{}", image->registry, image->repository, tag, digest);
+}
+
+/// "user 999, group 999, files 999": those that were chosen.
+std::string context_text(const SecurityContext& context) {
+  std::vector<std::string> parts;
+  if (context.run_as_user) parts.push_back(fmt::format("user {}", *context.run_as_user));
+  if (context.run_as_group) parts.push_back(fmt::format("group {}", *context.run_as_group));
+  if (context.fs_group) parts.push_back(fmt::format("files {}", *context.fs_group));
+  return join(parts, ", ");
 }
 
 [[noreturn]] void refuse(const std::string& why) {
@@ -126,6 +142,9 @@ Spec spec_of(const RedisSettings& settings) {
   spec.cpu_limit = settings.cpu_limit;
   for (const Client& client : settings.clients) spec.clients.push_back(to_string(client));
   spec.services = settings.services;
+  spec.image = image_name(settings.image);
+  spec.exporter_image = image_name(settings.exporter_image);
+  spec.security_context = context_text(settings.security_context);
   return spec;
 }
 
@@ -152,6 +171,9 @@ std::string to_json(const Spec& spec) {
       {"cpu_limit", spec.cpu_limit},
       {"clients", spec.clients},
       {"services", spec.services},
+      {"image", spec.image},
+      {"exporter_image", spec.exporter_image},
+      {"security_context", spec.security_context},
   };
   return without_templates(object.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
 }
@@ -176,6 +198,9 @@ Spec parse_spec(std::string_view annotation) {
   take(object, "cpu_limit", spec.cpu_limit);
   take(object, "clients", spec.clients);
   take(object, "services", spec.services);
+  take(object, "image", spec.image);
+  take(object, "exporter_image", spec.exporter_image);
+  take(object, "security_context", spec.security_context);
   return spec;
 }
 

@@ -24,6 +24,8 @@ struct Spec {
   std::string memory_request, memory_limit, cpu_request, cpu_limit;
   std::vector<std::string> clients;  ///< as --allow-from
   std::vector<std::string> services;
+  std::string image, exporter_image;  ///< "" for the chart's own
+  std::string security_context;       ///< as chosen, "" for the chart's own
 
   bool operator==(const Spec&) const;
 };

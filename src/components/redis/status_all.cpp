@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <map>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -94,25 +95,25 @@ class WatchScreen {
   explicit WatchScreen(Context& context) : m_context(context) {}
 
   void show(std::vector<Seen>& all) {
+    Rows rows;
+    for (Seen& seen : all) rows[key(seen)] = cells(seen);
+    if (rows == m_rows) return;
     const std::vector<std::string> lines = table_lines(all);
-    if (lines == m_lines) return;
     if (m_context.format() != OutputFormat::table) {
       m_context.results << (m_context.format() == OutputFormat::json ? as_list(all).dump() + "\n" : "---\n" + to_yaml(as_list(all)));
     } else if (m_context.terminal.results_rewrite) {
       redraw(lines);
     } else {
-      for (const std::string& line : lines) {
-        if (std::find(m_lines.begin(), m_lines.end(), line) == m_lines.end()) m_context.results << line << "\n";
-      }
-      tell_gone(all);
+      tell_changes(all, rows, lines);
     }
     m_context.results << std::flush;
     if (!m_context.results) throw Error(ExitCode::failure, "standard output cannot be written", "");
-    m_lines = lines;
-    remember(all);
+    m_rows = std::move(rows);
   }
 
  private:
+  using Rows = std::map<std::string, std::vector<std::string>>;  // cells: a column may grow without a change of its row
+
   static std::string key(const Seen& seen) { return fmt::format("{} ({})", seen.release, seen.place); }
 
   void redraw(const std::vector<std::string>& lines) {
@@ -122,21 +123,19 @@ class WatchScreen {
     m_drawn = lines.size();
   }
 
-  void tell_gone(const std::vector<Seen>& all) {
-    for (const std::string& before : m_keys) {
-      const auto still = [&](const Seen& seen) { return key(seen) == before; };
-      if (std::none_of(all.begin(), all.end(), still)) m_context.results << before << " is gone\n";
+  void tell_changes(const std::vector<Seen>& all, const Rows& rows, const std::vector<std::string>& lines) {
+    if (m_rows.empty()) m_context.results << lines.front() << "\n";
+    for (std::size_t at = 0; at < all.size(); ++at) {
+      const auto before = m_rows.find(key(all[at]));
+      if (before == m_rows.end() || before->second != rows.at(key(all[at]))) m_context.results << lines.at(at + 1) << "\n";
+    }
+    for (const auto& [name, cells_before] : m_rows) {
+      if (!rows.contains(name)) m_context.results << name << " is gone\n";
     }
   }
 
-  void remember(const std::vector<Seen>& all) {
-    m_keys.clear();
-    for (const Seen& seen : all) m_keys.push_back(key(seen));
-  }
-
   Context& m_context;
-  std::vector<std::string> m_lines;
-  std::vector<std::string> m_keys;
+  Rows m_rows;
   std::size_t m_drawn = 0;
 };
 

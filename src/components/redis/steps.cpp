@@ -63,7 +63,7 @@ Step credentials_step(const Context& context, const Credentials& credentials) {
   step.undo = [&credentials]() -> std::vector<Undo> {
     const fs::path& path = credentials.path;
     if (credentials_are_saved(credentials, path)) return {};
-    if (!read_file(path)) return {{"file.remove", {{"path", path}}, "rm -f " + shell_quote(path.string())}};
+    if (!read_file(path)) return {undo_file(path)};
     return {{"file.restore", {{"path", path}}, shell_join(std::vector<std::string>{"mv", previous_of(path), path})}};
   };
   step.act = [&context, &credentials]() -> StepResult {
@@ -95,6 +95,8 @@ std::string settle_config(const RedisSettings& settings, RedisConnection& redis,
   }
   return describe_redis(redis);
 }
+
+Undo undo_file(const fs::path& path) { return {"file.remove", {{"path", path}}, "rm -rf " + shell_quote(path.string())}; }
 
 void add_common_undos(UndoTable& table, RedisSource redis) {
   table["redis.destroy_group"] = [redis](const auto& arguments) {

@@ -26,6 +26,9 @@ Step credentials_step(const Context& context, const Credentials& credentials);
 /// Throws Error (failure) naming each directive that still differs. `changed` tells whether anything had to be set.
 std::string settle_config(const RedisSettings& settings, RedisConnection& redis, bool& changed);
 
+/// Removes a file or folder of this machine that was not there before.
+Undo undo_file(const std::filesystem::path& path);
+
 /// Undoes for those steps: "redis.destroy_group", "file.remove", "file.restore". `redis` is opened only when one needs it.
 void add_common_undos(UndoTable& table, RedisSource redis);
 

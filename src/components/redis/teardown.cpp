@@ -47,7 +47,7 @@ CommandResult nothing_to_tear_down(const Context& context, const std::string& su
 }
 
 CommandResult remove_all(Context& context, const std::string& subject, const std::vector<Removal>& removals,
-                         const std::vector<std::string>& stays) {
+                         const std::vector<std::string>& stays, const std::function<void()>& begin) {
   std::vector<std::string> goes;
   std::string list = "Goes:\n";
   for (const Removal& removal : removals) {
@@ -61,6 +61,7 @@ CommandResult remove_all(Context& context, const std::string& subject, const std
   if (context.settings.flag("dry-run")) return result(context, subject, {}, stays, "Nothing was changed (--dry-run).\n");
   if (!agreed(context, subject)) return {"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
 
+  if (begin) begin();
   const TimePoint started = context.clock.now();
   for (const Removal& removal : removals) {
     const TimePoint step_started = context.clock.now();

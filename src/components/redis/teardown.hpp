@@ -26,9 +26,10 @@ struct Removal {
 };
 
 /// Prints what goes and what stays, asks (unless --yes), and removes in order. A failure midway is an Error (remains) whose hint is
-/// to run teardown again; without a terminal and without --yes it is an Error (usage); "no" is exit code 1.
+/// to run teardown again; without a terminal and without --yes it is an Error (usage); "no" is exit code 1. `begin` is called
+/// when the answer was yes, before the first.
 CommandResult remove_all(Context& context, const std::string& subject, const std::vector<Removal>& removals,
-                         const std::vector<std::string>& stays);
+                         const std::vector<std::string>& stays, const std::function<void()>& begin = {});
 
 /// What teardown says when there is nothing.
 CommandResult nothing_to_tear_down(const Context& context, const std::string& subject);

@@ -9,6 +9,7 @@
 #include "components/redis/credentials.hpp"
 #include "components/redis/kubernetes_undo.hpp"
 #include "components/redis/observed.hpp"
+#include "components/redis/repair.hpp"
 #include "components/redis/setup.hpp"
 #include "components/redis/steps.hpp"
 #include "components/redis/teardown.hpp"
@@ -38,8 +39,9 @@ void refuse_other_cluster(const Context& context, const RedisSettings& settings,
 
 class KubernetesTeardown {
  public:
-  KubernetesTeardown(Context& context, const RedisSettings& settings, ClusterSession& session, const Observed& observed, const RedisNames& names)
-      : m_context(context), m_settings(settings), m_session(session), m_observed(observed), m_names(names) {}
+  KubernetesTeardown(Context& context, const RedisSettings& settings, ClusterSession& session, const Observed& observed, const RedisNames& names,
+                     ReleaseLock& lock, bool abandoned)
+      : m_context(context), m_settings(settings), m_session(session), m_observed(observed), m_names(names), m_lock(lock), m_abandoned(abandoned) {}
 
   CommandResult run() {
     const bool delete_data = m_context.settings.flag("delete-data");
@@ -61,10 +63,18 @@ class KubernetesTeardown {
     plan_namespace(keeps_claim);
     const std::string subject = fmt::format("release {} in namespace {} of {}", m_settings.release, m_settings.name_space, m_session.kubectl.cluster().context);
     if (m_removals.empty()) return nothing_to_tear_down(m_context, subject);
-    return remove_all(m_context, subject, m_removals, m_stays);
+    return remove_all(m_context, subject, m_removals, m_stays, [this] { begin(); });
   }
 
  private:
+  void begin() {
+    if (m_observed.name_space && !m_observed.name_space->terminating) m_lock.acquire();
+    if (!m_observed.release) return;
+    const WallTime now = m_context.clock.wall();
+    const Repair repair = judge_release(*m_observed.release, m_abandoned || m_lock.took_over(), now);
+    refuse_busy_release(repair, *m_observed.release, m_settings.release, m_session.helm, now);  // the rest helm can remove
+  }
+
   void decide(bool goes, const std::string& name, const std::string& what, std::function<std::string()> act) {
     if (goes) {
       m_removals.push_back({name, what, std::move(act)});
@@ -106,10 +116,10 @@ class KubernetesTeardown {
   // What the release left behind is collected within moments; what is still there after that is somebody else's.
   std::string remove_namespace() {
     const TimePoint until = std::min(m_context.deadline, m_context.runner.now() + settle_limit);
-    std::vector<std::string> contents = namespace_contents(m_context, m_session.kubectl);
+    std::vector<std::string> contents = namespace_contents(m_session.kubectl, lease_object(m_settings.release), m_context.deadline);
     while (!contents.empty() && m_context.runner.now() < until && only_leftovers(contents)) {
       m_context.runner.wait({}, m_context.runner.now() + settle_poll);
-      contents = namespace_contents(m_context, m_session.kubectl);
+      contents = namespace_contents(m_session.kubectl, lease_object(m_settings.release), m_context.deadline);
     }
     if (!contents.empty()) return fmt::format("{} stays: it holds {}", m_settings.name_space, join(contents, ", "));
     return remove("namespace/" + m_settings.name_space);
@@ -124,6 +134,8 @@ class KubernetesTeardown {
   ClusterSession& m_session;
   const Observed& m_observed;
   const RedisNames& m_names;
+  ReleaseLock& m_lock;
+  bool m_abandoned;
   std::vector<Removal> m_removals;
   std::vector<std::string> m_stays;
 };
@@ -137,6 +149,10 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   Observed observed = observe(context, session.kubectl, names, settings);
   refuse_other_cluster(context, settings, session.kubectl.cluster(), observed.cluster_uid);
 
+  ReleaseLock lock(context, session.kubectl, settings.release, "teardown redis", context.deadline);
+  lock.seen(observed.lease);
+  if (!context.settings.flag("dry-run")) lock.refuse_if_held();
+
   const JournalHeader header = journal_header(context, "teardown redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
   Journal journal = open_journal(context, journal_key(observed.cluster_uid, settings), header);
   const auto deadline = [&context] { return context.deadline; };
@@ -146,16 +162,20 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
     return redis.connection(observed.secret ? observed.secret->password : Secret(), context.deadline);
   });
   Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});
-  if (journal.interrupted()) {
+  const bool abandoned = journal.interrupted().has_value();
+  if (abandoned) {
+    if (observed.name_space && !observed.name_space->terminating) lock.acquire();
     recover_interrupted(context, executor, journal, header);
     observed = observe(context, session.kubectl, names, settings);
+    lock.seen(observed.lease);
   }
   try {
-    CommandResult result = KubernetesTeardown(context, settings, session, observed, names).run();
+    CommandResult result = KubernetesTeardown(context, settings, session, observed, names, lock, abandoned).run();
     journal.close();
     return result;
-  } catch (const Error&) {
-    journal.close();  // nothing to undo: running teardown again goes on where this stopped
+  } catch (const Error& error) {
+    // nothing to undo, but where it stopped midway the next run has to know that nobody else is at work
+    if (error.code() != ExitCode::remains) journal.close();
     throw;
   }
 }

@@ -1,6 +1,7 @@
 #include "unit/cli/fixture.hpp"
 
 #include "cli/command_table.hpp"
+#include "components/redis/settings.hpp"
 #include "config/settings.hpp"
 #include "config/yaml.hpp"
 
@@ -194,5 +195,66 @@ TEST_SUITE("cli: help") {
         CHECK((line.empty() || line.back() != ' '));
       }
     }
+  }
+}
+
+TEST_SUITE("cli: presets") {
+  TEST_CASE("the list, for people and for programs") {
+    CommandLine run;
+    CHECK(run({"presets"}) == 0);
+    CHECK(run.out.starts_with("NAME "));
+    for (const char* name : {"raibid", "mxclone", "will-it-compile", "mirai", "sla-management"}) CHECK(run.printed(std::string("\n") + name + " "));
+    CHECK(run({"presets", "list", "-o", "json"}) == 0);
+    const ordered_json list = ordered_json::parse(run.out);
+    CHECK(list.size() == 5);
+    CHECK(list[0].at("name") == "mirai");
+    CHECK(list[0].at("services") == ordered_json::parse(R"(["redis"])"));
+    CHECK(list[0].at("smoke") == ordered_json::parse(R"(["asynq-queue", "cache-ttl"])"));
+  }
+
+  TEST_CASE("one, with its comments, also when another preset was chosen that is not there") {
+    CommandLine run;
+    run.environment["RAIBID_PRESET"] = "gone";
+    CHECK(run({"presets", "show", "mxclone"}) == 0);
+    CHECK(run.out.starts_with("# mxclone: "));
+    CHECK(run.printed("\n  # Configuration: these override config.yaml\n"));
+    CHECK(run({"presets", "show", "mxclone", "-o", "json"}) == 0);
+    CHECK(ordered_json::parse(run.out).at("settings").at("release") == "mxclone-redis");
+    CHECK(run({"presets", "show", "mxclon"}) == 2);
+    CHECK(run.err.find("did you mean mxclone?") != std::string::npos);
+    CHECK(run({"presets", "show"}) == 2);
+    CHECK(run({"presets", "show", "a", "b"}) == 2);
+  }
+
+  TEST_CASE("a new one is a preset, says everything that one can say, and is never written over a file") {
+    CommandLine run;
+    const std::string file = (run.folder / "team-a.yaml").string();
+    CHECK(run({"presets", "new", file}) == 0);
+    CHECK(run({"presets", "show", file}) == 0);
+    CHECK(run.printed("\nname: team-a\n"));
+    CHECK(run.printed("\n  release: team-a-redis\n"));
+    const std::string before = run.out;
+    CHECK(run({"presets", "new", file}) == 2);
+    CHECK(run.err.find("is there already") != std::string::npos);
+    CHECK(run({"presets", "show", file}) == 0);
+    CHECK(run.out == before);
+    for (const OptionSpec& option : redis_options()) {
+      if (option.flag_only || option.name == "stream" || option.name == "group" || option.name == "allow-from") continue;
+      CAPTURE(option.name);
+      CHECK(before.find(" " + std::string(option.name) + ": ") != std::string::npos);
+    }
+    for (const char* key : {"redis", "holds", "streams", "services", "clients", "security-context", "environment", "smoke", "accepted"}) {
+      CAPTURE(key);
+      CHECK((run.printed(std::string("\n") + key + ":") || run.printed(std::string("\n# ") + key + ":")));
+    }
+  }
+
+  TEST_CASE("a preset with a mistake: file, line and the nearest key") {
+    CommandLine run;
+    const std::string file = (run.folder / "mine.yaml").string();
+    run.write("mine.yaml", "name: mine\nsettings:\n  sise: 1Gi\n");
+    CHECK(run({"presets", "show", file}) == 2);
+    CHECK(run.err.find("mine.yaml:3") != std::string::npos);
+    CHECK(run.err.find("size") != std::string::npos);
   }
 }

@@ -165,8 +165,8 @@ TEST_CASE("a folder where the file should be") {
 TEST_CASE("what belongs to another cluster, target or release is never the path") {
   const Home home;
   const Credentials first = some_credentials();
-  CHECK(home.save(first) == home.file("redis-credentials.json"));
   CHECK(credentials_path(home.paths, first, "mirai") == home.file("redis-credentials.raibid-redis@k3s-dev.json"));
+  CHECK(home.save(first) == home.file("redis-credentials.json"));
   CHECK(credentials_path(home.paths, first, "raibid") == home.file("redis-credentials.json"));
 
   Credentials release = first;

@@ -37,7 +37,10 @@ class LocalInstance {
   };
   /// Throws Error (preflight) for a file that is damaged; std::nullopt when there is none.
   std::optional<State> state() const;
+  /// Also that of an instance which asks for none now: it gets the same one again when it does.
   Secret password() const;
+  /// What its clients log in with: nothing where none is asked for, which Redis would refuse.
+  Secret password_of(const State& state) const { return state.spec.auth ? password() : Secret(); }
 
   /// The server's pid when it runs: the pid file's, if that process works in our data folder.
   std::optional<int> pid() const;

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/change.hpp"
 #include "components/redis/local/instance.hpp"
 #include "components/redis/password.hpp"
 #include "components/redis/queue.hpp"
@@ -34,6 +35,7 @@ class LocalSetup {
     m_ran = m_instance.pid().has_value();
     const auto state = m_instance.state();
     m_port = state ? state->port : choose_port();
+    if (state) m_before = state->spec;
     m_password = choose_password();
     m_credentials = credentials();
   }
@@ -163,13 +165,25 @@ class LocalSetup {
         write_atomic(path, content);
       }
       const bool restart = m_ran && needs_restart();
-      if (restart) m_instance.stop(m_context.runner, m_context.deadline);
+      say_what_changes(restart);
+      if (restart) {
+        m_connection.reset();  // it leads to the server that goes
+        m_instance.stop(m_context.runner, m_context.deadline);
+      }
       if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_context.deadline);
       for (const auto& [path, content] : changed) remove_tree(path.string() + ".previous");
       const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port, restart ? ", restarted" : "");
       return {!changed.empty() || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
     };
     return step;
+  }
+
+  /// Before it is done.
+  void say_what_changes(bool restart) {
+    if (restart) m_context.reporter.note("this change restarts Redis: " + join(m_reasons, ", "));
+    if (restart || !m_ran || !m_before) return;
+    const auto dropped = dropped_directives(*m_before, spec_of(m_settings));
+    if (!dropped.empty()) m_context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
   }
 
   std::vector<Undo> server_undos() {
@@ -193,12 +207,18 @@ class LocalSetup {
 
   // Settings that CONFIG SET does not take are read at the start only.
   bool needs_restart() {
+    if (!m_restart && m_before && m_before->auth != m_settings.auth) {
+      m_restart = true;  // users are read at the start, and this run's password does not open what runs now
+      m_reasons = {m_settings.auth ? "password off → on" : "password on → off"};
+    }
     if (!m_restart) {
       RedisConnection& redis = connection(m_context.deadline);
       m_restart = false;
       for (const Difference& difference : config_differences(redis, m_settings.directives)) {
         // setting it to what it is tells whether it can be set at all
-        if (redis.command({"CONFIG", "SET", difference.name, difference.running}).is_error()) m_restart = true;
+        if (!redis.command({"CONFIG", "SET", difference.name, difference.running}).is_error()) continue;
+        m_restart = true;
+        m_reasons.push_back(fmt::format("{} {} → {}", difference.name, difference.running, difference.wanted));
       }
     }
     return *m_restart;
@@ -247,7 +267,9 @@ class LocalSetup {
   int m_port = 0;
   Secret m_password;
   Credentials m_credentials;
+  std::optional<Spec> m_before;
   std::optional<bool> m_restart;
+  std::vector<std::string> m_reasons;  ///< of it
   std::unique_ptr<RedisConnection> m_connection;
 };
 

@@ -23,7 +23,7 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
   const auto state = instance.state();
   if (!state) throw_not_installed(subject(settings));
-  return {"127.0.0.1", state->port, instance.password()};
+  return {"127.0.0.1", state->port, instance.password_of(*state)};
 }
 
 HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state, int unfinished) {
@@ -38,7 +38,7 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
   report.data()["redis"] = {{"pong", false}};
   if (pid) {
     try {
-      const RedisEndpoint endpoint{"127.0.0.1", state.port, "", instance.password()};
+      const RedisEndpoint endpoint{"127.0.0.1", state.port, "", instance.password_of(state)};
       examine_redis(*connect_redis(context.redis, endpoint, reply_limit), {state.spec.directives, state.spec.streams}, report);
     } catch (const Error& error) {
       report.add({"redis", false, error.message(), error.hint()});

@@ -1,0 +1,264 @@
+#include "components/kubernetes/lease.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/session.hpp"
+#include "sys/process_table.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+using std::chrono::seconds;
+
+constexpr const char* operation_key = "raibid-cli/operation";
+constexpr const char* host_key = "raibid-cli/host";
+constexpr const char* machine_key = "raibid-cli/machine";
+constexpr const char* pid_key = "raibid-cli/pid";
+constexpr const char* process_key = "raibid-cli/process";
+/// How long looking at it or giving it up may take, also after the run's deadline; in the end it runs out by itself.
+constexpr Duration release_limit = seconds(5);
+
+/// The Lease's own times have microseconds (MicroTime).
+std::string micro_time(WallTime time) {
+  std::string text = rfc3339(time);
+  text.insert(text.size() - 1, ".000000");
+  return text;
+}
+
+int number_of(const std::string& text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+/// A pid means something only within its PID namespace, until the machine starts anew. (Containers of one machine share the
+/// boot; machines that were cloned share their machine-id.)
+std::string this_machine() {
+  std::error_code ignored;
+  const std::string self = process_identity(::getpid());
+  return self.substr(self.find('@') + 1) + " " + std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
+}
+
+std::vector<json> documents(const Output& output) {
+  std::string text = output.out;
+  try {
+    return WatchParser().take(text);
+  } catch (const Error&) {
+    return {};  // it said something else: look instead
+  }
+}
+
+}  // namespace
+
+LeaseHolder this_process(const std::string& operation, WallTime now, WallTime until) {
+  return {operation, host_name(), this_machine(), ::getpid(), process_identity(::getpid()), rfc3339(now), until};
+}
+
+ordered_json lease_manifest(const std::string& name, const std::string& name_space, const LeaseHolder& holder) {
+  const WallTime since = parse_rfc3339(holder.since).value_or(holder.until);
+  const ordered_json annotations = {{operation_key, holder.operation}, {host_key, holder.host}, {machine_key, holder.machine},
+                                    {pid_key, std::to_string(holder.pid)}, {process_key, holder.process}};
+  return {{"apiVersion", "coordination.k8s.io/v1"},
+          {"kind", "Lease"},
+          {"metadata",
+           {{"name", name},
+            {"namespace", name_space},
+            {"labels", {{"app.kubernetes.io/managed-by", "raibid-cli"}}},
+            {"annotations", annotations}}},
+          {"spec",
+           {{"holderIdentity", fmt::format("{} of pid {} on {}", holder.operation, holder.pid, holder.host)},
+            {"acquireTime", micro_time(since)},
+            {"renewTime", micro_time(since)},
+            {"leaseDurationSeconds", std::chrono::ceil<seconds>(holder.until - since).count()}}}};
+}
+
+Lease parse_lease(const json& object) {
+  const auto note = [&](const char* key) { return text_at(object, {"metadata", "annotations", key}); };
+  Lease lease;
+  const std::string renewed = text_at(object, {"spec", "renewTime"});
+  const std::string since = text_at(object, {"spec", "acquireTime"});
+  lease.holder = {note(operation_key), note(host_key), note(machine_key), number_of(note(pid_key)), note(process_key), since, {}};
+  if (const auto start = parse_rfc3339(since)) lease.holder.since = rfc3339(*start);
+  if (const auto start = parse_rfc3339(renewed)) {
+    lease.holder.until = *start + seconds(number_at(object, {"spec", "leaseDurationSeconds"}));
+  }
+  lease.uid = text_at(object, {"metadata", "uid"});
+  lease.resource_version = text_at(object, {"metadata", "resourceVersion"});
+  return lease;
+}
+
+LeaseState lease_state(const LeaseHolder& holder, const std::string& machine, WallTime now,
+                       const std::function<bool(int, const std::string&)>& runs) {
+  if (now >= holder.until) return LeaseState::expired;
+  if (holder.machine == machine && !runs(holder.pid, holder.process)) return LeaseState::dead;
+  return LeaseState::held;
+}
+
+std::string lease_name(const std::string& release) { return "raibid-cli-" + release; }
+std::string lease_object(const std::string& release) { return "lease.coordination.k8s.io/" + lease_name(release); }
+
+ReleaseLock::ReleaseLock(Context& context, const Kubectl& kubectl, const std::string& release, std::string operation,
+                         TimePoint until)
+    : m_context(context), m_kubectl(kubectl), m_name(lease_name(release)), m_release(release) {
+  const WallTime now = context.clock.wall();
+  const auto left = std::chrono::ceil<seconds>(until - context.clock.now());
+  m_self = this_process(operation, now, now + std::max(left, seconds(1)));
+}
+
+ReleaseLock::~ReleaseLock() {
+  try {
+    release();
+  } catch (const std::exception&) {
+    // a second Ctrl-C: it runs out by itself, and on this machine a dead holder does not count
+  }
+}
+
+bool ReleaseLock::is_ours(const Lease& lease) const {
+  return lease.holder.pid == m_self.pid && lease.holder.process == m_self.process && lease.holder.machine == m_self.machine;
+}
+
+void ReleaseLock::seen(std::optional<Lease> lease) {
+  m_seen = std::move(lease);
+  m_held = m_seen && is_ours(*m_seen) ? m_seen : std::nullopt;
+}
+
+void ReleaseLock::refuse(const LeaseHolder& holder) const {
+  throw Error(ExitCode::preflight,
+              printable(fmt::format("\"{}\" (process {} on {}, since {}) is at work on release {}", holder.operation, holder.pid,
+                                    holder.host, holder.since, m_release)),
+              fmt::format("wait until it has ended, at {} at the latest, then try again; if you know that it has: {}",
+                          rfc3339(holder.until), m_kubectl.for_people({"delete", "lease", m_name})))
+      .made_nothing();
+}
+
+void ReleaseLock::refuse_if_held() const {
+  if (!m_seen || is_ours(*m_seen)) return;
+  const auto runs = [](int pid, const std::string& process) { return !process.empty() && process_identity(pid) == process; };
+  if (lease_state(m_seen->holder, m_self.machine, m_context.clock.wall(), runs) == LeaseState::held) refuse(m_seen->holder);
+}
+
+void ReleaseLock::acquire(const ordered_json* name_space) {
+  if (m_held) return;
+  refuse_if_held();
+  m_unsure = true;  // until an answer says otherwise
+  if (m_seen) {
+    replace(*m_seen);
+  } else {
+    create(name_space);
+  }
+  m_unsure = false;
+}
+
+void ReleaseLock::create(const ordered_json* name_space) {
+  ordered_json items = ordered_json::array();
+  if (name_space) items.push_back(*name_space);
+  items.push_back(lease_manifest(m_name, m_kubectl.name_space(), m_self));
+  const Command command = m_kubectl.create_and_show({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
+  const Output output = run(m_context.runner, command, m_context.deadline);
+  bool made_namespace = name_space == nullptr;
+  for (const json& object : documents(output)) {
+    if (text_at(object, {"kind"}) == "Lease") m_held = parse_lease(object);
+    if (text_at(object, {"kind"}) == "Namespace") made_namespace = true;
+  }
+  if (m_held && made_namespace) return;
+  if (Kubectl::already_exists(output) && !m_held) {
+    if (const std::optional<Lease> winner = look()) {
+      m_unsure = false;
+      refuse(winner->holder);
+    }
+  }
+  if (m_held && Kubectl::already_exists(output)) {
+    throw Error(ExitCode::preflight, fmt::format("somebody made namespace {} at this very moment", m_kubectl.name_space()),
+                "run this again: it will look at what is there")
+        .made_nothing();
+  }
+  if (output.ok()) {  // it made what it was given, and did not say so
+    if (const std::optional<Lease> lease = look(); lease && is_ours(*lease)) {
+      m_held = lease;
+      return;
+    }
+  }
+  throw Kubectl::explain(command, output);
+}
+
+void ReleaseLock::replace(const Lease& present) {
+  ordered_json manifest = lease_manifest(m_name, m_kubectl.name_space(), m_self);
+  manifest["metadata"]["resourceVersion"] = present.resource_version;
+  const Command command = m_kubectl.replace_and_show(manifest);
+  const Output output = run(m_context.runner, command, m_context.deadline);
+  for (const json& object : documents(output)) {
+    if (text_at(object, {"kind"}) == "Lease") m_held = parse_lease(object);
+  }
+  if (!m_held || !is_ours(*m_held)) m_held = look();  // somebody was faster, or it is gone, or it was not said
+  m_took_over = m_held && is_ours(*m_held);
+  if (m_took_over) return;
+  const std::optional<Lease> winner = std::exchange(m_held, std::nullopt);
+  m_unsure = false;
+  if (winner && winner->resource_version != present.resource_version) refuse(winner->holder);
+  throw Kubectl::explain(command, output);
+}
+
+std::optional<Lease> ReleaseLock::look() const {
+  const Command question = m_kubectl.get({"lease/" + m_name});
+  const json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.runner.now() + release_limit));
+  if (found.empty()) return std::nullopt;
+  return parse_lease(found.front());
+}
+
+/// Only what we took is removed: the options name it, and without their last character they are none.
+Command ReleaseLock::removal() const {
+  const ordered_json options = {{"apiVersion", "v1"},
+                                {"kind", "DeleteOptions"},
+                                {"preconditions", {{"uid", m_held->uid}, {"resourceVersion", m_held->resource_version}}}};
+  Command command = m_kubectl.remove_when_fed(
+      fmt::format("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", m_kubectl.name_space(), m_name));
+  command.input = options.dump();
+  command.input.pop_back();
+  return command;
+}
+
+bool ReleaseLock::finish(Process& kubectl) const {
+  if (kubectl.finished()) return false;  // the server waits a minute for the rest, not longer
+  kubectl.feed("}");
+  const TimePoint until = m_context.runner.now() + release_limit;
+  Process* const one = &kubectl;
+  while (!kubectl.finished() && m_context.runner.now() < until) m_context.runner.wait({&one, 1}, until);
+  const bool gone = kubectl.err().find("(NotFound)") != std::string::npos;  // with its namespace
+  return kubectl.finished() && (kubectl.status() == 0 || gone);
+}
+
+void ReleaseLock::prepare_release() {
+  if (m_held && !m_releasing) m_releasing = m_context.runner.start(removal());
+}
+
+void ReleaseLock::release() {
+  if (!m_held && std::exchange(m_unsure, false)) {
+    const std::optional<Lease> present = look();
+    if (present && is_ours(*present)) m_held = present;
+  }
+  if (!m_held) return;
+  const std::unique_ptr<Process> prepared = std::move(m_releasing);
+  if (!prepared || !finish(*prepared)) finish(*m_context.runner.start(removal()));
+  m_held.reset();
+}
+
+}  // namespace raibid

@@ -1,0 +1,211 @@
+// The presets of the other systems on a cluster: each alone, all side by side, changed in place.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <memory>
+
+#include "base/strings.hpp"
+#include "cluster/support.hpp"
+#include "sys/files.hpp"
+
+using namespace raibid;
+using namespace raibid::test;
+using nlohmann::json;
+
+namespace {
+
+/// A preset in a namespace of the test's own, under the preset's release.
+struct Case {
+  std::string preset;
+  std::string release;
+  std::string service;  ///< the short name that its application uses; "" for none
+  std::string label;    ///< of a client's pod
+};
+
+const std::array<Case, 5> cases = {{{"raibid", "raibid-redis", "", ""},
+                                    {"mxclone", "mxclone-redis", "redis-service", "app=mxclone"},
+                                    {"will-it-compile", "will-it-compile-redis", "redis", "app=will-it-compile"},
+                                    {"mirai", "mirai-redis", "redis", ""},
+                                    {"sla-management", "redis-cache", "redis-service", "app=sla-management"}}};
+
+std::string pod_uid(const ClusterCli& cli, const std::string& release) {
+  return kubectl({"get", "pod", release + "-master-0", "-n", cli.name_space(), "-o", "jsonpath={.metadata.uid}"});
+}
+
+/// What a pod of the namespace is answered that knows nothing but the short name. It may not log in: the answer is PONG or NOAUTH.
+std::string answer_by_name(const ClusterCli& cli, const std::string& service) {
+  return kubectl({"run", "client", "-n", cli.name_space(), "--image=redis:7-alpine", "--image-pull-policy=Never", "--restart=Never", "--rm", "--attach",
+                  "--quiet", "--command", "--", "redis-cli", "-h", service, "PING"});
+}
+
+std::string write_preset(ClusterCli& cli, const std::string& text) {
+  const std::string path = (cli.folder() / "mine.yaml").string();
+  write_atomic(path, "name: mine\nsettings: {namespace: mine, release: mine-redis, no-metrics: true}\n" + text);
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("presets: each is set up, healthy, reached by its short name, unchanged by a second setup, and removed") {
+  if (!have_cluster()) return;
+  for (const Case& one : cases) {
+    CAPTURE(one.preset);
+    ClusterCli cli("raibid-preset-one");
+    const auto before = cluster_state(cli.name_space());
+    const Output first = cli.setup({"--preset", one.preset});
+    INFO(said(first));
+    REQUIRE(first.status == 0);
+    const json status = json::parse(cli.status({"--preset", one.preset, "-o", "json"}).out);
+    CHECK(status.at("healthy") == true);
+    CHECK(status.at("preset") == one.preset);
+    if (!one.service.empty()) {
+      CHECK(status.at("services") == json{{{"name", one.service}, {"leads_here", true}}});
+      const std::string answer = answer_by_name(cli, one.service);
+      CHECK(answer.find(one.preset == "mirai" ? "PONG" : "NOAUTH") != std::string::npos);
+    }
+    const std::string uid = pod_uid(cli, one.release);
+    const Output second = cli.setup({"--preset", one.preset});
+    INFO(said(second));
+    CHECK(second.out.find("Nothing changed") != std::string::npos);
+    CHECK(pod_uid(cli, one.release) == uid);
+    REQUIRE(cli.teardown({"--preset", one.preset, "--yes", "--delete-data"}).status == 0);
+    CHECK(cli.status({"--preset", one.preset}).status == 6);
+    CHECK(cluster_state(cli.name_space()) == before);
+  }
+}
+
+TEST_CASE("presets: a short name that is taken is refused, one that is lost is missed and put back, and all go with a rollback") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-preset-name");
+  kubectl({"create", "namespace", cli.name_space()});
+  kubectl({"create", "service", "externalname", "redis-service", "--external-name=elsewhere.example", "-n", cli.name_space()});
+  const std::vector<std::string> mxclone = {"--preset", "mxclone", "--adopt"};
+  const Output taken = cli.setup(mxclone);
+  INFO(said(taken));
+  CHECK(taken.status == 3);
+  CHECK(taken.err.find("Service redis-service") != std::string::npos);
+  kubectl({"delete", "service", "redis-service", "-n", cli.name_space()});
+
+  const Output failed = cli.setup({"--preset", "mxclone", "--adopt", "--image", "redis:no-such-tag-anywhere", "--timeout", "60s"});
+  CHECK(failed.status == 4);
+  CHECK(kubectl({"get", "services", "-n", cli.name_space(), "-o", "name"}).empty());
+
+  REQUIRE(cli.setup(mxclone).status == 0);
+  kubectl({"delete", "service", "redis-service", "-n", cli.name_space()});
+  const Output missed = cli.status({"--preset", "mxclone"});
+  INFO(said(missed));
+  CHECK(missed.status == 1);
+  CHECK(missed.out.find("redis-service does not exist") != std::string::npos);
+  const Output again = cli.setup({"--preset", "mxclone"});  // what is ours in somebody's namespace needs no second --adopt
+  INFO(said(again));
+  CHECK(again.status == 0);
+  CHECK(cli.status({"--preset", "mxclone"}).status == 0);
+  REQUIRE(cli.teardown({"--preset", "mxclone", "--yes", "--delete-data"}).status == 0);
+  CHECK(kubectl({"get", "services", "-n", cli.name_space(), "-o", "name"}).empty());
+}
+
+TEST_CASE("presets: all five in one cluster, and the status of all in at most four times that of one") {
+  if (!have_cluster()) return;
+  // two presets may want the same short name, so each has its namespace, as its own settings say
+  std::vector<std::unique_ptr<ClusterCli>> five;
+  for (const Case& one : cases) {
+    five.push_back(std::make_unique<ClusterCli>("raibid-preset-" + one.preset));
+    const Output made = five.back()->setup({"--preset", one.preset});
+    INFO(said(made));
+    REQUIRE(made.status == 0);
+  }
+  ClusterCli& cli = *five.front();
+  const json all = json::parse(cli({"status", "--all", "-o", "json"}).out);
+  for (std::size_t at = 0; at < cases.size(); ++at) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const json& one) { return one.at("namespace") == five[at]->name_space(); });
+    CAPTURE(cases[at].preset);
+    REQUIRE(found != all.end());
+    CHECK(found->at("healthy") == true);
+    CHECK(found->at("preset") == cases[at].preset);
+  }
+  const auto fastest = [&](const std::vector<std::string>& command) {
+    Duration best = std::chrono::minutes(1);
+    for (int round = 0; round < 5; ++round) {
+      const TimePoint started = real_runner().now();
+      cli(command);
+      best = std::min(best, std::chrono::duration_cast<Duration>(real_runner().now() - started));
+    }
+    return best;
+  };
+  const Duration one = fastest({"status", "redis", "-n", cli.name_space()});
+  const Duration of_all = fastest({"status", "--all"});
+  MESSAGE("status of one: " << one.count() << " ms, of " << all.size() << ": " << of_all.count() << " ms");
+  // others may be at work in this cluster: then there is more to look at
+  CHECK(of_all * 5 <= 4 * one * static_cast<int>(std::max<std::size_t>(all.size(), 5)));
+  CHECK(json::parse(cli({"status", "--preset", "mirai", "-n", five[3]->name_space(), "-o", "json"}).out).at("preset") == "mirai");
+}
+
+TEST_CASE("presets: a changed one applies in place, and a restart is announced") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-preset-change");
+  const std::string path = write_preset(cli, "redis: {appendonly: yes, maxmemory: 100mb}\n");
+  REQUIRE(cli.setup({"--preset", path}).status == 0);
+  const std::string uid = pod_uid(cli, "mine-redis");
+
+  write_preset(cli, "redis: {appendonly: yes, maxmemory: 120mb, notify-keyspace-events: Ex}\n");
+  const Output live = cli.setup({"--preset", path});
+  INFO(said(live));
+  REQUIRE(live.status == 0);
+  CHECK(live.err.find("maxmemory 120 MiB") != std::string::npos);
+  CHECK(live.err.find("restarts") == std::string::npos);
+  CHECK(pod_uid(cli, "mine-redis") == uid);
+  CHECK(cli.status({"--preset", path}).status == 0);
+
+  write_preset(cli, "redis: {appendonly: yes, maxmemory: 120mb, notify-keyspace-events: Ex, databases: 32}\n");
+  const Output restarted = cli.setup({"--preset", path});
+  INFO(said(restarted));
+  REQUIRE(restarted.status == 0);
+  CHECK(restarted.err.find("this change restarts Redis: databases none → 32") != std::string::npos);
+  CHECK(pod_uid(cli, "mine-redis") != uid);
+  CHECK(cli.setup({"--preset", path}).out.find("Nothing changed") != std::string::npos);
+}
+
+TEST_CASE("presets: a claim grows where its class allows it, and what is immutable is not tried") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-preset-grow");
+  const std::vector<std::string> release_state = {"get", "secrets", "-n", cli.name_space(), "-l", "owner=helm", "-o", "name"};
+  REQUIRE(cli.setup().status == 0);
+  const std::string records = kubectl(release_state);
+  const std::string uid = pod_uid(cli, "raibid-redis");
+  const auto refused = [&](std::vector<std::string> flags, const std::string& why) {
+    const Output output = cli.setup(std::move(flags));
+    INFO(said(output));
+    CHECK(output.status == 3);
+    CHECK(output.err.find(why) != std::string::npos);
+    CHECK(kubectl(release_state) == records);
+    CHECK(pod_uid(cli, "raibid-redis") == uid);
+  };
+  refused({"--size", "9Gi"}, "allowVolumeExpansion");
+  refused({"--no-persistence"}, "in a claim");
+  const Output smaller = cli.setup({"--size", "1Gi"});
+  INFO(said(smaller));
+  CHECK(smaller.status == 0);
+  CHECK(smaller.err.find("no claim can shrink") != std::string::npos);
+  REQUIRE(cli.teardown({"--yes", "--delete-data"}).status == 0);
+
+  const std::string storage_class = "raibid-test-expandable";
+  json expandable = kubectl_json({"get", "storageclass", "local-path"});
+  expandable["metadata"] = {{"name", storage_class}};
+  expandable["allowVolumeExpansion"] = true;
+  kubectl({"apply", "-f", "-"}, expandable.dump());
+  REQUIRE(cli.setup({"--storage-class", storage_class}).status == 0);
+  const std::string pod = pod_uid(cli, "raibid-redis");
+  const Output grown = cli.setup({"--storage-class", storage_class, "--size", "9Gi"});
+  INFO(said(grown));
+  CHECK(grown.status == 0);
+  CHECK(kubectl({"get", "pvc", "redis-data-raibid-redis-master-0", "-n", cli.name_space(), "-o", "jsonpath={.spec.resources.requests.storage}"}) == "9Gi");
+  CHECK(pod_uid(cli, "raibid-redis") == pod);
+  const Output again = cli.setup({"--storage-class", storage_class, "--size", "9Gi"});
+  INFO(said(again));
+  CHECK(again.out.find("Nothing changed") != std::string::npos);
+  CHECK(json::parse(cli.status({"-o", "json"}).out).at("claim").at("requested") == "9Gi");
+  REQUIRE(cli.teardown({"--yes", "--delete-data"}).status == 0);
+  kubectl({"delete", "storageclass", storage_class});
+}

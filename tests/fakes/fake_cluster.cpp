@@ -1,0 +1,326 @@
+#include "fakes/fake_cluster.hpp"
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "fakes/fake_cluster_child.hpp"
+#include "sys/files.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <stdexcept>
+
+namespace raibid {
+
+using namespace fake_cluster;
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr const char* no_answer = "\x01{ this is [no answer\n";
+/// "StatefulSet" → "statefulset".
+std::string key_of(const json& object) {
+  return to_lower(object.at("kind").get<std::string>()) + "/" + object.at("metadata").at("name").get<std::string>();
+}
+
+std::string shown_name(const std::string& key) {
+  if (key.starts_with("statefulset/")) return "statefulset.apps/" + key.substr(12);
+  if (key.starts_with("lease/")) return "lease.coordination.k8s.io/" + key.substr(6);
+  return key;
+}
+
+bool in_namespace(const std::string& key) { return !key.starts_with("namespace/") && !key.starts_with("storageclass/"); }
+
+}  // namespace
+
+FakeCluster::FakeCluster(std::filesystem::path state_file, Signals& signals, Fault fault)
+    : m_file(std::move(state_file)), m_signals(signals), m_fault(std::move(fault)) {
+  if (const auto text = read_file(m_file, 64 << 20)) {
+    m_state = json::parse(*text);
+  } else {
+    m_state = {{"objects", json::object()}, {"releases", json::array()}, {"groups", json::object()}, {"version", 100}, {"now", 0}};
+    put("namespace/kube-system", {{"kind", "Namespace"}, {"metadata", {{"name", "kube-system"}}}});
+    put("storageclass/local-path", {{"kind", "StorageClass"},
+                                    {"metadata", {{"name", "local-path"},
+                                                  {"annotations", {{"storageclass.kubernetes.io/is-default-class", "true"}}}}}});
+  }
+  m_clock.advance(milliseconds(m_state.at("now").get<long long>()));
+}
+
+FakeCluster::~FakeCluster() { save(); }
+
+void FakeCluster::save() const {
+  json state = m_state;
+  state["now"] = std::chrono::duration_cast<milliseconds>(m_clock.now() - FakeClock().now()).count();
+  std::ofstream(m_file) << state.dump();
+}
+
+void FakeCluster::die() {
+  save();
+  ::raise(SIGKILL);
+  throw std::logic_error("unreachable");
+}
+
+void FakeCluster::put(const std::string& key, json object) {
+  const int version = m_state["version"].get<int>() + 1;
+  m_state["version"] = version;
+  json& metadata = object["metadata"];
+  if (!metadata.contains("uid")) metadata["uid"] = fmt::format("uid-{}", version);
+  metadata["resourceVersion"] = std::to_string(version);
+  m_state["objects"][key] = std::move(object);
+}
+
+json* FakeCluster::find(const std::string& key) {
+  json& objects = m_state["objects"];
+  const auto found = objects.find(key);
+  return found == objects.end() ? nullptr : &*found;
+}
+
+/// What goes takes with it what belongs to it.
+void FakeCluster::forget(const std::string& key) {
+  json& objects = m_state["objects"];
+  objects.erase(key);
+  if (key == claim_key) m_state["groups"] = json::object();
+  if (key == set_key) objects.erase(pod_key);
+  if (key == pod_key && find(set_key)) make_pod();
+  if (!key.starts_with("namespace/")) return;
+  m_state["releases"] = json::array();
+  m_state["groups"] = json::object();
+  for (auto it = objects.begin(); it != objects.end();) it = in_namespace(it.key()) ? objects.erase(it) : std::next(it);
+}
+
+json FakeCluster::contents() const {
+  json seen = {{"groups", m_state.at("groups")}, {"objects", json::array()}, {"release", nullptr}};
+  for (const auto& [key, object] : m_state.at("objects").items()) seen["objects"].push_back(key);
+  if (const auto secret = m_state.at("objects").find("secret/raibid-redis"); secret != m_state.at("objects").end()) {
+    seen["password"] = (*secret).at("data").at("redis-password");
+  }
+  for (const json& record : m_state.at("releases")) {
+    if (record.at("status") != "superseded") seen["release"] = {record.at("status"), record.at("values")};
+  }
+  if (const auto set = m_state.at("objects").find(set_key); set != m_state.at("objects").end()) seen["running"] = (*set).at("values");
+  return seen;
+}
+
+std::unique_ptr<Process> FakeCluster::start(const Command& command) {
+  m_signals.check();
+  const int number = ++m_children;
+  const bool faulty = number == m_fault.child;
+  const bool is_disk = m_fault.kind == Fault::Kind::disk_full || m_fault.kind == Fault::Kind::read_only;
+  if (faulty && is_disk) m_fault.disk();
+  if (m_observer) m_observer(::getpid(), command);
+  if (on_start) on_start(number);
+  auto child = std::make_unique<Child>(*this, command, number);
+  if (faulty && m_fault.kind == Fault::Kind::kill_before) die();
+  const Words words(command.argv);
+  child->stays = words.has("-w") || words.verb() == "port-forward";
+  if (words.has("-w")) child->watched = words.list.at(1);
+  if (!command.input_follows) child->due = now() + answer_time;
+  if (faulty && m_fault.kind != Fault::Kind::none && m_fault.kind != Fault::Kind::garbage && !is_disk &&
+      m_fault.kind != Fault::Kind::kill_after && !child->stays && !command.input_follows) {
+    act(*child, true);
+  }
+  if (faulty && m_fault.kind == Fault::Kind::kill_during) die();
+  if (faulty && m_fault.kind == Fault::Kind::hangs) child->due = TimePoint::max();
+  if (faulty && m_fault.kind == Fault::Kind::sigint) ::raise(SIGINT);
+  if (faulty && m_fault.kind == Fault::Kind::sigterm) ::raise(SIGTERM);
+  return child;
+}
+
+void FakeCluster::step_said(const std::string& line) {
+  const bool begins = line.starts_with("started: " + m_fault.step + "\n");
+  const bool ends = line.starts_with("ok: " + m_fault.step + ":");
+  if (m_fault.step.empty() || (!begins && !ends)) return;
+  if (m_fault.kind == (begins ? Fault::Kind::kill_before : Fault::Kind::kill_after)) die();
+  if (!begins) return;
+  if (m_fault.kind == Fault::Kind::sigint) ::raise(SIGINT);
+  if (m_fault.kind == Fault::Kind::sigterm) ::raise(SIGTERM);
+  if (m_fault.disk && (m_fault.kind == Fault::Kind::disk_full || m_fault.kind == Fault::Kind::read_only)) m_fault.disk();
+}
+
+bool FakeCluster::wait(std::span<Process* const> processes, TimePoint until) {
+  m_signals.check();
+  TimePoint next = until;
+  Child* first = nullptr;
+  for (Process* process : processes) {
+    if (process == nullptr || process->finished()) continue;
+    auto& child = dynamic_cast<Child&>(*process);
+    if (child.due < next) {
+      next = child.due;
+      first = &child;
+    }
+  }
+  if (next == TimePoint::max()) throw std::logic_error("FakeCluster: this waits for ever");
+  m_clock.advance_to(next);
+  cluster_goes_on();
+  bool news = false;
+  for (Process* process : processes) {
+    if (process == nullptr || process->finished()) continue;
+    auto& child = dynamic_cast<Child&>(*process);
+    const std::size_t before = child.text.size();
+    if (!child.watched.empty() && child.due != TimePoint::max()) say_news(child);
+    news = news || child.text.size() != before;
+  }
+  if (first == nullptr) return news;
+  first->due = TimePoint::max();
+  const bool faulty = first->number == m_fault.child;
+  const auto is = [&](Fault::Kind kind) { return faulty && m_fault.kind == kind; };
+  if (is(Fault::Kind::exits)) {
+    first->errors += "Error: it failed for the test's sake\n";
+    first->finish(1);
+  } else if (is(Fault::Kind::killed)) {
+    first->finish(128 + SIGKILL);
+  } else if (first->stays) {
+    first->due = first->watched.empty() ? TimePoint::max() : now() + milliseconds(50);
+    if (first->watched.empty()) first->text += "Forwarding from 127.0.0.1:40123 -> 6379\n";
+    if (is(Fault::Kind::garbage)) {
+      first->text += no_answer;
+      m_fault.kind = Fault::Kind::none;
+    }
+  } else {
+    act(*first, false);
+    if (is(Fault::Kind::garbage)) first->text = no_answer;
+    first->finish(first->exit_code);
+  }
+  if (is(Fault::Kind::kill_after)) die();
+  return true;
+}
+
+void FakeCluster::cluster_goes_on() {
+  json* const pod = find(pod_key);
+  if (pod == nullptr || (*pod)["status"]["phase"] == "Running") return;
+  if (milliseconds((*pod)["ready_at"].get<long long>()) > m_clock.now() - FakeClock().now()) return;
+  json ready = *pod;
+  const json condition = {{"type", "Ready"}, {"status", "True"}};
+  ready["status"] = {{"phase", "Running"},
+                     {"conditions", {condition}},
+                     {"containerStatuses", {{{"name", "redis"}, {"ready", true}, {"state", {{"running", json::object()}}}}}}};
+  put(pod_key, ready);
+}
+
+/// A watch tells what has changed since it spoke last.
+void FakeCluster::say_news(Child& child) {
+  if (child.watched != "pods") return;
+  const json* const pod = find(pod_key);
+  const json seen = pod != nullptr ? *pod : json();
+  if (seen == child.last_said) return;
+  const auto say = [&](const char* type, const json& object) { child.text += json{{"type", type}, {"object", object}}.dump() + "\n"; };
+  const bool another = !child.last_said.is_null() && !seen.is_null() && seen["metadata"]["uid"] != child.last_said["metadata"]["uid"];
+  if (!child.last_said.is_null() && (seen.is_null() || another)) say("DELETED", child.last_said);
+  if (!seen.is_null()) say(child.last_said.is_null() || another ? "ADDED" : "MODIFIED", seen);
+  child.last_said = seen;
+}
+
+void FakeCluster::act(Child& child, bool half) {
+  const Words words(child.command.argv);
+  if (child.command.argv.front() == "helm") return helm(child, words, half);
+  kubectl(child, words, half);
+}
+
+void FakeCluster::kubectl(Child& child, const Words& words, bool half) {
+  const std::string& verb = words.verb();
+  if (verb == "create") return create(child, words, half);
+  if (half) return;
+  if (verb == "config") {
+    const json cluster = {{"name", "c"}, {"cluster", {{"server", "https://fake:6443"}}}};
+    const json context = {{"name", "fake"}, {"context", {{"cluster", "c"}, {"user", "u"}}}};
+    child.text = json{{"current-context", "fake"}, {"clusters", {cluster}}, {"contexts", {context}}, {"users", {{{"name", "u"}}}}}.dump();
+  } else if (verb == "version") {
+    child.text = R"({"clientVersion": {"gitVersion": "v1.35.2"}, "serverVersion": {"gitVersion": "v1.34.4"}})";
+  } else if (verb == "get") {
+    get(child, words);
+  } else if (verb == "replace" || verb == "apply") {
+    replace(child, words);
+  } else if (verb == "delete") {
+    words.has("--raw") ? remove_raw(child, words) : remove(child, words);
+  } else if (verb == "api-resources") {
+    child.text = "secrets\npods\npersistentvolumeclaims\nservices\nstatefulsets.apps\nleases.coordination.k8s.io\n";
+  } else if (verb != "describe" && verb != "logs") {
+    throw std::logic_error("FakeCluster knows no kubectl " + verb);
+  }
+}
+
+void FakeCluster::get(Child& child, const Words& words) {
+  const std::string& what = words.list.at(1);
+  json items = json::array();
+  if (words.has("--show-labels")) {
+    for (const json& record : m_state["releases"]) {
+      std::string labels;
+      for (const auto& [name, value] : record.items()) {
+        if (name != "values") labels += (labels.empty() ? "" : ",") + name + "=" + value.get<std::string>();
+      }
+      child.text += fmt::format("sh.helm.release.v1.{}.v{}   helm.sh/release.v1   1   5s   {}\n", release, record["version"].get<std::string>(), labels);
+    }
+    return;
+  }
+  if (words.after("-o") == "name") {
+    for (const auto& [key, object] : m_state["objects"].items()) {
+      if (in_namespace(key)) child.text += shown_name(key) + "\n";
+    }
+    return;
+  }
+  for (const auto& [key, object] : m_state["objects"].items()) {
+    const bool named = words.has(key);
+    const bool listed = what.find('/') == std::string::npos && (what + "/").find(key.substr(0, key.find('/'))) == 0;
+    if (named || listed) items.push_back(object);
+  }
+  child.text = json{{"kind", "List"}, {"items", items}}.dump();
+}
+
+void FakeCluster::create(Child& child, const Words& words, bool half) {
+  json manifest = json::parse(child.command.input);
+  json items = manifest.value("items", json::array({manifest}));
+  for (json& item : items) {
+    if (item["kind"] == "SelfSubjectAccessReview") {
+      item["status"] = {{"allowed", true}};
+      if (!half) child.text += item.dump() + "\n";
+      continue;
+    }
+    const std::string key = key_of(item);
+    const bool mine = std::find(child.made.begin(), child.made.end(), key) != child.made.end();
+    if (!mine && in_namespace(key) && find("namespace/" + words.name_space) == nullptr) {
+      child.fail("(NotFound): namespaces \"" + words.name_space + "\" not found");
+    } else if (!mine && find(key) != nullptr) {
+      child.fail("(AlreadyExists): " + key + " already exists");
+    } else {
+      if (!mine) put(key, item);
+      child.made.push_back(key);
+      if (!half && words.has("-o")) child.text += find(key)->dump() + "\n";
+    }
+    if (half) return;
+  }
+}
+
+void FakeCluster::replace(Child& child, const Words& words) {
+  const json manifest = json::parse(child.command.input);
+  const std::string key = key_of(manifest);
+  const json* const present = find(key);
+  const std::string version = manifest["metadata"].value("resourceVersion", "");
+  if (words.verb() == "replace" && present == nullptr) return child.fail("(NotFound): " + key + " not found");
+  if (!version.empty() && (*present)["metadata"]["resourceVersion"] != version) return child.fail("(Conflict): the object has been modified");
+  put(key, manifest);
+  child.text = find(key)->dump() + "\n";
+}
+
+void FakeCluster::remove(Child&, const Words& words) {
+  for (const std::string& word : words.list) {
+    if (word.find('/') != std::string::npos && find(word) != nullptr) forget(word);
+  }
+}
+
+void FakeCluster::remove_raw(Child& child, const Words& words) {
+  const std::string path = words.after("--raw");
+  const std::string key = "lease/" + path.substr(path.rfind('/') + 1);
+  const json options = json::parse(child.command.input);
+  const json* const lease = find(key);
+  if (lease == nullptr) return child.fail("(NotFound): " + key + " not found");
+  for (const char* field : {"uid", "resourceVersion"}) {
+    if (options["preconditions"][field] != (*lease)["metadata"][field]) return child.fail("(Conflict): precondition");
+  }
+  forget(key);
+}
+
+}  // namespace raibid

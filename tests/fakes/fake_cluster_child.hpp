@@ -1,0 +1,90 @@
+#pragma once
+
+#include "fakes/fake_cluster.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The inside of FakeCluster, for the files that make it up.
+namespace raibid {
+
+namespace fake_cluster {
+
+inline constexpr auto answer_time = std::chrono::milliseconds(60);
+inline constexpr auto pod_start = std::chrono::milliseconds(800);
+inline constexpr const char* release = "raibid-redis";
+inline constexpr const char* workload = "raibid-redis-master";
+inline const std::string pod_key = "pod/raibid-redis-master-0";
+inline const std::string claim_key = "persistentvolumeclaim/redis-data-raibid-redis-master-0";
+inline const std::string set_key = "statefulset/raibid-redis-master";
+
+}  // namespace fake_cluster
+
+/// A command line without its global flags.
+struct FakeCluster::Words {
+  explicit Words(const std::vector<std::string>& argv) {
+    for (std::size_t i = 1; i < argv.size(); ++i) {
+      const std::string& word = argv[i];
+      if (word == "--kubeconfig" || word == "--context" || word == "--kube-context" || word == "-n") {
+        if (word == "-n") name_space = argv.at(i + 1);
+        ++i;
+      } else if (!word.starts_with("--request-timeout")) {
+        list.push_back(word);
+      }
+    }
+  }
+  bool has(std::string_view word) const { return std::find(list.begin(), list.end(), word) != list.end(); }
+  std::string after(std::string_view word) const {
+    const auto found = std::find(list.begin(), list.end(), word);
+    return found == list.end() || found + 1 == list.end() ? "" : *(found + 1);
+  }
+  const std::string& verb() const { return list.at(0); }
+
+  std::vector<std::string> list;
+  std::string name_space;
+};
+
+class FakeCluster::Child final : public Process {
+ public:
+  Child(FakeCluster& owner, const Command& given, int number_) : command(given), number(number_), cluster(owner) { ++cluster.m_alive; }
+  ~Child() override { end(); }
+  bool finished() const override { return m_finished; }
+  int status() const override { return exit_code; }
+  std::string& out() override { return text; }
+  std::string& err() override { return errors; }
+  void feed(std::string rest) override {
+    command.input += rest;
+    command.input_follows = false;
+    due = cluster.now() + fake_cluster::answer_time;
+  }
+  void end() override { finish(128 + SIGTERM); }
+  void finish(int code) {
+    if (m_finished) return;
+    m_finished = true;
+    exit_code = code;
+    --cluster.m_alive;
+  }
+  void fail(const std::string& why) {
+    errors += "Error from server " + why + "\n";
+    exit_code = 1;
+  }
+
+  Command command;
+  int number;
+  FakeCluster& cluster;
+  std::string text, errors;
+  int exit_code = 0;
+  TimePoint due = TimePoint::max();  ///< when its answer comes
+  bool stays = false;                ///< a watch or a port-forward
+  std::string watched;               ///< "pods"
+  nlohmann::json last_said;                    ///< by a watch
+  std::vector<std::string> made;     ///< by its first half
+
+ private:
+  bool m_finished = false;
+};
+
+}  // namespace raibid

@@ -1,0 +1,199 @@
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "fakes/fake_cluster_child.hpp"
+#include "fakes/fake_redis.hpp"
+#include "sys/random.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace raibid {
+
+using namespace fake_cluster;
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+namespace {
+
+std::string next_version(const json& releases) {
+  return std::to_string(releases.empty() ? 1 : std::stoi(releases.back()["version"].get<std::string>()) + 1);
+}
+
+json* last_deployed(json& releases) {
+  json* found = nullptr;
+  for (json& record : releases) {
+    if (record["status"] == "deployed") found = &record;
+  }
+  return found;
+}
+
+/// The newest revision is what runs; the one before it no longer is.
+void deploy(json& releases) {
+  if (json* const before = last_deployed(releases)) (*before)["status"] = "superseded";
+  releases.back()["status"] = "deployed";
+}
+
+bool in_the_middle(const json& releases) {
+  return !releases.empty() && releases.back()["status"].get<std::string>().starts_with("pending-");
+}
+
+}  // namespace
+
+void FakeCluster::helm(Child& child, const Words& words, bool half) {
+  if (words.verb() == "upgrade") return upgrade(child, words, half);
+  if (words.verb() == "rollback") return rollback(child, words, half);
+  if (words.verb() == "uninstall") return uninstall(child, half);
+  if (words.verb() != "version") throw std::logic_error("FakeCluster knows no helm " + words.verb());
+  if (!half) child.text = "v4.1.4+g1234567\n";
+}
+
+void FakeCluster::upgrade(Child& child, const Words& words, bool half) {
+  json& releases = m_state["releases"];
+  if (child.made.empty()) {
+    if (in_the_middle(releases)) return child.fail(": another operation (install/upgrade/rollback) is in progress");
+    const long long now = 1769850487 + std::chrono::duration_cast<std::chrono::seconds>(m_clock.now() - FakeClock().now()).count();
+    json record = {{"name", release}, {"owner", "helm"}, {"version", next_version(releases)}, {"modifiedAt", std::to_string(now)}};
+    record["status"] = last_deployed(releases) ? "pending-upgrade" : "pending-install";
+    record["values"] = child.command.input;
+    for (const std::string& pair : split(words.after("--labels"), ',')) record[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
+    releases.push_back(record);
+    install_objects(releases.back());
+    child.made.push_back("record");
+  }
+  if (half) return;
+  deploy(releases);
+  child.text = "REVISION: " + releases.back()["version"].get<std::string>() + "\n";
+}
+
+void FakeCluster::rollback(Child& child, const Words& words, bool half) {
+  json& releases = m_state["releases"];
+  if (child.made.empty()) {
+    json record;
+    for (const json& candidate : releases) {
+      if (candidate["version"] == words.list.at(2)) record = candidate;
+    }
+    if (record.is_null()) return child.fail(": release has no revision " + words.list.at(2));
+    record["version"] = next_version(releases);
+    record["status"] = "pending-rollback";
+    releases.push_back(record);
+    install_objects(record);
+    child.made.push_back("record");
+  }
+  if (!half) deploy(releases);
+}
+
+void FakeCluster::uninstall(Child& child, bool half) {
+  json& releases = m_state["releases"];
+  if (releases.empty()) {
+    child.errors = "Error: uninstall: Release not loaded: raibid-redis: release: not found\n";
+    child.exit_code = 1;
+    return;
+  }
+  releases.back()["status"] = "uninstalling";
+  forget(std::string("service/") + workload);
+  if (half) return;
+  forget(set_key);
+  releases = json::array();
+}
+
+/// What the chart makes, and what the controller makes of that.
+void FakeCluster::install_objects(const json& record) {
+  const json owned = {{"meta.helm.sh/release-name", release}};
+  put(std::string("service/") + workload, {{"kind", "Service"}, {"metadata", {{"name", workload}, {"annotations", owned}}}});
+  if (!find(claim_key)) put(claim_key, {{"kind", "PersistentVolumeClaim"}, {"metadata", {{"name", claim_key.substr(claim_key.find('/') + 1)}}}});
+  const json* const present = find(set_key);
+  if (present != nullptr && (*present)["values"] == record["values"]) return;
+  const int generation = present != nullptr ? (*present)["metadata"]["generation"].get<int>() + 1 : 1;
+  const std::string revision = "rev-" + sha256_hex(record["values"].get<std::string>()).substr(0, 8);
+  put(set_key, {{"kind", "StatefulSet"},
+                {"metadata", {{"name", workload}, {"generation", generation}, {"annotations", owned}}},
+                {"values", record["values"]},
+                {"status", {{"observedGeneration", generation}, {"updateRevision", revision}}}});
+  make_pod();
+}
+
+void FakeCluster::make_pod() {
+  const json& set = *find(set_key);
+  const json owner = {{"kind", "StatefulSet"}, {"name", workload}};
+  put(pod_key, {{"kind", "Pod"},
+                {"metadata",
+                 {{"name", pod_key.substr(4)},
+                  {"labels", {{"controller-revision-hash", set["status"]["updateRevision"]}}},
+                  {"ownerReferences", {owner}}}},
+                {"ready_at", std::chrono::duration_cast<milliseconds>(m_clock.now() - FakeClock().now() + pod_start).count()},
+                {"status", {{"phase", "Pending"}}}});
+}
+
+/// The Redis in the pod: its password is the Secret's, its settings are the values', its groups live as long as the claim.
+class FakeCluster::Connection final : public RedisConnection {
+ public:
+  explicit Connection(FakeCluster& cluster) : m_cluster(cluster) {}
+
+  RedisReply command(const std::vector<std::string>& words) override {
+    if (m_cluster.find(pod_key) == nullptr) throw Error(ExitCode::failure, "the connection to Redis broke");
+    const json* const secret = m_cluster.find("secret/raibid-redis");
+    const std::string& name = words.at(0);
+    if (name == "AUTH") {
+      m_known = secret != nullptr && (*secret)["data"]["redis-password"] == base64_encode(words.at(1));
+      return m_known ? FakeRedis::status("OK") : FakeRedis::error("WRONGPASS invalid username-password pair or user is disabled.");
+    }
+    if (!m_known) return FakeRedis::error("NOAUTH Authentication required.");
+    if (name == "PING") return FakeRedis::status("PONG");
+    if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\n");
+    if (name == "CONFIG" && words.at(1) == "GET") return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text(setting(words.at(2)))});
+    if (name == "DEL") m_cluster.m_state["groups"].erase(words.at(1));
+    if (name == "XLEN" || name == "DEL") return {RedisReply::Type::integer, "", 0, {}};
+    if (name == "XGROUP" || name == "XINFO") return group(words);
+    throw std::logic_error("FakeCluster's Redis knows no " + name);
+  }
+
+  std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) override {
+    std::vector<RedisReply> replies;
+    for (const auto& words : commands) replies.push_back(command(words));
+    return replies;
+  }
+
+  void send(const std::vector<std::string>& arguments) override { m_sent.push_back(arguments); }
+  RedisReply receive() override {
+    const std::vector<std::string> arguments = m_sent.front();
+    m_sent.pop_front();
+    return command(arguments);
+  }
+
+ private:
+  std::string setting(const std::string& name) const {
+    const json values = json::parse((*m_cluster.find(set_key))["values"].get<std::string>());
+    for (const std::string& line : split(values.value("commonConfiguration", ""), '\n')) {
+      if (line.starts_with(name + " ")) return line.substr(name.size() + 1) == "\"\"" ? "" : line.substr(name.size() + 1);
+    }
+    return "";
+  }
+
+  RedisReply group(const std::vector<std::string>& words) {
+    json& groups = m_cluster.m_state["groups"];
+    const bool there = groups.contains(words.at(2));
+    if (words.at(1) == "CREATE") {
+      groups[words.at(2)] = words.at(3);
+      return FakeRedis::status("OK");
+    }
+    if (words.at(1) == "DESTROY") return {RedisReply::Type::integer, "", there ? 1 : 0, {}};
+    if (!there) return FakeRedis::error("ERR no such key");
+    const RedisReply one = FakeRedis::list({FakeRedis::text("name"), FakeRedis::text(groups[words.at(2)].get<std::string>())});
+    return FakeRedis::list({one});
+  }
+
+  FakeCluster& m_cluster;
+  bool m_known = false;
+  std::deque<std::vector<std::string>> m_sent;
+};
+
+std::unique_ptr<RedisConnection> FakeCluster::connect(const std::string& host, int port, Duration) {
+  const json* const pod = find(pod_key);
+  if (pod == nullptr || (*pod)["status"]["phase"] != "Running") {
+    throw Error(ExitCode::failure, fmt::format("cannot connect to Redis at {}:{}: Connection refused", host, port));
+  }
+  return std::make_unique<Connection>(*this);
+}
+
+}  // namespace raibid

@@ -1,0 +1,326 @@
+#include <doctest/doctest.h>
+
+#include "base/strings.hpp"
+#include "cli/cli.hpp"
+#include "components/component.hpp"
+#include "fakes/fake_cluster.hpp"
+#include "sys/files.hpp"
+#include "sys/random.hpp"
+#include "sys/signals.hpp"
+
+#include <fmt/format.h>
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+/// Whatever goes wrong with any child of any step of setup, upgrade and teardown: afterwards the cluster and the home are as
+/// before, or complete. The steps and children are those of a run without a fault, so that a new one is in here by itself.
+
+using namespace raibid;
+using nlohmann::json;
+
+namespace {
+
+using Words = std::vector<std::string>;
+using Kind = Fault::Kind;
+
+/// A cluster and a home, in a folder that goes with the object.
+struct World {
+  World() : folder(fs::exists("/dev/shm") ? "/dev/shm" : fs::temp_directory_path()) {
+    fs::create_directories(home());
+    fs::create_directories(folder.path() / "tmp");
+  }
+  explicit World(const World& other) : World() {
+    fs::copy(other.folder.path(), folder.path(), fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
+  fs::path home() const { return folder.path() / "home"; }
+  fs::path state() const { return folder.path() / "state.json"; }
+
+  TemporaryDirectory folder;
+};
+
+struct Ran {
+  int code = 0;  ///< 137: killed
+  int alive = 0;
+  std::string err;
+  std::vector<std::string> steps;  ///< of each child, the first is child 1
+};
+
+/// Standard error, which tells the cluster when a step begins and ends.
+class Messages final : public std::stringbuf {
+ public:
+  explicit Messages(FakeCluster& cluster) : m_cluster(cluster) {}
+
+ private:
+  std::streamsize xsputn(const char* text, std::streamsize size) override {
+    const std::streamsize written = std::stringbuf::xsputn(text, size);
+    m_cluster.step_said(std::string(text, static_cast<std::size_t>(size)));
+    return written;
+  }
+  FakeCluster& m_cluster;
+};
+
+/// In this process: the caller has forked.
+int run_here(const World& world, const Words& arguments, const Fault& fault, const std::string& report) {
+  Signals signals;
+  FakeCluster cluster(world.state(), signals, fault);
+  SystemRandom random;
+  std::ostringstream out;
+  Messages messages(cluster);
+  std::ostream err(&messages);
+  std::string steps;
+  cluster.on_start = [&](int) {
+    const std::string said = messages.str();
+    const std::size_t line = said.rfind("started: ");
+    steps += (line == std::string::npos ? "cluster" : said.substr(line + 9, said.find('\n', line) - line - 9)) + "\n";
+  };
+  const Environment environment = {{"HOME", world.folder.path()}, {"RAIBID_HOME", world.home()}, {"TMPDIR", world.folder.path() / "tmp"}};
+  const CliDependencies dependencies{out, err, Terminal{}, environment, cluster, cluster.clock(), random, signals, cluster};
+  const int code = run_cli(arguments, dependencies, components());
+  signals.acknowledge();
+  std::ofstream(report) << json{{"alive", cluster.alive()}, {"err", messages.str()}, {"steps", steps}}.dump();
+  return code;
+}
+
+/// In a process of its own, which a fault may kill.
+Ran run(const World& world, const Words& arguments, const Fault& fault = {}) {
+  const std::string report = world.folder.path() / "report";
+  fs::remove(report);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int code = 99;
+    try {
+      code = run_here(world, arguments, fault, report);
+    } catch (const std::exception& error) {
+      std::ofstream(report) << json{{"alive", 0}, {"err", error.what()}, {"steps", ""}}.dump();
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+  }
+  Ran ran;
+  ran.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  if (const auto text = read_file(report)) {
+    const json said = json::parse(*text);
+    ran.alive = said["alive"];
+    ran.err = said["err"];
+    ran.steps = split(trim(said["steps"].get<std::string>()), '\n');
+  }
+  return ran;
+}
+
+json contents(const World& world) {
+  // the object only reads; no run is under way
+  const json state = json::parse(read_file(world.state(), 64 << 20).value_or("null"));
+  if (state.is_null()) return nullptr;
+  Signals signals;
+  return FakeCluster(world.state(), signals).contents();
+}
+
+json without_password(json contents) {
+  if (contents.is_object()) contents.erase("password");
+  return contents;
+}
+
+std::string password_in_file(const World& world) {
+  const auto text = read_file(world.home() / "redis-credentials.json");
+  return text ? json::parse(*text).at("password").get<std::string>() : "";
+}
+
+/// What a run must not leave: "" when it has left nothing.
+std::string left_behind(const World& world) {
+  static const std::set<std::string> allowed = {"redis-credentials.json", "journal", "evidence"};
+  for (const fs::path& folder : {world.home(), world.home() / "journal", world.folder.path() / "tmp"}) {
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(folder, none)) {
+      if (!allowed.contains(entry.path().filename())) return "left " + entry.path().filename().string();
+    }
+  }
+  return "";
+}
+
+/// "" when the world is as it was before or as it is when all went well, password and file included.
+std::string judge(const World& world, const json& before, const json& complete, int code) {
+  const json now = contents(world);
+  const bool is_before = without_password(now) == without_password(before);
+  const bool is_complete = without_password(now) == without_password(complete);
+  if (!is_before && !is_complete) return fmt::format("neither before nor complete: {}", now.dump());
+  if (code == 0 && !is_complete) return "exit code 0 and not complete";
+  if ((code == 3 || code == 4) && !is_before) return fmt::format("exit code {} and not as before", code);
+  if (before.contains("password") && now.contains("password") && now["password"] != before["password"]) return "another password";
+  const std::string secret = now.contains("password") ? base64_decode(now["password"].get<std::string>()) : "";
+  if (secret != password_in_file(world)) return "credentials and Secret differ";
+  return left_behind(world);
+}
+
+struct Row {
+  const char* name;
+  Words arguments;
+  const World& start;
+};
+
+struct Column {
+  const char* name;
+  std::vector<Kind> kinds;
+};
+
+const std::vector<Column>& columns() {
+  static const std::vector<Column> all = {{"exit 1", {Kind::exits}},   {"hang", {Kind::hangs}},     {"killed", {Kind::killed}},
+                                          {"garbage", {Kind::garbage}}, {"INT", {Kind::sigint}},     {"TERM", {Kind::sigterm}},
+                                          {"kill -9", {Kind::kill_before, Kind::kill_during, Kind::kill_after}},
+                                          {"disk full", {Kind::disk_full}},
+                                          {"read-only", {Kind::read_only}}};
+  return all;
+}
+
+/// What can happen to a step that has no child.
+bool concerns_us(Kind kind) {
+  return kind == Kind::sigint || kind == Kind::sigterm || kind == Kind::kill_before || kind == Kind::kill_after ||
+         kind == Kind::disk_full || kind == Kind::read_only;
+}
+
+/// The home on a file system of its own that is soon full. False where that may not be done.
+bool give_small_home(const World& world) {
+  const uid_t uid = ::getuid();
+  if (::unshare(CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
+  ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  const World kept(world);
+  if (::mount("tmpfs", world.home().c_str(), "tmpfs", 0, "size=512k,mode=0700") != 0) return false;
+  fs::copy(kept.home(), world.home(), fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  return true;
+}
+
+void fill(const fs::path& home) {
+  std::ofstream filler(home / "filler", std::ios::binary);
+  const std::string block(4096, 'x');
+  while (filler.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+  }
+}
+
+/// False where a file is open for writing: so it is once the journal is.
+bool make_read_only(const fs::path& home) { return ::mount("tmpfs", home.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0; }
+void make_writable(const fs::path& home) { ::mount("tmpfs", home.c_str(), "tmpfs", MS_REMOUNT, nullptr); }
+
+std::string try_case(const World& world, const Words& arguments, Fault fault, const json& before, const json& complete) {
+  const Kind kind = fault.kind;
+  const bool needs_disk = kind == Kind::disk_full || kind == Kind::read_only;
+  if (needs_disk && !give_small_home(world)) return "skipped";
+  fault.disk = [&world, kind] {
+    if (kind == Kind::disk_full) fill(world.home());
+    if (kind == Kind::read_only && !make_read_only(world.home())) ::_exit(98);
+  };
+  Ran ran = run(world, arguments, fault);
+  if (ran.alive != 0) return fmt::format("{} children left", ran.alive);
+  if (ran.code == 99) return "crashed: " + ran.err;
+  if (ran.code == 98) return "skipped";
+  if (needs_disk) make_writable(world.home());
+  fs::remove(world.home() / "filler");
+  const bool killed = ran.code == 128 + SIGKILL;
+  const bool teardown = arguments.front() == "teardown";
+  // after a kill, and in the middle of a teardown (5: it says to run it again), one more run makes it whole
+  if (killed || (teardown && ran.code != 0)) {
+    if (killed && kind == Kind::disk_full) return "killed";
+    ran = run(world, arguments);
+    if (ran.code != 0) return fmt::format("the run after it ended with {}: {}", ran.code, ran.err);
+  } else if (ran.code == 5) {
+    return "it says that something remains: " + ran.err;
+  }
+  const std::string wrong = judge(world, before, complete, ran.code);
+  return wrong.empty() ? "" : wrong + fmt::format(" (exit code {})\n", ran.code) + ran.err;
+}
+
+/// The same in a process of its own: a mount namespace is for the rest of a process's life.
+std::string in_a_fork(const std::function<std::string()>& work) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::string text;
+    try {
+      text = work();
+    } catch (const std::exception& error) {
+      text = std::string("threw: ") + error.what();
+    }
+    [[maybe_unused]] const auto written = ::write(ends[1], text.data(), std::min<std::size_t>(text.size(), 60000));
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::string said;
+  char buffer[4096];
+  for (ssize_t count = 0; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<std::size_t>(count));
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  return said;
+}
+
+}  // namespace
+
+TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as before or complete") {
+  const Words setup = {"setup", "redis", "-v"};
+  World empty;
+  World installed;
+  REQUIRE(run(installed, setup).code == 0);
+  const std::vector<Row> commands = {{"setup", setup, empty},
+                                     {"upgrade", {"setup", "redis", "-v", "--memory-limit", "768Mi"}, installed},
+                                     {"teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, installed}};
+
+  std::string table = fmt::format("{:<24}{:>9}", "step", "children");
+  for (const Column& column : columns()) table += fmt::format("{:>11}", column.name);
+  table += "\n";
+  int cases = 0;
+  for (const Row& command : commands) {
+    const World clean(command.start);
+    const json before = [&] {
+      const World seen(command.start);
+      { Signals signals; FakeCluster(seen.state(), signals).save(); }
+      return contents(seen);
+    }();
+    const Ran normal = run(clean, command.arguments);
+    REQUIRE_MESSAGE(normal.code == 0, normal.err);
+    const json complete = contents(clean);
+    REQUIRE(judge(clean, before, complete, 0) == "");
+
+    // every step that was reported, and those children that were started before the first
+    std::vector<std::string> order = {"cluster"};
+    for (const std::string& line : split(normal.err, '\n')) {
+      if (line.starts_with("started: ")) order.push_back(line.substr(9));
+    }
+    std::map<std::string, std::vector<int>> children;
+    for (std::size_t i = 0; i < normal.steps.size(); ++i) children[normal.steps[i]].push_back(static_cast<int>(i) + 1);
+    for (const std::string& step : order) {
+      table += fmt::format("{:<24}{:>9}", fmt::format("{} {}", command.name, step), children[step].size());
+      for (const Column& column : columns()) {
+        std::string mark = "-";
+        for (const Kind kind : column.kinds) {
+          std::vector<Fault> faults;
+          for (const int child : children[step]) faults.push_back({kind, child});
+          if (concerns_us(kind)) faults.push_back({kind, 0, step});
+          for (const Fault& fault : faults) {
+            const std::string wrong = in_a_fork([&] {
+              const World world(command.start);
+              return try_case(world, command.arguments, fault, before, complete);
+            });
+            if (wrong == "skipped") continue;
+            ++cases;
+            if (mark == "-") mark = "ok";
+            if (wrong.empty()) continue;
+            mark = "WRONG";
+            FAIL_CHECK(command.name << ", step " << step << ", child " << fault.child << ", " << column.name << " ("
+                                    << static_cast<int>(kind) << "): " << wrong);
+          }
+        }
+        table += fmt::format("{:>11}", mark);
+      }
+      table += "\n";
+    }
+  }
+  MESSAGE(cases << " cases\n" << table);
+}

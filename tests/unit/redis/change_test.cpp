@@ -1,0 +1,116 @@
+#include "components/redis/change.hpp"
+
+#include <doctest/doctest.h>
+
+#include "components/redis/unchangeable.hpp"
+#include "config/redis_directives.hpp"
+#include "fakes/fake_runner.hpp"
+#include "support/redis_settings.hpp"
+#include "support/thrown.hpp"
+
+using namespace raibid;
+using namespace raibid::test;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+Spec some_spec() {
+  Spec spec;
+  spec.chart = "embedded";
+  spec.memory_limit = "512Mi";
+  spec.directives = {{"appendonly", "yes"}, {"databases", "16"}, {"save", "900 1"}, {"maxmemory", "307mb"}};
+  return spec;
+}
+
+/// A cluster that has the release, with a claim of 8Gi of a class that can grow.
+Observed some_release() {
+  Observed observed;
+  observed.workload = {"raibid-redis", to_json(some_spec()), "8Gi", std::nullopt};
+  observed.claim = true;
+  observed.claim_made = {"8Gi", "fast"};
+  observed.storage_classes = {"fast", "slow"};
+  observed.expandable_classes = {"fast"};
+  return observed;
+}
+
+Error refusal(const Observed& observed, const std::vector<Given>& given) {
+  FakeRunner runner;
+  const RedisSettings settings = redis_settings_of(given);
+  const RedisNames names(settings.release, settings.name_space);
+  const Kubectl kubectl(runner, Cluster{}, settings.name_space);
+  const Error error = error_of([&] { refuse_unchangeable(observed, settings, names, kubectl); });
+  CHECK(error.code() == ExitCode::preflight);
+  CHECK_FALSE(error.hint().empty());
+  return error;
+}
+
+void accepts(const Observed& observed, const std::vector<Given>& given) {
+  FakeRunner runner;
+  const RedisSettings settings = redis_settings_of(given);
+  const RedisNames names(settings.release, settings.name_space);
+  CHECK_NOTHROW(refuse_unchangeable(observed, settings, names, Kubectl(runner, Cluster{}, settings.name_space)));
+}
+
+}  // namespace
+
+TEST_CASE("change: what CONFIG SET does restarts nothing") {
+  Spec after = some_spec();
+  after.directives = {{"appendonly", "no"}, {"databases", "16"}, {"save", "60 1"}, {"maxmemory", "1gb"}, {"hz", "20"}};
+  after.size = "9Gi";
+  after.clients = {"jobs"};
+  CHECK(restart_reasons(some_spec(), after).empty());
+}
+
+TEST_CASE("change: what needs a restart, by name and value") {
+  Spec after = some_spec();
+  after.memory_limit = "1Gi";
+  after.directives[1].second = "32";
+  after.auth = false;
+  CHECK(restart_reasons(some_spec(), after) == Texts{"memory limit 512Mi → 1Gi", "password on → off", "databases 16 → 32"});
+  after = some_spec();
+  after.directives.erase(after.directives.begin() + 1);
+  CHECK(restart_directives(some_spec(), after) == Texts{"databases 16 → its default"});
+}
+
+TEST_CASE("change: directives that are asked for no more stay until the next start") {
+  Spec after = some_spec();
+  after.directives = {{"appendonly", "yes"}};
+  CHECK(dropped_directives(some_spec(), after) == Texts{"maxmemory 307mb", "save 900 1"});
+  CHECK(dropped_directives(some_spec(), some_spec()).empty());
+}
+
+TEST_CASE("change: a claim grows where its class allows it, and never shrinks") {
+  accepts(some_release(), {{"size", "20Gi"}});
+  accepts(some_release(), {{"size", "4Gi"}});
+  CHECK(claim_is_to_grow(some_release(), redis_settings_of({{"size", "20Gi"}})));
+  CHECK_FALSE(claim_is_to_grow(some_release(), redis_settings_of({{"size", "8192Mi"}})));
+  CHECK(about_shrinking(some_release(), redis_settings_of({{"size", "8192Mi"}})).empty());
+  CHECK(has(about_shrinking(some_release(), redis_settings_of({{"size", "4Gi"}})), "no claim can shrink"));
+  Observed fixed = some_release();
+  fixed.expandable_classes.clear();
+  const Error error = refusal(fixed, {{"size", "20Gi"}});
+  CHECK(has(error.message(), "cannot grow to 20Gi: StorageClass fast does not allow it"));
+  CHECK(has(error.hint(), "--size 8Gi"));
+}
+
+TEST_CASE("change: what is immutable is refused before it is tried") {
+  CHECK(has(refusal(some_release(), {{"chart", "bitnami"}}).message(), "another chart"));
+  CHECK(has(refusal(some_release(), {{"no-persistence", "true"}}).message(), "in a claim"));
+  CHECK(has(refusal(some_release(), {{"storage-class", "slow"}}).message(), "can change to slow"));
+  accepts(some_release(), {{"storage-class", "fast"}});
+  Observed memory = some_release();
+  memory.workload->claim_size = "";
+  memory.claim = false;
+  memory.claim_made.reset();
+  CHECK(has(refusal(memory, {}).message(), "in memory alone"));
+  accepts(memory, {{"no-persistence", "true"}});
+}
+
+TEST_CASE("change: a further name that is somebody else's") {
+  Observed observed = some_release();
+  observed.other_services = {{"redis-service", ""}};
+  CHECK(has(refusal(observed, {}).message(), "Service redis-service"));
+  observed.other_services = {{"redis-service", "raibid-redis"}};
+  accepts(observed, {});
+}
