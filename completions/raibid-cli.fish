@@ -146,6 +146,7 @@ complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doct
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l strict -d 'Warnings about risky settings are errors, and nothing is changed'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l adopt -d 'Take over a namespace, Secret or release of this name that something else made'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l keep-on-failure -d 'Do not roll back when setup fails'
+complete -c raibid-cli -n '__raibid_cli_at smoke redis' -l durability -d 'Instead: kill Redis in the middle of acknowledged writes, and tell what survived; asks first'
 complete -c raibid-cli -n '__raibid_cli_at connect redis' -l port -x -d 'Local port (default: a free one)'
 complete -c raibid-cli -n '__raibid_cli_at url redis' -l with-password -d 'Put the password into the address'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l format -x -a 'shell dotenv docker' -d 'How it is written'

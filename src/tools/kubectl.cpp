@@ -165,6 +165,10 @@ Command Kubectl::remove(const std::vector<std::string>& names, int timeout) cons
                         {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)}));
 }
 
+Command Kubectl::delete_pod(const std::string& pod) const {
+  return command({request_timeout, "delete", "pod", pod, "--grace-period=1", "--wait=false"});
+}
+
 Command Kubectl::watch(const std::string& kind, const std::string& selector) const {
   return long_command(command(with_selector({"get", kind, "-w", "-o", "json", "--output-watch-events"}, selector)));
 }

@@ -84,6 +84,9 @@ class Kubectl {
   /// Deletes "kind/name" pairs and waits until they are gone; what is not there is fine. `timeout` in seconds.
   Command remove(const std::vector<std::string>& names, int timeout) const;
 
+  /// Deletes a pod with a second of grace, the least with which its successor still waits for it, and does not wait.
+  Command delete_pod(const std::string& pod) const;
+
   /// A watch of one kind by selector: JSON documents, one an event ({"type": …, "object": …}), see WatchParser.
   Command watch(const std::string& kind, const std::string& selector) const;
 

@@ -20,7 +20,7 @@ Component redis_component() {
           {"status", "Prove that it is healthy: release, pod, claim, Redis, streams", status_options(), status_redis, {}, {}, status_unnamed},
           {"teardown", "Remove it; the data stays unless --delete-data", teardown_options(), teardown_redis},
           {"doctor", "Check everything that setup needs, with a hint for what is missing", redis_options(), doctor_redis},
-          {"smoke", "Do on the real server what the preset's application does", {}, smoke_redis},
+          {"smoke", "Do on the real server what the preset's application does", smoke_options(), smoke_redis},
           {"connect", "Keep a port-forward to it open, or run a command through it", connect_options(), connect_redis_command, "[-- COMMAND …]"},
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },

@@ -209,7 +209,7 @@ std::vector<OptionSpec> values_options() {
 
 std::vector<ComponentCommand> export_commands() {
   const auto row = [](std::string_view what, std::string_view summary, std::vector<OptionSpec> options, auto run) {
-    return ComponentCommand{"export", summary, std::move(options), run, {}, what};
+    return ComponentCommand{"export", summary, std::move(options), run, {}, what, nullptr};
   };
   return {
       row("env", "The application's variables: for a shell, as .env, or for docker", env_options(), export_env),

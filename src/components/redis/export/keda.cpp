@@ -91,7 +91,9 @@ std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings
     if (operation.name != asynq_operation) continue;
     const auto given = operation.parameters.find("queues");
     const std::string names = given == operation.parameters.end() ? usual_asynq_queues : given->second;
-    for (const std::string& name : split(names, ',')) queues.push_back({"", "", fmt::format("asynq:{{{}}}:pending", trim(name))});
+    for (const std::string& name : split(names, ',')) {
+      queues.push_back({"", "", fmt::format("asynq:{{{}}}:pending", trim(name.substr(0, name.find('='))))});  // critical=6
+    }
   }
   return queues;
 }

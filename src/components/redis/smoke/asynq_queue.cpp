@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -15,7 +14,7 @@ namespace raibid {
 
 namespace {
 
-constexpr int tasks_each = 5;
+constexpr std::size_t tasks_each = 5;
 constexpr int workers = 3;
 constexpr std::int64_t lease_seconds = 30;
 constexpr int usual_retries = 3;
@@ -68,11 +67,20 @@ AsynqTask make_task(const AsynqQueue& queue, int number, int retries) {
 void fill(SmokeBench& bench, const WeightedQueue& weighted, int retries) {
   const ServerTime now = server_time(bench.redis());
   weighted.queue.announce(bench.redis());
-  for (int number = 0; number < tasks_each; ++number) {
-    expect(weighted.queue.enqueue(bench.redis(), make_task(weighted.queue, number, retries), now.nanoseconds()), "a new task was refused");
+  for (std::size_t number = 0; number < tasks_each; ++number) {
+    expect(weighted.queue.enqueue(bench.redis(), make_task(weighted.queue, static_cast<int>(number), retries), now.nanoseconds()), "a new task was refused");
   }
   expect(!weighted.queue.enqueue(bench.redis(), make_task(weighted.queue, 0, retries), now.nanoseconds()), "the same task was enqueued twice");
-  expect(weighted.queue.count(bench.redis(), "pending") == tasks_each, "not every task is pending");
+  expect(weighted.queue.count(bench.redis(), "pending") == static_cast<std::int64_t>(tasks_each), "not every task is pending");
+}
+
+std::vector<std::string> take_at_once(SmokeBench& bench, const SmokeClients& clients, const AsynqQueue& queue) {
+  const std::int64_t lease_until = server_time(bench.redis()).seconds + lease_seconds;
+  std::vector<std::string> messages;
+  for (const RedisReply& message : ask_at_once(clients, [&](std::size_t) { return queue.dequeue_command(lease_until); })) {
+    if (!message.is_nil()) messages.push_back(message.text);
+  }
+  return messages;
 }
 
 // Workers that ask at once; a queue is looked at when all above it are empty.
@@ -81,24 +89,20 @@ int work_off(SmokeBench& bench, const std::vector<WeightedQueue>& queues) {
   int done = 0;
   for (const WeightedQueue& weighted : queues) {
     const AsynqQueue& queue = weighted.queue;
-    std::set<std::string> seen;
-    for (bool more = true; more;) {
-      more = false;
+    std::size_t seen = 0;
+    for (std::vector<std::string> messages = take_at_once(bench, clients, queue); !messages.empty(); messages = take_at_once(bench, clients, queue)) {
       const ServerTime now = server_time(bench.redis());
-      for (const RedisReply& message : ask_at_once(clients, [&](std::size_t) { return queue.dequeue_command(now.seconds + lease_seconds); })) {
-        if (message.is_nil()) continue;
-        more = true;
-        // oldest first, each once
-        const std::string id = fmt::format("task-{}", seen.size());
-        expect(message.text == encode(make_task(queue, static_cast<int>(seen.size()), usual_retries)), "a task came twice, or out of turn");
-        expect(queue.state(bench.redis(), id) == "active", "a dequeued task is not active");
-        expect(queue.done(bench.redis(), id, now.day()), "a task that was done was not active");
-        expect(!queue.done(bench.redis(), id, now.day()), "a task was done twice");
-        seen.insert(id);
+      // the oldest ones, each once; which worker gets which is not said
+      for (std::size_t i = 0; i < messages.size(); ++i, ++seen) {
+        const AsynqTask task = make_task(queue, static_cast<int>(seen), usual_retries);
+        expect(std::count(messages.begin(), messages.end(), encode(task)) == 1, "a task came twice, or out of turn");
+        expect(queue.state(bench.redis(), task.id) == "active", "a dequeued task is not active");
+        expect(queue.done(bench.redis(), task.id, now.day()), "a task that was done was not active");
+        expect(!queue.done(bench.redis(), task.id, now.day()), "a task was done twice");
       }
     }
-    expect(seen.size() == tasks_each, fmt::format("{} of {} tasks of a queue were delivered", seen.size(), tasks_each));
-    done += static_cast<int>(seen.size());
+    expect(seen == tasks_each, fmt::format("{} of {} tasks of a queue were delivered", seen, tasks_each));
+    done += static_cast<int>(seen);
   }
   return done;
 }

@@ -11,6 +11,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/access.hpp"
 #include "components/redis/installed.hpp"
+#include "components/redis/smoke/durability.hpp"
 #include "components/redis/smoke/operation.hpp"
 #include "components/redis/status.hpp"
 #include "config/yaml.hpp"
@@ -83,6 +84,7 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
       context.signals.check();
       rows.push_back(run_one(context, operation, bench));
     }
+    context.signals.check();
   } catch (const Error&) {
     bench.clean();
     throw;
@@ -93,9 +95,14 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
 
 }  // namespace
 
+std::vector<OptionSpec> smoke_options() {
+  return {{.name = "durability", .help = "Instead: kill Redis in the middle of acknowledged writes, and tell what survived; asks first", .kind = OptionKind::flag, .flag_only = true}};
+}
+
 CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
+  if (context.settings.flag("durability")) return smoke_durability(context, settings);
   if (settings.target == Target::local) {
     const InstalledRedis installed = find_local(context, settings);
     return run_all_operations(context, settings, {installed.host, installed.port, "", installed.password});
