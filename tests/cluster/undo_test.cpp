@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <array>
+
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
 
@@ -55,9 +57,17 @@ bool has_release(const std::string& name_space, const std::string& status) {
 /// Kills a setup, and with it its helm, when the release is in that state.
 void kill_in(ClusterCli& cli, const std::string& status, std::vector<std::string> more = {}) {
   for (int i = 0; i < 5; ++i) {
+    // a watch: asking again and again would be too slow
+    const std::unique_ptr<Process> records = real_runner().start(
+        {{"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "get", "secrets", "-n", cli.name_space(), "-l", "owner=helm", "-w",
+          "-o", "jsonpath={.metadata.labels.status}{\"\\n\"}"},
+         {},
+         {}});
     Running run(cli, more);
-    run.until("started: release");
-    run.until([&] { return has_release(cli.name_space(), status); });
+    std::array<Process*, 2> both = {run.process.get(), records.get()};
+    while (!has(records->out(), status) && !run.process->finished()) {
+      real_runner().wait(both, real_runner().now() + std::chrono::seconds(1));
+    }
     ::kill(run.pid, SIGKILL);
     run.ended();
     if (has_release(cli.name_space(), status)) return;

@@ -101,7 +101,12 @@ void FakeCluster::uninstall(Child& child, bool half) {
 void FakeCluster::install_objects(const json& record) {
   const json owned = {{"meta.helm.sh/release-name", release}};
   put(std::string("service/") + workload, {{"kind", "Service"}, {"metadata", {{"name", workload}, {"annotations", owned}}}});
-  if (!find(claim_key)) put(claim_key, {{"kind", "PersistentVolumeClaim"}, {"metadata", {{"name", claim_key.substr(claim_key.find('/') + 1)}}}});
+  const json asked = {{"resources", {{"requests", {{"storage", "8Gi"}}}}}};
+  json claim_spec = asked;
+  claim_spec["storageClassName"] = "local-path";  // the default, which only the claim itself shows
+  if (!find(claim_key)) put(claim_key, {{"kind", "PersistentVolumeClaim"},
+                                         {"metadata", {{"name", claim_key.substr(claim_key.find('/') + 1)}}},
+                                         {"spec", claim_spec}});
   const json* const present = find(set_key);
   if (present != nullptr && (*present)["values"] == record["values"]) return;
   const int generation = present != nullptr ? (*present)["metadata"]["generation"].get<int>() + 1 : 1;
@@ -109,6 +114,7 @@ void FakeCluster::install_objects(const json& record) {
   put(set_key, {{"kind", "StatefulSet"},
                 {"metadata", {{"name", workload}, {"generation", generation}, {"annotations", owned}}},
                 {"values", record["values"]},
+                {"spec", {{"volumeClaimTemplates", {{{"metadata", {{"name", "redis-data"}}}, {"spec", asked}}}}}},
                 {"status", {{"observedGeneration", generation}, {"updateRevision", revision}}}});
   make_pod();
 }
