@@ -111,8 +111,12 @@ void FakeCluster::install_objects(const json& record) {
   if (present != nullptr && (*present)["values"] == record["values"]) return;
   const int generation = present != nullptr ? (*present)["metadata"]["generation"].get<int>() + 1 : 1;
   const std::string revision = "rev-" + sha256_hex(record["values"].get<std::string>()).substr(0, 8);
+  const json values = json::parse(record["values"].get<std::string>());
+  const json size = {{"storage", values.value("/master/persistence/size"_json_pointer, "8Gi")}};
+  const json claim = {{"spec", {{"resources", {{"requests", size}}}}}};
   put(set_key, {{"kind", "StatefulSet"},
                 {"metadata", {{"name", workload}, {"generation", generation}, {"annotations", owned}}},
+                {"spec", {{"volumeClaimTemplates", json::array({claim})}}},
                 {"values", record["values"]},
                 {"spec", {{"volumeClaimTemplates", {{{"metadata", {{"name", "redis-data"}}}, {"spec", asked}}}}}},
                 {"status", {{"observedGeneration", generation}, {"updateRevision", revision}}}});
