@@ -11,6 +11,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/export/manifests.hpp"
 #include "components/redis/installed.hpp"
+#include "components/redis/status.hpp"
 #include "components/redis/values.hpp"
 #include "config/yaml.hpp"
 #include "ui/reporter.hpp"
@@ -45,6 +46,7 @@ View look(Context& context) {
     throw Error(ExitCode::usage, fmt::format("--name: {} is no name of a Kubernetes object", in_quotes(view.handover.name)),
                 "names are lower-case letters, digits, - and .");
   }
+  mention_unfinished(context);
   view.installed = find_installed(context, view.settings);
   InstalledRedis seen = view.installed;
   std::string service = seen.host;
