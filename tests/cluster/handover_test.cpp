@@ -25,7 +25,9 @@ class KedaKinds {
     m_brought = kubectl({"get", "crd", "scaledjobs.keda.sh", "--ignore-not-found", "-o", "name"}).empty();
     if (!m_brought) return;
     kubectl({"create", "-f", "-"}, m_manifests);
-    kubectl({"wait", "--for=condition=Established", "--timeout=30s", "crd/scaledjobs.keda.sh", "crd/triggerauthentications.keda.sh"});
+    // not --for=condition=…, which gives up on a kind that has no conditions yet
+    kubectl({"wait", "--for=jsonpath={.status.conditions[?(@.type==\"Established\")].status}=True", "--timeout=30s", "crd/scaledjobs.keda.sh",
+             "crd/triggerauthentications.keda.sh"});
   }
   ~KedaKinds() {
     if (m_brought) kubectl({"delete", "--ignore-not-found", "--wait", "-f", "-"}, m_manifests);
