@@ -95,10 +95,14 @@ Rollout::Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, std
 
 Rollout::~Rollout() = default;
 
-void Rollout::start() {
+void Rollout::start_pods() {
   m_pod_watch.start();
-  m_event_watch.start();
   m_pod_generation = m_pod_watch.generation();
+}
+
+void Rollout::start() {
+  start_pods();
+  m_event_watch.start();
   m_started = true;
 }
 

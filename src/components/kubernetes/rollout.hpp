@@ -29,6 +29,8 @@ class Rollout {
   Rollout(const Rollout&) = delete;
   Rollout& operator=(const Rollout&) = delete;
 
+  /// The first half of start(): a kubectl takes a processor for a moment, and two at once take what others need.
+  void start_pods();
   void start();
   std::vector<Process*> processes() const;
   /// Takes in what the watches have said. Throws Error when a watch fails for good (no rights, no server for longer

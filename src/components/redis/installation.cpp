@@ -162,6 +162,7 @@ Step Installation::namespace_step() {
   };
   step.act = [this]() -> StepResult {
     const ordered_json manifest = namespace_manifest();
+    m_rollout.start_pods();
     m_lock.acquire(observed.name_space ? nullptr : &manifest);  // one request for both
     if (observed.name_space) return {Outcome::unchanged, settings.name_space};
     return {Outcome::changed, settings.name_space + " created"};
@@ -180,6 +181,7 @@ Step Installation::password_step() {
     return {undo_object(session.kubectl, "secret/" + m_names.full)};
   };
   step.act = [this, ours]() -> StepResult {
+    m_rollout.start();
     const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
     if (ours) return {Outcome::unchanged, detail};
     // create, not apply, where there is none: one that somebody makes at this moment is not overwritten
@@ -246,12 +248,6 @@ Step Installation::release_step() {
   return step;
 }
 
-void Installation::start_watching() {
-  if (m_watching) return;
-  m_rollout.start();
-  m_watching = true;
-}
-
 void Installation::tend(Process* other, TimePoint until) {
   std::vector<Process*> processes = m_rollout.processes();
   if (other) processes.push_back(other);
@@ -273,7 +269,6 @@ std::string Installation::render(TimePoint deadline) {
 
 StepResult Installation::upgrade() {
   m_step = "release";
-  start_watching();
   const int revision = observed.release ? observed.release->revision : 0;
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
   const UnpackedChart chart(settings, m_chart_folder);
@@ -325,7 +320,6 @@ void Installation::ask_redis_why() {
 }
 
 RedisConnection& Installation::ready() {
-  start_watching();
   m_lock.prepare_release();  // beside this wait, it costs no time
   for (;;) {
     const bool is_ready = m_rollout.ready();

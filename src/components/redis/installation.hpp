@@ -63,7 +63,6 @@ class Installation {
   std::string digest() const;
   bool has_its_services() const;
 
-  void start_watching();
   /// Waits for news of the children and takes it in; throws when the rollout cannot succeed.
   void tend(Process* other, TimePoint until);
   void expect_new_pod();
@@ -75,7 +74,6 @@ class Installation {
   Secret m_password;
   Credentials m_credentials;
   Rollout m_rollout;
-  bool m_watching = false;
   bool m_pod_is_old = false;  ///< a change is under way that may replace the pod: no port-forward to it
   std::string m_step;  ///< the step that waits, for progress
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it

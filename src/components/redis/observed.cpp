@@ -129,17 +129,17 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
   const std::vector<Command> questions = {
-      kubectl.version(),
+      kubectl.review_rights(rights),  // a dozen requests in a row: the longest goes first
       kubectl.get(objects),
       kubectl.release_records(settings.release),
       kubectl.list("storageclasses", ""),
-      kubectl.review_rights(rights),
+      kubectl.version(),
   };
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
   Observed observed;
   try {
-    observed.versions = Kubectl::parse_version(questions[0], answers[0]);
-    observed.refused = Kubectl::parse_refused(rights, questions[4], answers[4]);
+    observed.versions = Kubectl::parse_version(questions[4], answers[4]);
+    observed.refused = Kubectl::parse_refused(rights, questions[0], answers[0]);
     const bool all_answered = std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
     if (!all_answered && !observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
     for (const json& item : Kubectl::parse_items(questions[1], answers[1])) take(observed, item, names, settings.name_space);
