@@ -10,6 +10,7 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/kubernetes/verdict.hpp"
 #include "components/redis/observed.hpp"
 #include "components/redis/status.hpp"
 
@@ -35,6 +36,7 @@ void examine_workload(const json* workload, HealthReport& report) {
               workload && wanted == 0 ? "it is scaled to zero: kubectl scale --replicas=1 brings it back" : "raibid-cli setup redis repairs it"});
 }
 
+}  // namespace
 
 void examine_pod(const json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
   if (!pod) {
@@ -44,11 +46,11 @@ void examine_pod(const json* pod, const std::string& name, const Kubectl& kubect
   }
   const std::string phase = pod->value("/status/phase"_json_pointer, "");
   int restarts = 0;
-  bool ready = !pod->contains("/metadata/deletionTimestamp"_json_pointer);
+  const bool goes = pod->contains("/metadata/deletionTimestamp"_json_pointer);
+  const bool ready = is_ready(*pod) && !goes;
   ordered_json last = nullptr;
   for (const json& container : pod->value("/status/containerStatuses"_json_pointer, json::array())) {
     restarts += container.value("restartCount", 0);
-    ready = ready && container.value("ready", false);
     const json ended = container.value("/lastState/terminated"_json_pointer, json());
     if (ended.is_object()) {
       last = {{"container", container.value("name", "")}, {"reason", ended.value("reason", "")},
@@ -56,13 +58,15 @@ void examine_pod(const json* pod, const std::string& name, const Kubectl& kubect
     }
   }
   report.data()["pod"] = {{"name", name}, {"phase", phase}, {"ready", ready}, {"restarts", restarts}, {"last_termination", last}};
-  std::string text = fmt::format("{} {}, {} restarts", name, ready ? "Ready" : phase + ", not Ready", restarts);
+  std::string text = fmt::format("{} {}, {} restarts", name, ready ? "Ready" : goes ? "is being deleted" : phase + ", not Ready", restarts);
   if (last.is_object()) {
     text += fmt::format(" (last: {} of {}, exit code {}, {})", last["reason"].get<std::string>(), last["container"].get<std::string>(),
                         last["exit_code"].get<int>(), last["finished_at"].get<std::string>());
   }
-  report.add({"pod", ready && phase == "Running", text, kubectl.for_people({"describe", "pod", name})});
+  report.add({"pod", ready, text, kubectl.for_people({"describe", "pod", name})});
 }
+
+namespace {
 
 /// A quantity that cannot be read counts as none: status only compares.
 std::int64_t bytes_of(const std::string& quantity) {
