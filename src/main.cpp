@@ -23,8 +23,9 @@ void occupy_standard_streams() {
   if (fd > 2) close(fd);
 }
 
-/// Passwords are in memory: no core dumps, ours or our children's. A limit of 1 also stops those that core_pattern pipes into
-/// a program, which 0 does not (core(5), fs/coredump.c). PR_SET_DUMPABLE would do it too, but give /proc/self to root.
+/// Passwords are in memory: no core dumps, ours or our children's. A limit of 1 also stops those that core_pattern
+/// pipes into a program, which 0 does not (core(5), fs/coredump.c). PR_SET_DUMPABLE would do it too, but give
+/// /proc/self to root.
 void forbid_core_dumps() {
   const rlimit limit{1, 1};
   const rlimit none{0, 0};
@@ -39,8 +40,10 @@ int run(int argc, char** argv) {
   raibid::HiredisConnector redis;
   const raibid::Environment environment = raibid::system_environment();
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-  return raibid::run_cli(arguments, {std::cout, std::cerr, raibid::probe_terminal(environment), environment, runner, clock, random, signals, redis},
-                         raibid::components());
+  return raibid::run_cli(
+      arguments,
+      {std::cout, std::cerr, raibid::probe_terminal(environment), environment, runner, clock, random, signals, redis},
+      raibid::components());
 }
 
 }  // namespace

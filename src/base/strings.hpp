@@ -24,7 +24,8 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
 std::string shell_quote(std::string_view argument);
 std::string shell_join(std::span<const std::string> arguments);
 
-/// Valid UTF-8 without control characters (a bad byte becomes U+FFFD): for text from elsewhere on its way to a terminal.
+/// Valid UTF-8 without control characters (a bad byte becomes U+FFFD): for text from elsewhere on its way to a
+/// terminal.
 std::string printable(std::string_view text);
 
 /// `text` for a message: printable, in double quotes, and no longer than a line of it should be.

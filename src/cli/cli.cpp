@@ -19,8 +19,8 @@ namespace raibid {
 
 namespace {
 
-CommandResult execute(std::span<const std::string> arguments, const CliDependencies& dependencies, const std::vector<Component>& components,
-                      std::unique_ptr<Reporter>& reporter) {
+CommandResult execute(std::span<const std::string> arguments, const CliDependencies& dependencies,
+                      const std::vector<Component>& components, std::unique_ptr<Reporter>& reporter) {
   const CommandTable table(components);
   const Invocation invocation = parse_arguments(table, arguments);
   if (invocation.version) return {version_line(), 0};
@@ -34,8 +34,10 @@ void write_result(std::ostream& out, const std::string& text) {
   out << text << std::flush;
   if (out || errno == EPIPE) return;
   const int reason = errno;
-  throw Error(ExitCode::failure, fmt::format("standard output cannot be written: {}", reason != 0 ? std::strerror(reason) : "unknown reason"),
-              "what the command did is done; its result was not shown");
+  throw Error(
+      ExitCode::failure,
+      fmt::format("standard output cannot be written: {}", reason != 0 ? std::strerror(reason) : "unknown reason"),
+      "what the command did is done; its result was not shown");
 }
 
 /// What is being handled, as the one error type.
@@ -47,13 +49,15 @@ Error current_error() {
   } catch (const std::bad_alloc&) {
     return Error(ExitCode::failure, "out of memory");
   } catch (const std::exception& error) {
-    return Error(ExitCode::failure, fmt::format("unexpected: {}", printable(error.what())), "this is a mistake in raibid-cli; please report it");
+    return Error(ExitCode::failure, fmt::format("unexpected: {}", printable(error.what())),
+                 "this is a mistake in raibid-cli; please report it");
   }
 }
 
 }  // namespace
 
-int run_cli(std::span<const std::string> arguments, const CliDependencies& dependencies, const std::vector<Component>& components) {
+int run_cli(std::span<const std::string> arguments, const CliDependencies& dependencies,
+            const std::vector<Component>& components) {
   std::unique_ptr<Reporter> reporter = make_reporter(dependencies.terminal, {}, dependencies.err);
   try {
     const CommandResult result = execute(arguments, dependencies, components, reporter);

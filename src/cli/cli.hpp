@@ -30,7 +30,9 @@ struct CliDependencies {
   RedisConnector& redis;
 };
 
-/// Runs a command line (without the program's name) and returns the exit code. Every error ends here: its message and hint go to `err`.
-int run_cli(std::span<const std::string> arguments, const CliDependencies& dependencies, const std::vector<Component>& components);
+/// Runs a command line (without the program's name) and returns the exit code. Every error ends here: its message and
+/// hint go to `err`.
+int run_cli(std::span<const std::string> arguments, const CliDependencies& dependencies,
+            const std::vector<Component>& components);
 
 }  // namespace raibid

@@ -12,16 +12,17 @@ namespace raibid {
 
 struct Call;
 
-/// One command as the command line knows it: `raibid-cli VERB [OBJECT]`. Parsing, help and completion all read these rows.
+/// One command as the command line knows it: `raibid-cli VERB [OBJECT]`. Parsing, help and completion all read these
+/// rows.
 struct CommandRow {
   std::string verb;
-  std::string object;                ///< the component, or a second word ("config show"); "" when there is none
-  std::string summary;               ///< one line, for --help of the program
-  std::string details;               ///< more lines, for --help of the command; "" when the summary says it all
-  std::vector<OptionSpec> options;   ///< beside the global ones
-  std::string arguments;             ///< usage of what follows: "[-- COMMAND …]"; "" when nothing may
-  bool object_optional = false;      ///< `raibid-cli VERB` means this row
-  bool own = false;                  ///< of this program, not of a component
+  std::string object;               ///< the component, or a second word ("config show"); "" when there is none
+  std::string summary;              ///< one line, for --help of the program
+  std::string details;              ///< more lines, for --help of the command; "" when the summary says it all
+  std::vector<OptionSpec> options;  ///< beside the global ones
+  std::string arguments;            ///< usage of what follows: "[-- COMMAND …]"; "" when nothing may
+  bool object_optional = false;     ///< `raibid-cli VERB` means this row
+  bool own = false;                 ///< of this program, not of a component
   std::function<CommandResult(const Call&)> run;
 
   /// "setup redis"
@@ -53,7 +54,8 @@ class CommandTable {
   std::vector<CommandRow> m_rows;
 };
 
-/// The options of every command and of every component, one of each name. Those of `component` win over others' of the same name.
+/// The options of every command and of every component, one of each name. Those of `component` win over others' of the
+/// same name.
 std::vector<OptionSpec> all_options(const std::vector<Component>& components, std::string_view component = {});
 
 }  // namespace raibid

@@ -18,7 +18,8 @@ bool is_literal(const std::string& word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), plain);
 }
 
-CommandRow completion_row(const std::string& shell, std::string (*script)(const CommandTable&), const std::string& place) {
+CommandRow completion_row(const std::string& shell, std::string (*script)(const CommandTable&),
+                          const std::string& place) {
   CommandRow row;
   row.verb = "completion";
   row.object = shell;

@@ -31,7 +31,8 @@ std::string values(const std::vector<OptionSpec>& options) {
 std::string row_options(const CommandTable& table) {
   std::string cases;
   for (const CommandRow& row : table.rows()) {
-    if (!row.options.empty()) cases += fmt::format("      {}) words+=' {}' ;;\n", shell_pattern(row), long_names(row.options));
+    if (!row.options.empty())
+      cases += fmt::format("      {}) words+=' {}' ;;\n", shell_pattern(row), long_names(row.options));
   }
   return cases;
 }

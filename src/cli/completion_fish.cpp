@@ -34,8 +34,8 @@ std::string option_line(const std::string& condition, const OptionSpec& option) 
 std::string word_lines(const std::string& words, const std::string& word, const std::string& summary) {
   std::string lines;
   for (const std::string before : {"", " help"}) {
-    lines += fmt::format("complete -c raibid-cli -n {} -a {} -d {}\n", in_single_quotes("__raibid_cli_at" + before + words), word,
-                         in_single_quotes(summary));
+    lines += fmt::format("complete -c raibid-cli -n {} -a {} -d {}\n",
+                         in_single_quotes("__raibid_cli_at" + before + words), word, in_single_quotes(summary));
   }
   return lines;
 }

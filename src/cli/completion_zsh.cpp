@@ -35,7 +35,8 @@ std::string action(const OptionSpec& option) {
 std::string explained(const OptionSpec& option) {
   const std::string help = fmt::format("[{}]", escaped(option.help, "[]\\:"));
   if (option.kind == OptionKind::flag) return help;
-  return fmt::format("{}:{}:{}", help, escaped(option.metavar.empty() ? "value" : option.metavar, "\\:"), action(option));
+  return fmt::format("{}:{}:{}", help, escaped(option.metavar.empty() ? "value" : option.metavar, "\\:"),
+                     action(option));
 }
 
 /// One option for _arguments: a word for each of its names. Those that may not be repeated exclude each other.
@@ -67,7 +68,8 @@ std::string row_options(const CommandTable& table) {
   for (const CommandRow& row : table.rows()) {
     if (row.options.empty() && !row.takes_command()) continue;
     cases += fmt::format("    {})\n", shell_pattern(row));
-    if (!row.options.empty()) cases += fmt::format("      options+=(\n{}      )\n", specifications(row.options, "        "));
+    if (!row.options.empty())
+      cases += fmt::format("      options+=(\n{}      )\n", specifications(row.options, "        "));
     if (row.takes_command()) cases += "      [[ -n $dashes ]] && positions+=('*::: :_normal')\n";
     cases += "      ;;\n";
   }
@@ -76,7 +78,8 @@ std::string row_options(const CommandTable& table) {
 
 std::string verbs(const CommandTable& table) {
   std::string lines;
-  for (const std::string& verb : table.verbs()) lines += fmt::format("    {}\n", described(verb, verb_summary(table, verb)));
+  for (const std::string& verb : table.verbs())
+    lines += fmt::format("    {}\n", described(verb, verb_summary(table, verb)));
   return lines;
 }
 

@@ -20,7 +20,8 @@ std::string without_secret(const std::string& value) {
   if (equals == std::string::npos) return value;
   const std::string key = to_lower(value.substr(0, equals));
   const auto found_in_key = [&key](const char* word) { return key.find(word) != std::string::npos; };
-  return std::any_of(secret_words.begin(), secret_words.end(), found_in_key) ? value.substr(0, equals + 1) + "***" : value;
+  return std::any_of(secret_words.begin(), secret_words.end(), found_in_key) ? value.substr(0, equals + 1) + "***"
+                                                                             : value;
 }
 
 std::vector<std::string> shown_values(const Settings& settings, const OptionSpec& option) {
@@ -67,7 +68,9 @@ CommandResult show(const Call& call) {
   const Session session = open_session(options, call.invocation.flags, call.dependencies.environment);
   call.reporter = make_reporter(call.dependencies.terminal, reporter_options(session.settings), call.dependencies.err);
   for (const std::string& warning : session.warnings) call.reporter->warning(warning);
-  std::erase_if(options, [](const OptionSpec& option) { return option.flag_only; });  // they hold for one command, and are none to keep
+  std::erase_if(options, [](const OptionSpec& option) {
+    return option.flag_only;
+  });  // they hold for one command, and are none to keep
   const OutputFormat format = output_format(session.settings.text("output"));
   if (format == OutputFormat::table) return {table(session.settings, options), 0};
   return {formatted(list(session.settings, options), format), 0};

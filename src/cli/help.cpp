@@ -15,10 +15,11 @@ namespace raibid {
 
 namespace {
 
-constexpr std::size_t width = 100;          // of a line
-constexpr std::size_t option_column = 34;   // where the text beside an option begins
+constexpr std::size_t width = 100;         // of a line
+constexpr std::size_t option_column = 34;  // where the text beside an option begins
 
-constexpr std::string_view about = "Sets up Redis for job queues on Kubernetes (or on this machine), proves that it works, and takes it away again.\n";
+constexpr std::string_view about =
+    "Sets up Redis for job queues on Kubernetes (or on this machine), proves that it works, and takes it away again.\n";
 
 constexpr std::string_view about_settings =
     "Settings come from options, then RAIBID_ variables, then ~/.raibid/config.yaml (RAIBID_HOME moves the\n"
@@ -103,17 +104,23 @@ std::string command_help(const CommandRow& row) {
 std::string value_name(const OptionSpec& option) {
   if (!option.metavar.empty()) return std::string(option.metavar);
   switch (option.kind) {
-    case OptionKind::flag: return "";
+    case OptionKind::flag:
+      return "";
     case OptionKind::choice: {
       const std::vector<std::string> choices(option.choices.begin(), option.choices.end());
       return join(choices, "|");
     }
-    case OptionKind::integer: return "NUMBER";
-    case OptionKind::duration: return "TIME";
-    case OptionKind::bytes: return "SIZE";
-    case OptionKind::cpu: return "CPU";
+    case OptionKind::integer:
+      return "NUMBER";
+    case OptionKind::duration:
+      return "TIME";
+    case OptionKind::bytes:
+      return "SIZE";
+    case OptionKind::cpu:
+      return "CPU";
     case OptionKind::text:
-    case OptionKind::list: break;
+    case OptionKind::list:
+      break;
   }
   return "VALUE";
 }
@@ -123,7 +130,8 @@ std::string help_text(const CommandTable& table, const std::string& verb, const 
   const std::vector<const CommandRow*> rows = table.rows_of(verb);
   if (rows.empty()) throw unknown_command(table, verb);
   if (object.empty() && rows.size() > 1) {
-    return fmt::format("Usage: raibid-cli {} {} [options]\n\n{}", verb, join(table.objects_of(verb), "|"), command_lines(rows));
+    return fmt::format("Usage: raibid-cli {} {} [options]\n\n{}", verb, join(table.objects_of(verb), "|"),
+                       command_lines(rows));
   }
   const CommandRow* row = object.empty() ? rows.front() : table.find(verb, object);
   if (row == nullptr) throw unknown_object(table, verb, object);

@@ -11,8 +11,8 @@ struct CommandRow;
 
 /// A command line, understood.
 struct Invocation {
-  const CommandRow* row = nullptr;     ///< nullptr only with `help` or `version`
-  std::string verb, object;            ///< the words as given, for --help of a verb alone
+  const CommandRow* row = nullptr;  ///< nullptr only with `help` or `version`
+  std::string verb, object;         ///< the words as given, for --help of a verb alone
   bool help = false;
   bool version = false;
   SettingMap flags;

@@ -17,7 +17,8 @@ namespace {
 
 bool looks_like_option(const std::string& word) { return word.size() > 1 && word.front() == '-'; }
 
-/// The tree of CLI11's apps for the table. It only takes words and options apart; which of them make sense is decided below.
+/// The tree of CLI11's apps for the table. It only takes words and options apart; which of them make sense is decided
+/// below.
 class Parser {
  public:
   Parser(const CommandTable& table, std::span<const std::string> arguments) {
@@ -100,7 +101,8 @@ class Parser {
 /// CLI11 would take the next word for the value of "--name=".
 void refuse_empty_values(std::span<const std::string> arguments) {
   for (const std::string& word : arguments) {
-    if (word.starts_with("--") && word.find('=') == word.size() - 1) throw missing_value(word.substr(0, word.size() - 1));
+    if (word.starts_with("--") && word.find('=') == word.size() - 1)
+      throw missing_value(word.substr(0, word.size() - 1));
   }
 }
 

@@ -57,7 +57,8 @@ CommandResult list(const Call& call) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const std::string& name : builtin_presets()) {
     const Preset preset = load_preset(name, options);
-    table.add({name, setting(preset, "namespace"), setting(preset, "release"), join(preset.holds, ", "), preset.description});
+    table.add(
+        {name, setting(preset, "namespace"), setting(preset, "release"), join(preset.holds, ", "), preset.description});
     rows.push_back(described(preset));
   }
   return {format == OutputFormat::table ? table.text() : formatted(rows, format), 0};
@@ -68,7 +69,8 @@ CommandResult show(const Call& call) {
   if (words.size() > 1) throw unexpected_word(*call.invocation.row, {words[1]});
   const OutputFormat format = output_format(open_settings(call).text("output"));
   if (words.empty()) {
-    throw Error(ExitCode::usage, "presets show: of which preset?", "one of " + join(builtin_presets(), ", ") + ", or a file of your own");
+    throw Error(ExitCode::usage, "presets show: of which preset?",
+                "one of " + join(builtin_presets(), ", ") + ", or a file of your own");
   }
   load_preset(words[0], all_options(call.table.components()));  // what is wrong with it comes first
   const std::string text = preset_text(words[0]);
@@ -78,14 +80,16 @@ CommandResult show(const Call& call) {
 /// A preset is called as its file where that is a name for one.
 std::string name_for(const std::filesystem::path& file) {
   const std::string stem = file.stem();
-  const bool fits = !stem.empty() && stem.size() <= 30 && stem.front() >= 'a' && stem.front() <= 'z' && stem.back() != '-' &&
+  const bool fits = !stem.empty() && stem.size() <= 30 && stem.front() >= 'a' && stem.front() <= 'z' &&
+                    stem.back() != '-' &&
                     stem.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
   return fits && stem != "preset" ? stem : std::string(name_in_template);
 }
 
 std::string begun(const std::string& name) {
   std::string text(asset(new_preset));
-  for (const char* line : {"\nname: mine", "\n  namespace: mine", "\n  release: mine", "\n  - name: mine", "groups: [mine", "\nclients: [mine"}) {
+  for (const char* line : {"\nname: mine", "\n  namespace: mine", "\n  release: mine", "\n  - name: mine",
+                           "groups: [mine", "\nclients: [mine"}) {
     const std::string_view before(line, std::string_view(line).size() - name_in_template.size());
     text.replace(text.find(line) + before.size(), name_in_template.size(), name);
   }
@@ -102,7 +106,9 @@ CommandResult begin(const Call& call) {
                 "name another file: raibid-cli presets new FILE");
   }
   const std::string path = file.is_absolute() || file.string().starts_with(".") ? file.string() : "./" + file.string();
-  return {fmt::format("{} is written. Change it, then: raibid-cli setup redis --preset {}\n", printable(file.string()), shell_quote(path)), 0};
+  return {fmt::format("{} is written. Change it, then: raibid-cli setup redis --preset {}\n", printable(file.string()),
+                      shell_quote(path)),
+          0};
 }
 
 CommandRow row(const char* object, const char* summary, CommandResult (*run)(const Call&)) {

@@ -10,7 +10,9 @@ namespace raibid {
 
 namespace {
 
-Error mistake(std::string message, std::string hint) { return Error(ExitCode::usage, std::move(message), std::move(hint)); }
+Error mistake(std::string message, std::string hint) {
+  return Error(ExitCode::usage, std::move(message), std::move(hint));
+}
 
 void add_names(std::vector<std::string>& names, const std::vector<OptionSpec>& options) {
   for (const OptionSpec& option : options) names.push_back("--" + std::string(option.name));
@@ -36,7 +38,8 @@ Error unknown_command(const CommandTable& table, const std::string& word) {
   const std::vector<std::string> verbs = table.verbs();
   for (const CommandRow& row : table.rows()) {
     if (!row.own && row.object == word) {
-      return mistake(fmt::format("'{}' is a component; what to do with it goes in front", word), fmt::format("run: raibid-cli {}", row.name()));
+      return mistake(fmt::format("'{}' is a component; what to do with it goes in front", word),
+                     fmt::format("run: raibid-cli {}", row.name()));
     }
   }
   const std::string near = nearest(word, verbs);
@@ -59,10 +62,12 @@ Error unknown_object(const CommandTable& table, const std::string& verb, const s
 }
 
 Error missing_word(const CommandTable& table, const std::string& verb) {
-  if (verb.empty()) return mistake("there is no command in front of '--'", fmt::format("'{}' lists the commands", help_of("")));
+  if (verb.empty())
+    return mistake("there is no command in front of '--'", fmt::format("'{}' lists the commands", help_of("")));
   const std::vector<std::string> objects = table.objects_of(verb);
   const char* what = table.rows_of(verb).front()->own ? "one of" : "a component";
-  return mistake(fmt::format("'{}' needs {}: {}", verb, what, join(objects, ", ")), fmt::format("run: raibid-cli {} {}", verb, objects.front()));
+  return mistake(fmt::format("'{}' needs {}: {}", verb, what, join(objects, ", ")),
+                 fmt::format("run: raibid-cli {} {}", verb, objects.front()));
 }
 
 Error unknown_option(const CommandTable& table, const Invocation& invocation, const std::string& word) {
@@ -89,8 +94,9 @@ Error unexpected_word(const CommandRow& row, const std::vector<std::string>& wor
     return mistake(fmt::format("unexpected argument '{}': a command goes behind '--'", printable(words.front())),
                    fmt::format("run: raibid-cli {} -- {}", row.name(), printable(shell_join(words))));
   }
-  return mistake(fmt::format("unexpected argument '{}': 'raibid-cli {}' takes none", printable(words.front()), row.name()),
-                 fmt::format("'{}' says what it takes", help_of(row.name())));
+  return mistake(
+      fmt::format("unexpected argument '{}': 'raibid-cli {}' takes none", printable(words.front()), row.name()),
+      fmt::format("'{}' says what it takes", help_of(row.name())));
 }
 
 }  // namespace raibid

@@ -14,13 +14,16 @@ namespace raibid {
 namespace {
 
 SettingMap settings_file(std::span<const OptionSpec> options, const Settings& settings, const Paths& paths) {
-  if (!settings.is_set("config")) return load_config_file(paths.config_file(), paths.shown(paths.config_file()), options);
+  if (!settings.is_set("config"))
+    return load_config_file(paths.config_file(), paths.shown(paths.config_file()), options);
   const std::filesystem::path path = settings.text("config");
   std::error_code reason;
   // one that was asked for must be there; load_config_file says what else is wrong with it
   if (std::filesystem::status(path, reason).type() == std::filesystem::file_type::not_found) {
-    throw Error(ExitCode::usage, fmt::format("{}: there is no file {}", settings.origin("config").where, printable(path.string())),
-                fmt::format("without it, settings are read from {} if that is there", paths.shown(paths.config_file())));
+    throw Error(
+        ExitCode::usage,
+        fmt::format("{}: there is no file {}", settings.origin("config").where, printable(path.string())),
+        fmt::format("without it, settings are read from {} if that is there", paths.shown(paths.config_file())));
   }
   return load_config_file(path, paths.shown(path), options);
 }
@@ -43,7 +46,9 @@ Session open_session(std::span<const OptionSpec> options, const SettingMap& flag
 ReporterOptions reporter_options(const Settings& settings) {
   ReporterOptions options;
   const std::string color = settings.text("color");
-  options.color = color == "always" ? ColorChoice::always : color == "never" ? ColorChoice::never : ColorChoice::automatic;
+  options.color = color == "always"  ? ColorChoice::always
+                  : color == "never" ? ColorChoice::never
+                                     : ColorChoice::automatic;
   options.quiet = settings.flag("quiet");
   options.verbose = settings.flag("verbose");
   return options;

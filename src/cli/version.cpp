@@ -1,7 +1,7 @@
+#include "cli/version.hpp"
 #include "assets/assets.hpp"
 #include "cli/commands.hpp"
 #include "cli/result_format.hpp"
-#include "cli/version.hpp"
 #include "config/settings.hpp"
 #include "config/yaml.hpp"
 
@@ -26,7 +26,8 @@ void collect_images(const ordered_json& values, std::vector<std::string>& images
   if (!repository.empty()) {
     const std::string registry = text_at(values, "registry");
     const std::string tag = text_at(values, "tag");
-    images.push_back(fmt::format("{}{}{}{}{}", registry, registry.empty() ? "" : "/", repository, tag.empty() ? "" : ":", tag));
+    images.push_back(
+        fmt::format("{}{}{}{}{}", registry, registry.empty() ? "" : "/", repository, tag.empty() ? "" : ":", tag));
   }
   for (const ordered_json& value : values) collect_images(value, images);
 }
@@ -69,7 +70,8 @@ std::string for_people(const ordered_json& result) {
 CommandResult show(const Call& call) {
   // no files: the version must be there to be asked for when they are what is broken
   std::vector<std::string> warnings;
-  const Settings settings = resolve_settings(all_options(call.table.components()), call.invocation.flags, call.dependencies.environment, {}, {}, warnings);
+  const Settings settings = resolve_settings(all_options(call.table.components()), call.invocation.flags,
+                                             call.dependencies.environment, {}, {}, warnings);
   const ordered_json result = collect(call.table.components());
   const OutputFormat format = output_format(settings.text("output"));
   return {format == OutputFormat::table ? for_people(result) : formatted(result, format), 0};

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "config/option.hpp"
 #include "components/context.hpp"
+#include "config/option.hpp"
 
 namespace raibid {
 
@@ -17,8 +17,8 @@ struct CommandResult {
 
 /// A command of a component: `raibid-cli VERB NAME`, or `raibid-cli VERB OBJECT`.
 struct ComponentCommand {
-  std::string_view verb;     ///< "setup"
-  std::string_view summary;  ///< one line of --help
+  std::string_view verb;            ///< "setup"
+  std::string_view summary;         ///< one line of --help
   std::vector<OptionSpec> options;  ///< beside the global ones
   CommandResult (*run)(Context& context, const std::vector<std::string>& arguments);
   std::string_view arguments = {};  ///< "[-- COMMAND …]" when it takes any

@@ -30,7 +30,7 @@ struct Context {
   Paths paths;
   Settings settings;
   Preset preset;
-  TimePoint deadline;  ///< of the whole run; undoing has a minute of its own after it
+  TimePoint deadline;     ///< of the whole run; undoing has a minute of its own after it
   std::ostream& results;  ///< stdout, for a command that goes on (--watch); all others return their result
   Terminal terminal;
 

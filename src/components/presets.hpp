@@ -14,8 +14,8 @@ std::vector<std::string> builtin_presets();
 /// The text of a preset, comments and all, of a name or a file as load_preset takes them.
 std::string preset_text(const std::string& name);
 
-/// A preset by name, or from a file when `name` has a slash or ends in .yaml/.yml. Throws Error (usage): no such preset (the nearest
-/// offered), no such file, and as parse_preset.
+/// A preset by name, or from a file when `name` has a slash or ends in .yaml/.yml. Throws Error (usage): no such preset
+/// (the nearest offered), no such file, and as parse_preset.
 Preset load_preset(const std::string& name, std::span<const OptionSpec> options);
 
 }  // namespace raibid

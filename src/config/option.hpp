@@ -7,9 +7,9 @@ namespace raibid {
 
 enum class OptionKind {
   text,
-  flag,      ///< true or false; on the command line its name alone means true
-  list,      ///< may be given several times
-  choice,    ///< one of `choices`
+  flag,    ///< true or false; on the command line its name alone means true
+  list,    ///< may be given several times
+  choice,  ///< one of `choices`
   integer,
   duration,  ///< "90s", "5m", "1h30m"
   bytes,     ///< a Kubernetes quantity
@@ -25,10 +25,10 @@ struct OptionSpec {
   std::string_view metavar = {};
   std::string_view default_value = {};
   std::vector<std::string_view> choices = {};
-  char letter = 0;             ///< the short flag, or 0
-  bool flag_only = false;      ///< no variable and no key in files: it belongs to one run (--dry-run)
-  std::string_view group = {}; ///< heading in --help
-  bool not_in_files = false;   ///< a variable, but no key in files: it says where the file is, or answers a question
+  char letter = 0;              ///< the short flag, or 0
+  bool flag_only = false;       ///< no variable and no key in files: it belongs to one run (--dry-run)
+  std::string_view group = {};  ///< heading in --help
+  bool not_in_files = false;    ///< a variable, but no key in files: it says where the file is, or answers a question
 };
 
 /// The options that every command takes.

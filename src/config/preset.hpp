@@ -61,23 +61,25 @@ struct AcceptedWarning {
 struct Preset {
   std::string name;
   std::string description;
-  SettingMap settings;                                            ///< values for options, with file:line origins
-  std::vector<std::pair<std::string, std::string>> redis;         ///< redis.conf directives, in order; a directive may repeat (save)
+  SettingMap settings;  ///< values for options, with file:line origins
+  std::vector<std::pair<std::string, std::string>>
+      redis;  ///< redis.conf directives, in order; a directive may repeat (save)
   std::vector<StreamSpec> streams;
-  std::vector<std::string> client_namespaces;                     ///< who may connect, as --allow-from; empty: the cluster's own pods
-  std::vector<std::string> services;                              ///< further names of the Service that the application expects
-  std::vector<std::string> holds;                                 ///< of known_contents(): what would be harmed by a wrong setting
+  std::vector<std::string> client_namespaces;  ///< who may connect, as --allow-from; empty: the cluster's own pods
+  std::vector<std::string> services;           ///< further names of the Service that the application expects
+  std::vector<std::string> holds;              ///< of known_contents(): what would be harmed by a wrong setting
   SecurityContext security_context;
-  std::vector<std::pair<std::string, std::string>> environment;   ///< the application's variables: templates over template_names()
-  std::vector<SmokeOperation> smoke;                              ///< what proves it
-  std::map<std::string, AcceptedWarning> accepted;                ///< silenced warnings, by name
+  std::vector<std::pair<std::string, std::string>>
+      environment;                                  ///< the application's variables: templates over template_names()
+  std::vector<SmokeOperation> smoke;                ///< what proves it
+  std::map<std::string, AcceptedWarning> accepted;  ///< silenced warnings, by name
 };
 
 /// What a Redis can hold: "queue", "jobs" (a job store), "cache", "locks".
 std::span<const std::string_view> known_contents();
 
-/// What the templates of `environment` can be made of: host, port, address (host:port), url, password, … On a cluster the
-/// host is the name that the application expects (application_host).
+/// What the templates of `environment` can be made of: host, port, address (host:port), url, password, … On a cluster
+/// the host is the name that the application expects (application_host).
 std::span<const std::string_view> template_names();
 
 /// Parses a preset. `origin` names the file in errors (Error usage, with line): unknown key (nearest offered), wrong

@@ -54,12 +54,38 @@ std::string directive_problem(std::string_view name) {
 
 bool needs_restart(std::string_view name) {
   // those of which CONFIG SET says that they are immutable or protected, and those that CONFIG does not know at all
-  static constexpr std::array fixed = {
-      "always-show-logo", "aof_rewrite_cpulist", "aof-rewrite-cpulist", "appenddirname", "appendfilename", "bgsave_cpulist",
-      "bgsave-cpulist", "bio_cpulist", "bio-cpulist", "cluster-config-file", "cluster-enabled", "cluster-port", "databases",
-      "dbfilename", "disable-thp", "enable-debug-command", "enable-module-command", "enable-protected-configs", "io-threads",
-      "io-threads-do-reads", "loadmodule", "rdbchecksum", "rename-command", "server_cpulist", "server-cpulist",
-      "set-proc-title", "socket-mark-id", "syslog-enabled", "syslog-facility", "syslog-ident", "tcp-backlog", "unixsocketperm"};
+  static constexpr std::array fixed = {"always-show-logo",
+                                       "aof_rewrite_cpulist",
+                                       "aof-rewrite-cpulist",
+                                       "appenddirname",
+                                       "appendfilename",
+                                       "bgsave_cpulist",
+                                       "bgsave-cpulist",
+                                       "bio_cpulist",
+                                       "bio-cpulist",
+                                       "cluster-config-file",
+                                       "cluster-enabled",
+                                       "cluster-port",
+                                       "databases",
+                                       "dbfilename",
+                                       "disable-thp",
+                                       "enable-debug-command",
+                                       "enable-module-command",
+                                       "enable-protected-configs",
+                                       "io-threads",
+                                       "io-threads-do-reads",
+                                       "loadmodule",
+                                       "rdbchecksum",
+                                       "rename-command",
+                                       "server_cpulist",
+                                       "server-cpulist",
+                                       "set-proc-title",
+                                       "socket-mark-id",
+                                       "syslog-enabled",
+                                       "syslog-facility",
+                                       "syslog-ident",
+                                       "tcp-backlog",
+                                       "unixsocketperm"};
   return std::find(fixed.begin(), fixed.end(), name) != fixed.end();
 }
 

@@ -30,9 +30,9 @@ struct Setting {
 /// Values as given, by option name: from the command line, or from a file with their lines.
 using SettingMap = std::map<std::string, Setting, std::less<>>;
 
-/// Every setting of a run with its origin, those that nobody gave included: `all` is what `config show` shows. Values are
-/// checked against their option's kind when they are resolved, so the typed getters cannot fail for an option of that
-/// kind; asking for an unknown name is a programming error (std::logic_error).
+/// Every setting of a run with its origin, those that nobody gave included: `all` is what `config show` shows. Values
+/// are checked against their option's kind when they are resolved, so the typed getters cannot fail for an option of
+/// that kind; asking for an unknown name is a programming error (std::logic_error).
 class Settings {
  public:
   Settings() = default;
@@ -64,10 +64,11 @@ Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap&
 /// The keys of a config file ("name: value", lists for list options) with file:line origins; empty when `path` does not
 /// exist. Throws Error (usage) with file and line: unknown key (nearest offered), a key twice, wrong shape, not YAML,
 /// a directory, binary, more than 1 MiB, nested too deep. `shown` is the path as messages name it.
-SettingMap load_config_file(const std::filesystem::path& path, const std::string& shown, std::span<const OptionSpec> options);
+SettingMap load_config_file(const std::filesystem::path& path, const std::string& shown,
+                            std::span<const OptionSpec> options);
 
-/// "90s", "5m", "1h30m", "500ms" or plain seconds; more than nothing, at most a year. Throws Error (usage); `what` names it
-/// in the message.
+/// "90s", "5m", "1h30m", "500ms" or plain seconds; more than nothing, at most a year. Throws Error (usage); `what`
+/// names it in the message.
 Duration parse_duration(std::string_view text, std::string_view what);
 
 /// "RAIBID_MEMORY_LIMIT" for "memory-limit".

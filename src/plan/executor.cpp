@@ -84,7 +84,8 @@ StepResult Executor::run_step(const Step& step, Journal& journal) {
     return result;
   } catch (const Error& error) {
     reporter.step_ended(step.name, Mark::failed, error.message(), watch.elapsed());
-    while (error.has_made_nothing() && journal.pending().size() > recorded) journal.undone(journal.pending().size() - 1);
+    while (error.has_made_nothing() && journal.pending().size() > recorded)
+      journal.undone(journal.pending().size() - 1);
     throw;
   } catch (const std::exception& error) {
     reporter.step_ended(step.name, Mark::failed, error.what(), watch.elapsed());

@@ -20,17 +20,18 @@ struct JournalHeader {
   std::string subject;    ///< cluster, namespace and release, for people
   int pid = 0;
   std::string host;
-  std::string started;    ///< RFC 3339
+  std::string started;  ///< RFC 3339
 };
 
 /// The record of one run: a header, then every Undo before its act (fsynced), one JSON object a line. While it is
 /// open it is locked, so it is also what keeps two runs for the same cluster, namespace and release apart. A file that
-/// is there when nobody holds the lock is what a killed run left. A last line without its end is a kill in the middle of
-/// a write and counts as not written; anything else that cannot be read is Error (preflight) naming the file, which stays.
+/// is there when nobody holds the lock is what a killed run left. A last line without its end is a kill in the middle
+/// of a write and counts as not written; anything else that cannot be read is Error (preflight) naming the file, which
+/// stays.
 class Journal {
  public:
-  /// Opens (or makes) the journal of `key` in `folder`. Throws Error (preflight) when another process works under it, the
-  /// file cannot be written, or it is damaged.
+  /// Opens (or makes) the journal of `key` in `folder`. Throws Error (preflight) when another process works under it,
+  /// the file cannot be written, or it is damaged.
   static Journal open(const std::filesystem::path& folder, const std::string& key, const JournalHeader& header);
 
   /// Journals in `folder` that a killed run left and nobody works under now. Of a damaged one the

@@ -54,7 +54,8 @@ std::string temporary_prefix(int pid) { return ".raibid-" + std::to_string(pid) 
 /// A name for a new file beside its target, removed unless `keep` was called.
 class TemporaryFile {
  public:
-  TemporaryFile(const fs::path& folder, mode_t mode) : m_name((folder / (temporary_prefix(::getpid()) + "XXXXXX")).string()) {
+  TemporaryFile(const fs::path& folder, mode_t mode)
+      : m_name((folder / (temporary_prefix(::getpid()) + "XXXXXX")).string()) {
     m_fd = UniqueFd(::mkostemp(m_name.data(), O_CLOEXEC));
     if (!m_fd) throw refused(folder, errno);
     // mkostemp makes it 0600; what is wanted beyond that comes before the first byte
@@ -143,7 +144,8 @@ bool create_file(const fs::path& path, std::string_view content, mode_t mode) {
 void make_private_directory(const fs::path& given) {
   const fs::path path = given.has_filename() ? given : given.parent_path();  // "folder/" is folder
   const auto unusable = [](const fs::path& what, int number) {
-    return refused(what, number, ExitCode::preflight).with_hint("make it a folder that you can write in, or set RAIBID_HOME to one");
+    return refused(what, number, ExitCode::preflight)
+        .with_hint("make it a folder that you can write in, or set RAIBID_HOME to one");
   };
   std::error_code error;
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);

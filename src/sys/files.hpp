@@ -15,8 +15,9 @@ namespace fs = std::filesystem;
 
 /// Every function here throws Error with the path and the system's reason: `failure` unless it says otherwise.
 
-/// The whole file; std::nullopt when there is none. A directory, a device or more than `limit` bytes is an Error (usage).
-/// A FIFO is read to its end, so that `--password-file <(pass redis)` works; a signal ends the wait for it (failure).
+/// The whole file; std::nullopt when there is none. A directory, a device or more than `limit` bytes is an Error
+/// (usage). A FIFO is read to its end, so that `--password-file <(pass redis)` works; a signal ends the wait for it
+/// (failure).
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1 << 20);
 
 /// Written to a new file beside `path` with `mode` from its first byte, fsynced, then renamed over it: readers see the
@@ -30,8 +31,8 @@ bool create_file(const fs::path& path, std::string_view content, mode_t mode = 0
 /// Removes from `folder` what write_atomic of a process that was killed left there. What cannot be removed stays.
 void remove_temporary_files(const fs::path& folder, int pid);
 
-/// Makes `path` and its parents; `path` itself is 0700. One that is there already is left alone, but an Error (preflight)
-/// when we cannot write in it. What cannot be made is Error (preflight) as well.
+/// Makes `path` and its parents; `path` itself is 0700. One that is there already is left alone, but an Error
+/// (preflight) when we cannot write in it. What cannot be made is Error (preflight) as well.
 void make_private_directory(const fs::path& path);
 
 /// Removes a file or a whole tree; nothing there is fine.

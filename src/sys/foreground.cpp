@@ -46,7 +46,8 @@ void end(pid_t child) {
 int run_foreground(const Command& command, Signals& signals, const std::function<void()>& idle) {
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0) throw Error(ExitCode::preflight, fmt::format("{} cannot be started: {}", command.argv.at(0), ::strerror(errno)));
+  if (child < 0)
+    throw Error(ExitCode::preflight, fmt::format("{} cannot be started: {}", command.argv.at(0), ::strerror(errno)));
   if (child == 0) become(command, parent);
   for (;;) {
     int status = 0;

@@ -8,9 +8,10 @@ namespace raibid {
 
 class Signals;
 
-/// Runs a program in the foreground: with our own standard streams and in our process group, so that it owns the terminal and
-/// Ctrl-C is its to handle. `idle` is called a few times a second meanwhile. Returns the exit code, or 128 + signal. Throws
-/// Error (preflight) when it cannot be started, Error::interrupted on SIGTERM or SIGHUP (the child is ended first).
+/// Runs a program in the foreground: with our own standard streams and in our process group, so that it owns the
+/// terminal and Ctrl-C is its to handle. `idle` is called a few times a second meanwhile. Returns the exit code, or 128
+/// + signal. Throws Error (preflight) when it cannot be started, Error::interrupted on SIGTERM or SIGHUP (the child is
+/// ended first).
 int run_foreground(const Command& command, Signals& signals, const std::function<void()>& idle);
 
 }  // namespace raibid

@@ -15,9 +15,9 @@ class Signals;
 
 struct Command {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH; never holds a secret
-  std::string input;              ///< given to standard input, which is then closed; may hold a secret and is never logged
+  std::string input;  ///< given to standard input, which is then closed; may hold a secret and is never logged
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
-  bool input_follows = false;  ///< standard input stays open until Process::feed
+  bool input_follows = false;                                    ///< standard input stays open until Process::feed
 };
 
 struct Output {
@@ -29,17 +29,18 @@ struct Output {
   bool ok() const { return status == 0 && !timed_out; }
 };
 
-/// A child that runs beside us. When the object goes, a child that still runs and its whole process group are ended; the
-/// group of one that ended by itself is left alone, because a daemon it made is in it until its setsid.
+/// A child that runs beside us. When the object goes, a child that still runs and its whole process group are ended;
+/// the group of one that ended by itself is left alone, because a daemon it made is in it until its setsid.
 class Process {
  public:
   virtual ~Process() = default;
   virtual bool finished() const = 0;
-  virtual int status() const = 0;    ///< as Output::status; meaningful once finished
-  virtual std::string& out() = 0;    ///< what it has said and nobody has taken away yet
+  virtual int status() const = 0;  ///< as Output::status; meaningful once finished
+  virtual std::string& out() = 0;  ///< what it has said and nobody has taken away yet
   virtual std::string& err() = 0;
-  virtual void feed(std::string rest) = 0;  ///< the rest of standard input, which is then closed (Command::input_follows)
-  virtual void end() = 0;            ///< TERM, KILL after two seconds, the whole group; returns when it is gone
+  virtual void feed(
+      std::string rest) = 0;  ///< the rest of standard input, which is then closed (Command::input_follows)
+  virtual void end() = 0;     ///< TERM, KILL after two seconds, the whole group; returns when it is gone
 };
 
 /// The seam between us and other programs, and the only place where this program waits: tests hand in answers.

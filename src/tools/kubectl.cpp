@@ -88,7 +88,8 @@ Command Kubectl::list(const std::string& kinds, const std::string& selector) con
   return command(with_selector({request_timeout, "get", kinds, "-o", "json"}, selector));
 }
 
-Command Kubectl::list_everywhere(const std::string& kinds, const std::string& selector, const std::string& fields) const {
+Command Kubectl::list_everywhere(const std::string& kinds, const std::string& selector,
+                                 const std::string& fields) const {
   std::vector<std::string> words = {request_timeout, "get", kinds, everywhere, "-o", "json"};
   if (!fields.empty()) words.insert(words.end(), {"--field-selector", fields});
   return command(with_selector(std::move(words), selector));
@@ -113,7 +114,8 @@ Command Kubectl::release_records(const std::string& release) const {
 }
 
 Command Kubectl::release_records_everywhere(const std::string& selector) const {
-  return command({request_timeout, "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels", "--no-headers"});
+  return command(
+      {request_timeout, "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels", "--no-headers"});
 }
 
 Command Kubectl::review_rights(const std::vector<Right>& rights) const {
@@ -142,13 +144,15 @@ Command Kubectl::create(const json& manifest) const {
 }
 
 Command Kubectl::create_and_show(const json& manifest) const {
-  return command({request_timeout, "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
-                 manifest.dump());
+  return command(
+      {request_timeout, "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
+      manifest.dump());
 }
 
 Command Kubectl::replace_and_show(const json& manifest) const {
-  return command({request_timeout, "replace", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
-                 manifest.dump());
+  return command(
+      {request_timeout, "replace", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
+      manifest.dump());
 }
 
 Command Kubectl::remove_when_fed(const std::string& path) const {

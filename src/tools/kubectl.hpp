@@ -39,7 +39,8 @@ class Kubectl {
   /// `get` of kinds by label selector ("" for all).
   Command list(const std::string& kinds, const std::string& selector) const;
   /// The same in all namespaces, which needs a right that not everybody has. `fields`: a field selector.
-  Command list_everywhere(const std::string& kinds, const std::string& selector = {}, const std::string& fields = {}) const;
+  Command list_everywhere(const std::string& kinds, const std::string& selector = {},
+                          const std::string& fields = {}) const;
   /// For people: what `kubectl describe` says of kinds by label selector ("" for all). Of Secrets only the sizes.
   Command describe(const std::string& kinds, const std::string& selector) const;
   /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
@@ -53,8 +54,9 @@ class Kubectl {
   Command release_records(const std::string& release) const;
   /// Those of every release in all namespaces, by label selector.
   Command release_records_everywhere(const std::string& selector) const;
-  /// An array of objects label → value (and "namespace", of an answer for all namespaces), oldest revision first: "version" ("3"), "status" ("deployed", "failed",
-  /// "pending-install" …), "name", "owner", and the labels that Helm::Install gave.
+  /// An array of objects label → value (and "namespace", of an answer for all namespaces), oldest revision first:
+  /// "version" ("3"), "status" ("deployed", "failed", "pending-install" …), "name", "owner", and the labels that
+  /// Helm::Install gave.
   static nlohmann::json parse_release_records(const Command& command, const Output& output);
 
   /// Asks for several rights in one request.

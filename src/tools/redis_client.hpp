@@ -17,7 +17,7 @@ namespace raibid {
 struct RedisReply {
   enum class Type { status, error, integer, string, nil, array };
   Type type = Type::nil;
-  std::string text;      ///< status, error, string
+  std::string text;  ///< status, error, string
   std::int64_t integer = 0;
   std::vector<RedisReply> items;
 
@@ -44,8 +44,8 @@ class RedisConnection {
   virtual RedisReply command(const std::vector<std::string>& arguments) = 0;
   /// Sends all, then reads all: one round trip.
   virtual std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) = 0;
-  /// The two halves of `command`, so that several clients can ask at the same time. Each `send` is followed by its `receive`
-  /// before anything else is asked.
+  /// The two halves of `command`, so that several clients can ask at the same time. Each `send` is followed by its
+  /// `receive` before anything else is asked.
   virtual void send(const std::vector<std::string>& arguments) = 0;
   /// Also what Redis sends by itself to a subscriber, which uses these two alone.
   virtual RedisReply receive() = 0;
@@ -59,11 +59,14 @@ class RedisConnector {
   virtual std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) = 0;
 };
 
-/// Connects and, with a password, authenticates. Throws Error (failure): not reachable, WRONGPASS or NOAUTH ("the password is not
-/// this Redis'"), DENIED (protected mode), an endpoint that does not speak Redis. LOADING is not an error here.
-std::unique_ptr<RedisConnection> connect_redis(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout);
+/// Connects and, with a password, authenticates. Throws Error (failure): not reachable, WRONGPASS or NOAUTH ("the
+/// password is not this Redis'"), DENIED (protected mode), an endpoint that does not speak Redis. LOADING is not an
+/// error here.
+std::unique_ptr<RedisConnection> connect_redis(RedisConnector& connector, const RedisEndpoint& endpoint,
+                                               Duration timeout);
 
-/// The command's reply, or Error (failure) with Redis' own words and what was asked (arguments are not repeated: they may be secrets).
+/// The command's reply, or Error (failure) with Redis' own words and what was asked (arguments are not repeated: they
+/// may be secrets).
 RedisReply checked(RedisConnection& redis, const std::vector<std::string>& arguments);
 
 /// The fields of INFO's text.

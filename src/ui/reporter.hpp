@@ -23,12 +23,13 @@ class Reporter {
   virtual void step_started(std::string_view name) = 0;
   /// What the step waits for now. A terminal shows it in place; elsewhere one line for each change.
   virtual void step_progress(std::string_view name, std::string_view text) = 0;
-  virtual void step_ended(std::string_view name, Mark mark, std::string_view detail, std::chrono::milliseconds elapsed) = 0;
+  virtual void step_ended(std::string_view name, Mark mark, std::string_view detail,
+                          std::chrono::milliseconds elapsed) = 0;
 
-  virtual void note(std::string_view text) = 0;     ///< worth a line, also in a log
-  virtual void detail(std::string_view text) = 0;   ///< only with -v
+  virtual void note(std::string_view text) = 0;    ///< worth a line, also in a log
+  virtual void detail(std::string_view text) = 0;  ///< only with -v
   virtual void warning(std::string_view text) = 0;
-  virtual void error(const Error& error) = 0;       ///< message and hint
+  virtual void error(const Error& error) = 0;  ///< message and hint
 
   /// The answer to a yes/no question; std::nullopt when there is no terminal to ask on.
   virtual std::optional<bool> confirm(std::string_view question) = 0;

@@ -87,18 +87,39 @@ TEST_CASE("what setup cannot work with is refused at once, with what, where and 
   const std::string kubeconfig = ::getenv("RAIBID_TEST_KUBECONFIG");
   const std::string path = ::getenv("PATH");
   put_program(cli.folder() / "helm2/helm", "echo 'Client: v2.17.0+ga690bad'");
-  put(cli.folder() / "binary.kubeconfig", std::string("\x7f" "ELF\0\1\2", 7));
+  put(cli.folder() / "binary.kubeconfig", std::string("\x7f"
+                                                      "ELF\0\1\2",
+                                                      7));
   put(cli.folder() / "file", "");
 
   const std::vector<Refusal> rows = {
-      {"a kubeconfig that is not there", 3, {"none.kubeconfig"}, {"--kubeconfig", (cli.folder() / "none.kubeconfig").string()}, {}},
+      {"a kubeconfig that is not there",
+       3,
+       {"none.kubeconfig"},
+       {"--kubeconfig", (cli.folder() / "none.kubeconfig").string()},
+       {}},
       {"a kubeconfig that is a folder", 3, {"is a directory"}, {"--kubeconfig", cli.folder().string()}, {}},
-      {"a kubeconfig that is none", 3, {"binary.kubeconfig"}, {"--kubeconfig", (cli.folder() / "binary.kubeconfig").string()}, {}},
+      {"a kubeconfig that is none",
+       3,
+       {"binary.kubeconfig"},
+       {"--kubeconfig", (cli.folder() / "binary.kubeconfig").string()},
+       {}},
       {"a context that is not there", 3, {"no context nowhere", "raibid-test"}, {"--context", "nowhere"}, {}},
-      {"a cluster that refuses", 3, {"127.0.0.1:1", "does not answer"},
-       {"--kubeconfig", kubeconfig_of_server(cli, "refuses.kubeconfig", "https://127.0.0.1:1")}, {}},
-      {"a login without rights", 3, {"this login may not create secrets", "auth can-i --list"}, {"--kubeconfig", kubeconfig_without_rights(cli)}, {}},
-      {"a StorageClass that is not there", 3, {"no StorageClass local", "local-path"}, {"--storage-class", "local"}, {}},
+      {"a cluster that refuses",
+       3,
+       {"127.0.0.1:1", "does not answer"},
+       {"--kubeconfig", kubeconfig_of_server(cli, "refuses.kubeconfig", "https://127.0.0.1:1")},
+       {}},
+      {"a login without rights",
+       3,
+       {"this login may not create secrets", "auth can-i --list"},
+       {"--kubeconfig", kubeconfig_without_rights(cli)},
+       {}},
+      {"a StorageClass that is not there",
+       3,
+       {"no StorageClass local", "local-path"},
+       {"--storage-class", "local"},
+       {}},
       {"a chart that is not there", 2, {"/nowhere/chart"}, {"--chart", "/nowhere/chart"}, {}},
       {"a registry that does not answer", 3, {"127.0.0.1:1"}, {"--chart", "oci://127.0.0.1:1/redis"}, {}},
       {"a quantity that is none", 2, {"--size", "8G i"}, {"--size", "8G i"}, {}},
@@ -106,7 +127,11 @@ TEST_CASE("what setup cannot work with is refused at once, with what, where and 
       {"a name that Kubernetes refuses", 2, {"--release", "Red_is"}, {"--release", "Red_is"}, {}},
       {"no helm", 3, {"helm", "PATH"}, {}, {{"PATH", without_folders_of_helm()}}},
       {"Helm 2", 3, {"helm 2.17.0", "3.13"}, {}, {{"PATH", (cli.folder() / "helm2").string() + ":" + path}}},
-      {"a home that cannot be made", 3, {"file"}, {}, {{"PATH", path}, {"RAIBID_HOME", (cli.folder() / "file/home").string()}}},
+      {"a home that cannot be made",
+       3,
+       {"file"},
+       {},
+       {{"PATH", path}, {"RAIBID_HOME", (cli.folder() / "file/home").string()}}},
   };
   for (const Refusal& row : rows) refused(cli, row);
   kubectl({"delete", "serviceaccount", "limited", "-n", "default"});
@@ -117,12 +142,21 @@ TEST_CASE("a cluster that takes connections and never answers is given up within
   if (!have_cluster()) return;
   ClusterCli cli(name_space);
   // a listening socket whose owner never accepts
-  const std::unique_ptr<Process> silent = real_runner().start(
-      {{"python3", "-uc", "import socket,time; s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(9); print(s.getsockname()[1]); time.sleep(60)"}, {}, {}});
+  const std::unique_ptr<Process> silent =
+      real_runner().start({{"python3", "-uc",
+                            "import socket,time; s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(9); "
+                            "print(s.getsockname()[1]); time.sleep(60)"},
+                           {},
+                           {}});
   std::vector<Process*> processes = {silent.get()};
-  while (silent->out().find('\n') == std::string::npos) REQUIRE(real_runner().wait(processes, real_runner().now() + at_once));
+  while (silent->out().find('\n') == std::string::npos)
+    REQUIRE(real_runner().wait(processes, real_runner().now() + at_once));
   const std::string server = "https://127.0.0.1:" + std::string(trim(silent->out()));
-  refused(cli, {"silence", 3, {server, "did not answer in time"}, {"--kubeconfig", kubeconfig_of_server(cli, "silent.kubeconfig", server)}, {}});
+  refused(cli, {"silence",
+                3,
+                {server, "did not answer in time"},
+                {"--kubeconfig", kubeconfig_of_server(cli, "silent.kubeconfig", server)},
+                {}});
 }
 
 TEST_CASE("a damaged credentials file is kept, and setup does not begin") {
@@ -131,5 +165,7 @@ TEST_CASE("a damaged credentials file is kept, and setup does not begin") {
   const fs::path file = put(cli.home() / "redis-credentials.json", "{\"host\": \"x\", ");
   refused(cli, {"damaged", 3, {"redis-credentials.json", "damaged"}, {}, {}});
   CHECK(tree(cli.home()).at("redis-credentials.json") == "{\"host\": \"x\", ");
-  CHECK(attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "get", "namespace", name_space}).status != 0);
+  CHECK(
+      attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "get", "namespace", name_space}).status !=
+      0);
 }

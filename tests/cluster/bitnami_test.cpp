@@ -24,8 +24,10 @@ TEST_CASE("Bitnami's chart from a folder: setup, status, setup again, changed li
   const nlohmann::json pod = kubectl_json({"get", "pod", "raibid-redis-master-0", "-n", cli.name_space()});
   CHECK(pod.at("spec").at("containers").size() == 2);
   CHECK(pod.at("metadata").at("labels").value("helm.sh/chart", "") == "redis-23.1.1");
-  for (const nlohmann::json& container : pod.at("status").at("containerStatuses")) CHECK(container.at("restartCount") == 0);
-  kubectl({"get", "service/raibid-redis-master", "service/raibid-redis-metrics", "pvc/redis-data-raibid-redis-master-0", "-n", cli.name_space()});
+  for (const nlohmann::json& container : pod.at("status").at("containerStatuses"))
+    CHECK(container.at("restartCount") == 0);
+  kubectl({"get", "service/raibid-redis-master", "service/raibid-redis-metrics", "pvc/redis-data-raibid-redis-master-0",
+           "-n", cli.name_space()});
 
   const Output healthy = cli.status({"-o", "json"});
   INFO(said(healthy));

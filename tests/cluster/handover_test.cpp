@@ -20,14 +20,15 @@ class KedaKinds {
     if (program("go").empty()) return;
     const Output module = attempt({"go", "mod", "download", "-json", "github.com/kedacore/keda/v2@v2.18.3"});
     if (!module.ok()) return;
-    m_manifests = must({"kubectl", "kustomize", nlohmann::json::parse(module.out).at("Dir").get<std::string>() + "/config/crd"});
+    m_manifests =
+        must({"kubectl", "kustomize", nlohmann::json::parse(module.out).at("Dir").get<std::string>() + "/config/crd"});
     m_there = true;
     m_brought = kubectl({"get", "crd", "scaledjobs.keda.sh", "--ignore-not-found", "-o", "name"}).empty();
     if (!m_brought) return;
     kubectl({"create", "-f", "-"}, m_manifests);
     // not --for=condition=…, which gives up on a kind that has no conditions yet
-    kubectl({"wait", "--for=jsonpath={.status.conditions[?(@.type==\"Established\")].status}=True", "--timeout=30s", "crd/scaledjobs.keda.sh",
-             "crd/triggerauthentications.keda.sh"});
+    kubectl({"wait", "--for=jsonpath={.status.conditions[?(@.type==\"Established\")].status}=True", "--timeout=30s",
+             "crd/scaledjobs.keda.sh", "crd/triggerauthentications.keda.sh"});
   }
   ~KedaKinds() {
     if (m_brought) kubectl({"delete", "--ignore-not-found", "--wait", "-f", "-"}, m_manifests);
@@ -60,7 +61,8 @@ class Handover : public ClusterCli {
     return output.out;
   }
   void apply(const std::string& manifests, const std::string& dry_run) {
-    kubectl({"apply", "--server-side", "--validate=strict", "--dry-run=" + dry_run, "-n", name_space(), "-f", "-"}, manifests);
+    kubectl({"apply", "--server-side", "--validate=strict", "--dry-run=" + dry_run, "-n", name_space(), "-f", "-"},
+            manifests);
   }
 
  private:
@@ -70,20 +72,31 @@ class Handover : public ClusterCli {
 /// How a preset's application reaches its Redis with what its variables hold.
 const std::vector<std::pair<std::string, std::string>>& applications() {
   static const std::vector<std::pair<std::string, std::string>> commands = {
-      {"raibid", R"(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" XINFO GROUPS "$REDIS_STREAM" | grep -x "$REDIS_CONSUMER_GROUP")"},
-      {"mxclone", R"(REDISCLI_AUTH=$MXCLONE_REDIS_REDIS_PASSWORD redis-cli -h "${MXCLONE_REDIS_REDIS_ADDRESS%:*}" -p "${MXCLONE_REDIS_REDIS_ADDRESS#*:}" -n "$MXCLONE_REDIS_REDIS_DB" SET "${MXCLONE_REDIS_REDIS_PREFIX}1" x | grep -x OK)"},
-      {"will-it-compile", R"(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h "${REDIS_ADDR%:*}" -p "${REDIS_ADDR#*:}" -n "$REDIS_DB" PING | grep -x PONG)"},
-      {"mirai", R"(address=${REDIS_URL#redis://}; redis-cli -h "${address%:*}" -p "${address#*:}" PING | grep -x PONG)"},
-      {"sla-management", R"(p=${REDIS_URL#redis://:}; a=${p#*@}; REDISCLI_AUTH=${p%@*} redis-cli -h "${a%:*}" -p "${a#*:}" PING | grep -x PONG)"},
+      {"raibid",
+       R"(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" XINFO GROUPS "$REDIS_STREAM" | grep -x "$REDIS_CONSUMER_GROUP")"},
+      {"mxclone",
+       R"(REDISCLI_AUTH=$MXCLONE_REDIS_REDIS_PASSWORD redis-cli -h "${MXCLONE_REDIS_REDIS_ADDRESS%:*}" -p "${MXCLONE_REDIS_REDIS_ADDRESS#*:}" -n "$MXCLONE_REDIS_REDIS_DB" SET "${MXCLONE_REDIS_REDIS_PREFIX}1" x | grep -x OK)"},
+      {"will-it-compile",
+       R"(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h "${REDIS_ADDR%:*}" -p "${REDIS_ADDR#*:}" -n "$REDIS_DB" PING | grep -x PONG)"},
+      {"mirai",
+       R"(address=${REDIS_URL#redis://}; redis-cli -h "${address%:*}" -p "${address#*:}" PING | grep -x PONG)"},
+      {"sla-management",
+       R"(p=${REDIS_URL#redis://:}; a=${p#*@}; REDISCLI_AUTH=${p%@*} redis-cli -h "${a%:*}" -p "${a#*:}" PING | grep -x PONG)"},
   };
   return commands;
 }
 
 nlohmann::ordered_json application_pod(const std::string& command, const std::string& handed_over) {
-  nlohmann::ordered_json container = {{"name", "app"}, {"image", "redis:7-alpine"}, {"command", {"sh", "-ec", command}}};
+  nlohmann::ordered_json container = {
+      {"name", "app"}, {"image", "redis:7-alpine"}, {"command", {"sh", "-ec", command}}};
   container["envFrom"] = {{{"configMapRef", {{"name", handed_over}}}}, {{"secretRef", {{"name", handed_over}}}}};
-  return {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", {{"name", "app"}}},
-          {"spec", {{"restartPolicy", "Never"}, {"enableServiceLinks", false}, {"containers", nlohmann::ordered_json::array({container})}}}};
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata", {{"name", "app"}}},
+          {"spec",
+           {{"restartPolicy", "Never"},
+            {"enableServiceLinks", false},
+            {"containers", nlohmann::ordered_json::array({container})}}}};
 }
 
 // A number where KEDA wants a string: what the check by its schema is for.
@@ -97,14 +110,17 @@ std::string without_quotes(const std::string& manifests) {
 void check_keda(Handover& cli) {
   const std::string manifests = cli.exported({"keda"});
   cli.apply(manifests, "server");
-  const Output refused = attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "create", "--dry-run=server", "-n", cli.name_space(), "-f", "-"},
+  const Output refused = attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "create",
+                                  "--dry-run=server", "-n", cli.name_space(), "-f", "-"},
                                  without_quotes(manifests));
   INFO(said(refused));
   CHECK(refused.status != 0);
 }
 
 void check_durability(Handover& cli) {
-  const auto uid = [&] { return kubectl({"get", "pod", "raibid-redis-master-0", "-n", cli.name_space(), "-o", "jsonpath={.metadata.uid}"}); };
+  const auto uid = [&] {
+    return kubectl({"get", "pod", "raibid-redis-master-0", "-n", cli.name_space(), "-o", "jsonpath={.metadata.uid}"});
+  };
   const std::string before = uid();
   CHECK(cli.run({"smoke", "redis", "--durability"}).status == 2);
   CHECK(uid() == before);
@@ -130,7 +146,9 @@ void check_application(Handover& cli, const std::string& command) {
 
 }  // namespace
 
-TEST_CASE("each preset on a cluster: smoke holds, what is exported is what an application needs, and the data outlives the pod") {
+TEST_CASE(
+    "each preset on a cluster: smoke holds, what is exported is what an application needs, and the data outlives the "
+    "pod") {
   if (!have_cluster()) return;
   const KedaKinds keda;
   if (!keda.there()) MESSAGE("skipped: KEDA's kinds cannot be had here");

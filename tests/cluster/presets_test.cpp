@@ -34,11 +34,13 @@ std::string pod_uid(const ClusterCli& cli, const std::string& release) {
   return kubectl({"get", "pod", release + "-master-0", "-n", cli.name_space(), "-o", "jsonpath={.metadata.uid}"});
 }
 
-/// What a pod of the namespace is answered that knows nothing but the short name. It may not log in: the answer is PONG or NOAUTH.
-/// Like any application it tries for as long as kube-proxy, which looks once a second, may need to learn of a new pod.
+/// What a pod of the namespace is answered that knows nothing but the short name. It may not log in: the answer is PONG
+/// or NOAUTH. Like any application it tries for as long as kube-proxy, which looks once a second, may need to learn of
+/// a new pod.
 std::string answer_by_name(const ClusterCli& cli, const std::string& service) {
-  return kubectl({"run", "client", "-n", cli.name_space(), "--image=redis:7-alpine", "--image-pull-policy=Never", "--restart=Never", "--rm", "--attach",
-                  "--quiet", "--command", "--", "timeout", "10", "sh", "-c", "until redis-cli -h " + service + " PING; do sleep 0.2; done"});
+  return kubectl({"run", "client", "-n", cli.name_space(), "--image=redis:7-alpine", "--image-pull-policy=Never",
+                  "--restart=Never", "--rm", "--attach", "--quiet", "--command", "--", "timeout", "10", "sh", "-c",
+                  "until redis-cli -h " + service + " PING; do sleep 0.2; done"});
 }
 
 std::string write_preset(ClusterCli& cli, const std::string& text) {
@@ -47,7 +49,8 @@ std::string write_preset(ClusterCli& cli, const std::string& text) {
   return path;
 }
 
-/// As long as it lives the test cluster's class lets claims grow. (Nothing makes the volume larger there: the claim alone is asked.)
+/// As long as it lives the test cluster's class lets claims grow. (Nothing makes the volume larger there: the claim
+/// alone is asked.)
 class AllowedExpansion {
  public:
   AllowedExpansion() { allow(true); }
@@ -91,11 +94,14 @@ TEST_CASE("presets: each is set up, healthy, reached by its short name, unchange
   }
 }
 
-TEST_CASE("presets: a short name that is taken is refused, one that is lost is missed and put back, and all go with a rollback") {
+TEST_CASE(
+    "presets: a short name that is taken is refused, one that is lost is missed and put back, and all go with a "
+    "rollback") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-preset-name");
   kubectl({"create", "namespace", cli.name_space()});
-  kubectl({"create", "service", "externalname", "redis-service", "--external-name=elsewhere.example", "-n", cli.name_space()});
+  kubectl({"create", "service", "externalname", "redis-service", "--external-name=elsewhere.example", "-n",
+           cli.name_space()});
   const std::vector<std::string> mxclone = {"--preset", "mxclone", "--adopt"};
   const Output taken = cli.setup(mxclone);
   INFO(said(taken));
@@ -103,7 +109,8 @@ TEST_CASE("presets: a short name that is taken is refused, one that is lost is m
   CHECK(taken.err.find("Service redis-service") != std::string::npos);
   kubectl({"delete", "service", "redis-service", "-n", cli.name_space()});
 
-  const Output failed = cli.setup({"--preset", "mxclone", "--adopt", "--image", "redis:no-such-tag-anywhere", "--timeout", "60s"});
+  const Output failed =
+      cli.setup({"--preset", "mxclone", "--adopt", "--image", "redis:no-such-tag-anywhere", "--timeout", "60s"});
   CHECK(failed.status == 4);
   CHECK(kubectl({"get", "services", "-n", cli.name_space(), "-o", "name"}).empty());
 
@@ -113,7 +120,8 @@ TEST_CASE("presets: a short name that is taken is refused, one that is lost is m
   INFO(said(missed));
   CHECK(missed.status == 1);
   CHECK(missed.out.find("redis-service does not exist") != std::string::npos);
-  const Output again = cli.setup({"--preset", "mxclone"});  // what is ours in somebody's namespace needs no second --adopt
+  const Output again =
+      cli.setup({"--preset", "mxclone"});  // what is ours in somebody's namespace needs no second --adopt
   INFO(said(again));
   CHECK(again.status == 0);
   CHECK(cli.status({"--preset", "mxclone"}).status == 0);
@@ -134,7 +142,8 @@ TEST_CASE("presets: all five in one cluster, and the status of all in at most fo
   ClusterCli& cli = *five.front();
   const json all = json::parse(cli({"status", "--all", "-o", "json"}).out);
   for (std::size_t at = 0; at < cases.size(); ++at) {
-    const auto found = std::find_if(all.begin(), all.end(), [&](const json& one) { return one.at("namespace") == five[at]->name_space(); });
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const json& one) { return one.at("namespace") == five[at]->name_space(); });
     CAPTURE(cases[at].preset);
     REQUIRE(found != all.end());
     CHECK(found->at("healthy") == true);
@@ -154,7 +163,8 @@ TEST_CASE("presets: all five in one cluster, and the status of all in at most fo
   MESSAGE("status of one: " << one.count() << " ms, of " << all.size() << ": " << of_all.count() << " ms");
   // others may be at work in this cluster: then there is more to look at
   CHECK(of_all * 5 <= 4 * one * static_cast<int>(std::max<std::size_t>(all.size(), 5)));
-  CHECK(json::parse(cli({"status", "--preset", "mirai", "-n", five[3]->name_space(), "-o", "json"}).out).at("preset") == "mirai");
+  CHECK(json::parse(cli({"status", "--preset", "mirai", "-n", five[3]->name_space(), "-o", "json"}).out).at("preset") ==
+        "mirai");
 }
 
 TEST_CASE("presets: a login that may not look into all namespaces sees the releases of its credentials files") {
@@ -163,7 +173,8 @@ TEST_CASE("presets: a login that may not look into all namespaces sees the relea
   REQUIRE(cli.setup().status == 0);
   const std::string& space = cli.name_space();
   kubectl({"create", "serviceaccount", "limited", "-n", space});
-  kubectl({"create", "rolebinding", "limited", "--clusterrole=admin", "--serviceaccount=" + space + ":limited", "-n", space});
+  kubectl({"create", "rolebinding", "limited", "--clusterrole=admin", "--serviceaccount=" + space + ":limited", "-n",
+           space});
   const std::string token(trim(kubectl({"create", "token", "limited", "-n", space})));
   json config = kubectl_json({"config", "view", "--raw", "--flatten"});
   for (json& user : config["users"]) user["user"] = {{"token", token}};
@@ -208,7 +219,8 @@ TEST_CASE("presets: a claim grows where its class allows it, and what is immutab
   if (!have_cluster()) return;
   ClusterCli cli("raibid-preset-grow");
   const std::vector<std::string> size = {"--size", "8192Mi"};  // which Kubernetes calls 8Gi
-  const std::vector<std::string> release_state = {"get", "secrets", "-n", cli.name_space(), "-l", "owner=helm", "-o", "name"};
+  const std::vector<std::string> release_state = {"get", "secrets",    "-n", cli.name_space(),
+                                                  "-l",  "owner=helm", "-o", "name"};
   REQUIRE(cli.setup(size).status == 0);
   CHECK(cli.setup(size).out.find("Nothing changed") != std::string::npos);
   const std::string records = kubectl(release_state);
@@ -228,12 +240,14 @@ TEST_CASE("presets: a claim grows where its class allows it, and what is immutab
   CHECK(smaller.status == 0);
   CHECK(smaller.err.find("no claim can shrink") != std::string::npos);
 
-  if (kubectl_json({"get", "storageclass", "local-path"}).at("provisioner") != "raibid.test/local-path") return;  // not ours to change
+  if (kubectl_json({"get", "storageclass", "local-path"}).at("provisioner") != "raibid.test/local-path")
+    return;  // not ours to change
   const AllowedExpansion allowed;
   const Output grown = cli.setup({"--size", "9Gi"});
   INFO(said(grown));
   CHECK(grown.status == 0);
-  CHECK(kubectl({"get", "pvc", "redis-data-raibid-redis-master-0", "-n", cli.name_space(), "-o", "jsonpath={.spec.resources.requests.storage}"}) == "9Gi");
+  CHECK(kubectl({"get", "pvc", "redis-data-raibid-redis-master-0", "-n", cli.name_space(), "-o",
+                 "jsonpath={.spec.resources.requests.storage}"}) == "9Gi");
   CHECK(pod_uid(cli, "raibid-redis") == uid);
   const Output again = cli.setup({"--size", "9Gi"});
   INFO(said(again));

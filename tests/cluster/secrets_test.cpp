@@ -33,10 +33,12 @@ struct Watched : ClusterCli {
 
 // All that Kubernetes and Helm tell about the namespace, except the Secrets themselves.
 std::string told_by_cluster(const std::string& name_space) {
-  std::string text = kubectl({"get", "all,configmaps,persistentvolumeclaims,networkpolicies,events,leases", "-n", name_space, "-o", "yaml"});
+  std::string text = kubectl(
+      {"get", "all,configmaps,persistentvolumeclaims,networkpolicies,events,leases", "-n", name_space, "-o", "yaml"});
   text += kubectl({"get", "secrets", "-n", name_space, "-o", "jsonpath={.items[*].metadata}"});
   text += kubectl({"logs", "-n", name_space, "raibid-redis-master-0", "--all-containers"});
-  for (const char* part : {"values", "manifest", "notes", "hooks"}) text += must({"helm", "get", part, "raibid-redis", "-n", name_space});
+  for (const char* part : {"values", "manifest", "notes", "hooks"})
+    text += must({"helm", "get", part, "raibid-redis", "-n", name_space});
   return text;
 }
 
@@ -59,7 +61,9 @@ void check_scan(SecretScan& scan, const std::string& password) {
 
 }  // namespace
 
-TEST_CASE("secrets: none is seen in a process, a temporary file, a release or a word of setup, status, connect, smoke and teardown") {
+TEST_CASE(
+    "secrets: none is seen in a process, a temporary file, a release or a word of setup, status, connect, smoke and "
+    "teardown") {
   if (!have_cluster()) return;
   ::setenv("KUBECONFIG", ::getenv("RAIBID_TEST_KUBECONFIG"), 1);  // for helm get
   Watched cli("raibid-test-secret");
@@ -80,7 +84,8 @@ TEST_CASE("secrets: none is seen in a process, a temporary file, a release or a 
   const std::unique_ptr<Process> connected = cli.start({"connect", "redis", "-n", cli.name_space(), "-v"});
   std::vector<Process*> processes = {connected.get()};
   const TimePoint until = real_runner().now() + std::chrono::seconds(20);
-  while (connected->err().find("127.0.0.1") == std::string::npos && connected->out().find("127.0.0.1") == std::string::npos) {
+  while (connected->err().find("127.0.0.1") == std::string::npos &&
+         connected->out().find("127.0.0.1") == std::string::npos) {
     REQUIRE(real_runner().wait(processes, until));
   }
   connected->end();
@@ -99,7 +104,8 @@ TEST_CASE("secrets: none is seen when setup fails, nor in the evidence that it k
   Watched cli("raibid-test-secretfail");
   SecretScan scan({cli.temporary()});
   // refused by the kubelet as soon as it is seen
-  const std::vector<std::string> doomed = {"--password-file", cli.password_file().string(), "--set", "master.containerSecurityContext.runAsUser=0", "-v"};
+  const std::vector<std::string> doomed = {"--password-file", cli.password_file().string(), "--set",
+                                           "master.containerSecurityContext.runAsUser=0", "-v"};
   const Output failed = cli.keep(cli.setup(doomed));
   INFO(said(failed));
   CHECK(failed.status == 4);
@@ -124,7 +130,8 @@ TEST_CASE("secrets: the scan finds a leak in an argument, in the environment and
   must({"sh", "-c", "cat > " + (folder / "file").string() + "; sleep 0.2; rm " + (folder / "file").string()}, secret);
   const std::vector<std::string> places = scan.find(secret);
   const auto seen_in = [&](const std::string& part) {
-    return std::any_of(places.begin(), places.end(), [&](const std::string& place) { return place.find(part) != std::string::npos; });
+    return std::any_of(places.begin(), places.end(),
+                       [&](const std::string& place) { return place.find(part) != std::string::npos; });
   };
   CHECK(seen_in("/cmdline: "));
   CHECK(seen_in("/environ: "));

@@ -21,7 +21,8 @@ nlohmann::json credentials_of(const ClusterCli& cli) {
 }
 
 std::string inside(const std::string& name_space, const std::string& password, std::vector<std::string> command) {
-  command.insert(command.begin(), {"exec", "-i", "-n", name_space, "raibid-redis-master-0", "-c", "redis", "--", "redis-cli", "--no-auth-warning", "-a", password});
+  command.insert(command.begin(), {"exec", "-i", "-n", name_space, "raibid-redis-master-0", "-c", "redis", "--",
+                                   "redis-cli", "--no-auth-warning", "-a", password});
   return kubectl(command);
 }
 
@@ -55,7 +56,8 @@ TEST_CASE("setup, status, setup again and teardown leave a cluster as it was") {
 
   // what the seed's own troubleshooting section looks at
   CHECK(trim(inside(cli.name_space(), password, {"PING"})) == "PONG");
-  CHECK(inside(cli.name_space(), password, {"XINFO", "GROUPS", "raibid:jobs"}).find("raibid-workers") != std::string::npos);
+  CHECK(inside(cli.name_space(), password, {"XINFO", "GROUPS", "raibid:jobs"}).find("raibid-workers") !=
+        std::string::npos);
   CHECK(inside(cli.name_space(), password, {"CONFIG", "GET", "appendonly"}).find("yes") != std::string::npos);
 
   const Output healthy = cli.status();
@@ -146,7 +148,8 @@ TEST_CASE("what somebody else made is refused and left alone") {
   const Output refused = cli.setup();
   CHECK(refused.status == 3);
   CHECK(refused.err.find("--adopt") != std::string::npos);
-  kubectl({"create", "secret", "generic", "raibid-redis", "-n", cli.name_space(), "--from-literal=redis-password=theirs-and-only-theirs"});
+  kubectl({"create", "secret", "generic", "raibid-redis", "-n", cli.name_space(),
+           "--from-literal=redis-password=theirs-and-only-theirs"});
   const Output adopted = cli.setup({"--adopt"});
   INFO(said(adopted));
   REQUIRE(adopted.status == 0);

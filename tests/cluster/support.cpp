@@ -42,7 +42,10 @@ ClusterCli::ClusterCli(std::string name_space) : m_namespace(std::move(name_spac
   kubectl({"delete", "namespace", m_namespace, "--ignore-not-found", "--wait"});
 }
 
-ClusterCli::~ClusterCli() { attempt({"kubectl", "--kubeconfig", kubeconfig(), "delete", "namespace", m_namespace, "--ignore-not-found", "--wait"}); }
+ClusterCli::~ClusterCli() {
+  attempt(
+      {"kubectl", "--kubeconfig", kubeconfig(), "delete", "namespace", m_namespace, "--ignore-not-found", "--wait"});
+}
 
 Output ClusterCli::with_namespace(const std::string& verb, std::vector<std::string> more) {
   more.insert(more.begin(), {verb, "redis", "-n", m_namespace});
@@ -73,10 +76,13 @@ std::set<std::string> cluster_state(const std::string& name_space) {
     real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(300));
     names = volumes_of(name_space);
   }
-  const std::string listed = kubectl({"get", "namespaces,clusterroles,clusterrolebindings,storageclasses", "-o", "name"});
+  const std::string listed =
+      kubectl({"get", "namespaces,clusterroles,clusterrolebindings,storageclasses", "-o", "name"});
   for (const std::string& name : split(trim(listed), '\n')) {
     // others may be at work in the same cluster: theirs come and go
-    if (name == "namespace/" + name_space || (name.rfind("namespace/", 0) != 0 && name.find("raibid") != std::string::npos)) names.insert(name);
+    if (name == "namespace/" + name_space ||
+        (name.rfind("namespace/", 0) != 0 && name.find("raibid") != std::string::npos))
+      names.insert(name);
   }
   return names;
 }

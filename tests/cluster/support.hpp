@@ -35,8 +35,8 @@ class ClusterCli : public Cli {
   std::string m_namespace;
 };
 
-/// What a test could leave behind outside its namespace, and the namespace itself. Volumes are given half a minute: the provisioner
-/// removes them after their claims.
+/// What a test could leave behind outside its namespace, and the namespace itself. Volumes are given half a minute: the
+/// provisioner removes them after their claims.
 std::set<std::string> cluster_state(const std::string& name_space);
 
 }  // namespace raibid::test

@@ -25,7 +25,9 @@ struct Running {
     cli.runner().observe({});
   }
   /// Until it has said that, or `holds`.
-  void until(const std::string& text) { until([&] { return has(process->err(), text); }); }
+  void until(const std::string& text) {
+    until([&] { return has(process->err(), text); });
+  }
   void until(const std::function<bool()>& holds) {
     Process* const one = process.get();
     const TimePoint end = real_runner().now() + std::chrono::minutes(2);
@@ -44,13 +46,14 @@ struct Running {
 
 std::string status_of_release(const std::string& name_space) {
   const std::string labels =
-      kubectl({"get", "secrets", "-n", name_space, "-l", "owner=helm", "--sort-by=.metadata.creationTimestamp", "-o", "jsonpath={.items[-1:].metadata.labels.status}"});
+      kubectl({"get", "secrets", "-n", name_space, "-l", "owner=helm", "--sort-by=.metadata.creationTimestamp", "-o",
+               "jsonpath={.items[-1:].metadata.labels.status}"});
   return std::string(trim(labels));
 }
 
 bool has_release(const std::string& name_space, const std::string& status) {
-  const Output found = attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "get", "secrets", "-n", name_space, "-l",
-                                "owner=helm,status=" + status, "-o", "name"});
+  const Output found = attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "get", "secrets", "-n",
+                                name_space, "-l", "owner=helm,status=" + status, "-o", "name"});
   return has(found.out, "secret/");
 }
 
@@ -59,8 +62,8 @@ void kill_in(ClusterCli& cli, const std::string& status, std::vector<std::string
   for (int i = 0; i < 5; ++i) {
     // a watch: asking again and again would be too slow
     const std::unique_ptr<Process> records = real_runner().start(
-        {{"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "get", "secrets", "-n", cli.name_space(), "-l", "owner=helm", "-w",
-          "-o", "jsonpath={.metadata.labels.status}{\"\\n\"}"},
+        {{"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "get", "secrets", "-n", cli.name_space(), "-l",
+          "owner=helm", "-w", "-o", "jsonpath={.metadata.labels.status}{\"\\n\"}"},
          {},
          {}});
     Running run(cli, more);

@@ -32,7 +32,9 @@ std::string shown_name(const std::string& key) {
   return key;
 }
 
-bool in_namespace(const std::string& key) { return !key.starts_with("namespace/") && !key.starts_with("storageclass/"); }
+bool in_namespace(const std::string& key) {
+  return !key.starts_with("namespace/") && !key.starts_with("storageclass/");
+}
 
 }  // namespace
 
@@ -41,11 +43,16 @@ FakeCluster::FakeCluster(std::filesystem::path state_file, Signals& signals, Fau
   if (const auto text = read_file(m_file, 64 << 20)) {
     m_state = json::parse(*text);
   } else {
-    m_state = {{"objects", json::object()}, {"releases", json::array()}, {"groups", json::object()}, {"version", 100}, {"now", 0}};
+    m_state = {{"objects", json::object()},
+               {"releases", json::array()},
+               {"groups", json::object()},
+               {"version", 100},
+               {"now", 0}};
     put("namespace/kube-system", {{"kind", "Namespace"}, {"metadata", {{"name", "kube-system"}}}});
-    put("storageclass/local-path", {{"kind", "StorageClass"},
-                                    {"metadata", {{"name", "local-path"},
-                                                  {"annotations", {{"storageclass.kubernetes.io/is-default-class", "true"}}}}}});
+    put("storageclass/local-path",
+        {{"kind", "StorageClass"},
+         {"metadata",
+          {{"name", "local-path"}, {"annotations", {{"storageclass.kubernetes.io/is-default-class", "true"}}}}}});
   }
   m_clock.advance(milliseconds(m_state.at("now").get<long long>()));
 }
@@ -101,7 +108,8 @@ json FakeCluster::contents() const {
   for (const json& record : m_state.at("releases")) {
     if (record.at("status") != "superseded") seen["release"] = {record.at("status"), record.at("values")};
   }
-  if (const auto set = m_state.at("objects").find(set_key); set != m_state.at("objects").end()) seen["running"] = (*set).at("values");
+  if (const auto set = m_state.at("objects").find(set_key); set != m_state.at("objects").end())
+    seen["running"] = (*set).at("values");
   return seen;
 }
 
@@ -138,7 +146,8 @@ void FakeCluster::step_said(const std::string& line) {
   if (!begins) return;
   if (m_fault.kind == Fault::Kind::sigint) ::raise(SIGINT);
   if (m_fault.kind == Fault::Kind::sigterm) ::raise(SIGTERM);
-  if (m_fault.disk && (m_fault.kind == Fault::Kind::disk_full || m_fault.kind == Fault::Kind::read_only)) m_fault.disk();
+  if (m_fault.disk && (m_fault.kind == Fault::Kind::disk_full || m_fault.kind == Fault::Kind::read_only))
+    m_fault.disk();
 }
 
 bool FakeCluster::wait(std::span<Process* const> processes, TimePoint until) {
@@ -195,9 +204,10 @@ void FakeCluster::cluster_goes_on() {
   if (milliseconds((*pod)["ready_at"].get<long long>()) > m_clock.now() - FakeClock().now()) return;
   json ready = *pod;
   const json condition = {{"type", "Ready"}, {"status", "True"}};
-  ready["status"] = {{"phase", "Running"},
-                     {"conditions", {condition}},
-                     {"containerStatuses", {{{"name", "redis"}, {"ready", true}, {"state", {{"running", json::object()}}}}}}};
+  ready["status"] = {
+      {"phase", "Running"},
+      {"conditions", {condition}},
+      {"containerStatuses", {{{"name", "redis"}, {"ready", true}, {"state", {{"running", json::object()}}}}}}};
   put(pod_key, ready);
 }
 
@@ -207,8 +217,11 @@ void FakeCluster::say_news(Child& child) {
   const json* const pod = find(pod_key);
   const json seen = pod != nullptr ? *pod : json();
   if (seen == child.last_said) return;
-  const auto say = [&](const char* type, const json& object) { child.text += json{{"type", type}, {"object", object}}.dump() + "\n"; };
-  const bool another = !child.last_said.is_null() && !seen.is_null() && seen["metadata"]["uid"] != child.last_said["metadata"]["uid"];
+  const auto say = [&](const char* type, const json& object) {
+    child.text += json{{"type", type}, {"object", object}}.dump() + "\n";
+  };
+  const bool another =
+      !child.last_said.is_null() && !seen.is_null() && seen["metadata"]["uid"] != child.last_said["metadata"]["uid"];
   if (!child.last_said.is_null() && (seen.is_null() || another)) say("DELETED", child.last_said);
   if (!seen.is_null()) say(child.last_said.is_null() || another ? "ADDED" : "MODIFIED", seen);
   child.last_said = seen;
@@ -227,7 +240,10 @@ void FakeCluster::kubectl(Child& child, const Words& words, bool half) {
   if (verb == "config") {
     const json cluster = {{"name", "c"}, {"cluster", {{"server", "https://fake:6443"}}}};
     const json context = {{"name", "fake"}, {"context", {{"cluster", "c"}, {"user", "u"}}}};
-    child.text = json{{"current-context", "fake"}, {"clusters", {cluster}}, {"contexts", {context}}, {"users", {{{"name", "u"}}}}}.dump();
+    child.text =
+        json{
+            {"current-context", "fake"}, {"clusters", {cluster}}, {"contexts", {context}}, {"users", {{{"name", "u"}}}}}
+            .dump();
   } else if (verb == "version") {
     child.text = R"({"clientVersion": {"gitVersion": "v1.35.2"}, "serverVersion": {"gitVersion": "v1.34.4"}})";
   } else if (verb == "get") {
@@ -252,7 +268,8 @@ void FakeCluster::get(Child& child, const Words& words) {
       for (const auto& [name, value] : record.items()) {
         if (name != "values") labels += (labels.empty() ? "" : ",") + name + "=" + value.get<std::string>();
       }
-      child.text += fmt::format("sh.helm.release.v1.{}.v{}   helm.sh/release.v1   1   5s   {}\n", release, record["version"].get<std::string>(), labels);
+      child.text += fmt::format("sh.helm.release.v1.{}.v{}   helm.sh/release.v1   1   5s   {}\n", release,
+                                record["version"].get<std::string>(), labels);
     }
     return;
   }
@@ -300,7 +317,8 @@ void FakeCluster::replace(Child& child, const Words& words) {
   const json* const present = find(key);
   const std::string version = manifest["metadata"].value("resourceVersion", "");
   if (words.verb() == "replace" && present == nullptr) return child.fail("(NotFound): " + key + " not found");
-  if (!version.empty() && (*present)["metadata"]["resourceVersion"] != version) return child.fail("(Conflict): the object has been modified");
+  if (!version.empty() && (*present)["metadata"]["resourceVersion"] != version)
+    return child.fail("(Conflict): the object has been modified");
   put(key, manifest);
   child.text = find(key)->dump() + "\n";
 }

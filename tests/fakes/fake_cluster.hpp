@@ -20,11 +20,11 @@ namespace raibid {
 struct Fault {
   enum class Kind {
     none,
-    exits,        ///< half done, then exit code 1
-    hangs,        ///< half done, then silence
-    killed,       ///< half done, then SIGKILL
-    garbage,      ///< done, and what it prints is no answer
-    sigint,       ///< Ctrl-C reaches us while it is half done
+    exits,    ///< half done, then exit code 1
+    hangs,    ///< half done, then silence
+    killed,   ///< half done, then SIGKILL
+    garbage,  ///< done, and what it prints is no answer
+    sigint,   ///< Ctrl-C reaches us while it is half done
     sigterm,
     kill_before,  ///< SIGKILL reaches us before it has done anything,
     kill_during,  ///< when it is half done (it dies with us),
@@ -38,8 +38,8 @@ struct Fault {
   std::function<void()> disk = {};
 };
 
-/// A cluster, kubectl and helm in one: answers what raibid-cli asks as the real ones do, and keeps what it is told in a file,
-/// also when a fault kills the run. One release in one namespace; no admission, no events.
+/// A cluster, kubectl and helm in one: answers what raibid-cli asks as the real ones do, and keeps what it is told in a
+/// file, also when a fault kills the run. One release in one namespace; no admission, no events.
 class FakeCluster final : public Runner, public RedisConnector {
  public:
   FakeCluster(std::filesystem::path state_file, Signals& signals, Fault fault = {});

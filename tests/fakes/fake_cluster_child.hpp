@@ -49,7 +49,9 @@ struct FakeCluster::Words {
 
 class FakeCluster::Child final : public Process {
  public:
-  Child(FakeCluster& owner, const Command& given, int number_) : command(given), number(number_), cluster(owner) { ++cluster.m_alive; }
+  Child(FakeCluster& owner, const Command& given, int number_) : command(given), number(number_), cluster(owner) {
+    ++cluster.m_alive;
+  }
   ~Child() override { end(); }
   bool finished() const override { return m_finished; }
   int status() const override { return exit_code; }
@@ -80,7 +82,7 @@ class FakeCluster::Child final : public Process {
   TimePoint due = TimePoint::max();  ///< when its answer comes
   bool stays = false;                ///< a watch or a port-forward
   std::string watched;               ///< "pods"
-  nlohmann::json last_said;                    ///< by a watch
+  nlohmann::json last_said;          ///< by a watch
   std::vector<std::string> made;     ///< by its first half
 
  private:

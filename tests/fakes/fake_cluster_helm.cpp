@@ -52,11 +52,14 @@ void FakeCluster::upgrade(Child& child, const Words& words, bool half) {
   json& releases = m_state["releases"];
   if (child.made.empty()) {
     if (in_the_middle(releases)) return child.fail(": another operation (install/upgrade/rollback) is in progress");
-    const long long now = 1769850487 + std::chrono::duration_cast<std::chrono::seconds>(m_clock.now() - FakeClock().now()).count();
-    json record = {{"name", release}, {"owner", "helm"}, {"version", next_version(releases)}, {"modifiedAt", std::to_string(now)}};
+    const long long now =
+        1769850487 + std::chrono::duration_cast<std::chrono::seconds>(m_clock.now() - FakeClock().now()).count();
+    json record = {
+        {"name", release}, {"owner", "helm"}, {"version", next_version(releases)}, {"modifiedAt", std::to_string(now)}};
     record["status"] = last_deployed(releases) ? "pending-upgrade" : "pending-install";
     record["values"] = child.command.input;
-    for (const std::string& pair : split(words.after("--labels"), ',')) record[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
+    for (const std::string& pair : split(words.after("--labels"), ','))
+      record[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
     releases.push_back(record);
     install_objects(releases.back());
     child.made.push_back("record");
@@ -100,13 +103,15 @@ void FakeCluster::uninstall(Child& child, bool half) {
 /// What the chart makes, and what the controller makes of that.
 void FakeCluster::install_objects(const json& record) {
   const json owned = {{"meta.helm.sh/release-name", release}};
-  put(std::string("service/") + workload, {{"kind", "Service"}, {"metadata", {{"name", workload}, {"annotations", owned}}}});
+  put(std::string("service/") + workload,
+      {{"kind", "Service"}, {"metadata", {{"name", workload}, {"annotations", owned}}}});
   const json asked = {{"resources", {{"requests", {{"storage", "8Gi"}}}}}};
   json claim_spec = asked;
   claim_spec["storageClassName"] = "local-path";  // the default, which only the claim itself shows
-  if (!find(claim_key)) put(claim_key, {{"kind", "PersistentVolumeClaim"},
-                                         {"metadata", {{"name", claim_key.substr(claim_key.find('/') + 1)}}},
-                                         {"spec", claim_spec}});
+  if (!find(claim_key))
+    put(claim_key, {{"kind", "PersistentVolumeClaim"},
+                    {"metadata", {{"name", claim_key.substr(claim_key.find('/') + 1)}}},
+                    {"spec", claim_spec}});
   const json* const present = find(set_key);
   if (present != nullptr && (*present)["values"] == record["values"]) return;
   const int generation = present != nullptr ? (*present)["metadata"]["generation"].get<int>() + 1 : 1;
@@ -126,16 +131,18 @@ void FakeCluster::install_objects(const json& record) {
 void FakeCluster::make_pod() {
   const json& set = *find(set_key);
   const json owner = {{"kind", "StatefulSet"}, {"name", workload}};
-  put(pod_key, {{"kind", "Pod"},
-                {"metadata",
-                 {{"name", pod_key.substr(4)},
-                  {"labels", {{"controller-revision-hash", set["status"]["updateRevision"]}}},
-                  {"ownerReferences", {owner}}}},
-                {"ready_at", std::chrono::duration_cast<milliseconds>(m_clock.now() - FakeClock().now() + pod_start).count()},
-                {"status", {{"phase", "Pending"}}}});
+  put(pod_key,
+      {{"kind", "Pod"},
+       {"metadata",
+        {{"name", pod_key.substr(4)},
+         {"labels", {{"controller-revision-hash", set["status"]["updateRevision"]}}},
+         {"ownerReferences", {owner}}}},
+       {"ready_at", std::chrono::duration_cast<milliseconds>(m_clock.now() - FakeClock().now() + pod_start).count()},
+       {"status", {{"phase", "Pending"}}}});
 }
 
-/// The Redis in the pod: its password is the Secret's, its settings are the values', its groups live as long as the claim.
+/// The Redis in the pod: its password is the Secret's, its settings are the values', its groups live as long as the
+/// claim.
 class FakeCluster::Connection final : public RedisConnection {
  public:
   explicit Connection(FakeCluster& cluster) : m_cluster(cluster) {}
@@ -146,12 +153,14 @@ class FakeCluster::Connection final : public RedisConnection {
     const std::string& name = words.at(0);
     if (name == "AUTH") {
       m_known = secret != nullptr && (*secret)["data"]["redis-password"] == base64_encode(words.at(1));
-      return m_known ? FakeRedis::status("OK") : FakeRedis::error("WRONGPASS invalid username-password pair or user is disabled.");
+      return m_known ? FakeRedis::status("OK")
+                     : FakeRedis::error("WRONGPASS invalid username-password pair or user is disabled.");
     }
     if (!m_known) return FakeRedis::error("NOAUTH Authentication required.");
     if (name == "PING") return FakeRedis::status("PONG");
     if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\n");
-    if (name == "CONFIG" && words.at(1) == "GET") return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text(setting(words.at(2)))});
+    if (name == "CONFIG" && words.at(1) == "GET")
+      return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text(setting(words.at(2)))});
     if (name == "DEL") m_cluster.m_state["groups"].erase(words.at(1));
     if (name == "XLEN" || name == "DEL") return {RedisReply::Type::integer, "", 0, {}};
     if (name == "XGROUP" || name == "XINFO") return group(words);
@@ -175,7 +184,8 @@ class FakeCluster::Connection final : public RedisConnection {
   std::string setting(const std::string& name) const {
     const json values = json::parse((*m_cluster.find(set_key))["values"].get<std::string>());
     for (const std::string& line : split(values.value("commonConfiguration", ""), '\n')) {
-      if (line.starts_with(name + " ")) return line.substr(name.size() + 1) == "\"\"" ? "" : line.substr(name.size() + 1);
+      if (line.starts_with(name + " "))
+        return line.substr(name.size() + 1) == "\"\"" ? "" : line.substr(name.size() + 1);
     }
     return "";
   }
@@ -189,7 +199,8 @@ class FakeCluster::Connection final : public RedisConnection {
     }
     if (words.at(1) == "DESTROY") return {RedisReply::Type::integer, "", there ? 1 : 0, {}};
     if (!there) return FakeRedis::error("ERR no such key");
-    const RedisReply one = FakeRedis::list({FakeRedis::text("name"), FakeRedis::text(groups[words.at(2)].get<std::string>())});
+    const RedisReply one =
+        FakeRedis::list({FakeRedis::text("name"), FakeRedis::text(groups[words.at(2)].get<std::string>())});
     return FakeRedis::list({one});
   }
 

@@ -9,6 +9,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace raibid;
   static const std::vector<OptionSpec> options = redis_options();
-  test::fuzz(data, size, [](const std::string& text) { settings_of(parse_yaml_tree(text, "config.yaml"), "config.yaml", options); });
+  test::fuzz(data, size, [](const std::string& text) {
+    settings_of(parse_yaml_tree(text, "config.yaml"), "config.yaml", options);
+  });
   return test::fuzz(data, size, [](const std::string& text) { to_yaml(parse_yaml(text, "values.yaml")); });
 }

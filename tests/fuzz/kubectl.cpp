@@ -1,9 +1,9 @@
+#include "tools/kubectl.hpp"
 #include "components/kubernetes/event_log.hpp"
 #include "components/kubernetes/nodes.hpp"
 #include "components/kubernetes/pod_table.hpp"
 #include "components/kubernetes/verdict.hpp"
 #include "fuzz/fuzz.hpp"
-#include "tools/kubectl.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -24,7 +24,8 @@ void judge_watched(std::string text) {
     if (!document.is_object() || !document.contains("object")) continue;
     const json& object = document.at("object");
     events.take(document, false, now);
-    if (object.is_object()) pods.take(document.value("type", json("")).is_string() ? document.value("type", "") : "", object, false, now);
+    if (object.is_object())
+      pods.take(document.value("type", json("")).is_string() ? document.value("type", "") : "", object, false, now);
   }
   Observation observation;
   observation.workload = "app-master";
@@ -45,14 +46,30 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return test::fuzz(data + 1, size - 1, [&](const std::string& text) {
     const Output answer{0, text, "", false};
     switch (data[0] % 8) {
-      case 0: Kubectl::parse_items(command, answer); break;
-      case 1: Kubectl::parse_version(command, answer); break;
-      case 2: Kubectl::parse_release_records(command, answer); break;
-      case 3: Kubectl::parse_refused({{"create", "", "secrets", ""}, {"get", "", "pods", ""}}, command, answer); break;
-      case 4: Kubectl::parse_config_view(answer, "", ""); break;
-      case 5: judge_watched(text); break;
-      case 6: read_nodes(Kubectl::parse_items(command, answer), json()); break;
-      default: Kubectl::explain(command, {1, "", text, false}); break;
+      case 0:
+        Kubectl::parse_items(command, answer);
+        break;
+      case 1:
+        Kubectl::parse_version(command, answer);
+        break;
+      case 2:
+        Kubectl::parse_release_records(command, answer);
+        break;
+      case 3:
+        Kubectl::parse_refused({{"create", "", "secrets", ""}, {"get", "", "pods", ""}}, command, answer);
+        break;
+      case 4:
+        Kubectl::parse_config_view(answer, "", "");
+        break;
+      case 5:
+        judge_watched(text);
+        break;
+      case 6:
+        read_nodes(Kubectl::parse_items(command, answer), json());
+        break;
+      default:
+        Kubectl::explain(command, {1, "", text, false});
+        break;
     }
   });
 }

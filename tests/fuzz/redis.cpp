@@ -9,10 +9,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   return test::fuzz(data + 1, size - 1, [&](const std::string& text) {
     switch (data[0] % 4) {
-      case 0: parse_info(text); break;
-      case 1: to_json(parse_spec(text)); break;
-      case 2: parse_bytes(text, "--size"); break;
-      default: parse_millicores(text, "--cpu-limit"); break;
+      case 0:
+        parse_info(text);
+        break;
+      case 1:
+        to_json(parse_spec(text));
+        break;
+      case 2:
+        parse_bytes(text, "--size");
+        break;
+      default:
+        parse_millicores(text, "--cpu-limit");
+        break;
     }
   });
 }

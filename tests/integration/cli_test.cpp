@@ -1,7 +1,7 @@
+#include "support/cli.hpp"
 #include "base/strings.hpp"
 #include "cli/command_table.hpp"
 #include "config/settings.hpp"
-#include "support/cli.hpp"
 #include "sys/files.hpp"
 
 #include <doctest/doctest.h>
@@ -130,7 +130,9 @@ TEST_CASE("a bad file of settings is exit 2, at once, with its name and line") {
   refused("config.yaml:2");
   put(file, "size: [1, 2\n");
   refused("config.yaml:");
-  put(file, std::string("\x7f" "ELF\0\0\1\2\xff\xfe", 10));
+  put(file, std::string("\x7f"
+                        "ELF\0\0\1\2\xff\xfe",
+                        10));
   refused("");
   fs::resize_file(file, 100 << 20);
   refused("");
@@ -152,7 +154,8 @@ TEST_CASE("settings come from flag, variable, file, preset and default, and conf
   INFO(said(output));
   CHECK(output.status == 0);
   std::map<std::string, std::pair<nlohmann::json, std::string>> settings;
-  for (const nlohmann::json& row : nlohmann::json::parse(output.out)) settings[row.at("name")] = {row.at("value"), row.at("origin")};
+  for (const nlohmann::json& row : nlohmann::json::parse(output.out))
+    settings[row.at("name")] = {row.at("value"), row.at("origin")};
   CHECK(settings.at("namespace").first == "from-flag");
   CHECK(settings.at("namespace").second == "--namespace");
   CHECK(settings.at("group").first == "from-variable");
@@ -169,7 +172,9 @@ TEST_CASE("settings come from flag, variable, file, preset and default, and conf
 TEST_CASE("a result that cannot be written is an error; a reader that has gone is none") {
   const Output full = shell("\"$CLI\" version > /dev/full");
   CHECK(full.status == 1);
-  CHECK(full.err == "error: standard output cannot be written: No space left on device\nhint: what the command did is done; its result was not shown\n");
+  CHECK(full.err ==
+        "error: standard output cannot be written: No space left on device\nhint: what the command did is done; its "
+        "result was not shown\n");
   const Output closed = shell("\"$CLI\" version >&-");
   CHECK(closed.status == 1);
   CHECK(contains(closed.err, "error: standard output cannot be written: "));
@@ -191,7 +196,9 @@ TEST_CASE("programs that it starts write no core dumps, and files for nobody els
   Cli cli;
   const fs::path tools = cli.folder() / "tools";
   const fs::path witness = cli.folder() / "witness";
-  put(tools / "kubectl", fmt::format("#!/bin/sh\ngrep 'Max core file size' /proc/self/limits > {0}\numask >> {0}\nexit 1\n", witness.string()));
+  put(tools / "kubectl",
+      fmt::format("#!/bin/sh\ngrep 'Max core file size' /proc/self/limits > {0}\numask >> {0}\nexit 1\n",
+                  witness.string()));
   fs::permissions(tools / "kubectl", fs::perms::owner_all);
   cli.set("PATH", tools.string() + ":/usr/bin:/bin");
   CHECK(cli({"status"}).status != 0);

@@ -23,8 +23,9 @@ struct Shell {
 };
 
 const std::vector<Shell>& shells() {
-  static const std::vector<Shell> all = {
-      {"bash", {"bash"}, "raibid-cli.bash"}, {"zsh", {"zsh", "-f"}, "_raibid-cli"}, {"fish", {"fish", "--no-config"}, "raibid-cli.fish"}};
+  static const std::vector<Shell> all = {{"bash", {"bash"}, "raibid-cli.bash"},
+                                         {"zsh", {"zsh", "-f"}, "_raibid-cli"},
+                                         {"fish", {"fish", "--no-config"}, "raibid-cli.fish"}};
   return all;
 }
 
@@ -135,9 +136,10 @@ TEST_CASE("shells offer every verb, component and option of the table") {
 }
 
 TEST_CASE("shells offer values: choices, presets, files") {
-  const std::vector<std::string> lines = {"raibid-cli status -o ",  "raibid-cli status --output=j", "raibid-cli setup redis --preset ",
-                                          "raibid-cli --color ",    "raibid-cli --config /etc/hos", "raibid-cli setup redis -f /etc/hos",
-                                          "raibid-cli --release x "};
+  const std::vector<std::string> lines = {
+      "raibid-cli status -o ",  "raibid-cli status --output=j", "raibid-cli setup redis --preset ",
+      "raibid-cli --color ",    "raibid-cli --config /etc/hos", "raibid-cli setup redis -f /etc/hos",
+      "raibid-cli --release x "};
   for (const Shell& shell : shells()) {
     if (program(shell.name).empty()) {
       MESSAGE("skipped: no " << shell.name);
@@ -157,8 +159,8 @@ TEST_CASE("shells offer values: choices, presets, files") {
 }
 
 TEST_CASE("shells tell an option's value from a command, and leave what stands behind -- alone") {
-  const std::vector<std::string> lines = {"raibid-cli -n setup s", "raibid-cli -n setup setup ", "raibid-cli connect redis -- mkd",
-                                          "raibid-cli connect redis -- cat --"};
+  const std::vector<std::string> lines = {"raibid-cli -n setup s", "raibid-cli -n setup setup ",
+                                          "raibid-cli connect redis -- mkd", "raibid-cli connect redis -- cat --"};
   for (const Shell& shell : shells()) {
     if (program(shell.name).empty()) {
       MESSAGE("skipped: no " << shell.name);

@@ -24,12 +24,14 @@ class DataCli : public Cli {
     const Output output = (*this)({"setup", "redis", "--target", "local"});
     INFO(said(output));
     REQUIRE(output.status == 0);
-    m_pid = nlohmann::json::parse((*this)({"status", "redis", "--target", "local", "-o", "json"}).out).at("pid").get<int>();
+    m_pid =
+        nlohmann::json::parse((*this)({"status", "redis", "--target", "local", "-o", "json"}).out).at("pid").get<int>();
   }
   std::string redis(std::vector<std::string> command) {
     const nlohmann::json credentials = nlohmann::json::parse(tree(home()).at("redis-credentials.json"));
-    command.insert(command.begin(), {"redis-cli", "--no-auth-warning", "-p", std::to_string(credentials.at("port").get<int>()), "-a",
-                                     credentials.at("password")});
+    command.insert(command.begin(),
+                   {"redis-cli", "--no-auth-warning", "-p", std::to_string(credentials.at("port").get<int>()), "-a",
+                    credentials.at("password")});
     return std::string(trim(must(command)));
   }
   void end(int signal) {
@@ -57,7 +59,8 @@ class DataCli : public Cli {
 TEST_CASE("data: an AOF that ends anywhere in its last command is loaded, with everything before it") {
   DataCli cli;
   cli.setup();
-  for (int job = 1; job <= 20; ++job) cli.redis({"XADD", "raibid:jobs", std::to_string(job) + "-0", "job_id", std::to_string(job)});
+  for (int job = 1; job <= 20; ++job)
+    cli.redis({"XADD", "raibid:jobs", std::to_string(job) + "-0", "job_id", std::to_string(job)});
   const std::uintmax_t before = fs::file_size(cli.last_aof());
   cli.redis({"XADD", "raibid:jobs", "99-0", "a", "b"});
   cli.end(SIGTERM);
@@ -89,7 +92,8 @@ TEST_CASE("data: acknowledged jobs outlive a kill of the server, and a teardown 
 
   REQUIRE(cli({"teardown", "redis", "--target", "local", "--yes"}).status == 0);
   cli.setup();
-  CHECK(nlohmann::json::parse(tree(cli.home()).at("redis-credentials.json")).at("password") == credentials.at("password"));
+  CHECK(nlohmann::json::parse(tree(cli.home()).at("redis-credentials.json")).at("password") ==
+        credentials.at("password"));
   CHECK(cli.redis({"XLEN", "raibid:jobs"}) == "50");
   CHECK(cli.redis({"XPENDING", "raibid:jobs", "raibid-workers"}).rfind("10", 0) == 0);
 }

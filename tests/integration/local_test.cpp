@@ -28,8 +28,9 @@ class LocalCli : public Cli {
 };
 
 std::string redis(const nlohmann::json& credentials, std::vector<std::string> command) {
-  command.insert(command.begin(), {"redis-cli", "--no-auth-warning", "-h", credentials.at("host"), "-p",
-                                   std::to_string(credentials.at("port").get<int>()), "-a", credentials.at("password")});
+  command.insert(command.begin(),
+                 {"redis-cli", "--no-auth-warning", "-h", credentials.at("host"), "-p",
+                  std::to_string(credentials.at("port").get<int>()), "-a", credentials.at("password")});
   return std::string(trim(must(command)));
 }
 

@@ -24,7 +24,8 @@ constexpr std::array presets = {"raibid", "mxclone", "will-it-compile", "mirai",
 class PresetCli : public Cli {
  public:
   ~PresetCli() {
-    for (const std::string& preset : m_started) (*this)({"teardown", "redis", "--target", "local", "--preset", preset, "--yes", "--delete-data"});
+    for (const std::string& preset : m_started)
+      (*this)({"teardown", "redis", "--target", "local", "--preset", preset, "--yes", "--delete-data"});
   }
 
   Output run(const std::string& verb, const std::string& preset, std::vector<std::string> more = {}) {
@@ -89,8 +90,10 @@ TEST_CASE("presets: all five beside each other, a credentials file each, one sta
   const json all = json::parse(cli({"status", "--target", "local", "-o", "json"}).out);
   REQUIRE(all.size() == 5);
   for (const json& one : all) CHECK(one.at("healthy") == true);
-  CHECK(json::parse(cli({"status", "--target", "local", "--preset", "mirai", "-o", "json"}).out).at("preset") == "mirai");
-  CHECK(json::parse(cli({"status", "--target", "local", "--release", "redis-cache", "-o", "json"}).out).at("preset") == "sla-management");
+  CHECK(json::parse(cli({"status", "--target", "local", "--preset", "mirai", "-o", "json"}).out).at("preset") ==
+        "mirai");
+  CHECK(json::parse(cli({"status", "--target", "local", "--release", "redis-cache", "-o", "json"}).out).at("preset") ==
+        "sla-management");
   CHECK(json::parse(cli({"status", "redis", "--target", "local", "-o", "json"}).out).at("preset") == "raibid");
 
   must({"kill", std::to_string(cli.status("mxclone").at("pid").get<int>())});
@@ -120,7 +123,8 @@ TEST_CASE("presets: --watch writes what changed, and Ctrl-C ends it") {
   const auto wait_for = [&](const std::string& text) {
     const TimePoint until = real_runner().now() + std::chrono::seconds(20);
     Process* const process = watch.get();
-    while (watch->out().find(text) == std::string::npos && real_runner().now() < until && !watch->finished()) real_runner().wait({&process, 1}, until);
+    while (watch->out().find(text) == std::string::npos && real_runner().now() < until && !watch->finished())
+      real_runner().wait({&process, 1}, until);
     INFO(watch->out(), watch->err());
     CHECK(watch->out().find(text) != std::string::npos);
   };
@@ -132,7 +136,8 @@ TEST_CASE("presets: --watch writes what changed, and Ctrl-C ends it") {
   CHECK(watch->out().find("mirai-redis") == std::string::npos);  // it is as it was
 }
 
-TEST_CASE("presets: a directive that CONFIG SET takes is changed without a restart, one that it does not says so first") {
+TEST_CASE(
+    "presets: a directive that CONFIG SET takes is changed without a restart, one that it does not says so first") {
   PresetCli cli;
   const std::string path = cli.file(mine("redis: {appendonly: yes, maxmemory: 100mb, slowlog-max-len: 64}\n"));
   REQUIRE(cli.run("setup", path).status == 0);

@@ -45,7 +45,8 @@ Command Cli::command(const std::vector<std::string>& arguments) const {
   command.argv = {"env"};
   for (char** variable = ::environ; *variable; ++variable) {  // the tests' own are no settings of the program
     const std::string_view text = *variable;
-    if (text.rfind("RAIBID_", 0) == 0) command.argv.insert(command.argv.end(), {"-u", std::string(text.substr(0, text.find('=')))});
+    if (text.rfind("RAIBID_", 0) == 0)
+      command.argv.insert(command.argv.end(), {"-u", std::string(text.substr(0, text.find('=')))});
   }
   for (const auto& [name, value] : m_environment) command.argv.push_back(name + "=" + value);
   command.argv.push_back(RAIBID_CLI);
@@ -57,7 +58,9 @@ Output Cli::operator()(const std::vector<std::string>& arguments, Duration limit
   return run(runner(), command(arguments), runner().now() + limit);
 }
 
-std::unique_ptr<Process> Cli::start(const std::vector<std::string>& arguments) { return runner().start(command(arguments)); }
+std::unique_ptr<Process> Cli::start(const std::vector<std::string>& arguments) {
+  return runner().start(command(arguments));
+}
 
 Output attempt(const std::vector<std::string>& argv, const std::string& input) {
   return run(real_runner(), {argv, input, {}}, real_runner().now() + program_limit);
@@ -72,7 +75,8 @@ std::string must(const std::vector<std::string>& argv, const std::string& input)
 }
 
 std::string said(const Output& output) {
-  return fmt::format("status {}{}\nstdout:\n{}\nstderr:\n{}", output.status, output.timed_out ? " (timed out)" : "", output.out, output.err);
+  return fmt::format("status {}{}\nstdout:\n{}\nstderr:\n{}", output.status, output.timed_out ? " (timed out)" : "",
+                     output.out, output.err);
 }
 
 std::map<std::string, std::string> tree(const std::filesystem::path& folder) {

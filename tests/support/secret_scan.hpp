@@ -9,9 +9,10 @@
 
 namespace raibid::test {
 
-/// Looks, again and again while it lives, at what a secret must not show in: command line and environment of every process of this
-/// machine (those of a cluster's pods on this machine are among them), and the files of some folders. What it sees is kept, so that it
-/// can be searched for a password that was only made meanwhile. A process that lives for less than a few milliseconds can be missed.
+/// Looks, again and again while it lives, at what a secret must not show in: command line and environment of every
+/// process of this machine (those of a cluster's pods on this machine are among them), and the files of some folders.
+/// What it sees is kept, so that it can be searched for a password that was only made meanwhile. A process that lives
+/// for less than a few milliseconds can be missed.
 class SecretScan {
  public:
   /// `folders`: for instance the temporary files of a run.

@@ -50,8 +50,8 @@ std::string host_name() {
   return name.data();
 }
 
-/// A pid means something only within its PID namespace, until the machine starts anew. (Containers of one machine share the
-/// boot; machines that were cloned share their machine-id.)
+/// A pid means something only within its PID namespace, until the machine starts anew. (Containers of one machine share
+/// the boot; machines that were cloned share their machine-id.)
 std::string this_machine() {
   std::error_code ignored;
   const std::string self = process_identity(::getpid());
@@ -75,8 +75,11 @@ LeaseHolder this_process(const std::string& operation, WallTime now, WallTime un
 
 ordered_json lease_manifest(const std::string& name, const std::string& name_space, const LeaseHolder& holder) {
   const WallTime since = parse_rfc3339(holder.since).value_or(holder.until);
-  const ordered_json annotations = {{operation_key, holder.operation}, {host_key, holder.host}, {machine_key, holder.machine},
-                                    {pid_key, std::to_string(holder.pid)}, {process_key, holder.process}};
+  const ordered_json annotations = {{operation_key, holder.operation},
+                                    {host_key, holder.host},
+                                    {machine_key, holder.machine},
+                                    {pid_key, std::to_string(holder.pid)},
+                                    {process_key, holder.process}};
   return {{"apiVersion", "coordination.k8s.io/v1"},
           {"kind", "Lease"},
           {"metadata",
@@ -96,7 +99,8 @@ Lease parse_lease(const json& object) {
   Lease lease;
   const std::string renewed = text_at(object, {"spec", "renewTime"});
   const std::string since = text_at(object, {"spec", "acquireTime"});
-  lease.holder = {note(operation_key), note(host_key), note(machine_key), number_of(note(pid_key)), note(process_key), since, {}};
+  lease.holder = {
+      note(operation_key), note(host_key), note(machine_key), number_of(note(pid_key)), note(process_key), since, {}};
   if (const auto start = parse_rfc3339(since)) lease.holder.since = rfc3339(*start);
   if (const auto start = parse_rfc3339(renewed)) {
     lease.holder.until = *start + seconds(number_at(object, {"spec", "leaseDurationSeconds"}));
@@ -133,7 +137,8 @@ ReleaseLock::~ReleaseLock() {
 }
 
 bool ReleaseLock::is_ours(const Lease& lease) const {
-  return lease.holder.pid == m_self.pid && lease.holder.process == m_self.process && lease.holder.machine == m_self.machine;
+  return lease.holder.pid == m_self.pid && lease.holder.process == m_self.process &&
+         lease.holder.machine == m_self.machine;
 }
 
 void ReleaseLock::seen(std::optional<Lease> lease) {
@@ -143,8 +148,8 @@ void ReleaseLock::seen(std::optional<Lease> lease) {
 
 void ReleaseLock::refuse(const LeaseHolder& holder) const {
   throw Error(ExitCode::preflight,
-              printable(fmt::format("\"{}\" (process {} on {}, since {}) is at work on release {}", holder.operation, holder.pid,
-                                    holder.host, holder.since, m_release)),
+              printable(fmt::format("\"{}\" (process {} on {}, since {}) is at work on release {}", holder.operation,
+                                    holder.pid, holder.host, holder.since, m_release)),
               fmt::format("wait until it has ended, at {} at the latest, then try again; if you know that it has: {}",
                           rfc3339(holder.until), m_kubectl.for_people({"delete", "lease", m_name})))
       .made_nothing();
@@ -152,8 +157,11 @@ void ReleaseLock::refuse(const LeaseHolder& holder) const {
 
 void ReleaseLock::refuse_if_held() const {
   if (!m_seen || is_ours(*m_seen)) return;
-  const auto runs = [](int pid, const std::string& process) { return !process.empty() && process_identity(pid) == process; };
-  if (lease_state(m_seen->holder, m_self.machine, m_context.clock.wall(), runs) == LeaseState::held) refuse(m_seen->holder);
+  const auto runs = [](int pid, const std::string& process) {
+    return !process.empty() && process_identity(pid) == process;
+  };
+  if (lease_state(m_seen->holder, m_self.machine, m_context.clock.wall(), runs) == LeaseState::held)
+    refuse(m_seen->holder);
 }
 
 void ReleaseLock::acquire(const ordered_json* name_space) {
@@ -187,7 +195,8 @@ void ReleaseLock::create(const ordered_json* name_space) {
     }
   }
   if (m_held && Kubectl::already_exists(output)) {
-    throw Error(ExitCode::preflight, fmt::format("somebody made namespace {} at this very moment", m_kubectl.name_space()),
+    throw Error(ExitCode::preflight,
+                fmt::format("somebody made namespace {} at this very moment", m_kubectl.name_space()),
                 "run this again: it will look at what is there")
         .made_nothing();
   }
@@ -219,16 +228,18 @@ void ReleaseLock::replace(const Lease& present) {
 
 std::optional<Lease> ReleaseLock::look() const {
   const Command question = m_kubectl.get({"lease/" + m_name});
-  const json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.runner.now() + release_limit));
+  const json found =
+      Kubectl::parse_items(question, run(m_context.runner, question, m_context.runner.now() + release_limit));
   if (found.empty()) return std::nullopt;
   return parse_lease(found.front());
 }
 
 /// Only what we took is removed: the options name it, and without their last character they are none.
 Command ReleaseLock::removal() const {
-  const ordered_json options = {{"apiVersion", "v1"},
-                                {"kind", "DeleteOptions"},
-                                {"preconditions", {{"uid", m_held->uid}, {"resourceVersion", m_held->resource_version}}}};
+  const ordered_json options = {
+      {"apiVersion", "v1"},
+      {"kind", "DeleteOptions"},
+      {"preconditions", {{"uid", m_held->uid}, {"resourceVersion", m_held->resource_version}}}};
   Command command = m_kubectl.remove_when_fed(
       fmt::format("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", m_kubectl.name_space(), m_name));
   command.input = options.dump();

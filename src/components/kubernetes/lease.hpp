@@ -20,11 +20,11 @@ using WallTime = std::chrono::system_clock::time_point;
 struct LeaseHolder {
   std::string operation;  ///< "setup redis"
   std::string host;
-  std::string machine;    ///< boot and PID namespace: where `pid` means something
+  std::string machine;  ///< boot and PID namespace: where `pid` means something
   int pid = 0;
-  std::string process;    ///< its start identity, see process_identity
-  std::string since;      ///< RFC 3339
-  WallTime until{};       ///< when its run's deadline, and the minute for undoing, are over
+  std::string process;  ///< its start identity, see process_identity
+  std::string since;    ///< RFC 3339
+  WallTime until{};     ///< when its run's deadline, and the minute for undoing, are over
 };
 
 /// A Lease (coordination.k8s.io/v1) of ours in the cluster.
@@ -36,7 +36,8 @@ struct Lease {
 
 /// This process, as a holder until then.
 LeaseHolder this_process(const std::string& operation, WallTime now, WallTime until);
-nlohmann::ordered_json lease_manifest(const std::string& name, const std::string& name_space, const LeaseHolder& holder);
+nlohmann::ordered_json lease_manifest(const std::string& name, const std::string& name_space,
+                                      const LeaseHolder& holder);
 /// What is missing in it is empty: a Lease that says nothing of its holder has expired.
 Lease parse_lease(const nlohmann::json& object);
 
@@ -49,12 +50,13 @@ LeaseState lease_state(const LeaseHolder& holder, const std::string& this_machin
 std::string lease_name(const std::string& release);
 std::string lease_object(const std::string& release);
 
-/// Keeps two runs for one release apart, also of two machines: its Lease in the release's namespace, from `acquire` to the
-/// end of the object. The journal does so only for runs that share a RAIBID_HOME.
+/// Keeps two runs for one release apart, also of two machines: its Lease in the release's namespace, from `acquire` to
+/// the end of the object. The journal does so only for runs that share a RAIBID_HOME.
 class ReleaseLock {
  public:
   /// `until` is when the run will have ended, whatever comes.
-  ReleaseLock(Context& context, const Kubectl& kubectl, const std::string& release, std::string operation, TimePoint until);
+  ReleaseLock(Context& context, const Kubectl& kubectl, const std::string& release, std::string operation,
+              TimePoint until);
   /// Gives it up, if that is still to do; says nothing when that fails, for the Lease then runs out by itself.
   ~ReleaseLock();
   ReleaseLock(const ReleaseLock&) = delete;
@@ -63,9 +65,9 @@ class ReleaseLock {
   /// What the cluster holds now (std::nullopt for no Lease). Also tells whether ours went with its namespace.
   void seen(std::optional<Lease> lease);
 
-  /// Takes it: by a create, which only one of two can win, or in place of one that died or expired, by a replace that its
-  /// version guards. With `name_space` that is created in the same request. Nothing happens when it is held already.
-  /// Throws Error (preflight, made_nothing) naming the holder when somebody else has it.
+  /// Takes it: by a create, which only one of two can win, or in place of one that died or expired, by a replace that
+  /// its version guards. With `name_space` that is created in the same request. Nothing happens when it is held
+  /// already. Throws Error (preflight, made_nothing) naming the holder when somebody else has it.
   void acquire(const nlohmann::ordered_json* name_space = nullptr);
 
   /// Throws as `acquire` would for what was seen, and changes nothing.

@@ -24,7 +24,8 @@ std::string choose_kubeconfig(const Context& context) {
   std::error_code ignored;
   if (fs::exists(context.paths.user / ".kube/config", ignored) || !fs::exists(k3s_kubeconfig, ignored)) return "";
   if (::access(k3s_kubeconfig, R_OK) != 0) {
-    throw Error(ExitCode::preflight, fmt::format("{} cannot be read by this user, and there is no ~/.kube/config", k3s_kubeconfig),
+    throw Error(ExitCode::preflight,
+                fmt::format("{} cannot be read by this user, and there is no ~/.kube/config", k3s_kubeconfig),
                 fmt::format("mkdir -p ~/.kube && sudo install -m 600 -o $(id -u) {} ~/.kube/config", k3s_kubeconfig));
   }
   return k3s_kubeconfig;
@@ -60,11 +61,13 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);  // nothing has been changed yet
   }
-  return {Kubectl(context.runner, cluster, name_space), Helm(context.runner, cluster, name_space, version.major), version};
+  return {Kubectl(context.runner, cluster, name_space), Helm(context.runner, cluster, name_space, version.major),
+          version};
 }
 
 std::string describe(const Kubectl& kubectl) {
-  return fmt::format("Cluster {} ({}), namespace {}", kubectl.cluster().context, kubectl.cluster().server, kubectl.name_space());
+  return fmt::format("Cluster {} ({}), namespace {}", kubectl.cluster().context, kubectl.cluster().server,
+                     kubectl.name_space());
 }
 
 std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline) {
@@ -73,14 +76,16 @@ std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::s
   for (const std::string& line : split(trim(kinds.out), '\n')) {
     const std::string kind(trim(line));
     // the metrics API repeats pods; events tell of the past
-    if (!kind.empty() && kind.find("metrics.k8s.io") == std::string::npos && kind.rfind("events", 0) != 0) names.push_back(kind);
+    if (!kind.empty() && kind.find("metrics.k8s.io") == std::string::npos && kind.rfind("events", 0) != 0)
+      names.push_back(kind);
   }
   const Output found = kubectl.run_checked(kubectl.list_names(join(names, ",")), deadline);
   std::vector<std::string> contents;
   for (const std::string& line : split(trim(found.out), '\n')) {
     const std::string name(trim(line));
     const bool is_name = name.find('/') != std::string::npos && name.find(' ') == std::string::npos;
-    if (!name.empty() && !is_name) throw Error(ExitCode::failure, "kubectl gave an answer that cannot be understood: " + printable(name));
+    if (!name.empty() && !is_name)
+      throw Error(ExitCode::failure, "kubectl gave an answer that cannot be understood: " + printable(name));
     if (!name.empty() && name != except && !is_kubernetes_own(name)) contents.push_back(name);
   }
   return contents;

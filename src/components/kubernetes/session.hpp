@@ -18,8 +18,9 @@ struct ClusterSession {
 
 enum class NeedsHelm { no, yes };
 
-/// Resolves kubeconfig and context (--kubeconfig, else KUBECONFIG, else ~/.kube/config, else /etc/rancher/k3s/k3s.yaml) and asks
-/// helm for its version side by side. Throws Error (preflight): no kubectl, no helm or too old, no such context …
+/// Resolves kubeconfig and context (--kubeconfig, else KUBECONFIG, else ~/.kube/config, else /etc/rancher/k3s/k3s.yaml)
+/// and asks helm for its version side by side. Throws Error (preflight): no kubectl, no helm or too old, no such
+/// context …
 ClusterSession choose_cluster(Context& context, const std::string& name_space, NeedsHelm needs_helm);
 
 /// "Cluster k3s-dev (https://10.0.0.5:6443), namespace raibid-redis".

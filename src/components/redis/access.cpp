@@ -10,7 +10,7 @@ namespace {
 constexpr int redis_port = 6379;
 /// It listens within a tenth of a second; one that does not by then waits for an answer that got lost.
 constexpr Duration tunnel_patience = std::chrono::seconds(5);
-}
+}  // namespace
 
 KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port)
     : m_context(context), m_tunnel(context.runner, kubectl, names.pod, redis_port, local_port) {}
@@ -27,7 +27,8 @@ void KubernetesRedis::prepare() {
 
 RedisConnection* KubernetesRedis::try_connection(const Secret& password) {
   const int port = m_tunnel.port();
-  m_waiting_for = m_tunnel.last_error().empty() ? "the port-forward does not listen yet" : "the port-forward ended: " + m_tunnel.last_error();
+  m_waiting_for = m_tunnel.last_error().empty() ? "the port-forward does not listen yet"
+                                                : "the port-forward ended: " + m_tunnel.last_error();
   if (port == 0) return nullptr;
   if (!m_connection) {
     RedisEndpoint redis;

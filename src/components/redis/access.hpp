@@ -10,8 +10,8 @@
 
 namespace raibid {
 
-/// An installed Redis of a cluster, reached through a port-forward that is opened when it is first needed and again when
-/// it has died.
+/// An installed Redis of a cluster, reached through a port-forward that is opened when it is first needed and again
+/// when it has died.
 class KubernetesRedis {
  public:
   /// `local_port` 0 takes a free one.
@@ -19,7 +19,8 @@ class KubernetesRedis {
 
   /// Starts the port-forward, when it does not run, without waiting: it can come up beside other work.
   void prepare();
-  /// One look: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong for what no waiting heals.
+  /// One look: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong for what no waiting
+  /// heals.
   RedisConnection* try_connection(const Secret& password);
   /// What the last look was still waiting for: a port-forward that listens, a Redis that has loaded its data.
   const std::string& waiting_for() const { return m_waiting_for; }

@@ -86,9 +86,7 @@ std::string less_than_limit(const RedisSettings& settings) {
       memory_limit(settings) * 6 / 10 / mebibyte);
 }
 
-bool forgets(const RedisSettings& settings) {
-  return !held(settings, {"queue", "jobs"}).empty() && !has_aof(settings);
-}
+bool forgets(const RedisSettings& settings) { return !held(settings, {"queue", "jobs"}).empty() && !has_aof(settings); }
 
 std::string why_forgets(const RedisSettings& settings) {
   const std::string lost = settings.persistence ? "what came after the last snapshot" : "everything";
@@ -105,7 +103,9 @@ bool is_open(const RedisSettings& settings) {
 
 std::string why_open(const RedisSettings&) { return "the NetworkPolicy lets every pod of the cluster connect"; }
 
-std::string named_clients(const RedisSettings&) { return "--allow-from NAMESPACE[/KEY=VALUE], or clients: in a preset"; }
+std::string named_clients(const RedisSettings&) {
+  return "--allow-from NAMESPACE[/KEY=VALUE], or clients: in a preset";
+}
 
 bool has_no_password(const RedisSettings& settings) { return !settings.auth; }
 

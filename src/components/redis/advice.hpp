@@ -29,7 +29,8 @@ struct Advice {
   std::string accepted;  ///< the preset's reason for living with it; "" when nobody does
 };
 
-/// What applies to these settings, in the order of the table. Throws Error (usage) for an accepted name that is no rule.
+/// What applies to these settings, in the order of the table. Throws Error (usage) for an accepted name that is no
+/// rule.
 std::vector<Advice> advise(const RedisSettings& settings);
 
 /// Warns of what nobody accepted, and says what was accepted in a detail (-v). Throws Error (usage) instead when

@@ -30,7 +30,9 @@ class Changes {
   void compare(const std::string& what, const std::string& before, const std::string& after) {
     if (before != after) m_all.push_back(fmt::format("{} {} → {}", what, shown(before), shown(after)));
   }
-  void compare(const std::string& what, bool before, bool after) { compare(what, std::string(before ? "on" : "off"), std::string(after ? "on" : "off")); }
+  void compare(const std::string& what, bool before, bool after) {
+    compare(what, std::string(before ? "on" : "off"), std::string(after ? "on" : "off"));
+  }
   void add(const std::vector<std::string>& more) { m_all.insert(m_all.end(), more.begin(), more.end()); }
   std::vector<std::string> all() const { return m_all; }
 

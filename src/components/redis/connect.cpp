@@ -36,8 +36,8 @@ Command aimed_at(const std::vector<std::string>& arguments, const std::string& h
   return command;
 }
 
-CommandResult run_command(Context& context, const std::vector<std::string>& arguments, const std::string& host, int port,
-                          const Secret& password, const std::function<void()>& idle) {
+CommandResult run_command(Context& context, const std::vector<std::string>& arguments, const std::string& host,
+                          int port, const Secret& password, const std::function<void()>& idle) {
   return {"", run_foreground(aimed_at(arguments, host, port, password), context.signals, idle)};
 }
 
@@ -48,7 +48,8 @@ CommandResult keep_open(Context& context, KubernetesRedis& redis, const std::str
   try {
     for (;;) {
       if (tunnel.finished()) {
-        context.reporter.note(fmt::format("{}: the port-forward ended ({}); opening it again", name, tunnel.last_error()));
+        context.reporter.note(
+            fmt::format("{}: the port-forward ended ({}); opening it again", name, tunnel.last_error()));
         context.runner.wait({}, context.runner.now() + pause);
         tunnel.ensure();
       }
@@ -65,7 +66,11 @@ CommandResult keep_open(Context& context, KubernetesRedis& redis, const std::str
 }  // namespace
 
 std::vector<OptionSpec> connect_options() {
-  return {{.name = "port", .help = "Local port (default: a free one)", .kind = OptionKind::integer, .metavar = "PORT", .flag_only = true}};
+  return {{.name = "port",
+           .help = "Local port (default: a free one)",
+           .kind = OptionKind::integer,
+           .metavar = "PORT",
+           .flag_only = true}};
 }
 
 CommandResult connect_redis_command(Context& context, const std::vector<std::string>& arguments) {
@@ -73,8 +78,10 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
   const RedisSettings settings = redis_settings(context);
   if (settings.target == Target::local) {
     const InstalledRedis installed = find_local(context, settings);
-    if (!arguments.empty()) return run_command(context, arguments, installed.host, installed.port, installed.password, [] {});
-    return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, installed.host, installed.port)};
+    if (!arguments.empty())
+      return run_command(context, arguments, installed.host, installed.port, installed.password, [] {});
+    return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, installed.host,
+                        installed.port)};
   }
   const RedisNames names(settings.release, settings.name_space);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
@@ -87,15 +94,19 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
     if (redis.tunnel().finished()) redis.prepare();
     redis.tunnel().port();
   };
-  if (!arguments.empty()) return run_command(context, arguments, endpoint.host, endpoint.port, installed.password, look_after);
+  if (!arguments.empty())
+    return run_command(context, arguments, endpoint.host, endpoint.port, installed.password, look_after);
   context.reporter.heading(describe(session.kubectl));
-  context.reporter.note(fmt::format("{} is at {}:{} until Ctrl-C; its password: raibid-cli url redis --with-password", settings.release,
-                                    endpoint.host, endpoint.port));
+  context.reporter.note(fmt::format("{} is at {}:{} until Ctrl-C; its password: raibid-cli url redis --with-password",
+                                    settings.release, endpoint.host, endpoint.port));
   return keep_open(context, redis, settings.release);
 }
 
 std::vector<OptionSpec> url_options() {
-  return {{.name = "with-password", .help = "Put the password into the address", .kind = OptionKind::flag, .flag_only = true}};
+  return {{.name = "with-password",
+           .help = "Put the password into the address",
+           .kind = OptionKind::flag,
+           .flag_only = true}};
 }
 
 CommandResult url_redis(Context& context, const std::vector<std::string>&) {

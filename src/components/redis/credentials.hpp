@@ -32,8 +32,8 @@ std::optional<Credentials> read_credentials(const std::filesystem::path& path);
 /// All that are under `paths.home`. Damaged ones throw as above.
 std::vector<Credentials> all_credentials(const Paths& paths);
 
-/// The file for this release: the one it has; else, for preset raibid, the seed's path when that is free; else one beside
-/// it that carries release and context in its name. Never one that is another's.
+/// The file for this release: the one it has; else, for preset raibid, the seed's path when that is free; else one
+/// beside it that carries release and context in its name. Never one that is another's.
 std::filesystem::path credentials_path(const Paths& paths, const Credentials& credentials, const std::string& preset);
 
 /// Those of this cluster (or local) and release, if any.

@@ -34,7 +34,8 @@ CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
   give_advice(context, settings);
   HealthReport report;
-  report.data() = {{"target", settings.target == Target::local ? "local" : "kubernetes"}, {"advice", advice_json(settings)}};
+  report.data() = {{"target", settings.target == Target::local ? "local" : "kubernetes"},
+                   {"advice", advice_json(settings)}};
   if (settings.target == Target::local) {
     examine_local(context, settings, report);
   } else {

@@ -31,7 +31,9 @@ bool examine(const std::string& name, HealthReport& report, Examine&& look) {
   }
 }
 
-[[noreturn]] void fail(const std::string& message, const std::string& hint) { throw Error(ExitCode::preflight, message, hint); }
+[[noreturn]] void fail(const std::string& message, const std::string& hint) {
+  throw Error(ExitCode::preflight, message, hint);
+}
 
 struct Room {
   std::int64_t memory = 0;
@@ -42,7 +44,8 @@ std::int64_t sum_requests(const json& pod, const char* resource) {
   std::int64_t total = 0;
   for (const json& container : pod.value("/spec/containers"_json_pointer, json::array())) {
     const std::string text = container.value("/resources/requests"_json_pointer, json::object()).value(resource, "0");
-    total += std::string_view(resource) == "cpu" ? parse_millicores(text, "a pod's request") : parse_bytes(text, "a pod's request");
+    total += std::string_view(resource) == "cpu" ? parse_millicores(text, "a pod's request")
+                                                 : parse_bytes(text, "a pod's request");
   }
   return total;
 }
@@ -53,8 +56,9 @@ bool schedulable(const json& node) {
     if (taint.value("effect", "") != "PreferNoSchedule") return false;
   }
   const json conditions = node.value("/status/conditions"_json_pointer, json::array());
-  return std::any_of(conditions.begin(), conditions.end(),
-                     [](const json& condition) { return condition.value("type", "") == "Ready" && condition.value("status", "") == "True"; });
+  return std::any_of(conditions.begin(), conditions.end(), [](const json& condition) {
+    return condition.value("type", "") == "Ready" && condition.value("status", "") == "True";
+  });
 }
 
 // What each node could still promise: allocatable less what its pods have requested, as the scheduler counts.
@@ -63,8 +67,9 @@ std::map<std::string, Room> free_room(const json& nodes, const json& pods) {
   for (const json& node : nodes) {
     if (!schedulable(node)) continue;
     const json allocatable = node.value("/status/allocatable"_json_pointer, json::object());
-    rooms[node.value("/metadata/name"_json_pointer, "")] = {parse_bytes(allocatable.value("memory", "0"), "a node's memory"),
-                                                            parse_millicores(allocatable.value("cpu", "0"), "a node's cpu")};
+    rooms[node.value("/metadata/name"_json_pointer, "")] = {
+        parse_bytes(allocatable.value("memory", "0"), "a node's memory"),
+        parse_millicores(allocatable.value("cpu", "0"), "a node's cpu")};
   }
   for (const json& pod : pods) {
     const auto room = rooms.find(pod.value("/spec/nodeName"_json_pointer, ""));
@@ -79,7 +84,8 @@ std::map<std::string, Room> free_room(const json& nodes, const json& pods) {
 std::string examine_room(Context& context, const Kubectl& kubectl, const RedisSettings& settings) {
   const std::vector<Command> questions = {kubectl.list("nodes", ""), kubectl.list_everywhere("pods")};
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
-  const auto rooms = free_room(Kubectl::parse_items(questions[0], answers[0]), Kubectl::parse_items(questions[1], answers[1]));
+  const auto rooms =
+      free_room(Kubectl::parse_items(questions[0], answers[0]), Kubectl::parse_items(questions[1], answers[1]));
   const std::int64_t memory = parse_bytes(settings.memory_request, "--memory-request");
   const std::int64_t millicores = parse_millicores(settings.cpu_request, "--cpu-request");
   Room best;
@@ -91,9 +97,10 @@ std::string examine_room(Context& context, const Kubectl& kubectl, const RedisSe
     best.memory = std::max(best.memory, room.memory);
     best.millicores = std::max(best.millicores, room.millicores);
   }
-  fail(fmt::format("no node has room for {} memory and {} CPU (at most {} and {}m are free)", settings.memory_request, settings.cpu_request,
-                   format_bytes(best.memory), best.millicores),
-       "ask for less with --memory-request and --cpu-request, or make room: " + kubectl.for_people({"describe", "nodes"}));
+  fail(fmt::format("no node has room for {} memory and {} CPU (at most {} and {}m are free)", settings.memory_request,
+                   settings.cpu_request, format_bytes(best.memory), best.millicores),
+       "ask for less with --memory-request and --cpu-request, or make room: " +
+           kubectl.for_people({"describe", "nodes"}));
 }
 
 std::string examine_rights(const Observed& observed, const Kubectl& kubectl) {
@@ -106,10 +113,12 @@ std::string examine_storage(const Observed& observed, const RedisSettings& setti
   const std::string classes = join(observed.storage_classes, ", ");
   const std::string wanted = settings.storage_class.empty() ? observed.default_storage_class : settings.storage_class;
   if (wanted.empty()) {
-    fail("the cluster has no default StorageClass", classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
-                                                                     : "choose one with --storage-class: " + classes);
+    fail("the cluster has no default StorageClass",
+         classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
+                         : "choose one with --storage-class: " + classes);
   }
-  if (std::find(observed.storage_classes.begin(), observed.storage_classes.end(), wanted) == observed.storage_classes.end()) {
+  if (std::find(observed.storage_classes.begin(), observed.storage_classes.end(), wanted) ==
+      observed.storage_classes.end()) {
     fail("there is no StorageClass " + wanted, "the cluster has: " + classes);
   }
   return wanted + (settings.storage_class.empty() ? " (the default)" : "");

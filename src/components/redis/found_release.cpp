@@ -89,7 +89,9 @@ std::vector<FoundRelease> look_where_credentials_are(Context& context, const Kub
 }  // namespace
 
 FoundRelease::FoundRelease(std::string name_space, std::string release)
-    : m_namespace(std::move(name_space)), m_release(std::move(release)), m_found(std::make_unique<json>(json::object())) {}
+    : m_namespace(std::move(name_space)),
+      m_release(std::move(release)),
+      m_found(std::make_unique<json>(json::object())) {}
 FoundRelease::~FoundRelease() = default;
 FoundRelease::FoundRelease(FoundRelease&&) noexcept = default;
 FoundRelease& FoundRelease::operator=(FoundRelease&&) noexcept = default;
@@ -100,7 +102,8 @@ const json* FoundRelease::record() const { return at(*m_found, "record"); }
 
 Spec FoundRelease::spec() const {
   const json* const workload = object("StatefulSet");
-  const json annotations = workload ? workload->value("/metadata/annotations"_json_pointer, json::object()) : json::object();
+  const json annotations =
+      workload ? workload->value("/metadata/annotations"_json_pointer, json::object()) : json::object();
   return parse_spec(annotations.value(spec_annotation, ""));
 }
 
@@ -113,8 +116,10 @@ void FoundRelease::take(const json& object) {
     (*m_found)["Service " + (space == m_namespace ? name : space + "/" + name)] = object;
     return;
   }
-  const std::map<std::string, std::string> wanted = {
-      {"Secret", names.full}, {"StatefulSet", names.workload}, {"Pod", names.pod}, {"PersistentVolumeClaim", names.claim}};
+  const std::map<std::string, std::string> wanted = {{"Secret", names.full},
+                                                     {"StatefulSet", names.workload},
+                                                     {"Pod", names.pod},
+                                                     {"PersistentVolumeClaim", names.claim}};
   const auto found = wanted.find(kind);
   if (found != wanted.end() && found->second == name && space == m_namespace) (*m_found)[kind] = object;
 }
@@ -164,7 +169,8 @@ std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& 
     }
     for (const std::size_t question : {std::size_t{1}, std::size_t{2}}) {
       for (const json& item : Kubectl::parse_items(questions[question], answers[question])) {
-        const std::string release = item.value("/metadata/labels"_json_pointer, json::object()).value("app.kubernetes.io/instance", "");
+        const std::string release =
+            item.value("/metadata/labels"_json_pointer, json::object()).value("app.kubernetes.io/instance", "");
         for (FoundRelease& one : all) {
           if (one.release() == release && one.name_space() == text(item, "/metadata/namespace")) one.take(item);
         }

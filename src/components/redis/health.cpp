@@ -36,12 +36,14 @@ std::int64_t number(const std::string& text) {
 
 void examine_server(const Info& info, HealthReport& report) {
   ordered_json& redis = report.data()["redis"];
-  const std::string version = info.count("valkey_version") ? "valkey " + field(info, "valkey_version") : field(info, "redis_version");
+  const std::string version =
+      info.count("valkey_version") ? "valkey " + field(info, "valkey_version") : field(info, "redis_version");
   const std::string role = field(info, "role");
   redis["version"] = version;
   redis["role"] = role;
   redis["uptime_seconds"] = number(field(info, "uptime_in_seconds"));
-  report.add({"redis", role == "master", fmt::format("PONG · {} · {} · up {} s", version, role, field(info, "uptime_in_seconds")),
+  report.add({"redis", role == "master",
+              fmt::format("PONG · {} · {} · up {} s", version, role, field(info, "uptime_in_seconds")),
               "this Redis is a replica and takes no writes: REPLICAOF NO ONE makes it a master"});
 }
 
@@ -64,7 +66,8 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
     wrong.push_back(fmt::format("{} is {} instead of {}", difference.name, difference.running, difference.wanted));
   }
   report.add({"persistence", only != "yes" || written == "ok",
-              only == "yes" ? fmt::format("AOF {}, last write {}", fsync, written) : "no AOF: what is not in a snapshot is lost by a restart",
+              only == "yes" ? fmt::format("AOF {}, last write {}", fsync, written)
+                            : "no AOF: what is not in a snapshot is lost by a restart",
               "Redis refuses writes (MISCONF) until its disk takes them: look for a full volume"});
   report.add({"settings", wrong.empty(), wrong.empty() ? "as they were asked for" : join(wrong, "; "),
               "run raibid-cli setup redis again: it sets them right"});
@@ -91,7 +94,8 @@ ordered_json group_lag(RedisConnection& redis, const std::string& stream, const 
   if (lag && lag->type == RedisReply::Type::integer) return lag->integer;
   const RedisReply* last = group.field("last-delivered-id");
   if (!last) return nullptr;
-  const RedisReply rest = redis.command({"XRANGE", stream, "(" + last->text, "+", "COUNT", std::to_string(undelivered_cap)});
+  const RedisReply rest =
+      redis.command({"XRANGE", stream, "(" + last->text, "+", "COUNT", std::to_string(undelivered_cap)});
   if (rest.is_error() || static_cast<std::int64_t>(rest.items.size()) == undelivered_cap) return nullptr;
   return static_cast<std::int64_t>(rest.items.size());
 }
@@ -108,21 +112,26 @@ void examine_group(RedisConnection& redis, const std::string& stream, const std:
     return its_name && its_name->text == name;
   });
   if (found == groups.items.end()) {
-    report.add({"group", false, fmt::format("{} of {} does not exist", name, stream), "run raibid-cli setup redis again: it creates it"});
+    report.add({"group", false, fmt::format("{} of {} does not exist", name, stream),
+                "run raibid-cli setup redis again: it creates it"});
     return;
   }
   const std::int64_t pending = integer_field(*found, "pending");
   const std::int64_t consumers = integer_field(*found, "consumers");
   const ordered_json lag = group_lag(redis, stream, *found);
   data.push_back({{"name", name}, {"pending", pending}, {"lag", lag}, {"consumers", consumers}});
-  report.add({"group", true, fmt::format("{}: {} pending, lag {}, {} consumers", name, pending, lag.is_null() ? "unknown" : lag.dump(), consumers)});
+  report.add({"group", true,
+              fmt::format("{}: {} pending, lag {}, {} consumers", name, pending, lag.is_null() ? "unknown" : lag.dump(),
+                          consumers)});
 }
 
 void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthReport& report) {
   const RedisReply length = redis.command({"XLEN", stream.name});
   const RedisReply groups = redis.command({"XINFO", "GROUPS", stream.name});
-  ordered_json data = {{"name", stream.name}, {"length", length.is_error() ? ordered_json() : ordered_json(length.integer)},
-                       {"max_length", stream.max_length}, {"groups", ordered_json::array()}};
+  ordered_json data = {{"name", stream.name},
+                       {"length", length.is_error() ? ordered_json() : ordered_json(length.integer)},
+                       {"max_length", stream.max_length},
+                       {"groups", ordered_json::array()}};
   if (length.is_error() || groups.is_error()) {
     report.add({"stream", false, fmt::format("{}: {}", stream.name, length.is_error() ? length.text : groups.text),
                 "run raibid-cli setup redis again: it creates what is missing"});
@@ -131,7 +140,8 @@ void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthRepo
     const std::string limit = stream.max_length == 0 ? "" : fmt::format(" of {}", stream.max_length);
     report.add({"stream", fits, fmt::format("{}: {}{} entries", stream.name, length.integer, limit),
                 fmt::format("producers keep the limit: XADD {} MAXLEN ~ {} * …", stream.name, stream.max_length)});
-    for (const std::string& group : stream.groups) examine_group(redis, stream.name, group, groups, report, data["groups"]);
+    for (const std::string& group : stream.groups)
+      examine_group(redis, stream.name, group, groups, report, data["groups"]);
   }
   report.data()["streams"].push_back(data);
 }
@@ -152,7 +162,8 @@ void examine_redis(RedisConnection& redis, const Expectation& expected, HealthRe
   data["redis"] = {{"pong", pong.text == "PONG"}};
   data["streams"] = ordered_json::array();
   if (pong.text != "PONG") {
-    report.add({"redis", false, pong.text, pong.error_code() == "LOADING" ? "it is loading its data: ask again in a while" : ""});
+    report.add({"redis", false, pong.text,
+                pong.error_code() == "LOADING" ? "it is loading its data: ask again in a while" : ""});
     return;
   }
   const RedisReply all = redis.command({"INFO"});
@@ -168,7 +179,9 @@ ordered_json report_data(HealthReport& report) {
   data.update(report.data());
   data["checks"] = ordered_json::array();
   for (const Check& check : report.checks()) {
-    data["checks"].push_back({{"name", check.name}, {"passed", check.passed}, {"text", check.text},
+    data["checks"].push_back({{"name", check.name},
+                              {"passed", check.passed},
+                              {"text", check.text},
                               {"hint", check.passed ? ordered_json() : ordered_json(check.hint)}});
   }
   return data;

@@ -44,8 +44,8 @@ struct Expectation {
   std::vector<StreamSpec> streams;
 };
 
-/// Looks at Redis itself: PONG, role, settings, persistence, memory, streams and groups. A Redis that does not answer is a check
-/// that fails, not an Error.
+/// Looks at Redis itself: PONG, role, settings, persistence, memory, streams and groups. A Redis that does not answer
+/// is a check that fails, not an Error.
 void examine_redis(RedisConnection& redis, const Expectation& expected, HealthReport& report);
 
 /// The report as data: `healthy`, what was found, the checks.

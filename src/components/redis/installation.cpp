@@ -26,8 +26,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int redis_port = 6379;
-constexpr Duration look_again = std::chrono::milliseconds(250);   // graces run out without news
-constexpr Duration ask_again = std::chrono::milliseconds(900);    // a refusal is told within a second
+constexpr Duration look_again = std::chrono::milliseconds(250);  // graces run out without news
+constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is told within a second
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
 constexpr const char* embedded_chart = "charts/redis";
 
@@ -84,8 +84,8 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
 
 }  // namespace
 
-Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names, ClusterSession& cluster,
-                           const Observed& seen, ReleaseLock& lock, Secret password)
+Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names,
+                           ClusterSession& cluster, const Observed& seen, ReleaseLock& lock, Secret password)
     : settings(wanted),
       observed(seen),
       session(cluster),
@@ -108,7 +108,8 @@ Plan Installation::plan() {
   if (!settings.streams.empty()) {
     plan.push_back(stream_step(settings, redis));
     // what a first install wrote goes with its release and claim
-    if (!observed.release && !(observed.claim && settings.persistence)) plan.back().undo = [] { return std::vector<Undo>{}; };
+    if (!observed.release && !(observed.claim && settings.persistence))
+      plan.back().undo = [] { return std::vector<Undo>{}; };
   }
   plan.push_back(credentials_step(m_context, m_credentials));
   return plan;
@@ -199,7 +200,7 @@ Step Installation::password_step() {
 std::string Installation::digest() const {
   std::string text = values().dump();
   text += settings.chart.kind == ChartChoice::Kind::embedded ? assets_digest(embedded_chart)
-                                                              : settings.chart.reference + "@" + settings.chart.version;
+                                                             : settings.chart.reference + "@" + settings.chart.version;
   for (const std::string& file : settings.values_files) text += "\n" + read_file(file).value_or("");
   for (const std::string& set : settings.sets) text += "\n" + set;
   return sha256_hex(text).substr(0, 40);  // a label's value has at most 63 characters
@@ -226,9 +227,11 @@ Helm::Install Installation::install_request(const std::string& chart_folder) con
 Step Installation::release_step() {
   Step step;
   step.name = "release";
-  step.intent = converged() ? settings.release + " is as it should be"
-                            : fmt::format("helm upgrade --install {} (chart {})", settings.release,
-                                          settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
+  step.intent =
+      converged()
+          ? settings.release + " is as it should be"
+          : fmt::format("helm upgrade --install {} (chart {})", settings.release,
+                        settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
   if (const auto reasons = restarts(); !reasons.empty()) step.intent += "; restarts Redis: " + join(reasons, ", ");
   step.undo = [this]() -> std::vector<Undo> {
     if (converged()) return {};
@@ -240,7 +243,8 @@ Step Installation::release_step() {
       return undos;
     }
     // a StatefulSet's claims are not part of the release
-    if (settings.persistence && !observed.claim) undos.push_back(undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim));
+    if (settings.persistence && !observed.claim)
+      undos.push_back(undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim));
     undos.push_back(undo_install(session.helm, settings.release, m_names.pod));
     return undos;
   };
@@ -302,14 +306,16 @@ void Installation::expect_new_pod() {
     }
     m_context.runner.wait({}, m_context.runner.now() + generation_poll);
     if (m_context.runner.now() >= m_context.deadline) {
-      throw Error(ExitCode::failure, fmt::format("the controller has not taken in the change of StatefulSet {}", m_names.workload),
-                  "see whether the controller manager runs: " + session.kubectl.for_people({"describe", "statefulset", m_names.workload}));
+      throw Error(ExitCode::failure,
+                  fmt::format("the controller has not taken in the change of StatefulSet {}", m_names.workload),
+                  "see whether the controller manager runs: " +
+                      session.kubectl.for_people({"describe", "statefulset", m_names.workload}));
     }
   }
 }
 
-/// While its container runs and is not ready Redis itself may know why: it loads its data, refuses the password, runs in
-/// protected mode or cannot write. Throws what no waiting heals.
+/// While its container runs and is not ready Redis itself may know why: it loads its data, refuses the password, runs
+/// in protected mode or cannot write. Throws what no waiting heals.
 void Installation::ask_redis_why() {
   const TimePoint now = m_context.runner.now();
   const bool runs = !m_rollout.running_pod().empty() && !m_pod_is_old && m_rollout.verdict().reason == "not-ready";
@@ -330,8 +336,11 @@ RedisConnection& Installation::ready() {
     if (!is_ready) ask_redis_why();
     if (m_context.runner.now() >= m_context.deadline) {
       if (is_ready) {
-        throw Error(ExitCode::failure, fmt::format("pod {} is Ready, but Redis did not answer in time: {}", m_names.pod, m_redis.waiting_for()),
-                    "see whether it can be reached: " + session.kubectl.for_people({"port-forward", "pod/" + m_names.pod, "6379"}));
+        throw Error(
+            ExitCode::failure,
+            fmt::format("pod {} is Ready, but Redis did not answer in time: {}", m_names.pod, m_redis.waiting_for()),
+            "see whether it can be reached: " +
+                session.kubectl.for_people({"port-forward", "pod/" + m_names.pod, "6379"}));
       }
       const Verdict verdict = m_rollout.verdict();
       throw Error(ExitCode::failure, fmt::format("not ready in time: {}", verdict.text),
@@ -349,9 +358,10 @@ Step Installation::redis_step() {
     m_step = "redis";
     std::vector<Undo> undos;
     for (const Difference& difference : config_differences(ready(), settings.directives)) {
-      undos.push_back({"redis.config_set",
-                       {{"name", difference.name}, {"value", difference.running}},
-                       shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
+      undos.push_back(
+          {"redis.config_set",
+           {{"name", difference.name}, {"value", difference.running}},
+           shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
     }
     return undos;
   };
@@ -363,6 +373,5 @@ Step Installation::redis_step() {
   };
   return step;
 }
-
 
 }  // namespace raibid

@@ -74,8 +74,8 @@ class Installation {
   Secret m_password;
   Credentials m_credentials;
   Rollout m_rollout;
-  bool m_pod_is_old = false;  ///< a change is under way that may replace the pod: no port-forward to it
-  std::string m_step;  ///< the step that waits, for progress
+  bool m_pod_is_old = false;             ///< a change is under way that may replace the pod: no port-forward to it
+  std::string m_step;                    ///< the step that waits, for progress
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   KubernetesRedis m_redis;
   TimePoint m_asked_redis{};

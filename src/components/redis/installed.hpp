@@ -17,9 +17,10 @@ struct InstalledRedis {
   Secret password;
 };
 
-/// Both throw Error (not_installed) when it is not there. The password is the cluster's (the release's own) one, not the
-/// credentials file's: the cluster is what clients have to agree with.
-InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
+/// Both throw Error (not_installed) when it is not there. The password is the cluster's (the release's own) one, not
+/// the credentials file's: the cluster is what clients have to agree with.
+InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, const RedisNames& names,
+                                  const RedisSettings& settings);
 InstalledRedis find_local(Context& context, const RedisSettings& settings);
 
 }  // namespace raibid

@@ -23,7 +23,8 @@ int seconds_until(const Context& context, TimePoint deadline) {
   return static_cast<int>(std::max<decltype(left)>(left, 1));
 }
 
-void remove_objects(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names, TimePoint deadline) {
+void remove_objects(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
+                    TimePoint deadline) {
   kubectl.run_checked(kubectl.remove(names, seconds_until(context, deadline)), deadline);
 }
 
@@ -37,7 +38,8 @@ void remove_namespace(Context& context, const Kubectl& kubectl, const std::strin
   if (labels.value(managed_by_label, "") != managed_by_us) return;
   const std::vector<std::string> contents = namespace_contents(kubectl, lock, deadline);
   if (!contents.empty()) {
-    throw Error(ExitCode::failure, fmt::format("namespace {} holds what this run did not make: {}", kubectl.name_space(), join(contents, ", ")));
+    throw Error(ExitCode::failure, fmt::format("namespace {} holds what this run did not make: {}",
+                                               kubectl.name_space(), join(contents, ", ")));
   }
   remove_objects(context, kubectl, {name}, deadline);
 }
@@ -64,7 +66,8 @@ void roll_back(Context& context, ClusterSession& session, const Arguments& argum
   remove_objects(context, session.kubectl, {"pod/" + arguments.at("pod")}, deadline);
 }
 
-/// Waits until the API server answers. False when it does not until then; `was_away` tells whether there was anything to wait for.
+/// Waits until the API server answers. False when it does not until then; `was_away` tells whether there was anything
+/// to wait for.
 bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, bool& was_away) {
   was_away = false;
   while (!run(context.runner, kubectl.version(), until).ok()) {
@@ -76,7 +79,8 @@ bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, b
 }
 
 /// An API server that is away for a while (it restarts, the way to it is cut) must not leave an undo undone.
-void patiently(Context& context, const Kubectl& kubectl, const std::function<TimePoint()>& deadline, const std::function<void()>& undo) {
+void patiently(Context& context, const Kubectl& kubectl, const std::function<TimePoint()>& deadline,
+               const std::function<void()>& undo) {
   for (bool tried_again = false;; tried_again = true) {
     try {
       return undo();
@@ -121,7 +125,9 @@ UndoTable kubernetes_undos(Context& context, ClusterSession& session, std::funct
 }
 
 Undo undo_namespace(const Kubectl& kubectl, const std::string& release) {
-  return {"kubernetes.delete_namespace", {{"release", release}}, kubectl.for_people({"delete", "namespace", kubectl.name_space()})};
+  return {"kubernetes.delete_namespace",
+          {{"release", release}},
+          kubectl.for_people({"delete", "namespace", kubectl.name_space()})};
 }
 
 Undo undo_object(const Kubectl& kubectl, const std::string& name) {
@@ -129,7 +135,8 @@ Undo undo_object(const Kubectl& kubectl, const std::string& name) {
 }
 
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret) {
-  return {"kubernetes.disown", {{"name", secret}},
+  return {"kubernetes.disown",
+          {{"name", secret}},
           kubectl.for_people({"label", "secret", secret, fmt::format("{}-", managed_by_label)})};
 }
 

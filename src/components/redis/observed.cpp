@@ -37,7 +37,8 @@ Observed::StoredSecret read_secret(const json& object) {
   secret.ours = label(object, managed_by_label) == managed_by_us;
   const json data = object.value("data", json::object());
   secret.complete = data.contains("redis-password") && data.contains("users.acl") && data.contains("exporter.json");
-  if (data.contains("redis-password")) secret.password = Secret(base64_decode(data["redis-password"].get<std::string>()));
+  if (data.contains("redis-password"))
+    secret.password = Secret(base64_decode(data["redis-password"].get<std::string>()));
   return secret;
 }
 
@@ -64,7 +65,8 @@ void take_service(Observed& observed, const json& object, const RedisNames& name
 void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space) {
   const std::string kind = string_at(object, "/kind"_json_pointer);
   const std::string name = string_at(object, "/metadata/name"_json_pointer);
-  if (kind == "Namespace" && name == "kube-system") observed.cluster_uid = string_at(object, "/metadata/uid"_json_pointer);
+  if (kind == "Namespace" && name == "kube-system")
+    observed.cluster_uid = string_at(object, "/metadata/uid"_json_pointer);
   if (kind == "Namespace" && name == name_space) {
     observed.name_space = {label(object, managed_by_label) == managed_by_us,
                            string_at(object, "/status/phase"_json_pointer) == "Terminating"};
@@ -83,7 +85,8 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
 void take_storage_class(Observed& observed, const json& object) {
   const std::string name = string_at(object, "/metadata/name"_json_pointer);
   observed.storage_classes.push_back(name);
-  if (annotation(object, "storageclass.kubernetes.io/is-default-class") == "true") observed.default_storage_class = name;
+  if (annotation(object, "storageclass.kubernetes.io/is-default-class") == "true")
+    observed.default_storage_class = name;
   if (object.value("allowVolumeExpansion", false)) observed.expandable_classes.push_back(name);
 }
 
@@ -92,20 +95,30 @@ void take_release(Observed& observed, const json& record) {
   const std::string status = record.value("status", "");
   const int before = observed.release ? observed.release->last_deployed : 0;
   const long long changed = std::stoll(record.value("modifiedAt", record.value("createdAt", "0")));
-  observed.release = {revision, status, record.value(managed_by_label, "") == managed_by_us, record.value(digest_label, ""),
-                      status == "deployed" ? revision : before, WallTime(std::chrono::seconds(changed))};
+  observed.release = {revision,
+                      status,
+                      record.value(managed_by_label, "") == managed_by_us,
+                      record.value(digest_label, ""),
+                      status == "deployed" ? revision : before,
+                      WallTime(std::chrono::seconds(changed))};
 }
 
 }  // namespace
 
 std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
   std::vector<Kubectl::Right> rights = {
-      {"create", "", "secrets", ""},      {"patch", "", "secrets", ""},
-      {"create", "", "services", ""},     {"create", "", "configmaps", ""},
-      {"create", "apps", "statefulsets", ""}, {"create", "networking.k8s.io", "networkpolicies", ""},
-      {"watch", "", "pods", ""},          {"create", "", "pods", "portforward"},
-      {"watch", "", "events", ""},        {"get", "", "persistentvolumeclaims", ""},
-      {"create", "coordination.k8s.io", "leases", ""}, {"delete", "coordination.k8s.io", "leases", ""},
+      {"create", "", "secrets", ""},
+      {"patch", "", "secrets", ""},
+      {"create", "", "services", ""},
+      {"create", "", "configmaps", ""},
+      {"create", "apps", "statefulsets", ""},
+      {"create", "networking.k8s.io", "networkpolicies", ""},
+      {"watch", "", "pods", ""},
+      {"create", "", "pods", "portforward"},
+      {"watch", "", "events", ""},
+      {"get", "", "persistentvolumeclaims", ""},
+      {"create", "coordination.k8s.io", "leases", ""},
+      {"delete", "coordination.k8s.io", "leases", ""},
   };
   if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
   return rights;
@@ -116,15 +129,21 @@ Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& 
   for (const Kubectl::Right& right : refused) {
     names.push_back(right.verb + " " + right.resource + (right.subresource.empty() ? "" : "/" + right.subresource));
   }
-  return Error(ExitCode::preflight, fmt::format("this login may not {} in namespace {}", join(names, ", "), kubectl.name_space()),
-               "ask for these rights, or choose another login with --context; what you have: " + kubectl.for_people({"auth", "can-i", "--list"}));
+  return Error(ExitCode::preflight,
+               fmt::format("this login may not {} in namespace {}", join(names, ", "), kubectl.name_space()),
+               "ask for these rights, or choose another login with --context; what you have: " +
+                   kubectl.for_people({"auth", "can-i", "--list"}));
 }
 
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
   const std::vector<Kubectl::Right> rights = needed_rights(true);
-  std::vector<std::string> objects = {"namespace/kube-system", "namespace/" + settings.name_space, "secret/" + names.full,
-                                      "statefulset/" + names.workload, "service/" + names.workload,
-                                      "persistentvolumeclaim/" + names.claim, "lease/" + lease_name(settings.release)};
+  std::vector<std::string> objects = {"namespace/kube-system",
+                                      "namespace/" + settings.name_space,
+                                      "secret/" + names.full,
+                                      "statefulset/" + names.workload,
+                                      "service/" + names.workload,
+                                      "persistentvolumeclaim/" + names.claim,
+                                      "lease/" + lease_name(settings.release)};
   for (const std::string& service : settings.services) {
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
@@ -140,9 +159,11 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   try {
     observed.versions = Kubectl::parse_version(questions[4], answers[4]);
     observed.refused = Kubectl::parse_refused(rights, questions[0], answers[0]);
-    const bool all_answered = std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
+    const bool all_answered =
+        std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
     if (!all_answered && !observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
-    for (const json& item : Kubectl::parse_items(questions[1], answers[1])) take(observed, item, names, settings.name_space);
+    for (const json& item : Kubectl::parse_items(questions[1], answers[1]))
+      take(observed, item, names, settings.name_space);
     for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_release(observed, record);
     for (const json& item : Kubectl::parse_items(questions[3], answers[3])) take_storage_class(observed, item);
   } catch (Error& error) {
@@ -152,7 +173,8 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
   }
   // the right to make a namespace only matters when there is none
-  if (observed.name_space) std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });
+  if (observed.name_space)
+    std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });
   return observed;
 }
 

@@ -17,7 +17,7 @@ namespace raibid {
 /// What the cluster holds of a release before a command does anything.
 struct Observed {
   struct Namespace {
-    bool ours = false;         ///< its label says that setup made it
+    bool ours = false;  ///< its label says that setup made it
     bool terminating = false;
   };
   struct StoredSecret {
@@ -29,13 +29,13 @@ struct Observed {
     int revision = 0;
     std::string status;  ///< Helm's: deployed, failed, pending-install …
     bool ours = false;
-    std::string digest;  ///< of chart and values, as setup labelled it
+    std::string digest;     ///< of chart and values, as setup labelled it
     int last_deployed = 0;  ///< the newest revision that is deployed, 0 for none
     WallTime changed{};     ///< when helm last wrote the newest record, by the clock of its machine
   };
   struct Workload {
-    std::string release;  ///< the Helm release it belongs to, "" for none
-    std::string spec;     ///< what it was set up with (see Spec)
+    std::string release;                       ///< the Helm release it belongs to, "" for none
+    std::string spec;                          ///< what it was set up with (see Spec)
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
   };
@@ -52,10 +52,11 @@ struct Observed {
   std::optional<Workload> workload;
   std::optional<std::string> service_release;  ///< the Service's Helm release ("" for none), when there is a Service
   bool claim = false;
-  std::optional<Claim> claim_made;                   ///< what `claim` tells of
-  std::map<std::string, std::string> other_services;  ///< of settings.services in this namespace: its Helm release, "" for none
-  std::vector<std::string> expandable_classes;       ///< of storage_classes: whose claims can grow
-  std::optional<Lease> lease;  ///< who works on the release
+  std::optional<Claim> claim_made;  ///< what `claim` tells of
+  std::map<std::string, std::string>
+      other_services;  ///< of settings.services in this namespace: its Helm release, "" for none
+  std::vector<std::string> expandable_classes;  ///< of storage_classes: whose claims can grow
+  std::optional<Lease> lease;                   ///< who works on the release
   std::vector<std::string> storage_classes;
   std::string default_storage_class;
   bool service_monitors = false;
@@ -67,7 +68,8 @@ struct Observed {
 /// The Error (preflight) that names the rights and how to see what there is.
 Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl);
 
-/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer, or does not let us look.
+/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer, or does not let
+/// us look.
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
 
 /// What setup needs to be allowed to do.

@@ -24,12 +24,14 @@ std::vector<std::pair<std::string, std::string>> missing_groups(RedisConnection&
 /// that holds something else is named with its type.
 int create_groups(RedisConnection& redis, const std::vector<StreamSpec>& streams);
 
-/// One look at a Redis that is on its way: an authenticated connection that has answered PONG, or what stands against it.
+/// One look at a Redis that is on its way: an authenticated connection that has answered PONG, or what stands against
+/// it.
 struct Answer {
   std::unique_ptr<RedisConnection> connection;  ///< null until PONG
   std::string waiting_for;                      ///< "Redis is loading its data (42.1 %)"
 };
-/// Not reachable, LOADING and BUSY are worth another look. Throws Error (failure) for what no waiting heals, as wait_for_pong.
+/// Not reachable, LOADING and BUSY are worth another look. Throws Error (failure) for what no waiting heals, as
+/// wait_for_pong.
 Answer ask_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout);
 
 /// Looks until PONG: every few milliseconds at first, then four times a second. `progress` hears what it waits for

@@ -15,7 +15,8 @@ constexpr auto abandoned_after = std::chrono::minutes(15);
 
 std::string age_of(const Observed::Release& release, WallTime now) {
   const auto age = std::chrono::duration_cast<seconds>(now - release.changed);
-  return age < seconds(120) ? fmt::format("{} s", std::max<long>(age.count(), 0)) : fmt::format("{} minutes", age.count() / 60);
+  return age < seconds(120) ? fmt::format("{} s", std::max<long>(age.count(), 0))
+                            : fmt::format("{} minutes", age.count() / 60);
 }
 
 bool in_the_middle(const std::string& status) { return status.rfind("pending-", 0) == 0 || status == "uninstalling"; }
@@ -33,12 +34,15 @@ Repair judge_release(const Observed::Release& release, bool abandoned, WallTime 
   return {Repair::Kind::rollback, release.last_deployed};
 }
 
-void refuse_busy_release(const Repair& repair, const Observed::Release& release, const std::string& name, const Helm& helm, WallTime now) {
+void refuse_busy_release(const Repair& repair, const Observed::Release& release, const std::string& name,
+                         const Helm& helm, WallTime now) {
   if (repair.kind != Repair::Kind::wait) return;
   const bool uninstall = release.status == "uninstalling" || repair.revision == 0;
   throw Error(ExitCode::preflight,
-              fmt::format("release {} is {} since {}: another helm may still be at work on it", name, release.status, age_of(release, now)),
-              fmt::format("wait for it; {} minutes after it began it counts as abandoned, and this command repairs it. If you know that "
+              fmt::format("release {} is {} since {}: another helm may still be at work on it", name, release.status,
+                          age_of(release, now)),
+              fmt::format("wait for it; {} minutes after it began it counts as abandoned, and this command repairs it. "
+                          "If you know that "
                           "none is at work: {}",
                           abandoned_after.count(),
                           uninstall ? helm.for_people({"uninstall", name})
@@ -58,11 +62,13 @@ void repair_release(Context& context, const Repair& repair, const Observed::Rele
       undos.at("helm.uninstall")({{"release", name}, {"pod", names.pod}});
     }
   } catch (Error& error) {
-    context.reporter.step_ended("repair", Mark::failed, error.message(), std::chrono::duration_cast<Duration>(context.clock.now() - started));
+    context.reporter.step_ended("repair", Mark::failed, error.message(),
+                                std::chrono::duration_cast<Duration>(context.clock.now() - started));
     if (error.signal() == 0) error.with_code(ExitCode::failure);
     throw error.during(fmt::format("repairing release {}, which a helm left {}", name, release.status));
   }
-  const std::string done = back ? fmt::format("back to revision {}", repair.revision) : "its rest removed, the data stays";
+  const std::string done =
+      back ? fmt::format("back to revision {}", repair.revision) : "its rest removed, the data stays";
   context.reporter.step_ended("repair", Mark::done, fmt::format("{} was left {}: {}", name, release.status, done),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
 }

@@ -12,9 +12,9 @@ std::string application_host(const RedisSettings& settings, const RedisNames& na
   const std::size_t slash = service.find('/');
   const std::string space = slash == std::string::npos ? settings.name_space : service.substr(0, slash);
   const std::string name = slash == std::string::npos ? service : service.substr(slash + 1);
-  const bool beside = !settings.clients.empty() &&
-                      std::all_of(settings.clients.begin(), settings.clients.end(),
-                                  [&](const Client& client) { return client.name_space == space; });
+  const bool beside =
+      !settings.clients.empty() && std::all_of(settings.clients.begin(), settings.clients.end(),
+                                               [&](const Client& client) { return client.name_space == space; });
   return beside ? name : fmt::format("{}.{}.svc.cluster.local", name, space);
 }
 

@@ -64,7 +64,7 @@ struct RedisSettings {
   SecurityContext security_context;   ///< the preset's: who Redis runs as
   std::vector<std::string> holds;     ///< the preset's, and "queue" when there is a stream
   std::map<std::string, AcceptedWarning> accepted;  ///< the preset's
-  bool strict = false;                ///< warnings of advice.hpp are errors
+  bool strict = false;                              ///< warnings of advice.hpp are errors
   std::vector<std::string> sets;
   std::vector<std::string> values_files;
   bool adopt = false;

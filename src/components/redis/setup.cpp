@@ -19,7 +19,8 @@ namespace raibid {
 CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
   give_advice(context, settings);
-  return settings.target == Target::local ? setup_redis_local(context, settings) : setup_redis_kubernetes(context, settings);
+  return settings.target == Target::local ? setup_redis_local(context, settings)
+                                          : setup_redis_kubernetes(context, settings);
 }
 
 JournalHeader journal_header(const Context& context, const std::string& operation, const std::string& subject) {
@@ -42,7 +43,8 @@ void recover_interrupted(Context& context, Executor& executor, Journal& journal,
   if (!journal.interrupted()) return;
   const JournalHeader& killed = *journal.interrupted();
   const std::string what = journal.pending().empty() ? "it left nothing to undo" : "undoing what it had begun";
-  context.reporter.note(fmt::format("{} of {} (pid {} on {}) did not come to its end: {}", killed.operation, killed.started, killed.pid, killed.host, what));
+  context.reporter.note(fmt::format("{} of {} (pid {} on {}) did not come to its end: {}", killed.operation,
+                                    killed.started, killed.pid, killed.host, what));
   remove_temporary_files(context.paths.home, killed.pid);
   executor.recover(journal);
   journal.restart(header);
@@ -75,8 +77,8 @@ std::string same_flags(const Context& context) {
 
 }  // namespace
 
-CommandResult setup_result(const Context& context, const RedisSettings& settings, const Credentials& credentials, bool changed,
-                           TimePoint started) {
+CommandResult setup_result(const Context& context, const RedisSettings& settings, const Credentials& credentials,
+                           bool changed, TimePoint started) {
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
   if (context.format() == OutputFormat::table) {
     const std::string flags = same_flags(context);

@@ -23,7 +23,8 @@ Journal open_journal(const Context& context, const std::string& key, const Journ
 std::string journal_key(const std::string& cluster_uid, const RedisSettings& settings);
 JournalHeader journal_header(const Context& context, const std::string& operation, const std::string& subject);
 
-/// Records the children of a run in its journal as long as it lives: after a kill the next run can tell whether one is still at work.
+/// Records the children of a run in its journal as long as it lives: after a kill the next run can tell whether one is
+/// still at work.
 class ChildRecord {
  public:
   ChildRecord(Runner& runner, Journal& journal);
@@ -36,8 +37,8 @@ class ChildRecord {
 };
 
 /// What a finished setup says: a sentence, or with -o json|yaml an object of stable keys.
-CommandResult setup_result(const Context& context, const RedisSettings& settings, const Credentials& credentials, bool changed,
-                           TimePoint started);
+CommandResult setup_result(const Context& context, const RedisSettings& settings, const Credentials& credentials,
+                           bool changed, TimePoint started);
 
 /// The plan of a --dry-run: what would be done.
 std::string describe_plan(const Plan& plan);

@@ -27,14 +27,18 @@ namespace {
 constexpr Duration undo_limit = std::chrono::seconds(60);
 constexpr Duration evidence_limit = std::chrono::seconds(10);
 
-[[noreturn]] void refuse(const std::string& message, const std::string& hint) { throw Error(ExitCode::preflight, message, hint); }
+[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
+  throw Error(ExitCode::preflight, message, hint);
+}
 
 // Anything of our names that somebody else made is left alone, unless the user says that it is ours to take.
-void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names, const Kubectl& kubectl) {
+void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                    const Kubectl& kubectl) {
   const std::string& space = settings.name_space;
   if (observed.name_space && observed.name_space->terminating) {
     refuse(fmt::format("namespace {} is being deleted", space),
-           "wait until it is gone: " + kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
+           "wait until it is gone: " +
+               kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
   }
   if (observed.release && !observed.release->ours && !settings.adopt) {
     refuse(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
@@ -52,12 +56,16 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
   }
   // helm itself refuses to take these over: no --adopt helps here
   if (observed.workload && observed.workload->release != settings.release) {
-    refuse(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space, settings.release),
-           "choose another name with --release, or remove it: " + kubectl.for_people({"delete", "statefulset", names.workload}));
+    refuse(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space,
+                       settings.release),
+           "choose another name with --release, or remove it: " +
+               kubectl.for_people({"delete", "statefulset", names.workload}));
   }
   if (observed.service_release && *observed.service_release != settings.release) {
-    refuse(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space, settings.release),
-           "choose another name with --release, or remove it: " + kubectl.for_people({"delete", "service", names.workload}));
+    refuse(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space,
+                       settings.release),
+           "choose another name with --release, or remove it: " +
+               kubectl.for_people({"delete", "service", names.workload}));
   }
 }
 
@@ -65,12 +73,13 @@ void refuse_unfit(const Observed& observed, const RedisSettings& settings, const
   if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
   if (!settings.persistence || observed.claim) return;
   const std::string classes = join(observed.storage_classes, ", ");
-  const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(), settings.storage_class) !=
-                     observed.storage_classes.end();
+  const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(),
+                               settings.storage_class) != observed.storage_classes.end();
   if (!settings.storage_class.empty() && !known) {
     refuse(fmt::format("there is no StorageClass {}", settings.storage_class),
-           classes.empty() ? "the cluster has none: install a provisioner, or use --no-persistence"
-                           : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
+           classes.empty()
+               ? "the cluster has none: install a provisioner, or use --no-persistence"
+               : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
   }
   if (settings.storage_class.empty() && observed.default_storage_class.empty()) {
     refuse("the cluster has no default StorageClass for the claim",
@@ -96,8 +105,8 @@ void refuse_missing_chart(Context& context, const Installation& installation) {
   const ChartChoice& chart = installation.settings.chart;
   if (chart.kind == ChartChoice::Kind::embedded || installation.converged()) return;
   try {
-    installation.session.helm.run_checked(installation.session.helm.show_chart({chart.reference, chart.repository, chart.version}),
-                                          context.deadline);
+    installation.session.helm.run_checked(
+        installation.session.helm.show_chart({chart.reference, chart.repository, chart.version}), context.deadline);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   }
@@ -109,14 +118,17 @@ Secret choose_password(Context& context, const Observed& observed, const RedisSe
   if (!settings.auth) return {};
   Secret present = stored_password(observed);
   if (present.empty()) {
-    if (const auto credentials = find_credentials(context.paths, "kubernetes", observed.cluster_uid, settings.name_space, settings.release)) {
+    if (const auto credentials = find_credentials(context.paths, "kubernetes", observed.cluster_uid,
+                                                  settings.name_space, settings.release)) {
       present = credentials->password;
     }
   }
   if (settings.password_file.empty()) return present.empty() ? generate_password(context.random) : present;
   Secret wanted = read_password_file(settings.password_file);
   if (!present.empty() && present != wanted) {
-    throw Error(ExitCode::usage, fmt::format("release {} has another password than --password-file {}", settings.release, settings.password_file),
+    throw Error(ExitCode::usage,
+                fmt::format("release {} has another password than --password-file {}", settings.release,
+                            settings.password_file),
                 "clients use the present one: leave --password-file out to keep it, or tear the release down first");
   }
   return wanted;
@@ -157,12 +169,13 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   context.reporter.step_started("preflight");
   Observed observed = observe(context, session.kubectl, names, settings);
 
-  ReleaseLock lock(context, session.kubectl, settings.release, "setup redis", context.deadline + evidence_limit + undo_limit);
+  ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
+                   context.deadline + evidence_limit + undo_limit);
   lock.seen(observed.lease);
   if (!settings.dry_run) lock.refuse_if_held();
 
-  const JournalHeader header =
-      journal_header(context, "setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
+  const JournalHeader header = journal_header(
+      context, "setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
   std::optional<Journal> journal;
   TimePoint undo_deadline{};
   const auto undo_until = [&] {
@@ -174,12 +187,13 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   std::optional<Installation> installation;
   KubernetesRedis undo_redis(context, session.kubectl, names);
   add_common_undos(undos, [&]() -> RedisConnection& {
-    return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed), undo_until());
+    return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed),
+                                 undo_until());
   });
   const auto evidence = [&](const Error& error) -> std::string {
     if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
-    return keep_evidence(context.runner, context.clock, session.kubectl, names.selector, context.paths.evidence(), error,
-                         to_yaml(installation->values()), context.clock.now() + evidence_limit);
+    return keep_evidence(context.runner, context.clock, session.kubectl, names.selector, context.paths.evidence(),
+                         error, to_yaml(installation->values()), context.clock.now() + evidence_limit);
   };
   Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure});
   const auto look_again = [&] {
@@ -204,7 +218,8 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     refuse_unfit(observed, settings, session.kubectl);
     refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!settings.dry_run && repair(context, observed, names, session, settings, lock, abandoned, undos)) look_again();
-    installation.emplace(context, settings, names, session, observed, lock, choose_password(context, observed, settings));
+    installation.emplace(context, settings, names, session, observed, lock,
+                         choose_password(context, observed, settings));
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
     if (settings.dry_run) return {dry_run(context, *installation, plan)};
@@ -212,11 +227,12 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     if (journal) journal->close();
     throw;
   }
-  context.reporter.step_ended("preflight", Mark::done,
-                              fmt::format("helm {}, kubectl {}, Kubernetes {}{}", session.helm_version.text, observed.versions.client,
-                                          observed.versions.server,
-                                          installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
-                              std::chrono::duration_cast<Duration>(context.clock.now() - started));
+  context.reporter.step_ended(
+      "preflight", Mark::done,
+      fmt::format("helm {}, kubectl {}, Kubernetes {}{}", session.helm_version.text, observed.versions.client,
+                  observed.versions.server,
+                  installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
+      std::chrono::duration_cast<Duration>(context.clock.now() - started));
   say_what_changes(context, *installation);
   const ChildRecord record(context.runner, *journal);
   const Executor::Summary summary = executor.run(plan, *journal);

@@ -15,8 +15,9 @@ void throw_not_installed(const std::string& subject) {
 int mention_unfinished(const Context& context) {
   int count = 0;
   for (const JournalHeader& header : Journal::unfinished(context.paths.journal())) {
-    context.reporter.warning(fmt::format("{} of {} ({}) did not come to its end: the next setup or teardown of it undoes or finishes that",
-                                         header.operation, header.started, header.subject));
+    context.reporter.warning(
+        fmt::format("{} of {} ({}) did not come to its end: the next setup or teardown of it undoes or finishes that",
+                    header.operation, header.started, header.subject));
     ++count;
   }
   return count;

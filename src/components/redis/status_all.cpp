@@ -38,7 +38,8 @@ std::string memory_of(const ordered_json& redis) {
 std::string queue_of(const ordered_json& data) {
   std::vector<std::string> streams;
   for (const ordered_json& stream : data.value("streams", ordered_json::array())) {
-    if (stream["length"].is_number()) streams.push_back(fmt::format("{}: {}", stream["name"].get<std::string>(), stream["length"].dump()));
+    if (stream["length"].is_number())
+      streams.push_back(fmt::format("{}: {}", stream["name"].get<std::string>(), stream["length"].dump()));
   }
   return join(streams, ", ");
 }
@@ -52,8 +53,13 @@ std::vector<std::string> cells(Seen& seen) {
     note = fmt::format("{}: {}", check.name, check.text);
     break;
   }
-  return {seen.release, seen.place, data.value("preset", ""), seen.report.healthy() ? "healthy" : "not healthy",
-          redis.value("version", "-"), memory_of(redis), note};
+  return {seen.release,
+          seen.place,
+          data.value("preset", ""),
+          seen.report.healthy() ? "healthy" : "not healthy",
+          redis.value("version", "-"),
+          memory_of(redis),
+          note};
 }
 
 /// The heading and a line for each.
@@ -66,7 +72,8 @@ std::vector<std::string> table_lines(std::vector<Seen>& all) {
 }
 
 int exit_code(const std::vector<Seen>& all, int unattached) {
-  const bool healthy = unattached == 0 && std::all_of(all.begin(), all.end(), [](const Seen& seen) { return seen.report.healthy(); });
+  const bool healthy =
+      unattached == 0 && std::all_of(all.begin(), all.end(), [](const Seen& seen) { return seen.report.healthy(); });
   return static_cast<int>(healthy ? ExitCode::ok : ExitCode::failure);
 }
 
@@ -85,7 +92,9 @@ CommandResult render_all(const Context& context, std::vector<Seen>& all, int una
 
 [[noreturn]] void throw_nothing(const StatusBoard::Scope& scope) {
   if (scope.only) throw_not_installed("release " + scope.only->release);
-  const std::string where = !scope.cluster ? "on this machine" : !scope.machine ? "in this cluster" : "in this cluster or on this machine";
+  const std::string where = !scope.cluster   ? "on this machine"
+                            : !scope.machine ? "in this cluster"
+                                             : "in this cluster or on this machine";
   throw Error(ExitCode::not_installed, "nothing is set up " + where, "set a Redis up: raibid-cli setup redis");
 }
 
@@ -100,7 +109,8 @@ class WatchScreen {
     if (rows == m_rows) return;
     const std::vector<std::string> lines = table_lines(all);
     if (m_context.format() != OutputFormat::table) {
-      m_context.results << (m_context.format() == OutputFormat::json ? as_list(all).dump() + "\n" : "---\n" + to_yaml(as_list(all)));
+      m_context.results << (m_context.format() == OutputFormat::json ? as_list(all).dump() + "\n"
+                                                                     : "---\n" + to_yaml(as_list(all)));
     } else if (m_context.terminal.results_rewrite) {
       redraw(lines);
     } else {
@@ -127,7 +137,8 @@ class WatchScreen {
     if (m_rows.empty()) m_context.results << lines.front() << "\n";
     for (std::size_t at = 0; at < all.size(); ++at) {
       const auto before = m_rows.find(key(all[at]));
-      if (before == m_rows.end() || before->second != rows.at(key(all[at]))) m_context.results << lines.at(at + 1) << "\n";
+      if (before == m_rows.end() || before->second != rows.at(key(all[at])))
+        m_context.results << lines.at(at + 1) << "\n";
     }
     for (const auto& [name, cells_before] : m_rows) {
       if (!rows.contains(name)) m_context.results << name << " is gone\n";
@@ -167,11 +178,13 @@ bool chosen(const Context& context, const char* option) {
 }
 
 bool one_is_meant(const Context& context) {
-  return !context.settings.flag("all") && (chosen(context, "release") || chosen(context, "namespace") || chosen(context, "preset"));
+  return !context.settings.flag("all") &&
+         (chosen(context, "release") || chosen(context, "namespace") || chosen(context, "preset"));
 }
 
 CommandResult status_of_one(Context& context, const RedisSettings& settings) {
-  return settings.target == Target::local ? status_redis_local(context, settings) : status_redis_kubernetes(context, settings);
+  return settings.target == Target::local ? status_redis_local(context, settings)
+                                          : status_redis_kubernetes(context, settings);
 }
 
 CommandResult status_of_board(Context& context, const RedisSettings& settings, bool one) {
@@ -197,7 +210,11 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
 
 std::vector<OptionSpec> status_options() {
   return {{.name = "all", .help = "Every Redis that is set up, as a list", .kind = OptionKind::flag, .flag_only = true},
-          {.name = "watch", .help = "Look every two seconds, until Ctrl-C", .kind = OptionKind::flag, .letter = 'w', .flag_only = true}};
+          {.name = "watch",
+           .help = "Look every two seconds, until Ctrl-C",
+           .kind = OptionKind::flag,
+           .letter = 'w',
+           .flag_only = true}};
 }
 
 CommandResult status_redis(Context& context, const std::vector<std::string>&) {

@@ -48,7 +48,8 @@ int StatusBoard::take_unfinished(const std::string& subject_end) {
 
 std::vector<Seen> StatusBoard::look() {
   m_unfinished.clear();
-  for (const JournalHeader& header : Journal::unfinished(m_context.paths.journal())) m_unfinished.push_back(header.subject);
+  for (const JournalHeader& header : Journal::unfinished(m_context.paths.journal()))
+    m_unfinished.push_back(header.subject);
   std::vector<Seen> all;
   if (m_scope.machine) look_at_machine(all);
   if (m_scope.cluster) {
@@ -70,7 +71,8 @@ void StatusBoard::look_at_machine(std::vector<Seen>& all) {
     const int unfinished = take_unfinished(fmt::format("release {} on this machine", instance.release()));
     const std::string title = report_title(m_context, instance);
     try {
-      all.push_back({instance.release(), "this machine", title, examine_instance(m_context, instance, *instance.state(), unfinished)});
+      all.push_back({instance.release(), "this machine", title,
+                     examine_instance(m_context, instance, *instance.state(), unfinished)});
     } catch (const Error& error) {
       if (error.signal() != 0) throw;
       all.push_back(broken(instance.release(), "this machine", title, error));
@@ -84,7 +86,9 @@ void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
   const Kubectl& kubectl = m_session->kubectl;
   std::vector<Credentials> credentials;
   if (!m_scope.only) credentials = all_credentials(m_context.paths);
-  std::erase_if(credentials, [&](const Credentials& one) { return one.target != "kubernetes" || one.context != kubectl.cluster().context; });
+  std::erase_if(credentials, [&](const Credentials& one) {
+    return one.target != "kubernetes" || one.context != kubectl.cluster().context;
+  });
   if (first) {  // the port-forwards come up beside the questions
     for (const Credentials& one : credentials) reach(one.name_space, one.release).redis.prepare();
     if (m_scope.only) reach(m_scope.only->name_space, m_scope.only->release).redis.prepare();

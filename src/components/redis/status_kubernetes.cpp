@@ -25,15 +25,18 @@ void examine_record(const json* record, const std::string& name, HealthReport& r
   const std::string status = record ? record->value("status", "") : "missing";
   const std::string revision = record ? record->value("version", "0") : "0";
   report.data()["release"] = {{"name", name}, {"revision", std::stoi(revision)}, {"status", status}};
-  report.add({"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status), "raibid-cli setup redis repairs it"});
+  report.add({"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status),
+              "raibid-cli setup redis repairs it"});
 }
 
 void examine_workload(const json* workload, HealthReport& report) {
   const int wanted = workload ? workload->value("/spec/replicas"_json_pointer, 0) : 0;
   const int ready = workload ? workload->value("/status/readyReplicas"_json_pointer, 0) : 0;
   report.data()["workload"] = {{"replicas", wanted}, {"ready_replicas", ready}};
-  report.add({"workload", workload && wanted > 0 && ready == wanted, workload ? fmt::format("{} of {} ready", ready, wanted) : "missing",
-              workload && wanted == 0 ? "it is scaled to zero: kubectl scale --replicas=1 brings it back" : "raibid-cli setup redis repairs it"});
+  report.add({"workload", workload && wanted > 0 && ready == wanted,
+              workload ? fmt::format("{} of {} ready", ready, wanted) : "missing",
+              workload && wanted == 0 ? "it is scaled to zero: kubectl scale --replicas=1 brings it back"
+                                      : "raibid-cli setup redis repairs it"});
 }
 
 }  // namespace
@@ -53,15 +56,23 @@ void examine_pod(const json* pod, const std::string& name, const Kubectl& kubect
     restarts += container.value("restartCount", 0);
     const json ended = container.value("/lastState/terminated"_json_pointer, json());
     if (ended.is_object()) {
-      last = {{"container", container.value("name", "")}, {"reason", ended.value("reason", "")},
-              {"exit_code", ended.value("exitCode", 0)}, {"finished_at", ended.value("finishedAt", "")}};
+      last = {{"container", container.value("name", "")},
+              {"reason", ended.value("reason", "")},
+              {"exit_code", ended.value("exitCode", 0)},
+              {"finished_at", ended.value("finishedAt", "")}};
     }
   }
-  report.data()["pod"] = {{"name", name}, {"phase", phase}, {"ready", ready}, {"restarts", restarts}, {"last_termination", last}};
-  std::string text = fmt::format("{} {}, {} restarts", name, ready ? "Ready" : goes ? "is being deleted" : phase + ", not Ready", restarts);
+  report.data()["pod"] = {
+      {"name", name}, {"phase", phase}, {"ready", ready}, {"restarts", restarts}, {"last_termination", last}};
+  std::string text = fmt::format("{} {}, {} restarts", name,
+                                 ready  ? "Ready"
+                                 : goes ? "is being deleted"
+                                        : phase + ", not Ready",
+                                 restarts);
   if (last.is_object()) {
-    text += fmt::format(" (last: {} of {}, exit code {}, {})", last["reason"].get<std::string>(), last["container"].get<std::string>(),
-                        last["exit_code"].get<int>(), last["finished_at"].get<std::string>());
+    text += fmt::format(" (last: {} of {}, exit code {}, {})", last["reason"].get<std::string>(),
+                        last["container"].get<std::string>(), last["exit_code"].get<int>(),
+                        last["finished_at"].get<std::string>());
   }
   report.add({"pod", ready, text, kubectl.for_people({"describe", "pod", name})});
 }
@@ -99,19 +110,25 @@ void examine_services(const FoundRelease& found, const std::vector<std::string>&
   }
 }
 
-void examine_claim(const json* claim, const std::string& name, bool wanted, const Kubectl& kubectl, HealthReport& report) {
+void examine_claim(const json* claim, const std::string& name, bool wanted, const Kubectl& kubectl,
+                   HealthReport& report) {
   if (!claim) {
     report.data()["claim"] = nullptr;
-    if (wanted) report.add({"claim", false, name + " does not exist: the data would not survive a restart", "raibid-cli setup redis repairs it"});
+    if (wanted)
+      report.add({"claim", false, name + " does not exist: the data would not survive a restart",
+                  "raibid-cli setup redis repairs it"});
     return;
   }
   const std::string phase = claim->value("/status/phase"_json_pointer, "");
   const std::string requested = claim->value("/spec/resources/requests/storage"_json_pointer, "");
   const std::string size = claim->value("/status/capacity/storage"_json_pointer, requested);
   const std::string storage_class = claim->value("/spec/storageClassName"_json_pointer, "");
-  report.data()["claim"] = {{"name", name}, {"phase", phase}, {"capacity", size}, {"requested", requested}, {"storage_class", storage_class}};
-  const std::string shown = bytes_of(size) < bytes_of(requested) ? fmt::format("{}, growing to {}", size, requested) : size;
-  report.add({"claim", phase == "Bound", fmt::format("{} {}, {}, {}", name, phase, shown, storage_class), kubectl.for_people({"describe", "pvc", name})});
+  report.data()["claim"] = {
+      {"name", name}, {"phase", phase}, {"capacity", size}, {"requested", requested}, {"storage_class", storage_class}};
+  const std::string shown =
+      bytes_of(size) < bytes_of(requested) ? fmt::format("{}, growing to {}", size, requested) : size;
+  report.add({"claim", phase == "Bound", fmt::format("{} {}, {}, {}", name, phase, shown, storage_class),
+              kubectl.for_people({"describe", "pvc", name})});
 }
 
 Secret password_of(const json* secret) {
@@ -123,7 +140,8 @@ Secret password_of(const json* secret) {
 
 Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise) {
   const json* const workload = found.object("StatefulSet");
-  const json annotations = workload ? workload->value("/metadata/annotations"_json_pointer, json::object()) : json::object();
+  const json annotations =
+      workload ? workload->value("/metadata/annotations"_json_pointer, json::object()) : json::object();
   return annotations.contains(spec_annotation) ? found.spec() : spec_of(otherwise);
 }
 
@@ -131,9 +149,15 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
                              KubernetesRedis& redis, int unfinished, TimePoint until) {
   const RedisNames names(found.release(), found.name_space());
   HealthReport report;
-  report.data() = {{"target", "kubernetes"}, {"context", kubectl.cluster().context}, {"server", kubectl.cluster().server},
-                   {"namespace", found.name_space()}, {"preset", expected.preset}, {"unfinished_runs", unfinished}};
-  if (unfinished > 0) report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished), "raibid-cli setup redis, or teardown redis, undoes them"});
+  report.data() = {{"target", "kubernetes"},
+                   {"context", kubectl.cluster().context},
+                   {"server", kubectl.cluster().server},
+                   {"namespace", found.name_space()},
+                   {"preset", expected.preset},
+                   {"unfinished_runs", unfinished}};
+  if (unfinished > 0)
+    report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished),
+                "raibid-cli setup redis, or teardown redis, undoes them"});
   examine_record(found.record(), found.release(), report);
   examine_workload(found.object("StatefulSet"), report);
   examine_pod(found.object("Pod"), names.pod, kubectl, report);
@@ -163,7 +187,8 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   const FoundRelease found = look_at_release(context, kubectl, settings.release, settings.services);
   const int unfinished = mention_unfinished(context);
   if (!found.installed()) {
-    throw_not_installed(fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space, kubectl.cluster().context));
+    throw_not_installed(fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
+                                    kubectl.cluster().context));
   }
   HealthReport report =
       examine_release(kubectl, found, expected_spec(found, settings), redis, unfinished, question_deadline(context));

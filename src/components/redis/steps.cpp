@@ -87,16 +87,20 @@ std::string settle_config(const RedisSettings& settings, RedisConnection& redis,
   }
   std::vector<std::string> wrong;
   for (const Difference& difference : config_differences(redis, settings.directives)) {
-    wrong.push_back(fmt::format("{} is \"{}\" instead of \"{}\"", difference.name, difference.running, difference.wanted));
+    wrong.push_back(
+        fmt::format("{} is \"{}\" instead of \"{}\"", difference.name, difference.running, difference.wanted));
   }
   if (!wrong.empty()) {
     throw Error(ExitCode::failure, "Redis runs with other settings than were asked for: " + join(wrong, "; "),
-                "the chart may not pass them on, or another tool changes them; the embedded chart does pass them (--chart embedded)");
+                "the chart may not pass them on, or another tool changes them; the embedded chart does pass them "
+                "(--chart embedded)");
   }
   return describe_redis(redis);
 }
 
-Undo undo_file(const fs::path& path) { return {"file.remove", {{"path", path}}, "rm -rf " + shell_quote(path.string())}; }
+Undo undo_file(const fs::path& path) {
+  return {"file.remove", {{"path", path}}, "rm -rf " + shell_quote(path.string())};
+}
 
 void add_common_undos(UndoTable& table, RedisSource redis) {
   table["redis.destroy_group"] = [redis](const auto& arguments) {

@@ -26,7 +26,8 @@ bool agreed(Context& context, const std::string& subject) {
   const std::optional<bool> answer = context.reporter.confirm("Tear down " + subject + "?");
   context.signals.check();  // Ctrl-C at the question is no answer
   if (!answer) {
-    throw Error(ExitCode::usage, "teardown asks before it removes anything, and there is no terminal to ask on", "add --yes");
+    throw Error(ExitCode::usage, "teardown asks before it removes anything, and there is no terminal to ask on",
+                "add --yes");
   }
   return *answer;
 }
@@ -35,11 +36,15 @@ bool agreed(Context& context, const std::string& subject) {
 
 CommandResult teardown_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
-  return settings.target == Target::local ? teardown_redis_local(context, settings) : teardown_redis_kubernetes(context, settings);
+  return settings.target == Target::local ? teardown_redis_local(context, settings)
+                                          : teardown_redis_kubernetes(context, settings);
 }
 
 std::vector<OptionSpec> teardown_options() {
-  return {{.name = "delete-data", .help = "Remove the data too: claim, Secret and credentials", .kind = OptionKind::flag, .flag_only = true}};
+  return {{.name = "delete-data",
+           .help = "Remove the data too: claim, Secret and credentials",
+           .kind = OptionKind::flag,
+           .flag_only = true}};
 }
 
 CommandResult nothing_to_tear_down(const Context& context, const std::string& subject) {
@@ -58,7 +63,8 @@ CommandResult remove_all(Context& context, const std::string& subject, const std
   for (const std::string& what : stays) list += "  - " + what + "\n";
   list.pop_back();
   context.reporter.note(list);
-  if (context.settings.flag("dry-run")) return result(context, subject, {}, stays, "Nothing was changed (--dry-run).\n");
+  if (context.settings.flag("dry-run"))
+    return result(context, subject, {}, stays, "Nothing was changed (--dry-run).\n");
   if (!agreed(context, subject)) return {"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
 
   if (begin) begin();
@@ -69,9 +75,11 @@ CommandResult remove_all(Context& context, const std::string& subject, const std
     try {
       context.signals.check();
       const std::string detail = removal.act();
-      context.reporter.step_ended(removal.name, Mark::done, detail, std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
+      context.reporter.step_ended(removal.name, Mark::done, detail,
+                                  std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
     } catch (Error& error) {
-      context.reporter.step_ended(removal.name, Mark::failed, error.message(), std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
+      context.reporter.step_ended(removal.name, Mark::failed, error.message(),
+                                  std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
       const std::string why = error.hint().empty() ? "" : error.hint() + "\n";
       throw Error(ExitCode::remains, fmt::format("{} is not gone: {}", removal.what, error.message()),
                   why + "then go on where this stopped: raibid-cli teardown redis");

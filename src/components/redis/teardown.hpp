@@ -20,14 +20,14 @@ std::vector<OptionSpec> teardown_options();
 
 /// Something that teardown removes.
 struct Removal {
-  std::string name;    ///< the step's name
-  std::string what;    ///< for the list before the question
+  std::string name;                  ///< the step's name
+  std::string what;                  ///< for the list before the question
   std::function<std::string()> act;  ///< returns the detail for the step's line
 };
 
-/// Prints what goes and what stays, asks (unless --yes), and removes in order. A failure midway is an Error (remains) whose hint is
-/// to run teardown again; without a terminal and without --yes it is an Error (usage); "no" is exit code 1. `begin` is called
-/// when the answer was yes, before the first.
+/// Prints what goes and what stays, asks (unless --yes), and removes in order. A failure midway is an Error (remains)
+/// whose hint is to run teardown again; without a terminal and without --yes it is an Error (usage); "no" is exit
+/// code 1. `begin` is called when the answer was yes, before the first.
 CommandResult remove_all(Context& context, const std::string& subject, const std::vector<Removal>& removals,
                          const std::vector<std::string>& stays, const std::function<void()>& begin = {});
 

@@ -4,7 +4,8 @@
 
 namespace raibid {
 
-/// `url redis`: the address as applications in the cluster (or on this machine) use it; the password only with --with-password.
+/// `url redis`: the address as applications in the cluster (or on this machine) use it; the password only with
+/// --with-password.
 CommandResult url_redis(Context& context, const std::vector<std::string>& arguments);
 std::vector<OptionSpec> url_options();
 

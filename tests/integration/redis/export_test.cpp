@@ -21,8 +21,14 @@ constexpr const char* odd_password = R"(p'a"ss$w\ord#{x}`id`)";
 
 /// What a file of variables can go wrong with.
 const Variables odd_values = {
-    {"QUOTES", R"(it's "here" now)"}, {"QUOTED", R"("all")"},       {"SPACES", "  two  words  "}, {"DOLLARS", "$HOME ${HOME} $$ $(id) `id`"},
-    {"BACKSLASH", R"(a\nb\\c\'d\"e\$f)"}, {"LAST", R"(a\b\)"}, {"HASH", "a # b=c"},          {"EMPTY", ""},
+    {"QUOTES", R"(it's "here" now)"},
+    {"QUOTED", R"("all")"},
+    {"SPACES", "  two  words  "},
+    {"DOLLARS", "$HOME ${HOME} $$ $(id) `id`"},
+    {"BACKSLASH", R"(a\nb\\c\'d\"e\$f)"},
+    {"LAST", R"(a\b\)"},
+    {"HASH", "a # b=c"},
+    {"EMPTY", ""},
     {"UMLAUT", "grün – 日本"},
 };
 constexpr const char* two_lines = "first\n  second's \"$end\"\n";
@@ -33,7 +39,8 @@ class ExportCli : public Cli {
 
   /// A preset with those values, the password and the address in its environment.
   std::string preset(const Variables& values) {
-    nlohmann::ordered_json document = {{"name", "odd"}, {"description", "odd values"}, {"settings", {{"namespace", "odd"}, {"release", "odd-redis"}}}};
+    nlohmann::ordered_json document = {
+        {"name", "odd"}, {"description", "odd values"}, {"settings", {{"namespace", "odd"}, {"release", "odd-redis"}}}};
     for (const auto& [name, value] : values) document["environment"][name] = value;
     document["environment"]["THE_PASSWORD"] = "{{password}}";
     document["environment"]["THE_ADDRESS"] = "{{ address }}";
@@ -62,7 +69,8 @@ class ExportCli : public Cli {
 /// What a shell has after it has read `file`.
 Variables in_shell(const std::string& file) {
   Variables variables;
-  for (const std::string& entry : split(must({"env", "-i", "sh", "-euc", ". \"$1\"; exec /usr/bin/env -0", "sh", file}), '\0')) {
+  for (const std::string& entry :
+       split(must({"env", "-i", "sh", "-euc", ". \"$1\"; exec /usr/bin/env -0", "sh", file}), '\0')) {
     const std::size_t equals = entry.find('=');
     if (equals != std::string::npos) variables[entry.substr(0, equals)] = entry.substr(equals + 1);
   }
@@ -101,7 +109,8 @@ TEST_CASE("export env: sh, godotenv, compose and docker read back what is in the
   const Output dotenv = cli.local({"export", "env", "--format", "dotenv", "--preset", preset, "--with-password"});
   REQUIRE(dotenv.status == 0);
   const std::string one_line_preset = cli.preset(odd_values);
-  const Output env_file = cli.local({"export", "env", "--format", "docker", "--preset", one_line_preset, "--with-password"});
+  const Output env_file =
+      cli.local({"export", "env", "--format", "docker", "--preset", one_line_preset, "--with-password"});
   REQUIRE(env_file.status == 0);
   if (readers().empty()) return;
   const nlohmann::json read = read_by({"dotenv", cli.file("odd.env", dotenv.out)});
@@ -148,7 +157,8 @@ TEST_CASE("export keda names the queue, and a preset without one is told so") {
   const Output none = cli.local({"export", "keda", "--preset", preset});
   CHECK(none.status == 2);
   CHECK(none.err.find("--list") != std::string::npos);
-  CHECK(cli.local({"export", "keda", "--preset", preset, "--stream", "s", "--group", "g"}).out.find("consumerGroup: \"g\"") != std::string::npos);
+  CHECK(cli.local({"export", "keda", "--preset", preset, "--stream", "s", "--group", "g"})
+            .out.find("consumerGroup: \"g\"") != std::string::npos);
   CHECK(cli.local({"export", "secret", "--name", "No Name"}).status == 2);
   CHECK(cli.local({"export", "secret", "--app-namespace", "No"}).status == 2);
 }
@@ -161,7 +171,8 @@ TEST_CASE("export values: what helm takes for the embedded chart, without an ins
   REQUIRE(values.status == 0);
   const std::string file = cli.file("values.yaml", values.out);
   for (const auto& [helm, major] : helm_programs()) {
-    const std::string rendered = must({helm, "template", "raibid-redis", std::string(RAIBID_SOURCE_DIR) + "/templates/charts/redis", "-f", file});
+    const std::string rendered = must(
+        {helm, "template", "raibid-redis", std::string(RAIBID_SOURCE_DIR) + "/templates/charts/redis", "-f", file});
     CHECK(rendered.find("maxmemory 614mb") != std::string::npos);
     CHECK(rendered.find("kind: Secret") == std::string::npos);
   }
@@ -175,7 +186,8 @@ TEST_CASE("export compose: compose's own loader takes it, and its start script m
   const nlohmann::json file = parse_yaml(output.out, "compose");
   const nlohmann::json service = file.at("services").at("redis");
   if (!readers().empty()) {
-    const nlohmann::json read = read_by({"compose", cli.file("compose.yaml", output.out), cli.file(".env", "REDIS_PASSWORD=from-the-file\n")});
+    const nlohmann::json read =
+        read_by({"compose", cli.file("compose.yaml", output.out), cli.file(".env", "REDIS_PASSWORD=from-the-file\n")});
     const nlohmann::json loaded = read.at("project").at("services").at("redis");
     CHECK(loaded.at("deploy").at("resources").at("limits").at("memory") == std::to_string(512 << 20));
     CHECK(read.at("extensions").at("x-redis-environment").at("REDIS_URL") == "redis://:from-the-file@redis:6379");
@@ -191,7 +203,8 @@ TEST_CASE("export compose: compose's own loader takes it, and its start script m
     for (const char* folder : {"/run/secrets", "/run/redis", "/etc/redis", "dir /data"}) {
       const std::string from = folder;
       const std::string to = from.starts_with("dir ") ? "dir " + root + from.substr(4) : root + from;
-      for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+      for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+        text.replace(at, from.size(), to);
     }
     for (std::size_t at = text.find("$$"); at != std::string::npos; at = text.find("$$", at + 1)) text.erase(at, 1);
     return conf ? text + "port " + std::to_string(port) + "\nbind 127.0.0.1\n" : text;
@@ -202,12 +215,15 @@ TEST_CASE("export compose: compose's own loader takes it, and its start script m
   const std::unique_ptr<Process> server = real_runner().start({argv, "", {}});
   Process* const process = server.get();
   const TimePoint until = real_runner().now() + std::chrono::seconds(20);
-  while (server->out().find("Ready to accept") == std::string::npos && real_runner().now() < until && !server->finished()) real_runner().wait({&process, 1}, until);
+  while (server->out().find("Ready to accept") == std::string::npos && real_runner().now() < until &&
+         !server->finished())
+    real_runner().wait({&process, 1}, until);
   INFO(server->out() << server->err());
   std::string check = service.at("healthcheck").at("test").at(1);
   check.replace(check.find("redis-cli"), 9, "redis-cli -p " + std::to_string(port));
   CHECK(attempt({"sh", "-c", check}).status == 0);
-  const std::vector<std::string> client = {"redis-cli", "--no-auth-warning", "-p", std::to_string(port), "-a", odd_password};
+  const std::vector<std::string> client = {"redis-cli", "--no-auth-warning", "-p", std::to_string(port),
+                                           "-a",        odd_password};
   const auto ask = [&](std::vector<std::string> words) {
     words.insert(words.begin(), client.begin(), client.end());
     return std::string(trim(must(words)));

@@ -27,7 +27,8 @@ class SmokeCli : public Cli {
   void use(const std::string& preset) { m_preset = preset; }
   void use_file(const std::string& lines) {
     m_preset = folder() / "mine.yaml";
-    write_atomic(m_preset, "name: mine\ndescription: a test's\nsettings: {namespace: mine, release: mine-redis}\n" + lines);
+    write_atomic(m_preset,
+                 "name: mine\ndescription: a test's\nsettings: {namespace: mine, release: mine-redis}\n" + lines);
   }
 
   /// redis-cli 7.0 takes no address without a user's name, hence the parts of redis://:PASSWORD@HOST:PORT.
@@ -35,7 +36,8 @@ class SmokeCli : public Cli {
     const std::string url(trim(local("url", {"--with-password"}).out));
     command.insert(command.begin(), {"redis-cli", "-p", url.substr(url.rfind(':') + 1)});
     const std::size_t password = std::string_view("redis://:").size();
-    if (const std::size_t at = url.find('@'); at != std::string::npos) command.insert(command.begin() + 1, {"--no-auth-warning", "-a", url.substr(password, at - password)});
+    if (const std::size_t at = url.find('@'); at != std::string::npos)
+      command.insert(command.begin() + 1, {"--no-auth-warning", "-a", url.substr(password, at - password)});
     const std::string answer(trim(must(command)));
     REQUIRE(answer.find("NOAUTH") == std::string::npos);
     return answer;
@@ -50,7 +52,8 @@ class SmokeCli : public Cli {
     const std::unique_ptr<Process> process = start(more);
     runner().observe({});
     const TimePoint until = runner().now() + std::chrono::seconds(20);
-    while (redis({"KEYS", "raibid-smoke:*"}).empty() && runner().now() < until) {}
+    while (redis({"KEYS", "raibid-smoke:*"}).empty() && runner().now() < until) {
+    }
     REQUIRE(::kill(pid, SIGINT) == 0);
     Process* const waiting = process.get();
     while (!process->finished() && runner().now() < until) runner().wait({&waiting, 1}, until);
@@ -149,7 +152,9 @@ TEST_CASE("smoke --durability fails where the data does not come back, and kills
   const fs::path programs = cli.folder() / "bin";
   must({"mkdir", programs});
   write_atomic(programs / "redis-server",
-               "#!/bin/sh\nif [ -e '" + (cli.folder() / "lose").string() + "' ]; then rm -rf \"${1%/*}/data/appendonlydir\"; fi\nexec /usr/bin/redis-server \"$@\"\n", 0755);
+               "#!/bin/sh\nif [ -e '" + (cli.folder() / "lose").string() +
+                   "' ]; then rm -rf \"${1%/*}/data/appendonlydir\"; fi\nexec /usr/bin/redis-server \"$@\"\n",
+               0755);
   cli.set("PATH", programs.string() + ":/usr/bin:/bin");
   REQUIRE(cli.local("setup").status == 0);
   write_atomic(cli.folder() / "lose", "");

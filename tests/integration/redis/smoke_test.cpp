@@ -34,7 +34,8 @@ class Meddler {
  private:
   class Connection final : public RedisConnection {
    public:
-    Connection(std::unique_ptr<RedisConnection> redis, const Change& change) : m_redis(std::move(redis)), m_change(change) {}
+    Connection(std::unique_ptr<RedisConnection> redis, const Change& change)
+        : m_redis(std::move(redis)), m_change(change) {}
     RedisReply command(const Words& arguments) override { return m_redis->command(changed(arguments)); }
     std::vector<RedisReply> pipeline(const std::vector<Words>& commands) override {
       std::vector<Words> all;
@@ -81,12 +82,14 @@ const Preset& preset_of(const std::string& operation) {
 }
 
 /// One operation as its preset has it, on that server.
-Outcome smoke(const RedisServer& server, const std::string& name, const Meddler::Change& change = {}, SmokeParameters more = {}) {
+Outcome smoke(const RedisServer& server, const std::string& name, const Meddler::Change& change = {},
+              SmokeParameters more = {}) {
   const Preset& preset = preset_of(name);
   Meddler meddler(server, change);
   const std::unique_ptr<RedisConnection> outside = server.connect();
   for (const StreamSpec& stream : preset.streams) {
-    for (const std::string& group : stream.groups) outside->command({"XGROUP", "CREATE", stream.name, group, "0", "MKSTREAM"});
+    for (const std::string& group : stream.groups)
+      outside->command({"XGROUP", "CREATE", stream.name, group, "0", "MKSTREAM"});
   }
   const std::int64_t before = checked(*outside, {"DBSIZE"}).integer;
   SmokeBench bench([&] { return meddler.connect(); }, preset, "0123abcd", real_runner());
@@ -108,7 +111,9 @@ Outcome smoke(const RedisServer& server, const std::string& name, const Meddler:
   return outcome;
 }
 
-bool has(const Outcome& outcome, const std::string& part) { return !outcome.passed && outcome.text.find(part) != std::string::npos; }
+bool has(const Outcome& outcome, const std::string& part) {
+  return !outcome.passed && outcome.text.find(part) != std::string::npos;
+}
 
 void drop(Words& command, const std::string& word) { std::erase(command, word); }
 
@@ -128,27 +133,68 @@ TEST_CASE("smoke: every operation of every preset holds on a Redis as it should 
   }
 }
 
-TEST_CASE("smoke stream-queue, dead-consumer and stream-limit fail when jobs are lost, doubled, kept, or the group is missing") {
+TEST_CASE(
+    "smoke stream-queue, dead-consumer and stream-limit fail when jobs are lost, doubled, kept, or the group is "
+    "missing") {
   const RedisServer server;
-  CHECK(has(smoke(server, "stream-queue", [&](Words& c) { if (is(c, "XINFO")) checked(*server.connect(), {"DEL", "raibid:jobs"}); }), "XINFO"));
-  CHECK(has(smoke(server, "stream-queue", [&](Words& c) { if (is(c, "XINFO")) checked(*server.connect(), {"XGROUP", "DESTROY", "raibid:jobs", "raibid-workers"}); }), "has no group raibid-workers"));
+  CHECK(has(smoke(server, "stream-queue",
+                  [&](Words& c) {
+                    if (is(c, "XINFO")) checked(*server.connect(), {"DEL", "raibid:jobs"});
+                  }),
+            "XINFO"));
+  CHECK(has(smoke(server, "stream-queue",
+                  [&](Words& c) {
+                    if (is(c, "XINFO"))
+                      checked(*server.connect(), {"XGROUP", "DESTROY", "raibid:jobs", "raibid-workers"});
+                  }),
+            "has no group raibid-workers"));
   int reads = 0;
-  const auto once_lost = [&](Words& c) { if (is(c, "XREADGROUP") && ++reads == 1) checked(*server.connect(), {"XTRIM", c.at(c.size() - 2), "MAXLEN", "150"}); };
+  const auto once_lost = [&](Words& c) {
+    if (is(c, "XREADGROUP") && ++reads == 1) checked(*server.connect(), {"XTRIM", c.at(c.size() - 2), "MAXLEN", "150"});
+  };
   CHECK(has(smoke(server, "stream-queue", once_lost), "of 200 jobs were delivered"));
-  CHECK(has(smoke(server, "stream-queue", [](Words& c) { if (is(c, "XACK")) c.back() = "0-1"; }), "acknowledged nothing"));
-  CHECK(has(smoke(server, "dead-consumer", [](Words& c) { if (is(c, "XAUTOCLAIM")) c.at(4) = "3600000"; }), "0 of 5 jobs could be claimed"));
-  CHECK(has(smoke(server, "dead-consumer", [](Words& c) { if (is(c, "XAUTOCLAIM")) c.at(4) = "0"; }), "still be at work"));
-  CHECK(has(smoke(server, "stream-limit", [](Words& c) { if (is(c, "XADD")) c.erase(c.begin() + 2, c.begin() + 4); }), "10501 entries instead of 10000"));
+  CHECK(has(smoke(server, "stream-queue",
+                  [](Words& c) {
+                    if (is(c, "XACK")) c.back() = "0-1";
+                  }),
+            "acknowledged nothing"));
+  CHECK(has(smoke(server, "dead-consumer",
+                  [](Words& c) {
+                    if (is(c, "XAUTOCLAIM")) c.at(4) = "3600000";
+                  }),
+            "0 of 5 jobs could be claimed"));
+  CHECK(has(smoke(server, "dead-consumer",
+                  [](Words& c) {
+                    if (is(c, "XAUTOCLAIM")) c.at(4) = "0";
+                  }),
+            "still be at work"));
+  CHECK(has(smoke(server, "stream-limit",
+                  [](Words& c) {
+                    if (is(c, "XADD")) c.erase(c.begin() + 2, c.begin() + 4);
+                  }),
+            "10501 entries instead of 10000"));
 }
 
 TEST_CASE("smoke job-store fails when jobs can be evicted, or an update can be lost") {
   const RedisServer evicting("maxmemory-policy allkeys-lru\n");
   CHECK(has(smoke(evicting, "job-store"), "allkeys-lru"));
   const RedisServer server;
-  CHECK(has(smoke(server, "job-store", [](Words& c) { if (is(c, "WATCH")) c = {"PING"}; }), "overwrote another replica's"));
-  CHECK(has(smoke(server, "job-store", [](Words& c) { if (is(c, "SET")) c.insert(c.end(), {"EX", "100"}); }), "without expiry"));
+  CHECK(has(smoke(server, "job-store",
+                  [](Words& c) {
+                    if (is(c, "WATCH")) c = {"PING"};
+                  }),
+            "overwrote another replica's"));
+  CHECK(has(smoke(server, "job-store",
+                  [](Words& c) {
+                    if (is(c, "SET")) c.insert(c.end(), {"EX", "100"});
+                  }),
+            "without expiry"));
   // a second writer, who changes what was just stored
-  CHECK(has(smoke(server, "job-store", [&](Words& c) { if (is(c, "GET")) checked(*server.connect(), {"SET", c.at(1), "theirs"}); }), ""));
+  CHECK(has(smoke(server, "job-store",
+                  [&](Words& c) {
+                    if (is(c, "GET")) checked(*server.connect(), {"SET", c.at(1), "theirs"});
+                  }),
+            ""));
   const RedisServer renamed("rename-command WATCH \"\"\n");
   CHECK(has(smoke(renamed, "job-store"), "WATCH"));
 }
@@ -156,30 +202,84 @@ TEST_CASE("smoke job-store fails when jobs can be evicted, or an update can be l
 TEST_CASE("smoke claim-contention fails when a claim is not atomic") {
   const RedisServer server;
   CHECK(has(smoke(server, "claim-contention", [](Words& c) { drop(c, "NX"); }), "was claimed twice"));
-  CHECK(has(smoke(server, "claim-contention", [](Words& c) { if (is(c, "WATCH")) c = {"PING"}; }), "was claimed twice"));
-  CHECK(has(smoke(server, "claim-contention", [&](Words& c) { if (is(c, "EXEC")) { const auto other = server.connect(); for (const RedisReply& key : checked(*other, {"KEYS", "*"}).items) checked(*other, {"SET", key.text, "theirs"}); } }), "claimed by nobody"));
+  CHECK(has(smoke(server, "claim-contention",
+                  [](Words& c) {
+                    if (is(c, "WATCH")) c = {"PING"};
+                  }),
+            "was claimed twice"));
+  CHECK(has(smoke(server, "claim-contention",
+                  [&](Words& c) {
+                    if (is(c, "EXEC")) {
+                      const auto other = server.connect();
+                      for (const RedisReply& key : checked(*other, {"KEYS", "*"}).items)
+                        checked(*other, {"SET", key.text, "theirs"});
+                    }
+                  }),
+            "claimed by nobody"));
 }
 
 TEST_CASE("smoke ttl-hashes and index-sets fail without expiry, and when sets and jobs part") {
   const RedisServer server;
-  CHECK(has(smoke(server, "ttl-hashes", [](Words& c) { if (is(c, "PEXPIRE")) c = {"EXISTS", c.at(1)}; }), "no time to live"));
-  CHECK(has(smoke(server, "ttl-hashes", [](Words& c) { if (is(c, "PEXPIRE")) c.at(2) = "3600000"; }), "should live for 86400 s"));
-  CHECK(has(smoke(server, "ttl-hashes", [](Words& c) { if (is(c, "HSET")) c.back() = "cut"; }), "another"));
-  CHECK(has(smoke(server, "index-sets", [](Words& c) { if (is(c, "SREM")) c = {"PING"}; }), "is listed as"));
-  CHECK(has(smoke(server, "index-sets", [](Words& c) { if (is(c, "SADD")) c = {"PING"}; }), "the sets list"));
-  CHECK(has(smoke(server, "index-sets", [](Words& c) { if (is(c, "WATCH")) c = {"PING"}; }), "two instances"));
+  CHECK(has(smoke(server, "ttl-hashes",
+                  [](Words& c) {
+                    if (is(c, "PEXPIRE")) c = {"EXISTS", c.at(1)};
+                  }),
+            "no time to live"));
+  CHECK(has(smoke(server, "ttl-hashes",
+                  [](Words& c) {
+                    if (is(c, "PEXPIRE")) c.at(2) = "3600000";
+                  }),
+            "should live for 86400 s"));
+  CHECK(has(smoke(server, "ttl-hashes",
+                  [](Words& c) {
+                    if (is(c, "HSET")) c.back() = "cut";
+                  }),
+            "another"));
+  CHECK(has(smoke(server, "index-sets",
+                  [](Words& c) {
+                    if (is(c, "SREM")) c = {"PING"};
+                  }),
+            "is listed as"));
+  CHECK(has(smoke(server, "index-sets",
+                  [](Words& c) {
+                    if (is(c, "SADD")) c = {"PING"};
+                  }),
+            "the sets list"));
+  CHECK(has(smoke(server, "index-sets",
+                  [](Words& c) {
+                    if (is(c, "WATCH")) c = {"PING"};
+                  }),
+            "two instances"));
   // as an eviction does it
-  CHECK(has(smoke(server, "index-sets", [&](Words& c) { if (is(c, "HGET")) checked(*server.connect(), {"DEL", c.at(1)}); }), "is gone"));
+  CHECK(has(smoke(server, "index-sets",
+                  [&](Words& c) {
+                    if (is(c, "HGET")) checked(*server.connect(), {"DEL", c.at(1)});
+                  }),
+            "is gone"));
 }
 
 TEST_CASE("smoke asynq-queue fails when scripts are off, tasks are evicted, or a queue is paused") {
   const RedisServer renamed("rename-command EVAL \"\"\n");
   CHECK(has(smoke(renamed, "asynq-queue"), "EVAL"));
   const RedisServer server;
-  const auto is_dequeue = [](const Words& c) { return is(c, "EVAL") && c.at(1).find("RPOPLPUSH") != std::string::npos; };
-  CHECK(has(smoke(server, "asynq-queue", [&](Words& c) { if (is_dequeue(c)) checked(*server.connect(), {"SET", c.at(6), "1"}); }), "0 of 5 tasks"));
-  CHECK(has(smoke(server, "asynq-queue", [&](Words& c) { if (is_dequeue(c)) checked(*server.connect(), {"DEL", c.at(3)}); }), "0 of 5 tasks"));
-  CHECK(has(smoke(server, "asynq-queue", [&](Words& c) { if (is_dequeue(c)) c.at(1).replace(c.at(1).find("RPOPLPUSH"), 9, "LMOVE"); }), ""));
+  const auto is_dequeue = [](const Words& c) {
+    return is(c, "EVAL") && c.at(1).find("RPOPLPUSH") != std::string::npos;
+  };
+  CHECK(has(smoke(server, "asynq-queue",
+                  [&](Words& c) {
+                    if (is_dequeue(c)) checked(*server.connect(), {"SET", c.at(6), "1"});
+                  }),
+            "0 of 5 tasks"));
+  CHECK(has(smoke(server, "asynq-queue",
+                  [&](Words& c) {
+                    if (is_dequeue(c)) checked(*server.connect(), {"DEL", c.at(3)});
+                  }),
+            "0 of 5 tasks"));
+  CHECK(has(smoke(server, "asynq-queue",
+                  [&](Words& c) {
+                    if (is_dequeue(c)) c.at(1).replace(c.at(1).find("RPOPLPUSH"), 9, "LMOVE");
+                  }),
+            ""));
   CHECK(has(smoke(server, "asynq-queue", {}, {{"queues", "critical=much"}}), "no weight"));
   CHECK(has(smoke(server, "asynq-queue", {}, {{"max-retry", "often"}}), "max-retry"));
 }
@@ -190,30 +290,60 @@ TEST_CASE("smoke cache-ttl fails without expiry events, with an entry that stays
   CHECK(smoke(silent, "cache-ttl", {}, {{"events", ""}}).passed);
   const RedisServer server(with_events);
   CHECK(has(smoke(server, "cache-ttl", [](Words& c) { drop(c, "NX"); }), "given to two"));
-  CHECK(has(smoke(server, "cache-ttl", [](Words& c) { if (is(c, "SET") && c.at(3) == "PX") c.resize(3); }), "no time to live"));
-  CHECK(has(smoke(server, "cache-ttl", [](Words& c) { if (is(c, "DEL")) c = {"PING"}; }), "still there"));
+  CHECK(has(smoke(server, "cache-ttl",
+                  [](Words& c) {
+                    if (is(c, "SET") && c.at(3) == "PX") c.resize(3);
+                  }),
+            "no time to live"));
+  CHECK(has(smoke(server, "cache-ttl",
+                  [](Words& c) {
+                    if (is(c, "DEL")) c = {"PING"};
+                  }),
+            "still there"));
 }
 
 TEST_CASE("smoke of the pods' cache fails with a stampede, a deaf pod, a lock that can go, and a late writer") {
   const RedisServer server;
   CHECK(has(smoke(server, "get-or-set", [](Words& c) { drop(c, "NX"); }), "pods made the entry"));
-  CHECK(has(smoke(server, "get-or-set", [](Words& c) { if (is(c, "SET") && c.at(3) == "PX") c.resize(3); }), "no time to live"));
+  CHECK(has(smoke(server, "get-or-set",
+                  [](Words& c) {
+                    if (is(c, "SET") && c.at(3) == "PX") c.resize(3);
+                  }),
+            "no time to live"));
   int subscribers = 0;
-  CHECK(has(smoke(server, "pubsub-invalidation", [&](Words& c) { if (is(c, "SUBSCRIBE") && ++subscribers == 3) for (auto& word : c) if (word.find(':') != std::string::npos) word += "-other"; }), "7 of 8 pods were told"));
+  CHECK(has(smoke(server, "pubsub-invalidation",
+                  [&](Words& c) {
+                    if (is(c, "SUBSCRIBE") && ++subscribers == 3)
+                      for (auto& word : c)
+                        if (word.find(':') != std::string::npos) word += "-other";
+                  }),
+            "7 of 8 pods were told"));
   const RedisServer renamed("rename-command SUBSCRIBE \"\"\n");
   CHECK(has(smoke(renamed, "pubsub-invalidation"), "SUBSCRIBE"));
   const RedisServer evicting("maxmemory-policy volatile-lru\n");
   CHECK(has(smoke(evicting, "fencing-locks"), "drop a lock"));
-  const auto without_nx = [](Words& c) { if (const auto at = is(c, "EVAL") ? c.at(1).find("'NX', ") : std::string::npos; at != std::string::npos) c.at(1).erase(at, 6); };
+  const auto without_nx = [](Words& c) {
+    if (const auto at = is(c, "EVAL") ? c.at(1).find("'NX', ") : std::string::npos; at != std::string::npos)
+      c.at(1).erase(at, 6);
+  };
   CHECK(has(smoke(server, "fencing-locks", without_nx), "given to two pods"));
-  const auto same_token = [](Words& c) { if (const auto at = is(c, "EVAL") ? c.at(1).find("redis.call('INCR', KEYS[2])") : std::string::npos; at != std::string::npos) c.at(1).replace(at, 27, "7"); };
+  const auto same_token = [](Words& c) {
+    if (const auto at = is(c, "EVAL") ? c.at(1).find("redis.call('INCR', KEYS[2])") : std::string::npos;
+        at != std::string::npos)
+      c.at(1).replace(at, 27, "7");
+  };
   CHECK(has(smoke(server, "fencing-locks", same_token), "no larger token"));
-  CHECK(has(smoke(server, "fallback", [](Words& c) { if (is(c, "CLIENT") && c.at(1) == "KILL") c = {"CLIENT", "GETNAME"}; }), "could not be cut"));
+  CHECK(has(smoke(server, "fallback",
+                  [](Words& c) {
+                    if (is(c, "CLIENT") && c.at(1) == "KILL") c = {"CLIENT", "GETNAME"};
+                  }),
+            "could not be cut"));
   const RedisServer no_kill("rename-command CLIENT \"\"\n");
   CHECK(has(smoke(no_kill, "fallback"), "CLIENT"));
 }
 
-TEST_CASE("smoke's Asynq keys are the library's: it processes our tasks, its Inspector sees them, and we take its own") {
+TEST_CASE(
+    "smoke's Asynq keys are the library's: it processes our tasks, its Inspector sees them, and we take its own") {
   if (readers().empty()) return;
   const RedisServer server;
   const std::string address = fmt::format("127.0.0.1:{}", server.port());

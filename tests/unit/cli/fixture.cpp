@@ -25,7 +25,8 @@ CommandResult echo(Context& context, const std::vector<std::string>& arguments) 
     text += fmt::format("{}={} ({})\n", name, join(setting.values, ","), setting.origin.where);
   }
   text += fmt::format("arguments: {}\n", join(arguments, "|"));
-  text += fmt::format("seconds: {}\n", std::chrono::duration_cast<std::chrono::seconds>(context.deadline - context.clock.now()).count());
+  text += fmt::format("seconds: {}\n",
+                      std::chrono::duration_cast<std::chrono::seconds>(context.deadline - context.clock.now()).count());
   context.reporter.detail("a detail");
   context.reporter.note("a note");
   return {text, 0};
@@ -43,8 +44,17 @@ CommandResult fail(Context&, const std::vector<std::string>& arguments) {
 std::vector<OptionSpec> setup_options() {
   using Kind = OptionKind;
   return {
-      {.name = "chart", .help = "where it comes from", .metavar = "embedded|bitnami|PATH", .default_value = "embedded", .group = "Chart"},
-      {.name = "values", .help = "values of the chart", .kind = Kind::list, .metavar = "FILE", .letter = 'f', .group = "Chart"},
+      {.name = "chart",
+       .help = "where it comes from",
+       .metavar = "embedded|bitnami|PATH",
+       .default_value = "embedded",
+       .group = "Chart"},
+      {.name = "values",
+       .help = "values of the chart",
+       .kind = Kind::list,
+       .metavar = "FILE",
+       .letter = 'f',
+       .group = "Chart"},
       {.name = "set", .help = "a value of the chart", .kind = Kind::list, .metavar = "KEY=VALUE", .group = "Chart"},
       {.name = "size", .help = "of the claim", .kind = Kind::bytes, .default_value = "8Gi", .group = "Storage"},
       {.name = "no-persistence", .help = "keep nothing", .kind = Kind::flag, .group = "Storage"},
@@ -72,7 +82,10 @@ const std::vector<Component>& fake_components() {
            {"setup", "Installs it", setup_options(), echo},
            {"status", "How it is", {}, echo},
            {"doctor", "What setup needs", setup_options(), echo},
-           {"teardown", "Takes it away", {{.name = "delete-data", .help = "its data too", .kind = OptionKind::flag, .flag_only = true}}, echo},
+           {"teardown",
+            "Takes it away",
+            {{.name = "delete-data", .help = "its data too", .kind = OptionKind::flag, .flag_only = true}},
+            echo},
            {"connect", "A way to it", {}, echo, "[-- COMMAND …]"},
            {"export", "What applications need", {}, echo, "FORMAT"},
            {"fail", "Goes wrong", {}, fail, "HOW"},
@@ -103,7 +116,8 @@ int CommandLine::operator()(const std::vector<std::string>& arguments) {
 
 int CommandLine::run_to(std::ostream& results, const std::vector<std::string>& arguments) {
   std::ostringstream messages;
-  const CliDependencies dependencies{results, messages, Terminal{}, environment, m_runner, m_runner.clock(), m_random, m_signals, m_redis};
+  const CliDependencies dependencies{results,          messages, Terminal{}, environment, m_runner,
+                                     m_runner.clock(), m_random, m_signals,  m_redis};
   const int code = run_cli(arguments, dependencies, components);
   err = messages.str();
   INFO("stderr: ", err);

@@ -48,8 +48,10 @@ TEST_SUITE("cli: config show") {
     run.environment["RAIBID_MAX_LENGTH"] = "17";
     CHECK(run({"config", "show", "-o", "json"}) == 0);
     const ordered_json list = ordered_json::parse(run.out);
-    CHECK(setting(list, "max-length") == ordered_json::parse(R"({"name": "max-length", "value": 17, "origin": "RAIBID_MAX_LENGTH"})"));
-    CHECK(setting(list, "output") == ordered_json::parse(R"({"name": "output", "value": "json", "origin": "--output"})"));
+    CHECK(setting(list, "max-length") ==
+          ordered_json::parse(R"({"name": "max-length", "value": 17, "origin": "RAIBID_MAX_LENGTH"})"));
+    CHECK(setting(list, "output") ==
+          ordered_json::parse(R"({"name": "output", "value": "json", "origin": "--output"})"));
     CHECK(setting(list, "no-auth").at("value") == false);
     CHECK(setting(list, "values").at("value") == ordered_json::array());
     CHECK(setting(list, "kubeconfig").at("value").is_null());
@@ -101,7 +103,8 @@ TEST_SUITE("cli: version") {
     CHECK_FALSE(chart.at("app_version").get<std::string>().empty());
     const std::vector<std::string> images = chart.at("images");
     const auto names = [&images](const std::string& part) {
-      return std::count_if(images.begin(), images.end(), [&part](const std::string& image) { return image.find(part) != std::string::npos; });
+      return std::count_if(images.begin(), images.end(),
+                           [&part](const std::string& image) { return image.find(part) != std::string::npos; });
     };
     CHECK(names("library/redis:" + chart.at("app_version").get<std::string>()) == 1);
     CHECK(names("redis_exporter:v") == 1);
@@ -117,12 +120,14 @@ TEST_SUITE("cli: help") {
     CHECK(run({}) == 0);
     const std::string text = run.out;
     CHECK(text.find("Usage: raibid-cli COMMAND [options]\n") != std::string::npos);
-    for (const std::string usage : {"setup redis ", "setup minio ", "status [redis] ", "connect redis [-- COMMAND …] ", "export redis FORMAT ",
-                                    "config show ", "completion fish ", "version ", "help [COMMAND] "}) {
+    for (const std::string usage :
+         {"setup redis ", "setup minio ", "status [redis] ", "connect redis [-- COMMAND …] ", "export redis FORMAT ",
+          "config show ", "completion fish ", "version ", "help [COMMAND] "}) {
       CAPTURE(usage);
       CHECK(text.find("\n  " + usage) != std::string::npos);
     }
-    for (const OptionSpec& option : global_options()) CHECK(text.find("--" + std::string(option.name)) != std::string::npos);
+    for (const OptionSpec& option : global_options())
+      CHECK(text.find("--" + std::string(option.name)) != std::string::npos);
     CHECK(run({"--help"}) == 0);
     CHECK(run.out == text);
     CHECK(run({"-h"}) == 0);
@@ -186,7 +191,8 @@ TEST_SUITE("cli: help") {
 
   TEST_CASE("lines stay readable") {
     CommandLine run;
-    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{}, {"setup", "redis", "--help"}, {"version", "--help"}}) {
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{}, {"setup", "redis", "--help"}, {"version", "--help"}}) {
       CHECK(run(words) == 0);
       std::istringstream lines(run.out);
       for (std::string line; std::getline(lines, line);) {
@@ -203,7 +209,8 @@ TEST_SUITE("cli: presets") {
     CommandLine run;
     CHECK(run({"presets"}) == 0);
     CHECK(run.out.starts_with("NAME "));
-    for (const char* name : {"raibid", "mxclone", "will-it-compile", "mirai", "sla-management"}) CHECK(run.printed(std::string("\n") + name + " "));
+    for (const char* name : {"raibid", "mxclone", "will-it-compile", "mirai", "sla-management"})
+      CHECK(run.printed(std::string("\n") + name + " "));
     CHECK(run({"presets", "list", "-o", "json"}) == 0);
     const ordered_json list = ordered_json::parse(run.out);
     CHECK(list.size() == 5);
@@ -239,11 +246,13 @@ TEST_SUITE("cli: presets") {
     CHECK(run({"presets", "show", file}) == 0);
     CHECK(run.out == before);
     for (const OptionSpec& option : redis_options()) {
-      if (option.flag_only || option.name == "stream" || option.name == "group" || option.name == "allow-from") continue;
+      if (option.flag_only || option.name == "stream" || option.name == "group" || option.name == "allow-from")
+        continue;
       CAPTURE(option.name);
       CHECK(before.find(" " + std::string(option.name) + ": ") != std::string::npos);
     }
-    for (const char* key : {"redis", "holds", "streams", "services", "clients", "security-context", "environment", "smoke", "accepted"}) {
+    for (const char* key :
+         {"redis", "holds", "streams", "services", "clients", "security-context", "environment", "smoke", "accepted"}) {
       CAPTURE(key);
       CHECK((run.printed(std::string("\n") + key + ":") || run.printed(std::string("\n# ") + key + ":")));
     }

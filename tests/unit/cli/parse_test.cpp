@@ -8,7 +8,8 @@ using raibid::test::CommandLine;
 TEST_SUITE("cli: parsing") {
   TEST_CASE("a command gets its options with the flag as their origin") {
     CommandLine run;
-    CHECK(run({"setup", "redis", "--size", "2Gi", "--no-auth", "-f", "a.yaml", "--values=b.yaml", "--max-length", "-5"}) == 0);
+    CHECK(run({"setup", "redis", "--size", "2Gi", "--no-auth", "-f", "a.yaml", "--values=b.yaml", "--max-length",
+               "-5"}) == 0);
     CHECK(run.printed("size=2Gi (--size)\n"));
     CHECK(run.printed("no-auth=true (--no-auth)\n"));
     CHECK(run.printed("values=a.yaml,b.yaml (--values)\n"));
@@ -16,11 +17,12 @@ TEST_SUITE("cli: parsing") {
   }
 
   TEST_CASE("global options may stand in front of the command, inside it and behind it") {
-    for (const std::vector<std::string>& line : std::vector<std::vector<std::string>>{{"-n", "jobs", "setup", "redis"},
-                                                                                     {"setup", "-n", "jobs", "redis"},
-                                                                                     {"setup", "redis", "-n", "jobs"},
-                                                                                     {"--namespace=jobs", "setup", "redis"},
-                                                                                     {"setup", "redis", "-njobs"}}) {
+    for (const std::vector<std::string>& line :
+         std::vector<std::vector<std::string>>{{"-n", "jobs", "setup", "redis"},
+                                               {"setup", "-n", "jobs", "redis"},
+                                               {"setup", "redis", "-n", "jobs"},
+                                               {"--namespace=jobs", "setup", "redis"},
+                                               {"setup", "redis", "-njobs"}}) {
       CommandLine run;
       CHECK(run(line) == 0);
       CHECK(run.printed("namespace=jobs (--namespace)\n"));

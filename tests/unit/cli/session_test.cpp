@@ -68,13 +68,16 @@ TEST_SUITE("cli: settings of a run") {
     CHECK(run({"setup", "redis"}) == 2);
     CHECK(run.said("~/.raibid/config.yaml:1"));
     CHECK(run({"status", "--config", run.folder.string()}) == 2);
-    const std::string binary = run.write("binary", std::string("\x7f" "ELF\0\1\2", 7));
+    const std::string binary = run.write("binary", std::string("\x7f"
+                                                               "ELF\0\1\2",
+                                                               7));
     CHECK(run({"status", "--config", binary}) == 2);
   }
 
   TEST_CASE("the preset may come from a flag, a variable or the file, by name or path") {
     CommandLine run;
-    const std::string mine = run.write("mine.yaml", "name: mine\ndescription: my own\nsettings: {size: 7Gi, namespace: mine}\n");
+    const std::string mine =
+        run.write("mine.yaml", "name: mine\ndescription: my own\nsettings: {size: 7Gi, namespace: mine}\n");
     CHECK(run({"status", "--preset", mine}) == 0);
     CHECK(run.printed("size=7Gi"));
     CHECK(run.printed("namespace=mine"));
@@ -99,14 +102,14 @@ TEST_SUITE("cli: settings of a run") {
   TEST_CASE("bad values are usage errors that name the option") {
     CommandLine run;
     for (const auto& [option, value] : std::vector<std::pair<std::string, std::string>>{{"--size", "8G i"},
-                                                                                       {"--size", "-1Mi"},
-                                                                                       {"--max-length", "many"},
-                                                                                       {"--timeout", "soon"},
-                                                                                       {"--timeout", "0s"},
-                                                                                       {"--output", "xml"},
-                                                                                       {"--target", "docker"},
-                                                                                       {"--color", "blue"},
-                                                                                       {"--cpu-limit", "fast"}}) {
+                                                                                        {"--size", "-1Mi"},
+                                                                                        {"--max-length", "many"},
+                                                                                        {"--timeout", "soon"},
+                                                                                        {"--timeout", "0s"},
+                                                                                        {"--output", "xml"},
+                                                                                        {"--target", "docker"},
+                                                                                        {"--color", "blue"},
+                                                                                        {"--cpu-limit", "fast"}}) {
       CAPTURE(option);
       CHECK(run({"setup", "redis", option, value}) == 2);
       CHECK(run.said("error: " + option));

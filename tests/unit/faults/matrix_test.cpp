@@ -20,8 +20,9 @@
 #include <set>
 #include <sstream>
 
-/// Whatever goes wrong with any child of any step of setup, upgrade and teardown: afterwards the cluster and the home are as
-/// before, or complete. The steps and children are those of a run without a fault, so that a new one is in here by itself.
+/// Whatever goes wrong with any child of any step of setup, upgrade and teardown: afterwards the cluster and the home
+/// are as before, or complete. The steps and children are those of a run without a fault, so that a new one is in here
+/// by itself.
 
 using namespace raibid;
 using nlohmann::json;
@@ -81,8 +82,10 @@ int run_here(const World& world, const Words& arguments, const Fault& fault, con
     const std::size_t line = said.rfind("started: ");
     steps += (line == std::string::npos ? "cluster" : said.substr(line + 9, said.find('\n', line) - line - 9)) + "\n";
   };
-  const Environment environment = {{"HOME", world.folder.path()}, {"RAIBID_HOME", world.home()}, {"TMPDIR", world.folder.path() / "tmp"}};
-  const CliDependencies dependencies{out, err, Terminal{}, environment, cluster, cluster.clock(), random, signals, cluster};
+  const Environment environment = {
+      {"HOME", world.folder.path()}, {"RAIBID_HOME", world.home()}, {"TMPDIR", world.folder.path() / "tmp"}};
+  const CliDependencies dependencies{out,    err,     Terminal{}, environment, cluster, cluster.clock(),
+                                     random, signals, cluster};
   const int code = run_cli(arguments, dependencies, components());
   signals.acknowledge();
   std::ofstream(report) << json{{"alive", cluster.alive()}, {"err", messages.str()}, {"steps", steps}}.dump();
@@ -155,7 +158,8 @@ std::string judge(const World& world, const json& before, const json& complete, 
   if (!is_before && !is_complete) return fmt::format("neither before nor complete: {}", now.dump());
   if (code == 0 && !is_complete) return "exit code 0 and not complete";
   if ((code == 3 || code == 4) && !is_before) return fmt::format("exit code {} and not as before", code);
-  if (before.contains("password") && now.contains("password") && now["password"] != before["password"]) return "another password";
+  if (before.contains("password") && now.contains("password") && now["password"] != before["password"])
+    return "another password";
   const std::string secret = now.contains("password") ? base64_decode(now["password"].get<std::string>()) : "";
   if (secret != password_in_file(world)) return "credentials and Secret differ";
   return left_behind(world);
@@ -173,8 +177,12 @@ struct Column {
 };
 
 const std::vector<Column>& columns() {
-  static const std::vector<Column> all = {{"exit 1", {Kind::exits}},   {"hang", {Kind::hangs}},     {"killed", {Kind::killed}},
-                                          {"garbage", {Kind::garbage}}, {"INT", {Kind::sigint}},     {"TERM", {Kind::sigterm}},
+  static const std::vector<Column> all = {{"exit 1", {Kind::exits}},
+                                          {"hang", {Kind::hangs}},
+                                          {"killed", {Kind::killed}},
+                                          {"garbage", {Kind::garbage}},
+                                          {"INT", {Kind::sigint}},
+                                          {"TERM", {Kind::sigterm}},
                                           {"kill -9", {Kind::kill_before, Kind::kill_during, Kind::kill_after}},
                                           {"disk full", {Kind::disk_full}},
                                           {"read-only", {Kind::read_only}}};
@@ -206,10 +214,13 @@ void fill(const fs::path& home) {
 }
 
 /// False where a file is open for writing: so it is once the journal is.
-bool make_read_only(const fs::path& home) { return ::mount("tmpfs", home.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0; }
+bool make_read_only(const fs::path& home) {
+  return ::mount("tmpfs", home.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0;
+}
 void make_writable(const fs::path& home) { ::mount("tmpfs", home.c_str(), "tmpfs", MS_REMOUNT, nullptr); }
 
-std::string try_case(const World& world, const Words& arguments, Fault fault, const json& before, const json& complete) {
+std::string try_case(const World& world, const Words& arguments, Fault fault, const json& before,
+                     const json& complete) {
   const Kind kind = fault.kind;
   const bool needs_disk = kind == Kind::disk_full || kind == Kind::read_only;
   if (needs_disk && !give_small_home(world)) return "skipped";
@@ -255,7 +266,8 @@ std::string in_a_fork(const std::function<std::string()>& work) {
   ::close(ends[1]);
   std::string said;
   char buffer[4096];
-  for (ssize_t count = 0; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<std::size_t>(count));
+  for (ssize_t count = 0; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    said.append(buffer, static_cast<std::size_t>(count));
   ::close(ends[0]);
   ::waitpid(child, nullptr, 0);
   return said;
@@ -280,7 +292,10 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
     const World clean(command.start);
     const json before = [&] {
       const World seen(command.start);
-      { Signals signals; FakeCluster(seen.state(), signals).save(); }
+      {
+        Signals signals;
+        FakeCluster(seen.state(), signals).save();
+      }
       return contents(seen);
     }();
     const Ran normal = run(clean, command.arguments);

@@ -67,7 +67,8 @@ TEST_CASE("change: what needs a restart, by name and value") {
   after.memory_limit = "1Gi";
   after.directives[1].second = "32";
   after.auth = false;
-  CHECK(restart_reasons(some_spec(), after) == Texts{"memory limit 512Mi → 1Gi", "password on → off", "databases 16 → 32"});
+  CHECK(restart_reasons(some_spec(), after) ==
+        Texts{"memory limit 512Mi → 1Gi", "password on → off", "databases 16 → 32"});
   after = some_spec();
   after.directives.erase(after.directives.begin() + 1);
   CHECK(restart_directives(some_spec(), after) == Texts{"databases 16 → its default"});

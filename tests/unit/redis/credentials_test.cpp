@@ -224,7 +224,8 @@ TEST_CASE("a file of the six keys says nothing of whose it is, and is nobody's t
   const Home home;
   home.write("redis-credentials.json",
              R"({"host":"h","port":6379,"password":"p","namespace":"n","stream":"s","consumer_group":"g"})");
-  CHECK(credentials_path(home.paths, some_credentials(), "raibid") == home.file("redis-credentials.raibid-redis@k3s-dev.json"));
+  CHECK(credentials_path(home.paths, some_credentials(), "raibid") ==
+        home.file("redis-credentials.raibid-redis@k3s-dev.json"));
 }
 
 TEST_CASE("credentials are found by target, cluster, namespace and release") {

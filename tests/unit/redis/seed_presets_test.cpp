@@ -83,7 +83,8 @@ TEST_CASE("preset will-it-compile: hashes for a day, the pool by its formula") {
   CHECK(directive(compile.settings, "maxmemory") == "512mb");
   CHECK(directive(compile.settings, "maxmemory-policy") == "allkeys-lru");
   CHECK(directive(compile.settings, "databases") == "16");
-  const std::map<std::string, std::string> environment(compile.preset.environment.begin(), compile.preset.environment.end());
+  const std::map<std::string, std::string> environment(compile.preset.environment.begin(),
+                                                       compile.preset.environment.end());
   CHECK(environment.at("REDIS_ENABLED") == "true");
   CHECK(environment.at("REDIS_ADDR") == "{{address}}");
   CHECK(environment.at("REDIS_PASSWORD") == "{{password}}");

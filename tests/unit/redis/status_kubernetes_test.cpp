@@ -12,7 +12,8 @@ namespace {
 
 json pod(const std::string& phase, bool ready, const json& containers) {
   const json condition = {{"type", "Ready"}, {"status", ready ? "True" : "False"}};
-  return {{"metadata", {{"name", "redis-0"}}}, {"status", {{"phase", phase}, {"conditions", {condition}}, {"containerStatuses", containers}}}};
+  return {{"metadata", {{"name", "redis-0"}}},
+          {"status", {{"phase", phase}, {"conditions", {condition}}, {"containerStatuses", containers}}}};
 }
 
 Check check_of(const json* pod) {
@@ -45,6 +46,9 @@ TEST_CASE("status passes a pod that Kubernetes calls Ready, and no other") {
 
 TEST_CASE("status tells how a container ended last") {
   const json ended = {{"reason", "OOMKilled"}, {"exitCode", 137}, {"finishedAt", "2026-01-31T12:00:00Z"}};
-  const json restarted = pod("Running", true, {{{"name", "redis"}, {"ready", true}, {"restartCount", 2}, {"lastState", {{"terminated", ended}}}}});
-  CHECK(check_of(&restarted).text == "redis-0 Ready, 2 restarts (last: OOMKilled of redis, exit code 137, 2026-01-31T12:00:00Z)");
+  const json restarted =
+      pod("Running", true,
+          {{{"name", "redis"}, {"ready", true}, {"restartCount", 2}, {"lastState", {{"terminated", ended}}}}});
+  CHECK(check_of(&restarted).text ==
+        "redis-0 Ready, 2 restarts (last: OOMKilled of redis, exit code 137, 2026-01-31T12:00:00Z)");
 }

@@ -173,7 +173,8 @@ TEST_CASE("the records of all namespaces say which one each is of") {
   const Command command = Kubectl(runner, dev, "").release_records_everywhere("a=b");
   CHECK(std::find(command.argv.begin(), command.argv.end(), "owner=helm,a=b") != command.argv.end());
   const std::string table =
-      "jobs    sh.helm.release.v1.r.v1   helm.sh/release.v1   1     9m   name=r,owner=helm,status=superseded,version=1\n"
+      "jobs    sh.helm.release.v1.r.v1   helm.sh/release.v1   1     9m   "
+      "name=r,owner=helm,status=superseded,version=1\n"
       "caches  sh.helm.release.v1.r.v3   helm.sh/release.v1   1     5m   name=r,owner=helm,status=deployed,version=3\n";
   const json records = Kubectl::parse_release_records(command, said(table));
   REQUIRE(records.size() == 2);

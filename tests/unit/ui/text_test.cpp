@@ -23,8 +23,8 @@ TEST_CASE("UTF-8 is decoded strictly") {
                           "\xed\xa0\x80", "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xff"}) {
     CHECK(decoded(bad) == -1);
   }
-  for (const char32_t point : {U'a', U'ä', U'€', U'😀', char32_t{0x7F}, char32_t{0x80}, char32_t{0x7FF}, char32_t{0x800},
-                               char32_t{0xFFFF}, char32_t{0x10000}}) {
+  for (const char32_t point : {U'a', U'ä', U'€', U'😀', char32_t{0x7F}, char32_t{0x80}, char32_t{0x7FF},
+                               char32_t{0x800}, char32_t{0xFFFF}, char32_t{0x10000}}) {
     std::string text;
     append_utf8(text, point);
     CHECK(decode_utf8(text, 0).value == point);

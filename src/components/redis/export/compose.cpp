@@ -48,12 +48,14 @@ std::string image(const RedisSettings& settings) {
 }
 
 std::string configuration(const RedisSettings& settings) {
-  std::string text = fmt::format("bind * -::*\nport {}\nprotected-mode {}\ndir /data\n", redis_port, settings.auth ? "yes" : "no");
+  std::string text =
+      fmt::format("bind * -::*\nport {}\nprotected-mode {}\ndir /data\n", redis_port, settings.auth ? "yes" : "no");
   if (settings.auth) text += "aclfile /run/redis/users.acl\n";
   return text + redis_conf(settings.directives);
 }
 
-// The hash of the password goes into an ACL file in memory; printf is the shell's own, so no process shows the password.
+// The hash of the password goes into an ACL file in memory; printf is the shell's own, so no process shows the
+// password.
 constexpr const char* start_script =
     "umask 077\n"
     "[ -s /run/secrets/redis-password ] || { echo 'the secret redis-password is empty' >&2; exit 1; }\n"
@@ -67,10 +69,13 @@ constexpr const char* start_script =
 ordered_json limits(const RedisSettings& settings) {
   ordered_json resources = ordered_json::object();
   const auto memory = [&](const char* kind, const std::string& quantity) {
-    if (!quantity.empty()) resources[kind]["memory"] = fmt::format("{}m", std::max<std::int64_t>(1, parse_bytes(quantity, "memory") / mebibyte));
+    if (!quantity.empty())
+      resources[kind]["memory"] =
+          fmt::format("{}m", std::max<std::int64_t>(1, parse_bytes(quantity, "memory") / mebibyte));
   };
   const auto cpu = [&](const char* kind, const std::string& quantity) {
-    if (!quantity.empty()) resources[kind]["cpus"] = fmt::format("{:g}", static_cast<double>(parse_millicores(quantity, "cpu")) / 1000);
+    if (!quantity.empty())
+      resources[kind]["cpus"] = fmt::format("{:g}", static_cast<double>(parse_millicores(quantity, "cpu")) / 1000);
   };
   cpu("limits", settings.cpu_limit);
   memory("limits", settings.memory_limit);
@@ -83,7 +88,8 @@ ordered_json limits(const RedisSettings& settings) {
 ordered_json health_check(bool auth) {
   const char* const login = auth ? "'AUTH health -' " : "";
   const std::string test = fmt::format("printf '%s\\n' {}PING | redis-cli | grep -qx PONG", login);
-  return {{"test", {"CMD-SHELL", test}}, {"interval", "10s"}, {"timeout", "5s"}, {"retries", 3}, {"start_period", "30s"}, {"start_interval", "1s"}};
+  return {{"test", {"CMD-SHELL", test}}, {"interval", "10s"},     {"timeout", "5s"}, {"retries", 3},
+          {"start_period", "30s"},       {"start_interval", "1s"}};
 }
 
 ordered_json redis_service(const RedisSettings& settings) {

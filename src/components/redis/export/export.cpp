@@ -43,7 +43,8 @@ View look(Context& context) {
   const std::string name = option(context, "name");
   view.handover.name = name.empty() ? view.settings.release + "-env" : name;
   if (!is_dns_subdomain(view.handover.name)) {
-    throw Error(ExitCode::usage, fmt::format("--name: {} is no name of a Kubernetes object", in_quotes(view.handover.name)),
+    throw Error(ExitCode::usage,
+                fmt::format("--name: {} is no name of a Kubernetes object", in_quotes(view.handover.name)),
                 "names are lower-case letters, digits, - and .");
   }
   mention_unfinished(context);
@@ -85,14 +86,17 @@ CommandResult export_env(Context& context, const std::vector<std::string>&) {
       object[variable.name] = variable.value.reveal();
     }
   }
-  if (!left_out.empty()) context.reporter.note(fmt::format("left out, for they hold the password: {} (--with-password)", join(left_out, ", ")));
+  if (!left_out.empty())
+    context.reporter.note(
+        fmt::format("left out, for they hold the password: {} (--with-password)", join(left_out, ", ")));
   if (context.format() == OutputFormat::table) return {text};
   return document(context, object);
 }
 
 CommandResult export_secret(Context& context, const std::vector<std::string>&) {
   const View view = look(context);
-  if (view.installed.password.empty()) context.reporter.note("this Redis has no password: the Secret is for the sake of those who mount it");
+  if (view.installed.password.empty())
+    context.reporter.note("this Redis has no password: the Secret is for the sake of those who mount it");
   return document(context, secret_manifest(view.handover, context.preset.name));
 }
 
@@ -105,7 +109,8 @@ std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& se
   for (const std::string& list : context.settings.list("list")) queues.push_back({"", "", list});
   if (queues.empty()) queues = queues_of(context.preset, settings);
   if (!queues.empty()) return queues;
-  throw Error(ExitCode::usage, fmt::format("preset {} has no queue whose length KEDA could look at", context.preset.name),
+  throw Error(ExitCode::usage,
+              fmt::format("preset {} has no queue whose length KEDA could look at", context.preset.name),
               "name one: --list KEY, or --stream NAME --group NAME");
 }
 
@@ -120,10 +125,13 @@ void choose_secret(const Context& context, const View& view, KedaInput& input) {
   input.secret_name = view.handover.name;
   input.secret_key = password_variable(context.preset);
   if (input.secret_key.empty()) {
-    throw Error(ExitCode::usage, fmt::format("preset {} has no variable that is the password alone, and KEDA needs one", context.preset.name),
-                "add one to its environment: REDIS_PASSWORD: \"{{password}}\"");
+    throw Error(
+        ExitCode::usage,
+        fmt::format("preset {} has no variable that is the password alone, and KEDA needs one", context.preset.name),
+        "add one to its environment: REDIS_PASSWORD: \"{{password}}\"");
   }
-  context.reporter.note(fmt::format("KEDA reads the password from Secret {}: raibid-cli export secret makes it", input.secret_name));
+  context.reporter.note(
+      fmt::format("KEDA reads the password from Secret {}: raibid-cli export secret makes it", input.secret_name));
 }
 
 CommandResult export_keda(Context& context, const std::vector<std::string>&) {
@@ -134,9 +142,13 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   input.image = option(context, "worker-image");
   if (input.image.empty()) input.image = context.preset.name + "-worker:latest";
   choose_secret(context, view, input);
-  const bool keda_may = view.settings.clients.empty() ||
-                        std::any_of(view.settings.clients.begin(), view.settings.clients.end(), [](const Client& c) { return c.name_space == "keda"; });
-  if (!keda_may) context.reporter.note("the NetworkPolicy does not let KEDA's operator in: setup with --allow-from for its namespace (keda) beside the others");
+  const bool keda_may =
+      view.settings.clients.empty() || std::any_of(view.settings.clients.begin(), view.settings.clients.end(),
+                                                   [](const Client& c) { return c.name_space == "keda"; });
+  if (!keda_may)
+    context.reporter.note(
+        "the NetworkPolicy does not let KEDA's operator in: setup with --allow-from for its namespace (keda) beside "
+        "the others");
   const std::string text = keda_manifests(view.handover, context.preset.name, input);
   if (context.format() != OutputFormat::json) return {text};
   ordered_json items = ordered_json::array();
@@ -150,11 +162,14 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
 CommandResult export_compose(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
   const ordered_json file = compose_file(context.preset, settings);
-  std::string comment = fmt::format("# {}: {}\n", printable(context.preset.name), printable(context.preset.description));
+  std::string comment =
+      fmt::format("# {}: {}\n", printable(context.preset.name), printable(context.preset.description));
   if (settings.auth) {
     const std::string variable = compose_password_variable(context.preset);
-    comment += fmt::format("# The password is {0} in the environment or in .env beside this file, of letters and digits:\n"
-                           "#   (umask 077; printf '{0}=%s\\n' \"$(openssl rand -hex 16)\" >> .env)\n", variable);
+    comment += fmt::format(
+        "# The password is {0} in the environment or in .env beside this file, of letters and digits:\n"
+        "#   (umask 077; printf '{0}=%s\\n' \"$(openssl rand -hex 16)\" >> .env)\n",
+        variable);
   } else {
     comment += "# No password, as the preset says: the port is this machine's alone.\n";
   }
@@ -169,23 +184,41 @@ CommandResult export_compose(Context& context, const std::vector<std::string>&) 
 
 CommandResult export_values(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
-  const std::string comment = fmt::format("# values for the chart {}, without a secret: setup makes Secret {} beforehand\n", option(context, "chart"),
-                                          RedisNames(settings.release, settings.name_space).full);
-  return document(context, helm_values(settings, RedisNames(settings.release, settings.name_space), context.settings.flag("service-monitor")),
+  const std::string comment =
+      fmt::format("# values for the chart {}, without a secret: setup makes Secret {} beforehand\n",
+                  option(context, "chart"), RedisNames(settings.release, settings.name_space).full);
+  return document(context,
+                  helm_values(settings, RedisNames(settings.release, settings.name_space),
+                              context.settings.flag("service-monitor")),
                   settings.auth ? comment : "");
 }
 
 std::vector<OptionSpec> handover_options() {
   return {
-      {.name = "app-namespace", .help = "Namespace of the application; the first client's, else Redis' own, when not given", .metavar = "NAME", .flag_only = true},
-      {.name = "name", .help = "Name of ConfigMap and Secret; <release>-env when not given", .metavar = "NAME", .flag_only = true},
+      {.name = "app-namespace",
+       .help = "Namespace of the application; the first client's, else Redis' own, when not given",
+       .metavar = "NAME",
+       .flag_only = true},
+      {.name = "name",
+       .help = "Name of ConfigMap and Secret; <release>-env when not given",
+       .metavar = "NAME",
+       .flag_only = true},
   };
 }
 
 std::vector<OptionSpec> env_options() {
   std::vector<OptionSpec> options = {
-      {.name = "format", .help = "How it is written", .kind = OptionKind::choice, .metavar = "FORMAT", .default_value = "shell", .choices = {"shell", "dotenv", "docker"}, .flag_only = true},
-      {.name = "with-password", .help = "Also the variables that hold the password", .kind = OptionKind::flag, .flag_only = true},
+      {.name = "format",
+       .help = "How it is written",
+       .kind = OptionKind::choice,
+       .metavar = "FORMAT",
+       .default_value = "shell",
+       .choices = {"shell", "dotenv", "docker"},
+       .flag_only = true},
+      {.name = "with-password",
+       .help = "Also the variables that hold the password",
+       .kind = OptionKind::flag,
+       .flag_only = true},
   };
   options.push_back(handover_options().front());
   return options;
@@ -193,8 +226,15 @@ std::vector<OptionSpec> env_options() {
 
 std::vector<OptionSpec> keda_options() {
   std::vector<OptionSpec> options = handover_options();
-  options.push_back({.name = "worker-image", .help = "Image of the worker; <preset>-worker:latest when not given", .metavar = "IMAGE", .flag_only = true});
-  options.push_back({.name = "list", .help = "Key of a list to scale on instead of the preset's queues", .kind = OptionKind::list, .metavar = "KEY", .flag_only = true});
+  options.push_back({.name = "worker-image",
+                     .help = "Image of the worker; <preset>-worker:latest when not given",
+                     .metavar = "IMAGE",
+                     .flag_only = true});
+  options.push_back({.name = "list",
+                     .help = "Key of a list to scale on instead of the preset's queues",
+                     .kind = OptionKind::list,
+                     .metavar = "KEY",
+                     .flag_only = true});
   for (const OptionSpec& own : redis_options()) {
     if (own.name == "stream" || own.name == "group") options.push_back(own);
   }
@@ -203,7 +243,10 @@ std::vector<OptionSpec> keda_options() {
 
 std::vector<OptionSpec> values_options() {
   std::vector<OptionSpec> options = redis_options();
-  options.push_back({.name = "service-monitor", .help = "With a ServiceMonitor, which setup adds where the cluster knows the kind", .kind = OptionKind::flag, .flag_only = true});
+  options.push_back({.name = "service-monitor",
+                     .help = "With a ServiceMonitor, which setup adds where the cluster knows the kind",
+                     .kind = OptionKind::flag,
+                     .flag_only = true});
   return options;
 }
 
@@ -215,8 +258,10 @@ std::vector<ComponentCommand> export_commands() {
   };
   return {
       row("env", "The application's variables: for a shell, as .env, or for docker", env_options(), export_env),
-      row("secret", "Those with the password as a Secret of the application's namespace", handover_options(), export_secret),
-      row("configmap", "The others as a ConfigMap of the application's namespace", handover_options(), export_configmap),
+      row("secret", "Those with the password as a Secret of the application's namespace", handover_options(),
+          export_secret),
+      row("configmap", "The others as a ConfigMap of the application's namespace", handover_options(),
+          export_configmap),
       row("keda", "A ScaledJob for each waiting job, with TriggerAuthentication", keda_options(), export_keda),
       row("compose", "The same Redis as a file for docker compose", redis_options(), export_compose),
       row("values", "What setup hands to helm", values_options(), export_values),

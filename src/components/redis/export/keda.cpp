@@ -37,7 +37,8 @@ ordered_json authentication(const Handover& handover, const std::string& preset,
 }
 
 ordered_json worker(const Handover& handover, const std::string& image) {
-  const bool secrets = std::any_of(handover.variables.begin(), handover.variables.end(), [](const Variable& v) { return v.secret; });
+  const bool secrets =
+      std::any_of(handover.variables.begin(), handover.variables.end(), [](const Variable& v) { return v.secret; });
   ordered_json from = ordered_json::array({{{"configMapRef", {{"name", handover.name}}}}});
   if (secrets) from.push_back({{"secretRef", {{"name", handover.name}}}});
   const ordered_json container = {{"name", "worker"}, {"image", image}, {"envFrom", from}};
@@ -63,7 +64,9 @@ Metadata trigger_metadata(const Queue& queue, const std::string& address) {
   if (!queue.list.empty()) {
     rows.insert(rows.end(), {{"listName", queue.list}, {"listLength", "1"}, {"activationListLength", "0"}});
   } else {
-    rows.insert(rows.end(), {{"stream", queue.stream}, {"consumerGroup", queue.group}, {"lagCount", "1"}, {"activationLagCount", "0"}});
+    rows.insert(
+        rows.end(),
+        {{"stream", queue.stream}, {"consumerGroup", queue.group}, {"lagCount", "1"}, {"activationLagCount", "0"}});
   }
   rows.emplace_back("databaseIndex", "0");
   return rows;
@@ -75,7 +78,8 @@ std::string trigger(const Queue& queue, const Handover& handover, const KedaInpu
   for (const auto& [key, value] : trigger_metadata(queue, input.address)) {
     text += fmt::format("        {}: {}\n", key, nlohmann::json(value).dump());
   }
-  if (!input.secret_name.empty()) text += fmt::format("      authenticationRef:\n        name: {}\n", authentication_name(handover));
+  if (!input.secret_name.empty())
+    text += fmt::format("      authenticationRef:\n        name: {}\n", authentication_name(handover));
   return text;
 }
 
@@ -92,7 +96,8 @@ std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings
     const auto given = operation.parameters.find("queues");
     const std::string names = given == operation.parameters.end() ? usual_asynq_queues : given->second;
     for (const std::string& name : split(names, ',')) {
-      queues.push_back({"", "", fmt::format("asynq:{{{}}}:pending", trim(name.substr(0, name.find('='))))});  // critical=6
+      queues.push_back(
+          {"", "", fmt::format("asynq:{{{}}}:pending", trim(name.substr(0, name.find('='))))});  // critical=6
     }
   }
   return queues;

@@ -15,7 +15,9 @@ ordered_json manifest(const char* kind, const Handover& handover, const std::str
   return {{"apiVersion", "v1"},
           {"kind", kind},
           {"metadata",
-           {{"name", handover.name}, {"namespace", handover.name_space}, {"labels", {{"app.kubernetes.io/part-of", preset}}}}}};
+           {{"name", handover.name},
+            {"namespace", handover.name_space},
+            {"labels", {{"app.kubernetes.io/part-of", preset}}}}}};
 }
 
 }  // namespace

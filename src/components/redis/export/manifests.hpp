@@ -27,14 +27,15 @@ struct Queue {
   std::string list;           ///< a list
 };
 
-/// The preset's streams with their groups; without any, the pending lists of its Asynq queues. Empty when it has neither.
+/// The preset's streams with their groups; without any, the pending lists of its Asynq queues. Empty when it has
+/// neither.
 std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings);
 
 /// What KEDA needs to start a Job for each waiting one.
 struct KedaInput {
-  std::string address;                       ///< host:port, as KEDA's operator reaches it
-  std::string secret_name, secret_key;       ///< where the password is, in the application's namespace; "" without one
-  std::string image;                         ///< the worker's
+  std::string address;                  ///< host:port, as KEDA's operator reaches it
+  std::string secret_name, secret_key;  ///< where the password is, in the application's namespace; "" without one
+  std::string image;                    ///< the worker's
   std::vector<Queue> queues;
 };
 

@@ -60,7 +60,8 @@ std::vector<Variable> application_variables(const Preset& preset, const RedisSet
 std::string password_variable(const Preset& preset) {
   for (const auto& [name, text] : preset.environment) {
     const std::string_view bare = trim(text);
-    if (bare.starts_with("{{") && bare.ends_with("}}") && trim(bare.substr(2, bare.size() - 4)) == "password") return name;
+    if (bare.starts_with("{{") && bare.ends_with("}}") && trim(bare.substr(2, bare.size() - 4)) == "password")
+      return name;
   }
   return "";
 }
@@ -96,8 +97,11 @@ std::string dotenv_line(const Variable& variable) {
   if (value.find_first_of("'\\") == std::string::npos) return fmt::format("{}='{}'\n", variable.name, value);
   // at the end of "…" compose drops an escaped quote, and godotenv takes \\" for one inside
   if (value.ends_with('\\') || value.ends_with('"')) {
-    if (std::all_of(value.begin(), value.end(), [](char c) { return is_bare(c) || c == '\\'; })) return fmt::format("{}={}\n", variable.name, value);
-    throw Error(ExitCode::usage, fmt::format("the value of {} ends in {}, which not every reader of .env files takes there", variable.name, in_quotes(value.substr(value.size() - 1))),
+    if (std::all_of(value.begin(), value.end(), [](char c) { return is_bare(c) || c == '\\'; }))
+      return fmt::format("{}={}\n", variable.name, value);
+    throw Error(ExitCode::usage,
+                fmt::format("the value of {} ends in {}, which not every reader of .env files takes there",
+                            variable.name, in_quotes(value.substr(value.size() - 1))),
                 "use --format shell or docker, or another value");
   }
   std::string escaped;

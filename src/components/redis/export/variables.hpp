@@ -27,7 +27,8 @@ std::string password_variable(const Preset& preset);
 /// Where the application lives: `chosen` (--app-namespace), else the first client's namespace, else Redis' own.
 std::string application_namespace(const RedisSettings& settings, const std::string& chosen);
 
-/// The name under which an application in that namespace expects Redis (application_host), and the Service's short name.
+/// The name under which an application in that namespace expects Redis (application_host), and the Service's short
+/// name.
 struct ExpectedHost {
   std::string host, short_name;
 };

@@ -53,7 +53,8 @@ std::string version_of(const std::string& text) {
 
 }  // namespace
 
-LocalInstance::LocalInstance(const Context& context, const std::string& release) : m_folder(context.paths.local() / release) {}
+LocalInstance::LocalInstance(const Context& context, const std::string& release)
+    : m_folder(context.paths.local() / release) {}
 
 bool LocalInstance::exists() const { return fs::exists(conf()) && fs::exists(state_file()); }
 
@@ -66,8 +67,9 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
     const nlohmann::json object = nlohmann::json::parse(*text);
     return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(object.at("spec").dump())};
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
-                "it says port and settings of this Redis: move it away and run raibid-cli setup redis --target local again");
+    throw Error(
+        ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
+        "it says port and settings of this Redis: move it away and run raibid-cli setup redis --target local again");
   }
 }
 
@@ -79,7 +81,8 @@ Secret LocalInstance::password() const {
 std::optional<int> LocalInstance::pid() const {
   const std::optional<std::string> text = read_file(m_folder / "redis.pid");
   int pid = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() || pid <= 0) return std::nullopt;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() || pid <= 0)
+    return std::nullopt;
   // a pid file outlives a reboot: the number may be anybody's by now
   std::error_code failed;
   const fs::path works_in = fs::read_symlink(fmt::format("/proc/{}/cwd", pid), failed);
@@ -91,7 +94,8 @@ void LocalInstance::start(Runner& runner, const std::string& server, TimePoint d
   const Output output = run(runner, {{server, conf().string()}, "", {}}, deadline);
   if (!output.ok()) {
     const std::string words = output.err.empty() ? last_words() : output.err + output.out;
-    throw Error(ExitCode::failure, fmt::format("{} does not start: {}", server, trim(printable(words))), "its log: " + log().string());
+    throw Error(ExitCode::failure, fmt::format("{} does not start: {}", server, trim(printable(words))),
+                "its log: " + log().string());
   }
 }
 
@@ -117,7 +121,8 @@ std::string LocalInstance::last_words() const {
 std::vector<LocalInstance> local_instances(const Context& context) {
   std::error_code none;
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(context.paths.local(), none)) names.push_back(entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(context.paths.local(), none))
+    names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   std::vector<LocalInstance> instances;
   for (const std::string& name : names) {
@@ -138,7 +143,8 @@ LocalServer find_local_server(Context& context) {
     }
     if (output.ok()) return {program, version_of(output.out)};
   }
-  throw Error(ExitCode::preflight, "neither redis-server nor valkey-server is in PATH", "install it: sudo apt-get install redis-server");
+  throw Error(ExitCode::preflight, "neither redis-server nor valkey-server is in PATH",
+              "install it: sudo apt-get install redis-server");
 }
 
 int choose_port() {
@@ -149,7 +155,8 @@ int choose_port() {
 std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings) {
   std::string text = "# written by raibid-cli setup redis --target local; the next setup writes it again\n";
   text += fmt::format("bind 127.0.0.1\nport {}\ndaemonize yes\npidfile {}\nlogfile {}\ndir {}\naclfile {}\n", port,
-                      (instance.folder() / "redis.pid").string(), instance.log().string(), instance.data().string(), instance.acl().string());
+                      (instance.folder() / "redis.pid").string(), instance.log().string(), instance.data().string(),
+                      instance.acl().string());
   return text + redis_conf(settings.directives);
 }
 

@@ -12,8 +12,8 @@
 
 namespace raibid {
 
-/// A redis-server of this machine, in a folder of its own: redis.conf, users.acl, password, state.json, redis.log and data/.
-/// It outlives the command that started it.
+/// A redis-server of this machine, in a folder of its own: redis.conf, users.acl, password, state.json, redis.log and
+/// data/. It outlives the command that started it.
 class LocalInstance {
  public:
   LocalInstance(const Context& context, const std::string& release);
@@ -45,7 +45,8 @@ class LocalInstance {
   /// The server's pid when it runs: the pid file's, if that process works in our data folder.
   std::optional<int> pid() const;
 
-  /// Runs `server` with redis.conf; it puts itself into the background. Throws Error (failure) with the log's last lines.
+  /// Runs `server` with redis.conf; it puts itself into the background. Throws Error (failure) with the log's last
+  /// lines.
   void start(Runner& runner, const std::string& server, TimePoint deadline) const;
   /// SIGTERM, at which Redis writes its data and goes; returns when it is gone. Not running is fine.
   void stop(Runner& runner, TimePoint deadline) const;
@@ -57,7 +58,8 @@ class LocalInstance {
   std::filesystem::path m_folder;
 };
 
-/// "redis-server" or "valkey-server", whichever PATH has, with its version. Throws Error (preflight) when it has neither.
+/// "redis-server" or "valkey-server", whichever PATH has, with its version. Throws Error (preflight) when it has
+/// neither.
 struct LocalServer {
   std::string program;
   std::string version;
@@ -71,7 +73,8 @@ int choose_port();
 std::vector<LocalInstance> local_instances(const Context& context);
 
 /// What status says of one, and how it calls it. A server that does not answer is a check that fails.
-HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state, int unfinished);
+HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
+                              int unfinished);
 std::string report_title(const Context& context, const LocalInstance& instance);
 
 /// redis.conf for this machine: loopback, ACL file, and the directives that were asked for.

@@ -79,8 +79,10 @@ class LocalSetup {
     if (m_settings.password_file.empty()) return present.empty() ? generate_password(m_context.random) : present;
     Secret wanted = read_password_file(m_settings.password_file);
     if (!present.empty() && present != wanted) {
-      throw Error(ExitCode::usage, fmt::format("{} has another password than --password-file {}", m_settings.release, m_settings.password_file),
-                  "clients use the present one: leave --password-file out to keep it, or tear this Redis down first");
+      throw Error(
+          ExitCode::usage,
+          fmt::format("{} has another password than --password-file {}", m_settings.release, m_settings.password_file),
+          "clients use the present one: leave --password-file out to keep it, or tear this Redis down first");
     }
     return wanted;
   }
@@ -93,7 +95,8 @@ class LocalSetup {
     credentials.name_space = m_settings.name_space;
     if (!m_settings.streams.empty()) {
       credentials.stream = m_settings.streams.front().name;
-      if (!m_settings.streams.front().groups.empty()) credentials.consumer_group = m_settings.streams.front().groups.front();
+      if (!m_settings.streams.front().groups.empty())
+        credentials.consumer_group = m_settings.streams.front().groups.front();
     }
     credentials.context = "local";
     credentials.release = m_settings.release;
@@ -143,7 +146,9 @@ class LocalSetup {
     const Spec spec = spec_of(m_settings);
     const nlohmann::ordered_json state = {
         {"port", m_port}, {"namespace", m_settings.name_space}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
-    return {{m_instance.acl(), acl_file(m_password, Secret())}, {m_instance.conf(), conf()}, {m_instance.state_file(), state.dump(2) + "\n"}};
+    return {{m_instance.acl(), acl_file(m_password, Secret())},
+            {m_instance.conf(), conf()},
+            {m_instance.state_file(), state.dump(2) + "\n"}};
   }
 
   // What is already as it should be is not written again.
@@ -172,7 +177,8 @@ class LocalSetup {
       }
       if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_context.deadline);
       for (const auto& [path, content] : changed) remove_tree(path.string() + ".previous");
-      const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port, restart ? ", restarted" : "");
+      const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port,
+                                             restart ? ", restarted" : "");
       return {!changed.empty() || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
     };
     return step;
@@ -183,20 +189,24 @@ class LocalSetup {
     if (restart) m_context.reporter.note("this change restarts Redis: " + join(m_reasons, ", "));
     if (restart || !m_ran || !m_before) return;
     const auto dropped = dropped_directives(*m_before, spec_of(m_settings));
-    if (!dropped.empty()) m_context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
+    if (!dropped.empty())
+      m_context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
   }
 
   std::vector<Undo> server_undos() {
     std::vector<Undo> undos;
     const auto changed = changed_files();
     const std::string kill = fmt::format("kill $(cat {})", shell_quote((m_instance.folder() / "redis.pid").string()));
-    // newest first: a server that ran is started again after its files are back, one that did not is stopped before they go
+    // newest first: a server that ran is started again after its files are back, one that did not is stopped before
+    // they go
     if (m_ran && !changed.empty() && needs_restart()) {
       undos.push_back({"local.restart", {}, kill + " && redis-server " + shell_quote(m_instance.conf().string())});
     }
     for (const auto& [path, content] : changed) {
       if (fs::exists(path)) {
-        undos.push_back({"file.restore", {{"path", path}}, shell_join(std::vector<std::string>{"mv", path.string() + ".previous", path})});
+        undos.push_back({"file.restore",
+                         {{"path", path}},
+                         shell_join(std::vector<std::string>{"mv", path.string() + ".previous", path})});
       } else {
         undos.push_back({"file.remove", {{"path", path}}, "rm -f " + shell_quote(path.string())});
       }
@@ -232,9 +242,10 @@ class LocalSetup {
       std::vector<Undo> undos;
       if (!m_ran) return undos;
       for (const Difference& difference : config_differences(connection(m_context.deadline), m_settings.directives)) {
-        undos.push_back({"redis.config_set",
-                         {{"name", difference.name}, {"value", difference.running}},
-                         shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
+        undos.push_back(
+            {"redis.config_set",
+             {{"name", difference.name}, {"value", difference.running}},
+             shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
       }
       return undos;
     };
@@ -252,8 +263,9 @@ class LocalSetup {
       RedisEndpoint endpoint;
       endpoint.port = m_port;
       endpoint.password = m_password;
-      m_connection = wait_for_pong(m_context.redis, endpoint, m_context.runner, deadline,
-                                   [this](const std::string& text) { m_context.reporter.step_progress("redis", text); });
+      m_connection =
+          wait_for_pong(m_context.redis, endpoint, m_context.runner, deadline,
+                        [this](const std::string& text) { m_context.reporter.step_progress("redis", text); });
     }
     return *m_connection;
   }
@@ -294,7 +306,8 @@ CommandResult setup_redis_local(Context& context, const RedisSettings& settings)
   });
   const auto evidence = [&](const Error&) -> std::string {
     const std::string words = setup.instance().last_words();
-    if (!words.empty()) context.reporter.note("the last lines of " + context.paths.shown(setup.instance().log()) + ":\n" + words);
+    if (!words.empty())
+      context.reporter.note("the last lines of " + context.paths.shown(setup.instance().log()) + ":\n" + words);
     return "";
   };
   Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure});

@@ -15,7 +15,9 @@ namespace {
 
 constexpr Duration reply_limit = std::chrono::seconds(5);
 
-std::string subject(const RedisSettings& settings) { return fmt::format("release {} on this machine", settings.release); }
+std::string subject(const RedisSettings& settings) {
+  return fmt::format("release {} on this machine", settings.release);
+}
 
 }  // namespace
 
@@ -26,20 +28,30 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   return {"127.0.0.1", state->port, instance.password_of(*state)};
 }
 
-HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state, int unfinished) {
+HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
+                              int unfinished) {
   const auto pid = instance.pid();
   HealthReport report;
-  report.data() = {{"target", "local"}, {"folder", instance.folder().string()}, {"namespace", state.name_space},
-                   {"preset", state.spec.preset}, {"release", {{"name", instance.release()}}}, {"port", state.port},
-                   {"pid", pid ? nlohmann::ordered_json(*pid) : nlohmann::ordered_json()}, {"unfinished_runs", unfinished}};
-  if (unfinished > 0) report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished), "raibid-cli setup redis, or teardown redis, undoes them"});
+  report.data() = {{"target", "local"},
+                   {"folder", instance.folder().string()},
+                   {"namespace", state.name_space},
+                   {"preset", state.spec.preset},
+                   {"release", {{"name", instance.release()}}},
+                   {"port", state.port},
+                   {"pid", pid ? nlohmann::ordered_json(*pid) : nlohmann::ordered_json()},
+                   {"unfinished_runs", unfinished}};
+  if (unfinished > 0)
+    report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished),
+                "raibid-cli setup redis, or teardown redis, undoes them"});
   const std::string start = "start it, with its data: raibid-cli setup redis --target local";
-  report.add({"server", pid.has_value(), pid ? fmt::format("pid {} at 127.0.0.1:{}", *pid, state.port) : "stopped", start});
+  report.add(
+      {"server", pid.has_value(), pid ? fmt::format("pid {} at 127.0.0.1:{}", *pid, state.port) : "stopped", start});
   report.data()["redis"] = {{"pong", false}};
   if (pid) {
     try {
       const RedisEndpoint endpoint{"127.0.0.1", state.port, "", instance.password_of(state)};
-      examine_redis(*connect_redis(context.redis, endpoint, reply_limit), {state.spec.directives, state.spec.streams}, report);
+      examine_redis(*connect_redis(context.redis, endpoint, reply_limit), {state.spec.directives, state.spec.streams},
+                    report);
     } catch (const Error& error) {
       report.add({"redis", false, error.message(), error.hint()});
     }
@@ -73,7 +85,8 @@ void examine_local(Context& context, const RedisSettings& settings, HealthReport
   const auto state = instance.state();
   const auto pid = instance.pid();
   const int port = state ? state->port : choose_port();
-  report.add({"port", true, fmt::format("127.0.0.1:{} {}", port, pid ? fmt::format("(this Redis, pid {})", *pid) : "is free")});
+  report.add({"port", true,
+              fmt::format("127.0.0.1:{} {}", port, pid ? fmt::format("(this Redis, pid {})", *pid) : "is free")});
 }
 
 }  // namespace raibid

@@ -51,7 +51,8 @@ CommandResult tear_down(Context& context, const RedisSettings& settings, const L
 
 CommandResult teardown_redis_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
-  const JournalHeader header = journal_header(context, "teardown redis", fmt::format("release {} on this machine", settings.release));
+  const JournalHeader header =
+      journal_header(context, "teardown redis", fmt::format("release {} on this machine", settings.release));
   Journal journal = open_journal(context, journal_key("", settings), header);
   UndoTable undos;
   const auto stop = [&](const auto&) { instance.stop(context.runner, context.deadline); };

@@ -45,7 +45,8 @@ redis.call('HSET', task, 'state', 'active')
 redis.call('HDEL', task, 'pending_since')
 return redis.call('HGET', task, 'msg'))";
 
-// What ends a task's being active, and counts it. KEYS: active, lease, task, total, of the day. ARGV: id, seconds to keep
+// What ends a task's being active, and counts it. KEYS: active, lease, task, total, of the day. ARGV: id, seconds to
+// keep
 constexpr const char* leave_active = R"(
 if redis.call('LREM', KEYS[1], 0, ARGV[1]) == 0 or redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return 0 end
 redis.call('INCR', KEYS[4])
@@ -92,30 +93,41 @@ std::string encode(const AsynqTask& task) {
 void AsynqQueue::announce(RedisConnection& redis) const { checked(redis, {"SADD", "asynq:queues", m_name}); }
 
 bool AsynqQueue::enqueue(RedisConnection& redis, const AsynqTask& task, std::int64_t now) const {
-  return run_script(redis, enqueue_script, {task_key(task.id), key("pending")}, {encode(task), task.id, std::to_string(now)}).integer > 0;
+  return run_script(redis, enqueue_script, {task_key(task.id), key("pending")},
+                    {encode(task), task.id, std::to_string(now)})
+             .integer > 0;
 }
 
 std::vector<std::string> AsynqQueue::dequeue_command(std::int64_t lease_until) const {
-  return {"EVAL", dequeue_script, "4", key("pending"), key("active"), key("lease"), key("paused"), std::to_string(lease_until), key("t:")};
+  return {"EVAL",        dequeue_script, "4",           key("pending"),
+          key("active"), key("lease"),   key("paused"), std::to_string(lease_until),
+          key("t:")};
 }
 
 bool AsynqQueue::done(RedisConnection& redis, const std::string& id, const std::string& day) const {
-  const std::vector<std::string> keys = {key("active"), key("lease"), task_key(id), key("processed"), key("processed:" + day)};
-  return run_script(redis, std::string(leave_active) + done_end, keys, {id, std::to_string(seconds_of_statistics)}).integer == 1;
+  const std::vector<std::string> keys = {key("active"), key("lease"), task_key(id), key("processed"),
+                                         key("processed:" + day)};
+  return run_script(redis, std::string(leave_active) + done_end, keys, {id, std::to_string(seconds_of_statistics)})
+             .integer == 1;
 }
 
-bool AsynqQueue::fail(RedisConnection& redis, const AsynqTask& task, const char* state, std::int64_t score, const std::string& day) const {
-  const std::vector<std::string> keys = {key("active"), key("lease"),  task_key(task.id), key("processed"), key("processed:" + day),
-                                         key(state),    key("failed"), key("failed:" + day)};
+bool AsynqQueue::fail(RedisConnection& redis, const AsynqTask& task, const char* state, std::int64_t score,
+                      const std::string& day) const {
+  const std::vector<std::string> keys = {
+      key("active"),           key("lease"), task_key(task.id), key("processed"),
+      key("processed:" + day), key(state),   key("failed"),     key("failed:" + day)};
   return run_script(redis, std::string(leave_active) + fail_end, keys,
-                    {task.id, std::to_string(seconds_of_statistics), encode(task), state, std::to_string(score)}).integer == 1;
+                    {task.id, std::to_string(seconds_of_statistics), encode(task), state, std::to_string(score)})
+             .integer == 1;
 }
 
-bool AsynqQueue::retry_at(RedisConnection& redis, const AsynqTask& task, std::int64_t due, const std::string& day) const {
+bool AsynqQueue::retry_at(RedisConnection& redis, const AsynqTask& task, std::int64_t due,
+                          const std::string& day) const {
   return fail(redis, task, "retry", due, day);
 }
 
-bool AsynqQueue::archive(RedisConnection& redis, const AsynqTask& task, std::int64_t died, const std::string& day) const {
+bool AsynqQueue::archive(RedisConnection& redis, const AsynqTask& task, std::int64_t died,
+                         const std::string& day) const {
   return fail(redis, task, "archived", died, day);
 }
 
@@ -125,11 +137,14 @@ std::int64_t AsynqQueue::forward(RedisConnection& redis, std::int64_t now) const
 
 std::vector<std::string> AsynqQueue::expired_leases(RedisConnection& redis, std::int64_t now) const {
   std::vector<std::string> ids;
-  for (const RedisReply& id : checked(redis, {"ZRANGEBYSCORE", key("lease"), "-inf", std::to_string(now)}).items) ids.push_back(id.text);
+  for (const RedisReply& id : checked(redis, {"ZRANGEBYSCORE", key("lease"), "-inf", std::to_string(now)}).items)
+    ids.push_back(id.text);
   return ids;
 }
 
-std::string AsynqQueue::state(RedisConnection& redis, const std::string& id) const { return checked(redis, {"HGET", task_key(id), "state"}).text; }
+std::string AsynqQueue::state(RedisConnection& redis, const std::string& id) const {
+  return checked(redis, {"HGET", task_key(id), "state"}).text;
+}
 
 std::int64_t AsynqQueue::count(RedisConnection& redis, const std::string& part) const {
   const bool list = part == "pending" || part == "active";

@@ -20,8 +20,9 @@ struct AsynqTask {
 /// The bytes of the message, by the wire format of Protocol Buffers.
 std::string encode(const AsynqTask& task);
 
-/// One queue in Asynq's key layout (v0.24 to v0.26): lists pending and active, sorted sets lease, retry and archived, a hash for
-/// each task, counters. The changes are made by scripts, as the library makes its own. Everything throws Error as `checked`.
+/// One queue in Asynq's key layout (v0.24 to v0.26): lists pending and active, sorted sets lease, retry and archived, a
+/// hash for each task, counters. The changes are made by scripts, as the library makes its own. Everything throws Error
+/// as `checked`.
 class AsynqQueue {
  public:
   explicit AsynqQueue(const std::string& name) : m_name(name), m_prefix("asynq:{" + name + "}:") {}
@@ -34,7 +35,8 @@ class AsynqQueue {
   void announce(RedisConnection& redis) const;
   /// False when a task of that id is there already. `now` in nanoseconds of Unix time.
   bool enqueue(RedisConnection& redis, const AsynqTask& task, std::int64_t now) const;
-  /// The command that takes the oldest pending task with a lease until then (Unix time) and answers its message, or nil.
+  /// The command that takes the oldest pending task with a lease until then (Unix time) and answers its message, or
+  /// nil.
   std::vector<std::string> dequeue_command(std::int64_t lease_until) const;
   /// False when the task is not active (any more).
   bool done(RedisConnection& redis, const std::string& id, const std::string& day) const;
@@ -50,7 +52,8 @@ class AsynqQueue {
   std::int64_t count(RedisConnection& redis, const std::string& part) const;
 
  private:
-  bool fail(RedisConnection& redis, const AsynqTask& task, const char* state, std::int64_t score, const std::string& day) const;
+  bool fail(RedisConnection& redis, const AsynqTask& task, const char* state, std::int64_t score,
+            const std::string& day) const;
 
   std::string m_name, m_prefix;
 };

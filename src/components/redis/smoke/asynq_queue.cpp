@@ -24,7 +24,9 @@ constexpr const char* usual_queues = "critical=6,default=3,low=1";
 struct ServerTime {
   std::int64_t seconds = 0;
   std::int64_t nanoseconds() const { return seconds * 1'000'000'000; }
-  std::string day() const { return rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(seconds))).substr(0, 10); }
+  std::string day() const {
+    return rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(seconds))).substr(0, 10);
+  }
 };
 
 ServerTime server_time(RedisConnection& redis) { return {std::stoll(checked(redis, {"TIME"}).items.at(0).text)}; }
@@ -43,14 +45,16 @@ std::vector<WeightedQueue> queues_of(SmokeBench& bench, const SmokeParameters& p
     const std::string digits = equals == std::string::npos ? "1" : word.substr(equals + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), weight);
     if (error != std::errc() || end != digits.data() + digits.size()) {
-      throw Error(ExitCode::usage, fmt::format("smoke: queues: {} has no weight", in_quotes(word)), "the form is: critical=6,default=3,low=1");
+      throw Error(ExitCode::usage, fmt::format("smoke: queues: {} has no weight", in_quotes(word)),
+                  "the form is: critical=6,default=3,low=1");
     }
     const AsynqQueue queue(bench.own_name(word.substr(0, equals)));
     bench.also_remove(fmt::format("asynq:{{{}}}:*", queue.name()));
     bench.also_run({"SREM", "asynq:queues", queue.name()});
     queues.push_back({queue, weight});
   }
-  std::stable_sort(queues.begin(), queues.end(), [](const auto& one, const auto& other) { return one.weight > other.weight; });
+  std::stable_sort(queues.begin(), queues.end(),
+                   [](const auto& one, const auto& other) { return one.weight > other.weight; });
   return queues;
 }
 
@@ -68,16 +72,21 @@ void fill(SmokeBench& bench, const WeightedQueue& weighted, int retries) {
   const ServerTime now = server_time(bench.redis());
   weighted.queue.announce(bench.redis());
   for (std::size_t number = 0; number < tasks_each; ++number) {
-    expect(weighted.queue.enqueue(bench.redis(), make_task(weighted.queue, static_cast<int>(number), retries), now.nanoseconds()), "a new task was refused");
+    expect(weighted.queue.enqueue(bench.redis(), make_task(weighted.queue, static_cast<int>(number), retries),
+                                  now.nanoseconds()),
+           "a new task was refused");
   }
-  expect(!weighted.queue.enqueue(bench.redis(), make_task(weighted.queue, 0, retries), now.nanoseconds()), "the same task was enqueued twice");
-  expect(weighted.queue.count(bench.redis(), "pending") == static_cast<std::int64_t>(tasks_each), "not every task is pending");
+  expect(!weighted.queue.enqueue(bench.redis(), make_task(weighted.queue, 0, retries), now.nanoseconds()),
+         "the same task was enqueued twice");
+  expect(weighted.queue.count(bench.redis(), "pending") == static_cast<std::int64_t>(tasks_each),
+         "not every task is pending");
 }
 
 std::vector<std::string> take_at_once(SmokeBench& bench, const SmokeClients& clients, const AsynqQueue& queue) {
   const std::int64_t lease_until = server_time(bench.redis()).seconds + lease_seconds;
   std::vector<std::string> messages;
-  for (const RedisReply& message : ask_at_once(clients, [&](std::size_t) { return queue.dequeue_command(lease_until); })) {
+  for (const RedisReply& message :
+       ask_at_once(clients, [&](std::size_t) { return queue.dequeue_command(lease_until); })) {
     if (!message.is_nil()) messages.push_back(message.text);
   }
   return messages;
@@ -90,7 +99,8 @@ int work_off(SmokeBench& bench, const std::vector<WeightedQueue>& queues) {
   for (const WeightedQueue& weighted : queues) {
     const AsynqQueue& queue = weighted.queue;
     std::size_t seen = 0;
-    for (std::vector<std::string> messages = take_at_once(bench, clients, queue); !messages.empty(); messages = take_at_once(bench, clients, queue)) {
+    for (std::vector<std::string> messages = take_at_once(bench, clients, queue); !messages.empty();
+         messages = take_at_once(bench, clients, queue)) {
       const ServerTime now = server_time(bench.redis());
       // the oldest ones, each once; which worker gets which is not said
       for (std::size_t i = 0; i < messages.size(); ++i, ++seen) {
@@ -128,7 +138,8 @@ void fail_to_the_end(SmokeBench& bench, const AsynqQueue& queue, int retries) {
   }
   take(bench, queue, now.seconds + lease_seconds);
   expect(queue.archive(bench.redis(), task, now.seconds, now.day()), "the last failure was not of an active task");
-  expect(queue.state(bench.redis(), task.id) == "archived" && queue.count(bench.redis(), "archived") == 1, "a task that failed for the last time is not archived");
+  expect(queue.state(bench.redis(), task.id) == "archived" && queue.count(bench.redis(), "archived") == 1,
+         "a task that failed for the last time is not archived");
 }
 
 // A worker that dies leaves its task active; its lease tells.
@@ -154,7 +165,8 @@ std::string smoke_asynq_queue(SmokeBench& bench, const SmokeParameters& paramete
   int retries = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), retries);
   if (error != std::errc() || end != text.data() + text.size() || retries < 0 || retries > 100) {
-    throw Error(ExitCode::usage, fmt::format("smoke: max-retry: {} is no number from 0 to 100", in_quotes(text)), "for instance 3");
+    throw Error(ExitCode::usage, fmt::format("smoke: max-retry: {} is no number from 0 to 100", in_quotes(text)),
+                "for instance 3");
   }
   for (const WeightedQueue& weighted : queues) fill(bench, weighted, usual_retries);
   const int done = work_off(bench, queues);
@@ -162,10 +174,12 @@ std::string smoke_asynq_queue(SmokeBench& bench, const SmokeParameters& paramete
   recover(bench, queues.front().queue);
   for (const WeightedQueue& weighted : queues) {
     for (const char* part : {"pending", "active", "lease", "retry"}) {
-      expect(weighted.queue.count(bench.redis(), part) == 0, fmt::format("something stayed {} when all was done", part));
+      expect(weighted.queue.count(bench.redis(), part) == 0,
+             fmt::format("something stayed {} when all was done", part));
     }
   }
-  return fmt::format("{} tasks of {} queues by priority, {} retries, archived, a dead worker's task recovered", done, queues.size(), retries);
+  return fmt::format("{} tasks of {} queues by priority, {} retries, archived, a dead worker's task recovered", done,
+                     queues.size(), retries);
 }
 
 }  // namespace raibid

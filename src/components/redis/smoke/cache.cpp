@@ -15,7 +15,8 @@ constexpr Duration usual_lock = std::chrono::seconds(10);
 constexpr Duration short_ttl = std::chrono::milliseconds(100);
 
 std::string entry(int version) {
-  return fmt::format(R"({{"data":{{"courses":[1,2,3]}},"etag":"W/\"abc-{0}\"","timestamp":1234567890123,"version":{0}}})", version);
+  return fmt::format(
+      R"({{"data":{{"courses":[1,2,3]}},"etag":"W/\"abc-{0}\"","timestamp":1234567890123,"version":{0}}})", version);
 }
 
 std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
@@ -54,9 +55,11 @@ void check_invalidation(SmokeBench& bench, Duration ttl) {
     cursor = page.items.at(0).text;
   } while (cursor != "0");
   for (int i = 0; i < 20; ++i) {
-    expect(checked(bench.redis(), {"EXISTS", bench.key(fmt::format("courses:status:{}", i))}).integer == 0, "an invalidated entry is still there");
+    expect(checked(bench.redis(), {"EXISTS", bench.key(fmt::format("courses:status:{}", i))}).integer == 0,
+           "an invalidated entry is still there");
   }
-  expect(checked(bench.redis(), {"EXISTS", bench.key("folders:hierarchy")}).integer == 1, "an entry went that was not invalidated");
+  expect(checked(bench.redis(), {"EXISTS", bench.key("folders:hierarchy")}).integer == 1,
+         "an entry went that was not invalidated");
 }
 
 // Redis tells of an expired key: what notify-keyspace-events Ex is for.
@@ -95,8 +98,10 @@ std::string smoke_cache_ttl(SmokeBench& bench, const SmokeParameters& parameters
   check_invalidation(bench, ttl);
   const bool events = !parameter(parameters, "events", "").empty();
   if (events) check_events(bench);
-  check_lock(bench, *frontend, bench.key(parameter(parameters, "lock-prefix", "lock:")) + "library:index", time_parameter(parameters, "lock-ttl", usual_lock));
-  return fmt::format("entries for {} s, ETags, invalidation by pattern{}, a lock", ttl.count() / 1000, events ? ", an expiry event" : "");
+  check_lock(bench, *frontend, bench.key(parameter(parameters, "lock-prefix", "lock:")) + "library:index",
+             time_parameter(parameters, "lock-ttl", usual_lock));
+  return fmt::format("entries for {} s, ETags, invalidation by pattern{}, a lock", ttl.count() / 1000,
+                     events ? ", an expiry event" : "");
 }
 
 }  // namespace raibid

@@ -45,17 +45,21 @@ std::string setting(RedisConnection& redis, const std::string& name) {
 
 bool agreed(Context& context, const std::string& subject) {
   if (context.settings.flag("yes")) return true;
-  context.reporter.warning(fmt::format("this kills {}: its clients are cut off until it is back, and what the fsync policy allows is lost", subject));
+  context.reporter.warning(fmt::format(
+      "this kills {}: its clients are cut off until it is back, and what the fsync policy allows is lost", subject));
   const std::optional<bool> answer = context.reporter.confirm("Kill it?");
   context.signals.check();
-  if (!answer) throw Error(ExitCode::usage, "--durability asks before it kills Redis, and there is no terminal to ask on", "add --yes");
+  if (!answer)
+    throw Error(ExitCode::usage, "--durability asks before it kills Redis, and there is no terminal to ask on",
+                "add --yes");
   return *answer;
 }
 
 /// Acknowledged writes, one after the other, until the connection breaks.
 class Writer {
  public:
-  Writer(Context& context, RedisConnection& redis, std::string key) : m_context(context), m_redis(redis), m_key(std::move(key)) {}
+  Writer(Context& context, RedisConnection& redis, std::string key)
+      : m_context(context), m_redis(redis), m_key(std::move(key)) {}
 
   /// Writes for a while; then has `victim` killed, and writes on. Returns when Redis is gone.
   TimePoint write_until_it_dies(Victim& victim) {
@@ -69,7 +73,8 @@ class Writer {
           killed = true;
           victim.kill();
         }
-        if (killed && now >= kill_at + crash_limit) throw Error(ExitCode::remains, "Redis was killed, and still answers");
+        if (killed && now >= kill_at + crash_limit)
+          throw Error(ExitCode::remains, "Redis was killed, and still answers");
         if (m_acknowledged.size() % look_every == 0) {
           m_context.signals.check();
           if (killed) victim.look();
@@ -113,16 +118,25 @@ std::set<std::int64_t> numbers_there(RedisConnection& redis, const std::string& 
 CommandResult render(const Context& context, const Durability& found, const std::string& how) {
   const int code = static_cast<int>(found.holds() ? ExitCode::ok : ExitCode::failure);
   if (context.format() == OutputFormat::table) {
-    std::string text = fmt::format("  {} durability           {} acknowledged, {} survived, {} lost; {}; answered again after {:.1f} s\n", found.holds() ? "✓" : "✗",
-                                   found.acknowledged, found.survived, found.lost, how, seconds(found.answered_after));
-    if (found.oldest_lost) text += fmt::format("    the oldest lost was {:.2f} s old; {} may lose {:g} s\n", seconds(*found.oldest_lost), found.policy.text, seconds(found.policy.may_lose));
+    std::string text = fmt::format(
+        "  {} durability           {} acknowledged, {} survived, {} lost; {}; answered again after {:.1f} s\n",
+        found.holds() ? "✓" : "✗", found.acknowledged, found.survived, found.lost, how, seconds(found.answered_after));
+    if (found.oldest_lost)
+      text += fmt::format("    the oldest lost was {:.2f} s old; {} may lose {:g} s\n", seconds(*found.oldest_lost),
+                          found.policy.text, seconds(found.policy.may_lose));
     return {text + (found.holds() ? "All hold.\n" : "Not all hold.\n"), code};
   }
-  nlohmann::ordered_json numbers = {{"acknowledged", found.acknowledged}, {"survived", found.survived}, {"lost", found.lost},
-                                    {"oldest_lost_seconds", nullptr}, {"answered_after_seconds", seconds(found.answered_after)},
-                                    {"policy", found.policy.text}, {"may_lose_seconds", seconds(found.policy.may_lose)}, {"killed_by", how}};
+  nlohmann::ordered_json numbers = {{"acknowledged", found.acknowledged},
+                                    {"survived", found.survived},
+                                    {"lost", found.lost},
+                                    {"oldest_lost_seconds", nullptr},
+                                    {"answered_after_seconds", seconds(found.answered_after)},
+                                    {"policy", found.policy.text},
+                                    {"may_lose_seconds", seconds(found.policy.may_lose)},
+                                    {"killed_by", how}};
   if (found.oldest_lost) numbers["oldest_lost_seconds"] = seconds(*found.oldest_lost);
-  const nlohmann::ordered_json object = {{"passed", found.holds()}, {"preset", context.preset.name}, {"durability", numbers}};
+  const nlohmann::ordered_json object = {
+      {"passed", found.holds()}, {"preset", context.preset.name}, {"durability", numbers}};
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n", code};
 }
 
@@ -141,9 +155,12 @@ void remove_writes(Context& context, Victim& victim, const std::string& key) {
 
 CommandResult run_durability(Context& context, Victim& victim) {
   std::unique_ptr<RedisConnection> redis = victim.connect(context.deadline);
-  const auto policy = durability_policy(setting(*redis, "appendonly"), setting(*redis, "appendfsync"), setting(*redis, "save"));
+  const auto policy =
+      durability_policy(setting(*redis, "appendonly"), setting(*redis, "appendfsync"), setting(*redis, "save"));
   if (!policy) {
-    throw Error(ExitCode::failure, fmt::format("{} keeps nothing on disk: a crash loses everything, and nothing was killed to show it", victim.name()),
+    throw Error(ExitCode::failure,
+                fmt::format("{} keeps nothing on disk: a crash loses everything, and nothing was killed to show it",
+                            victim.name()),
                 "set it up without --no-persistence, with appendonly yes");
   }
   if (!agreed(context, victim.name())) return {"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
@@ -157,12 +174,15 @@ CommandResult run_durability(Context& context, Victim& victim) {
     context.reporter.step_progress(step_name, "killed; waiting for Redis");
     redis = victim.come_back(context.deadline);
     const TimePoint answer = context.clock.now();
-    const Durability found = judge_durability(*policy, writer.acknowledged(), numbers_there(*redis, key), crash, answer);
+    const Durability found =
+        judge_durability(*policy, writer.acknowledged(), numbers_there(*redis, key), crash, answer);
     checked(*redis, {"UNLINK", key});
-    context.reporter.step_ended(step_name, found.holds() ? Mark::done : Mark::failed, policy->text, std::chrono::duration_cast<Duration>(answer - started));
+    context.reporter.step_ended(step_name, found.holds() ? Mark::done : Mark::failed, policy->text,
+                                std::chrono::duration_cast<Duration>(answer - started));
     return render(context, found, victim.how());
   } catch (const Error& error) {
-    context.reporter.step_ended(step_name, Mark::failed, error.message(), std::chrono::duration_cast<Duration>(context.clock.now() - started));
+    context.reporter.step_ended(step_name, Mark::failed, error.message(),
+                                std::chrono::duration_cast<Duration>(context.clock.now() - started));
     if (error.signal() != 0) context.signals.acknowledge();
     victim.revive(context.clock.now() + clean_limit);
     remove_writes(context, victim, key);
@@ -172,7 +192,8 @@ CommandResult run_durability(Context& context, Victim& victim) {
 
 }  // namespace
 
-std::optional<DurabilityPolicy> durability_policy(const std::string& appendonly, const std::string& appendfsync, const std::string& save) {
+std::optional<DurabilityPolicy> durability_policy(const std::string& appendonly, const std::string& appendfsync,
+                                                  const std::string& save) {
   using namespace std::chrono_literals;
   if (appendonly == "yes") {
     const Duration may_lose = appendfsync == "always" ? 0s : appendfsync == "everysec" ? 2s : 30s;
@@ -189,8 +210,8 @@ std::optional<DurabilityPolicy> durability_policy(const std::string& appendonly,
   return DurabilityPolicy{"snapshots", std::chrono::seconds(longest)};
 }
 
-Durability judge_durability(const DurabilityPolicy& policy, const std::vector<TimePoint>& acknowledged, const std::set<std::int64_t>& there,
-                            TimePoint crash, TimePoint answer) {
+Durability judge_durability(const DurabilityPolicy& policy, const std::vector<TimePoint>& acknowledged,
+                            const std::set<std::int64_t>& there, TimePoint crash, TimePoint answer) {
   Durability found;
   found.policy = policy;
   found.acknowledged = static_cast<std::int64_t>(acknowledged.size());
@@ -206,7 +227,8 @@ Durability judge_durability(const DurabilityPolicy& policy, const std::vector<Ti
 }
 
 CommandResult smoke_durability(Context& context, const RedisSettings& settings) {
-  const std::unique_ptr<Victim> victim = settings.target == Target::local ? local_victim(context, settings) : kubernetes_victim(context, settings);
+  const std::unique_ptr<Victim> victim =
+      settings.target == Target::local ? local_victim(context, settings) : kubernetes_victim(context, settings);
   return run_durability(context, *victim);
 }
 

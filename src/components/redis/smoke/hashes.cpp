@@ -21,13 +21,18 @@ constexpr int jobs = 20;
 constexpr std::size_t large_output = 100 * 1000;
 
 Fields job_fields(const std::string& id, const std::string& status) {
-  return {{"id", id}, {"request", R"({"source_code":"int main() { return 0; }\n","language":"cpp"})"}, {"status", status},
-          {"created_at", "2025-01-19T10:30:00Z"}, {"started_at", ""}, {"completed_at", ""}};
+  return {{"id", id},         {"request", R"({"source_code":"int main() { return 0; }\n","language":"cpp"})"},
+          {"status", status}, {"created_at", "2025-01-19T10:30:00Z"},
+          {"started_at", ""}, {"completed_at", ""}};
 }
 
 Fields result_fields() {
-  return {{"success", "false"}, {"compiled", "false"}, {"stdout", std::string(large_output, 'x')},
-          {"stderr", std::string("line 1\r\nline 2 \"grün\"\0\xff", 24)}, {"exit_code", "-1"}, {"duration", "1234567890"}};
+  return {{"success", "false"},
+          {"compiled", "false"},
+          {"stdout", std::string(large_output, 'x')},
+          {"stderr", std::string("line 1\r\nline 2 \"grün\"\0\xff", 24)},
+          {"exit_code", "-1"},
+          {"duration", "1234567890"}};
 }
 
 std::vector<std::string> hset(const std::string& key, const Fields& fields) {
@@ -91,7 +96,8 @@ class Index {
 
   std::set<std::string> members(const std::string& status) {
     std::set<std::string> found;
-    for (const RedisReply& member : checked(m_bench.redis(), {"SMEMBERS", set(status)}).items) found.insert(member.text);
+    for (const RedisReply& member : checked(m_bench.redis(), {"SMEMBERS", set(status)}).items)
+      found.insert(member.text);
     return found;
   }
 
@@ -103,7 +109,8 @@ class Index {
       listed += found.size();
       for (const std::string& id : found) {
         const RedisReply actual = checked(m_bench.redis(), {"HGET", m_prefix + id, "status"});
-        expect(actual.text == status, fmt::format("job {} is listed as {} and is {}", id, status, actual.is_nil() ? "gone" : actual.text));
+        expect(actual.text == status,
+               fmt::format("job {} is listed as {} and is {}", id, status, actual.is_nil() ? "gone" : actual.text));
       }
       if (!found.empty()) expect_ttl(m_bench.redis(), set(status), m_ttl);
     }
@@ -114,7 +121,8 @@ class Index {
   int sweep(const std::string& status) {
     int swept = 0;
     for (const std::string& id : members(status)) {
-      if (checked(m_bench.redis(), {"EXISTS", m_prefix + id}).integer == 0) swept += static_cast<int>(checked(m_bench.redis(), {"SREM", set(status), id}).integer);
+      if (checked(m_bench.redis(), {"EXISTS", m_prefix + id}).integer == 0)
+        swept += static_cast<int>(checked(m_bench.redis(), {"SREM", set(status), id}).integer);
     }
     return swept;
   }
@@ -151,7 +159,8 @@ std::string smoke_ttl_hashes(SmokeBench& bench, const SmokeParameters& parameter
   store(bench.redis(), job + "-short", job_fields("2", "completed"), short_ttl);
   wait_until_gone(bench, job + "-short");
   expect(read(*other, job + "-short").empty(), "an expired job can be read");
-  return fmt::format("job and result read back whole, expiry in {} h, a short-lived one is gone", ttl.count() / 3600000);
+  return fmt::format("job and result read back whole, expiry in {} h, a short-lived one is gone",
+                     ttl.count() / 3600000);
 }
 
 std::string smoke_index_sets(SmokeBench& bench, const SmokeParameters& parameters) {
@@ -159,12 +168,14 @@ std::string smoke_index_sets(SmokeBench& bench, const SmokeParameters& parameter
   const SmokeClients instances = bench.clients(2);
   const std::vector<std::string>& statuses = index.statuses();
   int moves = 0;
-  for (int job = 0; job < jobs; ++job) expect(index.move(*instances[0], job, "", statuses.front()), "a new job was refused");
+  for (int job = 0; job < jobs; ++job)
+    expect(index.move(*instances[0], job, "", statuses.front()), "a new job was refused");
   index.expect_in_step(jobs);
   for (std::size_t to = 1; to < statuses.size(); ++to) {
     // each status keeps some of them
     for (int job = static_cast<int>(to); job < jobs; ++job, ++moves) {
-      expect(index.move(*instances[static_cast<std::size_t>(job) % 2], job, statuses[to - 1], statuses[to]), "a move that nobody disturbed was refused");
+      expect(index.move(*instances[static_cast<std::size_t>(job) % 2], job, statuses[to - 1], statuses[to]),
+             "a move that nobody disturbed was refused");
     }
     index.expect_in_step(jobs);
   }

@@ -40,7 +40,8 @@ bool update(RedisConnection& redis, const std::string& key, const std::string& v
 void add_and_read(SmokeBench& bench, const SmokeClients& pods, const std::string& key) {
   expect(checked(bench.redis(), {"GET", key}).is_nil(), "a job that nobody added is there");
   checked(*pods[0], {"SET", key, job_json("1", "pending", 0)});
-  for (const auto& pod : pods) expect(read_job(*pod, key) == job_json("1", "pending", 0), "a replica reads another job than was added");
+  for (const auto& pod : pods)
+    expect(read_job(*pod, key) == job_json("1", "pending", 0), "a replica reads another job than was added");
   expect(checked(bench.redis(), {"TTL", key}).integer == -1, "a job without expiry was given one");
 }
 
@@ -86,12 +87,18 @@ std::size_t claim(const SmokeClients& pods, const std::string& key, int job) {
   }
   ask_at_once(pods, [](std::size_t) { return std::vector<std::string>{"MULTI"}; });
   ask_at_once(pods, [&](std::size_t pod) { return std::vector<std::string>{"SET", key, owner(pod)}; });
-  const std::size_t by_status = winner(ask_at_once(pods, [](std::size_t) { return std::vector<std::string>{"EXEC"}; }), job);
-  expect(read_job(*pods[0], key) == owner(by_status), fmt::format("job {} belongs to another than who claimed it", job));
+  const std::size_t by_status =
+      winner(ask_at_once(pods, [](std::size_t) { return std::vector<std::string>{"EXEC"}; }), job);
+  expect(read_job(*pods[0], key) == owner(by_status),
+         fmt::format("job {} belongs to another than who claimed it", job));
   const std::string lock = key + ":claim";
-  const std::size_t by_lock =
-      winner(ask_at_once(pods, [&](std::size_t pod) { return std::vector<std::string>{"SET", lock, owner(pod), "NX", "PX", "60000"}; }), job);
-  expect(read_job(*pods[0], lock) == owner(by_lock), fmt::format("the claim of job {} names another than its owner", job));
+  const std::size_t by_lock = winner(
+      ask_at_once(
+          pods,
+          [&](std::size_t pod) { return std::vector<std::string>{"SET", lock, owner(pod), "NX", "PX", "60000"}; }),
+      job);
+  expect(read_job(*pods[0], lock) == owner(by_lock),
+         fmt::format("the claim of job {} names another than its owner", job));
   return by_status;
 }
 

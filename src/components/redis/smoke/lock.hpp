@@ -16,7 +16,8 @@ inline bool acquire(RedisConnection& redis, const std::string& key, const std::s
 }
 
 inline bool release(RedisConnection& redis, const std::string& key, const std::string& owner) {
-  constexpr const char* script = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+  constexpr const char* script =
+      "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
   return run_script(redis, script, {key}, {owner}).integer == 1;
 }
 

@@ -15,7 +15,8 @@ constexpr Duration ttl_grace = std::chrono::seconds(5);
 
 }  // namespace
 
-SmokeBench::SmokeBench(std::function<std::unique_ptr<RedisConnection>()> connect, const Preset& preset, std::string id, Runner& runner)
+SmokeBench::SmokeBench(std::function<std::unique_ptr<RedisConnection>()> connect, const Preset& preset, std::string id,
+                       Runner& runner)
     : m_connect(std::move(connect)),
       m_preset(preset),
       m_id(std::move(id)),
@@ -30,7 +31,9 @@ SmokeClients SmokeBench::clients(int count) {
   return all;
 }
 
-std::string SmokeBench::own_name(const std::string& name) const { return fmt::format("raibid-smoke-{}-{}", m_id, name); }
+std::string SmokeBench::own_name(const std::string& name) const {
+  return fmt::format("raibid-smoke-{}-{}", m_id, name);
+}
 
 void SmokeBench::wait(Duration duration) { m_runner.wait({}, m_runner.now() + duration); }
 
@@ -62,7 +65,8 @@ void SmokeBench::clean() {
 
 const std::vector<SmokeTest>& smoke_tests() {
   static const std::vector<SmokeTest> table = {
-      {"stream-queue", "jobs by XADD, XREADGROUP and XACK among competing consumers: none lost, none done twice", smoke_stream_queue},
+      {"stream-queue", "jobs by XADD, XREADGROUP and XACK among competing consumers: none lost, none done twice",
+       smoke_stream_queue},
       {"dead-consumer", "a dead consumer's jobs are claimed and finished by another", smoke_dead_consumer},
       {"stream-limit", "the stream's limit is kept by its producers' XADD", smoke_stream_limit},
       {"job-store", "a job is added, read by every replica, updated without losing another's update", smoke_job_store},
@@ -93,7 +97,8 @@ Duration time_parameter(const SmokeParameters& parameters, const std::string& na
   return found == parameters.end() ? usual : parse_duration(found->second, "smoke: " + name);
 }
 
-std::vector<std::string> list_parameter(const SmokeParameters& parameters, const std::string& name, const std::string& usual) {
+std::vector<std::string> list_parameter(const SmokeParameters& parameters, const std::string& name,
+                                        const std::string& usual) {
   std::vector<std::string> words;
   for (const std::string& word : split(parameter(parameters, name, usual), ',')) {
     if (!trim(word).empty()) words.emplace_back(trim(word));
@@ -102,7 +107,8 @@ std::vector<std::string> list_parameter(const SmokeParameters& parameters, const
   return words;
 }
 
-std::vector<RedisReply> ask_at_once(const SmokeClients& clients, const std::function<std::vector<std::string>(std::size_t)>& command) {
+std::vector<RedisReply> ask_at_once(const SmokeClients& clients,
+                                    const std::function<std::vector<std::string>(std::size_t)>& command) {
   for (std::size_t i = 0; i < clients.size(); ++i) clients[i]->send(command(i));
   std::vector<RedisReply> replies;
   for (const auto& client : clients) replies.push_back(client->receive());
@@ -132,7 +138,8 @@ void expect_no_eviction(RedisConnection& redis, const std::string& what) {
   const RedisReply reply = checked(redis, {"CONFIG", "GET", "maxmemory-policy"});
   const RedisReply* policy = reply.field("maxmemory-policy");
   expect(policy != nullptr, "CONFIG GET does not know maxmemory-policy");
-  expect(policy->text == "noeviction", fmt::format("maxmemory-policy is {}: a full Redis would drop {} without a word", policy->text, what));
+  expect(policy->text == "noeviction",
+         fmt::format("maxmemory-policy is {}: a full Redis would drop {} without a word", policy->text, what));
 }
 
 }  // namespace raibid

@@ -19,7 +19,8 @@ using SmokeClients = std::vector<std::unique_ptr<RedisConnection>>;
 class SmokeBench {
  public:
   /// `id` makes the names of this run its own: lower-case hex.
-  SmokeBench(std::function<std::unique_ptr<RedisConnection>()> connect, const Preset& preset, std::string id, Runner& runner);
+  SmokeBench(std::function<std::unique_ptr<RedisConnection>()> connect, const Preset& preset, std::string id,
+             Runner& runner);
 
   /// The connection for whatever needs only one.
   RedisConnection& redis() { return *m_redis; }
@@ -40,7 +41,8 @@ class SmokeBench {
   void wait(Duration duration);
   TimePoint now() const { return m_runner.now(); }
 
-  /// Takes everything away again, over a new connection when the present one is broken. Throws Error when something stays.
+  /// Takes everything away again, over a new connection when the present one is broken. Throws Error when something
+  /// stays.
   void clean();
 
  private:
@@ -73,10 +75,13 @@ void expect(bool holds, const std::string& what);
 /// A parameter of the preset, or what is usual; as a time or a list with commas. Throws Error (usage) for no time.
 std::string parameter(const SmokeParameters& parameters, const std::string& name, const std::string& usual);
 Duration time_parameter(const SmokeParameters& parameters, const std::string& name, Duration usual);
-std::vector<std::string> list_parameter(const SmokeParameters& parameters, const std::string& name, const std::string& usual);
+std::vector<std::string> list_parameter(const SmokeParameters& parameters, const std::string& name,
+                                        const std::string& usual);
 
-/// Every client asks its own before any of them reads an answer: the server has them all at once. Throws Error as `checked`.
-std::vector<RedisReply> ask_at_once(const SmokeClients& clients, const std::function<std::vector<std::string>(std::size_t)>& command);
+/// Every client asks its own before any of them reads an answer: the server has them all at once. Throws Error as
+/// `checked`.
+std::vector<RedisReply> ask_at_once(const SmokeClients& clients,
+                                    const std::function<std::vector<std::string>(std::size_t)>& command);
 
 /// EVAL with keys and arguments; throws Error as `checked`.
 RedisReply run_script(RedisConnection& redis, const std::string& script, const std::vector<std::string>& keys,

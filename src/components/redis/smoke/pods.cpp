@@ -27,19 +27,26 @@ std::string pod_name(std::size_t pod) { return fmt::format("pod-{}", pod); }
 std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
 
 /// All pods ask for the entry at once, find none, and want to make it. How many made it.
-int get_or_set(const SmokeClients& clients, const std::string& key, const std::string& lock, const std::string& value, Duration ttl) {
-  for (const RedisReply& seen : ask_at_once(clients, [&](std::size_t) { return std::vector<std::string>{"GET", key}; })) {
+int get_or_set(const SmokeClients& clients, const std::string& key, const std::string& lock, const std::string& value,
+               Duration ttl) {
+  for (const RedisReply& seen : ask_at_once(clients, [&](std::size_t) {
+         return std::vector<std::string>{"GET", key};
+       })) {
     expect(seen.is_nil(), "an entry that nobody made is there");
   }
-  const std::vector<RedisReply> locks = ask_at_once(clients, [&](std::size_t pod) { return acquire_command(lock, pod_name(pod), usual_timeout); });
-  const auto made = static_cast<int>(std::count_if(locks.begin(), locks.end(), [](const RedisReply& reply) { return !reply.is_nil(); }));
+  const std::vector<RedisReply> locks =
+      ask_at_once(clients, [&](std::size_t pod) { return acquire_command(lock, pod_name(pod), usual_timeout); });
+  const auto made = static_cast<int>(
+      std::count_if(locks.begin(), locks.end(), [](const RedisReply& reply) { return !reply.is_nil(); }));
   if (made != 1) return made;
   for (std::size_t pod = 0; pod < clients.size(); ++pod) {
     if (locks[pod].is_nil()) continue;
     checked(*clients[pod], {"SET", key, value, "PX", milliseconds(ttl)});
     expect(release(*clients[pod], lock, pod_name(pod)), "the lock of who makes an entry was not its own");
   }
-  for (const RedisReply& seen : ask_at_once(clients, [&](std::size_t) { return std::vector<std::string>{"GET", key}; })) {
+  for (const RedisReply& seen : ask_at_once(clients, [&](std::size_t) {
+         return std::vector<std::string>{"GET", key};
+       })) {
     expect(seen.text == value, "a pod reads another entry than was made");
   }
   return made;
@@ -64,7 +71,8 @@ return 1)";
 }
 
 // Its holder is stuck: the timeout frees the lock, and what the holder writes too late is refused.
-void expire_under_its_holder(SmokeBench& bench, const SmokeClients& clients, const std::string& lock, const std::string& data) {
+void expire_under_its_holder(SmokeBench& bench, const SmokeClients& clients, const std::string& lock,
+                             const std::string& data) {
   const std::int64_t late = checked(*clients[0], fenced_command(lock, pod_name(0), short_timeout)).integer;
   expect(late > 0, "a free lock was refused");
   bench.wait(short_timeout * 2);
@@ -84,7 +92,8 @@ struct Heard {
 
 Heard next_message(RedisConnection& subscriber) {
   const RedisReply message = subscriber.receive();
-  expect(message.items.size() == 3 && message.items[0].text == "message", "a subscriber got something else than a message");
+  expect(message.items.size() == 3 && message.items[0].text == "message",
+         "a subscriber got something else than a message");
   return {message.items[1].text, message.items[2].text};
 }
 
@@ -97,18 +106,21 @@ std::string smoke_get_or_set(SmokeBench& bench, const SmokeParameters& parameter
   const std::string key = prefix + "entities";
   constexpr int rounds = 5;
   for (int round = 0; round < rounds; ++round) {
-    const int made = get_or_set(clients, key, prefix + "cache_lock", fmt::format(R"([{{"entity":"grün","round":{}}}])", round), ttl);
+    const int made =
+        get_or_set(clients, key, prefix + "cache_lock", fmt::format(R"([{{"entity":"grün","round":{}}}])", round), ttl);
     expect(made == 1, fmt::format("{} of {} pods made the entry instead of one", made, pods));
     expect_ttl(bench.redis(), key, ttl);
     checked(bench.redis(), {"DEL", key});
   }
-  return fmt::format("{} pods at once, {} times: the entry was made once each time, for {} h", pods, rounds, ttl.count() / 3600000);
+  return fmt::format("{} pods at once, {} times: the entry was made once each time, for {} h", pods, rounds,
+                     ttl.count() / 3600000);
 }
 
 std::string smoke_pubsub_invalidation(SmokeBench& bench, const SmokeParameters& parameters) {
   const SmokeClients subscribers = bench.clients(pods);
   std::vector<std::string> subscribe = {"SUBSCRIBE"};
-  for (const std::string& channel : list_parameter(parameters, "channels", usual_channels)) subscribe.push_back(bench.key(channel));
+  for (const std::string& channel : list_parameter(parameters, "channels", usual_channels))
+    subscribe.push_back(bench.key(channel));
   const std::size_t channels = subscribe.size() - 1;
   for (const auto& subscriber : subscribers) {
     subscriber->send(subscribe);
@@ -143,7 +155,8 @@ std::string smoke_fencing_locks(SmokeBench& bench, const SmokeParameters& parame
   const std::string lock = prefix + "cache_lock";
   std::int64_t last = 0;
   for (int round = 0; round < pods; ++round) {
-    const std::vector<RedisReply> tokens = ask_at_once(clients, [&](std::size_t pod) { return fenced_command(lock, pod_name(pod), timeout); });
+    const std::vector<RedisReply> tokens =
+        ask_at_once(clients, [&](std::size_t pod) { return fenced_command(lock, pod_name(pod), timeout); });
     std::size_t holder = clients.size();
     for (std::size_t pod = 0; pod < clients.size(); ++pod) {
       if (tokens[pod].integer == 0) continue;

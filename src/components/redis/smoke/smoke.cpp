@@ -35,8 +35,10 @@ const SmokeTest& find_test(const std::string& name) {
   }
   std::vector<std::string> known;
   for (const SmokeTest& candidate : smoke_tests()) known.emplace_back(candidate.name);
-  throw Error(ExitCode::usage, fmt::format("the preset asks for the smoke operation {}, which there is not{}", name, did_you_mean(name, known)),
-              "there are: " + join(known, ", "));
+  throw Error(
+      ExitCode::usage,
+      fmt::format("the preset asks for the smoke operation {}, which there is not{}", name, did_you_mean(name, known)),
+      "there are: " + join(known, ", "));
 }
 
 Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench& bench) {
@@ -60,12 +62,15 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
   nlohmann::ordered_json operations = nlohmann::ordered_json::array();
   for (const Row& row : rows) {
     passed = passed && row.passed;
-    text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", row.passed ? "✓" : "✗", row.name, printable(row.text), row.milliseconds);
-    operations.push_back({{"name", row.name}, {"passed", row.passed}, {"text", row.text}, {"milliseconds", row.milliseconds}});
+    text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", row.passed ? "✓" : "✗", row.name, printable(row.text),
+                        row.milliseconds);
+    operations.push_back(
+        {{"name", row.name}, {"passed", row.passed}, {"text", row.text}, {"milliseconds", row.milliseconds}});
   }
   const int code = static_cast<int>(passed ? ExitCode::ok : ExitCode::failure);
   if (context.format() == OutputFormat::table) return {text + (passed ? "All hold.\n" : "Not all hold.\n"), code};
-  const nlohmann::ordered_json object = {{"passed", passed}, {"preset", context.preset.name}, {"operations", operations}};
+  const nlohmann::ordered_json object = {
+      {"passed", passed}, {"preset", context.preset.name}, {"operations", operations}};
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n", code};
 }
 
@@ -96,7 +101,10 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
 }  // namespace
 
 std::vector<OptionSpec> smoke_options() {
-  return {{.name = "durability", .help = "Instead: kill Redis in the middle of acknowledged writes, and tell what survived; asks first", .kind = OptionKind::flag, .flag_only = true}};
+  return {{.name = "durability",
+           .help = "Instead: kill Redis in the middle of acknowledged writes, and tell what survived; asks first",
+           .kind = OptionKind::flag,
+           .flag_only = true}};
 }
 
 CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {

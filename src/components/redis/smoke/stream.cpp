@@ -56,7 +56,8 @@ std::vector<Job> taken_jobs(const RedisReply& reply) {
 }
 
 void acknowledge(RedisConnection& redis, const std::string& stream, const Job& job) {
-  expect(checked(redis, {"XACK", stream, group, job.entry}).integer == 1, "XACK of job " + job.id + " acknowledged nothing");
+  expect(checked(redis, {"XACK", stream, group, job.entry}).integer == 1,
+         "XACK of job " + job.id + " acknowledged nothing");
 }
 
 std::int64_t pending(SmokeBench& bench, const std::string& stream) {
@@ -113,13 +114,16 @@ std::string smoke_dead_consumer(SmokeBench& bench, const SmokeParameters&) {
   publish(bench, stream, taken);
   {
     const std::unique_ptr<RedisConnection> dying = bench.connect();
-    expect(taken_jobs(checked(*dying, take_command(stream, "dying", taken))).size() == static_cast<std::size_t>(taken), "not every job was delivered");
+    expect(taken_jobs(checked(*dying, take_command(stream, "dying", taken))).size() == static_cast<std::size_t>(taken),
+           "not every job was delivered");
   }  // its connection is gone, its jobs are pending
-  const RedisReply alive = checked(bench.redis(), {"XAUTOCLAIM", stream, group, "heir", "3600000", "0", "COUNT", "100"});
+  const RedisReply alive =
+      checked(bench.redis(), {"XAUTOCLAIM", stream, group, "heir", "3600000", "0", "COUNT", "100"});
   expect(alive.items.at(1).items.empty(), "the jobs of a consumer that may still be at work could be claimed");
   const RedisReply claimed = checked(bench.redis(), {"XAUTOCLAIM", stream, group, "heir", "0", "0", "COUNT", "100"});
   const std::vector<Job> jobs_of_the_dead = read_jobs(claimed.items.at(1));
-  expect(jobs_of_the_dead.size() == static_cast<std::size_t>(taken), fmt::format("{} of {} jobs could be claimed", jobs_of_the_dead.size(), taken));
+  expect(jobs_of_the_dead.size() == static_cast<std::size_t>(taken),
+         fmt::format("{} of {} jobs could be claimed", jobs_of_the_dead.size(), taken));
   for (const Job& job : jobs_of_the_dead) acknowledge(bench.redis(), stream, job);
   expect(pending(bench, stream) == 0, "claimed jobs stayed pending");
   return fmt::format("{} jobs of a dead consumer claimed and finished", taken);

@@ -31,7 +31,8 @@ class KubernetesVictim final : public Victim {
 
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override {
     m_redis.prepare();
-    std::unique_ptr<RedisConnection> redis = connect_redis(m_context.redis, m_redis.endpoint(m_installed.password, deadline), reply_limit);
+    std::unique_ptr<RedisConnection> redis =
+        connect_redis(m_context.redis, m_redis.endpoint(m_installed.password, deadline), reply_limit);
     m_run = run_id(*redis);
     return redis;
   }
@@ -42,7 +43,8 @@ class KubernetesVictim final : public Victim {
     if (!m_kill) return;
     Process* const process = m_kill.get();
     m_context.runner.wait({&process, 1}, m_context.runner.now());
-    if (m_kill->finished() && m_kill->status() != 0) throw Kubectl::explain(kill_command(), {m_kill->status(), m_kill->out(), m_kill->err(), false});
+    if (m_kill->finished() && m_kill->status() != 0)
+      throw Kubectl::explain(kill_command(), {m_kill->status(), m_kill->out(), m_kill->err(), false});
   }
 
   std::unique_ptr<RedisConnection> come_back(TimePoint deadline) override {
@@ -51,7 +53,8 @@ class KubernetesVictim final : public Victim {
       m_redis.prepare();  // the port-forward ends with the pod, and again as long as the new one does not listen
       if (std::unique_ptr<RedisConnection> redis = try_new_process()) return redis;
       if (m_context.runner.now() >= deadline) {
-        throw Error(ExitCode::remains, name() + " is not back in time", m_session.kubectl.for_people({"describe", "pod", m_names.pod}));
+        throw Error(ExitCode::remains, name() + " is not back in time",
+                    m_session.kubectl.for_people({"describe", "pod", m_names.pod}));
       }
       Process* const process = m_redis.tunnel().process();
       m_context.runner.wait({&process, 1}, m_context.runner.now() + poll_interval);
@@ -63,7 +66,9 @@ class KubernetesVictim final : public Victim {
  private:
   Command kill_command() const { return m_session.kubectl.delete_pod(m_names.pod); }
 
-  static std::string run_id(RedisConnection& redis) { return parse_info(checked(redis, {"INFO", "server"}).text)["run_id"]; }
+  static std::string run_id(RedisConnection& redis) {
+    return parse_info(checked(redis, {"INFO", "server"}).text)["run_id"];
+  }
 
   // nullptr while it is the old process, or none answers PONG
   std::unique_ptr<RedisConnection> try_new_process() {
@@ -93,6 +98,8 @@ class KubernetesVictim final : public Victim {
 
 }  // namespace
 
-std::unique_ptr<Victim> kubernetes_victim(Context& context, const RedisSettings& settings) { return std::make_unique<KubernetesVictim>(context, settings); }
+std::unique_ptr<Victim> kubernetes_victim(Context& context, const RedisSettings& settings) {
+  return std::make_unique<KubernetesVictim>(context, settings);
+}
 
 }  // namespace raibid

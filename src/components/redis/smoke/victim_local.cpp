@@ -18,9 +18,14 @@ constexpr Duration poll_interval = std::chrono::milliseconds(10);
 class LocalVictim final : public Victim {
  public:
   LocalVictim(Context& context, const RedisSettings& settings)
-      : m_context(context), m_release(settings.release), m_installed(find_local(context, settings)), m_instance(context, settings.release), m_server(find_local_server(context)) {
+      : m_context(context),
+        m_release(settings.release),
+        m_installed(find_local(context, settings)),
+        m_instance(context, settings.release),
+        m_server(find_local_server(context)) {
     if (!m_instance.pid()) {
-      throw Error(ExitCode::failure, fmt::format("release {} on this machine does not run", m_release), "start it: raibid-cli setup redis --target local");
+      throw Error(ExitCode::failure, fmt::format("release {} on this machine does not run", m_release),
+                  "start it: raibid-cli setup redis --target local");
     }
   }
 
@@ -42,7 +47,8 @@ class LocalVictim final : public Victim {
 
   std::unique_ptr<RedisConnection> come_back(TimePoint deadline) override {
     revive(deadline);
-    return wait_for_pong(m_context.redis, {m_installed.host, m_installed.port, "", m_installed.password}, m_context.runner, deadline, [](const std::string&) {});
+    return wait_for_pong(m_context.redis, {m_installed.host, m_installed.port, "", m_installed.password},
+                         m_context.runner, deadline, [](const std::string&) {});
   }
 
   void revive(TimePoint deadline) override {
@@ -66,6 +72,8 @@ class LocalVictim final : public Victim {
 
 }  // namespace
 
-std::unique_ptr<Victim> local_victim(Context& context, const RedisSettings& settings) { return std::make_unique<LocalVictim>(context, settings); }
+std::unique_ptr<Victim> local_victim(Context& context, const RedisSettings& settings) {
+  return std::make_unique<LocalVictim>(context, settings);
+}
 
 }  // namespace raibid

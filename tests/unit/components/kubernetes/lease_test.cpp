@@ -14,7 +14,9 @@ namespace {
 
 const WallTime noon = std::chrono::system_clock::from_time_t(1769860800);
 
-LeaseHolder holder(const std::string& machine, WallTime until) { return {"setup redis", "web-1", machine, 42, "start", rfc3339(noon), until}; }
+LeaseHolder holder(const std::string& machine, WallTime until) {
+  return {"setup redis", "web-1", machine, 42, "start", rfc3339(noon), until};
+}
 
 }  // namespace
 
@@ -53,7 +55,9 @@ TEST_CASE("a lease counts until it runs out, or its process on this machine is g
 }
 
 TEST_CASE("a lease that says nothing has expired") {
-  for (const char* text : {"{}", R"({"spec": null})", R"({"spec": {"renewTime": "yesterday", "leaseDurationSeconds": "long"}})", "[]"}) {
-    CHECK(lease_state(parse_lease(json::parse(text)).holder, "here", noon, [](int, const std::string&) { return true; }) == LeaseState::expired);
+  for (const char* text :
+       {"{}", R"({"spec": null})", R"({"spec": {"renewTime": "yesterday", "leaseDurationSeconds": "long"}})", "[]"}) {
+    CHECK(lease_state(parse_lease(json::parse(text)).holder, "here", noon,
+                      [](int, const std::string&) { return true; }) == LeaseState::expired);
   }
 }

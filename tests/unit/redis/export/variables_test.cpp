@@ -22,7 +22,8 @@ Variable variable(const std::string& value) { return {"NAME", Secret(value), fal
 TEST_CASE("a variable is secret when its value holds the password, or would") {
   Preset preset;
   preset.name = "mine";
-  preset.environment = {{"URL", "{{url}}/0"}, {"PASSWORD", "{{ password }}"}, {"ADDRESS", "{{address}}"}, {"FIXED", "password url"}};
+  preset.environment = {
+      {"URL", "{{url}}/0"}, {"PASSWORD", "{{ password }}"}, {"ADDRESS", "{{address}}"}, {"FIXED", "password url"}};
   const auto with = application_variables(preset, settings(), {"h", 1, Secret("p w")}, "s");
   CHECK(with.at(0).value == Secret("redis://:p%20w@h:1/0"));
   CHECK(with.at(0).secret);
