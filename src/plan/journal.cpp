@@ -1,6 +1,7 @@
 #include "plan/journal.hpp"
 
 #include "base/error.hpp"
+#include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "sys/process_table.hpp"
 #include "sys/random.hpp"
@@ -83,7 +84,7 @@ Error locked(const std::filesystem::path& path, const JournalHeader& wanted) {
   try {
     std::string content = read_file(path).value_or("");
     const std::vector<std::string> lines = take_lines(content);
-    if (!lines.empty()) {
+    if (!lines.empty() && !nested_too_deeply(lines.front())) {
       const JournalHeader header = header_from(json::parse(lines.front()));
       who = printable(fmt::format("\"{}\" (process {} on {}, since {})", header.operation, header.pid, header.host,
                                   header.started));
@@ -156,6 +157,7 @@ void Journal::load() {
 }
 
 void Journal::read_line(const std::string& line) {
+  if (nested_too_deeply(line)) throw std::invalid_argument("this line is nested too deeply");
   const json entry = json::parse(line);
   if (entry.contains("journal")) {
     m_interrupted = header_from(entry);

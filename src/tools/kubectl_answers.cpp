@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "tools/diagnosis.hpp"
 #include "tools/kubectl.hpp"
@@ -25,7 +26,7 @@ void check(const Command& command, const Output& output) {
 }
 
 json parse_json(const Command& command, const std::string& text) {
-  json document = json::parse(text, nullptr, false);
+  json document = nested_too_deeply(text) ? json(json::value_t::discarded) : json::parse(text, nullptr, false);
   if (document.is_discarded()) {
     throw Error(ExitCode::failure, fmt::format("kubectl {}: its answer is no JSON: {}", subcommand(command),
                                                printable(trim(text).substr(0, 80))));

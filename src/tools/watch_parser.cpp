@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "tools/kubectl.hpp"
 
@@ -47,6 +48,7 @@ std::vector<nlohmann::json> WatchParser::take(std::string& buffer) {
     } else if ((c == '}' || c == ']') && --m_depth == 0) {
       const std::string_view text = std::string_view(buffer).substr(begin, m_scanned + 1 - begin);
       if (text.size() > largest_document) refuse(too_large, text);
+      if (nested_too_deeply(text)) refuse("something nested too deeply", text);
       documents.push_back(nlohmann::json::parse(text, nullptr, false));
       if (documents.back().is_discarded()) refuse("broken JSON", text);
       begin = m_scanned + 1;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "sys/files.hpp"
 
@@ -39,6 +40,7 @@ std::string place_of(std::string_view text, std::size_t byte) {
 }
 
 json parse_object(const fs::path& path, const std::string& text) {
+  if (nested_too_deeply(text)) damaged(path, "it is nested too deeply");
   try {
     json object = json::parse(text);
     if (!object.is_object()) damaged(path, "it holds no JSON object");

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "components/redis/clients.hpp"
 
@@ -180,6 +181,7 @@ std::string to_json(const Spec& spec) {
 
 Spec parse_spec(std::string_view annotation) {
   if (annotation.empty()) return {};
+  if (nested_too_deeply(annotation)) refuse("it is nested too deeply");
   const json object = json::parse(annotation, nullptr, false);
   if (!object.is_object()) refuse("it is no JSON object");
   Spec spec;

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "components/redis/redis_conf.hpp"
 #include "sys/files.hpp"
@@ -64,7 +65,7 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
   const std::optional<std::string> text = read_file(state_file());
   if (!text) return std::nullopt;
   try {
-    const nlohmann::json object = nlohmann::json::parse(*text);
+    const nlohmann::json object = nlohmann::json::parse(nested_too_deeply(*text) ? "" : *text);
     return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(object.at("spec").dump())};
   } catch (const nlohmann::json::exception& error) {
     throw Error(
