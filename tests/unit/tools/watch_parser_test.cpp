@@ -81,8 +81,15 @@ TEST_CASE("a document without end is not collected for ever") {
   CHECK_THROWS_AS(another.take(whole), Error);
 }
 
-TEST_CASE("deep nesting does not exhaust the stack") {
-  WatchParser parser;
-  std::string buffer = "{\"a\":" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
-  CHECK(parser.take(buffer).size() == 1);
+TEST_CASE("deep nesting is refused: what copies such a document exhausts the stack") {
+  const auto nested = [](std::size_t levels) {
+    return "{\"a\":" + std::string(levels, '[') + std::string(levels, ']') + "}";
+  };
+  std::string deep = nested(1'000'000);
+  CHECK_THROWS_AS(WatchParser().take(deep), Error);
+  std::string usual = nested(100);
+  CHECK(WatchParser().take(usual).size() == 1);
+  std::string text =
+      "{\"a\":\"" + std::string(1000, '[') + "\\\"" + std::string(1000, '{') + "\"}";  // brackets that are text
+  CHECK(WatchParser().take(text).size() == 1);
 }
