@@ -51,7 +51,7 @@ class SmokeCli : public Cli {
     runner().observe([&pid](int started, const Command&) { pid = started; });
     const std::unique_ptr<Process> process = start(more);
     runner().observe({});
-    const TimePoint until = runner().now() + std::chrono::seconds(20);
+    const TimePoint until = runner().now() + std::chrono::seconds(60);
     while (redis({"KEYS", "raibid-smoke:*"}).empty() && runner().now() < until) {
     }
     REQUIRE(::kill(pid, SIGINT) == 0);
