@@ -48,7 +48,7 @@ const std::vector<OptionSpec>& global_options() {
        .kind = OptionKind::flag,
        .letter = 'v',
        .group = "Output"},
-      {.name = "quiet", .help = "only warnings and errors", .kind = OptionKind::flag, .letter = 'q', .group = "Output"},
+      {.name = "quiet", .help = "only results, warnings and errors", .kind = OptionKind::flag, .letter = 'q', .group = "Output"},
       {.name = "timeout",
        .help = "one deadline for everything; undoing has a minute of its own",
        .kind = OptionKind::duration,

@@ -67,7 +67,7 @@ std::vector<std::string> global_arguments(const Cluster& cluster, const std::str
 Kubectl::Kubectl(Runner& runner, Cluster cluster, std::string name_space)
     : m_runner(runner), m_cluster(std::move(cluster)), m_namespace(std::move(name_space)) {}
 
-Command Kubectl::command(std::vector<std::string> arguments, std::string input) const {
+Command Kubectl::command(const std::vector<std::string>& arguments, std::string input) const {
   return short_command(joined(global_arguments(m_cluster, m_namespace), arguments), std::move(input));
 }
 
