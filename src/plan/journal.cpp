@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
@@ -46,11 +48,20 @@ json to_json(const JournalHeader& header) {
           {"pid", header.pid},         {"host", header.host},           {"started", header.started}};
 }
 
+/// A number from 0 to INT_MAX. get<int>() alone would make anything of 9e99.
+int number_at(const json& entry, const char* key) {
+  const json& value = entry.at(key);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<int>::max()) {
+    throw std::invalid_argument(fmt::format("its {} is no number that raibid-cli writes", key));
+  }
+  return value.get<int>();
+}
+
 JournalHeader header_from(const json& entry) {
-  if (entry.at("journal").get<int>() != format_version) throw std::invalid_argument("written by another version");
+  if (number_at(entry, "journal") != format_version) throw std::invalid_argument("written by another version");
   return {.operation = entry.at("operation").get<std::string>(),
           .subject = entry.at("subject").get<std::string>(),
-          .pid = entry.at("pid").get<int>(),
+          .pid = number_at(entry, "pid"),
           .host = entry.at("host").get<std::string>(),
           .started = entry.at("started").get<std::string>()};
 }
@@ -168,11 +179,11 @@ void Journal::read_line(const std::string& line) {
   } else if (entry.contains("undo")) {
     m_pending.push_back(undo_from(entry.at("undo")));
   } else if (entry.contains("undone")) {
-    const std::size_t index = entry.at("undone").get<std::size_t>();
+    const auto index = static_cast<std::size_t>(number_at(entry, "undone"));
     if (index >= m_pending.size()) throw std::invalid_argument("it takes back what was never made");
     m_pending.erase(m_pending.begin() + static_cast<std::ptrdiff_t>(index));
   } else {
-    m_children[entry.at("child").get<int>()] = entry.at("identity").get<std::string>();
+    m_children[number_at(entry, "child")] = entry.at("identity").get<std::string>();
   }
 }
 

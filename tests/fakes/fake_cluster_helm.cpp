@@ -156,7 +156,9 @@ class FakeCluster::Connection final : public RedisConnection {
       return m_known ? FakeRedis::status("OK")
                      : FakeRedis::error("WRONGPASS invalid username-password pair or user is disabled.");
     }
-    if (!m_known) return FakeRedis::error("NOAUTH Authentication required.");
+    const json values = json::parse((*m_cluster.find(set_key))["values"].get<std::string>());
+    const bool open = !values.value("/auth/enabled"_json_pointer, true);
+    if (!m_known && !open) return FakeRedis::error("NOAUTH Authentication required.");
     if (name == "PING") return FakeRedis::status("PONG");
     if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\n");
     if (name == "CONFIG" && words.at(1) == "GET")

@@ -33,7 +33,19 @@ Cli::Cli() : m_folder(make_folder()) {
   m_environment = {{"RAIBID_HOME", home().string()}, {"HOME", m_folder.string()}, {"NO_COLOR", "1"}};
 }
 
+/// What works in the test's folder still: a redis-server that no teardown of the test has ended.
+std::string Cli::left_running() const {
+  std::string left;
+  std::error_code ignored;
+  for (const auto& process : std::filesystem::directory_iterator("/proc", ignored)) {
+    const std::string folder = std::filesystem::read_symlink(process.path() / "cwd", ignored);
+    if (folder.starts_with(m_folder.string() + "/")) left += process.path().string() + " in " + folder + "\n";
+  }
+  return left;
+}
+
 Cli::~Cli() {
+  CHECK(left_running() == "");
   std::error_code ignored;
   std::filesystem::remove_all(m_folder, ignored);
 }

@@ -32,6 +32,7 @@ class Cli {
 
  private:
   Command command(const std::vector<std::string>& arguments) const;
+  std::string left_running() const;
 
   std::filesystem::path m_folder;
   std::map<std::string, std::string> m_environment;

@@ -120,8 +120,8 @@ LeaseState lease_state(const LeaseHolder& holder, const std::string& machine, Wa
 std::string lease_name(const std::string& release) { return "raibid-cli-" + release; }
 std::string lease_object(const std::string& release) { return "lease.coordination.k8s.io/" + lease_name(release); }
 
-ReleaseLock::ReleaseLock(Context& context, const Kubectl& kubectl, const std::string& release, std::string operation,
-                         TimePoint until)
+ReleaseLock::ReleaseLock(Context& context, const Kubectl& kubectl, const std::string& release,
+                         const std::string& operation, TimePoint until)
     : m_context(context), m_kubectl(kubectl), m_name(lease_name(release)), m_release(release) {
   const WallTime now = context.clock.wall();
   const auto left = std::chrono::ceil<seconds>(until - context.clock.now());

@@ -55,7 +55,7 @@ std::string lease_object(const std::string& release);
 class ReleaseLock {
  public:
   /// `until` is when the run will have ended, whatever comes.
-  ReleaseLock(Context& context, const Kubectl& kubectl, const std::string& release, std::string operation,
+  ReleaseLock(Context& context, const Kubectl& kubectl, const std::string& release, const std::string& operation,
               TimePoint until);
   /// Gives it up, if that is still to do; says nothing when that fails, for the Lease then runs out by itself.
   ~ReleaseLock();

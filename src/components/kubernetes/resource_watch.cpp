@@ -32,7 +32,7 @@ bool is_refusal(const Output& output) {
 }  // namespace
 
 ResourceWatch::ResourceWatch(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string kind,
-                             std::string selector)
+                             const std::string& selector)
     : m_runner(runner),
       m_clock(clock),
       m_kind(std::move(kind)),

@@ -17,7 +17,8 @@ namespace raibid {
 /// is started, at once or after a growing pause. Each child first says what is there, then what changes.
 class ResourceWatch {
  public:
-  ResourceWatch(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string kind, std::string selector);
+  ResourceWatch(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string kind,
+                const std::string& selector);
 
   void start();
   /// For Runner::wait; null while it pauses.

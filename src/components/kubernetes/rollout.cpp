@@ -101,6 +101,7 @@ void Rollout::start_pods() {
 }
 
 void Rollout::start() {
+  if (m_started) return;
   start_pods();
   m_event_watch.start();
   m_started = true;

@@ -31,7 +31,7 @@ class Rollout {
 
   /// The first half of start(): a kubectl takes a processor for a moment, and two at once take what others need.
   void start_pods();
-  void start();
+  void start();  ///< a second call does nothing
   std::vector<Process*> processes() const;
   /// Takes in what the watches have said. Throws Error when a watch fails for good (no rights, no server for longer
   /// than the grace of that).

@@ -273,6 +273,7 @@ std::string Installation::render(TimePoint deadline) {
 
 StepResult Installation::upgrade() {
   m_step = "release";
+  m_rollout.start();  // without a password there is no step for it that has
   const int revision = observed.release ? observed.release->revision : 0;
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
   const UnpackedChart chart(settings, m_chart_folder);

@@ -94,7 +94,7 @@ void patiently(Context& context, const Kubectl& kubectl, const std::function<Tim
 
 }  // namespace
 
-UndoTable kubernetes_undos(Context& context, ClusterSession& session, std::function<TimePoint()> deadline) {
+UndoTable kubernetes_undos(Context& context, ClusterSession& session, const std::function<TimePoint()>& deadline) {
   UndoTable table;
   table["kubernetes.delete_namespace"] = [&context, &session, deadline](const Arguments& arguments) {
     remove_namespace(context, session.kubectl, lease_object(arguments.at("release")), deadline());

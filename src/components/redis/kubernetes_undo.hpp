@@ -11,7 +11,7 @@ namespace raibid {
 
 /// What the undos of `setup redis` on Kubernetes do. All can run twice. `deadline` is asked when one runs: undoing has
 /// its own minute.
-UndoTable kubernetes_undos(Context& context, ClusterSession& session, std::function<TimePoint()> deadline);
+UndoTable kubernetes_undos(Context& context, ClusterSession& session, const std::function<TimePoint()>& deadline);
 
 /// Builders for the records that those undo.
 Undo undo_namespace(const Kubectl& kubectl, const std::string& release);

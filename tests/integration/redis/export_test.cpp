@@ -35,7 +35,10 @@ constexpr const char* two_lines = "first\n  second's \"$end\"\n";
 
 class ExportCli : public Cli {
  public:
-  ~ExportCli() { (*this)({"teardown", "redis", "--target", "local", "--yes", "--delete-data"}); }
+  ~ExportCli() {
+    for (const char* release : {"raibid-redis", "odd-redis"})
+      (*this)({"teardown", "redis", "--release", release, "--target", "local", "--yes", "--delete-data"});
+  }
 
   /// A preset with those values, the password and the address in its environment.
   std::string preset(const Variables& values) {

@@ -275,6 +275,18 @@ std::string in_a_fork(const std::function<std::string()>& work) {
 
 }  // namespace
 
+TEST_CASE("a setup without a password, whose plan lacks that step, comes to its end") {
+  World world;
+  const Words setup = {"setup", "redis", "-v", "--no-auth"};
+  const Ran first = run(world, setup);
+  INFO(first.err);
+  CHECK(first.code == 0);
+  const Ran second = run(world, setup);
+  CHECK(second.code == 0);
+  CHECK(second.err.find("unchanged: release") != std::string::npos);
+  CHECK(run(world, {"teardown", "redis", "--yes", "--delete-data"}).code == 0);
+}
+
 TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as before or complete") {
   const Words setup = {"setup", "redis", "-v"};
   World empty;

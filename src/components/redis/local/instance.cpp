@@ -28,6 +28,8 @@ constexpr int usual_port = 6379;
 constexpr Duration poll_interval = std::chrono::milliseconds(20);
 constexpr std::size_t log_limit = 64U << 20;
 constexpr std::size_t last_lines = 5;
+constexpr const char* damaged_hint =
+    "it says port and settings of this Redis: move it away and run raibid-cli setup redis --target local again";
 
 // A port is free when we could listen there ourselves; 0 asks for any.
 int try_port(int port) {
@@ -66,11 +68,14 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
   if (!text) return std::nullopt;
   try {
     const nlohmann::json object = nlohmann::json::parse(nested_too_deeply(*text) ? "" : *text);
+    if (!object.at("port").is_number_unsigned() || object.at("port") > 65535) {
+      throw Error(ExitCode::preflight, fmt::format("{} is damaged: its port is none", state_file().string()),
+                  damaged_hint);
+    }
     return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(object.at("spec").dump())};
   } catch (const nlohmann::json::exception& error) {
-    throw Error(
-        ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
-        "it says port and settings of this Redis: move it away and run raibid-cli setup redis --target local again");
+    throw Error(ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
+                damaged_hint);
   }
 }
 
