@@ -88,7 +88,8 @@ std::int64_t time_of(const std::string& id) { return std::stoll(id); }
 
 /// What of the acknowledged is not there is younger than the second that everysec may lose (and a moment of the
 /// kernel's).
-void check_kept(const char* what, const std::vector<std::string>& acknowledged, const std::vector<std::string>& there) {
+void check_kept(const std::string& what, const std::vector<std::string>& acknowledged,
+                const std::vector<std::string>& there) {
   REQUIRE(acknowledged.size() >= 99);
   std::size_t lost = 0;
   for (const std::string& id : acknowledged) {

@@ -26,9 +26,17 @@ class KedaKinds {
     m_brought = kubectl({"get", "crd", "scaledjobs.keda.sh", "--ignore-not-found", "-o", "name"}).empty();
     if (!m_brought) return;
     kubectl({"create", "-f", "-"}, m_manifests);
-    // not --for=condition=…, which gives up on a kind that has no conditions yet
-    kubectl({"wait", "--for=jsonpath={.status.conditions[?(@.type==\"Established\")].status}=True", "--timeout=30s",
-             "crd/scaledjobs.keda.sh", "crd/triggerauthentications.keda.sh"});
+    // kubectl gives up on a kind that has no conditions yet: asked again
+    const std::vector<std::string> established = {"kubectl",
+                                                  "--kubeconfig",
+                                                  ::getenv("RAIBID_TEST_KUBECONFIG"),
+                                                  "wait",
+                                                  "--for=condition=Established",
+                                                  "--timeout=30s",
+                                                  "crd/scaledjobs.keda.sh",
+                                                  "crd/triggerauthentications.keda.sh"};
+    const TimePoint until = real_runner().now() + std::chrono::seconds(30);
+    while (!attempt(established).ok()) REQUIRE(real_runner().now() < until);
   }
   ~KedaKinds() {
     if (m_brought) kubectl({"delete", "--ignore-not-found", "--wait", "-f", "-"}, m_manifests);
