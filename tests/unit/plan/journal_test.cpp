@@ -238,6 +238,7 @@ TEST_CASE_FIXTURE(Fixture, "a damaged journal is refused with its path and line,
            good + "{\"undone\":7}\n", good + "{\"undone\":-1}\n", good + "{\"undo\":{\"action\":1}}\n",
            good + "{\"undo\":[]}\n", good + "{\"child\":\"x\"}\n", "{\"journal\":2}\n", "{\"undo\":{}}\n",
            std::string("\0\0\0\n", 4), good + std::string(5000, '[') + "\n",
+           std::string(R"({"journal":1.5,"operation":"o","subject":"s","pid":1,"host":"h","started":"t"})") + "\n",
            std::string(R"({"journal":8e53,"operation":"o","subject":"s","pid":1,"host":"h","started":"t"})") + "\n"}) {
     CAPTURE(text);
     put(text);
