@@ -146,7 +146,7 @@ void write_entry(std::string& out, const std::string& key, const ordered_json& v
   out += quoted_if_needed(key) + ':';
   if (is_block(value)) {
     out += '\n';
-    out.append(static_cast<std::size_t>(indent + 2), ' ');
+    out.append(static_cast<std::size_t>(indent) + 2, ' ');
     write(out, value, indent + 2);
   } else {
     out += ' ' + scalar(value, indent + 2) + '\n';

@@ -74,6 +74,12 @@ std::vector<Output> run_all(Runner& runner, std::span<const Command> commands, T
   return outputs;
 }
 
+Output finish(Runner& runner, Process& process, TimePoint deadline) {
+  Process* const one = &process;
+  while (!process.finished() && runner.now() < deadline) runner.wait({&one, 1}, deadline);
+  return collect(process);
+}
+
 Output run(Runner& runner, const Command& command, TimePoint deadline) {
   return std::move(run_all(runner, std::span(&command, 1), deadline).front());
 }

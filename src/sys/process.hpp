@@ -69,6 +69,9 @@ class Runner {
 /// Runs to the end, or until `deadline` (then ended, `timed_out` set).
 Output run(Runner& runner, const Command& command, TimePoint deadline);
 
+/// Waits for the end of a child that was started, or until `deadline` (then ended, `timed_out` set).
+Output finish(Runner& runner, Process& process, TimePoint deadline);
+
 /// Runs side by side; the outputs are in the order of the commands.
 std::vector<Output> run_all(Runner& runner, std::span<const Command> commands, TimePoint deadline);
 

@@ -109,7 +109,7 @@ std::optional<HelmVersion> read_version(std::string_view text) {
 Helm::Helm(Runner& runner, Cluster cluster, std::string name_space, int major)
     : m_runner(runner), m_cluster(std::move(cluster)), m_namespace(std::move(name_space)), m_major(major) {}
 
-Command Helm::command(std::vector<std::string> arguments, std::string input) const {
+Command Helm::command(const std::vector<std::string>& arguments, std::string input) const {
   std::vector<std::string> argv = global_arguments(m_cluster, m_namespace);
   append(argv, arguments);
   return short_command(std::move(argv), std::move(input));
@@ -144,7 +144,7 @@ Command Helm::upgrade_install(const Install& install) const {
   append(words, apply_arguments(m_major));
   append(words, label_arguments(install.labels));
   append(words, values_arguments(install));
-  return command(std::move(words), install.values);
+  return command(words, install.values);
 }
 
 int Helm::parse_revision(const Command& command, const Output& output) {
@@ -163,13 +163,13 @@ Command Helm::render(const Install& install) const {
   append(words, chart_arguments(install.chart));
   append(words, {"--include-crds", "--skip-tests"});
   append(words, values_arguments(install));
-  return command(std::move(words), install.values);
+  return command(words, install.values);
 }
 
 Command Helm::show_chart(const Chart& chart) const {
   std::vector<std::string> words = {"show", "chart"};
   append(words, chart_arguments(chart));
-  return command(std::move(words));
+  return command(words);
 }
 
 Command Helm::uninstall(const std::string& release) const { return command({"uninstall", release}); }
@@ -177,7 +177,7 @@ Command Helm::uninstall(const std::string& release) const { return command({"uni
 Command Helm::rollback(const std::string& release, int revision) const {
   std::vector<std::string> words = {"rollback", release, std::to_string(revision), history};
   append(words, apply_arguments(m_major));
-  return command(std::move(words));
+  return command(words);
 }
 
 Command Helm::get_values(const std::string& release) const { return command({"get", "values", release, "-o", "json"}); }

@@ -63,7 +63,7 @@ class Helm {
   std::string for_people(const std::vector<std::string>& arguments) const;
 
  private:
-  Command command(std::vector<std::string> arguments, std::string input = {}) const;
+  Command command(const std::vector<std::string>& arguments, std::string input = {}) const;
 
   Runner& m_runner;
   Cluster m_cluster;

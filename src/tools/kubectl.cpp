@@ -181,7 +181,7 @@ Command Kubectl::logs(const std::string& pod, const std::string& container, int 
   std::vector<std::string> words = {request_timeout, "logs", pod, "-c", container, fmt::format("--tail={}", lines),
                                     log_limit};
   if (previous) words.push_back("--previous");
-  return command(std::move(words));
+  return command(words);
 }
 
 Command Kubectl::port_forward(const std::string& pod, int remote_port, int local_port) const {

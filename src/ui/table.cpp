@@ -24,9 +24,9 @@ std::string without_trailing_blanks(std::string line) {
 
 }  // namespace
 
-Table::Table(std::vector<std::string> headings) { add(std::move(headings)); }
+Table::Table(const std::vector<std::string>& headings) { add(headings); }
 
-void Table::add(std::vector<std::string> cells) { m_rows.push_back(made_printable(cells)); }
+void Table::add(const std::vector<std::string>& cells) { m_rows.push_back(made_printable(cells)); }
 
 std::string Table::text() const {
   std::vector<std::size_t> widths;

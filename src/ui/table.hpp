@@ -12,10 +12,10 @@ namespace raibid {
 /// end of a line. Cells are made printable.
 class Table {
  public:
-  explicit Table(std::vector<std::string> headings);
+  explicit Table(const std::vector<std::string>& headings);
 
   /// A row may have fewer cells than there are headings.
-  void add(std::vector<std::string> cells);
+  void add(const std::vector<std::string>& cells);
 
   std::string text() const;
 

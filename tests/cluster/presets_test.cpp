@@ -35,12 +35,12 @@ std::string pod_uid(const ClusterCli& cli, const std::string& release) {
 }
 
 /// What a pod of the namespace is answered that knows nothing but the short name. It may not log in: the answer is PONG
-/// or NOAUTH. Like any application it tries for as long as kube-proxy, which looks once a second, may need to learn of
-/// a new pod.
+/// or NOAUTH. Like any application it tries for as long as kube-proxy may need to learn of a new Service, and each try
+/// has a second: a connection that was begun before is never answered (its packets keep the way that they took first).
 std::string answer_by_name(const ClusterCli& cli, const std::string& service) {
   return kubectl({"run", "client", "-n", cli.name_space(), "--image=redis:7-alpine", "--image-pull-policy=Never",
-                  "--restart=Never", "--rm", "--attach", "--quiet", "--command", "--", "timeout", "10", "sh", "-c",
-                  "until redis-cli -h " + service + " PING; do sleep 0.2; done"});
+                  "--restart=Never", "--rm", "--attach", "--quiet", "--command", "--", "timeout", "30", "sh", "-c",
+                  "until timeout 1 redis-cli -h " + service + " PING; do sleep 0.2; done"});
 }
 
 std::string write_preset(ClusterCli& cli, const std::string& text) {

@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "support/test_cluster.hpp"
+#include "sys/early_child.hpp"
 #include "sys/files.hpp"
 #include "tools/helm.hpp"
 
@@ -233,6 +234,41 @@ TEST_CASE("what stands in the way of an install") {
     *(std::find(install.argv.begin(), install.argv.end(), "-n") + 1) = "no-such-namespace";
     const Error lost = error_of([&] { test.run_with(program, install); });
     CHECK(lost.message() == "helm upgrade: create: failed to create: namespaces \"no-such-namespace\" not found");
+  }
+}
+
+TEST_CASE("a helm that was started early installs when it has its chart and values, and nothing when its input just ends") {
+  HelmOnCluster test("early");
+  if (test.absent) return;
+  for (const auto& program : test.programs()) {
+    CAPTURE(program.path);
+    for (const bool abandoned : {true, false}) {
+      const fs::path chart = test.folder.path() / "later";
+      fs::remove_all(chart);
+      fs::create_directory(chart);
+      const std::string release = "early-" + std::to_string(program.major);
+      Command install = program.helm->upgrade_install({.release = release,
+                                                       .chart = {chart.string(), "", ""},
+                                                       .values = abandoned ? "" : "text: given\n",
+                                                       .values_files = {},
+                                                       .sets = {},
+                                                       .labels = {}});
+      install.argv.front() = program.path;
+      EarlyChild early(test.runner, install);
+      if (!abandoned) fs::copy(test.folder.path() / "chart", chart, fs::copy_options::recursive);
+      const std::unique_ptr<Process> helm = early.act();
+      const Output output = finish(test.runner, *helm, test.in(60s));
+      INFO(output.err);
+      CHECK(output.ok() == !abandoned);
+      if (abandoned) {
+        CHECK(output.err.find("Chart.yaml file is missing") != std::string::npos);
+        CHECK(test.records(release).empty());
+        CHECK(test.get("configmap/" + release).is_null());
+      } else {
+        CHECK(test.text(release) == "given");
+      }
+    }
+    test.run_with(program, program.helm->uninstall("early-" + std::to_string(program.major)));
   }
 }
 

@@ -126,16 +126,28 @@ std::unique_ptr<Process> FakeCluster::start(const Command& command) {
   const Words words(command.argv);
   child->stays = words.has("-w") || words.verb() == "port-forward";
   if (words.has("-w")) child->watched = words.list.at(1);
-  if (!command.input_follows) child->due = now() + answer_time;
-  if (faulty && m_fault.kind != Fault::Kind::none && m_fault.kind != Fault::Kind::garbage && !is_disk &&
-      m_fault.kind != Fault::Kind::kill_after && !child->stays && !command.input_follows) {
-    act(*child, true);
-  }
-  if (faulty && m_fault.kind == Fault::Kind::kill_during) die();
-  if (faulty && m_fault.kind == Fault::Kind::hangs) child->due = TimePoint::max();
-  if (faulty && m_fault.kind == Fault::Kind::sigint) ::raise(SIGINT);
-  if (faulty && m_fault.kind == Fault::Kind::sigterm) ::raise(SIGTERM);
+  if (!command.input_follows) begin(*child);
   return child;
+}
+
+/// It has all its input: from here on it acts.
+void FakeCluster::begin(Child& child) {
+  child.due = now() + answer_time;
+  if (child.number != m_fault.child) return;
+  switch (m_fault.kind) {
+    case Fault::Kind::none:
+    case Fault::Kind::garbage:
+    case Fault::Kind::disk_full:
+    case Fault::Kind::read_only:
+    case Fault::Kind::kill_before:
+    case Fault::Kind::kill_after: return;
+    default: break;
+  }
+  if (!child.stays) act(child, true);
+  if (m_fault.kind == Fault::Kind::kill_during) die();
+  if (m_fault.kind == Fault::Kind::hangs) child.due = TimePoint::max();
+  if (m_fault.kind == Fault::Kind::sigint) ::raise(SIGINT);
+  if (m_fault.kind == Fault::Kind::sigterm) ::raise(SIGTERM);
 }
 
 void FakeCluster::step_said(const std::string& line) {

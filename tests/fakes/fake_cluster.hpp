@@ -70,6 +70,7 @@ class FakeCluster final : public Runner, public RedisConnector {
   class Connection;
   struct Words;
 
+  void begin(Child& child);
   void act(Child& child, bool half);
   void kubectl(Child& child, const Words& words, bool half);
   void helm(Child& child, const Words& words, bool half);

@@ -14,6 +14,7 @@
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
 #include "sys/process_table.hpp"
+#include "sys/signals.hpp"
 
 namespace raibid {
 
@@ -252,7 +253,16 @@ bool ReleaseLock::finish(Process& kubectl) const {
   kubectl.feed("}");
   const TimePoint until = m_context.runner.now() + release_limit;
   Process* const one = &kubectl;
-  while (!kubectl.finished() && m_context.runner.now() < until) m_context.runner.wait({&one, 1}, until);
+  bool interrupted = false;
+  while (!kubectl.finished() && m_context.runner.now() < until) {
+    try {
+      m_context.runner.wait({&one, 1}, until);
+    } catch (const Error& error) {
+      // all is done, or undone, and this takes a moment: only the second signal ends it
+      if (error.signal() == 0 || std::exchange(interrupted, true)) throw;
+      m_context.signals.acknowledge();
+    }
+  }
   const bool gone = kubectl.err().find("(NotFound)") != std::string::npos;  // with its namespace
   return kubectl.finished() && (kubectl.status() == 0 || gone);
 }

@@ -31,37 +31,6 @@ constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
 constexpr const char* embedded_chart = "charts/redis";
 
-// The folder of the embedded chart; "" for another one, which helm finds itself.
-std::string unpack_chart(const RedisSettings& settings, const fs::path& parent) {
-  if (settings.chart.kind != ChartChoice::Kind::embedded) return "";
-  const fs::path chart = parent / "redis";
-  unpack_assets(embedded_chart, chart);
-  return chart.string();
-}
-
-/// The embedded chart in a folder of that name, which goes with the object.
-class UnpackedChart {
- public:
-  UnpackedChart(const RedisSettings& settings, fs::path folder) : m_folder(std::move(folder)) {
-    if (settings.chart.kind != ChartChoice::Kind::embedded) return;
-    remove_tree(m_folder);
-    make_private_directory(m_folder);
-    m_path = unpack_chart(settings, m_folder);
-  }
-  ~UnpackedChart() {
-    std::error_code ignored;  // a destructor has nobody to tell, and the journal has it
-    fs::remove_all(m_folder, ignored);
-  }
-  UnpackedChart(const UnpackedChart&) = delete;
-  UnpackedChart& operator=(const UnpackedChart&) = delete;
-
-  const std::string& path() const { return m_path; }
-
- private:
-  fs::path m_folder;
-  std::string m_path;  ///< "" for a chart that helm finds itself
-};
-
 Credentials make_credentials(const Context& context, const RedisSettings& settings, const RedisNames& names,
                              const Cluster& cluster, const Observed& observed, const Secret& password) {
   Credentials credentials;
@@ -84,6 +53,29 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
 
 }  // namespace
 
+/// The folder in which helm looks for the embedded chart, gone with the object. It is empty until `unpack`: a helm that
+/// was started early and then left alone finds no chart, and installs nothing.
+class ChartFolder {
+ public:
+  explicit ChartFolder(fs::path folder) : m_folder(std::move(folder)) {
+    remove_tree(m_folder);
+    make_private_directory(m_folder);
+    make_private_directory(chart_in(m_folder));
+  }
+  ~ChartFolder() {
+    std::error_code ignored;  // a destructor has nobody to tell, and the journal has it
+    fs::remove_all(m_folder, ignored);
+  }
+  ChartFolder(const ChartFolder&) = delete;
+  ChartFolder& operator=(const ChartFolder&) = delete;
+
+  static fs::path chart_in(const fs::path& folder) { return folder / "redis"; }
+  void unpack() const { unpack_assets(embedded_chart, chart_in(m_folder)); }
+
+ private:
+  fs::path m_folder;
+};
+
 Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names,
                            ClusterSession& cluster, const Observed& seen, ReleaseLock& lock, Secret password)
     : settings(wanted),
@@ -97,6 +89,8 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
       m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
       m_redis(context, cluster.kubectl, names) {}
+
+Installation::~Installation() = default;
 
 Plan Installation::plan() {
   const RedisSource redis = [this]() -> RedisConnection& { return ready(); };
@@ -158,12 +152,14 @@ Step Installation::namespace_step() {
   step.name = "namespace";
   step.intent = observed.name_space ? "use " + settings.name_space : "create " + settings.name_space;
   step.undo = [this]() -> std::vector<Undo> {
-    if (observed.name_space) return {};
-    return {undo_namespace(session.kubectl, settings.release)};
+    std::vector<Undo> undos;
+    if (helm_starts_early()) undos.push_back(undo_file(m_chart_folder));
+    if (!observed.name_space) undos.push_back(undo_namespace(session.kubectl, settings.release));
+    return undos;
   };
   step.act = [this]() -> StepResult {
     const ordered_json manifest = namespace_manifest();
-    m_rollout.start_pods();
+    start_early();
     m_lock.acquire(observed.name_space ? nullptr : &manifest);  // one request for both
     if (observed.name_space) return {Outcome::unchanged, settings.name_space};
     return {Outcome::changed, settings.name_space + " created"};
@@ -171,8 +167,29 @@ Step Installation::namespace_step() {
   return step;
 }
 
+bool Installation::has_its_secret() const {
+  return observed.secret && observed.secret->ours && observed.secret->complete;
+}
+
+bool Installation::helm_starts_early() const {
+  return settings.chart.kind == ChartChoice::Kind::embedded && !converged();
+}
+
+void Installation::start_early() {
+  if (helm_starts_early()) {
+    m_chart = std::make_unique<ChartFolder>(m_chart_folder);
+    m_helm = std::make_unique<EarlyChild>(m_context.runner, session.helm.upgrade_install(install_request()));
+  }
+  if (settings.auth && !has_its_secret()) {
+    // create, not apply, where there is none: one that somebody makes at this moment is not overwritten
+    const ordered_json manifest = secret_manifest();
+    m_secret = std::make_unique<EarlyChild>(
+        m_context.runner, observed.secret ? session.kubectl.apply(manifest) : session.kubectl.create(manifest));
+  }
+}
+
 Step Installation::password_step() {
-  const bool ours = observed.secret && observed.secret->ours && observed.secret->complete;
+  const bool ours = has_its_secret();
   Step step;
   step.name = "password";
   step.intent = ours ? "reuse the one in Secret " + m_names.full : "put it into Secret " + m_names.full;
@@ -182,15 +199,13 @@ Step Installation::password_step() {
     return {undo_object(session.kubectl, "secret/" + m_names.full)};
   };
   step.act = [this, ours]() -> StepResult {
-    m_rollout.start();
     const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
+    const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
+    m_rollout.start();
     if (ours) return {Outcome::unchanged, detail};
-    // create, not apply, where there is none: one that somebody makes at this moment is not overwritten
-    const ordered_json manifest = secret_manifest();
-    const Command command = observed.secret ? session.kubectl.apply(manifest) : session.kubectl.create(manifest);
-    const Output output = run(m_context.runner, command, m_context.deadline);
+    const Output output = finish(m_context.runner, *kubectl, m_context.deadline);
     if (output.ok()) return {Outcome::changed, detail};
-    Error error = Kubectl::explain(command, output);
+    Error error = Kubectl::explain(m_secret->command(), output);
     if (Kubectl::already_exists(output)) error.made_nothing();
     throw error;
   };
@@ -211,11 +226,11 @@ bool Installation::converged() const {
          observed.release->digest == digest() && observed.workload && has_its_services();
 }
 
-Helm::Install Installation::install_request(const std::string& chart_folder) const {
+Helm::Install Installation::install_request() const {
   Helm::Install install;
   install.release = settings.release;
   install.chart = settings.chart.kind == ChartChoice::Kind::embedded
-                      ? Helm::Chart{chart_folder, "", ""}
+                      ? Helm::Chart{ChartFolder::chart_in(m_chart_folder).string(), "", ""}
                       : Helm::Chart{settings.chart.reference, settings.chart.repository, settings.chart.version};
   install.values = values().dump();
   install.values_files = settings.values_files;
@@ -236,7 +251,6 @@ Step Installation::release_step() {
   step.undo = [this]() -> std::vector<Undo> {
     if (converged()) return {};
     std::vector<Undo> undos;
-    if (settings.chart.kind == ChartChoice::Kind::embedded) undos.push_back(undo_file(m_chart_folder));
     // back to what was deployed, not to a change that failed before this one
     if (observed.release) {
       undos.push_back(undo_upgrade(session.helm, settings.release, observed.release->last_deployed, m_names.pod));
@@ -267,7 +281,11 @@ void Installation::tend(Process* other, TimePoint until) {
 
 std::string Installation::render(TimePoint deadline) {
   const TemporaryDirectory folder(m_context.paths.temporary);
-  const Helm::Install install = install_request(unpack_chart(settings, folder.path()));
+  Helm::Install install = install_request();
+  if (settings.chart.kind == ChartChoice::Kind::embedded) {
+    install.chart.reference = (folder.path() / "redis").string();
+    unpack_assets(embedded_chart, install.chart.reference);
+  }
   return session.helm.run_checked(session.helm.render(install), deadline).out;
 }
 
@@ -276,11 +294,11 @@ StepResult Installation::upgrade() {
   m_rollout.start();  // without a password there is no step for it that has
   const int revision = observed.release ? observed.release->revision : 0;
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
-  const UnpackedChart chart(settings, m_chart_folder);
-  const Command command = session.helm.upgrade_install(install_request(chart.path()));
+  if (m_chart) m_chart->unpack();
   m_pod_is_old = observed.workload.has_value();
   if (m_pod_is_old) m_rollout.expect_change();  // what is broken now may be why it is changed
-  const std::unique_ptr<Process> helm = m_context.runner.start(command);
+  const Command command = m_helm ? m_helm->command() : session.helm.upgrade_install(install_request());
+  const std::unique_ptr<Process> helm = m_helm ? m_helm->act() : m_context.runner.start(command);
   while (!helm->finished()) {
     tend(helm.get(), m_context.deadline);
     if (m_context.runner.now() >= m_context.deadline) {
@@ -288,6 +306,7 @@ StepResult Installation::upgrade() {
     }
   }
   const Output output{helm->status(), helm->out(), helm->err()};
+  m_chart.reset();
   if (!output.ok()) throw Helm::explain(command, output);
   if (m_pod_is_old) expect_new_pod();
   m_pod_is_old = false;

@@ -17,8 +17,11 @@
 #include "components/redis/password.hpp"
 #include "components/redis/settings.hpp"
 #include "plan/step.hpp"
+#include "sys/early_child.hpp"
 
 namespace raibid {
+
+class ChartFolder;
 
 /// One Redis on its way into a cluster: what the steps of setup share. The watch and the port-forward start as early as
 /// they can and are looked after while a step waits for something else.
@@ -26,6 +29,7 @@ class Installation {
  public:
   Installation(Context& context, const RedisSettings& settings, const RedisNames& names, ClusterSession& session,
                const Observed& observed, ReleaseLock& lock, Secret password);
+  ~Installation();
 
   Plan plan();
 
@@ -56,10 +60,14 @@ class Installation {
   Step release_step();
   Step redis_step();
 
+  /// Starts what will store the password and what will make the release: both wait for their input until their step.
+  void start_early();
   StepResult upgrade();
   /// Waits until the pod is Ready and Redis answers PONG; the connection stays open for the steps that follow.
   RedisConnection& ready();
-  Helm::Install install_request(const std::string& chart_folder) const;
+  Helm::Install install_request() const;
+  bool has_its_secret() const;
+  bool helm_starts_early() const;  ///< another chart than ours it might install with the chart's own values
   std::string digest() const;
   bool has_its_services() const;
 
@@ -77,6 +85,9 @@ class Installation {
   bool m_pod_is_old = false;             ///< a change is under way that may replace the pod: no port-forward to it
   std::string m_step;                    ///< the step that waits, for progress
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
+  std::unique_ptr<ChartFolder> m_chart;
+  std::unique_ptr<EarlyChild> m_secret;
+  std::unique_ptr<EarlyChild> m_helm;
   KubernetesRedis m_redis;
   TimePoint m_asked_redis{};
 };

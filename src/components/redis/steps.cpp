@@ -36,7 +36,7 @@ fs::path previous_of(const fs::path& path) { return path.string() + ".previous";
 
 }  // namespace
 
-Step stream_step(const RedisSettings& settings, RedisSource redis) {
+Step stream_step(const RedisSettings& settings, const RedisSource& redis) {
   Step step;
   step.name = "stream";
   step.intent = "create " + describe_streams(settings.streams) + " (at 0, so that jobs added earlier are delivered)";
@@ -102,7 +102,7 @@ Undo undo_file(const fs::path& path) {
   return {"file.remove", {{"path", path}}, "rm -rf " + shell_quote(path.string())};
 }
 
-void add_common_undos(UndoTable& table, RedisSource redis) {
+void add_common_undos(UndoTable& table, const RedisSource& redis) {
   table["redis.destroy_group"] = [redis](const auto& arguments) {
     destroy_group(redis(), arguments.at("stream"), arguments.at("group"));
   };

@@ -17,7 +17,7 @@ using RedisSource = std::function<RedisConnection&()>;
 /// The last steps are the same wherever Redis runs.
 
 /// Streams and groups of the preset. Its undo removes what it made: a stream only while it is empty.
-Step stream_step(const RedisSettings& settings, RedisSource redis);
+Step stream_step(const RedisSettings& settings, const RedisSource& redis);
 
 /// The credentials file at `credentials.path`. Its undo puts the previous one back, or removes it. `credentials` is
 /// read when the step acts.
@@ -33,6 +33,6 @@ Undo undo_file(const std::filesystem::path& path);
 
 /// Undoes for those steps: "redis.destroy_group", "file.remove", "file.restore". `redis` is opened only when one needs
 /// it.
-void add_common_undos(UndoTable& table, RedisSource redis);
+void add_common_undos(UndoTable& table, const RedisSource& redis);
 
 }  // namespace raibid

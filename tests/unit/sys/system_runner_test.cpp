@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "sys/clock.hpp"
+#include "sys/early_child.hpp"
 #include "sys/process.hpp"
 #include "sys/signals.hpp"
 
@@ -119,6 +120,36 @@ TEST_CASE_FIXTURE(Fixture, "a child that closes its standard input early is fine
 }
 
 TEST_CASE_FIXTURE(Fixture, "without input standard input is empty") { CHECK(go(sh("cat; echo end")).out == "end\n"); }
+
+TEST_CASE_FIXTURE(Fixture, "a child that starts early waits for its input, whole") {
+  Command command = sh("echo started; cat; echo end");
+  command.input = "one\n";
+  EarlyChild early(runner, command);
+  CHECK(early.command().input.empty());
+  const std::unique_ptr<Process> child = early.act();
+  const Output output = finish(runner, *child, in(30s));
+  CHECK(output.ok());
+  CHECK(output.out == "started\none\nend\n");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a child that starts early and ends before its turn keeps its answer") {
+  Command command = sh("echo no >&2; exit 4");
+  command.input = "never read\n";
+  EarlyChild early(runner, command);
+  const std::unique_ptr<Process> child = early.act();
+  const Output output = finish(runner, *child, in(30s));
+  CHECK(output.status == 4);
+  CHECK(output.err == "no\n");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a child that starts early and is not needed is ended") {
+  int pid = 0;
+  runner.observe([&](int started, const Command&) { pid = started; });
+  { const EarlyChild early(runner, sh("cat")); }
+  runner.observe({});
+  REQUIRE(pid > 0);
+  CHECK(goes(pid));
+}
 
 TEST_CASE_FIXTURE(Fixture, "a child that floods both pipes does not get stuck") {
   const Output output = go(sh("head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero"));
