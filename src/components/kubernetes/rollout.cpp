@@ -95,14 +95,10 @@ Rollout::Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, std
 
 Rollout::~Rollout() = default;
 
-void Rollout::start_pods() {
-  m_pod_watch.start();
-  m_pod_generation = m_pod_watch.generation();
-}
-
 void Rollout::start() {
   if (m_started) return;
-  start_pods();
+  m_pod_watch.start();
+  m_pod_generation = m_pod_watch.generation();
   m_event_watch.start();
   m_started = true;
 }
@@ -130,8 +126,8 @@ void Rollout::pump() {
 void Rollout::pump_watches() {
   const TimePoint now = m_clock.now();
   m_pod_watch.pump([&](const std::string& type, const json& pod, bool listed) {
-    const bool listed_at_first = listed && m_pod_watch.generation() == 1;
-    if (m_pods.take(type, pod, listed_at_first, now) == PodTable::News::born) {
+    const bool is_older = listed && m_pod_watch.generation() == 1 && !m_nothing_older;
+    if (m_pods.take(type, pod, is_older, now) == PodTable::News::born) {
       m_events.born(text_at(pod, {"metadata", "creationTimestamp"}));
     }
   });
@@ -142,7 +138,8 @@ void Rollout::pump_watches() {
     m_pods.forget_stale();
   }
   m_event_watch.pump([&](const std::string& type, const json& event, bool listed) {
-    if (type != "DELETED") m_events.take(event, listed && m_event_watch.generation() == 1, now);
+    const bool is_older = listed && m_event_watch.generation() == 1 && !m_nothing_older;
+    if (type != "DELETED") m_events.take(event, is_older, now);
   });
 }
 

@@ -22,15 +22,15 @@ namespace raibid {
 /// at least four times a second, because graces run out without news.
 class Rollout {
  public:
-  /// `selector` finds the release's pods; `workload` is its StatefulSet's name. Events that are older than the start of
-  /// the watch do not count: they belong to an earlier run.
+  /// `selector` finds the release's pods; `workload` is its StatefulSet's name. What is older than the start of the
+  /// watch does not count: it belongs to an earlier run.
   Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string selector, std::string workload);
   ~Rollout();
   Rollout(const Rollout&) = delete;
   Rollout& operator=(const Rollout&) = delete;
 
-  /// The first half of start(): a kubectl takes a processor for a moment, and two at once take what others need.
-  void start_pods();
+  /// The namespace is of this run's making: all that a watch finds in it counts, however late it starts.
+  void expect_nothing_older() { m_nothing_older = true; }
   void start();  ///< a second call does nothing
   std::vector<Process*> processes() const;
   /// Takes in what the watches have said. Throws Error when a watch fails for good (no rights, no server for longer
@@ -96,6 +96,7 @@ class Rollout {
   std::optional<std::string> m_log;  ///< its last lines, or why there are none
 
   bool m_started = false;
+  bool m_nothing_older = false;
   bool m_change_pending = false;
   TimePoint m_change_announced = TimePoint::min();
   TimePoint m_revision_known = TimePoint::min();

@@ -28,6 +28,8 @@ using nlohmann::ordered_json;
 constexpr int redis_port = 6379;
 constexpr Duration look_again = std::chrono::milliseconds(250);  // graces run out without news
 constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is told within a second
+/// In a namespace of our own making the watches can start late: what they cost is helm's until it has ended or this long.
+constexpr Duration helm_patience = std::chrono::milliseconds(500);
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
 constexpr const char* embedded_chart = "charts/redis";
 
@@ -88,7 +90,9 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_password)),
       m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
       m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
-      m_redis(context, cluster.kubectl, names) {}
+      m_redis(context, cluster.kubectl, names) {
+  if (!seen.name_space) m_rollout.expect_nothing_older();
+}
 
 Installation::~Installation() = default;
 
@@ -201,7 +205,7 @@ Step Installation::password_step() {
   step.act = [this, ours]() -> StepResult {
     const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
-    m_rollout.start();
+    if (observed.name_space) m_rollout.start();
     if (ours) return {Outcome::unchanged, detail};
     const Output output = finish(m_context.runner, *kubectl, m_context.deadline);
     if (output.ok()) return {Outcome::changed, detail};
@@ -291,7 +295,7 @@ std::string Installation::render(TimePoint deadline) {
 
 StepResult Installation::upgrade() {
   m_step = "release";
-  m_rollout.start();  // without a password there is no step for it that has
+  if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
   const int revision = observed.release ? observed.release->revision : 0;
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
   if (m_chart) m_chart->unpack();
@@ -299,7 +303,9 @@ StepResult Installation::upgrade() {
   if (m_pod_is_old) m_rollout.expect_change();  // what is broken now may be why it is changed
   const Command command = m_helm ? m_helm->command() : session.helm.upgrade_install(install_request());
   const std::unique_ptr<Process> helm = m_helm ? m_helm->act() : m_context.runner.start(command);
+  const TimePoint patience_ends = m_context.runner.now() + helm_patience;
   while (!helm->finished()) {
+    if (m_context.runner.now() >= patience_ends) m_rollout.start();
     tend(helm.get(), m_context.deadline);
     if (m_context.runner.now() >= m_context.deadline) {
       throw Error(ExitCode::failure, "helm did not come to an end in time", "give it longer with --timeout");
@@ -308,6 +314,7 @@ StepResult Installation::upgrade() {
   const Output output{helm->status(), helm->out(), helm->err()};
   m_chart.reset();
   if (!output.ok()) throw Helm::explain(command, output);
+  m_rollout.start();
   if (m_pod_is_old) expect_new_pod();
   m_pod_is_old = false;
   return {Outcome::changed, fmt::format("{}, revision {}", settings.release, revision + 1)};

@@ -102,6 +102,14 @@ TEST_CASE("an event from before the start counts once it happens again") {
   CHECK(verdict.reason == "quota");
 }
 
+TEST_CASE("in a namespace of the run's own making an event counts though it came before the watch") {
+  Watched w;
+  w.rollout.expect_nothing_older();
+  w.rollout.start();
+  w.events->says(added(refusal(1).object()));
+  CHECK(w.after(milliseconds(1)).reason == "quota");
+}
+
 TEST_CASE("an event that comes after what was there counts at once") {
   Watched w;
   w.rollout.start();
