@@ -237,7 +237,8 @@ TEST_CASE("what stands in the way of an install") {
   }
 }
 
-TEST_CASE("a helm that was started early installs when it has its chart and values, and nothing when its input just ends") {
+TEST_CASE(
+    "a helm that was started early installs when it has its chart and values, and nothing when its input just ends") {
   HelmOnCluster test("early");
   if (test.absent) return;
   for (const auto& program : test.programs()) {

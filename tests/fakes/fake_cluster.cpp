@@ -140,8 +140,10 @@ void FakeCluster::begin(Child& child) {
     case Fault::Kind::disk_full:
     case Fault::Kind::read_only:
     case Fault::Kind::kill_before:
-    case Fault::Kind::kill_after: return;
-    default: break;
+    case Fault::Kind::kill_after:
+      return;
+    default:
+      break;
   }
   if (!child.stays) act(child, true);
   if (m_fault.kind == Fault::Kind::kill_during) die();
