@@ -345,12 +345,14 @@ void FakeCluster::remove(Child&, const Words& words) {
 
 void FakeCluster::remove_raw(Child& child, const Words& words) {
   const std::string path = words.after("--raw");
-  const std::string key = "lease/" + path.substr(path.rfind('/') + 1);
+  const std::vector<std::string> parts = split(path, '/');
+  const std::string& kinds = parts.at(parts.size() - 2);
+  const std::string key = kinds.substr(0, kinds.size() - 1) + "/" + parts.back();
   const json options = json::parse(child.command.input);
-  const json* const lease = find(key);
-  if (lease == nullptr) return child.fail("(NotFound): " + key + " not found");
+  const json* const object = find(key);
+  if (object == nullptr) return child.fail("(NotFound): " + key + " not found");
   for (const char* field : {"uid", "resourceVersion"}) {
-    if (options["preconditions"][field] != (*lease)["metadata"][field]) return child.fail("(Conflict): precondition");
+    if (options["preconditions"][field] != (*object)["metadata"][field]) return child.fail("(Conflict): precondition");
   }
   forget(key);
 }

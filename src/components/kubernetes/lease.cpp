@@ -165,30 +165,37 @@ void ReleaseLock::refuse_if_held() const {
     refuse(m_seen->holder);
 }
 
-void ReleaseLock::acquire(const ordered_json* name_space) {
-  if (m_held) return;
+bool ReleaseLock::acquire(const ordered_json* name_space, const ordered_json* content) {
+  if (m_held) return false;
   refuse_if_held();
   m_unsure = true;  // until an answer says otherwise
+  bool made_content = false;
   if (m_seen) {
     replace(*m_seen);
   } else {
-    create(name_space);
+    made_content = create(name_space, content);
   }
   m_unsure = false;
+  return made_content;
 }
 
-void ReleaseLock::create(const ordered_json* name_space) {
+bool ReleaseLock::create(const ordered_json* name_space, const ordered_json* content) {
   ordered_json items = ordered_json::array();
   if (name_space) items.push_back(*name_space);
   items.push_back(lease_manifest(m_name, m_kubectl.name_space(), m_self));
+  if (content) items.push_back(*content);
   const Command command = m_kubectl.create_and_show({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
   const Output output = run(m_context.runner, command, m_context.deadline);
   bool made_namespace = name_space == nullptr;
+  json made_content;
   for (const json& object : documents(output)) {
-    if (text_at(object, {"kind"}) == "Lease") m_held = parse_lease(object);
-    if (text_at(object, {"kind"}) == "Namespace") made_namespace = true;
+    const std::string kind = text_at(object, {"kind"});
+    if (kind == "Lease") m_held = parse_lease(object);
+    if (kind == "Namespace") made_namespace = true;
+    if (content && kind == content->value("kind", "")) made_content = object;
   }
-  if (m_held && made_namespace) return;
+  if (m_held && made_namespace) return !made_content.is_null();
+  if (!made_content.is_null()) withdraw(made_content);  // kubectl goes on after what it could not make
   if (Kubectl::already_exists(output) && !m_held) {
     if (const std::optional<Lease> winner = look()) {
       m_unsure = false;
@@ -204,7 +211,7 @@ void ReleaseLock::create(const ordered_json* name_space) {
   if (output.ok()) {  // it made what it was given, and did not say so
     if (const std::optional<Lease> lease = look(); lease && is_ours(*lease)) {
       m_held = lease;
-      return;
+      return false;
     }
   }
   throw Kubectl::explain(command, output);
@@ -235,17 +242,29 @@ std::optional<Lease> ReleaseLock::look() const {
   return parse_lease(found.front());
 }
 
-/// Only what we took is removed: the options name it, and without their last character they are none.
-Command ReleaseLock::removal() const {
-  const ordered_json options = {
-      {"apiVersion", "v1"},
-      {"kind", "DeleteOptions"},
-      {"preconditions", {{"uid", m_held->uid}, {"resourceVersion", m_held->resource_version}}}};
-  Command command = m_kubectl.remove_when_fed(
-      fmt::format("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", m_kubectl.name_space(), m_name));
+/// Only what is as we left it is removed: the options name it.
+Command ReleaseLock::removal(const std::string& path, const std::string& uid,
+                             const std::string& resource_version) const {
+  const ordered_json options = {{"apiVersion", "v1"},
+                                {"kind", "DeleteOptions"},
+                                {"preconditions", {{"uid", uid}, {"resourceVersion", resource_version}}}};
+  Command command = m_kubectl.remove_when_fed(path);
   command.input = options.dump();
-  command.input.pop_back();
+  command.input.pop_back();  // without it they are none
   return command;
+}
+
+/// A Secret that went into somebody else's new namespace. (They may have put theirs over it: then it stays.)
+void ReleaseLock::withdraw(const json& secret) const {
+  const std::string path =
+      fmt::format("/api/v1/namespaces/{}/secrets/{}", m_kubectl.name_space(), text_at(secret, {"metadata", "name"}));
+  finish(*m_context.runner.start(
+      removal(path, text_at(secret, {"metadata", "uid"}), text_at(secret, {"metadata", "resourceVersion"}))));
+}
+
+Command ReleaseLock::lease_removal() const {
+  return removal(fmt::format("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", m_kubectl.name_space(), m_name),
+                 m_held->uid, m_held->resource_version);
 }
 
 bool ReleaseLock::finish(Process& kubectl) const {
@@ -268,7 +287,7 @@ bool ReleaseLock::finish(Process& kubectl) const {
 }
 
 void ReleaseLock::prepare_release() {
-  if (m_held && !m_releasing) m_releasing = m_context.runner.start(removal());
+  if (m_held && !m_releasing) m_releasing = m_context.runner.start(lease_removal());
 }
 
 void ReleaseLock::release() {
@@ -278,7 +297,7 @@ void ReleaseLock::release() {
   }
   if (!m_held) return;
   const std::unique_ptr<Process> prepared = std::move(m_releasing);
-  if (!prepared || !finish(*prepared)) finish(*m_context.runner.start(removal()));
+  if (!prepared || !finish(*prepared)) finish(*m_context.runner.start(lease_removal()));
   m_held.reset();
 }
 

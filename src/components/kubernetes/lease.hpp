@@ -66,9 +66,10 @@ class ReleaseLock {
   void seen(std::optional<Lease> lease);
 
   /// Takes it: by a create, which only one of two can win, or in place of one that died or expired, by a replace that
-  /// its version guards. With `name_space` that is created in the same request. Nothing happens when it is held
-  /// already. Throws Error (preflight, made_nothing) naming the holder when somebody else has it.
-  void acquire(const nlohmann::ordered_json* name_space = nullptr);
+  /// its version guards. With `name_space` that is created by the same kubectl, and behind both `content`, an object of
+  /// that namespace. Nothing happens when it is held already. Returns whether `content` was made. Throws Error
+  /// (preflight, made_nothing) naming the holder when somebody else has it; what was made of `content` is then removed.
+  bool acquire(const nlohmann::ordered_json* name_space = nullptr, const nlohmann::ordered_json* content = nullptr);
 
   /// Throws as `acquire` would for what was seen, and changes nothing.
   void refuse_if_held() const;
@@ -81,12 +82,14 @@ class ReleaseLock {
   void release();
 
  private:
-  void create(const nlohmann::ordered_json* name_space);
+  bool create(const nlohmann::ordered_json* name_space, const nlohmann::ordered_json* content);
+  void withdraw(const nlohmann::json& secret) const;
   void replace(const Lease& present);
   std::optional<Lease> look() const;
   [[noreturn]] void refuse(const LeaseHolder& holder) const;
   bool is_ours(const Lease& lease) const;
-  Command removal() const;
+  Command lease_removal() const;
+  Command removal(const std::string& path, const std::string& uid, const std::string& resource_version) const;
   bool finish(Process& kubectl) const;
 
   Context& m_context;

@@ -159,14 +159,18 @@ Step Installation::namespace_step() {
   step.undo = [this]() -> std::vector<Undo> {
     std::vector<Undo> undos;
     if (helm_starts_early()) undos.push_back(undo_file(m_chart_folder));
-    if (!observed.name_space) undos.push_back(undo_namespace(session.kubectl, settings.release));
+    if (!observed.name_space) undos.push_back(undo_namespace(session.kubectl, settings.release, m_names.full));
     return undos;
   };
   step.act = [this]() -> StepResult {
-    const ordered_json manifest = namespace_manifest();
     start_early();
-    m_lock.acquire(observed.name_space ? nullptr : &manifest);  // one request for both
-    if (observed.name_space) return {Outcome::unchanged, settings.name_space};
+    if (observed.name_space) {
+      m_lock.acquire();
+      return {Outcome::unchanged, settings.name_space};
+    }
+    const ordered_json manifest = namespace_manifest();
+    const ordered_json secret = settings.auth ? secret_manifest() : ordered_json();
+    m_secret_made = m_lock.acquire(&manifest, settings.auth ? &secret : nullptr);  // one kubectl for all
     return {Outcome::changed, settings.name_space + " created"};
   };
   return step;
@@ -185,12 +189,16 @@ void Installation::start_early() {
     m_chart = std::make_unique<ChartFolder>(m_chart_folder);
     m_helm = std::make_unique<EarlyChild>(m_context.runner, session.helm.upgrade_install(install_request()));
   }
-  if (settings.auth && !has_its_secret()) {
-    // create, not apply, where there is none: one that somebody makes at this moment is not overwritten
-    const ordered_json manifest = secret_manifest();
-    m_secret = std::make_unique<EarlyChild>(
-        m_context.runner, observed.secret ? session.kubectl.apply(manifest) : session.kubectl.create(manifest));
-  }
+  if (settings.auth && !has_its_secret() && observed.name_space) store_password();
+}
+
+void Installation::store_password() {
+  const ordered_json manifest = secret_manifest();
+  // create, not apply, where there is none: one that somebody makes at this moment is not overwritten; what is in a
+  // namespace of our making is of a run that lost the race for it
+  const bool apply = observed.secret || !observed.name_space;
+  m_secret = std::make_unique<EarlyChild>(m_context.runner,
+                                          apply ? session.kubectl.apply(manifest) : session.kubectl.create(manifest));
 }
 
 Step Installation::password_step() {
@@ -205,6 +213,8 @@ Step Installation::password_step() {
   };
   step.act = [this, ours]() -> StepResult {
     const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
+    if (m_secret_made) return {Outcome::changed, detail};
+    if (!ours && !m_secret) store_password();
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
     if (observed.name_space) m_rollout.start();
     if (ours) return {Outcome::unchanged, detail};

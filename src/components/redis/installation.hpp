@@ -62,6 +62,7 @@ class Installation {
 
   /// Starts what will store the password and what will make the release: both wait for their input until their step.
   void start_early();
+  void store_password();
   StepResult upgrade();
   /// Waits until the pod is Ready and Redis answers PONG; the connection stays open for the steps that follow.
   RedisConnection& ready();
@@ -87,6 +88,7 @@ class Installation {
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   std::unique_ptr<ChartFolder> m_chart;
   std::unique_ptr<EarlyChild> m_secret;
+  bool m_secret_made = false;  ///< with the namespace
   std::unique_ptr<EarlyChild> m_helm;
   KubernetesRedis m_redis;
   TimePoint m_asked_redis{};

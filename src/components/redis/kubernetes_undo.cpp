@@ -28,15 +28,18 @@ void remove_objects(Context& context, const Kubectl& kubectl, const std::vector<
   kubectl.run_checked(kubectl.remove(names, seconds_until(context, deadline)), deadline);
 }
 
-// Somebody else may have put something into the namespace meanwhile: theirs is not ours to delete.
-void remove_namespace(Context& context, const Kubectl& kubectl, const std::string& lock, TimePoint deadline) {
+// Somebody else may have put something into the namespace meanwhile: theirs is not ours to delete. `secret` was made
+// with it, before its own undo could be written down.
+void remove_namespace(Context& context, const Kubectl& kubectl, const std::string& lock, const std::string& secret,
+                      TimePoint deadline) {
   const std::string name = "namespace/" + kubectl.name_space();
   const Command question = kubectl.get({name});
   const json found = Kubectl::parse_items(question, run(context.runner, question, deadline));
   if (found.empty()) return;
   const json labels = found.front().value("/metadata/labels"_json_pointer, json::object());
   if (labels.value(managed_by_label, "") != managed_by_us) return;
-  const std::vector<std::string> contents = namespace_contents(kubectl, lock, deadline);
+  std::vector<std::string> contents = namespace_contents(kubectl, lock, deadline);
+  std::erase(contents, "secret/" + secret);
   if (!contents.empty()) {
     throw Error(ExitCode::failure, fmt::format("namespace {} holds what this run did not make: {}",
                                                kubectl.name_space(), join(contents, ", ")));
@@ -97,7 +100,9 @@ void patiently(Context& context, const Kubectl& kubectl, const std::function<Tim
 UndoTable kubernetes_undos(Context& context, ClusterSession& session, const std::function<TimePoint()>& deadline) {
   UndoTable table;
   table["kubernetes.delete_namespace"] = [&context, &session, deadline](const Arguments& arguments) {
-    remove_namespace(context, session.kubectl, lease_object(arguments.at("release")), deadline());
+    const auto secret = arguments.find("secret");  // not in the journal of an older version
+    remove_namespace(context, session.kubectl, lease_object(arguments.at("release")),
+                     secret == arguments.end() ? "" : secret->second, deadline());
   };
   table["kubernetes.delete"] = [&context, &session, deadline](const Arguments& arguments) {
     remove_objects(context, session.kubectl, {arguments.at("name")}, deadline());
@@ -124,9 +129,9 @@ UndoTable kubernetes_undos(Context& context, ClusterSession& session, const std:
   return table;
 }
 
-Undo undo_namespace(const Kubectl& kubectl, const std::string& release) {
+Undo undo_namespace(const Kubectl& kubectl, const std::string& release, const std::string& secret) {
   return {"kubernetes.delete_namespace",
-          {{"release", release}},
+          {{"release", release}, {"secret", secret}},
           kubectl.for_people({"delete", "namespace", kubectl.name_space()})};
 }
 

@@ -14,7 +14,7 @@ namespace raibid {
 UndoTable kubernetes_undos(Context& context, ClusterSession& session, const std::function<TimePoint()>& deadline);
 
 /// Builders for the records that those undo.
-Undo undo_namespace(const Kubectl& kubectl, const std::string& release);
+Undo undo_namespace(const Kubectl& kubectl, const std::string& release, const std::string& secret);
 Undo undo_object(const Kubectl& kubectl, const std::string& name);
 /// Takes back only our own fields of a Secret that was adopted.
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret);

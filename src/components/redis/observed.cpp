@@ -148,7 +148,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
   const std::vector<Command> questions = {
-      kubectl.review_rights(rights),  // a dozen requests in a row: the longest goes first
+      kubectl.review_rights(rights),  // a dozen requests in a row: the longest go first
       kubectl.get(objects),
       kubectl.release_records(settings.release),
       kubectl.list("storageclasses", ""),
