@@ -47,6 +47,8 @@ json parse_object(const fs::path& path, const std::string& text) {
     return object;
   } catch (const json::parse_error& error) {
     damaged(path, "it is not JSON at " + place_of(text, error.byte));
+  } catch (const json::out_of_range&) {
+    damaged(path, "it holds a number that is out of range");
   }
 }
 

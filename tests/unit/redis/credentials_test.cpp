@@ -144,6 +144,7 @@ TEST_CASE("a damaged file is named with the place, kept, and its content not sho
   CHECK(has(refusal("{\n  \"host\": \"h\",\n  \"password\": hunter2\n}"), "line 3, column 15"));
   CHECK(has(refusal("{\"password\": \"hunter2"), "line 1, column 22"));
   CHECK(has(refusal(good + "x"), "is not JSON"));
+  CHECK(has(refusal(R"({"port": 1e9999})"), "out of range"));
   CHECK(has(refusal("{\"password\": \"hunter2\xff\"}"), "is not JSON"));
   CHECK(has(refusal("[\"hunter2\"]"), "no JSON object"));
   CHECK(has(refusal(with("\"host\":\"h\",", "")), "\"host\" is missing"));
