@@ -79,11 +79,12 @@ json items_or_none(const Question& question, const Output& output) {
 
 }  // namespace
 
-Rollout::Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string selector, std::string workload)
+Rollout::Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
+                 std::string workload)
     : m_clock(clock),
       m_kubectl(kubectl),
       m_workload(std::move(workload)),
-      m_pod_watch(runner, clock, kubectl, "pods", std::move(selector)),
+      m_pod_watch(runner, clock, kubectl, "pods", selector),
       m_event_watch(runner, clock, kubectl, "events", ""),
       m_pods(m_workload),
       m_events(m_workload),

@@ -24,7 +24,8 @@ class Rollout {
  public:
   /// `selector` finds the release's pods; `workload` is its StatefulSet's name. What is older than the start of the
   /// watch does not count: it belongs to an earlier run.
-  Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, std::string selector, std::string workload);
+  Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
+          std::string workload);
   ~Rollout();
   Rollout(const Rollout&) = delete;
   Rollout& operator=(const Rollout&) = delete;
