@@ -60,6 +60,7 @@ Command Cli::command(const std::vector<std::string>& arguments) const {
     if (text.rfind("RAIBID_", 0) == 0)
       command.argv.insert(command.argv.end(), {"-u", std::string(text.substr(0, text.find('=')))});
   }
+  command.argv.push_back("LC_ALL=C.UTF-8");  // what is printed does not depend on who runs the tests
   for (const auto& [name, value] : m_environment) command.argv.push_back(name + "=" + value);
   command.argv.push_back(RAIBID_CLI);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
