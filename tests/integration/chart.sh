@@ -229,19 +229,22 @@ ask_redis_what_it_refuses() {
 
 # start_script NAME SHELL...: what the pod starts, with paths and port of this machine, where only NAME-server and NAME-cli are on PATH
 start_script() {
-  local name=$1 home=$work/pod; shift
+  local name=$1 home=$work/pod program; shift
   rm -rf "$home" && mkdir -p "$home/bin" "$home/data" && port=$(free_port)
   ln -s "$(command -v redis-server)" "$home/bin/$name-server"
   printf '#!/bin/sh\nexec %s -p %s "$@"\n' "$(command -v redis-cli)" "$port" > "$home/bin/$name-cli" && chmod +x "$home/bin/$name-cli"
-  if [[ $1 == *busybox ]]; then ln -s "$1" "$home/bin/timeout"; else ln -s "$(command -v timeout)" "$home/bin/timeout"; fi
+  for program in timeout flock; do
+    if [[ $1 == *busybox ]] && "$1" --list | grep -qx $program; then ln -s "$1" "$home/bin/$program"; else ln -s "$(command -v $program)" "$home/bin/$program"; fi
+  done
   printf '%s\n' "user default on #$(printf secret | sha256sum | cut -d' ' -f1) ~* &* +@all" 'user health on nopass -@all +ping' > "$home/users.acl"
   for file in redis.conf start.sh ping.sh; do
     jq -r --arg file $file '.items[] | select(.kind == "ConfigMap").data[$file] | values' "$work/objects.json" |
-      sed -e "s|/etc/redis|$home|; s|^dir /data|dir $home/data|; s|^port 6379|port $port|" -e "s|^bind .*|bind 127.0.0.1|" > "$home/$file"
+      sed -e "s|/etc/redis|$home|; s|/data|$home/data|; s|^port 6379|port $port|" -e "s|^bind .*|bind 127.0.0.1|" > "$home/$file"
   done
-  setsid env PATH="$home/bin" "$@" "$home/start.sh" >"$home/log" 2>&1 & server_pid=$!
+  start_server "$@"
   eventually answers || cat "$home/log"
 }
+start_server() { setsid env PATH="$work/pod/bin" "$@" "$work/pod/start.sh" >"$work/pod/log" 2>&1 & server_pid=$!; }
 probe() { PATH=$work/pod/bin "${shell[@]}" "$work/pod/ping.sh" "$1"; }
 as_default() { REDISCLI_AUTH=secret redis-cli -p "$port" "$@" 2>&1; }
 no_probe() { ! probe "$1"; }
@@ -267,6 +270,7 @@ scripts_on_this_machine() {
       check "$with: the password works, AOF is on" test "$(as_default config get appendonly | tail -n 1)" = yes
       [[ $name == valkey || ${shell[0]} == *bash ]] || probe_verdicts "$with"
       stop_server
+      [[ $name == valkey ]] || one_at_a_time "$with"
     done
   done
   render --set auth.enabled=false >/dev/null; start_script valkey "${shell[@]}"
@@ -274,6 +278,27 @@ scripts_on_this_machine() {
   check "without authentication: alive" probe alive
   stop_server
 }
+# As when the pod was deleted by force: the first server still works while the next one starts.
+one_at_a_time() {
+  local first code
+  start_server "${shell[@]}"
+  check "$1: started again" eventually answers
+  first=$server_pid
+  start_server "${shell[@]}"
+  check "$1: a second one waits for the first one's end" eventually waits
+  kill -TERM "$server_pid"
+  wait "$server_pid"; code=$?
+  check "$1: … SIGTERM ends its waiting" test $code = 143
+  start_server "${shell[@]}"
+  check "$1: … another one waits" eventually waits
+  check "$1: … what is written until then" accepted set late 1
+  kill -9 "$first"
+  wait "$first" 2>/dev/null
+  check "$1: … it finds" eventually says_late
+  stop_server
+}
+waits() { grep -q "waiting for its end" "$work/pod/log"; }
+says_late() { [[ $(as_default get late) == 1 ]]; }
 probe_verdicts() {
   accepted config set maxclients 1
   exec 3<>"/dev/tcp/127.0.0.1/$port"

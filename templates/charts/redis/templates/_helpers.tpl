@@ -86,6 +86,13 @@ aclfile /etc/redis/users.acl
 start.sh: |
   # exec: the server is PID 1, gets SIGTERM itself and writes its AOF out
   server=$(command -v redis-server || command -v valkey-server) || { echo "this image has no redis-server and no valkey-server" >&2; exit 127; }
+  # A pod deleted by force may still write its AOF when the next one starts: who has the lock (a file descriptor that the server keeps) goes first.
+  exec 9< /data
+  if command -v flock > /dev/null && ! flock -n 9; then
+    trap 'exit 143' TERM
+    echo "another server uses /data: waiting for its end" >&2
+    flock 9 & wait $! || echo "/data cannot be locked: starting without" >&2
+  fi
   exec "$server" /etc/redis/redis.conf
 ping.sh: |
   # Without a password: the user health may do nothing but PING. What the server says is on stdout, a refused connection on stderr.
