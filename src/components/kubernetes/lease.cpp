@@ -165,37 +165,37 @@ void ReleaseLock::refuse_if_held() const {
     refuse(m_seen->holder);
 }
 
-bool ReleaseLock::acquire(const ordered_json* name_space, const ordered_json* content) {
+bool ReleaseLock::acquire(const ordered_json* name_space, const ordered_json* secret) {
   if (m_held) return false;
   refuse_if_held();
   m_unsure = true;  // until an answer says otherwise
-  bool made_content = false;
+  bool made_secret = false;
   if (m_seen) {
     replace(*m_seen);
   } else {
-    made_content = create(name_space, content);
+    made_secret = create(name_space, secret);
   }
   m_unsure = false;
-  return made_content;
+  return made_secret;
 }
 
-bool ReleaseLock::create(const ordered_json* name_space, const ordered_json* content) {
+bool ReleaseLock::create(const ordered_json* name_space, const ordered_json* secret) {
   ordered_json items = ordered_json::array();
   if (name_space) items.push_back(*name_space);
   items.push_back(lease_manifest(m_name, m_kubectl.name_space(), m_self));
-  if (content) items.push_back(*content);
+  if (secret) items.push_back(*secret);
   const Command command = m_kubectl.create_and_show({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
   const Output output = run(m_context.runner, command, m_context.deadline);
   bool made_namespace = name_space == nullptr;
-  json made_content;
+  json made_secret;
   for (const json& object : documents(output)) {
     const std::string kind = text_at(object, {"kind"});
     if (kind == "Lease") m_held = parse_lease(object);
     if (kind == "Namespace") made_namespace = true;
-    if (content && kind == content->value("kind", "")) made_content = object;
+    if (secret && kind == secret->value("kind", "")) made_secret = object;
   }
-  if (m_held && made_namespace) return !made_content.is_null();
-  if (!made_content.is_null()) withdraw(made_content);  // kubectl goes on after what it could not make
+  if (m_held && made_namespace) return !made_secret.is_null();
+  if (!made_secret.is_null()) withdraw(made_secret);  // kubectl goes on after what it could not make
   if (Kubectl::already_exists(output) && !m_held) {
     if (const std::optional<Lease> winner = look()) {
       m_unsure = false;

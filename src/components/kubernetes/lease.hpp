@@ -66,10 +66,10 @@ class ReleaseLock {
   void seen(std::optional<Lease> lease);
 
   /// Takes it: by a create, which only one of two can win, or in place of one that died or expired, by a replace that
-  /// its version guards. With `name_space` that is created by the same kubectl, and behind both `content`, a Secret of
-  /// that namespace. Nothing happens when it is held already. Returns whether `content` was made. Throws Error
-  /// (preflight, made_nothing) naming the holder when somebody else has it; what was made of `content` is then removed.
-  bool acquire(const nlohmann::ordered_json* name_space = nullptr, const nlohmann::ordered_json* content = nullptr);
+  /// its version guards. With `name_space` that is created by the same kubectl, and behind both `secret`, a Secret of
+  /// that namespace. Nothing happens when it is held already. Returns whether `secret` was made. Throws Error
+  /// (preflight, made_nothing) naming the holder when somebody else has it; what was made of `secret` is then removed.
+  bool acquire(const nlohmann::ordered_json* name_space = nullptr, const nlohmann::ordered_json* secret = nullptr);
 
   /// Throws as `acquire` would for what was seen, and changes nothing.
   void refuse_if_held() const;
@@ -82,7 +82,7 @@ class ReleaseLock {
   void release();
 
  private:
-  bool create(const nlohmann::ordered_json* name_space, const nlohmann::ordered_json* content);
+  bool create(const nlohmann::ordered_json* name_space, const nlohmann::ordered_json* secret);
   void withdraw(const nlohmann::json& secret) const;
   void replace(const Lease& present);
   std::optional<Lease> look() const;

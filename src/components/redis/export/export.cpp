@@ -142,6 +142,8 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   input.image = option(context, "worker-image");
   if (input.image.empty()) input.image = context.preset.name + "-worker:latest";
   choose_secret(context, view, input);
+  if (view.settings.target == Target::local)
+    context.reporter.warning(fmt::format("KEDA runs in a cluster, and {} is this machine's alone", input.address));
   const bool keda_may =
       view.settings.clients.empty() || std::any_of(view.settings.clients.begin(), view.settings.clients.end(),
                                                    [](const Client& c) { return c.name_space == "keda"; });
