@@ -53,7 +53,7 @@ class LocalSetup {
     return steps;
   }
 
-  UndoTable undos(std::function<TimePoint()> deadline) {
+  UndoTable undos(const std::function<TimePoint()>& deadline) {
     UndoTable table;
     add_common_undos(table, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
     table["local.stop"] = [this, deadline](const auto&) {
