@@ -296,7 +296,7 @@ one_at_a_time() {
   wait "$first" 2>/dev/null
   check "$1: … it finds" eventually says_late
   stop_server
-  ln -sf "$(command -v false)" "$work/pod/bin/flock"
+  ln -sf "$(type -P false)" "$work/pod/bin/flock"
   start_server "${shell[@]}"
   check "$1: where nothing can be locked it starts" eventually answers
   check "$1: … and says so" grep -q "starting without" "$work/pod/log"
