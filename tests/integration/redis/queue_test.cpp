@@ -1,5 +1,5 @@
 // Streams, groups, settings and the wait for PONG on a real redis-server.
-#include "components/redis/queue.hpp"
+#include "components/redis/server/streams.hpp"
 
 #include <doctest/doctest.h>
 

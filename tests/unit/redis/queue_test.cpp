@@ -1,4 +1,4 @@
-#include "components/redis/queue.hpp"
+#include "components/redis/server/streams.hpp"
 
 #include <doctest/doctest.h>
 
