@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "components/redis/server/streams.hpp"
+#include "components/redis/server/connect.hpp"
 
 namespace raibid {
 

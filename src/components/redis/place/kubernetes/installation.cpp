@@ -13,7 +13,7 @@
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/steps.hpp"
-#include "components/redis/server/streams.hpp"
+#include "components/redis/server/running_config.hpp"
 #include "components/redis/settings/values.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"

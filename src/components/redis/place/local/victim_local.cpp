@@ -1,13 +1,13 @@
+#include "components/redis/place/local/victim_local.hpp"
+
 #include <signal.h>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "components/redis/place/installed.hpp"
-#include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/local/instance.hpp"
-#include "components/redis/place/victim.hpp"
-#include "components/redis/server/streams.hpp"
+#include "components/redis/server/connect.hpp"
 
 namespace raibid {
 
