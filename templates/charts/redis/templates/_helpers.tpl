@@ -86,13 +86,13 @@ aclfile /etc/redis/users.acl
 
 {{- define "redis.scripts" -}}
 start.sh: |
+  trap 'exit 143' TERM # PID 1 without a handler ignores it, and the pod would take its whole grace to end
   # exec: the server is PID 1, gets SIGTERM itself and writes its AOF out
   server=$(command -v redis-server || command -v valkey-server) || { echo "this image has no redis-server and no valkey-server" >&2; exit 127; }
   # A pod deleted by force may still write its AOF when the next one starts: who has the lock (a file descriptor that the server keeps) goes first.
   umask 077 # the AOF holds every job: nobody but the server's user reads it, whatever the volume's mode is
   exec 9< /data
   if command -v flock > /dev/null && ! flock -n 9; then
-    trap 'exit 143' TERM
     echo "another server uses /data: waiting for its end" >&2
     flock 9 & wait $! || echo "/data cannot be locked: starting without" >&2
   fi
