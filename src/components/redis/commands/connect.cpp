@@ -38,7 +38,14 @@ Command aimed_at(const std::vector<std::string>& arguments, const std::string& h
 
 CommandResult run_command(Context& context, const std::vector<std::string>& arguments, const std::string& host,
                           int port, const Secret& password, const std::function<void()>& idle) {
-  return {"", run_foreground(aimed_at(arguments, host, port, password), context.signals, idle)};
+  return {"", run_foreground(context.guard, aimed_at(arguments, host, port, password), context.signals, idle)};
+}
+
+/// What --dry-run says. `how`: "through a port-forward to …".
+CommandResult would_connect(const std::vector<std::string>& arguments, const std::string& how) {
+  const std::string what = arguments.empty() ? "Would open " + how + ", until Ctrl-C"
+                                             : fmt::format("Would run {}, logged in {}", shell_join(arguments), how);
+  return {what + ". Nothing was done (--dry-run).\n"};
 }
 
 // Restarted Redis, moved pod: the same local port comes back as soon as there is a pod to forward to.
@@ -78,6 +85,8 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
   const RedisSettings settings = redis_settings(context);
   if (settings.target == Target::local) {
     const InstalledRedis installed = find_local(context, settings);
+    if (!arguments.empty() && context.guard.dry_run())
+      return would_connect(arguments, fmt::format("to {}:{}", installed.host, installed.port));
     if (!arguments.empty())
       return run_command(context, arguments, installed.host, installed.port, installed.password, [] {});
     return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, installed.host,
@@ -87,6 +96,10 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
   const InstalledRedis installed = find_on_kubernetes(context, session.kubectl, names, settings);
   const int wanted_port = context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0;
+  if (context.guard.dry_run()) {
+    const std::string how = fmt::format("a port-forward to pod {} of {}", names.pod, describe(session.kubectl));
+    return would_connect(arguments, arguments.empty() ? how : "through " + how);
+  }
   KubernetesRedis redis(context, session.kubectl, names, wanted_port);
   redis.prepare();
   const RedisEndpoint endpoint = redis.endpoint(installed.password, question_deadline(context));
