@@ -6,6 +6,9 @@
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
 #include "cli/version.hpp"
+#include "config/settings.hpp"
+#include "sys/reading_runner.hpp"
+#include "tools/reading_redis.hpp"
 #include "ui/reporters.hpp"
 
 #include <fmt/format.h>
@@ -19,13 +22,33 @@ namespace raibid {
 
 namespace {
 
+bool is_dry_run(const Invocation& invocation) {
+  SettingMap flags;
+  if (const auto given = invocation.flags.find("dry-run"); given != invocation.flags.end()) flags.insert(*given);
+  std::vector<std::string> none;
+  return resolve_settings(global_options(), flags, {}, {}, {}, none).flag("dry-run");
+}
+
 CommandResult execute(std::span<const std::string> arguments, const CliDependencies& dependencies,
                       const std::vector<Component>& components, std::unique_ptr<Reporter>& reporter) {
   const CommandTable table(components);
   const Invocation invocation = parse_arguments(table, arguments);
   if (invocation.version) return {version_line(), 0};
   if (invocation.help) return {help_text(table, invocation.verb, invocation.object), 0};
-  return invocation.row->run(Call{table, invocation, dependencies, reporter});
+  const ChangeGuard guard(is_dry_run(invocation));
+  if (!guard.dry_run()) return invocation.row->run(Call{table, invocation, dependencies, reporter, guard});
+  ReadingRunner runner(dependencies.runner);
+  ReadingRedis redis(dependencies.redis);
+  const CliDependencies reading{dependencies.out,
+                                dependencies.err,
+                                dependencies.terminal,
+                                dependencies.environment,
+                                runner,
+                                dependencies.clock,
+                                dependencies.random,
+                                dependencies.signals,
+                                redis};
+  return invocation.row->run(Call{table, invocation, reading, reporter, guard});
 }
 
 /// A reader that has gone (`| head`) is no failure; anything else is: the result did not arrive.

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/change_guard.hpp"
 #include "cli/cli.hpp"
 #include "cli/command_table.hpp"
 #include "cli/invocation.hpp"
@@ -17,6 +18,7 @@ struct Call {
   const Invocation& invocation;
   const CliDependencies& dependencies;
   std::unique_ptr<Reporter>& reporter;  ///< replaced once the settings say how it should be
+  const ChangeGuard& guard;             ///< in a dry run the dependencies only read, too
 };
 
 /// A component's command: settings resolved, then the component's own function.

@@ -23,7 +23,9 @@ CommandResult run_component_command(const Call& call, const Component& component
                   std::move(session.preset),
                   deadline,
                   system.out,
-                  system.terminal};
+                  system.terminal,
+                  call.guard,
+                  Files(call.guard)};
   const bool unnamed = call.invocation.object.empty() && command.run_unnamed != nullptr;
   return (unnamed ? command.run_unnamed : command.run)(context, call.invocation.arguments);
 }

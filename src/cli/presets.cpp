@@ -101,9 +101,16 @@ CommandResult begin(const Call& call) {
   if (words.size() > 1) throw unexpected_word(*call.invocation.row, {words[1]});
   open_settings(call);
   const std::filesystem::path file = words.empty() ? usual_file : words[0];
-  if (!create_file(file, begun(name_for(file)))) {
+  const std::string content = begun(name_for(file));
+  std::error_code ignored;
+  const bool written = call.guard.dry_run() ? !fs::exists(fs::symlink_status(file, ignored))
+                                            : Files(call.guard).create_file(file, content);
+  if (!written) {
     throw Error(ExitCode::usage, fmt::format("{} is there already, and stays as it is", printable(file.string())),
                 "name another file: raibid-cli presets new FILE");
+  }
+  if (call.guard.dry_run()) {
+    return {fmt::format("{} would be written. Nothing was changed (--dry-run).\n", printable(file.string())), 0};
   }
   const std::string path = file.is_absolute() || file.string().starts_with(".") ? file.string() : "./" + file.string();
   return {fmt::format("{} is written. Change it, then: raibid-cli setup redis --preset {}\n", printable(file.string()),

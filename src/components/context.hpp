@@ -7,6 +7,7 @@
 #include "config/settings.hpp"
 #include "sys/clock.hpp"
 #include "sys/environment.hpp"
+#include "sys/files.hpp"
 #include "ui/terminal.hpp"
 
 namespace raibid {
@@ -34,6 +35,8 @@ struct Context {
   TimePoint deadline;     ///< of the whole run; undoing has a minute of its own after it
   std::ostream& results;  ///< stdout, for a command that goes on (--watch); all others return their result
   Terminal terminal;
+  ChangeGuard guard;  ///< --dry-run; runner, redis and files heed it by themselves
+  Files files;
 
   OutputFormat format() const;
   /// The flags that name the same Redis again, for hints.

@@ -109,7 +109,9 @@ Error locked(const std::filesystem::path& path, const JournalHeader& wanted) {
 
 }  // namespace
 
-Journal Journal::open(const std::filesystem::path& folder, const std::string& key, const JournalHeader& header) {
+Journal Journal::open(const ChangeGuard& guard, const std::filesystem::path& folder, const std::string& key,
+                      const JournalHeader& header) {
+  guard.check("open the journal of " + key);
   make_private_directory(folder);
   const std::filesystem::path path = folder / file_name(key);
   try {
@@ -119,6 +121,23 @@ Journal Journal::open(const std::filesystem::path& folder, const std::string& ke
     journal.load();
     if (!journal.m_interrupted) journal.begin(header);
     return journal;
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
+  }
+}
+
+std::optional<Journal::Left> Journal::left(const std::filesystem::path& folder, const std::string& key,
+                                           const JournalHeader& header) {
+  const std::filesystem::path path = folder / file_name(key);
+  try {
+    std::optional<LockedLog> log = LockedLog::look(path);
+    std::error_code gone;
+    if (!log && std::filesystem::exists(path, gone)) throw locked(path, header);
+    if (!log) return std::nullopt;
+    Journal journal(std::move(*log), path);
+    journal.load();
+    if (!journal.m_interrupted) return std::nullopt;
+    return Left{*journal.m_interrupted, journal.m_pending};
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   }
@@ -134,15 +153,12 @@ std::vector<JournalHeader> Journal::unfinished(const std::filesystem::path& fold
   std::vector<JournalHeader> headers;
   for (const std::filesystem::path& path : paths) {
     try {
-      std::optional<LockedLog> log = LockedLog::open(path);
+      std::optional<LockedLog> log = LockedLog::look(path);
       if (!log) continue;
       Journal journal(std::move(*log), path);
       journal.load();
-      if (journal.m_interrupted) {
-        headers.push_back(*journal.m_interrupted);
-      } else {
-        journal.close();  // killed before its header: it has done nothing
-      }
+      // without a header it was killed before it had done anything; the next run of its key takes the file
+      if (journal.m_interrupted) headers.push_back(*journal.m_interrupted);
     } catch (const Error& error) {
       headers.push_back({.operation = "a run", .subject = error.message(), .pid = 0, .host = {}, .started = {}});
     }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/change_guard.hpp"
 #include "plan/step.hpp"
 #include "sys/files.hpp"
 
@@ -31,8 +32,19 @@ struct JournalHeader {
 class Journal {
  public:
   /// Opens (or makes) the journal of `key` in `folder`. Throws Error (preflight) when another process works under it,
-  /// the file cannot be written, or it is damaged.
-  static Journal open(const std::filesystem::path& folder, const std::string& key, const JournalHeader& header);
+  /// the file cannot be written, or it is damaged. In a dry run it throws, see ChangeGuard: so there is none, and
+  /// nothing is done or undone without one.
+  static Journal open(const ChangeGuard& guard, const std::filesystem::path& folder, const std::string& key,
+                      const JournalHeader& header);
+
+  /// What a killed run left in a journal.
+  struct Left {
+    JournalHeader header;
+    std::vector<Undo> pending;  ///< oldest first
+  };
+  /// What `open` would find of a killed run, and its errors; makes and changes nothing.
+  static std::optional<Left> left(const std::filesystem::path& folder, const std::string& key,
+                                  const JournalHeader& header);
 
   /// Journals in `folder` that a killed run left and nobody works under now. Of a damaged one the
   /// subject says what is wrong, with its path.

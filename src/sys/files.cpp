@@ -141,12 +141,17 @@ bool create_file(const fs::path& path, std::string_view content, mode_t mode) {
   return true;
 }
 
+namespace {
+
+Error unusable(const fs::path& folder, int number) {
+  return refused(folder, number, ExitCode::preflight)
+      .with_hint("make it a folder that you can write in, or set RAIBID_HOME to one");
+}
+
+}  // namespace
+
 void make_private_directory(const fs::path& given) {
   const fs::path path = given.has_filename() ? given : given.parent_path();  // "folder/" is folder
-  const auto unusable = [](const fs::path& what, int number) {
-    return refused(what, number, ExitCode::preflight)
-        .with_hint("make it a folder that you can write in, or set RAIBID_HOME to one");
-  };
   std::error_code error;
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
   if (error) throw unusable(path.parent_path(), error.value());
@@ -154,6 +159,14 @@ void make_private_directory(const fs::path& given) {
   if (errno != EEXIST) throw unusable(path, errno);
   if (!fs::is_directory(path, error)) throw unusable(path, ENOTDIR);
   if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) != 0) throw unusable(path, errno);
+}
+
+void check_private_directory(const fs::path& path) {
+  fs::path present = fs::absolute(path);
+  std::error_code error;
+  while (!fs::exists(present, error) && present.has_relative_path()) present = present.parent_path();
+  if (!fs::is_directory(present, error)) throw unusable(present, ENOTDIR);
+  if (::faccessat(AT_FDCWD, present.c_str(), W_OK | X_OK, AT_EACCESS) != 0) throw unusable(present, errno);
 }
 
 void remove_temporary_files(const fs::path& folder, int pid) {
@@ -169,6 +182,31 @@ void remove_tree(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
   if (error) throw refused(path, error.value());
+}
+
+void Files::write_atomic(const fs::path& path, std::string_view content, mode_t mode) const {
+  m_guard.check("write " + path.string());
+  raibid::write_atomic(path, content, mode);
+}
+
+bool Files::create_file(const fs::path& path, std::string_view content, mode_t mode) const {
+  m_guard.check("write " + path.string());
+  return raibid::create_file(path, content, mode);
+}
+
+void Files::remove_temporary_files(const fs::path& folder, int pid) const {
+  m_guard.check("remove files from " + folder.string());
+  raibid::remove_temporary_files(folder, pid);
+}
+
+void Files::make_private_directory(const fs::path& path) const {
+  m_guard.check("make " + path.string());
+  raibid::make_private_directory(path);
+}
+
+void Files::remove_tree(const fs::path& path) const {
+  m_guard.check("remove " + path.string());
+  raibid::remove_tree(path);
 }
 
 TemporaryDirectory::TemporaryDirectory(const fs::path& parent) {

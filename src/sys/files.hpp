@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/change_guard.hpp"
+
 namespace raibid {
 
 namespace fs = std::filesystem;
@@ -35,6 +37,9 @@ void remove_temporary_files(const fs::path& folder, int pid);
 /// (preflight) when we cannot write in it. What cannot be made is Error (preflight) as well.
 void make_private_directory(const fs::path& path);
 
+/// Throws what make_private_directory would where it can be told, and makes nothing.
+void check_private_directory(const fs::path& path);
+
 /// Removes a file or a whole tree; nothing there is fine.
 void remove_tree(const fs::path& path);
 
@@ -44,6 +49,9 @@ class LockedLog {
  public:
   /// std::nullopt when another process holds the lock. Made 0600 when it is not there.
   static std::optional<LockedLog> open(const fs::path& path);
+  /// The same for reading `content` alone: makes and changes nothing, and shares the lock with others who only look.
+  /// std::nullopt also when there is no such file.
+  static std::optional<LockedLog> look(const fs::path& path);
 
   LockedLog(LockedLog&& other) noexcept;
   LockedLog& operator=(LockedLog&&) = delete;
@@ -63,7 +71,23 @@ class LockedLog {
   int m_fd;
 };
 
-/// A folder (0700) under `parent` that goes with the object.
+/// What a run changes in files: a command reaches the functions above that change something through this alone, and in
+/// a dry run they throw (see ChangeGuard).
+class Files {
+ public:
+  explicit Files(const ChangeGuard& guard) : m_guard(guard) {}
+
+  void write_atomic(const fs::path& path, std::string_view content, mode_t mode = 0600) const;
+  bool create_file(const fs::path& path, std::string_view content, mode_t mode = 0644) const;
+  void remove_temporary_files(const fs::path& folder, int pid) const;
+  void make_private_directory(const fs::path& path) const;
+  void remove_tree(const fs::path& path) const;
+
+ private:
+  ChangeGuard m_guard;
+};
+
+/// A folder (0700) under `parent` that goes with the object. A dry run may have one too: to render a chart in.
 class TemporaryDirectory {
  public:
   explicit TemporaryDirectory(const fs::path& parent);

@@ -43,7 +43,9 @@ void end(pid_t child) {
 
 }  // namespace
 
-int run_foreground(const Command& command, Signals& signals, const std::function<void()>& idle) {
+int run_foreground(const ChangeGuard& guard, const Command& command, Signals& signals,
+                   const std::function<void()>& idle) {
+  guard.check("run " + command.argv.at(0));
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0)

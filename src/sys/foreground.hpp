@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "base/change_guard.hpp"
 #include "sys/process.hpp"
 
 namespace raibid {
@@ -11,7 +12,8 @@ class Signals;
 /// Runs a program in the foreground: with our own standard streams and in our process group, so that it owns the
 /// terminal and Ctrl-C is its to handle. `idle` is called a few times a second meanwhile. Returns the exit code, or 128
 /// + signal. Throws Error (preflight) when it cannot be started, Error::interrupted on SIGTERM or SIGHUP (the child is
-/// ended first).
-int run_foreground(const Command& command, Signals& signals, const std::function<void()>& idle);
+/// ended first). In a dry run it throws, see ChangeGuard: nobody knows what the program does.
+int run_foreground(const ChangeGuard& guard, const Command& command, Signals& signals,
+                   const std::function<void()>& idle);
 
 }  // namespace raibid

@@ -18,7 +18,14 @@ struct Command {
   std::string input;  ///< given to standard input, which is then closed; may hold a secret and is never logged
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
   bool input_follows = false;                                    ///< standard input stays open until Process::feed
+  bool only_reads = false;  ///< it changes nothing: a dry run may start it, and starts no other
 };
+
+/// The same, marked as one that changes nothing.
+inline Command reading(Command command) {
+  command.only_reads = true;
+  return command;
+}
 
 struct Output {
   int status = 0;  ///< the exit code, or 128 + the signal that ended it

@@ -51,4 +51,9 @@ bool kill_process(int pid, const std::string& identity, Duration patience) {
   return ready == 1;
 }
 
+void signal_process(const ChangeGuard& guard, int pid, int number) {
+  guard.check("send a signal to process " + std::to_string(pid));
+  ::kill(pid, number);
+}
+
 }  // namespace raibid

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/change_guard.hpp"
 #include "sys/clock.hpp"
 
 namespace raibid {
@@ -13,5 +14,9 @@ std::string process_identity(int pid);
 /// Ends the process and its group with SIGKILL if it is still the one with this identity, which need not be a child of
 /// ours. False when it is not gone after `patience`.
 bool kill_process(int pid, const std::string& identity, Duration patience);
+
+/// Sends a signal to a process that need not be a child of ours; one that is gone is fine. In a dry run it throws, see
+/// ChangeGuard.
+void signal_process(const ChangeGuard& guard, int pid, int number);
 
 }  // namespace raibid

@@ -115,7 +115,11 @@ Command Helm::command(const std::vector<std::string>& arguments, std::string inp
   return helm_command(std::move(argv), std::move(input));
 }
 
-Command Helm::version() { return helm_command({"helm", "version", "--short"}); }
+Command Helm::question(const std::vector<std::string>& arguments, std::string input) const {
+  return reading(command(arguments, std::move(input)));
+}
+
+Command Helm::version() { return reading(helm_command({"helm", "version", "--short"})); }
 
 HelmVersion Helm::parse_version(const Command& command, const Output& output) {
   static constexpr auto hint = "Install Helm 3.13 or newer (3 or 4): https://helm.sh/docs/intro/install";
@@ -163,13 +167,13 @@ Command Helm::render(const Install& install) const {
   append(words, chart_arguments(install.chart));
   append(words, {"--include-crds", "--skip-tests"});
   append(words, values_arguments(install));
-  return command(words, install.values);
+  return question(words, install.values);
 }
 
 Command Helm::show_chart(const Chart& chart) const {
   std::vector<std::string> words = {"show", "chart"};
   append(words, chart_arguments(chart));
-  return command(words);
+  return question(words);
 }
 
 Command Helm::uninstall(const std::string& release) const { return command({"uninstall", release}); }
@@ -180,7 +184,9 @@ Command Helm::rollback(const std::string& release, int revision) const {
   return command(words);
 }
 
-Command Helm::get_values(const std::string& release) const { return command({"get", "values", release, "-o", "json"}); }
+Command Helm::get_values(const std::string& release) const {
+  return question({"get", "values", release, "-o", "json"});
+}
 
 Output Helm::run_checked(const Command& command, TimePoint deadline) const {
   Output output = run(m_runner, command, deadline);

@@ -64,6 +64,8 @@ class Helm {
 
  private:
   Command command(const std::vector<std::string>& arguments, std::string input = {}) const;
+  /// One that changes nothing in the cluster. (Helm keeps charts that it fetches in its own cache.)
+  Command question(const std::vector<std::string>& arguments, std::string input = {}) const;
 
   Runner& m_runner;
   Cluster m_cluster;

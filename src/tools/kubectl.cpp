@@ -71,50 +71,54 @@ Command Kubectl::command(const std::vector<std::string>& arguments, std::string 
   return kubectl_command(joined(kubectl_arguments(m_cluster, m_namespace), arguments), std::move(input));
 }
 
+Command Kubectl::question(const std::vector<std::string>& arguments, std::string input) const {
+  return reading(command(arguments, std::move(input)));
+}
+
 Command Kubectl::config_view(const std::string& kubeconfig) {
   std::vector<std::string> argv = {"kubectl"};
   if (!kubeconfig.empty()) argv.insert(argv.end(), {"--kubeconfig", kubeconfig});
-  return kubectl_command(joined(std::move(argv), {"config", "view", "-o", "json"}));
+  return reading(kubectl_command(joined(std::move(argv), {"config", "view", "-o", "json"})));
 }
 
-Command Kubectl::version() const { return command({request_timeout, "version", "-o", "json"}); }
+Command Kubectl::version() const { return question({request_timeout, "version", "-o", "json"}); }
 
 Command Kubectl::get(const std::vector<std::string>& names) const {
   assert(!names.empty());
-  return command(joined(joined({request_timeout, "get"}, names), {"--ignore-not-found", "-o", "json"}));
+  return question(joined(joined({request_timeout, "get"}, names), {"--ignore-not-found", "-o", "json"}));
 }
 
 Command Kubectl::list(const std::string& kinds, const std::string& selector) const {
-  return command(with_selector({request_timeout, "get", kinds, "-o", "json"}, selector));
+  return question(with_selector({request_timeout, "get", kinds, "-o", "json"}, selector));
 }
 
 Command Kubectl::list_everywhere(const std::string& kinds, const std::string& selector,
                                  const std::string& fields) const {
   std::vector<std::string> words = {request_timeout, "get", kinds, everywhere, "-o", "json"};
   if (!fields.empty()) words.insert(words.end(), {"--field-selector", fields});
-  return command(with_selector(std::move(words), selector));
+  return question(with_selector(std::move(words), selector));
 }
 
 Command Kubectl::describe(const std::string& kinds, const std::string& selector) const {
-  return command(with_selector({request_timeout, "describe", kinds}, selector));
+  return question(with_selector({request_timeout, "describe", kinds}, selector));
 }
 
 Command Kubectl::api_resources() const {
-  return command({request_timeout, "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
+  return question({request_timeout, "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
 }
 
 Command Kubectl::list_names(const std::string& kinds) const {
-  return command({request_timeout, "get", kinds, "--ignore-not-found", "-o", "name"});
+  return question({request_timeout, "get", kinds, "--ignore-not-found", "-o", "name"});
 }
 
 Command Kubectl::release_records(const std::string& release) const {
   // the server makes a table of it (its default for `get`) and sends of each object only that row and the metadata
-  return command(
+  return question(
       {request_timeout, "get", "secrets", "-l", "owner=helm,name=" + release, "--show-labels", "--no-headers"});
 }
 
 Command Kubectl::release_records_everywhere(const std::string& selector) const {
-  return command(
+  return question(
       {request_timeout, "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels", "--no-headers"});
 }
 
@@ -129,7 +133,7 @@ Command Kubectl::review_rights(const std::vector<Right>& rights) const {
                      {"spec", {{"resourceAttributes", std::move(attributes)}}}});
   }
   const json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};
-  return command({request_timeout, "create", no_client_validation, "-f", "-", "-o", "json"}, list.dump());
+  return question({request_timeout, "create", no_client_validation, "-f", "-", "-o", "json"}, list.dump());
 }
 
 Command Kubectl::apply(const json& manifest) const {
@@ -174,20 +178,20 @@ Command Kubectl::delete_pod(const std::string& pod) const {
 }
 
 Command Kubectl::watch(const std::string& kind, const std::string& selector) const {
-  return long_command(command(with_selector({"get", kind, "-w", "-o", "json", "--output-watch-events"}, selector)));
+  return long_command(question(with_selector({"get", kind, "-w", "-o", "json", "--output-watch-events"}, selector)));
 }
 
 Command Kubectl::logs(const std::string& pod, const std::string& container, int lines, bool previous) const {
   std::vector<std::string> words = {request_timeout, "logs", pod, "-c", container, fmt::format("--tail={}", lines),
                                     log_limit};
   if (previous) words.push_back("--previous");
-  return command(words);
+  return question(words);
 }
 
 Command Kubectl::port_forward(const std::string& pod, int remote_port, int local_port) const {
   const std::string ports =
       local_port == 0 ? fmt::format(":{}", remote_port) : fmt::format("{}:{}", local_port, remote_port);
-  return long_command(command({"port-forward", "--address", "127.0.0.1", "pod/" + pod, ports}));
+  return long_command(question({"port-forward", "--address", "127.0.0.1", "pod/" + pod, ports}));
 }
 
 Output Kubectl::run_checked(const Command& command, TimePoint deadline) const {

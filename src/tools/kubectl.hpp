@@ -111,6 +111,8 @@ class Kubectl {
 
  private:
   Command command(const std::vector<std::string>& arguments, std::string input = {}) const;
+  /// One that changes nothing in the cluster.
+  Command question(const std::vector<std::string>& arguments, std::string input = {}) const;
 
   Runner& m_runner;
   Cluster m_cluster;

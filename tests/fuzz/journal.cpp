@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::ofstream(folder / "key.journal", std::ios::binary) << text;
     Journal::unfinished(folder);
     std::ofstream(folder / "key.journal", std::ios::binary) << text;
-    Journal journal = Journal::open(folder, "key", {"setup redis", "subject", 1, "host", "2026-01-01T00:00:00Z"});
+    Journal journal =
+        Journal::open(ChangeGuard(false), folder, "key", {"setup redis", "subject", 1, "host", "2026-01-01T00:00:00Z"});
     journal.surviving_children();
     while (!journal.pending().empty()) journal.undone(journal.pending().size() - 1);
     journal.close();

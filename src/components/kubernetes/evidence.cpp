@@ -29,14 +29,14 @@ struct Piece {
 };
 
 /// A new folder of the moment's name; a second one of the same second gets a number.
-fs::path make_folder(const fs::path& parent, const Clock& clock, const Kubectl& kubectl) {
-  make_private_directory(parent);
+fs::path make_folder(const Files& files, const fs::path& parent, const Clock& clock, const Kubectl& kubectl) {
+  files.make_private_directory(parent);
   std::string stamp = rfc3339(clock.wall());
   std::replace(stamp.begin(), stamp.end(), ':', '-');
   const std::string name = stamp + "-" + kubectl.name_space();
   fs::path folder = parent / name;
   for (int number = 2; fs::exists(folder); ++number) folder = parent / fmt::format("{}-{}", name, number);
-  make_private_directory(folder);
+  files.make_private_directory(folder);
   return folder;
 }
 
@@ -101,32 +101,33 @@ json parsed(const Command& command, const Output& output) {
   }
 }
 
-void collect(Runner& runner, const Kubectl& kubectl, const std::string& selector, const fs::path& folder,
-             TimePoint deadline) {
+void collect(const Files& files, Runner& runner, const Kubectl& kubectl, const std::string& selector,
+             const fs::path& folder, TimePoint deadline) {
   const std::vector<Command> questions = {kubectl.describe(described, selector), kubectl.list("pods", selector),
                                           kubectl.list("events", "")};
   const std::vector<Output> answers = run_all(runner, questions, deadline);
-  write_atomic(folder / "describe.txt", said(answers[0]));
+  files.write_atomic(folder / "describe.txt", said(answers[0]));
   const json events = parsed(questions[2], answers[2]);
-  write_atomic(folder / "events.txt", answers[2].ok() ? events_text(events) : said(answers[2]));
+  files.write_atomic(folder / "events.txt", answers[2].ok() ? events_text(events) : said(answers[2]));
 
   const std::vector<Piece> logs = log_pieces(kubectl, parsed(questions[1], answers[1]));
   std::vector<Command> commands;
   for (const Piece& piece : logs) commands.push_back(piece.command);
   const std::vector<Output> texts = run_all(runner, commands, deadline);
-  for (std::size_t i = 0; i < logs.size(); ++i) write_atomic(folder / logs[i].file, said(texts[i]));
+  for (std::size_t i = 0; i < logs.size(); ++i) files.write_atomic(folder / logs[i].file, said(texts[i]));
 }
 
 }  // namespace
 
-std::string keep_evidence(Runner& runner, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
-                          const fs::path& parent, const Error& error, const std::string& values, TimePoint deadline) {
+std::string keep_evidence(const Files& files, Runner& runner, const Clock& clock, const Kubectl& kubectl,
+                          const std::string& selector, const fs::path& parent, const Error& error,
+                          const std::string& values, TimePoint deadline) {
   fs::path folder;
   try {
-    folder = make_folder(parent, clock, kubectl);
-    write_atomic(folder / "error.txt", error_text(error, kubectl, clock));
-    if (!values.empty()) write_atomic(folder / "values.yaml", values);
-    collect(runner, kubectl, selector, folder, deadline);
+    folder = make_folder(files, parent, clock, kubectl);
+    files.write_atomic(folder / "error.txt", error_text(error, kubectl, clock));
+    if (!values.empty()) files.write_atomic(folder / "values.yaml", values);
+    collect(files, runner, kubectl, selector, folder, deadline);
   } catch (const std::exception&) {
     // a second Ctrl-C, a full disk: what is there already is worth its path
   }

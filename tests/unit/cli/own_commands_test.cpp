@@ -236,7 +236,11 @@ TEST_SUITE("cli: presets") {
   TEST_CASE("a new one is a preset, says everything that one can say, and is never written over a file") {
     CommandLine run;
     const std::string file = (run.folder / "team-a.yaml").string();
+    CHECK(run({"presets", "new", file, "--dry-run"}) == 0);
+    CHECK(run.printed("team-a.yaml would be written"));
+    CHECK_FALSE(std::filesystem::exists(file));
     CHECK(run({"presets", "new", file}) == 0);
+    CHECK(run({"presets", "new", file, "--dry-run"}) == 2);
     CHECK(run({"presets", "show", file}) == 0);
     CHECK(run.printed("\nname: team-a\n"));
     CHECK(run.printed("\n  release: team-a-redis\n"));

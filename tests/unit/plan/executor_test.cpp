@@ -41,7 +41,9 @@ struct Fixture {
                            if (broken.contains(name)) throw Error(ExitCode::failure, name + " is stuck");
                          }}};
 
-  Journal journal() const { return Journal::open(folder, "k", {"setup redis", "here", 1, "box", "now"}); }
+  Journal journal() const {
+    return Journal::open(ChangeGuard(false), folder, "k", {"setup redis", "here", 1, "box", "now"});
+  }
   bool journal_left() const { return fs::exists(folder / "k.journal"); }
 
   Undo undo(const std::string& name) const {

@@ -50,7 +50,7 @@ struct Fixture {
   TemporaryDirectory parent{fs::temp_directory_path()};
   fs::path folder = parent.path() / "journal";
 
-  Journal open() const { return Journal::open(folder, "k", header); }
+  Journal open() const { return Journal::open(ChangeGuard(false), folder, "k", header); }
   fs::path file() const { return folder / "k.journal"; }
   std::string content() const { return read_file(file()).value(); }
   void put(const std::string& text) const { std::ofstream(file(), std::ios::trunc) << text; }
@@ -166,7 +166,7 @@ TEST_CASE_FIXTURE(Fixture, "a second run for the same key is refused and told wh
   CHECK(error->code() == ExitCode::preflight);
   CHECK(error->message() ==
         "\"setup redis\" (process 4711 on box, since 2026-01-31T09:08:07Z) is at work on k3s-dev/raibid-redis");
-  CHECK_NOTHROW(Journal::open(folder, "another", header));
+  CHECK_NOTHROW(Journal::open(ChangeGuard(false), folder, "another", header));
 }
 
 TEST_CASE_FIXTURE(Fixture, "keys that differ have files that differ, inside the folder") {
@@ -185,24 +185,48 @@ TEST_CASE_FIXTURE(Fixture, "keys that differ have files that differ, inside the 
                                       std::string(300, 'x'),
                                       std::string(299, 'x')};
   std::vector<Journal> journals;
-  for (const std::string& key : keys) journals.push_back(Journal::open(folder, key, header));
+  for (const std::string& key : keys) journals.push_back(Journal::open(ChangeGuard(false), folder, key, header));
   CHECK(files().size() == keys.size());
 }
 
 TEST_CASE_FIXTURE(Fixture, "unfinished lists what killed runs left, and not what runs now") {
   CHECK(Journal::unfinished(folder).empty());
-  { const Journal killed = Journal::open(folder, "killed", header); }
-  const Journal running = Journal::open(folder, "running", header);
+  { const Journal killed = Journal::open(ChangeGuard(false), folder, "killed", header); }
+  const Journal running = Journal::open(ChangeGuard(false), folder, "running", header);
   std::ofstream(folder / "notes.txt") << "x";
   std::ofstream(folder / "empty.journal") << "";
   const std::vector<JournalHeader> left = Journal::unfinished(folder);
   REQUIRE(left.size() == 1);
   CHECK(left[0].subject == "k3s-dev/raibid-redis");
   CHECK(fs::exists(folder / "killed.journal"));
-  CHECK_FALSE(fs::exists(folder / "empty.journal"));
+  CHECK(fs::exists(folder / "empty.journal"));  // looking changes nothing
   std::ofstream(folder / "bad.journal") << "bad\n";
   REQUIRE(Journal::unfinished(folder).size() == 2);
   CHECK(Journal::unfinished(folder)[0].subject.find("bad.journal:1: this journal") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a killed run left can be looked at, and stays as it is") {
+  CHECK_FALSE(Journal::left(folder, "k", header));
+  CHECK_FALSE(fs::exists(folder));
+  {
+    Journal running = open();
+    CHECK(error_of([&] { Journal::left(folder, "k", header); })->code() == ExitCode::preflight);
+    running.record({"a.remove", {{"name", "x"}}, "rm x"});
+    running.record({"a.remove", {{"name", "y"}}, "rm y"});
+    running.undone(0);
+  }
+  const std::string before = content();
+  const auto changed = fs::last_write_time(file());
+  const std::optional<Journal::Left> left = Journal::left(folder, "k", header);
+  REQUIRE(left);
+  CHECK(left->header.pid == header.pid);
+  REQUIRE(left->pending.size() == 1);
+  CHECK(left->pending[0].command == "rm y");
+  CHECK(Journal::left(folder, "k", header));  // it has let go of the lock
+  CHECK(content() == before);
+  CHECK(fs::last_write_time(file()) == changed);
+  put("bad\n");
+  CHECK(error_of([&] { Journal::left(folder, "k", header); })->code() == ExitCode::preflight);
 }
 
 TEST_CASE_FIXTURE(Fixture, "cut off anywhere, a journal says what was whole, and can be written on") {
@@ -273,7 +297,8 @@ TEST_CASE_FIXTURE(Fixture, "whatever bytes a journal has, it is read or refused"
 
 TEST_CASE_FIXTURE(Fixture, "a journal that cannot be kept is refused before anything happens") {
   std::ofstream(parent.path() / "file") << "";
-  CHECK(error_of([&] { Journal::open(parent.path() / "file", "k", header); })->code() == ExitCode::preflight);
+  CHECK(error_of([&] { Journal::open(ChangeGuard(false), parent.path() / "file", "k", header); })->code() ==
+        ExitCode::preflight);
   fs::create_directories(file());
   CHECK(error_of([&] { open(); })->code() == ExitCode::preflight);
 }

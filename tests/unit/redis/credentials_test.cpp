@@ -43,7 +43,7 @@ struct Home {
   }
   fs::path save(const Credentials& credentials) const {
     const fs::path path = credentials_path(paths, credentials, "raibid");
-    save_credentials(credentials, path);
+    save_credentials(Files(ChangeGuard(false)), credentials, path);
     return path;
   }
 };
@@ -91,11 +91,11 @@ TEST_CASE("whether credentials are saved already") {
   Credentials credentials = some_credentials();
   const fs::path path = home.file("redis-credentials.json");
   CHECK_FALSE(credentials_are_saved(credentials, path));
-  save_credentials(credentials, path);
+  save_credentials(Files(ChangeGuard(false)), credentials, path);
   CHECK(credentials_are_saved(credentials, path));
   fs::permissions(path, fs::perms::group_read, fs::perm_options::add);
   CHECK_FALSE(credentials_are_saved(credentials, path));
-  save_credentials(credentials, path);
+  save_credentials(Files(ChangeGuard(false)), credentials, path);
   CHECK(mode_of(path) == 0600);
   credentials.port = 6380;
   CHECK_FALSE(credentials_are_saved(credentials, path));

@@ -86,7 +86,6 @@ TEST_CASE("without anything given, the settings are those of the first seed") {
   CHECK(directive(settings, "appendonly") == "yes");
   CHECK(directive(settings, "appendfsync") == "everysec");
   CHECK(directive(settings, "maxmemory") == "307mb");
-  CHECK_FALSE(settings.dry_run);
 }
 
 TEST_CASE("what is given replaces it") {
@@ -103,7 +102,6 @@ TEST_CASE("what is given replaces it") {
                                                     {"password-file", "~/secret"},
                                                     {"adopt", "true"},
                                                     {"keep-on-failure", "true"},
-                                                    {"dry-run", "true"},
                                                     {"set", "a.b=c"}});
   CHECK(settings.target == Target::local);
   CHECK(settings.image->repository == "valkey/valkey");
@@ -115,7 +113,6 @@ TEST_CASE("what is given replaces it") {
   CHECK(settings.password_file == "/home/u/secret");
   CHECK(settings.adopt);
   CHECK(settings.keep_on_failure);
-  CHECK(settings.dry_run);
   CHECK(settings.sets == std::vector<std::string>{"a.b=c"});
 }
 

@@ -35,6 +35,14 @@ Command aimed_at(const std::vector<std::string>& arguments, const std::string& h
   return command;
 }
 
+/// What --dry-run says.
+CommandResult would_connect(const std::vector<std::string>& arguments, const Place& place) {
+  const std::string what = arguments.empty()
+                               ? fmt::format("Would open {}, until Ctrl-C", place.way())
+                               : fmt::format("Would run {}, logged in through {}", shell_join(arguments), place.way());
+  return {what + ". Nothing was done (--dry-run).\n"};
+}
+
 // Until Ctrl-C, which is how this command ends.
 CommandResult keep_open(Context& context, Place& place) {
   try {
@@ -63,11 +71,12 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
   const RedisSettings settings = redis_settings(context);
   const std::unique_ptr<Place> place = open_place(context, settings);
   const Secret password = place->installed().password;
+  if (context.guard.dry_run()) return would_connect(arguments, *place);
   place->prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
   const RedisEndpoint endpoint = place->endpoint(question_deadline(context));
   if (!arguments.empty()) {
-    return {"", run_foreground(aimed_at(arguments, endpoint.host, endpoint.port, password), context.signals,
-                               [&place] { place->look_after(); })};
+    return {"", run_foreground(context.guard, aimed_at(arguments, endpoint.host, endpoint.port, password),
+                               context.signals, [&place] { place->look_after(); })};
   }
   if (place->keep_open() == nullptr) {
     return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, endpoint.host,

@@ -19,7 +19,11 @@ namespace {
 
 void examine_home(const Context& context, HealthReport& report) {
   try {
-    make_private_directory(context.paths.home);
+    if (context.guard.dry_run()) {
+      check_private_directory(context.paths.home);
+    } else {
+      context.files.make_private_directory(context.paths.home);
+    }
     all_credentials(context.paths);
     report.add({"home", true, context.paths.shown(context.paths.home) + " can be written"});
   } catch (const Error& error) {

@@ -33,10 +33,24 @@ std::string journal_key(const std::string& cluster_uid, const RedisSettings& set
   return fmt::format("{}-{}-{}", cluster_uid.empty() ? "local" : cluster_uid, settings.name_space, settings.release);
 }
 
+std::optional<Journal::Left> left_by_killed_run(const Context& context, const std::string& key,
+                                                const JournalHeader& header) {
+  return Journal::left(context.paths.journal(), key, header);
+}
+
+std::string describe_left(const Journal::Left& left) {
+  std::string text = fmt::format("{} of {} (pid {} on {}) did not come to its end", left.header.operation,
+                                 left.header.started, left.header.pid, left.header.host);
+  if (left.pending.empty()) return text + "; it left nothing to undo";
+  text += ". Undone first:";
+  for (auto undo = left.pending.rbegin(); undo != left.pending.rend(); ++undo) text += "\n  - " + undo->command;
+  return text;
+}
+
 Journal open_journal(const Context& context, const std::string& key, const JournalHeader& header) {
-  make_private_directory(context.paths.home);
-  make_private_directory(context.paths.journal());
-  return Journal::open(context.paths.journal(), key, header);
+  context.files.make_private_directory(context.paths.home);
+  context.files.make_private_directory(context.paths.journal());
+  return Journal::open(context.guard, context.paths.journal(), key, header);
 }
 
 void recover_interrupted(Context& context, Executor& executor, Journal& journal, const JournalHeader& header) {
@@ -45,7 +59,7 @@ void recover_interrupted(Context& context, Executor& executor, Journal& journal,
   const std::string what = journal.pending().empty() ? "it left nothing to undo" : "undoing what it had begun";
   context.reporter.note(fmt::format("{} of {} (pid {} on {}) did not come to its end: {}", killed.operation,
                                     killed.started, killed.pid, killed.host, what));
-  remove_temporary_files(context.paths.home, killed.pid);
+  context.files.remove_temporary_files(context.paths.home, killed.pid);
   executor.recover(journal);
   journal.restart(header);
 }

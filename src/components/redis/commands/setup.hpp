@@ -18,6 +18,12 @@ CommandResult setup_redis_local(Context& context, const RedisSettings& settings)
 /// Undoes first what a killed run left in the journal, and says so.
 void recover_interrupted(Context& context, Executor& executor, Journal& journal, const JournalHeader& header);
 
+/// What a killed run left that this one would undo first; looked at, and left as it is. Throws as open_journal.
+std::optional<Journal::Left> left_by_killed_run(const Context& context, const std::string& key,
+                                                const JournalHeader& header);
+/// It in words: who, when, and the commands that would undo it, newest first.
+std::string describe_left(const Journal::Left& left);
+
 /// The journal of this run. Throws Error (preflight) when another run works on the same.
 Journal open_journal(const Context& context, const std::string& key, const JournalHeader& header);
 std::string journal_key(const std::string& cluster_uid, const RedisSettings& settings);

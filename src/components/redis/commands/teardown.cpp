@@ -2,9 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "components/redis/commands/setup.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
@@ -18,6 +21,28 @@ CommandResult result(const Context& context, const std::string& subject, const s
                      const std::vector<std::string>& kept, const std::string& text) {
   if (context.format() == OutputFormat::table) return {text};
   const nlohmann::ordered_json object = {{"subject", subject}, {"removed", removed}, {"kept", kept}};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+}
+
+std::vector<std::string> names_of(const Removals& removals) {
+  std::vector<std::string> names;
+  for (const Removal& removal : removals.goes) names.push_back(removal.what);
+  return names;
+}
+
+/// What --dry-run says; the list was printed.
+CommandResult would_remove(const Context& context, const std::string& subject, const std::optional<Journal::Left>& left,
+                           const Removals& removals) {
+  if (context.format() == OutputFormat::table) return {"Nothing was changed (--dry-run).\n"};
+  nlohmann::ordered_json undo = nlohmann::ordered_json::array();
+  if (left) {
+    for (auto one = left->pending.rbegin(); one != left->pending.rend(); ++one) undo.push_back(one->command);
+  }
+  const nlohmann::ordered_json object = {{"subject", subject},
+                                         {"dry_run", true},
+                                         {"would_undo", undo},
+                                         {"would_remove", names_of(removals)},
+                                         {"kept", removals.stays}};
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
 }
 
@@ -51,25 +76,29 @@ CommandResult nothing_to_tear_down(const Context& context, const std::string& su
   return result(context, subject, {}, {}, "Nothing to tear down: " + subject + " is not there.\n");
 }
 
-CommandResult remove_all(Context& context, const std::string& subject, const std::vector<Removal>& removals,
-                         const std::vector<std::string>& stays, const std::function<void()>& begin) {
-  std::vector<std::string> goes;
-  std::string list = "Goes:\n";
-  for (const Removal& removal : removals) {
-    goes.push_back(removal.what);
-    list += "  - " + removal.what + "\n";
-  }
-  if (!stays.empty()) list += "Stays:\n";
-  for (const std::string& what : stays) list += "  - " + what + "\n";
-  list.pop_back();
-  context.reporter.note(list);
-  if (context.settings.flag("dry-run"))
-    return result(context, subject, {}, stays, "Nothing was changed (--dry-run).\n");
-  if (!agreed(context, subject)) return {"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
+bool Removals::cover(const Removals& others) const {
+  return std::all_of(others.goes.begin(), others.goes.end(), [this](const Removal& other) {
+    return std::any_of(goes.begin(), goes.end(), [&other](const Removal& one) { return one.what == other.what; });
+  });
+}
 
-  if (begin) begin();
+std::optional<CommandResult> ask_before_teardown(Context& context, const std::string& subject,
+                                                 const std::optional<Journal::Left>& left, const Removals& removals) {
+  if (left) context.reporter.note(describe_left(*left));
+  if (removals.goes.empty() && !left) return nothing_to_tear_down(context, subject);
+  std::string list = removals.goes.empty() ? "" : "Goes:\n";
+  for (const std::string& what : names_of(removals)) list += "  - " + what + "\n";
+  if (!removals.stays.empty()) list += "Stays:\n";
+  for (const std::string& what : removals.stays) list += "  - " + what + "\n";
+  if (!list.empty()) context.reporter.note(list.substr(0, list.size() - 1));
+  if (context.guard.dry_run()) return would_remove(context, subject, left, removals);
+  if (!agreed(context, subject)) return CommandResult{"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
+  return std::nullopt;
+}
+
+CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals) {
   const TimePoint started = context.clock.now();
-  for (const Removal& removal : removals) {
+  for (const Removal& removal : removals.goes) {
     const TimePoint step_started = context.clock.now();
     context.reporter.step_started(removal.name);
     try {
@@ -86,7 +115,7 @@ CommandResult remove_all(Context& context, const std::string& subject, const std
     }
   }
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
-  return result(context, subject, goes, stays, fmt::format("Removed in {:.1f} s.\n", seconds));
+  return result(context, subject, names_of(removals), removals.stays, fmt::format("Removed in {:.1f} s.\n", seconds));
 }
 
 }  // namespace raibid

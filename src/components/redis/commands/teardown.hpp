@@ -1,11 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "components/component.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "plan/journal.hpp"
 
 namespace raibid {
 
@@ -25,11 +27,24 @@ struct Removal {
   std::function<std::string()> act;  ///< returns the detail for the step's line
 };
 
-/// Prints what goes and what stays, asks (unless --yes), and removes in order. A failure midway is an Error (remains)
-/// whose hint is to run teardown again; without a terminal and without --yes it is an Error (usage); "no" is exit
-/// code 1. `begin` is called when the answer was yes, before the first.
-CommandResult remove_all(Context& context, const std::string& subject, const std::vector<Removal>& removals,
-                         const std::vector<std::string>& stays, const std::function<void()>& begin = {});
+/// What a teardown would remove, in order, and what it leaves.
+struct Removals {
+  std::vector<Removal> goes;
+  std::vector<std::string> stays;
+
+  /// Nothing of `others` goes that does not go here.
+  bool cover(const Removals& others) const;
+};
+
+/// What comes before anything is done: prints what a killed run left to undo, what goes and what stays, and asks
+/// (unless
+/// --yes). std::nullopt means go on. A result ends the run with nothing changed: there is nothing, it is a dry run, or
+/// the answer was no (exit code 1). Throws Error (usage) without a terminal and --yes.
+std::optional<CommandResult> ask_before_teardown(Context& context, const std::string& subject,
+                                                 const std::optional<Journal::Left>& left, const Removals& removals);
+
+/// Removes in order. A failure midway is an Error (remains) whose hint is to run teardown again.
+CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals);
 
 /// What teardown says when there is nothing.
 CommandResult nothing_to_tear_down(const Context& context, const std::string& subject);

@@ -72,9 +72,10 @@ Step credentials_step(const Context& context, const Credentials& credentials) {
     const std::string shown = fmt::format("{} (0600)", context.paths.shown(path));
     if (credentials_are_saved(credentials, path)) return {Outcome::unchanged, shown};
     // kept until the run is over: what it holds is secret, so it cannot be in the journal
-    if (const std::optional<std::string> present = read_file(path)) write_atomic(previous_of(path), *present);
-    save_credentials(credentials, path);
-    remove_tree(previous_of(path));
+    if (const std::optional<std::string> present = read_file(path))
+      context.files.write_atomic(previous_of(path), *present);
+    save_credentials(context.files, credentials, path);
+    context.files.remove_tree(previous_of(path));
     return {Outcome::changed, shown};
   };
   return step;
@@ -103,19 +104,19 @@ Undo undo_file(const fs::path& path) {
   return {"file.remove", {{"path", path}}, "rm -rf " + shell_quote(path.string())};
 }
 
-void add_common_undos(UndoTable& table, const RedisSource& redis) {
+void add_common_undos(UndoTable& table, const Files& files, const RedisSource& redis) {
   table["redis.destroy_group"] = [redis](const auto& arguments) {
     destroy_group(redis(), arguments.at("stream"), arguments.at("group"));
   };
   table["redis.config_set"] = [redis](const auto& arguments) {
     checked(redis(), {"CONFIG", "SET", arguments.at("name"), arguments.at("value")});
   };
-  table["file.remove"] = [](const auto& arguments) { remove_tree(arguments.at("path")); };
-  table["file.restore"] = [](const auto& arguments) {
+  table["file.remove"] = [files](const auto& arguments) { files.remove_tree(arguments.at("path")); };
+  table["file.restore"] = [files](const auto& arguments) {
     const fs::path path = arguments.at("path");
     if (const std::optional<std::string> previous = read_file(previous_of(path))) {
-      write_atomic(path, *previous);
-      remove_tree(previous_of(path));
+      files.write_atomic(path, *previous);
+      files.remove_tree(previous_of(path));
     }
   };
 }

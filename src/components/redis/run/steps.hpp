@@ -33,6 +33,6 @@ Undo undo_file(const std::filesystem::path& path);
 
 /// Undoes for those steps: "redis.destroy_group", "file.remove", "file.restore". `redis` is opened only when one needs
 /// it.
-void add_common_undos(UndoTable& table, const RedisSource& redis);
+void add_common_undos(UndoTable& table, const Files& files, const RedisSource& redis);
 
 }  // namespace raibid

@@ -217,9 +217,9 @@ bool credentials_are_saved(const Credentials& credentials, const fs::path& path)
   return read_file(path, largest_file) == to_json(credentials);
 }
 
-void save_credentials(const Credentials& credentials, const fs::path& path) {
-  make_private_directory(path.parent_path());
-  write_atomic(path, to_json(credentials));
+void save_credentials(const Files& files, const Credentials& credentials, const fs::path& path) {
+  files.make_private_directory(path.parent_path());
+  files.write_atomic(path, to_json(credentials));
 }
 
 std::string redis_url(const std::string& host, int port, const Secret& password) {

@@ -7,6 +7,7 @@
 
 #include "base/secret.hpp"
 #include "sys/environment.hpp"
+#include "sys/files.hpp"
 
 namespace raibid {
 
@@ -49,7 +50,7 @@ bool credentials_are_saved(const Credentials& credentials, const std::filesystem
 /// Writes them to `path`, 0600 from the first byte, whole or not at all, and makes the folder when it is not there.
 /// What a symbolic link points to is written, the link stays. Throws Error (preflight) when the folder cannot be
 /// written in.
-void save_credentials(const Credentials& credentials, const std::filesystem::path& path);
+void save_credentials(const Files& files, const Credentials& credentials, const std::filesystem::path& path);
 
 /// "redis://:PASSWORD@HOST:PORT", or without the password. What of a password a URL reads otherwise is percent-encoded
 /// (RFC 3986).

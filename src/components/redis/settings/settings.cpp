@@ -347,7 +347,6 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   if (!redis.values_files.empty()) check_values_files(redis.values_files, reader.named("values"));
   redis.adopt = reader.flag("adopt");
   redis.keep_on_failure = reader.flag("keep-on-failure");
-  redis.dry_run = reader.flag("dry-run");
   return redis;
 }
 

@@ -69,7 +69,6 @@ struct RedisSettings {
   std::vector<std::string> values_files;
   bool adopt = false;
   bool keep_on_failure = false;
-  bool dry_run = false;
 };
 
 /// The options of `setup redis` beside the global ones.

@@ -149,6 +149,21 @@ void remove_writes(Context& context, Victim& victim, const std::string& key) {
   checked(*victim.connect(context.clock.now() + clean_limit), {"UNLINK", key});
 }
 
+/// What --dry-run says.
+CommandResult would_kill(const Context& context, const Victim& victim, const DurabilityPolicy& policy) {
+  if (context.format() == OutputFormat::table) {
+    return {fmt::format(
+        "Would write to raibid-smoke:ID:acknowledged for {:g} s, kill {} ({}), wait until it answers again, "
+        "count what survived ({} may lose {:g} s), and take that key away.\n"
+        "Nothing was changed (--dry-run).\n",
+        seconds(writing_time), victim.name(), victim.how(), policy.text, seconds(policy.may_lose))};
+  }
+  const nlohmann::ordered_json object = {
+      {"dry_run", true},           {"preset", context.preset.name}, {"would_kill", victim.name()},
+      {"killed_by", victim.how()}, {"policy", policy.text},         {"may_lose_seconds", seconds(policy.may_lose)}};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+}
+
 CommandResult run_durability(Context& context, Victim& victim) {
   std::unique_ptr<RedisConnection> redis = victim.connect(context.deadline);
   const auto policy =
@@ -159,6 +174,7 @@ CommandResult run_durability(Context& context, Victim& victim) {
                             victim.name()),
                 "set it up without --no-persistence, with appendonly yes");
   }
+  if (context.guard.dry_run()) return would_kill(context, victim, *policy);
   if (!agreed(context, victim.name())) return {"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
   const std::string key = own_key(context);
   const TimePoint started = context.clock.now();

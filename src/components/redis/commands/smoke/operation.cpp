@@ -20,7 +20,7 @@ SmokeBench::SmokeBench(std::function<std::unique_ptr<RedisConnection>()> connect
     : m_connect(std::move(connect)),
       m_preset(preset),
       m_id(std::move(id)),
-      m_prefix(fmt::format("raibid-smoke:{}:", m_id)),
+      m_prefix(fmt::format("{}{}:", prefix, m_id)),
       m_runner(runner),
       m_patterns({m_prefix + "*"}),
       m_redis(m_connect()) {}
@@ -73,7 +73,8 @@ const std::vector<SmokeTest>& smoke_tests() {
       {"claim-contention", "replicas that claim the same jobs at once: each job has one owner", smoke_claim_contention},
       {"ttl-hashes", "jobs and results as hashes that expire", smoke_ttl_hashes},
       {"index-sets", "sets that index jobs by status stay in step with the jobs", smoke_index_sets},
-      {"asynq-queue", "Asynq's keys: enqueue, dequeue by priority, retry, archive", smoke_asynq_queue},
+      {"asynq-queue", "Asynq's keys: enqueue, dequeue by priority, retry, archive", smoke_asynq_queue,
+       "asynq:{raibid-smoke-ID-QUEUE}:* and those names in asynq:queues"},
       {"cache-ttl", "cache entries with ETag and expiry, expiry events, locks", smoke_cache_ttl},
       {"get-or-set", "a missing entry is made once, however many ask for it", smoke_get_or_set},
       {"pubsub-invalidation", "every pod hears of every change", smoke_pubsub_invalidation},

@@ -29,6 +29,8 @@ class SmokeBench {
   SmokeClients clients(int count);
   const Preset& preset() const { return m_preset; }
 
+  /// The prefix of the keys of a run, without its id.
+  static constexpr std::string_view prefix = "raibid-smoke:";
   /// A key (or channel) under the prefix of this run.
   std::string key(const std::string& name) const { return m_prefix + name; }
   /// A name for where no prefix can be: "raibid-smoke-<id>-name".
@@ -64,6 +66,7 @@ struct SmokeTest {
   std::string_view summary;
   /// Returns what was proved, with numbers; throws Error (failure) when it does not hold.
   std::string (*run)(SmokeBench& bench, const SmokeParameters& parameters);
+  std::string_view touches = {};  ///< what it writes outside the prefix of the run, for --dry-run
 };
 
 /// All of them, by name; a preset's `smoke` picks.

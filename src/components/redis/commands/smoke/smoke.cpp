@@ -98,6 +98,27 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
   return render(context, rows);
 }
 
+/// What --dry-run says: the operations in their order, and what they would write and take away again.
+CommandResult would_run(const Context& context, const std::string& subject) {
+  std::string text;
+  std::vector<std::string> keys = {fmt::format("{}ID:* (ID is the run's own)", SmokeBench::prefix)};
+  nlohmann::ordered_json operations = nlohmann::ordered_json::array();
+  for (const SmokeOperation& operation : context.preset.smoke) {
+    const SmokeTest& test = find_test(operation.name);
+    text += fmt::format("  - {:<20} {}\n", test.name, test.summary);
+    operations.push_back({{"name", test.name}, {"would_do", test.summary}});
+    if (!test.touches.empty()) keys.emplace_back(test.touches);
+  }
+  if (context.format() == OutputFormat::table) {
+    text = fmt::format("Would do on {}:\n{}Would write, and take away again:\n", subject, text);
+    for (const std::string& key : keys) text += "  - " + key + "\n";
+    return {text + "Nothing was changed (--dry-run).\n"};
+  }
+  const nlohmann::ordered_json object = {
+      {"dry_run", true}, {"preset", context.preset.name}, {"operations", operations}, {"keys", keys}};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+}
+
 }  // namespace
 
 std::vector<OptionSpec> smoke_options() {
@@ -112,6 +133,8 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
   if (context.settings.flag("durability")) return smoke_durability(context, settings);
   const std::unique_ptr<Place> place = open_place(context, settings);
+  place->installed();
+  if (context.guard.dry_run()) return would_run(context, place->subject());
   return run_all_operations(context, settings, place->endpoint(question_deadline(context)));
 }
 

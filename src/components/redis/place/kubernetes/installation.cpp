@@ -59,10 +59,10 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
 /// was started early and then left alone finds no chart, and installs nothing.
 class ChartFolder {
  public:
-  explicit ChartFolder(fs::path folder) : m_folder(std::move(folder)) {
-    remove_tree(m_folder);
-    make_private_directory(m_folder);
-    make_private_directory(chart_in(m_folder));
+  ChartFolder(const Files& files, fs::path folder) : m_folder(std::move(folder)) {
+    files.remove_tree(m_folder);
+    files.make_private_directory(m_folder);
+    files.make_private_directory(chart_in(m_folder));
   }
   ~ChartFolder() {
     std::error_code ignored;  // a destructor has nobody to tell, and the journal has it
@@ -185,7 +185,7 @@ bool Installation::helm_starts_early() const {
 
 void Installation::start_early() {
   if (helm_starts_early()) {
-    m_chart = std::make_unique<ChartFolder>(m_chart_folder);
+    m_chart = std::make_unique<ChartFolder>(m_context.files, m_chart_folder);
     m_helm = std::make_unique<EarlyChild>(m_context.runner, session.helm.upgrade_install(install_request()));
   }
   if (settings.auth && !has_its_secret() && observed.name_space) store_password();

@@ -174,7 +174,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
                    context.deadline + evidence_limit + undo_limit);
   lock.seen(observed.lease);
-  if (!settings.dry_run) lock.refuse_if_held();
+  if (!context.guard.dry_run()) lock.refuse_if_held();
 
   const JournalHeader header = journal_header(
       context, "setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
@@ -188,14 +188,15 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   UndoTable undos = kubernetes_undos(context, session, undo_until);
   std::optional<Installation> installation;
   KubernetesRedis undo_redis(context, session.kubectl, names);
-  add_common_undos(undos, [&]() -> RedisConnection& {
+  add_common_undos(undos, context.files, [&]() -> RedisConnection& {
     return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed),
                                  undo_until());
   });
   const auto evidence = [&](const Error& error) -> std::string {
     if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
-    return keep_evidence(context.runner, context.clock, session.kubectl, names.selector, context.paths.evidence(),
-                         error, to_yaml(installation->values()), context.clock.now() + evidence_limit);
+    return keep_evidence(context.files, context.runner, context.clock, session.kubectl, names.selector,
+                         context.paths.evidence(), error, to_yaml(installation->values()),
+                         context.clock.now() + evidence_limit);
   };
   Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure});
   const auto look_again = [&] {
@@ -204,7 +205,10 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     undo_deadline = {};
   };
   bool abandoned = false;  // whoever worked on the release is dead
-  if (!settings.dry_run) {
+  if (context.guard.dry_run()) {
+    if (const auto left = left_by_killed_run(context, journal_key(observed.cluster_uid, settings), header))
+      context.reporter.note(describe_left(*left));
+  } else {
     journal.emplace(open_journal(context, journal_key(observed.cluster_uid, settings), header));
     if (journal->interrupted()) {
       if (observed.name_space && !observed.name_space->terminating) lock.acquire();
@@ -219,12 +223,13 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
     refuse_unchangeable(observed, settings, names, session.kubectl);
-    if (!settings.dry_run && repair(context, observed, names, session, settings, lock, abandoned, undos)) look_again();
+    if (!context.guard.dry_run() && repair(context, observed, names, session, settings, lock, abandoned, undos))
+      look_again();
     installation.emplace(context, settings, names, session, observed, lock,
                          choose_password(context, observed, settings));
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
-    if (settings.dry_run) return {dry_run(context, *installation, plan)};
+    if (context.guard.dry_run()) return {dry_run(context, *installation, plan)};
   } catch (const Error&) {
     if (journal) journal->close();
     throw;

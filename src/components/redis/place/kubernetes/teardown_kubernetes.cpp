@@ -45,16 +45,22 @@ void refuse_other_cluster(const Context& context, const RedisSettings& settings,
 class KubernetesTeardown {
  public:
   KubernetesTeardown(Context& context, const RedisSettings& settings, ClusterSession& session, const Observed& observed,
-                     const RedisNames& names, ReleaseLock& lock, bool abandoned)
+                     const RedisNames& names, ReleaseLock& lock)
       : m_context(context),
         m_settings(settings),
         m_session(session),
         m_observed(observed),
         m_names(names),
-        m_lock(lock),
-        m_abandoned(abandoned) {}
+        m_lock(lock) {}
 
-  CommandResult run() {
+  std::string subject() const {
+    return fmt::format("release {} in namespace {} of {}", m_settings.release, m_settings.name_space,
+                       m_session.kubectl.cluster().context);
+  }
+
+  /// What there is now.
+  Removals plan() {
+    m_removals = {};
     const bool delete_data = m_context.settings.flag("delete-data");
     const bool keeps_claim = m_observed.claim && !delete_data;
     const auto credentials = find_credentials(m_context.paths, "kubernetes", m_observed.cluster_uid,
@@ -67,36 +73,34 @@ class KubernetesTeardown {
       decide(!keeps_claim, "password", fmt::format("Secret {}", m_names.full),
              [this] { return remove("secret/" + m_names.full); });
     } else if (m_observed.secret) {
-      m_stays.push_back(fmt::format("Secret {} (not made by raibid-cli)", m_names.full));
+      m_removals.stays.push_back(fmt::format("Secret {} (not made by raibid-cli)", m_names.full));
     }
     if (credentials) {
       decide(!keeps_claim, "credentials", m_context.paths.shown(credentials->path), [this, path = credentials->path] {
-        remove_tree(path);
+        m_context.files.remove_tree(path);
         return m_context.paths.shown(path);
       });
     }
     plan_namespace(keeps_claim);
-    const std::string subject = fmt::format("release {} in namespace {} of {}", m_settings.release,
-                                            m_settings.name_space, m_session.kubectl.cluster().context);
-    if (m_removals.empty()) return nothing_to_tear_down(m_context, subject);
-    return remove_all(m_context, subject, m_removals, m_stays, [this] { begin(); });
+    return std::move(m_removals);
   }
 
- private:
-  void begin() {
+  /// Before the first is removed. `abandoned`: who worked on the release is dead.
+  void begin(bool abandoned) {
     if (m_observed.name_space && !m_observed.name_space->terminating) m_lock.acquire();
     if (!m_observed.release) return;
     const WallTime now = m_context.clock.wall();
-    const Repair repair = judge_release(*m_observed.release, m_abandoned || m_lock.took_over(), now);
+    const Repair repair = judge_release(*m_observed.release, abandoned || m_lock.took_over(), now);
     refuse_busy_release(repair, *m_observed.release, m_settings.release, m_session.helm,
                         now);  // the rest helm can remove
   }
 
+ private:
   void decide(bool goes, const std::string& name, const std::string& what, std::function<std::string()> act) {
     if (goes) {
-      m_removals.push_back({name, what, std::move(act)});
+      m_removals.goes.push_back({name, what, std::move(act)});
     } else {
-      m_stays.push_back(what);
+      m_removals.stays.push_back(what);
     }
   }
 
@@ -115,7 +119,7 @@ class KubernetesTeardown {
                               m_settings.name_space),
                   "remove it with " + m_session.helm.for_people({"uninstall", m_settings.release}));
     }
-    m_removals.push_back(
+    m_removals.goes.push_back(
         {"release", fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release), [this] {
            m_session.helm.run_checked(m_session.helm.uninstall(m_settings.release), m_context.deadline);
            remove("pod/" + m_names.pod);  // waits for the pod, whose last act is to write its data
@@ -127,11 +131,12 @@ class KubernetesTeardown {
     if (!m_observed.name_space) return;
     const std::string what = "namespace " + m_settings.name_space;
     if (!m_observed.name_space->ours) {
-      m_stays.push_back(what + " (not made by raibid-cli)");
+      m_removals.stays.push_back(what + " (not made by raibid-cli)");
     } else if (keeps_claim) {
-      m_stays.push_back(what + " (holds the data)");
+      m_removals.stays.push_back(what + " (holds the data)");
     } else {
-      m_removals.push_back({"namespace", what + ", if nothing else is in it", [this] { return remove_namespace(); }});
+      m_removals.goes.push_back(
+          {"namespace", what + ", if nothing else is in it", [this] { return remove_namespace(); }});
     }
   }
 
@@ -159,9 +164,7 @@ class KubernetesTeardown {
   const Observed& m_observed;
   const RedisNames& m_names;
   ReleaseLock& m_lock;
-  bool m_abandoned;
-  std::vector<Removal> m_removals;
-  std::vector<std::string> m_stays;
+  Removals m_removals;
 };
 
 }  // namespace
@@ -175,15 +178,22 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
 
   ReleaseLock lock(context, session.kubectl, settings.release, "teardown redis", context.deadline);
   lock.seen(observed.lease);
-  if (!context.settings.flag("dry-run")) lock.refuse_if_held();
+  if (!context.guard.dry_run()) lock.refuse_if_held();
 
   const JournalHeader header = journal_header(
       context, "teardown redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
-  Journal journal = open_journal(context, journal_key(observed.cluster_uid, settings), header);
+  const std::string key = journal_key(observed.cluster_uid, settings);
+  KubernetesTeardown teardown(context, settings, session, observed, names, lock);
+  const std::string subject = teardown.subject();
+  const Removals agreed = teardown.plan();
+  if (auto ended = ask_before_teardown(context, subject, left_by_killed_run(context, key, header), agreed))
+    return *ended;
+
+  Journal journal = open_journal(context, key, header);
   const auto deadline = [&context] { return context.deadline; };
   UndoTable undos = kubernetes_undos(context, session, deadline);
   KubernetesRedis redis(context, session.kubectl, names);
-  add_common_undos(undos, [&]() -> RedisConnection& {
+  add_common_undos(undos, context.files, [&]() -> RedisConnection& {
     return redis.connection(observed.secret ? observed.secret->password : Secret(), context.deadline);
   });
   Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});
@@ -191,11 +201,18 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   if (abandoned) {
     if (observed.name_space && !observed.name_space->terminating) lock.acquire();
     recover_interrupted(context, executor, journal, header);
-    observed = observe(context, session.kubectl, names, settings);
-    lock.seen(observed.lease);
   }
   try {
-    CommandResult result = KubernetesTeardown(context, settings, session, observed, names, lock, abandoned).run();
+    Removals now = agreed;
+    if (abandoned || !context.settings.flag("yes")) {  // undone, or thought about: things may have changed
+      observed = observe(context, session.kubectl, names, settings);
+      lock.seen(observed.lease);
+      now = teardown.plan();
+    }
+    std::optional<CommandResult> ended;
+    if (now.goes.empty() || !agreed.cover(now)) ended = ask_before_teardown(context, subject, std::nullopt, now);
+    if (!ended) teardown.begin(abandoned);
+    CommandResult result = ended ? *ended : remove_all(context, subject, now);
     journal.close();
     return result;
   } catch (const Error& error) {

@@ -19,6 +19,7 @@
 #include "components/redis/settings/redis_conf.hpp"
 #include "sys/files.hpp"
 #include "sys/process.hpp"
+#include "sys/process_table.hpp"
 
 namespace raibid {
 
@@ -57,7 +58,7 @@ std::string version_of(const std::string& text) {
 }  // namespace
 
 LocalInstance::LocalInstance(const Context& context, const std::string& release)
-    : m_folder(context.paths.local() / release) {}
+    : m_folder(context.paths.local() / release), m_guard(context.guard) {}
 
 bool LocalInstance::exists() const { return fs::exists(conf()) && fs::exists(state_file()); }
 
@@ -108,7 +109,7 @@ void LocalInstance::start(Runner& runner, const std::string& server, TimePoint d
 void LocalInstance::stop(Runner& runner, TimePoint deadline) const {
   const std::optional<int> running = pid();
   if (!running) return;
-  ::kill(*running, SIGTERM);
+  signal_process(m_guard, *running, SIGTERM);
   while (pid()) {
     if (runner.now() >= deadline) {
       throw Error(ExitCode::failure, fmt::format("the Redis of {} (pid {}) does not stop", m_folder.string(), *running),
@@ -142,7 +143,7 @@ LocalServer find_local_server(Context& context) {
   for (const char* program : {"redis-server", "valkey-server"}) {
     Output output;
     try {
-      output = run(context.runner, {{program, "--version"}, "", {}}, context.deadline);
+      output = run(context.runner, reading({{program, "--version"}, "", {}}), context.deadline);
     } catch (const Error& error) {
       if (error.signal() != 0) throw;
       continue;  // not in PATH: the other one may be

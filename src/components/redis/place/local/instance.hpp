@@ -56,6 +56,7 @@ class LocalInstance {
 
  private:
   std::filesystem::path m_folder;
+  ChangeGuard m_guard;
 };
 
 /// "redis-server" or "valkey-server", whichever PATH has, with its version. Throws Error (preflight) when it has

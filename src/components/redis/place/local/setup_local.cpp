@@ -56,7 +56,7 @@ class LocalSetup {
 
   UndoTable undos(const std::function<TimePoint()>& deadline) {
     UndoTable table;
-    add_common_undos(table, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
+    add_common_undos(table, m_context.files, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
     table["local.stop"] = [this, deadline](const auto&) {
       m_connection.reset();
       m_instance.stop(m_context.runner, deadline());
@@ -118,8 +118,8 @@ class LocalSetup {
     };
     step.act = [this, shown]() -> StepResult {
       const bool there = fs::exists(m_instance.folder());
-      make_private_directory(m_instance.folder());
-      make_private_directory(m_instance.data());
+      m_context.files.make_private_directory(m_instance.folder());
+      m_context.files.make_private_directory(m_instance.data());
       return {there ? Outcome::unchanged : Outcome::changed, shown};
     };
     return step;
@@ -137,7 +137,7 @@ class LocalSetup {
     step.act = [this]() -> StepResult {
       const std::string detail = fmt::format("{} characters", m_password.reveal().size());
       if (!m_instance.password().empty()) return {Outcome::unchanged, detail};
-      write_atomic(m_instance.password_file(), m_password.reveal() + "\n");
+      m_context.files.write_atomic(m_instance.password_file(), m_password.reveal() + "\n");
       return {Outcome::changed, detail};
     };
     return step;
@@ -167,8 +167,8 @@ class LocalSetup {
     step.act = [this]() -> StepResult {
       const auto changed = changed_files();
       for (const auto& [path, content] : changed) {
-        if (const auto present = read_file(path)) write_atomic(path.string() + ".previous", *present);
-        write_atomic(path, content);
+        if (const auto present = read_file(path)) m_context.files.write_atomic(path.string() + ".previous", *present);
+        m_context.files.write_atomic(path, content);
       }
       const bool restart = m_ran && needs_restart();
       say_what_changes(restart);
@@ -177,7 +177,7 @@ class LocalSetup {
         m_instance.stop(m_context.runner, m_context.deadline);
       }
       if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_context.deadline);
-      for (const auto& [path, content] : changed) remove_tree(path.string() + ".previous");
+      for (const auto& [path, content] : changed) m_context.files.remove_tree(path.string() + ".previous");
       const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port,
                                              restart ? ", restarted" : "");
       return {!changed.empty() || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
@@ -294,11 +294,13 @@ CommandResult setup_redis_local(Context& context, const RedisSettings& settings)
   LocalSetup setup(context, settings, server);
   context.reporter.heading(fmt::format("This machine, {}", context.paths.shown(setup.instance().folder())));
   const std::string subject = fmt::format("release {} on this machine", settings.release);
-  if (settings.dry_run) {
+  const JournalHeader header = journal_header(context, "setup redis", subject);
+  if (context.guard.dry_run()) {
+    if (const auto left = left_by_killed_run(context, journal_key("", settings), header))
+      context.reporter.note(describe_left(*left));
     setup.look();
     return {describe_plan(setup.plan()) + "\n# redis.conf\n" + setup.conf()};
   }
-  const JournalHeader header = journal_header(context, "setup redis", subject);
   Journal journal = open_journal(context, journal_key("", settings), header);
   TimePoint undo_deadline{};
   const UndoTable undos = setup.undos([&] {

@@ -14,52 +14,58 @@ namespace raibid {
 
 namespace {
 
-CommandResult tear_down(Context& context, const RedisSettings& settings, const LocalInstance& instance) {
+/// What there is now of a release of this machine.
+Removals plan_removals(Context& context, const RedisSettings& settings, const LocalInstance& instance) {
   const bool delete_data = context.settings.flag("delete-data");
   const std::string folder = context.paths.shown(instance.folder());
-  const std::string subject = fmt::format("release {} on this machine", settings.release);
   const auto credentials = find_credentials(context.paths, "local", "", settings.name_space, settings.release);
-  std::vector<Removal> removals;
-  std::vector<std::string> stays;
+  Removals removals;
   if (const auto pid = instance.pid()) {
-    removals.push_back({"server", fmt::format("the running Redis (pid {})", *pid), [&context, &instance, pid] {
-                          instance.stop(context.runner, context.deadline);
-                          return fmt::format("pid {} stopped", *pid);
-                        }});
+    removals.goes.push_back({"server", fmt::format("the running Redis (pid {})", *pid), [&context, &instance, pid] {
+                               instance.stop(context.runner, context.deadline);
+                               return fmt::format("pid {} stopped", *pid);
+                             }});
   }
   const auto decide = [&](const std::string& name, const fs::path& path, const std::string& what) {
     if (!delete_data) {
-      stays.push_back(what);
+      removals.stays.push_back(what);
       return;
     }
-    removals.push_back({name, what, [&context, path] {
-                          remove_tree(path);
-                          return context.paths.shown(path) + " removed";
-                        }});
+    removals.goes.push_back({name, what, [&context, path] {
+                               context.files.remove_tree(path);
+                               return context.paths.shown(path) + " removed";
+                             }});
   };
   if (fs::exists(instance.folder())) decide("data", instance.folder(), folder + " (data, password and settings)");
   if (credentials) decide("credentials", credentials->path, context.paths.shown(credentials->path));
-  if (removals.empty()) {
-    CommandResult nothing = nothing_to_tear_down(context, subject);
-    if (!stays.empty()) context.reporter.note("its data stays in " + folder + "; --delete-data removes it");
-    return nothing;
-  }
-  return remove_all(context, subject, removals, stays);
+  return removals;
+}
+
+void mention_data(const Context& context, const LocalInstance& instance, const Removals& removals) {
+  if (!removals.goes.empty() || removals.stays.empty()) return;
+  context.reporter.note(
+      fmt::format("its data stays in {}; --delete-data removes it", context.paths.shown(instance.folder())));
 }
 
 }  // namespace
 
 CommandResult teardown_redis_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
-  const JournalHeader header =
-      journal_header(context, "teardown redis", fmt::format("release {} on this machine", settings.release));
-  Journal journal = open_journal(context, journal_key("", settings), header);
+  const std::string subject = fmt::format("release {} on this machine", settings.release);
+  const JournalHeader header = journal_header(context, "teardown redis", subject);
+  const std::string key = journal_key("", settings);
+  const Removals agreed = plan_removals(context, settings, instance);
+  const auto left = left_by_killed_run(context, key, header);
+  if (!left) mention_data(context, instance, agreed);
+  if (auto ended = ask_before_teardown(context, subject, left, agreed)) return *ended;
+
+  Journal journal = open_journal(context, key, header);
   UndoTable undos;
   const auto stop = [&](const auto&) { instance.stop(context.runner, context.deadline); };
   undos["local.stop"] = stop;
   undos["local.restart"] = stop;  // it is about to be taken away: it need not come back
   std::unique_ptr<RedisConnection> redis;
-  add_common_undos(undos, [&]() -> RedisConnection& {
+  add_common_undos(undos, context.files, [&]() -> RedisConnection& {
     const InstalledRedis installed = find_local(context, settings);
     RedisEndpoint endpoint{installed.host, installed.port, "", installed.password};
     redis = connect_redis(context.redis, endpoint, std::chrono::seconds(5));
@@ -68,7 +74,13 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
   Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});
   recover_interrupted(context, executor, journal, header);
   try {
-    CommandResult result = tear_down(context, settings, instance);
+    const Removals now = plan_removals(context, settings, instance);  // after the recovery, and after the question
+    std::optional<CommandResult> ended;
+    if (now.goes.empty() || !agreed.cover(now)) {
+      mention_data(context, instance, now);
+      ended = ask_before_teardown(context, subject, std::nullopt, now);
+    }
+    CommandResult result = ended ? *ended : remove_all(context, subject, now);
     journal.close();
     return result;
   } catch (const Error&) {

@@ -8,6 +8,7 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/server/connect.hpp"
+#include "sys/process_table.hpp"
 
 namespace raibid {
 
@@ -40,7 +41,7 @@ class LocalVictim final : public Victim {
     const std::optional<int> pid = m_instance.pid();
     if (!pid) throw Error(ExitCode::failure, name() + " ended before it was killed");
     m_killed = true;
-    ::kill(*pid, SIGKILL);
+    signal_process(m_context.guard, *pid, SIGKILL);
   }
 
   void look() override {}

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// The Redis of a dry run: its connections refuse every command that may change something (std::logic_error, see
+/// ChangeGuard).
+class ReadingRedis final : public RedisConnector {
+ public:
+  explicit ReadingRedis(RedisConnector& redis) : m_redis(redis) {}
+  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
+
+ private:
+  RedisConnector& m_redis;
+};
+
+/// Whether this command is known to change nothing. One that is not known counts as a change.
+bool only_reads(const std::vector<std::string>& arguments);
+
+}  // namespace raibid

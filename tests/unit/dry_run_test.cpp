@@ -1,0 +1,526 @@
+#include <doctest/doctest.h>
+
+#include "base/change_guard.hpp"
+#include "base/strings.hpp"
+#include "cli/cli.hpp"
+#include "cli/command_table.hpp"
+#include "components/component.hpp"
+#include "fakes/fake_cluster.hpp"
+#include "fakes/fake_redis.hpp"
+#include "fakes/fake_runner.hpp"
+#include "plan/journal.hpp"
+#include "support/thrown.hpp"
+#include "sys/foreground.hpp"
+#include "sys/process_table.hpp"
+#include "sys/random.hpp"
+#include "sys/reading_runner.hpp"
+#include "sys/signals.hpp"
+#include "tools/helm.hpp"
+#include "tools/kubectl.hpp"
+#include "tools/reading_redis.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+/// A dry run changes nothing: every command of the table with --dry-run, on a cluster, a Redis and a machine that fail
+/// the test at anything that changes them. They judge by what was asked, not by what our code says of it.
+
+using namespace raibid;
+using nlohmann::json;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// What only reads, as kubectl, helm and the others have it.
+bool child_reads(const Command& command) {
+  const std::string& program = command.argv.front();
+  if (program == "redis-server") return command.argv == Words{"redis-server", "--version"};
+  std::string verb;
+  for (std::size_t i = 1; i < command.argv.size() && verb.empty(); ++i) {
+    const std::string& word = command.argv[i];
+    if (word == "--kubeconfig" || word == "--context" || word == "--kube-context" || word == "-n") {
+      ++i;
+    } else if (!word.starts_with("-")) {
+      verb = word;
+    }
+  }
+  static const std::map<std::string, std::set<std::string>> reading = {
+      {"kubectl", {"config", "version", "get", "describe", "logs", "api-resources", "port-forward"}},
+      {"helm", {"version", "template", "show", "get"}}};
+  if (program == "kubectl" && verb == "create") {
+    const json list = json::parse(command.input);
+    const json& items = list.at("items");
+    return std::all_of(items.begin(), items.end(),
+                       [](const json& item) { return item.at("kind") == "SelfSubjectAccessReview"; });
+  }
+  const auto program_reads = reading.find(program);
+  return program_reads != reading.end() && program_reads->second.contains(verb);
+}
+
+/// A child that has ended already.
+class Ended final : public Process {
+ public:
+  explicit Ended(std::string text) : m_out(std::move(text)) {}
+  bool finished() const override { return true; }
+  int status() const override { return 0; }
+  std::string& out() override { return m_out; }
+  std::string& err() override { return m_err; }
+  void feed(std::string) override {}
+  void end() override {}
+
+ private:
+  std::string m_out, m_err;
+};
+
+/// The cluster's runner, which fails the test when something is started that changes anything.
+class WatchedRunner final : public Runner {
+ public:
+  explicit WatchedRunner(FakeCluster& cluster) : m_cluster(cluster) {}
+  std::unique_ptr<Process> start(const Command& command) override {
+    CHECK_MESSAGE(child_reads(command), "started: " << shell_join(command.argv));
+    if (command.argv.front() == "redis-server") return std::make_unique<Ended>("Redis server v=7.0.15 sha=0\n");
+    const auto has = [&](const char* word) {
+      return std::find(command.argv.begin(), command.argv.end(), word) != command.argv.end();
+    };
+    if (command.argv.front() == "helm" && has("template")) return std::make_unique<Ended>("# manifests\n");
+    return m_cluster.start(command);
+  }
+  bool wait(std::span<Process* const> processes, TimePoint until) override {
+    std::vector<Process*> cluster_s;
+    for (Process* process : processes) {
+      if (process != nullptr && !process->finished()) cluster_s.push_back(process);
+    }
+    return m_cluster.wait(cluster_s, until);
+  }
+  TimePoint now() const override { return m_cluster.now(); }
+
+ private:
+  FakeCluster& m_cluster;
+};
+
+/// A healthy Redis that fails the test at every command that is not known to read.
+RedisReply answer(const std::string& line) {
+  static const std::set<std::string> reading = {"AUTH", "PING",  "INFO",   "TYPE",     "GET",   "TTL",  "LLEN",
+                                                "XLEN", "XINFO", "XRANGE", "XPENDING", "SCARD", "ZCARD"};
+  const Words words = split(line, ' ');
+  const bool config = words[0] == "CONFIG" && words.size() > 1 && words[1] == "GET";
+  const bool memory = words[0] == "MEMORY" && words.size() > 1 && words[1] == "USAGE";
+  CHECK_MESSAGE((config || memory || reading.contains(words[0])), "sent to Redis: " << line);
+  if (words[0] == "AUTH") return FakeRedis::status("OK");
+  if (words[0] == "PING") return FakeRedis::status("PONG");
+  if (words[0] == "INFO") return FakeRedis::text("redis_version:7.0.15\r\nrole:master\r\nrun_id:abc\r\n");
+  if (config) {
+    const std::string value = words[2] == "appendonly" ? "yes" : words[2] == "appendfsync" ? "everysec" : "";
+    return FakeRedis::list({FakeRedis::text(words[2]), FakeRedis::text(value)});
+  }
+  return FakeRedis::error("ERR this Redis is a fake");
+}
+
+/// Everything of a folder that a change would show in: kind, rights, time of the last change, and content.
+std::map<std::string, std::string> everything_in(const fs::path& folder) {
+  std::map<std::string, std::string> seen;
+  const auto add = [&](const fs::path& path) {
+    const fs::file_status status = fs::symlink_status(path);
+    seen[path.string()] =
+        fmt::format("{} {} {} {}", static_cast<int>(status.type()), static_cast<unsigned>(status.permissions()),
+                    fs::last_write_time(path).time_since_epoch().count(),
+                    fs::is_regular_file(status) ? read_file(path).value_or("") : "");
+  };
+  add(folder);
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) add(entry.path());
+  return seen;
+}
+
+const JournalHeader killed = {"setup redis", "the test's", 4711, "box", "2026-01-31T09:08:07Z"};
+
+/// A process that stands for the Redis of this machine.
+class StandIn {
+ public:
+  explicit StandIn(const fs::path& folder) : m_pid(::fork()) {
+    if (m_pid == 0) {
+      if (::chdir(folder.c_str()) != 0) ::_exit(1);
+      for (;;) ::pause();
+    }
+    std::error_code none;
+    while (fs::read_symlink(fmt::format("/proc/{}/cwd", m_pid), none) != fs::canonical(folder)) ::usleep(1000);
+  }
+  ~StandIn() {
+    ::kill(m_pid, SIGKILL);
+    ::waitpid(m_pid, nullptr, 0);
+  }
+  bool runs() const { return ::waitpid(m_pid, nullptr, WNOHANG) == 0; }
+  int pid() const { return m_pid; }
+
+ private:
+  pid_t m_pid;
+};
+
+/// A cluster, a home and a machine, with nothing in them or with a Redis of each target.
+class World {
+ public:
+  World() : m_files(fs::temp_directory_path()), m_outside(fs::temp_directory_path()) {
+    fs::create_directories(home());
+    fs::create_directories(m_files.path() / "tmp");
+    FakeCluster(state(), m_signals).save();
+  }
+
+  fs::path home() const { return m_files.path() / "home"; }
+  fs::path state() const { return m_outside.path() / "state.json"; }
+  fs::path data() const { return home() / "local/raibid-redis/data"; }
+
+  /// As setup does it, on the cluster.
+  void install_on_cluster() {
+    FakeCluster cluster(state(), m_signals);
+    REQUIRE_MESSAGE(run_on(cluster, cluster, {"setup", "redis"}) == 0, err);
+  }
+  /// As setup leaves it, on this machine.
+  void install_on_machine() {
+    fs::create_directories(data());
+    const fs::path folder = data().parent_path();
+    write_atomic(folder / "redis.conf", "port 6379\n");
+    write_atomic(folder / "users.acl", "user default on\n");
+    write_atomic(folder / "password", "not-a-secret-of-anybody\n");
+    write_atomic(folder / "state.json", R"({"port": 6379, "namespace": "raibid-redis", "spec": {}})");
+    m_server = std::make_unique<StandIn>(data());
+    write_atomic(folder / "redis.pid", fmt::format("{}\n", m_server->pid()));
+  }
+  /// What a kill -9 in the middle of a setup leaves, for both targets.
+  void leave_journals() {
+    const ChangeGuard guard(false);
+    const std::string uid = kube_system();
+    for (const std::string& key :
+         {uid + "-raibid-redis-raibid-redis", std::string("local-raibid-redis-raibid-redis")}) {
+      Journal journal = Journal::open(guard, home() / "journal", key, killed);
+      journal.record({"file.remove", {{"path", home() / "redis-credentials.json"}}, "rm credentials"});
+      journal.record({"file.remove", {{"path", home() / "local"}}, "rm local"});
+    }
+  }
+
+  /// Runs a command line that must change nothing; its exit code.
+  int look(const Words& words) {
+    const std::string what = join(words, " ");
+    INFO("raibid-cli ", what);
+    const auto files_before = everything_in(m_files.path());
+    int code = 0;
+    {
+      FakeCluster cluster(state(), m_signals);
+      const json before = cluster.state();
+      WatchedRunner runner(cluster);
+      FakeRedis redis(answer);
+      code = run_on(cluster, runner, redis, words);
+      INFO(err);
+      INFO(out);
+      CHECK(cluster.alive() == 0);
+      CHECK_MESSAGE(cluster.state() == before, "the cluster changed");
+      CHECK_MESSAGE(err.find("this is a mistake in raibid-cli") == std::string::npos, err);
+    }
+    CHECK_MESSAGE(everything_in(m_files.path()) == files_before, "files changed");
+    if (m_server) CHECK_MESSAGE(m_server->runs(), "the server was ended");
+    return code;
+  }
+
+  std::string out, err;
+  fs::path folder() const { return m_files.path(); }
+
+ private:
+  std::string kube_system() {
+    return FakeCluster(state(), m_signals).state()["objects"]["namespace/kube-system"]["metadata"]["uid"];
+  }
+  int run_on(FakeCluster& cluster, Runner& runner, const Words& words) {
+    return run_on(cluster, runner, cluster, words);
+  }
+  int run_on(FakeCluster& cluster, Runner& runner, RedisConnector& redis, const Words& words) {
+    SystemRandom random;
+    std::ostringstream results, messages;
+    const CliDependencies dependencies{
+        results,    messages,
+        Terminal{}, {{"HOME", folder()}, {"RAIBID_HOME", home()}, {"TMPDIR", folder() / "tmp"}},
+        runner,     cluster.clock(),
+        random,     m_signals,
+        redis};
+    const int code = run_cli(words, dependencies, components());
+    out = results.str();
+    err = messages.str();
+    return code;
+  }
+
+  Signals m_signals;
+  TemporaryDirectory m_files, m_outside;
+  std::unique_ptr<StandIn> m_server;
+};
+
+/// What a row needs behind its name.
+Words words_for(const CommandRow& row, const World& world) {
+  static const std::map<std::string, Words> known = {{"presets show", {"raibid"}}};
+  if (row.name() == "presets new") return {(world.folder() / "new.yaml").string()};
+  const auto found = known.find(row.name());
+  return found == known.end() ? Words{} : found->second;
+}
+
+/// Every command line that is tried for a row: alone, with each of its flags, and with a command behind "--".
+std::vector<Words> command_lines(const CommandRow& row, const World& world) {
+  Words base = {row.verb};
+  if (!row.object.empty()) base.push_back(row.object);
+  for (const std::string& word : words_for(row, world)) base.push_back(word);
+  std::vector<Words> all = {base};
+  for (const OptionSpec& option : row.options) {
+    if (option.kind != OptionKind::flag || option.name == "watch") continue;  // that one goes on until Ctrl-C
+    all.push_back(base);
+    all.back().push_back("--" + std::string(option.name));
+  }
+  if (row.object_optional) all.push_back({row.verb});
+  for (Words& words : all) words.insert(words.end(), {"--dry-run"});
+  if (row.takes_command()) {
+    all.push_back(base);
+    all.back().insert(all.back().end(), {"--dry-run", "--", "redis-cli", "FLUSHALL"});
+  }
+  return all;
+}
+
+/// These judge, and say so by their exit code.
+bool judges(const CommandRow& row) { return row.verb == "status" || row.verb == "doctor"; }
+
+void try_all(World& world, bool installed) {
+  const CommandTable table(components());
+  for (const CommandRow& row : table.rows()) {
+    for (const Words& words : command_lines(row, world)) {
+      for (const char* target : {"kubernetes", "local"}) {
+        for (const bool yes : {false, true}) {
+          Words line = words;
+          const auto mark = std::find(line.begin(), line.end(), "--dry-run");
+          Words more = {"--target", target};
+          if (yes) more.emplace_back("--yes");
+          line.insert(mark, more.begin(), more.end());
+          const int code = world.look(line);
+          const bool plain = words == command_lines(row, world).front();
+          INFO(join(line, " "), ": ", world.err);
+          if (plain && installed && !judges(row)) CHECK(code == 0);
+          if (plain) CHECK(code != 2);  // a new command that takes words: name them in words_for
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("dry run") {
+  TEST_CASE("of every command, where nothing is installed, changes nothing") {
+    World world;
+    try_all(world, false);
+  }
+
+  TEST_CASE("of every command, where a Redis is installed, changes nothing") {
+    World world;
+    world.install_on_cluster();
+    world.install_on_machine();
+    try_all(world, true);
+  }
+
+  TEST_CASE("of every command, after a run that was killed, changes nothing and recovers nothing") {
+    World world;
+    world.install_on_cluster();
+    world.install_on_machine();
+    world.leave_journals();
+    try_all(world, true);
+  }
+
+  TEST_CASE("of every command, without a home, makes none") {
+    World world;
+    fs::remove_all(world.home());
+    try_all(world, false);
+  }
+
+  TEST_CASE("says what a killed run left, and what would go") {
+    World world;
+    world.install_on_cluster();
+    world.install_on_machine();
+    world.leave_journals();
+    for (const char* target : {"kubernetes", "local"}) {
+      CAPTURE(target);
+      for (const char* verb : {"teardown", "setup"}) {
+        CHECK(world.look({verb, "redis", "--target", target, "--dry-run"}) == 0);
+        const std::size_t newest = world.err.find("- rm local");
+        CHECK(newest < world.err.find("- rm credentials"));
+        CHECK(world.err.find("setup redis of 2026-01-31T09:08:07Z (pid 4711 on box) did not come to its end") !=
+              std::string::npos);
+      }
+      CHECK(world.look({"teardown", "redis", "--target", target, "--dry-run", "-o", "json"}) == 0);
+      const json object = json::parse(world.out);
+      CHECK(object["would_undo"] == json{"rm local", "rm credentials"});
+      CHECK_FALSE(object["would_remove"].empty());
+    }
+  }
+
+  TEST_CASE("of smoke names the operations and the keys; of --durability what it would kill") {
+    World world;
+    world.install_on_machine();
+    const Words local = {"smoke", "redis", "--target", "local", "--dry-run"};
+    CHECK(world.look(local) == 0);
+    CHECK(world.out.find("  - stream-queue") != std::string::npos);
+    CHECK(world.out.find("raibid-smoke:ID:*") != std::string::npos);
+    CHECK(world.look({"smoke", "redis", "--target", "local", "--dry-run", "--durability", "--yes"}) == 0);
+    CHECK(world.out.find("kill release raibid-redis on this machine (SIGKILL)") != std::string::npos);
+    CHECK(world.look({"connect", "redis", "--target", "local", "--dry-run", "--", "redis-cli", "FLUSHALL"}) == 0);
+    CHECK(world.out.find("Would run redis-cli FLUSHALL") != std::string::npos);
+  }
+
+  TEST_CASE("a teardown that cannot ask changes nothing, not even what a killed run left") {
+    for (const bool left : {false, true}) {
+      World world;
+      world.install_on_cluster();
+      world.install_on_machine();
+      if (left) world.leave_journals();
+      for (const char* target : {"kubernetes", "local"}) {
+        CAPTURE(target);
+        CHECK(world.look({"teardown", "redis", "--target", target}) == 2);
+        CHECK(world.err.find("add --yes") != std::string::npos);
+        CHECK(world.look({"teardown", "redis", "--target", target, "--delete-data"}) == 2);
+      }
+    }
+  }
+
+  TEST_CASE("starts no child that is not marked as reading") {
+    FakeRunner inner;
+    inner.expect(argv_is({"kubectl", "get"}));
+    ReadingRunner runner(inner);
+    CHECK_THROWS_AS(runner.start({{"helm", "uninstall", "x"}, "", {}}), std::logic_error);
+    CHECK(run(runner, reading({{"kubectl", "get"}, "", {}}), runner.now() + std::chrono::seconds(1)).ok());
+  }
+
+  TEST_CASE("kubectl's and helm's orders are not marked as reading, their questions are") {
+    FakeRunner runner;
+    const Kubectl kubectl(runner, {}, "n");
+    const Helm helm(runner, {}, "n");
+    for (const Command& order :
+         {kubectl.apply(json::object()), kubectl.create(json::object()), kubectl.create_and_show(json::object()),
+          kubectl.replace_and_show(json::object()), kubectl.remove_when_fed("/x"), kubectl.remove({"pod/x"}, 1),
+          kubectl.delete_pod("x"), helm.upgrade_install({}), helm.uninstall("x"), helm.rollback("x", 1)}) {
+      CHECK_MESSAGE(!order.only_reads, shell_join(order.argv));
+    }
+    for (const Command& question :
+         {Kubectl::config_view(""), kubectl.version(), kubectl.get({"pod/x"}), kubectl.review_rights({}),
+          kubectl.watch("pods", ""), kubectl.port_forward("x", 1, 0), Helm::version(), helm.render({}),
+          helm.show_chart({}), helm.get_values("x")}) {
+      CHECK_MESSAGE(question.only_reads, shell_join(question.argv));
+    }
+  }
+
+  TEST_CASE("sends Redis nothing that it does not know to read") {
+    FakeRedis fake([](const std::string&) { return FakeRedis::status("OK"); });
+    ReadingRedis reading(fake);
+    const auto redis = reading.connect("127.0.0.1", 6379, std::chrono::seconds(1));
+    CHECK(redis->command({"PING"}).text == "OK");
+    CHECK(redis->command({"CONFIG", "GET", "save"}).text == "OK");
+    for (const Words& words : std::vector<Words>{{"SET", "a", "b"},
+                                                 {"CONFIG", "SET", "save", ""},
+                                                 {"CONFIG", "REWRITE"},
+                                                 {"ACL", "SETUSER", "x"},
+                                                 {"EVAL", "return 1", "0"},
+                                                 {"SHUTDOWN"},
+                                                 {"XGROUP", "CREATE", "s", "g", "0"},
+                                                 {"NEWCOMMAND"},
+                                                 {}}) {
+      CHECK_THROWS_AS(redis->command(words), std::logic_error);
+      CHECK_THROWS_AS(redis->send(words), std::logic_error);
+      CHECK_THROWS_AS(redis->pipeline({{"PING"}, words}), std::logic_error);
+    }
+    CHECK(fake.commands == Words{"PING", "CONFIG GET save"});
+  }
+
+  TEST_CASE("writes no file, opens no journal, sends no signal, runs no program") {
+    const ChangeGuard guard(true);
+    const Files files(guard);
+    const TemporaryDirectory folder(fs::temp_directory_path());
+    const fs::path file = folder.path() / "f";
+    CHECK_THROWS_AS(files.write_atomic(file, "x"), std::logic_error);
+    CHECK_THROWS_AS(files.create_file(file, "x"), std::logic_error);
+    CHECK_THROWS_AS(files.make_private_directory(file), std::logic_error);
+    CHECK(fs::is_empty(folder.path()));
+    write_atomic(file, "x");
+    CHECK_THROWS_AS(files.remove_tree(file), std::logic_error);
+    CHECK_THROWS_AS(files.remove_temporary_files(folder.path(), 1), std::logic_error);
+    CHECK_THROWS_AS(Journal::open(guard, folder.path(), "k", killed), std::logic_error);
+    CHECK_THROWS_AS(signal_process(guard, ::getpid(), 0), std::logic_error);
+    Signals signals;
+    CHECK_THROWS_AS(run_foreground(guard, {{"true"}, "", {}}, signals, [] {}), std::logic_error);
+    CHECK(read_file(file) == "x");
+  }
+}
+
+TEST_CASE("a folder that could not be made is found without making anything") {
+  const TemporaryDirectory folder(fs::temp_directory_path());
+  CHECK_NOTHROW(check_private_directory(folder.path()));
+  CHECK_NOTHROW(check_private_directory(folder.path() / "a/b/c"));
+  CHECK(fs::is_empty(folder.path()));
+  write_atomic(folder.path() / "file", "");
+  CHECK(test::error_of([&] { check_private_directory(folder.path() / "file"); }).code() == ExitCode::preflight);
+  CHECK(test::error_of([&] { check_private_directory(folder.path() / "file/below"); }).code() == ExitCode::preflight);
+}
+
+namespace {
+
+/// "path:line: what" for everything outside src/sys that changes files or processes other than through their guard.
+std::vector<std::string> unguarded(const fs::path& root) {
+  static const std::regex change(
+      R"((^|[^.\w>])(write_atomic|create_file|make_private_directory|remove_tree|remove_temporary_files|kill_process|LockedLog::open)\()"
+      R"(|std::ofstream|\bfs::(remove|remove_all|rename|create_\w+|copy\w*|permissions|resize_file)\()"
+      R"(|::(kill|unlink|unlinkat|rename|mkdir|rmdir|chmod|chown|ftruncate|fork|system|popen|execv\w*)\()");
+  std::vector<std::string> found;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const std::string path = entry.path().lexically_relative(root).string();
+    if (!entry.is_regular_file() || path.starts_with("sys/")) continue;
+    std::ifstream file(entry.path());
+    std::string line;
+    for (int number = 1; std::getline(file, line); ++number) {
+      const std::string code = line.substr(0, line.find("//"));
+      std::smatch match;
+      if (std::regex_search(code, match, change)) found.push_back(path + ": " + std::string(trim(match.str())));
+    }
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("outside src/sys nothing changes files or processes but through its guard") {
+  // each with its reason
+  const std::map<std::string, std::string> allowed = {
+      {"assets/assets.cpp: std::ofstream", "unpacks into a folder that its caller has made"},
+      {"components/kubernetes/evidence.cpp: fs::remove(", "an empty folder of its own"},
+      {"components/redis/place/kubernetes/installation.cpp: fs::remove_all(", "a folder of its own"},
+      {"plan/journal.cpp: make_private_directory(", "behind the guard of Journal::open"},
+      {"plan/journal.cpp: LockedLog::open(", "behind the guard of Journal::open"},
+      {"plan/journal.cpp: kill_process(", "behind the guard of Journal::open"},
+  };
+  const fs::path root = fs::path(RAIBID_SOURCE_DIR) / "src";
+  std::set<std::string> seen;
+  for (const std::string& one : unguarded(root)) {
+    seen.insert(one);
+    CHECK_MESSAGE(allowed.contains(one), one << " goes past the guard: see ChangeGuard and Files");
+  }
+  for (const auto& [one, reason] : allowed) CHECK_MESSAGE(seen.contains(one), one << " is not there any more");
+}
+
+TEST_CASE("what goes past a guard is found") {
+  const TemporaryDirectory root(fs::temp_directory_path());
+  fs::create_directories(root.path() / "sys");
+  std::ofstream(root.path() / "sys/fine.cpp") << "::unlink(name);\n";
+  std::ofstream(root.path() / "a.cpp")
+      << "  write_atomic(path, text);\n  files.write_atomic(path, text);\n// ::kill(\n";
+  std::ofstream(root.path() / "b.cpp") << "  ::kill(pid, 9);\n  if (x) fs::remove_all(path);\n";
+  CHECK(unguarded(root.path()) ==
+        std::vector<std::string>{"a.cpp: write_atomic(", "b.cpp: ::kill(", "b.cpp: fs::remove_all("});
+}
