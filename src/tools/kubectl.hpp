@@ -45,8 +45,9 @@ class Kubectl {
   Command describe(const std::string& kinds, const std::string& selector) const;
   /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
   Command api_resources() const;
-  /// What there is of those kinds, one "kind/name" a line. `kinds` separated by commas.
-  Command list_names(const std::string& kinds) const;
+  /// What there is of those kinds (separated by commas), one a line, fields separated by tabs: apiVersion, kind, name,
+  /// the kinds of its owners, the account of a token Secret, the mark of the endpoints controller.
+  Command list_items(const std::string& kinds) const;
   /// The items of a get or list. Throws as the class says.
   static nlohmann::json parse_items(const Command& command, const Output& output);
 
@@ -86,6 +87,9 @@ class Kubectl {
   /// Deletes "kind/name" pairs and waits until they are gone; what is not there is fine. `timeout` in seconds.
   Command remove(const std::vector<std::string>& names, int timeout) const;
 
+  /// Deletes "kind/name" and does not wait; what is not there is fine.
+  Command begin_removal(const std::string& name) const;
+
   /// Deletes a pod with a second of grace, the least with which its successor still waits for it, and does not wait.
   Command delete_pod(const std::string& pod) const;
 
@@ -97,6 +101,9 @@ class Kubectl {
 
   /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to the pod's.
   Command port_forward(const std::string& pod, int remote_port, int local_port) const;
+
+  /// Runs a command; its exit code is for the caller to judge.
+  Output run(const Command& command, TimePoint deadline) const;
 
   /// Runs a command and throws as the class says when it fails.
   Output run_checked(const Command& command, TimePoint deadline) const;

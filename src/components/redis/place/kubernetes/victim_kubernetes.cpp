@@ -5,6 +5,7 @@
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/victim.hpp"
 #include "components/redis/server/streams.hpp"
 
@@ -23,6 +24,8 @@ class KubernetesVictim final : public Victim {
         m_installed(find_on_kubernetes(context, m_session.kubectl, m_names, settings)),
         m_redis(context, m_session.kubectl, m_names) {
     mention_unfinished(context);
+    const TimePoint until = question_deadline(context);
+    if (auto refusal = refuse_restart(context, m_session.kubectl, settings.release, until)) throw *refusal;
     m_redis.prepare();
   }
 
