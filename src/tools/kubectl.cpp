@@ -109,6 +109,14 @@ Command Kubectl::api_resources() const {
   return command({request_timeout, "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
 }
 
+Command Kubectl::all_api_resources() const { return command({request_timeout, "api-resources", "-o", "name"}); }
+
+Command Kubectl::api_groups() const { return command({request_timeout, "get", "--raw", "/apis"}); }
+
+Command Kubectl::api_group(const std::string& group_and_version) const {
+  return command({request_timeout, "get", "--raw", "/apis/" + group_and_version});
+}
+
 Command Kubectl::list_items(const std::string& kinds) const {
   return command({request_timeout, "get", kinds, "--ignore-not-found", "-o", std::string("jsonpath=") + item_fields});
 }
@@ -202,6 +210,10 @@ Command Kubectl::port_forward(const std::string& pod, int remote_port, int local
 
 Output Kubectl::run(const Command& command, TimePoint deadline) const {
   return raibid::run(m_runner, command, deadline);
+}
+
+std::vector<Output> Kubectl::run(const std::vector<Command>& commands, TimePoint deadline) const {
+  return run_all(m_runner, commands, deadline);
 }
 
 Output Kubectl::run_checked(const Command& command, TimePoint deadline) const {

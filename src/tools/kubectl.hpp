@@ -45,11 +45,21 @@ class Kubectl {
   Command describe(const std::string& kinds, const std::string& selector) const;
   /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
   Command api_resources() const;
+  /// The names of all kinds, those of the cluster and those that cannot be listed, too.
+  Command all_api_resources() const;
+  /// The API groups that the server knows (APIGroupList), whether somebody answers for them or not: a kubectl that
+  /// finds a group silent leaves its kinds out, and 1.35 says nothing of it (tried).
+  Command api_groups() const;
+  /// The kinds of one group and version (APIResourceList), "apps/v1".
+  Command api_group(const std::string& group_and_version) const;
   /// What there is of those kinds (separated by commas), one a line, fields separated by tabs: apiVersion, kind, name,
   /// the kinds of its owners, the account of a token Secret, the mark of the endpoints controller.
   Command list_items(const std::string& kinds) const;
   /// The items of a get or list. Throws as the class says.
   static nlohmann::json parse_items(const Command& command, const Output& output);
+
+  /// A whole answer that is one JSON object. Throws as the class says.
+  static nlohmann::json parse_object(const Command& command, const Output& output);
 
   /// The labels of each Secret in which Helm keeps a revision of `release`; the data, which can be large, stays behind.
   Command release_records(const std::string& release) const;
@@ -104,6 +114,8 @@ class Kubectl {
 
   /// Runs a command; its exit code is for the caller to judge.
   Output run(const Command& command, TimePoint deadline) const;
+  /// The same for several side by side.
+  std::vector<Output> run(const std::vector<Command>& commands, TimePoint deadline) const;
 
   /// Runs a command and throws as the class says when it fails.
   Output run_checked(const Command& command, TimePoint deadline) const;

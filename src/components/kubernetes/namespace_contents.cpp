@@ -1,5 +1,7 @@
 #include "components/kubernetes/namespace_contents.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -8,10 +10,13 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
 
 namespace raibid {
 
 namespace {
+
+using nlohmann::json;
 
 constexpr std::array groups_without_data = {"metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"};
 
@@ -22,12 +27,16 @@ bool is_group_without_data(std::string_view group) {
   return std::find(groups_without_data.begin(), groups_without_data.end(), group) != groups_without_data.end();
 }
 
-/// "pods.metrics.k8s.io", as `kubectl api-resources -o name` writes it: the group is behind the first dot.
+/// "metrics.k8s.io" of "pods.metrics.k8s.io", as `kubectl api-resources -o name` writes it.
+std::string group_of(const std::string& resource) {
+  const std::size_t dot = resource.find('.');
+  return dot == std::string::npos ? "" : resource.substr(dot + 1);
+}
+
 bool counts(const std::string& resource) {
   if (std::find(kinds_without_data.begin(), kinds_without_data.end(), resource) != kinds_without_data.end())
     return false;
-  const std::size_t dot = resource.find('.');
-  return dot == std::string::npos || !is_group_without_data(std::string_view(resource).substr(dot + 1));
+  return !is_group_without_data(group_of(resource));
 }
 
 struct Item {
@@ -76,21 +85,45 @@ std::string api_service(const std::string& group_and_version) {
   return group_and_version.substr(slash + 1) + "." + group_and_version.substr(0, slash);
 }
 
-void refuse_unseen_groups(const Kubectl& kubectl, const Command& question, const Output& output) {
-  if (output.ok()) return;
-  const std::vector<std::string> groups = unavailable_groups(output);
-  if (groups.empty()) throw Kubectl::explain(question, output);
-  std::vector<std::string> services;
-  for (const std::string& group : groups) {
-    if (!holds_no_data(group)) services.push_back(api_service(group));
+/// A group of the server whose kinds kubectl does not know: nobody answers for it. An API that has no kinds at the
+/// moment is fine.
+std::vector<std::string> silent_groups(const Kubectl& kubectl, const Command& question, const Output& answer,
+                                       const std::vector<std::string>& resources, TimePoint deadline) {
+  std::set<std::string> known;
+  for (const std::string& resource : resources) known.insert(group_of(resource));
+  std::vector<std::string> silent;
+  const json groups = Kubectl::parse_object(question, answer);
+  for (const json& group : items_at(groups, {"groups"})) {
+    const std::string version = text_at(group, {"preferredVersion", "groupVersion"});
+    if (known.contains(text_at(group, {"name"})) || holds_no_data(version)) continue;
+    const Output kinds = kubectl.run(kubectl.api_group(version), deadline);
+    const json list = json::parse(kinds.out, nullptr, false);
+    const bool has_none = kinds.ok() && list.is_object() && items_at(list, {"resources"}).empty();
+    if (!has_none) silent.push_back(version);
   }
-  if (services.empty()) return;
+  return silent;
+}
+
+[[noreturn]] void refuse_silent(const Kubectl& kubectl, const std::vector<std::string>& groups) {
   std::vector<std::string> words = {"get", "apiservice"};
-  words.insert(words.end(), services.begin(), services.end());
+  for (const std::string& group : groups) words.push_back(api_service(group));
   throw Error(ExitCode::failure,
               fmt::format("APIService {} does not answer, so what namespace {} holds of it cannot be seen",
-                          join(services, ", "), kubectl.name_space()),
+                          join({words.begin() + 2, words.end()}, ", "), kubectl.name_space()),
               "see why, and repair it or delete it when nobody needs it any more: " + kubectl.for_people(words));
+}
+
+/// The lines of a list of kinds. An older kubectl fails when a group is silent, after it has printed the others.
+std::vector<std::string> read_kinds(const Kubectl& kubectl, const Command& question, const Output& output) {
+  std::vector<std::string> silent = unavailable_groups(output);
+  if (!output.ok() && silent.empty()) throw Kubectl::explain(question, output);
+  std::erase_if(silent, holds_no_data);
+  if (!silent.empty()) refuse_silent(kubectl, silent);
+  std::vector<std::string> kinds;
+  for (const std::string& line : split(output.out, '\n')) {
+    if (const std::string kind(trim(line)); !kind.empty()) kinds.push_back(kind);
+  }
+  return kinds;
 }
 
 }  // namespace
@@ -119,14 +152,13 @@ std::vector<std::string> unavailable_groups(const Output& api_resources) {
 }
 
 std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline) {
-  const Command question = kubectl.api_resources();
-  const Output resources = kubectl.run(question, deadline);
-  refuse_unseen_groups(kubectl, question, resources);
-  std::vector<std::string> kinds;
-  for (const std::string& line : split(trim(resources.out), '\n')) {
-    const std::string resource(trim(line));
-    if (!resource.empty() && counts(resource)) kinds.push_back(resource);
-  }
+  const std::vector<Command> questions = {kubectl.api_resources(), kubectl.all_api_resources(), kubectl.api_groups()};
+  const std::vector<Output> answers = kubectl.run(questions, deadline);
+  std::vector<std::string> kinds = read_kinds(kubectl, questions[0], answers[0]);
+  const std::vector<std::string> all = read_kinds(kubectl, questions[1], answers[1]);
+  const std::vector<std::string> silent = silent_groups(kubectl, questions[2], answers[2], all, deadline);
+  if (!silent.empty()) refuse_silent(kubectl, silent);
+  std::erase_if(kinds, [](const std::string& kind) { return !counts(kind); });
   const Output found = kubectl.run_checked(kubectl.list_items(join(kinds, ",")), deadline);
   std::vector<Item> items;
   std::set<std::string> services;

@@ -15,18 +15,21 @@ using Names = std::vector<std::string>;
 /// A cluster that has these kinds, and a namespace that holds these items.
 struct Namespace {
   FakeRunner runner;
+  std::string groups = R"({"kind": "APIGroupList", "groups": []})";
   Kubectl kubectl{runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps"};
 
   Names contents(const std::string& kinds, const std::string& items, Output answer = {}) {
     answer.out = kinds;
+    runner.expect(argv_has({"api-resources", "--namespaced=true"}), answer);
     runner.expect(argv_has({"api-resources"}), answer);
+    runner.expect(argv_has({"--raw", "/apis"}), {0, groups, "", false});
     runner.expect(argv_has({"get", "--ignore-not-found"}), {0, items, "", false});
     return namespace_contents(kubectl, "lease.coordination.k8s.io/ours", runner.now() + std::chrono::seconds(10));
   }
   std::string asked_kinds() const {
     for (const FakeRunner::Call& call : runner.calls()) {
       for (std::size_t i = 0; i + 2 < call.argv.size(); ++i) {
-        if (call.argv[i] == "get") return call.argv[i + 1];
+        if (call.argv[i] == "get" && call.argv[i + 1] != "--raw") return call.argv[i + 1];
       }
     }
     return "";
@@ -96,24 +99,58 @@ TEST_CASE("another group that does not answer is named, because what it holds ca
   const Kubectl kubectl(runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps");
   Output answer = down("metrics.k8s.io/v1beta1: gone, orders.example.com/v1: the server is currently unable, too");
   answer.out = "secrets\n";
-  runner.expect(argv_has({"api-resources"}), answer);
+  runner.expect(argv_has({"api-resources", "--namespaced=true"}), answer);
+  runner.expect(argv_has({"api-resources"}), {0, "secrets\n", "", false});
+  runner.expect(argv_has({"--raw", "/apis"}), {0, R"({"groups": []})", "", false});
   const Error error = error_of([&] { namespace_contents(kubectl, "", runner.now() + std::chrono::seconds(10)); });
   CHECK(error.message() ==
         "APIService v1.orders.example.com does not answer, so what namespace apps holds of it cannot be seen");
   CHECK(error.hint().find("kubectl --context dev -n apps get apiservice v1.orders.example.com") != std::string::npos);
 }
 
+TEST_CASE("a group that kubectl leaves out without a word is asked itself") {
+  const std::string groups = R"({"groups": [
+    {"name": "apps", "preferredVersion": {"groupVersion": "apps/v1"}},
+    {"name": "metrics.k8s.io", "preferredVersion": {"groupVersion": "metrics.k8s.io/v1beta1"}},
+    {"name": "empty.example.com", "preferredVersion": {"groupVersion": "empty.example.com/v1"}},
+    {"name": "orders.example.com", "preferredVersion": {"groupVersion": "orders.example.com/v1"}}]})";
+  Namespace space;
+  space.groups = groups;
+  space.runner.expect(argv_has({"--raw", "/apis/empty.example.com/v1"}),
+                      {0, R"({"kind": "APIResourceList", "resources": []})", "", false});
+  SUBCASE("it does not answer") {
+    space.runner.expect(argv_has({"--raw", "/apis/orders.example.com/v1"}),
+                        {1, "", "Error from server (ServiceUnavailable): the server is unable", false});
+  }
+  SUBCASE("it answers again: what it holds was not listed") {
+    space.runner.expect(argv_has({"--raw", "/apis/orders.example.com/v1"}),
+                        {0, R"({"kind": "APIResourceList", "resources": [{"name": "orders"}]})", "", false});
+  }
+  space.runner.expect(argv_has({"api-resources", "--namespaced=true"}), {0, "statefulsets.apps\n", "", false});
+  space.runner.expect(argv_has({"api-resources"}), {0, "statefulsets.apps\n", "", false});
+  space.runner.expect(argv_has({"--raw", "/apis"}), {0, groups, "", false});
+  const Error error =
+      error_of([&] { namespace_contents(space.kubectl, "", space.runner.now() + std::chrono::seconds(10)); });
+  CHECK(error.message() ==
+        "APIService v1.orders.example.com does not answer, so what namespace apps holds of it cannot be seen");
+}
+
 TEST_CASE("a list of kinds that fails for another reason is an error") {
   FakeRunner runner;
   const Kubectl kubectl(runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps");
-  runner.expect(argv_has({"api-resources"}), {1, "secrets\n", "error: You must be logged in to the server\n", false});
+  const Output refused = {1, "secrets\n", "error: You must be logged in to the server\n", false};
+  runner.expect(argv_has({"api-resources", "--namespaced=true"}), refused);
+  runner.expect(argv_has({"api-resources"}), refused);
+  runner.expect(argv_has({"--raw", "/apis"}), refused);
   CHECK_THROWS_AS(namespace_contents(kubectl, "", runner.now() + std::chrono::seconds(10)), Error);
 }
 
 TEST_CASE("an item that cannot be understood is an error, not nothing") {
   FakeRunner runner;
   const Kubectl kubectl(runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps");
+  runner.expect(argv_has({"api-resources", "--namespaced=true"}), {0, "secrets\n", "", false});
   runner.expect(argv_has({"api-resources"}), {0, "secrets\n", "", false});
-  runner.expect(argv_has({"get"}), {0, "warning: something\n", "", false});
+  runner.expect(argv_has({"--raw", "/apis"}), {0, R"({"groups": []})", "", false});
+  runner.expect(argv_has({"get", "--ignore-not-found"}), {0, "warning: something\n", "", false});
   CHECK_THROWS_AS(namespace_contents(kubectl, "", runner.now() + std::chrono::seconds(10)), Error);
 }
