@@ -157,7 +157,7 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
   FoundRelease found(kubectl.name_space(), release);
   const RedisNames names(release, kubectl.name_space());
   std::vector<std::string> wanted = {"secret/" + names.full, "statefulset/" + names.workload, "pod/" + names.pod,
-                                     "persistentvolumeclaim/" + names.claim};
+                                     "persistentvolumeclaim/" + names.claim, "service/" + names.workload};
   for (const std::string& service : services) {
     if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
   }
