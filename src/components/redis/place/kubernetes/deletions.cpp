@@ -42,6 +42,12 @@ const Deletion* deletion_in(const std::vector<Deletion>& deletions, const std::s
   return found == deletions.end() ? nullptr : &*found;
 }
 
+Error held(const Deletion& deletion, const Kubectl& kubectl) {
+  return Error(ExitCode::preflight, fmt::format("{} {}", deletion.object, describe(deletion)),
+               "wait until it is gone, or see what holds it (metadata.finalizers): " +
+                   kubectl.for_people({"get", deletion.object, "-o", "yaml"}) + "; then run this again");
+}
+
 std::string delete_workload(const Kubectl& kubectl, const RedisNames& names) {
   return kubectl.for_people({"delete", "statefulset", names.workload});
 }
@@ -94,9 +100,7 @@ void refuse_deletions(const Observed& observed, const RedisSettings& settings, c
                 fmt::format("{} of claim {} {}: it goes with the claim", first.object, names.claim, describe(first)),
                 join(how_to_keep_data(kubectl, settings.release, observed.volume), "\n"));
   }
-  throw Error(ExitCode::preflight, fmt::format("{} {}", first.object, describe(first)),
-              "wait until it is gone, or see what holds it (metadata.finalizers): " +
-                  kubectl.for_people({"get", first.object, "-o", "yaml"}) + "; then run this again");
+  throw held(first, kubectl);
 }
 
 void check_workload_gone(Context& context, const Kubectl& kubectl, const RedisNames& names, TimePoint until,
@@ -128,6 +132,8 @@ bool was_left_behind(const Observed& observed, const RedisSettings& settings) {
 
 Error left_behind(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                   const Kubectl& kubectl) {
+  if (const Deletion* const deletion = deletion_in(observed.deletions, "statefulset/" + names.workload))
+    return held(*deletion, kubectl);
   const std::string why =
       observed.workload->kept_by_policy
           ? "its annotation helm.sh/resource-policy is \"keep\": helm left it when it removed the release"
