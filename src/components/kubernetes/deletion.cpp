@@ -18,10 +18,10 @@ using nlohmann::json;
 
 namespace {
 
-constexpr Duration poll = std::chrono::milliseconds(200);
+constexpr Duration namespace_poll = std::chrono::milliseconds(200);
 
 /// The message of a condition that holds, "" when it does not.
-std::string condition(const json& object, std::string_view type) {
+std::string condition_message(const json& object, std::string_view type) {
   for (const json& one : items_at(object, {"status", "conditions"})) {
     if (text_at(one, {"type"}) == type && text_at(one, {"status"}) == "True") return text_at(one, {"message"});
   }
@@ -32,9 +32,9 @@ std::string condition(const json& object, std::string_view type) {
 std::vector<std::string> silent_metrics(const json& name_space) {
   for (const char* type : {"NamespaceContentRemaining", "NamespaceFinalizersRemaining",
                            "NamespaceDeletionContentFailure", "NamespaceDeletionGroupVersionParsingFailure"}) {
-    if (!condition(name_space, type).empty()) return {};
+    if (!condition_message(name_space, type).empty()) return {};
   }
-  const std::string message = condition(name_space, "NamespaceDeletionDiscoveryFailure");
+  const std::string message = condition_message(name_space, "NamespaceDeletionDiscoveryFailure");
   const std::vector<std::string> groups = unavailable_groups({1, "", message, false});
   return std::all_of(groups.begin(), groups.end(), holds_no_data) ? groups : std::vector<std::string>();
 }
@@ -104,7 +104,7 @@ std::string what_keeps_namespace(const json& name_space) {
   for (const char* type :
        {"NamespaceDeletionDiscoveryFailure", "NamespaceDeletionGroupVersionParsingFailure",
         "NamespaceDeletionContentFailure", "NamespaceContentRemaining", "NamespaceFinalizersRemaining"}) {
-    const std::string message = condition(name_space, type);
+    const std::string message = condition_message(name_space, type);
     if (!message.empty()) reasons.push_back(message);
   }
   return printable(join(reasons, "; "));
@@ -127,7 +127,7 @@ void remove_namespace_and_check(Context& context, const Kubectl& kubectl, TimePo
       throw Error(ExitCode::failure, fmt::format("{} is not gone in time{}", name, why.empty() ? "" : ": " + why),
                   "see what keeps it (status.conditions): " + kubectl.for_people({"get", name, "-o", "yaml"}));
     }
-    context.runner.wait({}, context.runner.now() + poll);
+    context.runner.wait({}, context.runner.now() + namespace_poll);
   }
 }
 

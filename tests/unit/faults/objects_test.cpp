@@ -220,7 +220,7 @@ TEST_CASE("setup says what to do when the Secret is gone and Redis still runs") 
     CHECK(code == 3);
     CHECK(has(machine.err, "Secret raibid-redis is gone"));
     CHECK(has(machine.err, "--password-file FILE"));
-    CHECK(has(machine.err, "raibid-cli teardown redis -n raibid-redis --release raibid-redis"));
+    CHECK(has(machine.err, "raibid-cli teardown redis --context fake -n raibid-redis --release raibid-redis"));
     CHECK_FALSE(machine.objects().contains(secret_key));
 
     const std::string file = machine.folder.path() / "password";

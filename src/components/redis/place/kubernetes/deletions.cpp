@@ -15,18 +15,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr Duration poll = std::chrono::milliseconds(200);
+constexpr Duration workload_poll = std::chrono::milliseconds(200);
 constexpr const char* volume_kind = "persistentvolume/";
-
-/// The options with which another raibid-cli finds the same Redis.
-std::string scope(const Kubectl& kubectl, const std::string& release) {
-  const Cluster& cluster = kubectl.cluster();
-  std::vector<std::string> words;
-  if (!cluster.kubeconfig.empty()) words.insert(words.end(), {"--kubeconfig", cluster.kubeconfig});
-  if (!cluster.context.empty()) words.insert(words.end(), {"--context", cluster.context});
-  words.insert(words.end(), {"-n", kubectl.name_space(), "--release", release});
-  return shell_join(words);
-}
 
 Error claim_error(const Deletion& deletion, const std::string& volume, const Kubectl& kubectl,
                   const std::string& release) {
@@ -54,23 +44,26 @@ std::string delete_workload(const Kubectl& kubectl, const RedisNames& names) {
 
 }  // namespace
 
+Scope scope_of(const Kubectl& kubectl, const std::string& release) {
+  return Scope::on_cluster(kubectl.cluster().kubeconfig, kubectl.cluster().context, kubectl.name_space(), release);
+}
+
 std::vector<std::string> how_to_keep_data(const Kubectl& kubectl, const std::string& release,
                                           const std::string& volume) {
   const RedisNames names(release, kubectl.name_space());
-  const std::string options = scope(kubectl, release);
+  const Scope scope = scope_of(kubectl, release);
   std::vector<std::string> lines;
   if (!volume.empty()) {
     lines.push_back("keep its volume when the claim goes: " +
                     kubectl.for_people({"patch", "persistentvolume", volume, "-p",
                                         R"({"spec":{"persistentVolumeReclaimPolicy":"Retain"}})"}));
   }
-  lines.push_back(fmt::format(
-      "copy the data out while Redis runs: raibid-cli connect redis {} -- redis-cli --rdb redis-data.rdb", options));
+  lines.push_back("copy the data out while Redis runs: " +
+                  scope.command("connect redis", "-- redis-cli --rdb redis-data.rdb"));
   lines.push_back("without redis-cli on this machine: " +
                   kubectl.for_people({"exec", names.pod, "-c", "redis", "--", "tar", "cf", "-", "-C", "/data", "."}) +
                   " > redis-data.tar");
-  lines.push_back(
-      fmt::format("then remove it: raibid-cli teardown redis {} --delete-data; and set it up again", options));
+  lines.push_back("then remove it: " + scope.command("teardown redis", "--delete-data") + "; and set it up again");
   return lines;
 }
 
@@ -122,7 +115,7 @@ void check_workload_gone(Context& context, const Kubectl& kubectl, const RedisNa
                   "see what holds it (metadata.finalizers): " +
                       kubectl.for_people({"get", "statefulset", names.workload, "-o", "yaml"}));
     }
-    context.runner.wait({}, context.runner.now() + poll);
+    context.runner.wait({}, context.runner.now() + workload_poll);
   }
 }
 

@@ -12,9 +12,13 @@
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "components/scope.hpp"
 #include "tools/kubectl.hpp"
 
 namespace raibid {
+
+/// With which a command in a hint acts on the same Redis.
+Scope scope_of(const Kubectl& kubectl, const std::string& release);
 
 /// What to do, a line each with its command, while Redis still runs on a claim that is being deleted. `volume` is the
 /// claim's PersistentVolume, "" when it is not known.

@@ -29,7 +29,7 @@ namespace {
 constexpr Duration undo_limit = std::chrono::seconds(60);
 constexpr Duration evidence_limit = std::chrono::seconds(10);
 
-[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
+[[noreturn]] void cannot_set_up(const std::string& message, const std::string& hint) {
   throw Error(ExitCode::preflight, message, hint);
 }
 
@@ -39,38 +39,40 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
   const std::string& space = settings.name_space;
   if (observed.name_space && observed.name_space->terminating) {
     const std::string& why = observed.name_space->kept_by;
-    refuse(fmt::format("namespace {} is being deleted{}", space, why.empty() ? "" : ": " + why),
-           "wait until it is gone: " +
-               kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
+    cannot_set_up(fmt::format("namespace {} is being deleted{}", space, why.empty() ? "" : ": " + why),
+                  "wait until it is gone: " +
+                      kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
   }
   if (observed.release && !observed.release->ours && !settings.adopt) {
-    refuse(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
-           "choose another name with --release, or let raibid-cli take it over with --adopt");
+    cannot_set_up(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
+                  "choose another name with --release, or let raibid-cli take it over with --adopt");
   }
   if (observed.secret && !observed.secret->ours && !settings.adopt) {
-    refuse(fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
-           "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
+    cannot_set_up(
+        fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
+        "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
   }
   // what is ours inside was let in before: a re-run needs no second --adopt
   const bool inside = (observed.release && observed.release->ours) || (observed.secret && observed.secret->ours);
   if (observed.name_space && !observed.name_space->ours && !settings.adopt && !inside) {
-    refuse(fmt::format("namespace {} exists and was not made by raibid-cli", space),
-           "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
+    cannot_set_up(
+        fmt::format("namespace {} exists and was not made by raibid-cli", space),
+        "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
   }
   // helm itself refuses to take these over: no --adopt helps here
   if (observed.workload && observed.workload->release != settings.release) {
-    refuse(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space,
-                       settings.release),
-           "choose another name with --release, or remove it: " +
-               kubectl.for_people({"delete", "statefulset", names.workload}));
+    cannot_set_up(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space,
+                              settings.release),
+                  "choose another name with --release, or remove it: " +
+                      kubectl.for_people({"delete", "statefulset", names.workload}));
   }
   // an install over it would be ours to undo, and Redis with it
   if (was_left_behind(observed, settings)) throw left_behind(observed, settings, names, kubectl);
   if (observed.service_release && *observed.service_release != settings.release) {
-    refuse(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space,
-                       settings.release),
-           "choose another name with --release, or remove it: " +
-               kubectl.for_people({"delete", "service", names.workload}));
+    cannot_set_up(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space,
+                              settings.release),
+                  "choose another name with --release, or remove it: " +
+                      kubectl.for_people({"delete", "service", names.workload}));
   }
 }
 
@@ -81,15 +83,15 @@ void refuse_unfit(const Observed& observed, const RedisSettings& settings, const
   const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(),
                                settings.storage_class) != observed.storage_classes.end();
   if (!settings.storage_class.empty() && !known) {
-    refuse(fmt::format("there is no StorageClass {}", settings.storage_class),
-           classes.empty()
-               ? "the cluster has none: install a provisioner, or use --no-persistence"
-               : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
+    cannot_set_up(fmt::format("there is no StorageClass {}", settings.storage_class),
+                  classes.empty()
+                      ? "the cluster has none: install a provisioner, or use --no-persistence"
+                      : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
   }
   if (settings.storage_class.empty() && observed.default_storage_class.empty()) {
-    refuse("the cluster has no default StorageClass for the claim",
-           classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
-                           : "choose one with --storage-class: " + classes);
+    cannot_set_up("the cluster has no default StorageClass for the claim",
+                  classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
+                                  : "choose one with --storage-class: " + classes);
   }
 }
 
@@ -120,20 +122,20 @@ void refuse_missing_chart(Context& context, const Installation& installation) {
 Secret stored_password(const Observed& observed) { return observed.secret ? observed.secret->password : Secret(); }
 
 /// Redis keeps the password that it read at its start: with another one in a new Secret nobody would get in.
-void refuse_new_password(const Observed& observed, const RedisSettings& settings, const RedisNames& names) {
+void refuse_new_password(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                         const Kubectl& kubectl) {
   if (!observed.workload || !observed.pod_runs || !parse_spec(observed.workload->spec).auth) return;
   throw Error(ExitCode::preflight,
               fmt::format("Redis runs with a password that is not known here: Secret {} {}, and no credentials file "
                           "of this user has it",
                           names.full, observed.secret ? "has no redis-password" : "is gone"),
-              fmt::format("if you know it, put it back without a restart: --password-file FILE\n"
-                          "else restart Redis with a new one, which keeps the data: raibid-cli teardown redis -n {} "
-                          "--release {}, then this command again",
-                          settings.name_space, settings.release));
+              "if you know it, put it back without a restart: --password-file FILE\n"
+              "else restart Redis with a new one, which keeps the data: " +
+                  scope_of(kubectl, settings.release).command("teardown redis") + "; then run this command again");
 }
 
 Secret choose_password(Context& context, const Observed& observed, const RedisSettings& settings,
-                       const RedisNames& names) {
+                       const RedisNames& names, const Kubectl& kubectl) {
   if (!settings.auth) return {};
   Secret present = stored_password(observed);
   if (present.empty()) {
@@ -142,7 +144,7 @@ Secret choose_password(Context& context, const Observed& observed, const RedisSe
       present = credentials->password;
     }
   }
-  if (settings.password_file.empty() && present.empty()) refuse_new_password(observed, settings, names);
+  if (settings.password_file.empty() && present.empty()) refuse_new_password(observed, settings, names, kubectl);
   if (settings.password_file.empty()) return present.empty() ? generate_password(context.random) : present;
   Secret wanted = read_password_file(settings.password_file);
   if (!present.empty() && present != wanted) {
@@ -240,7 +242,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!settings.dry_run && repair(context, observed, names, session, settings, lock, abandoned, undos)) look_again();
     installation.emplace(context, settings, names, session, observed, lock,
-                         choose_password(context, observed, settings, names));
+                         choose_password(context, observed, settings, names, session.kubectl));
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
     if (settings.dry_run) return {dry_run(context, *installation, plan)};
