@@ -55,6 +55,16 @@ Scope Scope::found(const std::string& target, const std::string& name_space, con
   return scope;
 }
 
+Scope Scope::on_cluster(const std::string& kubeconfig, const std::string& context, const std::string& name_space,
+                        const std::string& release) {
+  Scope scope;
+  scope.set("kubeconfig", kubeconfig);
+  scope.set("context", context);
+  scope.set("namespace", name_space);
+  scope.set("release", release);
+  return scope;
+}
+
 std::string Scope::flags() const {
   std::string text;
   for (const char* const option : scope_options) {

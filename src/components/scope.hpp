@@ -22,6 +22,10 @@ class Scope {
   Scope found(const std::string& target, const std::string& name_space, const std::string& release,
               const std::string& preset) const;
 
+  /// Of a Redis on a cluster, every part named: whatever is set where the command is run, it is the same one.
+  static Scope on_cluster(const std::string& kubeconfig, const std::string& context, const std::string& name_space,
+                          const std::string& release);
+
   /// "raibid-cli setup redis --target local": `words`, the scope's flags, then `rest` ("--delete-data", "--
   /// redis-cli").
   std::string command(std::string_view words, std::string_view rest = {}) const;

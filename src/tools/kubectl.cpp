@@ -22,6 +22,12 @@ constexpr auto request_timeout = "--request-timeout=10s";
 
 constexpr auto everywhere = "--all-namespaces";
 
+/// Nothing of what an object holds: there may be other people's Secrets among them.
+constexpr auto item_fields =
+    R"({range .items[*]}{.apiVersion}{"\t"}{.kind}{"\t"}{.metadata.name}{"\t"}{.metadata.ownerReferences[*].kind}{"\t"})"
+    R"({.metadata.annotations.kubernetes\.io/service-account\.name}{"\t"})"
+    R"({.metadata.annotations.endpoints\.kubernetes\.io/last-change-trigger-time}{"\n"}{end})";
+
 /// A log line can be of any length.
 constexpr auto log_limit = "--limit-bytes=1048576";
 
@@ -107,8 +113,16 @@ Command Kubectl::api_resources() const {
   return question({request_timeout, "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
 }
 
-Command Kubectl::list_names(const std::string& kinds) const {
-  return question({request_timeout, "get", kinds, "--ignore-not-found", "-o", "name"});
+Command Kubectl::all_api_resources() const { return question({request_timeout, "api-resources", "-o", "name"}); }
+
+Command Kubectl::api_groups() const { return question({request_timeout, "get", "--raw", "/apis"}); }
+
+Command Kubectl::api_group(const std::string& group_and_version) const {
+  return question({request_timeout, "get", "--raw", "/apis/" + group_and_version});
+}
+
+Command Kubectl::list_items(const std::string& kinds) const {
+  return question({request_timeout, "get", kinds, "--ignore-not-found", "-o", std::string("jsonpath=") + item_fields});
 }
 
 Command Kubectl::release_records(const std::string& release) const {
@@ -173,6 +187,10 @@ Command Kubectl::remove(const std::vector<std::string>& names, int timeout) cons
                         {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)}));
 }
 
+Command Kubectl::begin_removal(const std::string& name) const {
+  return command({request_timeout, "delete", name, "--ignore-not-found", "--wait=false"});
+}
+
 Command Kubectl::delete_pod(const std::string& pod) const {
   return command({request_timeout, "delete", "pod", pod, "--grace-period=1", "--wait=false"});
 }
@@ -194,8 +212,16 @@ Command Kubectl::port_forward(const std::string& pod, int remote_port, int local
   return long_command(question({"port-forward", "--address", "127.0.0.1", "pod/" + pod, ports}));
 }
 
+Output Kubectl::run(const Command& command, TimePoint deadline) const {
+  return raibid::run(m_runner, command, deadline);
+}
+
+std::vector<Output> Kubectl::run(const std::vector<Command>& commands, TimePoint deadline) const {
+  return run_all(m_runner, commands, deadline);
+}
+
 Output Kubectl::run_checked(const Command& command, TimePoint deadline) const {
-  Output output = run(m_runner, command, deadline);
+  Output output = run(command, deadline);
   if (!output.ok()) throw explain(command, output);
   return output;
 }

@@ -45,10 +45,21 @@ class Kubectl {
   Command describe(const std::string& kinds, const std::string& selector) const;
   /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
   Command api_resources() const;
-  /// What there is of those kinds, one "kind/name" a line. `kinds` separated by commas.
-  Command list_names(const std::string& kinds) const;
+  /// The names of all kinds, those of the cluster and those that cannot be listed, too.
+  Command all_api_resources() const;
+  /// The API groups that the server knows (APIGroupList), whether somebody answers for them or not: a kubectl that
+  /// finds a group silent leaves its kinds out, and 1.35 says nothing of it (tried).
+  Command api_groups() const;
+  /// The kinds of one group and version (APIResourceList), "apps/v1".
+  Command api_group(const std::string& group_and_version) const;
+  /// What there is of those kinds (separated by commas), one a line, fields separated by tabs: apiVersion, kind, name,
+  /// the kinds of its owners, the account of a token Secret, the mark of the endpoints controller.
+  Command list_items(const std::string& kinds) const;
   /// The items of a get or list. Throws as the class says.
   static nlohmann::json parse_items(const Command& command, const Output& output);
+
+  /// A whole answer that is one JSON object. Throws as the class says.
+  static nlohmann::json parse_object(const Command& command, const Output& output);
 
   /// The labels of each Secret in which Helm keeps a revision of `release`; the data, which can be large, stays behind.
   Command release_records(const std::string& release) const;
@@ -86,6 +97,9 @@ class Kubectl {
   /// Deletes "kind/name" pairs and waits until they are gone; what is not there is fine. `timeout` in seconds.
   Command remove(const std::vector<std::string>& names, int timeout) const;
 
+  /// Deletes "kind/name" and does not wait; what is not there is fine.
+  Command begin_removal(const std::string& name) const;
+
   /// Deletes a pod with a second of grace, the least with which its successor still waits for it, and does not wait.
   Command delete_pod(const std::string& pod) const;
 
@@ -97,6 +111,11 @@ class Kubectl {
 
   /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to the pod's.
   Command port_forward(const std::string& pod, int remote_port, int local_port) const;
+
+  /// Runs a command; its exit code is for the caller to judge.
+  Output run(const Command& command, TimePoint deadline) const;
+  /// The same for several side by side.
+  std::vector<Output> run(const std::vector<Command>& commands, TimePoint deadline) const;
 
   /// Runs a command and throws as the class says when it fails.
   Output run_checked(const Command& command, TimePoint deadline) const;

@@ -198,6 +198,11 @@ json Kubectl::parse_items(const Command& command, const Output& output) {
   return json::array({std::move(answer)});  // one name was asked for
 }
 
+json Kubectl::parse_object(const Command& command, const Output& output) {
+  check(command, output);
+  return parse_json(command, output.out);
+}
+
 json Kubectl::parse_release_records(const Command& command, const Output& output) {
   check(command, output);
   const bool everywhere = std::find(command.argv.begin(), command.argv.end(), "--all-namespaces") != command.argv.end();

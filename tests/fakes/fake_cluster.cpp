@@ -26,10 +26,12 @@ std::string key_of(const json& object) {
   return to_lower(object.at("kind").get<std::string>()) + "/" + object.at("metadata").at("name").get<std::string>();
 }
 
-std::string shown_name(const std::string& key) {
-  if (key.starts_with("statefulset/")) return "statefulset.apps/" + key.substr(12);
-  if (key.starts_with("lease/")) return "lease.coordination.k8s.io/" + key.substr(6);
-  return key;
+/// As Kubectl::list_items asks for it.
+std::string item_line(const json& object) {
+  const std::string kind = object.at("kind").get<std::string>();
+  const std::string api = kind == "StatefulSet" ? "apps/v1" : kind == "Lease" ? "coordination.k8s.io/v1" : "v1";
+  const std::string name = object.at("metadata").at("name").get<std::string>();
+  return fmt::format("{}\t{}\t{}\t\t\t\n", object.value("apiVersion", api), kind, name);
 }
 
 bool in_namespace(const std::string& key) {
@@ -276,6 +278,10 @@ void FakeCluster::kubectl(Child& child, const Words& words, bool half) {
 void FakeCluster::get(Child& child, const Words& words) {
   const std::string& what = words.list.at(1);
   json items = json::array();
+  if (words.has("--raw")) {
+    child.text = R"({"groups": [{"name": "apps", "preferredVersion": {"groupVersion": "apps/v1"}}]})";
+    return;
+  }
   if (words.has("--show-labels")) {
     for (const json& record : m_state["releases"]) {
       std::string labels;
@@ -287,9 +293,9 @@ void FakeCluster::get(Child& child, const Words& words) {
     }
     return;
   }
-  if (words.after("-o") == "name") {
+  if (words.after("-o").starts_with("jsonpath=")) {
     for (const auto& [key, object] : m_state["objects"].items()) {
-      if (in_namespace(key)) child.text += shown_name(key) + "\n";
+      if (in_namespace(key)) child.text += item_line(object);
     }
     return;
   }

@@ -61,7 +61,7 @@ void FakeCluster::upgrade(Child& child, const Words& words, bool half) {
     for (const std::string& pair : split(words.after("--labels"), ','))
       record[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
     releases.push_back(record);
-    install_objects(releases.back());
+    if (!helm_is_idle) install_objects(releases.back());
     child.made.push_back("record");
   }
   if (half) return;
@@ -96,13 +96,17 @@ void FakeCluster::uninstall(Child& child, bool half) {
   releases.back()["status"] = "uninstalling";
   forget(std::string("service/") + workload);
   if (half) return;
-  forget(set_key);
+  const json* const set = find(set_key);
+  const bool kept =
+      set != nullptr && set->value("/metadata/annotations/helm.sh~1resource-policy"_json_pointer, "") == "keep";
+  if (!kept) forget(set_key);
   releases = json::array();
 }
 
 /// What the chart makes, and what the controller makes of that.
 void FakeCluster::install_objects(const json& record) {
-  const json owned = {{"meta.helm.sh/release-name", release}};
+  json owned = json::parse(record["values"].get<std::string>()).value("commonAnnotations", json::object());
+  owned["meta.helm.sh/release-name"] = release;
   put(std::string("service/") + workload,
       {{"kind", "Service"}, {"metadata", {{"name", workload}, {"annotations", owned}}}});
   const json asked = {{"resources", {{"requests", {{"storage", "8Gi"}}}}}};

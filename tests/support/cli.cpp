@@ -52,16 +52,20 @@ Cli::~Cli() {
 
 Runner& Cli::runner() { return real_runner(); }
 
-Command Cli::command(const std::vector<std::string>& arguments) const {
-  Command command;
-  command.argv = {"env"};
+std::vector<std::string> Cli::environment() const {
+  std::vector<std::string> words = {"env"};
   for (char** variable = ::environ; *variable; ++variable) {  // the tests' own are no settings of the program
     const std::string_view text = *variable;
-    if (text.rfind("RAIBID_", 0) == 0)
-      command.argv.insert(command.argv.end(), {"-u", std::string(text.substr(0, text.find('=')))});
+    if (text.rfind("RAIBID_", 0) == 0) words.insert(words.end(), {"-u", std::string(text.substr(0, text.find('=')))});
   }
-  command.argv.push_back("LC_ALL=C.UTF-8");  // what is printed does not depend on who runs the tests
-  for (const auto& [name, value] : m_environment) command.argv.push_back(name + "=" + value);
+  words.push_back("LC_ALL=C.UTF-8");  // what is printed does not depend on who runs the tests
+  for (const auto& [name, value] : m_environment) words.push_back(name + "=" + value);
+  return words;
+}
+
+Command Cli::command(const std::vector<std::string>& arguments) const {
+  Command command;
+  command.argv = environment();
   command.argv.push_back(RAIBID_CLI);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   return command;
@@ -69,6 +73,14 @@ Command Cli::command(const std::vector<std::string>& arguments) const {
 
 Output Cli::operator()(const std::vector<std::string>& arguments, Duration limit) {
   return run(runner(), command(arguments), runner().now() + limit);
+}
+
+Output Cli::shell(const std::string& line, Duration limit) {
+  Command command;
+  command.argv = environment();
+  command.argv.insert(command.argv.end(),
+                      {std::string("RAIBID_CLI=") + RAIBID_CLI, "sh", "-c", "cd \"$HOME\" && { " + line + "\n}"});
+  return run(runner(), command, runner().now() + limit);
 }
 
 std::unique_ptr<Process> Cli::start(const std::vector<std::string>& arguments) {

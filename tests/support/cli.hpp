@@ -22,6 +22,9 @@ class Cli {
   /// Runs to the end (at most `limit`).
   Output operator()(const std::vector<std::string>& arguments, Duration limit = std::chrono::minutes(3));
 
+  /// Runs a line in a shell, in `folder()` and with the program's environment; $RAIBID_CLI is the program.
+  Output shell(const std::string& line, Duration limit = std::chrono::minutes(3));
+
   /// Starts it, for tests that interrupt it.
   std::unique_ptr<Process> start(const std::vector<std::string>& arguments);
 
@@ -32,6 +35,7 @@ class Cli {
 
  private:
   Command command(const std::vector<std::string>& arguments) const;
+  std::vector<std::string> environment() const;
   std::string left_running() const;
 
   std::filesystem::path m_folder;

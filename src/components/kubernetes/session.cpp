@@ -31,17 +31,6 @@ std::string choose_kubeconfig(const Context& context) {
   return k3s_kubeconfig;
 }
 
-// What Kubernetes puts into every namespace, and what it collects by itself soon after its owner is gone.
-bool is_kubernetes_own(const std::string& name) {
-  for (const char* own : {"configmap/kube-root-ca.crt", "serviceaccount/default"}) {
-    if (name == own) return true;
-  }
-  for (const char* own : {"secret/default-token-", "event", "endpoints/", "endpointslice", "controllerrevision"}) {
-    if (name.rfind(own, 0) == 0) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 TimePoint question_deadline(const Context& context) {
@@ -68,27 +57,6 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
 std::string describe(const Kubectl& kubectl) {
   return fmt::format("Cluster {} ({}), namespace {}", kubectl.cluster().context, kubectl.cluster().server,
                      kubectl.name_space());
-}
-
-std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline) {
-  const Output kinds = kubectl.run_checked(kubectl.api_resources(), deadline);
-  std::vector<std::string> names;
-  for (const std::string& line : split(trim(kinds.out), '\n')) {
-    const std::string kind(trim(line));
-    // the metrics API repeats pods; events tell of the past
-    if (!kind.empty() && kind.find("metrics.k8s.io") == std::string::npos && kind.rfind("events", 0) != 0)
-      names.push_back(kind);
-  }
-  const Output found = kubectl.run_checked(kubectl.list_names(join(names, ",")), deadline);
-  std::vector<std::string> contents;
-  for (const std::string& line : split(trim(found.out), '\n')) {
-    const std::string name(trim(line));
-    const bool is_name = name.find('/') != std::string::npos && name.find(' ') == std::string::npos;
-    if (!name.empty() && !is_name)
-      throw Error(ExitCode::failure, "kubectl gave an answer that cannot be understood: " + printable(name));
-    if (!name.empty() && name != except && !is_kubernetes_own(name)) contents.push_back(name);
-  }
-  return contents;
 }
 
 }  // namespace raibid

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "components/context.hpp"
 #include "tools/helm.hpp"
@@ -28,9 +27,5 @@ std::string describe(const Kubectl& kubectl);
 
 /// How long a question to the API server may take before the cluster counts as not answering.
 TimePoint question_deadline(const Context& context);
-
-/// What is in the namespace beside what Kubernetes itself puts into every one, as "kind/name". Asks for every kind that
-/// can be listed, custom resources too. `except` is a name of that form which does not count: our own lock.
-std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline);
 
 }  // namespace raibid

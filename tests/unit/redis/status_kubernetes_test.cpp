@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <set>
+
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "fakes/fake_runner.hpp"
 
@@ -15,6 +17,14 @@ json pod(const std::string& phase, bool ready, const json& containers) {
   return {{"metadata", {{"name", "redis-0"}}},
           {"status", {{"phase", phase}, {"conditions", {condition}}, {"containerStatuses", containers}}}};
 }
+
+constexpr const char* deleted_at = "2026-01-31T12:00:00Z";
+
+struct Look {
+  FakeRunner runner;
+  Kubectl kubectl{runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps"};
+  HealthReport report;
+};
 
 Check check_of(const json* pod) {
   FakeRunner runner;
@@ -51,4 +61,69 @@ TEST_CASE("status tells how a container ended last") {
           {{{"name", "redis"}, {"ready", true}, {"restartCount", 2}, {"lastState", {{"terminated", ended}}}}});
   CHECK(check_of(&restarted).text ==
         "redis-0 Ready, 2 restarts (last: OOMKilled of redis, exit code 137, 2026-01-31T12:00:00Z)");
+}
+
+TEST_CASE("status fails a claim that is being deleted, and says how to keep its data") {
+  json claim = {{"kind", "PersistentVolumeClaim"},
+                {"metadata", {{"name", "redis-data-jobs-redis-master-0"}, {"namespace", "apps"}}},
+                {"spec", {{"volumeName", "pvc-42"}, {"storageClassName", "local-path"}}},
+                {"status", {{"phase", "Bound"}, {"capacity", {{"storage", "8Gi"}}}}}};
+  Look before;
+  examine_claim(&claim, "redis-data-jobs-redis-master-0", "jobs", true, before.kubectl, before.report);
+  CHECK(before.report.checks().at(0).passed);
+
+  claim["metadata"]["deletionTimestamp"] = deleted_at;
+  claim["metadata"]["finalizers"] = {"kubernetes.io/pvc-protection"};
+  Look look;
+  examine_claim(&claim, "redis-data-jobs-redis-master-0", "jobs", true, look.kubectl, look.report);
+  const Check& check = look.report.checks().at(0);
+  CHECK_FALSE(check.passed);
+  CHECK(
+      check.text ==
+      "redis-data-jobs-redis-master-0 Bound, 8Gi, local-path; it is being deleted since 2026-01-31T12:00:00Z, held by "
+      "kubernetes.io/pvc-protection: the next restart of Redis loses the data");
+  for (const char* part :
+       {"kubectl --context dev -n apps patch persistentvolume pvc-42 -p "
+        "'{\"spec\":{\"persistentVolumeReclaimPolicy\":\"Retain\"}}'",
+        "raibid-cli connect redis --context dev -n apps --release jobs -- redis-cli --rdb redis-data.rdb",
+        "kubectl --context dev -n apps exec jobs-redis-master-0 -c redis -- tar cf - -C /data . > redis-data.tar",
+        "raibid-cli teardown redis --context dev -n apps --release jobs --delete-data"}) {
+    INFO(check.hint);
+    CHECK(check.hint.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("status names every object of the release that is being deleted") {
+  FoundRelease found("apps", "jobs");
+  const auto object = [](const char* kind, const char* name, bool deleted) {
+    json document = {{"kind", kind}, {"metadata", {{"name", name}, {"namespace", "apps"}}}};
+    if (deleted) document["metadata"]["deletionTimestamp"] = deleted_at;
+    if (deleted) document["metadata"]["finalizers"] = {"example.com/backup"};
+    return document;
+  };
+  json claim = object("PersistentVolumeClaim", "redis-data-jobs-redis-master-0", false);
+  claim["spec"] = {{"volumeName", "pvc-42"}};
+  found.take(claim);
+  found.take(object("PersistentVolume", "pvc-41", true));  // another claim's
+  Look fine;
+  examine_deletions(found, fine.kubectl, fine.report);
+  CHECK(fine.report.checks().empty());
+  CHECK(fine.report.data()["being_deleted"] == json::array());
+
+  found.take(object("Secret", "jobs-redis", true));
+  found.take(object("Service", "redis", true));
+  found.take(object("Namespace", "apps", true));
+  found.take(object("PersistentVolume", "pvc-42", true));
+  found.take(object("StatefulSet", "jobs-redis-master", true));  // its own line says so
+  Look look;
+  examine_deletions(found, look.kubectl, look.report);
+  std::set<std::string> names;
+  for (const Check& check : look.report.checks()) {
+    names.insert(check.name);
+    CHECK_FALSE(check.passed);
+    CHECK(check.text.find("is being deleted since 2026-01-31T12:00:00Z, held by example.com/backup") !=
+          std::string::npos);
+  }
+  CHECK(names == std::set<std::string>{"secret", "service", "namespace", "volume"});
+  CHECK(look.report.data()["being_deleted"].size() == 5);
 }

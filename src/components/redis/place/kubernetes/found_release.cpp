@@ -65,6 +65,17 @@ void look_at_missing_services(Context& context, const Kubectl& kubectl, FoundRel
   look_at_distant_services(context, kubectl, wanted, found);
 }
 
+// What is outside the namespace: many a login may see neither its own namespace nor volumes.
+void look_around(Context& context, const Kubectl& kubectl, FoundRelease& found) {
+  std::vector<std::string> names = {"namespace/" + found.name_space()};
+  if (const json* const claim = found.object("PersistentVolumeClaim")) {
+    if (const std::string volume = text(*claim, "/spec/volumeName"); !volume.empty())
+      names.push_back("persistentvolume/" + volume);
+  }
+  for (const json& object : look_for_if_allowed(context, kubectl, names, question_deadline(context)))
+    found.take(object);
+}
+
 bool is_forbidden(const Output& output) { return !output.ok() && output.err.find("orbidden") != std::string::npos; }
 
 FoundRelease& release_of(std::vector<FoundRelease>& all, const std::string& name_space, const std::string& release) {
@@ -100,6 +111,14 @@ const json* FoundRelease::object(const std::string& kind) const { return at(*m_f
 const json* FoundRelease::service(const std::string& name) const { return at(*m_found, "Service " + name); }
 const json* FoundRelease::record() const { return at(*m_found, "record"); }
 
+std::vector<Deletion> FoundRelease::deletions() const {
+  std::vector<Deletion> deletions;
+  for (const json& object : *m_found) {
+    if (auto deletion = deletion_of(object)) deletions.push_back(*deletion);
+  }
+  return deletions;
+}
+
 Spec FoundRelease::spec() const {
   const json* const workload = object("StatefulSet");
   const json annotations =
@@ -116,6 +135,10 @@ void FoundRelease::take(const json& object) {
     (*m_found)["Service " + (space == m_namespace ? name : space + "/" + name)] = object;
     return;
   }
+  const json* const claim = this->object("PersistentVolumeClaim");
+  const bool around = (kind == "Namespace" && name == m_namespace) ||
+                      (kind == "PersistentVolume" && claim && text(*claim, "/spec/volumeName") == name);
+  if (around) (*m_found)[kind] = object;
   const std::map<std::string, std::string> wanted = {{"Secret", names.full},
                                                      {"StatefulSet", names.workload},
                                                      {"Pod", names.pod},
@@ -134,7 +157,7 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
   FoundRelease found(kubectl.name_space(), release);
   const RedisNames names(release, kubectl.name_space());
   std::vector<std::string> wanted = {"secret/" + names.full, "statefulset/" + names.workload, "pod/" + names.pod,
-                                     "persistentvolumeclaim/" + names.claim};
+                                     "persistentvolumeclaim/" + names.claim, "service/" + names.workload};
   for (const std::string& service : services) {
     if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
   }
@@ -144,6 +167,7 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
     for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.take(item);
     for (const json& record : Kubectl::parse_release_records(questions[1], answers[1])) found.take_record(record);
     look_at_missing_services(context, kubectl, found);
+    if (found.installed()) look_around(context, kubectl, found);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   }
@@ -179,6 +203,7 @@ std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& 
     for (FoundRelease& one : all) {
       const Kubectl there(context.runner, kubectl.cluster(), one.name_space());
       look_at_missing_services(context, there, one);
+      look_around(context, there, one);
     }
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "components/context.hpp"
+#include "components/kubernetes/deletion.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "tools/kubectl.hpp"
@@ -24,12 +25,15 @@ class FoundRelease {
   const std::string& name_space() const { return m_namespace; }
   const std::string& release() const { return m_release; }
 
-  /// Of kind Secret, StatefulSet, Pod or PersistentVolumeClaim; nullptr when it is not there.
+  /// Of kind Secret, StatefulSet, Pod, PersistentVolumeClaim, or (when the login may see it) Namespace or
+  /// PersistentVolume; nullptr when it is not there.
   const nlohmann::json* object(const std::string& kind) const;
   /// "NAME", or "NAMESPACE/NAME" for one of another namespace.
   const nlohmann::json* service(const std::string& name) const;
   /// Helm's labels on its newest record; nullptr when there is none.
   const nlohmann::json* record() const;
+  /// Everything found that is being deleted.
+  std::vector<Deletion> deletions() const;
   bool installed() const { return record() != nullptr || object("StatefulSet") != nullptr; }
   /// As setup annotated it; empty for a release of another hand. Throws as parse_spec.
   Spec spec() const;

@@ -10,6 +10,8 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/steps.hpp"
@@ -208,7 +210,9 @@ Step Installation::password_step() {
   step.undo = [this, ours]() -> std::vector<Undo> {
     if (ours) return {};
     if (observed.secret) return {undo_adoption(session.kubectl, m_names.full)};
-    return {undo_object(session.kubectl, "secret/" + m_names.full)};
+    // what ran before this run does not keep the Secret: it started with another one
+    return {undo_object(session.kubectl, "secret/" + m_names.full,
+                        observed.workload ? "" : "statefulset/" + m_names.workload)};
   };
   step.act = [this, ours]() -> StepResult {
     const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
@@ -272,7 +276,8 @@ Step Installation::release_step() {
     }
     // a StatefulSet's claims are not part of the release
     if (settings.persistence && !observed.claim)
-      undos.push_back(undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim));
+      undos.push_back(
+          undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim, "statefulset/" + m_names.workload));
     undos.push_back(undo_install(session.helm, settings.release, m_names.pod));
     return undos;
   };
@@ -308,6 +313,10 @@ StepResult Installation::upgrade() {
   if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
   const int revision = observed.release ? observed.release->revision : 0;
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
+  if (observed.workload) {  // the claim may have been deleted since it was looked at
+    if (auto refusal = refuse_restart(m_context, session.kubectl, settings.release, m_context.deadline))
+      throw refusal->made_nothing();
+  }
   if (m_chart) m_chart->unpack();
   m_pod_is_old = observed.workload.has_value();
   if (m_pod_is_old) m_rollout.expect_change();  // what is broken now may be why it is changed
@@ -330,12 +339,23 @@ StepResult Installation::upgrade() {
   return {Outcome::changed, fmt::format("{}, revision {}", settings.release, revision + 1)};
 }
 
+/// helm's exit code alone proves nothing: the StatefulSet has to say what was asked for.
+void Installation::check_asked_for(const nlohmann::json& workload) const {
+  const std::string spec = text_at(workload, {"metadata", "annotations", spec_annotation});
+  const bool there = workload.is_object();
+  if (there && (spec.empty() || parse_spec(spec) == spec_of(settings))) return;  // some charts drop annotations
+  throw Error(ExitCode::failure,
+              fmt::format("helm said that it changed release {}, but StatefulSet {} {}", settings.release,
+                          m_names.workload, there ? "is not what was asked for" : "is not there"),
+              "see what helm made: " + session.helm.for_people({"get", "manifest", settings.release}));
+}
+
 void Installation::expect_new_pod() {
   const Command question = session.kubectl.get({"statefulset/" + m_names.workload});
   for (;;) {
     const nlohmann::json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.deadline));
-    if (found.empty()) return m_rollout.expect_revision("");
-    const nlohmann::json& workload = found.front();
+    const nlohmann::json& workload = found.empty() ? nlohmann::json() : found.front();
+    check_asked_for(workload);
     const long long seen = workload.value("/status/observedGeneration"_json_pointer, 0LL);
     if (seen >= workload.value("/metadata/generation"_json_pointer, 0LL)) {
       m_rollout.expect_revision(workload.value("/status/updateRevision"_json_pointer, ""));

@@ -75,6 +75,7 @@ class Installation {
   /// Waits for news of the children and takes it in; throws when the rollout cannot succeed.
   void tend(Process* other, TimePoint until);
   void expect_new_pod();
+  void check_asked_for(const nlohmann::json& workload) const;
   void ask_redis_why();
 
   Context& m_context;

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
 
 namespace raibid {
@@ -44,6 +45,7 @@ Observed::StoredSecret read_secret(const json& object) {
 
 Observed::Workload read_workload(const json& object) {
   Observed::Workload workload{annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
+  workload.kept_by_policy = annotation(object, "helm.sh/resource-policy") == "keep";
   for (const json& claim : object.value("/spec/volumeClaimTemplates"_json_pointer, json::array())) {
     workload.claim_size = string_at(claim, "/spec/resources/requests/storage"_json_pointer);
     const json::json_pointer storage_class("/spec/storageClassName");
@@ -62,6 +64,13 @@ void take_service(Observed& observed, const json& object, const RedisNames& name
   }
 }
 
+bool redis_runs(const json& pod) {
+  for (const json& container : items_at(pod, {"status", "containerStatuses"})) {
+    if (text_at(container, {"name"}) == "redis" && at(container, {"state"}).contains("running")) return true;
+  }
+  return false;
+}
+
 void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space) {
   const std::string kind = string_at(object, "/kind"_json_pointer);
   const std::string name = string_at(object, "/metadata/name"_json_pointer);
@@ -69,8 +78,10 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
     observed.cluster_uid = string_at(object, "/metadata/uid"_json_pointer);
   if (kind == "Namespace" && name == name_space) {
     observed.name_space = {label(object, managed_by_label) == managed_by_us,
-                           string_at(object, "/status/phase"_json_pointer) == "Terminating"};
+                           string_at(object, "/status/phase"_json_pointer) == "Terminating" || deletion_of(object),
+                           what_keeps_namespace(object)};
   }
+  if (kind == "Pod") observed.pod_runs = redis_runs(object);
   if (kind == "Secret" && name == names.full) observed.secret = read_secret(object);
   if (kind == "StatefulSet") observed.workload = read_workload(object);
   if (kind == "Service") take_service(observed, object, names);
@@ -78,8 +89,12 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
     observed.claim = true;
     observed.claim_made = {string_at(object, "/spec/resources/requests/storage"_json_pointer),
                            string_at(object, "/spec/storageClassName"_json_pointer)};
+    observed.volume = string_at(object, "/spec/volumeName"_json_pointer);
   }
   if (kind == "Lease") observed.lease = parse_lease(object);
+  // a pod that ends is replaced, which is no reason to stop; who asks for the namespace looks at `terminating`
+  if (kind == "Namespace" || kind == "Pod" || kind == "Lease") return;
+  if (auto deletion = deletion_of(object)) observed.deletions.push_back(*deletion);
 }
 
 void take_storage_class(Observed& observed, const json& object) {
@@ -142,6 +157,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
                                       "secret/" + names.full,
                                       "statefulset/" + names.workload,
                                       "service/" + names.workload,
+                                      "pod/" + names.pod,
                                       "persistentvolumeclaim/" + names.claim,
                                       "lease/" + lease_name(settings.release)};
   for (const std::string& service : settings.services) {
@@ -171,6 +187,12 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   } catch (const json::exception& error) {
     throw Error(ExitCode::preflight, std::string("kubectl gave an answer that cannot be understood: ") + error.what(),
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
+  }
+  if (!observed.volume.empty()) {
+    for (const json& volume :
+         look_for_if_allowed(context, kubectl, {"persistentvolume/" + observed.volume}, question_deadline(context))) {
+      if (auto deletion = deletion_of(volume)) observed.deletions.push_back(*deletion);
+    }
   }
   // the right to make a namespace only matters when there is none
   if (observed.name_space)

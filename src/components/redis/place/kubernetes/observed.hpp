@@ -7,6 +7,7 @@
 
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/lease.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -19,6 +20,7 @@ struct Observed {
   struct Namespace {
     bool ours = false;  ///< its label says that setup made it
     bool terminating = false;
+    std::string kept_by{};  ///< what the namespace controller says keeps it while it is terminating
   };
   struct StoredSecret {
     bool ours = false;
@@ -38,6 +40,7 @@ struct Observed {
     std::string spec;                          ///< what it was set up with (see Spec)
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
+    bool kept_by_policy = false;               ///< helm leaves it when it removes the release (helm.sh/resource-policy)
   };
   struct Claim {
     std::string requested;
@@ -56,6 +59,9 @@ struct Observed {
   std::map<std::string, std::string>
       other_services;  ///< of settings.services in this namespace: its Helm release, "" for none
   std::vector<std::string> expandable_classes;  ///< of storage_classes: whose claims can grow
+  bool pod_runs = false;                        ///< Redis' container runs in the release's pod
+  std::string volume;                           ///< the claim's PersistentVolume, "" when it has none
+  std::vector<Deletion> deletions;              ///< what of all this is being deleted; pod and namespace apart
   std::optional<Lease> lease;                   ///< who works on the release
   std::vector<std::string> storage_classes;
   std::string default_storage_class;

@@ -11,11 +11,13 @@
 #include "components/kubernetes/evidence.hpp"
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -36,7 +38,8 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
                     const Kubectl& kubectl) {
   const std::string& space = settings.name_space;
   if (observed.name_space && observed.name_space->terminating) {
-    cannot_set_up(fmt::format("namespace {} is being deleted", space),
+    const std::string& why = observed.name_space->kept_by;
+    cannot_set_up(fmt::format("namespace {} is being deleted{}", space, why.empty() ? "" : ": " + why),
                   "wait until it is gone: " +
                       kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
   }
@@ -63,6 +66,8 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
                   "choose another name with --release, or remove it: " +
                       kubectl.for_people({"delete", "statefulset", names.workload}));
   }
+  // an install over it would be ours to undo, and Redis with it
+  if (was_left_behind(observed, settings)) throw left_behind(observed, settings, names, kubectl);
   if (observed.service_release && *observed.service_release != settings.release) {
     cannot_set_up(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space,
                               settings.release),
@@ -116,7 +121,21 @@ void refuse_missing_chart(Context& context, const Installation& installation) {
 
 Secret stored_password(const Observed& observed) { return observed.secret ? observed.secret->password : Secret(); }
 
-Secret choose_password(Context& context, const Observed& observed, const RedisSettings& settings) {
+/// Redis keeps the password that it read at its start: with another one in a new Secret nobody would get in.
+void refuse_new_password(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                         const Kubectl& kubectl) {
+  if (!observed.workload || !observed.pod_runs || !parse_spec(observed.workload->spec).auth) return;
+  throw Error(ExitCode::preflight,
+              fmt::format("Redis runs with a password that is not known here: Secret {} {}, and no credentials file "
+                          "of this user has it",
+                          names.full, observed.secret ? "has no redis-password" : "is gone"),
+              "if you know it, put it back without a restart: --password-file FILE\n"
+              "else restart Redis with a new one, which keeps the data: " +
+                  scope_of(kubectl, settings.release).command("teardown redis") + "; then run this command again");
+}
+
+Secret choose_password(Context& context, const Observed& observed, const RedisSettings& settings,
+                       const RedisNames& names, const Kubectl& kubectl) {
   if (!settings.auth) return {};
   Secret present = stored_password(observed);
   if (present.empty()) {
@@ -125,6 +144,7 @@ Secret choose_password(Context& context, const Observed& observed, const RedisSe
       present = credentials->password;
     }
   }
+  if (settings.password_file.empty() && present.empty()) refuse_new_password(observed, settings, names, kubectl);
   if (settings.password_file.empty()) return present.empty() ? generate_password(context.random) : present;
   Secret wanted = read_password_file(settings.password_file);
   if (!present.empty() && present != wanted) {
@@ -221,12 +241,13 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   Plan plan;
   try {
     refuse_foreign(observed, settings, names, session.kubectl);
+    refuse_deletions(observed, settings, names, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
     refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!context.guard.dry_run() && repair(context, observed, names, session, settings, lock, abandoned, undos))
       look_again();
     installation.emplace(context, settings, names, session, observed, lock,
-                         choose_password(context, observed, settings));
+                         choose_password(context, observed, settings, names, session.kubectl));
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
     if (context.guard.dry_run()) return {dry_run(context, *installation, plan)};

@@ -12,6 +12,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/kubernetes/verdict.hpp"
 #include "components/redis/commands/status/status.hpp"
+#include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 
 namespace raibid {
@@ -32,7 +33,14 @@ void examine_record(const json* record, const std::string& name, HealthReport& r
 void examine_workload(const json* workload, HealthReport& report) {
   const int wanted = workload ? workload->value("/spec/replicas"_json_pointer, 0) : 0;
   const int ready = workload ? workload->value("/status/readyReplicas"_json_pointer, 0) : 0;
+  const auto deletion = workload ? deletion_of(*workload) : std::nullopt;
   report.data()["workload"] = {{"replicas", wanted}, {"ready_replicas", ready}};
+  if (deletion) {
+    report.add(
+        {"workload", false, fmt::format("{} of {} ready, {}", ready, wanted, describe(*deletion)),
+         "it goes as soon as nothing holds it (metadata.finalizers); then raibid-cli setup redis makes it again"});
+    return;
+  }
   report.add({"workload", workload && wanted > 0 && ready == wanted,
               workload ? fmt::format("{} of {} ready", ready, wanted) : "missing",
               workload && wanted == 0 ? "it is scaled to zero: kubectl scale --replicas=1 brings it back"
@@ -110,8 +118,10 @@ void examine_services(const FoundRelease& found, const std::vector<std::string>&
   }
 }
 
-void examine_claim(const json* claim, const std::string& name, bool wanted, const Kubectl& kubectl,
-                   HealthReport& report) {
+}  // namespace
+
+void examine_claim(const json* claim, const std::string& name, const std::string& release, bool wanted,
+                   const Kubectl& kubectl, HealthReport& report) {
   if (!claim) {
     report.data()["claim"] = nullptr;
     if (wanted)
@@ -127,8 +137,37 @@ void examine_claim(const json* claim, const std::string& name, bool wanted, cons
       {"name", name}, {"phase", phase}, {"capacity", size}, {"requested", requested}, {"storage_class", storage_class}};
   const std::string shown =
       bytes_of(size) < bytes_of(requested) ? fmt::format("{}, growing to {}", size, requested) : size;
-  report.add({"claim", phase == "Bound", fmt::format("{} {}, {}, {}", name, phase, shown, storage_class),
-              kubectl.for_people({"describe", "pvc", name})});
+  const std::string text = fmt::format("{} {}, {}, {}", name, phase, shown, storage_class);
+  if (const auto deletion = deletion_of(*claim)) {
+    report.add({"claim", false,
+                fmt::format("{}; it {}: the next restart of Redis loses the data", text, describe(*deletion)),
+                join(how_to_keep_data(kubectl, release, claim->value("/spec/volumeName"_json_pointer, "")), "; ")});
+    return;
+  }
+  report.add({"claim", phase == "Bound", text, kubectl.for_people({"describe", "pvc", name})});
+}
+
+void examine_deletions(const FoundRelease& found, const Kubectl& kubectl, HealthReport& report) {
+  report.data()["being_deleted"] = ordered_json::array();
+  for (const Deletion& deletion : found.deletions()) {
+    report.data()["being_deleted"].push_back(deletion.object);
+    const std::string kind = deletion.object.substr(0, deletion.object.find('/'));
+    const bool has_its_line = kind == "statefulset" || kind == "pod" || kind == "persistentvolumeclaim";
+    if (has_its_line) continue;
+    const bool is_volume = kind == "persistentvolume";
+    const std::string volume = deletion.object.substr(kind.size() + 1);
+    report.add({is_volume ? "volume" : kind, false, deletion.object + " " + describe(deletion),
+                is_volume ? join(how_to_keep_data(kubectl, found.release(), volume), "; ")
+                          : "see what holds it: " + kubectl.for_people({"get", deletion.object, "-o", "yaml"})});
+  }
+}
+
+namespace {
+
+void examine_secret(const json* secret, const std::string& name, bool wanted, HealthReport& report) {
+  if (secret || !wanted) return;
+  report.add({"secret", false, fmt::format("Secret {} is gone: the next pod cannot start", name),
+              "raibid-cli setup redis makes it again, or says what it needs for that"});
 }
 
 Secret password_of(const json* secret) {
@@ -161,8 +200,11 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
   examine_record(found.record(), found.release(), report);
   examine_workload(found.object("StatefulSet"), report);
   examine_pod(found.object("Pod"), names.pod, kubectl, report);
-  examine_claim(found.object("PersistentVolumeClaim"), names.claim, expected.persistence, kubectl, report);
+  examine_claim(found.object("PersistentVolumeClaim"), names.claim, found.release(), expected.persistence, kubectl,
+                report);
+  examine_secret(found.object("Secret"), names.full, expected.auth, report);
   examine_services(found, expected.services, report);
+  examine_deletions(found, kubectl, report);
   try {
     RedisConnection& connection = redis.connection(password_of(found.object("Secret")), until);
     examine_redis(connection, {expected.directives, expected.streams}, report);

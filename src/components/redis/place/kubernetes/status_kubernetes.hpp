@@ -20,6 +20,13 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
 /// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none.
 void examine_pod(const nlohmann::json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report);
 
+/// Adds the check `claim`. One that is being deleted fails, and the hint says how to keep the data.
+void examine_claim(const nlohmann::json* claim, const std::string& name, const std::string& release, bool wanted,
+                   const Kubectl& kubectl, HealthReport& report);
+
+/// Adds a failed check for each further object that is being deleted: Service, Secret, namespace, volume.
+void examine_deletions(const FoundRelease& found, const Kubectl& kubectl, HealthReport& report);
+
 /// "raibid-redis (k3s-dev, namespace raibid-redis)"
 std::string report_title(const Kubectl& kubectl, const FoundRelease& found);
 

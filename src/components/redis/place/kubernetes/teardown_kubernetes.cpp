@@ -4,10 +4,13 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/deletion.hpp"
+#include "components/kubernetes/namespace_contents.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/teardown.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
@@ -65,6 +68,8 @@ class KubernetesTeardown {
     const bool keeps_claim = m_observed.claim && !delete_data;
     const auto credentials = find_credentials(m_context.paths, "kubernetes", m_observed.cluster_uid,
                                               m_settings.name_space, m_settings.release);
+    if (keeps_claim) refuse_losing_claim(m_observed, m_settings, m_names, m_session.kubectl);
+    if (was_left_behind(m_observed, m_settings)) throw left_behind(m_observed, m_settings, m_names, m_session.kubectl);
     if (m_observed.release) plan_release();
     if (m_observed.claim)
       decide(delete_data, "claim", fmt::format("claim {} (the data)", m_names.claim),
@@ -105,10 +110,7 @@ class KubernetesTeardown {
   }
 
   std::string remove(const std::string& object) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::seconds>(m_context.deadline - m_context.runner.now()).count();
-    m_session.kubectl.run_checked(
-        m_session.kubectl.remove({object}, static_cast<int>(std::max<decltype(left)>(left, 1))), m_context.deadline);
+    remove_and_check(m_context, m_session.kubectl, {object}, m_context.deadline);
     return object + " removed";
   }
 
@@ -122,6 +124,9 @@ class KubernetesTeardown {
     m_removals.goes.push_back(
         {"release", fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release), [this] {
            m_session.helm.run_checked(m_session.helm.uninstall(m_settings.release), m_context.deadline);
+           // helm ends well, too, when it has left everything where it is; what comes after this needs Redis to be gone
+           const TimePoint until = std::min(m_context.deadline, m_context.runner.now() + settle_limit);
+           check_workload_gone(m_context, m_session.kubectl, m_names, until, m_context.deadline);
            remove("pod/" + m_names.pod);  // waits for the pod, whose last act is to write its data
            return m_settings.release + " removed";
          }});
@@ -150,7 +155,8 @@ class KubernetesTeardown {
       contents = namespace_contents(m_session.kubectl, lease_object(m_settings.release), m_context.deadline);
     }
     if (!contents.empty()) return fmt::format("{} stays: it holds {}", m_settings.name_space, join(contents, ", "));
-    return remove("namespace/" + m_settings.name_space);
+    remove_namespace_and_check(m_context, m_session.kubectl, m_context.deadline);
+    return "namespace/" + m_settings.name_space + " removed";
   }
 
   bool only_leftovers(const std::vector<std::string>& contents) const {

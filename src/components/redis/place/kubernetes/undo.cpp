@@ -6,7 +6,10 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/lease.hpp"
+#include "components/kubernetes/namespace_contents.hpp"
+#include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 
 namespace raibid {
@@ -18,14 +21,15 @@ using Arguments = std::map<std::string, std::string>;
 
 constexpr Duration server_poll = std::chrono::milliseconds(500);
 
-int seconds_until(const Context& context, TimePoint deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::seconds>(deadline - context.runner.now()).count();
-  return static_cast<int>(std::max<decltype(left)>(left, 1));
-}
+/// How long a StatefulSet that is being deleted may take.
+constexpr Duration workload_limit = std::chrono::seconds(15);
 
-void remove_objects(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
-                    TimePoint deadline) {
-  kubectl.run_checked(kubectl.remove(names, seconds_until(context, deadline)), deadline);
+/// What Redis needs stays as long as Redis may run: an uninstall that did nothing must not cost it claim or Secret.
+void refuse_while_needed(Context& context, const Kubectl& kubectl, const Arguments& arguments, TimePoint deadline) {
+  const auto workload = arguments.find("needed_by");
+  if (workload == arguments.end() || look_for(context, kubectl, {workload->second}, deadline).empty()) return;
+  throw Error(ExitCode::failure,
+              fmt::format("{} stays: {} is still there and needs it", arguments.at("name"), workload->second));
 }
 
 // Somebody else may have put something into the namespace meanwhile: theirs is not ours to delete. `secret` was made
@@ -44,7 +48,7 @@ void remove_namespace(Context& context, const Kubectl& kubectl, const std::strin
     throw Error(ExitCode::failure, fmt::format("namespace {} holds what this run did not make: {}",
                                                kubectl.name_space(), join(contents, ", ")));
   }
-  remove_objects(context, kubectl, {name}, deadline);
+  remove_namespace_and_check(context, kubectl, deadline);
 }
 
 bool release_exists(Context& context, const Kubectl& kubectl, const std::string& release, TimePoint deadline) {
@@ -52,13 +56,21 @@ bool release_exists(Context& context, const Kubectl& kubectl, const std::string&
   return !Kubectl::parse_release_records(question, run(context.runner, question, deadline)).empty();
 }
 
-void wait_gone(Context& context, const Kubectl& kubectl, const std::string& pod, TimePoint deadline) {
-  remove_objects(context, kubectl, {"pod/" + pod}, deadline);
+/// helm's exit code alone proves nothing.
+void check_deployed(Context& context, const Kubectl& kubectl, const std::string& release, TimePoint deadline) {
+  const Command question = kubectl.release_records(release);
+  const json records = Kubectl::parse_release_records(question, run(context.runner, question, deadline));
+  const std::string status = records.empty() ? "gone" : records.back().value("status", "");
+  if (status == "deployed") return;
+  throw Error(ExitCode::failure, fmt::format("helm rolled release {} back, but it is {}", release, status));
 }
 
 void roll_back(Context& context, ClusterSession& session, const Arguments& arguments, TimePoint deadline) {
   const std::string& release = arguments.at("release");
+  if (auto refusal = refuse_restart(context, session.kubectl, release, deadline))
+    throw refusal->with_code(ExitCode::failure);  // nothing that waiting would heal
   session.helm.run_checked(session.helm.rollback(release, std::stoi(arguments.at("revision"))), deadline);
+  check_deployed(context, session.kubectl, release, deadline);
   // With OrderedReady (Bitnami's charts) a pod that never became Ready blocks the way back: it has to go by hand.
   const Command question = session.kubectl.get({"pod/" + arguments.at("pod")});
   const json pods = Kubectl::parse_items(question, run(context.runner, question, deadline));
@@ -66,7 +78,7 @@ void roll_back(Context& context, ClusterSession& session, const Arguments& argum
   for (const json& condition : pods.front().value("/status/conditions"_json_pointer, json::array())) {
     if (condition.value("type", "") == "Ready" && condition.value("status", "") == "True") return;
   }
-  remove_objects(context, session.kubectl, {"pod/" + arguments.at("pod")}, deadline);
+  remove_and_check(context, session.kubectl, {"pod/" + arguments.at("pod")}, deadline);
 }
 
 /// Waits until the API server answers. False when it does not until then; `was_away` tells whether there was anything
@@ -105,7 +117,8 @@ UndoTable kubernetes_undos(Context& context, ClusterSession& session, const std:
                      secret == arguments.end() ? "" : secret->second, deadline());
   };
   table["kubernetes.delete"] = [&context, &session, deadline](const Arguments& arguments) {
-    remove_objects(context, session.kubectl, {arguments.at("name")}, deadline());
+    refuse_while_needed(context, session.kubectl, arguments, deadline());
+    remove_and_check(context, session.kubectl, {arguments.at("name")}, deadline());
   };
   table["kubernetes.disown"] = [&session, deadline](const Arguments& arguments) {
     // server-side apply of nothing: the fields that only we own go, everybody else's stay
@@ -116,7 +129,10 @@ UndoTable kubernetes_undos(Context& context, ClusterSession& session, const std:
     if (release_exists(context, session.kubectl, arguments.at("release"), deadline())) {
       session.helm.run_checked(session.helm.uninstall(arguments.at("release")), deadline());
     }
-    wait_gone(context, session.kubectl, arguments.at("pod"), deadline());
+    const RedisNames names(arguments.at("release"), session.kubectl.name_space());
+    const TimePoint until = std::min(deadline(), context.runner.now() + workload_limit);
+    check_workload_gone(context, session.kubectl, names, until, deadline());
+    remove_and_check(context, session.kubectl, {"pod/" + arguments.at("pod")}, deadline());
   };
   table["helm.rollback"] = [&context, &session, deadline](const Arguments& arguments) {
     roll_back(context, session, arguments, deadline());
@@ -135,8 +151,10 @@ Undo undo_namespace(const Kubectl& kubectl, const std::string& release, const st
           kubectl.for_people({"delete", "namespace", kubectl.name_space()})};
 }
 
-Undo undo_object(const Kubectl& kubectl, const std::string& name) {
-  return {"kubernetes.delete", {{"name", name}}, kubectl.for_people({"delete", name})};
+Undo undo_object(const Kubectl& kubectl, const std::string& name, const std::string& needed_by) {
+  std::map<std::string, std::string> arguments = {{"name", name}};
+  if (!needed_by.empty()) arguments["needed_by"] = needed_by;
+  return {"kubernetes.delete", arguments, kubectl.for_people({"delete", name})};
 }
 
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret) {

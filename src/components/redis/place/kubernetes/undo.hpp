@@ -15,7 +15,8 @@ UndoTable kubernetes_undos(Context& context, ClusterSession& session, const std:
 
 /// Builders for the records that those undo.
 Undo undo_namespace(const Kubectl& kubectl, const std::string& release, const std::string& secret);
-Undo undo_object(const Kubectl& kubectl, const std::string& name);
+/// `needed_by`: "kind/name" of what must be gone first, "" when nothing needs the object.
+Undo undo_object(const Kubectl& kubectl, const std::string& name, const std::string& needed_by = {});
 /// Takes back only our own fields of a Secret that was adopted.
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret);
 Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod);

@@ -6,6 +6,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/server/connect.hpp"
 
 namespace raibid {
@@ -22,6 +23,8 @@ class KubernetesVictim final : public Victim {
         m_session(session),
         m_installed(find_on_kubernetes(context, m_session.kubectl, m_names, settings)),
         m_redis(context, m_session.kubectl, m_names) {
+    const TimePoint until = question_deadline(context);
+    if (auto refusal = refuse_restart(context, m_session.kubectl, settings.release, until)) throw *refusal;
     m_redis.prepare();
   }
 
