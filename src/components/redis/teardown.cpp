@@ -52,7 +52,8 @@ CommandResult nothing_to_tear_down(const Context& context, const std::string& su
 }
 
 CommandResult remove_all(Context& context, const std::string& subject, const std::vector<Removal>& removals,
-                         const std::vector<std::string>& stays, const std::function<void()>& begin) {
+                         const std::vector<std::string>& stays, const StillOurs& still_ours,
+                         const std::function<void()>& begin) {
   std::vector<std::string> goes;
   std::string list = "Goes:\n";
   for (const Removal& removal : removals) {
@@ -69,17 +70,21 @@ CommandResult remove_all(Context& context, const std::string& subject, const std
 
   if (begin) begin();
   const TimePoint started = context.clock.now();
+  std::optional<Error> taken_over;
   for (const Removal& removal : removals) {
     const TimePoint step_started = context.clock.now();
     context.reporter.step_started(removal.name);
     try {
       context.signals.check();
+      taken_over = still_ours(Before::act);
+      if (taken_over) throw *taken_over;
       const std::string detail = removal.act();
       context.reporter.step_ended(removal.name, Mark::done, detail,
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
     } catch (Error& error) {
       context.reporter.step_ended(removal.name, Mark::failed, error.message(),
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
+      if (taken_over) throw stopped_for(*taken_over, &removal != &removals.front());
       const std::string why = error.hint().empty() ? "" : error.hint() + "\n";
       throw Error(ExitCode::remains, fmt::format("{} is not gone: {}", removal.what, error.message()),
                   why + "then go on where this stopped: raibid-cli teardown redis");

@@ -6,6 +6,7 @@
 
 #include "components/component.hpp"
 #include "components/redis/settings.hpp"
+#include "plan/executor.hpp"
 
 namespace raibid {
 
@@ -27,9 +28,11 @@ struct Removal {
 
 /// Prints what goes and what stays, asks (unless --yes), and removes in order. A failure midway is an Error (remains)
 /// whose hint is to run teardown again; without a terminal and without --yes it is an Error (usage); "no" is exit
-/// code 1. `begin` is called when the answer was yes, before the first.
+/// code 1. `begin` is called when the answer was yes, before the first. `still_ours` is asked before each; when
+/// somebody else has the lock now nothing more is removed (preflight, or remains after the first).
 CommandResult remove_all(Context& context, const std::string& subject, const std::vector<Removal>& removals,
-                         const std::vector<std::string>& stays, const std::function<void()>& begin = {});
+                         const std::vector<std::string>& stays, const StillOurs& still_ours,
+                         const std::function<void()>& begin = {});
 
 /// What teardown says when there is nothing.
 CommandResult nothing_to_tear_down(const Context& context, const std::string& subject);

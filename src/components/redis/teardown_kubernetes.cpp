@@ -45,13 +45,14 @@ void refuse_other_cluster(const Context& context, const RedisSettings& settings,
 class KubernetesTeardown {
  public:
   KubernetesTeardown(Context& context, const RedisSettings& settings, ClusterSession& session, const Observed& observed,
-                     const RedisNames& names, ReleaseLock& lock, bool abandoned)
+                     const RedisNames& names, ReleaseLock& lock, const StillOurs& still_ours, bool abandoned)
       : m_context(context),
         m_settings(settings),
         m_session(session),
         m_observed(observed),
         m_names(names),
         m_lock(lock),
+        m_still_ours(still_ours),
         m_abandoned(abandoned) {}
 
   CommandResult run() {
@@ -79,12 +80,14 @@ class KubernetesTeardown {
     const std::string subject = fmt::format("release {} in namespace {} of {}", m_settings.release,
                                             m_settings.name_space, m_session.kubectl.cluster().context);
     if (m_removals.empty()) return nothing_to_tear_down(m_context, subject);
-    return remove_all(m_context, subject, m_removals, m_stays, [this] { begin(); });
+    return remove_all(m_context, subject, m_removals, m_stays, m_still_ours, [this] { begin(); });
   }
 
  private:
   void begin() {
     if (m_observed.name_space && !m_observed.name_space->terminating) m_lock.acquire();
+    refuse_if_changed_since(m_context, m_session.kubectl, m_names, m_settings,
+                            m_observed);  // the question took its time
     if (!m_observed.release) return;
     const WallTime now = m_context.clock.wall();
     const Repair repair = judge_release(*m_observed.release, m_abandoned || m_lock.took_over(), now);
@@ -159,6 +162,7 @@ class KubernetesTeardown {
   const Observed& m_observed;
   const RedisNames& m_names;
   ReleaseLock& m_lock;
+  const StillOurs& m_still_ours;
   bool m_abandoned;
   std::vector<Removal> m_removals;
   std::vector<std::string> m_stays;
@@ -181,12 +185,18 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
       context, "teardown redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
   Journal journal = open_journal(context, journal_key(observed.cluster_uid, settings), header);
   const auto deadline = [&context] { return context.deadline; };
-  UndoTable undos = kubernetes_undos(context, session, deadline);
+  const UndoScope scope{new_run_id(context.random), UndoScope::LeftData::leave};
+  UndoTable undos;
   KubernetesRedis redis(context, session.kubectl, names);
   add_common_undos(undos, [&]() -> RedisConnection& {
     return redis.connection(observed.secret ? observed.secret->password : Secret(), context.deadline);
   });
-  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});
+  add_kubernetes_undos(undos, context, session, settings.release, names, scope, deadline);
+  const StillOurs still_ours = [&](Before) -> std::optional<Error> {
+    if (std::optional<Error> who = journal.taken_over()) return who;
+    return lock.taken_over(context.deadline);
+  };
+  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false, still_ours, scope.run});
   const bool abandoned = journal.interrupted().has_value();
   if (abandoned) {
     if (observed.name_space && !observed.name_space->terminating) lock.acquire();
@@ -195,7 +205,8 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
     lock.seen(observed.lease);
   }
   try {
-    CommandResult result = KubernetesTeardown(context, settings, session, observed, names, lock, abandoned).run();
+    CommandResult result =
+        KubernetesTeardown(context, settings, session, observed, names, lock, still_ours, abandoned).run();
     journal.close();
     return result;
   } catch (const Error& error) {

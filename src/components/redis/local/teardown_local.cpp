@@ -4,6 +4,7 @@
 #include "components/redis/credentials.hpp"
 #include "components/redis/installed.hpp"
 #include "components/redis/local/instance.hpp"
+#include "components/redis/local/undo_local.hpp"
 #include "components/redis/setup.hpp"
 #include "components/redis/steps.hpp"
 #include "components/redis/teardown.hpp"
@@ -14,7 +15,8 @@ namespace raibid {
 
 namespace {
 
-CommandResult tear_down(Context& context, const RedisSettings& settings, const LocalInstance& instance) {
+CommandResult tear_down(Context& context, const RedisSettings& settings, const LocalInstance& instance,
+                        const StillOurs& still_ours) {
   const bool delete_data = context.settings.flag("delete-data");
   const std::string folder = context.paths.shown(instance.folder());
   const std::string subject = fmt::format("release {} on this machine", settings.release);
@@ -44,7 +46,7 @@ CommandResult tear_down(Context& context, const RedisSettings& settings, const L
     if (!stays.empty()) context.reporter.note("its data stays in " + folder + "; --delete-data removes it");
     return nothing;
   }
-  return remove_all(context, subject, removals, stays);
+  return remove_all(context, subject, removals, stays, still_ours);
 }
 
 }  // namespace
@@ -65,10 +67,12 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
     redis = connect_redis(context.redis, endpoint, std::chrono::seconds(5));
     return *redis;
   });
-  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});
+  keep_left_data(undos, instance, "", "");  // whether it goes is said by --delete-data
+  const StillOurs still_ours = [&journal](Before) { return journal.taken_over(); };
+  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false, still_ours});
   recover_interrupted(context, executor, journal, header);
   try {
-    CommandResult result = tear_down(context, settings, instance);
+    CommandResult result = tear_down(context, settings, instance, still_ours);
     journal.close();
     return result;
   } catch (const Error&) {
