@@ -212,12 +212,12 @@ class Undoing {
   /// Throws Kept unless the data of an interrupted run is to go and nobody's release needs it.
   void keep_left_data(const std::string& release) const {
     if (m_scope.left_data == UndoScope::LeftData::leave) throw Kept("");
+    if (!records_of(release).empty()) throw Kept(used_since(release));
     if (m_scope.left_data == UndoScope::LeftData::keep) {
       throw Kept(
           "what the interrupted run made for data is kept and used (namespace, Secret, claim); setup redis "
           "--discard-data removes it");
     }
-    if (!records_of(release).empty()) throw Kept(used_since(release));
   }
 
   /// The record that tells who changed the release last. A rollback that was interrupted is not a change of its own:
