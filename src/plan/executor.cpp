@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <exception>
+#include <set>
 #include <utility>
 
 namespace raibid {
@@ -53,11 +54,18 @@ ExitCode code_when_nothing_changed(const Error& error) {
 
 }  // namespace
 
+Error stopped_for(Error taken_over, bool changed) {
+  std::string hint = taken_over.hint();
+  add_paragraph(hint, changed ? "this run stopped: what it did before stays, and nothing was undone"
+                              : "this run stopped and changed nothing");
+  return taken_over.with_code(changed ? ExitCode::remains : ExitCode::preflight).with_hint(hint);
+}
+
 Executor::Summary Executor::run(const Plan& plan, Journal& journal) {
-  Summary summary;
+  m_changed = false;
   try {
     for (const Step& step : plan) {
-      if (run_step(step, journal).outcome == Outcome::changed) summary.changed = true;
+      if (run_step(step, journal).outcome == Outcome::changed) m_changed = true;
     }
   } catch (const Error& error) {
     fail(error, journal);
@@ -65,7 +73,22 @@ Executor::Summary Executor::run(const Plan& plan, Journal& journal) {
     fail(Error(ExitCode::failure, error.what()), journal);  // a bug of ours leaves nothing behind either
   }
   journal.close();
-  return summary;
+  return {m_changed};
+}
+
+/// Throws who has taken it over, and remembers that.
+void Executor::check_still_ours(Before what) {
+  if (!m_dependencies.still_ours || m_taken_over) return;
+  m_taken_over = m_dependencies.still_ours(what);
+  if (m_taken_over) throw *m_taken_over;
+}
+
+/// Before anything is explained or undone. What cannot be found out now is asked again before each undo.
+void Executor::look_who_has_it() {
+  try {
+    check_still_ours(Before::undo);
+  } catch (const std::exception&) {
+  }
 }
 
 StepResult Executor::run_step(const Step& step, Journal& journal) {
@@ -76,15 +99,20 @@ StepResult Executor::run_step(const Step& step, Journal& journal) {
   const std::size_t recorded = journal.pending().size();
   try {
     if (step.undo) {
-      for (const Undo& undo : step.undo()) journal.record(undo);
+      for (Undo& undo : step.undo()) {
+        if (!m_dependencies.run.empty()) undo.arguments.emplace(run_argument, m_dependencies.run);
+        journal.record(undo);
+      }
     }
+    // as late as possible: finding out what to undo can take as long as a pod takes to start
+    check_still_ours(Before::act);
     StepResult result = step.act();
     const Mark mark = result.outcome == Outcome::changed ? Mark::done : Mark::unchanged;
     reporter.step_ended(step.name, mark, result.detail, watch.elapsed());
     return result;
   } catch (const Error& error) {
     reporter.step_ended(step.name, Mark::failed, error.message(), watch.elapsed());
-    while (error.has_made_nothing() && journal.pending().size() > recorded)
+    while ((error.has_made_nothing() || m_taken_over) && journal.pending().size() > recorded)
       journal.undone(journal.pending().size() - 1);
     throw;
   } catch (const std::exception& error) {
@@ -95,6 +123,12 @@ StepResult Executor::run_step(const Step& step, Journal& journal) {
 
 void Executor::fail(Error error, Journal& journal) {
   m_dependencies.signals.acknowledge();
+  if (!m_taken_over && !journal.pending().empty()) look_who_has_it();
+  if (m_taken_over) {
+    const bool changed = m_changed || !journal.pending().empty();
+    if (!changed) close_quietly(journal);
+    throw stopped_for(*m_taken_over, changed);
+  }
   if (journal.pending().empty()) {
     close_quietly(journal);
     throw error.with_code(code_when_nothing_changed(error));
@@ -106,6 +140,7 @@ void Executor::fail(Error error, Journal& journal) {
     throw error.with_code(ExitCode::remains).with_hint(hint);
   }
   const std::string problems = roll_back(journal, "rollback");
+  if (m_taken_over) throw stopped_for(*m_taken_over, true);
   if (journal.pending().empty()) {
     close_quietly(journal);
     throw error.with_code(error.signal() != 0 ? error.code() : ExitCode::rolled_back).with_hint(hint);
@@ -125,21 +160,31 @@ std::string Executor::evidence_of(const Error& error) {
   }
 }
 
-/// Undoes everything pending, newest first, and keeps going when one fails; a signal ends it. Returns what went wrong.
+/// Undoes everything pending, newest first, and keeps going when one fails; a signal ends it, and so does the loss of
+/// the lock. Returns what went wrong.
 std::string Executor::roll_back(Journal& journal, const std::string& name) {
   Reporter& reporter = m_dependencies.reporter;
   const Stopwatch watch(m_dependencies.clock);
   const std::size_t total = journal.pending().size();
   std::string problems;
+  std::set<std::string> reasons;
+  std::size_t kept = 0;
   reporter.step_started(name);
   for (std::size_t index = total; index-- > 0;) {
     const Undo entry = journal.pending()[index];
     try {
       m_dependencies.signals.check();
+      check_still_ours(Before::undo);
       reporter.step_progress(name, entry.command);
       undo(entry);
       journal.undone(index);
+      m_changed = true;
+    } catch (const Kept& reason) {
+      journal.undone(index);
+      ++kept;
+      reasons.insert(reason.what());
     } catch (const Error& error) {
+      if (m_taken_over) break;
       add_paragraph(problems, error.signal() != 0 ? name + " stopped: " + error.message() : error.message());
       if (error.signal() != 0) break;
     } catch (const std::exception& error) {
@@ -147,9 +192,13 @@ std::string Executor::roll_back(Journal& journal, const std::string& name) {
     }
   }
   const std::size_t left = journal.pending().size();
-  reporter.step_ended(name, left == 0 ? Mark::done : Mark::failed,
-                      left == 0 ? fmt::format("{} undone", total) : fmt::format("{} of {} undone", total - left, total),
-                      watch.elapsed());
+  std::string detail = left == 0 && kept == 0 ? fmt::format("{} undone", total)
+                                              : fmt::format("{} of {} undone", total - left - kept, total);
+  if (kept != 0) detail += fmt::format(", {} kept", kept);
+  reporter.step_ended(name, left == 0 ? Mark::done : Mark::failed, detail, watch.elapsed());
+  for (const std::string& reason : reasons) {
+    if (!reason.empty()) reporter.note(reason);
+  }
   return problems;
 }
 
@@ -164,7 +213,9 @@ void Executor::undo(const Undo& undo) {
 void Executor::recover(Journal& journal) {
   journal.end_surviving_children();
   if (journal.pending().empty()) return;
+  m_changed = false;
   const std::string problems = roll_back(journal, "recovery");
+  if (m_taken_over) throw stopped_for(*m_taken_over, m_changed);
   if (journal.pending().empty()) return;
   std::string hint = problems;
   add_paragraph(hint, remaining_commands(journal));

@@ -90,7 +90,7 @@ std::optional<LockedLog> lock(const std::filesystem::path& path) {
 }
 
 /// Who holds the lock, as far as the file says.
-Error locked(const std::filesystem::path& path, const JournalHeader& wanted) {
+Error locked(const std::filesystem::path& path, const std::string& subject) {
   std::string who = "another raibid-cli";
   try {
     std::string content = read_file(path).value_or("");
@@ -103,7 +103,7 @@ Error locked(const std::filesystem::path& path, const JournalHeader& wanted) {
   } catch (const std::exception&) {
     // its words only make the message better
   }
-  return Error(ExitCode::preflight, fmt::format("{} is at work on {}", who, wanted.subject),
+  return Error(ExitCode::preflight, fmt::format("{} is at work on {}", who, subject),
                "wait until it has ended, then try again");
 }
 
@@ -116,8 +116,9 @@ Journal Journal::open(const ChangeGuard& guard, const std::filesystem::path& fol
   const std::filesystem::path path = folder / file_name(key);
   try {
     std::optional<LockedLog> log = lock(path);
-    if (!log) throw locked(path, header);
+    if (!log) throw locked(path, header.subject);
     Journal journal(std::move(*log), path);
+    journal.m_subject = header.subject;
     journal.load();
     if (!journal.m_interrupted) journal.begin(header);
     return journal;
@@ -164,6 +165,13 @@ std::vector<JournalHeader> Journal::unfinished(const std::filesystem::path& fold
     }
   }
   return headers;
+}
+
+std::optional<Error> Journal::taken_over() const {
+  if (m_log.still_named()) return std::nullopt;
+  if (std::filesystem::exists(m_path)) return locked(m_path, m_subject);
+  return Error(ExitCode::preflight, fmt::format("{} is gone: somebody removed the lock of this run", m_path.string()),
+               "look at what is there before you go on: raibid-cli status");
 }
 
 void Journal::load() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/change_guard.hpp"
+#include "base/error.hpp"
 #include "plan/step.hpp"
 #include "sys/files.hpp"
 
@@ -56,6 +57,9 @@ class Journal {
   /// What is recorded and not yet undone, oldest first.
   const std::vector<Undo>& pending() const { return m_pending; }
 
+  /// Who has taken the journal over: its file was removed, or replaced by another run's. std::nullopt while it is ours.
+  std::optional<Error> taken_over() const;
+
   void record(const Undo& undo);
   /// Entry `index` of `pending` has been undone, and leaves it. Not always the newest: an undo that fails does not keep
   /// the older ones from being undone. When the disk is full it is not written down: every undo can run twice.
@@ -69,7 +73,7 @@ class Journal {
   /// Ends them, with all of their process groups. Throws Error (remains) when one does not go.
   void end_surviving_children();
 
-  /// Everything is complete (or undone): the file goes.
+  /// Everything is complete (or undone): the file goes, unless another has taken its name.
   void close();
   /// Starts anew after a recovery: what was recorded before is forgotten.
   void restart(const JournalHeader& header);
@@ -84,6 +88,7 @@ class Journal {
 
   LockedLog m_log;
   std::filesystem::path m_path;  ///< for messages
+  std::string m_subject;         ///< of the header that it was opened with
   std::optional<JournalHeader> m_interrupted;
   std::vector<Undo> m_pending;
   std::map<int, std::string> m_children;  ///< of the interrupted run: pid → process_identity

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace raibid {
@@ -15,8 +17,23 @@ struct Undo {
   std::string command;                           ///< what a person would type to do the same
 };
 
+/// The argument with which the executor completes every Undo: the id of the run that recorded it. What is stamped with
+/// another id was made by another run.
+inline constexpr const char* run_argument = "run";
+
+/// An undo throws this when the thing is no longer what its run made, or is to be kept: the entry is dropped, nothing
+/// is changed, and the reason is shown.
+class Kept : public std::exception {
+ public:
+  explicit Kept(std::string reason) : m_reason(std::move(reason)) {}
+  const char* what() const noexcept override { return m_reason.c_str(); }
+
+ private:
+  std::string m_reason;
+};
+
 /// What each Undo's action does. Every action can run twice: what is gone already is fine. It throws Error when it
-/// could not take the thing back.
+/// could not take the thing back, and Kept when it must not.
 using UndoTable = std::map<std::string, std::function<void(const std::map<std::string, std::string>& arguments)>>;
 
 enum class Outcome { changed, unchanged };

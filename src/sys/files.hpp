@@ -58,10 +58,13 @@ class LockedLog {
   ~LockedLog();
 
   std::string content() const;
+  /// Whether the file that is locked is still the one of that name: it may have been removed or replaced meanwhile, and
+  /// then somebody else can hold the lock of the new one.
+  bool still_named() const;
   /// A last line without its end, which a kill in the middle of an append leaves, is dropped first. Without `sync` the
   /// line survives our end but perhaps not the machine's, until a later append syncs it.
   void append(std::string_view line, bool sync = true);
-  /// Empties and removes the file and gives up the lock.
+  /// Empties and removes the file and gives up the lock. Another file that has taken its name stays.
   void remove();
 
  private:

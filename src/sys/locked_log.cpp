@@ -108,9 +108,15 @@ void LockedLog::append(std::string_view line, bool sync) {
   }
 }
 
+bool LockedLog::still_named() const { return is_still(m_path, m_fd); }
+
 void LockedLog::remove() {
   // where the name cannot be removed (the folder became read-only), at least what it said is gone
   [[maybe_unused]] const int ignored = ::ftruncate(m_fd, 0);
+  if (!still_named()) {
+    ::close(std::exchange(m_fd, -1));
+    return;
+  }
   if (::unlink(m_path.c_str()) != 0 && errno != ENOENT) throw log_error(m_path, errno);
   ::close(std::exchange(m_fd, -1));
   sync_folder(m_path.parent_path());

@@ -179,6 +179,15 @@ Command Kubectl::remove_when_fed(const std::string& path) const {
   return command;
 }
 
+Command Kubectl::remove_exactly(const std::string& path, const std::string& uid) const {
+  const json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", uid}}}};
+  return command({request_timeout, "delete", "--raw", path, "-f", "-"}, options.dump());
+}
+
+Command Kubectl::label(const std::string& object, const std::string& label) const {
+  return command({request_timeout, "label", object, label, "--overwrite"});
+}
+
 bool Kubectl::already_exists(const Output& output) { return output.err.find("(AlreadyExists)") != std::string::npos; }
 
 Command Kubectl::remove(const std::vector<std::string>& names, int timeout) const {

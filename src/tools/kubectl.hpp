@@ -92,6 +92,11 @@ class Kubectl {
   /// Deletes the object at the API's `path` once Process::feed has given DeleteOptions: until then the request waits at
   /// the server, for at most its minute.
   Command remove_when_fed(const std::string& path) const;
+  /// Deletes the object at the API's `path` if its uid is still `uid`, and does not wait. Fails with "(NotFound)" or
+  /// "(Conflict)" when it is not.
+  Command remove_exactly(const std::string& path, const std::string& uid) const;
+  /// Sets a label ("name=value") of the object "kind/name".
+  Command label(const std::string& object, const std::string& label) const;
   /// A create failed because there is one of that name.
   static bool already_exists(const Output& output);
   /// Deletes "kind/name" pairs and waits until they are gone; what is not there is fine. `timeout` in seconds.

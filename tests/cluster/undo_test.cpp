@@ -57,6 +57,33 @@ bool has_release(const std::string& name_space, const std::string& status) {
   return has(found.out, "secret/");
 }
 
+constexpr const char* release_is_done = "ok: release";
+
+/// Adds five jobs, and counts those that are there.
+void add_jobs(ClusterCli& cli) {
+  const Output added = cli({"connect", "redis", "-n", cli.name_space(), "--", "sh", "-c",
+                            R"sh(for n in 1 2 3 4 5; do
+  redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" XADD raibid:jobs '*' n $n || exit 1
+done)sh"});
+  INFO(said(added));
+  REQUIRE(added.status == 0);
+}
+
+std::string jobs_in(ClusterCli& cli) {
+  const Output counted = cli({"connect", "redis", "-n", cli.name_space(), "--", "sh", "-c",
+                              R"sh(redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" XLEN raibid:jobs)sh"});
+  INFO(said(counted));
+  REQUIRE(counted.status == 0);
+  return std::string(trim(counted.out));
+}
+
+/// The uids of what holds the data.
+std::string data_of(const std::string& name_space) {
+  return kubectl({"get", "namespace/" + name_space, "-o", "jsonpath={.metadata.uid} "}) +
+         kubectl({"get", "secret/raibid-redis", "persistentvolumeclaim/redis-data-raibid-redis-master-0", "-n",
+                  name_space, "-o", "jsonpath={.items[*].metadata.uid}"});
+}
+
 /// Kills a setup, and with it its helm, when the release is in that state.
 void kill_in(ClusterCli& cli, const std::string& status, std::vector<std::string> more = {}) {
   for (int i = 0; i < 5; ++i) {
@@ -189,4 +216,113 @@ TEST_CASE("a release that a killed helm left pending is repaired, or left to who
   CHECK(repaired.status == 0);
   CHECK(has(repaired.err, "was left pending-upgrade: back to revision"));
   CHECK(status_of_release("raibid-test-pending") == "deployed");
+}
+
+TEST_CASE("a stale journal does not reach what another home has set up since: the jobs are still there") {
+  if (!have_cluster()) return;
+  ClusterCli first("raibid-test-stale");
+  ClusterCli second("raibid-test-stale");  // with a home of its own, as on another machine
+  Running killed(first);
+  killed.until(release_is_done);
+  ::kill(killed.pid, SIGKILL);
+  killed.ended();
+
+  const Output ready = second.setup();
+  INFO(said(ready));
+  REQUIRE(ready.status == 0);
+  add_jobs(second);
+  const std::string data = data_of("raibid-test-stale");
+
+  const Output again = first.setup({"--yes"});
+  INFO(said(again));
+  CHECK(again.status == 0);
+  CHECK(has(again.err, "release raibid-redis is kept: another run has set it up since"));
+  CHECK(data_of("raibid-test-stale") == data);
+  CHECK(jobs_in(first) == "5");
+  CHECK(first.status().status == 0);
+  CHECK(tree(first.home() / "journal").empty());
+}
+
+TEST_CASE("the run after a kill -9 keeps claim and Secret; --discard-data begins anew") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-test-kept");
+  for (const bool discard : {false, true}) {
+    CAPTURE(discard);
+    Running killed(cli);
+    killed.until(release_is_done);
+    ::kill(killed.pid, SIGKILL);
+    killed.ended();
+    kubectl({"wait", "-n", cli.name_space(), "pod/raibid-redis-master-0", "--for=condition=Ready", "--timeout=60s"});
+    const std::string data = data_of(cli.name_space());
+    const Output again = cli.setup(discard ? std::vector<std::string>{"--discard-data"} : std::vector<std::string>{});
+    INFO(said(again));
+    REQUIRE(again.status == 0);
+    CHECK((data_of(cli.name_space()) == data) == !discard);
+    CHECK(has(again.err, "is kept and used") == !discard);
+    REQUIRE(cli.teardown({"--yes", "--delete-data"}).status == 0);
+  }
+}
+
+TEST_CASE("a run that slept longer than its lease leaves another home's work alone and says who has it") {
+  if (!have_cluster()) return;
+  ClusterCli first("raibid-test-slept");
+  ClusterCli second("raibid-test-slept");
+  Running slept(first, {"--timeout", "30s"});
+  slept.until(release_is_done);
+  ::kill(slept.pid, SIGSTOP);
+  // its time is over: what passes otherwise in a minute and a half
+  kubectl({"patch", "lease", "-n", "raibid-test-slept", "raibid-cli-raibid-redis", "--type=merge", "-p",
+           R"({"spec": {"leaseDurationSeconds": 1}})"});
+  const TimePoint over = real_runner().now() + std::chrono::seconds(35);  // longer than its deadline, too
+  const Output ready = second.setup();
+  INFO(said(ready));
+  REQUIRE(ready.status == 0);
+  add_jobs(second);
+  const std::string data = data_of("raibid-test-slept");
+  while (real_runner().now() < over) real_runner().wait({}, over);
+
+  ::kill(slept.pid, SIGCONT);
+  const Output woken = slept.ended();
+  INFO(said(woken));
+  CHECK(woken.status == 5);
+  CHECK(has(woken.err, "another run has taken release raibid-redis over"));
+  CHECK(has(woken.err, "nothing was undone"));
+  CHECK_FALSE(has(woken.err, "rollback"));
+  CHECK(data_of("raibid-test-slept") == data);
+  CHECK(jobs_in(second) == "5");
+  CHECK(second.status().status == 0);
+
+  const Output again = first.setup();  // and its journal does not do it later either
+  INFO(said(again));
+  CHECK(again.status == 0);
+  CHECK(data_of("raibid-test-slept") == data);
+  CHECK(jobs_in(second) == "5");
+}
+
+TEST_CASE("a run that slept and wakes while another works names it and stops") {
+  if (!have_cluster()) return;
+  ClusterCli first("raibid-test-woken");
+  ClusterCli second("raibid-test-woken");
+  Running slept(first);
+  slept.until("started: redis");
+  ::kill(slept.pid, SIGSTOP);
+  kubectl({"patch", "lease", "-n", "raibid-test-woken", "raibid-cli-raibid-redis", "--type=merge", "-p",
+           R"({"spec": {"leaseDurationSeconds": 1}})"});
+  kubectl({"wait", "-n", "raibid-test-woken", "lease/raibid-cli-raibid-redis",
+           "--for=jsonpath={.spec.leaseDurationSeconds}=1", "--timeout=10s"});
+  real_runner().wait({}, real_runner().now() + std::chrono::seconds(2));  // the second that it is valid for
+  Running other(second, {"--memory-limit", "768Mi"});
+  other.until("started: release");
+  ::kill(other.pid, SIGSTOP);  // it stays the holder
+  ::kill(slept.pid, SIGCONT);
+  const Output woken = slept.ended();
+  INFO(said(woken));
+  CHECK(woken.status == 5);
+  CHECK(has(woken.err, "\"setup redis\" (process " + std::to_string(other.pid)));
+  CHECK(has(woken.err, "nothing was undone"));
+  ::kill(other.pid, SIGCONT);
+  const Output done = other.ended();
+  INFO(said(done));
+  CHECK(done.status == 0);
+  CHECK(second.status().status == 0);
 }

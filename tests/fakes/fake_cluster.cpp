@@ -266,6 +266,8 @@ void FakeCluster::kubectl(Child& child, const Words& words, bool half) {
     get(child, words);
   } else if (verb == "replace" || verb == "apply") {
     replace(child, words);
+  } else if (verb == "label") {
+    label(child, words);
   } else if (verb == "delete") {
     words.has("--raw") ? remove_raw(child, words) : remove(child, words);
   } else if (verb == "api-resources") {
@@ -343,6 +345,18 @@ void FakeCluster::replace(Child& child, const Words& words) {
   child.text = find(key)->dump() + "\n";
 }
 
+/// Of Helm's record of a revision.
+void FakeCluster::label(Child& child, const Words& words) {
+  const std::string& object = words.list.at(1);
+  const std::string& pair = words.list.at(2);
+  for (json& record : m_state["releases"]) {
+    if (!object.ends_with(".v" + record["version"].get<std::string>())) continue;
+    record[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
+    return;
+  }
+  child.fail("(NotFound): " + object + " not found");
+}
+
 void FakeCluster::remove(Child&, const Words& words) {
   for (const std::string& word : words.list) {
     if (word.find('/') != std::string::npos && find(word) != nullptr) forget(word);
@@ -358,6 +372,7 @@ void FakeCluster::remove_raw(Child& child, const Words& words) {
   const json* const object = find(key);
   if (object == nullptr) return child.fail("(NotFound): " + key + " not found");
   for (const char* field : {"uid", "resourceVersion"}) {
+    if (!options["preconditions"].contains(field)) continue;
     if (options["preconditions"][field] != (*object)["metadata"][field]) return child.fail("(Conflict): precondition");
   }
   forget(key);

@@ -58,6 +58,11 @@ void FakeCluster::upgrade(Child& child, const Words& words, bool half) {
         {"name", release}, {"owner", "helm"}, {"version", next_version(releases)}, {"modifiedAt", std::to_string(now)}};
     record["status"] = last_deployed(releases) ? "pending-upgrade" : "pending-install";
     record["values"] = child.command.input;
+    if (!releases.empty()) {  // labels of one revision are those of the next, unless it is given others
+      for (const auto& [name, value] : releases.back().items()) {
+        if (name.find('/') != std::string::npos) record[name] = value;
+      }
+    }
     for (const std::string& pair : split(words.after("--labels"), ','))
       record[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
     releases.push_back(record);

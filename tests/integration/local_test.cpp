@@ -34,6 +34,9 @@ std::string redis(const nlohmann::json& credentials, std::vector<std::string> co
   return std::string(trim(must(command)));
 }
 
+/// "1769860800000-0".
+bool has_id(const std::string& text) { return text.find("-0") != std::string::npos; }
+
 }  // namespace
 
 TEST_CASE("local: setup, status, setup again, teardown") {
@@ -103,6 +106,45 @@ TEST_CASE("local: teardown keeps the data unless told otherwise") {
   CHECK(kept.err.find("Stays") != std::string::npos);
   REQUIRE(cli.local("setup").status == 0);
   CHECK(redis(credentials, {"GET", "kept"}) == "yes");
+}
+
+TEST_CASE("local: the setup after a kill -9 keeps the jobs that were added meanwhile; --discard-data begins anew") {
+  for (const bool discard : {false, true}) {
+    CAPTURE(discard);
+    LocalCli cli;
+    pid_t pid = 0;
+    cli.runner().observe([&](int started, const Command&) { pid = started; });
+    const auto process = cli.start({"setup", "redis", "--target", "local", "-v"});
+    cli.runner().observe({});
+    Process* const one = process.get();
+    const TimePoint until = real_runner().now() + std::chrono::seconds(30);
+    while (process->err().find("ok: server") == std::string::npos && real_runner().wait({&one, 1}, until)) {
+    }
+    ::kill(pid, SIGKILL);
+    while (!process->finished() && real_runner().wait({&one, 1}, until)) {
+    }
+    if (tree(cli.home() / "journal").empty()) continue;  // it was faster
+    const auto files = tree(cli.home());
+    nlohmann::json reached = {{"host", "127.0.0.1"},
+                              {"port", nlohmann::json::parse(files.at("local/raibid-redis/state.json")).at("port")},
+                              {"password", trim(files.at("local/raibid-redis/password"))}};
+    const TimePoint soon = real_runner().now() + std::chrono::seconds(10);
+    std::vector<std::string> add = {"redis-cli", "--no-auth-warning",
+                                    "-p",        std::to_string(reached["port"].get<int>()),
+                                    "-a",        reached["password"],
+                                    "XADD",      "raibid:jobs",
+                                    "*",         "n",
+                                    "1"};
+    while (!has_id(attempt(add).out) && real_runner().now() < soon) {
+    }
+    const Output again =
+        cli.local("setup", discard ? std::vector<std::string>{"--discard-data"} : std::vector<std::string>{});
+    INFO(said(again));
+    REQUIRE(again.status == 0);
+    CHECK((redis(cli.credentials(), {"XLEN", "raibid:jobs"}) != "0") == !discard);
+    CHECK((cli.credentials().at("password") == reached.at("password")) == !discard);
+    CHECK((again.err.find("is kept and used") != std::string::npos) == !discard);
+  }
 }
 
 TEST_CASE("local: changed settings apply without a restart where Redis allows it") {

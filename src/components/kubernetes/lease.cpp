@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
@@ -31,6 +32,10 @@ constexpr const char* pid_key = "raibid-cli/pid";
 constexpr const char* process_key = "raibid-cli/process";
 /// How long looking at it or giving it up may take, also after the run's deadline; in the end it runs out by itself.
 constexpr Duration release_limit = seconds(5);
+/// An answer that says it is ours counts this long. It is far less than a Lease is valid, and the acts of one moment
+/// need one question.
+constexpr Duration answer_counts = seconds(1);
+constexpr Duration ask_again = std::chrono::milliseconds(500);
 
 /// The Lease's own times have microseconds (MicroTime).
 std::string micro_time(WallTime time) {
@@ -145,15 +150,64 @@ bool ReleaseLock::is_ours(const Lease& lease) const {
 void ReleaseLock::seen(std::optional<Lease> lease) {
   m_seen = std::move(lease);
   m_held = m_seen && is_ours(*m_seen) ? m_seen : std::nullopt;
+  if (m_held) confirmed();
 }
 
-void ReleaseLock::refuse(const LeaseHolder& holder) const {
-  throw Error(ExitCode::preflight,
-              printable(fmt::format("\"{}\" (process {} on {}, since {}) is at work on release {}", holder.operation,
-                                    holder.pid, holder.host, holder.since, m_release)),
-              fmt::format("wait until it has ended, at {} at the latest, then try again; if you know that it has: {}",
-                          rfc3339(holder.until), m_kubectl.for_people({"delete", "lease", m_name})))
-      .made_nothing();
+Error ReleaseLock::held_by(const LeaseHolder& holder) const {
+  return Error(ExitCode::preflight,
+               printable(fmt::format("\"{}\" (process {} on {}, since {}) is at work on release {}", holder.operation,
+                                     holder.pid, holder.host, holder.since, m_release)),
+               fmt::format("wait until it has ended, at {} at the latest, then try again; if you know that it has: {}",
+                           rfc3339(holder.until), m_kubectl.for_people({"delete", "lease", m_name})));
+}
+
+void ReleaseLock::refuse(const LeaseHolder& holder) const { throw held_by(holder).made_nothing(); }
+
+void ReleaseLock::confirmed() {
+  m_confirmed = m_context.clock.now();
+  m_confirmed_wall = m_context.clock.wall();
+}
+
+bool ReleaseLock::confirmed_just_now() const {
+  const auto passed = m_context.clock.wall() - m_confirmed_wall;
+  return m_context.clock.now() - m_confirmed < answer_counts && passed < answer_counts && passed >= Duration::zero();
+}
+
+std::optional<Lease> ReleaseLock::look_patiently(TimePoint deadline) const {
+  for (bool again = false;; again = true) {
+    try {
+      return look();
+    } catch (const Error& error) {
+      // what is no answer may be a child that was ended: once more; a server that is away may come back
+      const bool away = error.code() == ExitCode::preflight;
+      if (error.signal() != 0 || (again && !away) || m_context.runner.now() >= deadline) throw;
+    }
+    m_context.runner.wait({}, std::min(deadline, m_context.runner.now() + ask_again));
+  }
+}
+
+std::optional<Error> ReleaseLock::taken_over(TimePoint deadline) {
+  if (m_lost) return m_lost;
+  if (!m_held || confirmed_just_now()) return std::nullopt;
+  std::optional<Lease> present = look_patiently(deadline);
+  if (present && is_ours(*present) && present->uid == m_held->uid) {
+    m_held = std::move(present);
+    confirmed();
+    return std::nullopt;
+  }
+  m_held.reset();  // not ours to give up any more
+  m_releasing.reset();
+  if (present) {
+    m_lost = held_by(present->holder);
+    return m_lost;
+  }
+  m_lost =
+      Error(ExitCode::preflight,
+            fmt::format("the lock of this run, lease {}, is gone: another run has taken release {} over and ended, or "
+                        "somebody deleted the lease",
+                        m_name, m_release),
+            "see how the release is before you go on: raibid-cli status");
+  return m_lost;
 }
 
 void ReleaseLock::refuse_if_held() const {
@@ -176,6 +230,7 @@ bool ReleaseLock::acquire(const ordered_json* name_space, const ordered_json* se
     made_secret = create(name_space, secret);
   }
   m_unsure = false;
+  confirmed();
   return made_secret;
 }
 

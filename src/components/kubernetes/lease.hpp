@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.hpp"
 #include "components/context.hpp"
 #include "sys/process.hpp"
 #include "tools/kubectl.hpp"
@@ -71,6 +72,11 @@ class ReleaseLock {
   /// (preflight, made_nothing) naming the holder when somebody else has it; what was made of `secret` is then removed.
   bool acquire(const nlohmann::ordered_json* name_space = nullptr, const nlohmann::ordered_json* secret = nullptr);
 
+  /// Who has it now, when it was held and is not ours any more: this process slept longer than it is valid, or somebody
+  /// deleted it. std::nullopt while it is ours, and before `acquire`. Asks the cluster, unless it said so less than a
+  /// second ago; one that does not answer is asked again until `deadline`. Throws Error when it gives no answer.
+  std::optional<Error> taken_over(TimePoint deadline);
+
   /// Throws as `acquire` would for what was seen, and changes nothing.
   void refuse_if_held() const;
   /// The Lease was a dead or expired run's: nobody works on the release, whatever its state.
@@ -86,6 +92,10 @@ class ReleaseLock {
   void withdraw(const nlohmann::json& secret) const;
   void replace(const Lease& present);
   std::optional<Lease> look() const;
+  std::optional<Lease> look_patiently(TimePoint deadline) const;
+  void confirmed();
+  bool confirmed_just_now() const;
+  Error held_by(const LeaseHolder& holder) const;
   [[noreturn]] void refuse(const LeaseHolder& holder) const;
   bool is_ours(const Lease& lease) const;
   Command lease_removal() const;
@@ -99,9 +109,12 @@ class ReleaseLock {
   LeaseHolder m_self;
   std::optional<Lease> m_seen;
   std::optional<Lease> m_held;
-  bool m_unsure = false;  ///< a create or replace may have worked: look before the end
+  std::optional<Error> m_lost;  ///< what taken_over has found
+  bool m_unsure = false;        ///< a create or replace may have worked: look before the end
   bool m_took_over = false;
   std::unique_ptr<Process> m_releasing;
+  TimePoint m_confirmed{};  ///< when the cluster last said that it is ours, by both clocks: only the wall clock goes on
+  WallTime m_confirmed_wall{};  ///< while the machine sleeps
 };
 
 }  // namespace raibid

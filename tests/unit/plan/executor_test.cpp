@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <functional>
 #include <optional>
@@ -34,10 +35,15 @@ struct Fixture {
   std::function<void(const std::string&)> on_undo = [](const std::string&) {};
   std::string evidence = "/evidence/1";
   bool keep = false;
+  std::string run;
+  std::optional<std::string> owner;  ///< somebody else who has the lock now
+  int looks = 0;                     ///< at the lock
+  std::set<std::string> kept;        ///< undos of these find that the thing is not theirs
   const UndoTable table{{"remove", [this](const std::map<std::string, std::string>& arguments) {
                            const std::string& name = arguments.at("name");
                            happened.push_back("undo " + name);
                            on_undo(name);
+                           if (kept.contains(name)) throw Kept(name + " is another run's");
                            if (broken.contains(name)) throw Error(ExitCode::failure, name + " is stuck");
                          }}};
 
@@ -81,7 +87,13 @@ struct Fixture {
                            happened.push_back("evidence: " + error.message());
                            return evidence;
                          },
-                     .keep_on_failure = keep});
+                     .keep_on_failure = keep,
+                     .still_ours = [this](Before) -> std::optional<Error> {
+                       ++looks;
+                       if (!owner) return std::nullopt;
+                       return Error(ExitCode::preflight, *owner + " is at work", "wait for it");
+                     },
+                     .run = run});
   }
 
   Error failure_of(const Plan& plan) {
@@ -324,4 +336,119 @@ TEST_CASE_FIXTURE(Fixture, "a signal stops a recovery, which goes on the next ti
     CHECK(happened.empty());
   }
   CHECK(journal().pending().size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the lock is looked at before each act and each undo") {
+  Journal log = journal();
+  executor().run({checks("a", [this] { CHECK(looks == 1); }), makes("b", [this] { CHECK(looks == 2); })}, log);
+  CHECK(looks == 2);
+  looks = 0;
+  on_undo = [this](const std::string& name) { CHECK(looks == (name == "b" ? 4 : 5)); };
+  failure_of({makes("a"), makes("b", throws(ExitCode::failure))});  // two acts, one look before the undos
+  CHECK(looks == 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a run that lost its lock before its first act has changed nothing") {
+  owner = "web-2";
+  const Error error = failure_of({makes("a"), makes("b")});
+  CHECK(error.code() == ExitCode::preflight);
+  CHECK(error.message() == "web-2 is at work");
+  CHECK(error.hint() == "wait for it\nthis run stopped and changed nothing");
+  CHECK(happened.empty());
+  CHECK_FALSE(journal_left());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a run that loses its lock stops, undoes nothing and leaves its journal") {
+  for (const bool lost_in_act : {true, false}) {
+    CAPTURE(lost_in_act);
+    happened.clear();
+    owner.reset();
+    const auto lose = [this, lost_in_act] {
+      owner = "web-2";
+      if (lost_in_act) throw Error(ExitCode::failure, "not ready in time");
+    };
+    const Error error = failure_of({makes("a", lose), makes("b")});
+    CHECK(error.code() == ExitCode::remains);
+    CHECK(error.message() == "web-2 is at work");
+    CHECK(error.hint() == "wait for it\nthis run stopped: what it did before stays, and nothing was undone");
+    CHECK(happened == Strings{"do a"});  // no evidence of somebody else's, no undo
+    REQUIRE(journal_left());
+    Journal log = journal();
+    REQUIRE(log.pending().size() == 1);
+    CHECK(log.pending()[0].command == "rm a");
+    log.close();
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a rollback that loses the lock stops") {
+  on_undo = [this](const std::string& name) {
+    if (name == "b") owner = "web-2";
+  };
+  const Error error = failure_of({makes("a"), makes("b", throws(ExitCode::failure))});
+  CHECK(error.code() == ExitCode::remains);
+  CHECK(error.message() == "web-2 is at work");
+  CHECK(happened.back() == "undo b");
+  CHECK(reporter.has("failed: rollback: 1 of 2 undone"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a recovery that has no lock undoes nothing") {
+  {
+    Journal killed = journal();
+    killed.record(undo("a"));
+  }
+  owner = "web-2";
+  Journal log = journal();
+  try {
+    executor().recover(log);
+    FAIL_CHECK("recovered");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::preflight);
+    CHECK(error.message() == "web-2 is at work");
+  }
+  CHECK(happened.empty());
+  CHECK(log.pending().size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an undo before which nobody can say who has the lock is not run, and remains") {
+  Journal log = journal();
+  Executor executor({.clock = clock,
+                     .signals = signals,
+                     .reporter = reporter,
+                     .undo_table = table,
+                     .keep_evidence = {},
+                     .keep_on_failure = false,
+                     .still_ours = [](Before what) -> std::optional<Error> {
+                       if (what == Before::undo) throw Error(ExitCode::preflight, "no answer");
+                       return std::nullopt;
+                     }});
+  try {
+    executor.run({makes("a", throws(ExitCode::failure))}, log);
+    FAIL_CHECK("no error");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::remains);
+    CHECK(error.hint().find("no answer") != std::string::npos);
+  }
+  CHECK(happened == Strings{"do a"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "every undo is recorded with the id of its run") {
+  run = "0123";
+  Journal log = journal();
+  std::string seen;
+  executor().run({makes("a", [&] { seen = log.pending().at(0).arguments.at(run_argument); })}, log);
+  CHECK(seen == "0123");
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is not this run's is kept: the entry is dropped and the reason is said once") {
+  {
+    Journal killed = journal();
+    for (const char* name : {"a", "b", "b", "c"}) killed.record(undo(name));
+  }
+  kept = {"b", "c"};
+  Journal log = journal();
+  executor().recover(log);
+  CHECK(log.pending().empty());
+  CHECK(reporter.has("done: recovery: 1 of 4 undone, 3 kept"));
+  CHECK(std::count(reporter.lines.begin(), reporter.lines.end(), "note: b is another run's") == 1);
+  CHECK(reporter.has("note: c is another run's"));
 }

@@ -393,3 +393,23 @@ TEST_CASE("a process is told from others by its start time, whatever its name") 
   CHECK(process_identity(pid).empty());  // a zombie does nothing any more
   ::waitpid(pid, nullptr, 0);
 }
+
+TEST_CASE_FIXTURE(Fixture, "a journal whose file was removed or replaced is somebody else's") {
+  Journal mine = open();
+  CHECK_FALSE(mine.taken_over());
+  fs::remove(file());
+  REQUIRE(mine.taken_over());
+  CHECK(mine.taken_over()->message().find("k.journal is gone") != std::string::npos);
+
+  JournalHeader other = header;
+  other.operation = "teardown redis";
+  other.pid = 4712;
+  const Journal theirs = Journal::open(folder, "k", other);
+  REQUIRE(mine.taken_over());
+  CHECK(mine.taken_over()->code() == ExitCode::preflight);
+  CHECK(mine.taken_over()->message() ==
+        "\"teardown redis\" (process 4712 on box, since 2026-01-31T09:08:07Z) is at work on k3s-dev/raibid-redis");
+  mine.close();
+  CHECK(fs::exists(file()));
+  CHECK_FALSE(theirs.taken_over());
+}

@@ -55,6 +55,7 @@ TEST_CASE("the options of setup redis are those of its description") {
                                        "values",
                                        "strict",
                                        "adopt",
+                                       "discard-data",
                                        "keep-on-failure"});
   for (const OptionSpec& option : global_options()) {
     CAPTURE(std::string(option.name));

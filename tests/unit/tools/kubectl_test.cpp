@@ -43,6 +43,8 @@ std::vector<std::pair<std::string, Command>> all_commands(const Kubectl& kubectl
           {"apply", kubectl.apply(secret)},
           {"create", kubectl.create(secret)},
           {"remove", kubectl.remove({"pod/b"}, 30)},
+          {"remove_exactly", kubectl.remove_exactly("/api/v1/namespaces/ns", "u")},
+          {"label", kubectl.label("secret/a", "b=c")},
           {"watch", kubectl.watch("pods", "a=b")},
           {"logs", kubectl.logs("p", "redis", 50, true)},
           {"port_forward", kubectl.port_forward("p", 6379, 0)}};
@@ -106,6 +108,10 @@ TEST_CASE("the commands of the other questions") {
   CHECK(tail(kubectl.list("nodes", ""), 6) == Words{"get", "nodes", "-o", "json"});
   CHECK(tail(kubectl.remove({"pod/b"}, 30), 6) ==
         Words{"delete", "pod/b", "--ignore-not-found", "--wait=true", "--timeout=30s"});
+  const Command exactly = kubectl.remove_exactly("/api/v1/namespaces/ns/secrets/a", "u-1");
+  CHECK(tail(exactly, 6) == Words{"delete", "--raw", "/api/v1/namespaces/ns/secrets/a", "-f", "-"});
+  CHECK(json::parse(exactly.input).at("preconditions") == json{{"uid", "u-1"}});
+  CHECK(tail(kubectl.label("secret/a", "b=c"), 6) == Words{"label", "secret/a", "b=c", "--overwrite"});
   CHECK(tail(kubectl.watch("events", ""), 5) == Words{"get", "events", "-w", "-o", "json", "--output-watch-events"});
   CHECK(tail(kubectl.logs("p", "redis", 50, true), 6) ==
         Words{"logs", "p", "-c", "redis", "--tail=50", "--limit-bytes=1048576", "--previous"});

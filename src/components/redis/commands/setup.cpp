@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -12,6 +14,7 @@
 #include "config/yaml.hpp"
 #include "sys/files.hpp"
 #include "sys/process.hpp"
+#include "sys/random.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -62,6 +65,14 @@ void recover_interrupted(Context& context, Executor& executor, Journal& journal,
   context.files.remove_temporary_files(context.paths.home, killed.pid);
   executor.recover(journal);
   journal.restart(header);
+}
+
+std::string new_run_id(Random& random) {
+  std::array<std::uint8_t, 8> bytes{};
+  random.fill(bytes);
+  std::string id;
+  for (const std::uint8_t byte : bytes) id += fmt::format("{:02x}", byte);
+  return id;
 }
 
 ChildRecord::ChildRecord(Runner& runner, Journal& journal) : m_runner(runner) {

@@ -29,6 +29,9 @@ Journal open_journal(const Context& context, const std::string& key, const Journ
 std::string journal_key(const std::string& cluster_uid, const RedisSettings& settings);
 JournalHeader journal_header(const Context& context, const std::string& operation, const std::string& subject);
 
+/// A new id for a run: 16 hexadecimal digits. Everything that the run makes in the cluster is stamped with it.
+std::string new_run_id(Random& random);
+
 /// Records the children of a run in its journal as long as it lives: after a kill the next run can tell whether one is
 /// still at work.
 class ChildRecord {

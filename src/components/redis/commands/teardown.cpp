@@ -96,19 +96,24 @@ std::optional<CommandResult> ask_before_teardown(Context& context, const std::st
   return std::nullopt;
 }
 
-CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals) {
+CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals,
+                         const StillOurs& still_ours) {
   const TimePoint started = context.clock.now();
+  std::optional<Error> taken_over;
   for (const Removal& removal : removals.goes) {
     const TimePoint step_started = context.clock.now();
     context.reporter.step_started(removal.name);
     try {
       context.signals.check();
+      taken_over = still_ours(Before::act);
+      if (taken_over) throw *taken_over;
       const std::string detail = removal.act();
       context.reporter.step_ended(removal.name, Mark::done, detail,
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
     } catch (Error& error) {
       context.reporter.step_ended(removal.name, Mark::failed, error.message(),
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
+      if (taken_over) throw stopped_for(*taken_over, &removal != &removals.goes.front());
       const std::string why = error.hint().empty() ? "" : error.hint() + "\n";
       throw Error(ExitCode::remains, fmt::format("{} is not gone: {}", removal.what, error.message()),
                   why + "then go on where this stopped: raibid-cli teardown redis");

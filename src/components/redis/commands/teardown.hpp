@@ -7,6 +7,7 @@
 
 #include "components/component.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "plan/executor.hpp"
 #include "plan/journal.hpp"
 
 namespace raibid {
@@ -37,14 +38,15 @@ struct Removals {
 };
 
 /// What comes before anything is done: prints what a killed run left to undo, what goes and what stays, and asks
-/// (unless
-/// --yes). std::nullopt means go on. A result ends the run with nothing changed: there is nothing, it is a dry run, or
-/// the answer was no (exit code 1). Throws Error (usage) without a terminal and --yes.
+/// (unless --yes). std::nullopt means go on. A result ends the run with nothing changed: there is nothing, it is a dry
+/// run, or the answer was no (exit code 1). Throws Error (usage) without a terminal and --yes.
 std::optional<CommandResult> ask_before_teardown(Context& context, const std::string& subject,
                                                  const std::optional<Journal::Left>& left, const Removals& removals);
 
-/// Removes in order. A failure midway is an Error (remains) whose hint is to run teardown again.
-CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals);
+/// Removes in order. A failure midway is an Error (remains) whose hint is to run teardown again. `still_ours` is asked
+/// before each; when somebody else has the lock now nothing more is removed (preflight, or remains after the first).
+CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals,
+                         const StillOurs& still_ours);
 
 /// What teardown says when there is nothing.
 CommandResult nothing_to_tear_down(const Context& context, const std::string& subject);

@@ -22,8 +22,21 @@ std::string describe_streams(const std::vector<StreamSpec>& streams) {
   return join(parts, "; ");
 }
 
+/// Whether the group of an answer to XINFO GROUPS has consumers or jobs that were delivered.
+bool in_use(const RedisReply& groups, const std::string& name) {
+  for (const RedisReply& group : groups.items) {
+    std::map<std::string, const RedisReply*> fields;
+    for (std::size_t i = 0; i + 1 < group.items.size(); i += 2) fields[group.items[i].text] = &group.items[i + 1];
+    const auto number = [&](const char* field) { return fields.contains(field) ? fields.at(field)->integer : 0; };
+    if (fields.contains("name") && fields.at("name")->text == name) return number("consumers") + number("pending") > 0;
+  }
+  return false;
+}
+
 // A group that was made for nobody goes; its stream with it only when nothing was written meanwhile.
 void destroy_group(RedisConnection& redis, const std::string& stream, const std::string& group) {
+  if (in_use(redis.command({"XINFO", "GROUPS", stream}), group))
+    throw Kept(fmt::format("group {} of stream {} is kept: somebody works in it", group, stream));
   const RedisReply destroyed = redis.command({"XGROUP", "DESTROY", stream, group});
   if (destroyed.is_error() && destroyed.text.find("requires the key to exist") == std::string::npos) {
     throw Error(ExitCode::failure, fmt::format("group {} of stream {}: {}", group, stream, destroyed.text));

@@ -81,7 +81,8 @@ class ChartFolder {
 };
 
 Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names,
-                           ClusterSession& cluster, const Observed& seen, ReleaseLock& lock, Secret password)
+                           ClusterSession& cluster, const Observed& seen, ReleaseLock& lock, Secret password,
+                           std::string run)
     : settings(wanted),
       observed(seen),
       session(cluster),
@@ -89,6 +90,7 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_lock(lock),
       m_names(names),
       m_password(std::move(password)),
+      m_run(std::move(run)),
       m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_password)),
       m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
       m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
@@ -135,9 +137,9 @@ ordered_json Installation::values() const {
 }
 
 ordered_json Installation::namespace_manifest() const {
-  return {{"apiVersion", "v1"},
-          {"kind", "Namespace"},
-          {"metadata", {{"name", settings.name_space}, {"labels", {{managed_by_label, managed_by_us}}}}}};
+  ordered_json metadata = {{"name", settings.name_space}, {"labels", {{managed_by_label, managed_by_us}}}};
+  if (!m_run.empty()) metadata["annotations"] = {{run_label, m_run}};
+  return {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", metadata}};
 }
 
 ordered_json Installation::secret_manifest() {
@@ -146,11 +148,9 @@ ordered_json Installation::secret_manifest() {
     data[key] = base64_encode(value.reveal());
   }
   const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
-  return {{"apiVersion", "v1"},
-          {"kind", "Secret"},
-          {"metadata", {{"name", m_names.full}, {"namespace", settings.name_space}, {"labels", labels}}},
-          {"type", "Opaque"},
-          {"data", data}};
+  ordered_json metadata = {{"name", m_names.full}, {"namespace", settings.name_space}, {"labels", labels}};
+  if (!m_run.empty()) metadata["annotations"] = {{run_label, m_run}};
+  return {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", metadata}, {"type", "Opaque"}, {"data", data}};
 }
 
 Step Installation::namespace_step() {
@@ -159,14 +159,15 @@ Step Installation::namespace_step() {
   step.intent = observed.name_space ? "use " + settings.name_space : "create " + settings.name_space;
   step.undo = [this]() -> std::vector<Undo> {
     std::vector<Undo> undos;
-    if (helm_starts_early()) undos.push_back(undo_file(m_chart_folder));
+    // the namespace is undone last: the lock goes with it
     if (!observed.name_space) undos.push_back(undo_namespace(session.kubectl, settings.release, m_names.full));
+    if (helm_starts_early()) undos.push_back(undo_file(m_chart_folder));
     return undos;
   };
   step.act = [this]() -> StepResult {
     start_early();
     if (observed.name_space) {
-      m_lock.acquire();
+      take_lock();
       return {Outcome::unchanged, settings.name_space};
     }
     const ordered_json manifest = namespace_manifest();
@@ -175,6 +176,11 @@ Step Installation::namespace_step() {
     return {Outcome::changed, settings.name_space + " created"};
   };
   return step;
+}
+
+void Installation::take_lock() {
+  m_lock.acquire();
+  refuse_if_changed_since(m_context, session.kubectl, m_names, settings, observed);
 }
 
 bool Installation::has_its_secret() const {
@@ -211,8 +217,7 @@ Step Installation::password_step() {
     if (ours) return {};
     if (observed.secret) return {undo_adoption(session.kubectl, m_names.full)};
     // what ran before this run does not keep the Secret: it started with another one
-    return {undo_object(session.kubectl, "secret/" + m_names.full,
-                        observed.workload ? "" : "statefulset/" + m_names.workload)};
+    return {undo_secret(session.kubectl, m_names.full, observed.workload ? "" : "statefulset/" + m_names.workload)};
   };
   step.act = [this, ours]() -> StepResult {
     const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
@@ -254,6 +259,7 @@ Helm::Install Installation::install_request() const {
   install.values_files = settings.values_files;
   install.sets = settings.sets;
   install.labels = {{managed_by_label, managed_by_us}, {digest_label, digest()}};
+  if (!m_run.empty()) install.labels[run_label] = m_run;
   return install;
 }
 
@@ -271,13 +277,13 @@ Step Installation::release_step() {
     std::vector<Undo> undos;
     // back to what was deployed, not to a change that failed before this one
     if (observed.release) {
-      undos.push_back(undo_upgrade(session.helm, settings.release, observed.release->last_deployed, m_names.pod));
+      undos.push_back(undo_upgrade(session.helm, settings.release, observed.release->last_deployed,
+                                   observed.release->revision, m_names.pod));
       return undos;
     }
     // a StatefulSet's claims are not part of the release
     if (settings.persistence && !observed.claim)
-      undos.push_back(
-          undo_object(session.kubectl, "persistentvolumeclaim/" + m_names.claim, "statefulset/" + m_names.workload));
+      undos.push_back(undo_claim(session.kubectl, m_names.claim, "statefulset/" + m_names.workload));
     undos.push_back(undo_install(session.helm, settings.release, m_names.pod));
     return undos;
   };
@@ -406,14 +412,24 @@ RedisConnection& Installation::ready() {
   }
 }
 
+void Installation::mark_proven() {
+  if (!converged() || observed.release->proven) return;
+  const int revision = observed.release->revision;
+  session.kubectl.run_checked(
+      session.kubectl.label(fmt::format("secret/sh.helm.release.v1.{}.v{}", settings.release, revision),
+                            fmt::format("{}={}", proven_label, revision)),
+      m_context.deadline);
+}
+
 Step Installation::redis_step() {
   Step step;
   step.name = "redis";
   step.intent = "wait until the pod is Ready and Redis answers PONG, then compare its settings with what was asked";
   step.undo = [this]() -> std::vector<Undo> {
-    if (!observed.release) return {};
     m_step = "redis";
+    ready();  // here: the act comes after the lock was looked at, and a pod can take long to start
     std::vector<Undo> undos;
+    if (!observed.release) return undos;
     for (const Difference& difference : config_differences(ready(), settings.directives)) {
       undos.push_back(
           {"redis.config_set",
@@ -426,6 +442,7 @@ Step Installation::redis_step() {
     m_step = "redis";
     bool changed = false;
     const std::string detail = settle_config(settings, ready(), changed);
+    mark_proven();
     return {changed || !converged() ? Outcome::changed : Outcome::unchanged, detail};
   };
   return step;

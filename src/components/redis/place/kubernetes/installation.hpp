@@ -28,7 +28,7 @@ class ChartFolder;
 class Installation {
  public:
   Installation(Context& context, const RedisSettings& settings, const RedisNames& names, ClusterSession& session,
-               const Observed& observed, ReleaseLock& lock, Secret password);
+               const Observed& observed, ReleaseLock& lock, Secret password, std::string run);
   ~Installation();
 
   Plan plan();
@@ -67,6 +67,10 @@ class Installation {
   /// Waits until the pod is Ready and Redis answers PONG; the connection stays open for the steps that follow.
   RedisConnection& ready();
   Helm::Install install_request() const;
+  /// Nobody changed what was observed before the lock was ours.
+  void take_lock();
+  /// Says in Helm's record that this run has found its revision ready, when another run made it.
+  void mark_proven();
   bool has_its_secret() const;
   bool helm_starts_early() const;  ///< another chart than ours it might install with the chart's own values
   std::string digest() const;
@@ -82,6 +86,7 @@ class Installation {
   ReleaseLock& m_lock;
   const RedisNames& m_names;
   Secret m_password;
+  std::string m_run;  ///< with which everything is stamped that it makes; "" in a dry run
   Credentials m_credentials;
   Rollout m_rollout;
   bool m_pod_is_old = false;             ///< a change is under way that may replace the pod: no port-forward to it

@@ -17,6 +17,9 @@ namespace {
 
 using nlohmann::json;
 
+/// No other run that installs or removes begins and ends in that time.
+constexpr Duration still_counts = std::chrono::seconds(2);
+
 std::string string_at(const json& object, const json::json_pointer& pointer) {
   return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>() : "";
 }
@@ -74,6 +77,7 @@ bool redis_runs(const json& pod) {
 void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space) {
   const std::string kind = string_at(object, "/kind"_json_pointer);
   const std::string name = string_at(object, "/metadata/name"_json_pointer);
+  if (kind != "Lease") observed.uids[to_lower(kind) + "/" + name] = string_at(object, "/metadata/uid"_json_pointer);
   if (kind == "Namespace" && name == "kube-system")
     observed.cluster_uid = string_at(object, "/metadata/uid"_json_pointer);
   if (kind == "Namespace" && name == name_space) {
@@ -115,7 +119,9 @@ void take_release(Observed& observed, const json& record) {
                       record.value(managed_by_label, "") == managed_by_us,
                       record.value(digest_label, ""),
                       status == "deployed" ? revision : before,
-                      WallTime(std::chrono::seconds(changed))};
+                      WallTime(std::chrono::seconds(changed)),
+                      record.value(run_label, ""),
+                      record.value(proven_label, "") == std::to_string(revision)};
 }
 
 }  // namespace
@@ -170,8 +176,12 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
       kubectl.list("storageclasses", ""),
       kubectl.version(),
   };
+  const TimePoint asked = context.clock.now();
+  const WallTime asked_wall = context.clock.wall();
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
   Observed observed;
+  observed.at = asked;
+  observed.at_wall = asked_wall;
   try {
     observed.versions = Kubectl::parse_version(questions[4], answers[4]);
     observed.refused = Kubectl::parse_refused(rights, questions[0], answers[0]);
@@ -198,6 +208,22 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   if (observed.name_space)
     std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });
   return observed;
+}
+
+void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const RedisNames& names,
+                             const RedisSettings& settings, const Observed& observed) {
+  const auto passed = context.clock.now() - observed.at;
+  const auto passed_wall = context.clock.wall() - observed.at_wall;
+  if (passed < still_counts && passed_wall < still_counts) return;
+  const Observed present = observe(context, kubectl, names, settings);
+  const bool same_release = present.release.has_value() == observed.release.has_value() &&
+                            (!present.release || (present.release->revision == observed.release->revision &&
+                                                  present.release->status == observed.release->status));
+  if (same_release && present.uids == observed.uids) return;
+  throw Error(ExitCode::preflight,
+              fmt::format("somebody has changed release {} since this run looked", settings.release),
+              "run this again: it will look at what is there now")
+      .made_nothing();
 }
 
 }  // namespace raibid

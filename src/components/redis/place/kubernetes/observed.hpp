@@ -34,6 +34,8 @@ struct Observed {
     std::string digest;     ///< of chart and values, as setup labelled it
     int last_deployed = 0;  ///< the newest revision that is deployed, 0 for none
     WallTime changed{};     ///< when helm last wrote the newest record, by the clock of its machine
+    std::string run{};      ///< the id of the run whose helm made the newest record; "" for none of ours
+    bool proven = false;    ///< another run has found that record's Redis ready since
   };
   struct Workload {
     std::string release;                       ///< the Helm release it belongs to, "" for none
@@ -67,6 +69,9 @@ struct Observed {
   std::string default_storage_class;
   bool service_monitors = false;
   std::vector<Kubectl::Right> refused;
+  std::map<std::string, std::string> uids{};  ///< of what of the release is there, by "kind/name"
+  TimePoint at{};                             ///< when it was asked for, by both clocks
+  WallTime at_wall{};
 
   bool anything() const { return secret || release || workload || claim; }
 };
@@ -78,6 +83,12 @@ Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& 
 /// us look.
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
 
+/// Asks once more when `observed` is older than two seconds, as in a run that slept before it had the lock, or waited
+/// for an answer. Throws Error (preflight, made_nothing) when somebody has changed release, claim, Secret or namespace
+/// since.
+void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const RedisNames& names,
+                             const RedisSettings& settings, const Observed& observed);
+
 /// What setup needs to be allowed to do.
 std::vector<Kubectl::Right> needed_rights(bool create_namespace);
 
@@ -86,5 +97,10 @@ inline constexpr const char* managed_by_label = "app.kubernetes.io/managed-by";
 inline constexpr const char* managed_by_us = "raibid-cli";
 inline constexpr const char* digest_label = "raibid-cli/digest";
 inline constexpr const char* spec_annotation = "raibid-cli/spec";
+/// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
+inline constexpr const char* run_label = "raibid-cli/run";
+/// A label of Helm's record: the revision that another run has found ready, so that the run which made it may not undo
+/// it any more. Helm copies labels to the next revision, where the number tells that it is not meant.
+inline constexpr const char* proven_label = "raibid-cli/proven";
 
 }  // namespace raibid

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "components/redis/place/kubernetes/undo.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -57,10 +58,21 @@ void repair_release(Context& context, const Repair& repair, const Observed::Rele
   context.reporter.step_started("repair");
   try {
     if (back) {
-      undos.at("helm.rollback")({{"release", name}, {"revision", std::to_string(repair.revision)}, {"pod", names.pod}});
+      undos.at("helm.rollback")({{"release", name},
+                                 {"revision", std::to_string(repair.revision)},
+                                 {"pod", names.pod},
+                                 {run_argument, release.run},
+                                 {judged_argument, std::to_string(release.revision)}});
     } else {
-      undos.at("helm.uninstall")({{"release", name}, {"pod", names.pod}});
+      undos.at("helm.uninstall")({{"release", name},
+                                  {"pod", names.pod},
+                                  {run_argument, release.run},
+                                  {judged_argument, std::to_string(release.revision)}});
     }
+  } catch (const Kept& reason) {
+    context.reporter.step_ended("repair", Mark::failed, reason.what(),
+                                std::chrono::duration_cast<Duration>(context.clock.now() - started));
+    throw Error(ExitCode::preflight, reason.what(), "run this again: it will look at what is there");
   } catch (Error& error) {
     context.reporter.step_ended("repair", Mark::failed, error.message(),
                                 std::chrono::duration_cast<Duration>(context.clock.now() - started));

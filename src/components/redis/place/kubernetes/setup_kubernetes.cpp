@@ -101,6 +101,8 @@ bool repair(Context& context, const Observed& observed, const RedisNames& names,
   const WallTime now = context.clock.wall();
   if (!observed.release || judge_release(*observed.release, abandoned, now).kind == Repair::Kind::none) return false;
   lock.acquire();
+  if (const std::optional<Error> who = lock.taken_over(context.deadline)) throw *who;
+  refuse_if_changed_since(context, session.kubectl, names, settings, observed);
   const Repair repair = judge_release(*observed.release, abandoned || lock.took_over(), now);
   refuse_busy_release(repair, *observed.release, settings.release, session.helm, now);
   repair_release(context, repair, *observed.release, settings.release, names, undos);
@@ -205,20 +207,29 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     if (undo_deadline == TimePoint{}) undo_deadline = now + undo_limit;
     return now + (undo_deadline - now) / 2;  // one undo that hangs leaves time for the others
   };
-  UndoTable undos = kubernetes_undos(context, session, undo_until);
+  const UndoScope scope{context.guard.dry_run() ? "" : new_run_id(context.random), context.settings.flag("discard-data")
+                                                                                ? UndoScope::LeftData::discard
+                                                                                : UndoScope::LeftData::keep};
+  UndoTable undos;
   std::optional<Installation> installation;
   KubernetesRedis undo_redis(context, session.kubectl, names);
   add_common_undos(undos, context.files, [&]() -> RedisConnection& {
     return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed),
                                  undo_until());
   });
+  add_kubernetes_undos(undos, context, session, settings.release, names, scope, undo_until);
+  const StillOurs still_ours = [&](Before what) -> std::optional<Error> {
+    if (std::optional<Error> who = journal->taken_over()) return who;
+    return lock.taken_over(what == Before::act ? context.deadline : undo_until());
+  };
   const auto evidence = [&](const Error& error) -> std::string {
     if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
     return keep_evidence(context.files, context.runner, context.clock, session.kubectl, names.selector,
                          context.paths.evidence(), error, to_yaml(installation->values()),
                          context.clock.now() + evidence_limit);
   };
-  Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure});
+  Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure,
+                     still_ours, scope.run});
   const auto look_again = [&] {
     observed = observe(context, session.kubectl, names, settings);
     lock.seen(observed.lease);
@@ -247,7 +258,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
     if (!context.guard.dry_run() && repair(context, observed, names, session, settings, lock, abandoned, undos))
       look_again();
     installation.emplace(context, settings, names, session, observed, lock,
-                         choose_password(context, observed, settings, names, session.kubectl));
+                         choose_password(context, observed, settings, names, session.kubectl), scope.run);
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
     if (context.guard.dry_run()) return {dry_run(context, *installation, plan)};

@@ -93,6 +93,8 @@ class KubernetesTeardown {
   /// Before the first is removed. `abandoned`: who worked on the release is dead.
   void begin(bool abandoned) {
     if (m_observed.name_space && !m_observed.name_space->terminating) m_lock.acquire();
+    refuse_if_changed_since(m_context, m_session.kubectl, m_names, m_settings,
+                            m_observed);  // the question took its time
     if (!m_observed.release) return;
     const WallTime now = m_context.clock.wall();
     const Repair repair = judge_release(*m_observed.release, abandoned || m_lock.took_over(), now);
@@ -197,12 +199,18 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
 
   Journal journal = open_journal(context, key, header);
   const auto deadline = [&context] { return context.deadline; };
-  UndoTable undos = kubernetes_undos(context, session, deadline);
+  const UndoScope scope{new_run_id(context.random), UndoScope::LeftData::leave};
+  UndoTable undos;
   KubernetesRedis redis(context, session.kubectl, names);
   add_common_undos(undos, context.files, [&]() -> RedisConnection& {
     return redis.connection(observed.secret ? observed.secret->password : Secret(), context.deadline);
   });
-  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});
+  add_kubernetes_undos(undos, context, session, settings.release, names, scope, deadline);
+  const StillOurs still_ours = [&](Before) -> std::optional<Error> {
+    if (std::optional<Error> who = journal.taken_over()) return who;
+    return lock.taken_over(context.deadline);
+  };
+  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false, still_ours, scope.run});
   const bool abandoned = journal.interrupted().has_value();
   if (abandoned) {
     if (observed.name_space && !observed.name_space->terminating) lock.acquire();
@@ -218,7 +226,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
     std::optional<CommandResult> ended;
     if (now.goes.empty() || !agreed.cover(now)) ended = ask_before_teardown(context, subject, std::nullopt, now);
     if (!ended) teardown.begin(abandoned);
-    CommandResult result = ended ? *ended : remove_all(context, subject, now);
+    CommandResult result = ended ? *ended : remove_all(context, subject, now, still_ours);
     journal.close();
     return result;
   } catch (const Error& error) {

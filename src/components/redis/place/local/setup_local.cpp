@@ -8,6 +8,7 @@
 #include "base/strings.hpp"
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/undo_local.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/password.hpp"
@@ -303,17 +304,26 @@ CommandResult setup_redis_local(Context& context, const RedisSettings& settings)
   }
   Journal journal = open_journal(context, journal_key("", settings), header);
   TimePoint undo_deadline{};
-  const UndoTable undos = setup.undos([&] {
+  UndoTable undos = setup.undos([&] {
     if (undo_deadline == TimePoint{}) undo_deadline = context.clock.now() + undo_limit;
     return undo_deadline;
   });
+  const std::string run = new_run_id(context.random);
+  if (!context.settings.flag("discard-data")) {
+    keep_left_data(undos, setup.instance(), run,
+                   fmt::format("the data that the interrupted run left in {} is kept and used; setup redis "
+                               "--discard-data removes it",
+                               context.paths.shown(setup.instance().folder())));
+  }
+  const StillOurs still_ours = [&journal](Before) { return journal.taken_over(); };
   const auto evidence = [&](const Error&) -> std::string {
     const std::string words = setup.instance().last_words();
     if (!words.empty())
       context.reporter.note("the last lines of " + context.paths.shown(setup.instance().log()) + ":\n" + words);
     return "";
   };
-  Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure});
+  Executor executor(
+      {context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure, still_ours, run});
   Plan plan;
   try {
     if (journal.interrupted()) {

@@ -5,6 +5,7 @@
 #include "components/redis/commands/teardown.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/undo_local.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "sys/files.hpp"
@@ -71,7 +72,9 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
     redis = connect_redis(context.redis, endpoint, std::chrono::seconds(5));
     return *redis;
   });
-  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});
+  keep_left_data(undos, instance, "", "");  // whether it goes is said by --delete-data
+  const StillOurs still_ours = [&journal](Before) { return journal.taken_over(); };
+  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false, still_ours});
   recover_interrupted(context, executor, journal, header);
   try {
     const Removals now = plan_removals(context, settings, instance);  // after the recovery, and after the question
@@ -80,7 +83,7 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
       mention_data(context, instance, now);
       ended = ask_before_teardown(context, subject, std::nullopt, now);
     }
-    CommandResult result = ended ? *ended : remove_all(context, subject, now);
+    CommandResult result = ended ? *ended : remove_all(context, subject, now, still_ours);
     journal.close();
     return result;
   } catch (const Error&) {
