@@ -20,6 +20,11 @@ namespace fs = std::filesystem;
 /// (failure).
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1 << 20);
 
+/// As read_file and write_atomic (0600), for a file that we keep for ourselves, such as credentials. A symbolic link,
+/// and to read a file of another user or one that others can write, is Error (preflight).
+std::optional<std::string> read_own_file(const fs::path& path, std::size_t limit = 1 << 20);
+void write_own_file(const fs::path& path, std::string_view content);
+
 /// Written to a new file beside `path` with `mode` from its first byte, fsynced, then renamed over it: readers see the
 /// old or the new content, never a part. A symbolic link stays one and what it points to is written: people keep such
 /// files elsewhere, and a rename over the link would part them.
@@ -42,7 +47,8 @@ void remove_tree(const fs::path& path);
 /// so that two processes cannot write one file; the lock goes with the process, however it ends.
 class LockedLog {
  public:
-  /// std::nullopt when another process holds the lock. Made 0600 when it is not there.
+  /// std::nullopt when another process holds the lock. Made 0600 when it is not there. A symbolic link is an Error, and
+  /// so is a file of another user or one that others can write (preflight).
   static std::optional<LockedLog> open(const fs::path& path);
 
   LockedLog(LockedLog&& other) noexcept;

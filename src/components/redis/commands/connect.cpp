@@ -13,6 +13,7 @@
 #include "components/redis/commands/url.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/local/instance.hpp"
 #include "config/yaml.hpp"
 #include "sys/foreground.hpp"
 #include "sys/signals.hpp"
@@ -78,6 +79,7 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
   const RedisSettings settings = redis_settings(context);
   if (settings.target == Target::local) {
     const InstalledRedis installed = find_local(context, settings);
+    LocalInstance(context, settings.release).require_running(installed.port);
     if (!arguments.empty())
       return run_command(context, arguments, installed.host, installed.port, installed.password, [] {});
     return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, installed.host,

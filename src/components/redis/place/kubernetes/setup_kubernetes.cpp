@@ -186,7 +186,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   UndoTable undos = kubernetes_undos(context, session, undo_until);
   std::optional<Installation> installation;
   KubernetesRedis undo_redis(context, session.kubectl, names);
-  add_common_undos(undos, [&]() -> RedisConnection& {
+  add_common_undos(undos, context.paths, [&]() -> RedisConnection& {
     return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed),
                                  undo_until());
   });

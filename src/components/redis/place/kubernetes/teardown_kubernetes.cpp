@@ -70,10 +70,8 @@ class KubernetesTeardown {
       m_stays.push_back(fmt::format("Secret {} (not made by raibid-cli)", m_names.full));
     }
     if (credentials) {
-      decide(!keeps_claim, "credentials", m_context.paths.shown(credentials->path), [this, path = credentials->path] {
-        remove_tree(path);
-        return m_context.paths.shown(path);
-      });
+      decide(!keeps_claim, "credentials", m_context.paths.shown(credentials->path),
+             [this, credentials] { return remove_credentials(m_context, *credentials); });
     }
     plan_namespace(keeps_claim);
     const std::string subject = fmt::format("release {} in namespace {} of {}", m_settings.release,
@@ -183,7 +181,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   const auto deadline = [&context] { return context.deadline; };
   UndoTable undos = kubernetes_undos(context, session, deadline);
   KubernetesRedis redis(context, session.kubectl, names);
-  add_common_undos(undos, [&]() -> RedisConnection& {
+  add_common_undos(undos, context.paths, [&]() -> RedisConnection& {
     return redis.connection(observed.secret ? observed.secret->password : Secret(), context.deadline);
   });
   Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});

@@ -4,6 +4,7 @@
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/teardown.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/credentials.hpp"
@@ -38,7 +39,12 @@ CommandResult tear_down(Context& context, const RedisSettings& settings, const L
                         }});
   };
   if (fs::exists(instance.folder())) decide("data", instance.folder(), folder + " (data, password and settings)");
-  if (credentials) decide("credentials", credentials->path, context.paths.shown(credentials->path));
+  if (credentials && delete_data) {
+    removals.push_back({"credentials", context.paths.shown(credentials->path),
+                        [&context, credentials] { return remove_credentials(context, *credentials); }});
+  } else if (credentials) {
+    stays.push_back(context.paths.shown(credentials->path));
+  }
   if (removals.empty()) {
     CommandResult nothing = nothing_to_tear_down(context, subject);
     if (!stays.empty()) context.reporter.note("its data stays in " + folder + "; --delete-data removes it");
@@ -59,10 +65,11 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
   undos["local.stop"] = stop;
   undos["local.restart"] = stop;  // it is about to be taken away: it need not come back
   std::unique_ptr<RedisConnection> redis;
-  add_common_undos(undos, [&]() -> RedisConnection& {
+  LocalConnector connector(context.redis, instance);
+  add_common_undos(undos, context.paths, [&]() -> RedisConnection& {
     const InstalledRedis installed = find_local(context, settings);
     RedisEndpoint endpoint{installed.host, installed.port, "", installed.password};
-    redis = connect_redis(context.redis, endpoint, std::chrono::seconds(5));
+    redis = connect_redis(connector, endpoint, std::chrono::seconds(5));
     return *redis;
   });
   Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false});

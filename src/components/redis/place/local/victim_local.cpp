@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/victim.hpp"
 #include "components/redis/server/streams.hpp"
@@ -22,6 +23,7 @@ class LocalVictim final : public Victim {
         m_release(settings.release),
         m_installed(find_local(context, settings)),
         m_instance(context, settings.release),
+        m_connector(context.redis, m_instance),
         m_server(find_local_server(context)) {
     if (!m_instance.pid()) {
       throw Error(ExitCode::failure, fmt::format("release {} on this machine does not run", m_release),
@@ -33,7 +35,7 @@ class LocalVictim final : public Victim {
   std::string how() const override { return "SIGKILL"; }
 
   std::unique_ptr<RedisConnection> connect(TimePoint) override {
-    return connect_redis(m_context.redis, {m_installed.host, m_installed.port, "", m_installed.password}, reply_limit);
+    return connect_redis(m_connector, {m_installed.host, m_installed.port, "", m_installed.password}, reply_limit);
   }
 
   void kill() override {
@@ -47,8 +49,8 @@ class LocalVictim final : public Victim {
 
   std::unique_ptr<RedisConnection> come_back(TimePoint deadline) override {
     revive(deadline);
-    return wait_for_pong(m_context.redis, {m_installed.host, m_installed.port, "", m_installed.password},
-                         m_context.runner, deadline, [](const std::string&) {});
+    return wait_for_pong(m_connector, {m_installed.host, m_installed.port, "", m_installed.password}, m_context.runner,
+                         deadline, [](const std::string&) {});
   }
 
   void revive(TimePoint deadline) override {
@@ -57,7 +59,7 @@ class LocalVictim final : public Victim {
       if (m_context.runner.now() >= deadline) throw Error(ExitCode::remains, name() + " outlives SIGKILL");
       m_context.runner.wait({}, m_context.runner.now() + poll_interval);
     }
-    m_instance.start(m_context.runner, m_server.program, deadline);
+    m_instance.start(m_context.runner, m_server.program, m_installed.port, deadline);
     m_killed = false;
   }
 
@@ -66,6 +68,7 @@ class LocalVictim final : public Victim {
   std::string m_release;
   InstalledRedis m_installed;
   LocalInstance m_instance;
+  LocalConnector m_connector;
   LocalServer m_server;
   bool m_killed = false;
 };
