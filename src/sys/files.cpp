@@ -174,7 +174,7 @@ bool create_file(const fs::path& path, std::string_view content, mode_t mode) {
 void make_private_directory(const fs::path& given) {
   const fs::path path = given.has_filename() ? given : given.parent_path();  // "folder/" is folder
   const auto unusable = [](const fs::path& what, int number) {
-    const std::string chown = chown_hint(path);
+    const std::string chown = chown_hint(what);
     return refused(what, number, ExitCode::preflight)
         .with_hint(chown.empty() ? "make it a folder that you can write in, or set RAIBID_HOME to one"
                                  : "it belongs to root, as after a run with sudo; give it back to you: " + chown);

@@ -71,8 +71,16 @@ std::vector<fs::path> reversed(const fs::path& path) {
   return names;
 }
 
-std::string chown_command(const fs::path& path) {
-  return fmt::format("sudo chown -R {}:{} {}", ::geteuid(), ::getegid(), shell_quote(path.string()));
+uid_t owner_of(const fs::path& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 ? status.st_uid : root;
+}
+
+/// Only for what lies in a folder of ours: nobody should be told to take /usr from root.
+std::string give_back(const fs::path& path) {
+  const uid_t us = ::geteuid();
+  if (us == root || (owner_of(path) != us && owner_of(path.parent_path()) != us)) return "";
+  return fmt::format("sudo chown -R {}:{} {}", us, ::getegid(), shell_quote(path.string()));
 }
 
 /// What is root's, and what we would need to do with it and cannot.
@@ -86,9 +94,11 @@ bool left_to_root(const fs::path& path) {
 
 void refuse_root_files(const fs::path& home, const fs::path& path) {
   if (!left_to_root(path)) return;
+  const std::string chown = give_back(home);
   throw Error(ExitCode::preflight,
-              fmt::format("{} belongs to root and cannot be read: a run with sudo made it", printable(path.string())),
-              "give the folder back to you: " + chown_command(home));
+              fmt::format("{} belongs to root and cannot be read{}", printable(path.string()),
+                          chown.empty() ? "" : ": a run with sudo made it"),
+              chown.empty() ? "set RAIBID_HOME to a folder of yours" : "give the folder back to you: " + chown);
 }
 
 std::vector<fs::path> entries_of(const fs::path& folder) {
@@ -147,8 +157,8 @@ void check_home(const fs::path& home) {
 
 std::string chown_hint(const fs::path& path) {
   struct stat status {};
-  if (::geteuid() == root || ::lstat(path.c_str(), &status) != 0 || status.st_uid != root) return "";
-  return chown_command(path);
+  const bool roots = ::lstat(path.c_str(), &status) == 0 && status.st_uid == root;
+  return roots ? give_back(path) : "";
 }
 
 bool is_inside(const fs::path& folder, const fs::path& path) {

@@ -21,7 +21,7 @@ void check_own_file(int fd, const std::filesystem::path& path);
 /// and that we cannot use.
 void check_home(const std::filesystem::path& home);
 
-/// "sudo chown -R UID:GID PATH" for what we cannot use because it is root's, else "".
+/// "sudo chown -R UID:GID PATH" for what is root's in a folder of ours, as after a run with sudo, else "".
 std::string chown_hint(const std::filesystem::path& path);
 
 /// Whether `path` is something inside `folder`, once all symbolic links above it are followed. `folder` itself is not.

@@ -277,6 +277,7 @@ TEST_CASE("a home that sudo has left to root says so, with the chown that gives 
   fs::copy_file(RAIBID_CLI, program);
   fs::permissions(program, fs::perms(0755));
   make_private_directory(cli.home());
+  REQUIRE(::chown(cli.folder().c_str(), nobody, nobody) == 0);
   const auto as_nobody = [&](const std::string& verb) {
     return attempt({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i",
                     "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + cli.folder().string(),
@@ -303,14 +304,23 @@ TEST_CASE("a home that sudo has left to root says so, with the chown that gives 
   fs::permissions(cli.folder(), fs::perms::owner_all);
 }
 
-TEST_CASE("a home of root's that can be read and not written says how to get it back" * doctest::skip(not_root)) {
+TEST_CASE("what root has in a folder of ours and we cannot write says how to get it back" * doctest::skip(not_root)) {
   const TemporaryDirectory folder(fs::temp_directory_path());
   fs::permissions(folder.path(), fs::perms(0755));
-  REQUIRE(::seteuid(nobody) == 0);
-  const Error error = error_of([&] { make_private_directory(folder.path()); });
-  REQUIRE(::seteuid(0) == 0);
-  CHECK(error.code() == ExitCode::preflight);
-  CHECK(has(error.hint(), "sudo chown -R 65534:"));
+  const fs::path home = folder.path() / "home";
+  fs::create_directory(home);
+  fs::permissions(home, fs::perms(0755));
+  const auto hint_for = [](const fs::path& path) {
+    REQUIRE(::seteuid(nobody) == 0);
+    const Error error = error_of([&] { make_private_directory(path); });
+    REQUIRE(::seteuid(0) == 0);
+    CHECK(error.code() == ExitCode::preflight);
+    return error.hint();
+  };
+  CHECK_FALSE(has(hint_for(home), "chown"));  // no folder of nobody's
+  CHECK_FALSE(has(hint_for("/usr"), "chown"));
+  REQUIRE(::chown(folder.path().c_str(), nobody, nobody) == 0);
+  CHECK(has(hint_for(home), fmt::format("sudo chown -R 65534:{} {}", ::getegid(), home.string())));
 }
 
 TEST_CASE("local: many first setups at once, each of a release of its own, keep all credentials and ports apart") {

@@ -1,6 +1,7 @@
 #include "components/redis/place/local/connector.hpp"
 
 #include "base/error.hpp"
+#include "sys/files.hpp"
 #include "sys/process_table.hpp"
 
 namespace raibid {
