@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/presets.hpp"
+#include "sys/trust.hpp"
 
 #include <fmt/format.h>
 
@@ -33,6 +34,7 @@ SettingMap settings_file(std::span<const OptionSpec> options, const Settings& se
 Session open_session(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment) {
   Session session;
   session.paths = resolve_paths(environment);
+  check_home(session.paths.home);
   // which file, then which preset, then everything: each answer is a setting itself, found by the same rules
   std::vector<std::string> repeated;
   const Settings for_file = resolve_settings(options, flags, environment, {}, {}, session.warnings);

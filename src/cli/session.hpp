@@ -22,7 +22,8 @@ struct Session {
 
 /// Reads the config file (--config, RAIBID_CONFIG, else config.yaml of the home if it is there) and the preset (by
 /// flag, variable or that file), and resolves every one of `options`. Throws Error (usage) as resolve_settings,
-/// load_config_file and load_preset do, or when a file that was named is not there; (preflight) without a home.
+/// load_config_file and load_preset do, or when a file that was named is not there; (preflight) without a home, or with
+/// one that others can write.
 Session open_session(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment);
 
 /// How progress is written, by --color, --quiet and --verbose.

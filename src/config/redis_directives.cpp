@@ -32,10 +32,10 @@ constexpr std::string_view known_names =
     "zset-max-listpack-value";
 
 // what setup decides: who gets in, where the data is, how the server is run
-constexpr std::array owned_names = {"aclfile",    "bind",        "daemonize",  "dir",        "include",
-                                    "logfile",    "masterauth",  "masteruser", "pidfile",    "port",
-                                    "replicaof",  "requirepass", "slaveof",    "supervised", "protected-mode",
-                                    "unixsocket", "user"};
+constexpr std::array owned_names = {"aclfile",    "bind",           "daemonize",  "dir",        "include",
+                                    "logfile",    "masterauth",     "masteruser", "pidfile",    "port",
+                                    "replicaof",  "requirepass",    "slaveof",    "supervised", "protected-mode",
+                                    "unixsocket", "unixsocketperm", "user"};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "sys/file_io.hpp"
 #include "sys/system_error.hpp"
+#include "sys/trust.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -47,6 +48,35 @@ fs::path follow_links(fs::path path) {
     path = path.parent_path() / target;
   }
   throw refused(path, ELOOP);
+}
+
+/// Without waiting for the other end of a FIFO, until we know that it is one. Nothing when there is no such file.
+UniqueFd open_to_read(const fs::path& path, int flags = 0) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags));
+  if (!fd && errno != ENOENT && errno != ENOTDIR) throw refused(path, errno);
+  return fd;
+}
+
+std::string read_from(const UniqueFd& fd, const fs::path& path, std::size_t limit) {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) throw refused(path, errno);
+  if (S_ISDIR(status.st_mode)) throw Error(ExitCode::usage, path.string() + ": this is a directory, not a file");
+  if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
+    throw Error(ExitCode::usage, path.string() + ": this is not a regular file");
+  }
+  if (::fcntl(fd.get(), F_SETFL, 0) != 0) throw refused(path, errno);
+  std::string content = read_up_to(fd.get(), std::max(limit, limit + 1), path);  // one more says that there is more
+  if (content.size() > limit) {
+    throw Error(ExitCode::usage, path.string() + ": larger than " + std::to_string(limit) + " bytes");
+  }
+  return content;
+}
+
+void refuse_link(const fs::path& path) {
+  std::error_code none;
+  if (!fs::is_symlink(path, none)) return;
+  throw Error(ExitCode::preflight, path.string() + " is a symbolic link, and passwords are not kept behind one",
+              "put the file itself there, or set RAIBID_HOME to the folder where it is");
 }
 
 std::string temporary_prefix(int pid) { return ".raibid-" + std::to_string(pid) + "-"; }
@@ -99,22 +129,22 @@ void sync_folder(const fs::path& folder) {
 }
 
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit) {
-  // without waiting for the other end of a FIFO, until we know that it is one
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  if (!fd) throw refused(path, errno);
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) throw refused(path, errno);
-  if (S_ISDIR(status.st_mode)) throw Error(ExitCode::usage, path.string() + ": this is a directory, not a file");
-  if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
-    throw Error(ExitCode::usage, path.string() + ": this is not a regular file");
-  }
-  if (::fcntl(fd.get(), F_SETFL, 0) != 0) throw refused(path, errno);
-  std::string content = read_up_to(fd.get(), std::max(limit, limit + 1), path);  // one more says that there is more
-  if (content.size() > limit) {
-    throw Error(ExitCode::usage, path.string() + ": larger than " + std::to_string(limit) + " bytes");
-  }
-  return content;
+  const UniqueFd fd = open_to_read(path);
+  if (!fd) return std::nullopt;
+  return read_from(fd, path, limit);
+}
+
+std::optional<std::string> read_own_file(const fs::path& path, std::size_t limit) {
+  refuse_link(path);  // with words of its own; O_NOFOLLOW is what keeps us from following one
+  const UniqueFd fd = open_to_read(path, O_NOFOLLOW);
+  if (!fd) return std::nullopt;
+  check_own_file(fd.get(), path);
+  return read_from(fd, path, limit);
+}
+
+void write_own_file(const fs::path& path, std::string_view content) {
+  refuse_link(path);
+  write_atomic(path, content);
 }
 
 void write_atomic(const fs::path& path, std::string_view content, mode_t mode) {
@@ -144,8 +174,10 @@ bool create_file(const fs::path& path, std::string_view content, mode_t mode) {
 namespace {
 
 Error unusable(const fs::path& folder, int number) {
+  const std::string chown = chown_hint(folder);
   return refused(folder, number, ExitCode::preflight)
-      .with_hint("make it a folder that you can write in, or set RAIBID_HOME to one");
+      .with_hint(chown.empty() ? "make it a folder that you can write in, or set RAIBID_HOME to one"
+                               : "it belongs to root, as after a run with sudo; give it back to you: " + chown);
 }
 
 }  // namespace
@@ -187,6 +219,11 @@ void remove_tree(const fs::path& path) {
 void Files::write_atomic(const fs::path& path, std::string_view content, mode_t mode) const {
   m_guard.check("write " + path.string());
   raibid::write_atomic(path, content, mode);
+}
+
+void Files::write_own_file(const fs::path& path, std::string_view content) const {
+  m_guard.check("write " + path.string());
+  raibid::write_own_file(path, content);
 }
 
 bool Files::create_file(const fs::path& path, std::string_view content, mode_t mode) const {

@@ -22,6 +22,11 @@ namespace fs = std::filesystem;
 /// (failure).
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1 << 20);
 
+/// As read_file and write_atomic (0600), for a file that we keep for ourselves, such as credentials. A symbolic link,
+/// and to read a file of another user or one that others can write, is Error (preflight).
+std::optional<std::string> read_own_file(const fs::path& path, std::size_t limit = 1 << 20);
+void write_own_file(const fs::path& path, std::string_view content);
+
 /// Written to a new file beside `path` with `mode` from its first byte, fsynced, then renamed over it: readers see the
 /// old or the new content, never a part. A symbolic link stays one and what it points to is written: people keep such
 /// files elsewhere, and a rename over the link would part them.
@@ -47,7 +52,8 @@ void remove_tree(const fs::path& path);
 /// so that two processes cannot write one file; the lock goes with the process, however it ends.
 class LockedLog {
  public:
-  /// std::nullopt when another process holds the lock. Made 0600 when it is not there.
+  /// std::nullopt when another process holds the lock. Made 0600 when it is not there. A symbolic link is an Error, and
+  /// so is a file of another user or one that others can write (preflight).
   static std::optional<LockedLog> open(const fs::path& path);
   /// The same for reading `content` alone: makes and changes nothing, and shares the lock with others who only look.
   /// std::nullopt also when there is no such file.
@@ -81,6 +87,7 @@ class Files {
   explicit Files(const ChangeGuard& guard) : m_guard(guard) {}
 
   void write_atomic(const fs::path& path, std::string_view content, mode_t mode = 0600) const;
+  void write_own_file(const fs::path& path, std::string_view content) const;
   bool create_file(const fs::path& path, std::string_view content, mode_t mode = 0644) const;
   void remove_temporary_files(const fs::path& folder, int pid) const;
   void make_private_directory(const fs::path& path) const;

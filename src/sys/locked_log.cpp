@@ -2,6 +2,7 @@
 #include "sys/file_io.hpp"
 #include "sys/files.hpp"
 #include "sys/system_error.hpp"
+#include "sys/trust.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -42,6 +43,7 @@ std::optional<LockedLog> LockedLog::open(const fs::path& path) {
   while (true) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
     if (!fd) throw log_error(path, errno);
+    check_own_file(fd.get(), path);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) return std::nullopt;
       throw log_error(path, errno);

@@ -55,7 +55,9 @@ class RedisConnection {
 class RedisConnector {
  public:
   virtual ~RedisConnector() = default;
-  /// Connects, without authenticating. `timeout` holds for connecting and for each reply. Throws Error (failure).
+  /// Connects, without authenticating. A host that begins with / is the path of a Unix socket, as libpq has it, whose
+  /// other end has to be ours or root's; it has no port. `timeout` holds for connecting and for each reply. Throws
+  /// Error (failure).
   virtual std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) = 0;
 };
 

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -83,6 +84,30 @@ UniqueFd open_socket(const std::string& host, int port, Duration timeout) {
   }
   throw Error(ExitCode::failure,
               fmt::format("cannot connect to Redis at {}:{}: {}", printable(host), port, ::strerror(reason)));
+}
+
+/// Through /proc, because an address has room for 107 characters and a home may be deeper than that.
+UniqueFd open_unix_socket(const std::string& path) {
+  const auto refused = [&path](const std::string& why) {
+    return Error(ExitCode::failure, fmt::format("cannot connect to Redis at {}: {}", printable(path), why));
+  };
+  const std::size_t slash = path.rfind('/');
+  const UniqueFd folder(::open(path.substr(0, slash + 1).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) throw refused(::strerror(errno));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = fmt::format("/proc/self/fd/{}/{}", folder.get(), path.substr(slash + 1));
+  if (name.size() >= sizeof address.sun_path) throw refused("its name is too long");
+  name.copy(address.sun_path, name.size());
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    throw refused(::strerror(errno));
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) throw refused(::strerror(errno));
+  if (peer.uid != ::geteuid() && peer.uid != 0)
+    throw refused(fmt::format("process {} of user {} listens there", peer.pid, peer.uid));
+  return socket;
 }
 
 // --- hiredis' reader builds RedisReply directly ---
@@ -302,6 +327,8 @@ class SocketConnection final : public RedisConnection {
 }  // namespace
 
 std::unique_ptr<RedisConnection> HiredisConnector::connect(const std::string& host, int port, Duration timeout) {
+  if (host.starts_with('/'))
+    return std::make_unique<SocketConnection>(open_unix_socket(host), printable(host), timeout);
   return std::make_unique<SocketConnection>(open_socket(host, port, timeout),
                                             fmt::format("{}:{}", printable(host), port), timeout);
 }

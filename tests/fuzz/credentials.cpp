@@ -1,15 +1,25 @@
-#include <sys/mman.h>
-#include <unistd.h>
+#include <stdlib.h>
+
+#include <fstream>
 
 #include "components/redis/server/credentials.hpp"
 #include "fuzz/fuzz.hpp"
 
+namespace {
+
+std::filesystem::path make_file() {
+  std::string name = "/dev/shm/raibid-fuzz-XXXXXX";
+  return std::filesystem::path(::mkdtemp(name.data())) / "credentials.json";
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace raibid;
-  static const int file = ::memfd_create("credentials", 0);
-  if (::ftruncate(file, 0) != 0 || ::pwrite(file, data, size, 0) != static_cast<ssize_t>(size)) return -1;
-  return test::fuzz(nullptr, 0, [](const std::string&) {
-    const auto credentials = read_credentials("/proc/self/fd/" + std::to_string(file));
+  static const std::filesystem::path file = make_file();  // not behind a link, which is refused
+  return test::fuzz(data, size, [](const std::string& text) {
+    std::ofstream(file, std::ios::binary) << text;
+    const auto credentials = read_credentials(file);
     if (credentials) to_json(*credentials);
   });
 }

@@ -245,18 +245,37 @@ TEST_CASE("credentials are found by target, cluster, namespace and release") {
   CHECK_FALSE(find_credentials(home.paths, "kubernetes", uid, "raibid-redis", "another"));
 }
 
-TEST_CASE("a symbolic link stays one: what it points to is written") {
+TEST_CASE("credentials behind a symbolic link, of another user or open to others are refused and left alone") {
   const Home home;
   make_private_directory(home.paths.home);
+  const fs::path file = home.file("redis-credentials.json");
   const fs::path elsewhere = home.folder.path() / "elsewhere.json";
-  write_atomic(elsewhere, to_json(some_credentials()), 0644);
-  fs::create_symlink(elsewhere, home.file("redis-credentials.json"));
+  const std::string text = to_json(some_credentials());
+  write_atomic(elsewhere, text, 0644);
   Credentials changed = some_credentials();
   changed.port = 6380;
-  CHECK(home.save(changed) == home.file("redis-credentials.json"));
-  CHECK(fs::is_symlink(home.file("redis-credentials.json")));
-  CHECK(read_credentials(elsewhere)->port == 6380);
-  CHECK(mode_of(elsewhere) == 0600);
+  const auto refused = [&](const std::string& why) {
+    CHECK(has(error_of([&] { read_credentials(file); }).message(), why));
+    CHECK(has(error_of([&] { all_credentials(home.paths); }).message(), why));
+    CHECK(has(error_of([&] { home.save(changed); }).message(), why));
+    CHECK(error_of([&] { read_credentials(file); }).code() == ExitCode::preflight);
+  };
+  fs::create_symlink(elsewhere, file);
+  refused("is a symbolic link");
+  CHECK(has(error_of([&] { save_credentials(changed, file); }).message(), "is a symbolic link"));
+  fs::create_symlink("nowhere", home.file("redis-credentials.x@y.json"));  // a dangling one would be made
+  CHECK(has(error_of([&] { save_credentials(changed, home.file("redis-credentials.x@y.json")); }).message(), "link"));
+  fs::remove(home.file("redis-credentials.x@y.json"));
+  CHECK(read_file(elsewhere) == text);
+  CHECK(mode_of(elsewhere) == 0644);
+
+  fs::remove(file);
+  write_atomic(file, text, 0622);
+  refused("can be written by other users");
+  if (::geteuid() != 0) return;
+  write_atomic(file, text);
+  REQUIRE(::chown(file.c_str(), 65534, 65534) == 0);
+  refused("belongs to user");
 }
 
 TEST_CASE("connection URLs") {

@@ -6,9 +6,11 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/run/home_lock.hpp"
 #include "components/redis/server/running_config.hpp"
 #include "components/redis/server/streams.hpp"
 #include "sys/files.hpp"
+#include "sys/trust.hpp"
 
 namespace raibid {
 
@@ -48,6 +50,33 @@ void destroy_group(RedisConnection& redis, const std::string& stream, const std:
 
 fs::path previous_of(const fs::path& path) { return path.string() + ".previous"; }
 
+constexpr const char* credentials_lock = "credentials.lock";
+
+/// A name that is free when this is recorded may be another run's when it is undone after a kill.
+Undo undo_credentials(const Credentials& credentials) {
+  return {"credentials.remove",
+          {{"path", credentials.path.string()},
+           {"target", credentials.target},
+           {"cluster_uid", credentials.cluster_uid},
+           {"namespace", credentials.name_space},
+           {"release", credentials.release}},
+          "rm -f " + shell_quote(credentials.path.string())};
+}
+
+void remove_if_theirs(const Files& files, const fs::path& path, const Credentials& owner) {
+  const std::optional<Credentials> there = read_credentials(path);
+  if (there && same_owner(*there, owner)) files.remove_tree(path);
+}
+
+/// The path that a journal names, which is only a file of ours when it is in the home.
+fs::path inside_home(const Paths& paths, const std::string& text) {
+  if (is_inside(paths.home, text)) return text;
+  throw Error(ExitCode::remains,
+              fmt::format("the journal names {}, which is not in {}: it is left alone", printable(text),
+                          printable(paths.home.string())),
+              "raibid-cli writes no such journal, unless its home was moved; read it in " + paths.journal().string());
+}
+
 }  // namespace
 
 Step stream_step(const RedisSettings& settings, const RedisSource& redis) {
@@ -70,23 +99,30 @@ Step stream_step(const RedisSettings& settings, const RedisSource& redis) {
   return step;
 }
 
-Step credentials_step(const Context& context, const Credentials& credentials) {
+Step credentials_step(Context& context, Credentials& credentials, const std::string& preset) {
   Step step;
+  const auto lock = std::make_shared<std::shared_ptr<HomeLock>>();  // from choosing the name to the written file
   step.name = "credentials";
   step.intent = fmt::format("write {} (0600)", context.paths.shown(credentials.path));
-  step.undo = [&credentials]() -> std::vector<Undo> {
+  step.undo = [&context, &credentials, preset, lock]() -> std::vector<Undo> {
+    auto held = lock_home(context, credentials_lock);
+    credentials.path = credentials_path(context.paths, credentials, preset);
     const fs::path& path = credentials.path;
-    if (credentials_are_saved(credentials, path)) return {};
-    if (!read_file(path)) return {undo_file(path)};
+    const bool saved = credentials_are_saved(credentials, path);
+    const bool there = read_own_file(path).has_value();
+    *lock = std::move(held);
+    if (saved) return {};
+    if (!there) return {undo_credentials(credentials)};
     return {{"file.restore", {{"path", path}}, shell_join(std::vector<std::string>{"mv", previous_of(path), path})}};
   };
-  step.act = [&context, &credentials]() -> StepResult {
+  step.act = [&context, &credentials, lock]() -> StepResult {
+    const std::shared_ptr<HomeLock> held = std::move(*lock);
     const fs::path& path = credentials.path;
     const std::string shown = fmt::format("{} (0600)", context.paths.shown(path));
     if (credentials_are_saved(credentials, path)) return {Outcome::unchanged, shown};
     // kept until the run is over: what it holds is secret, so it cannot be in the journal
-    if (const std::optional<std::string> present = read_file(path))
-      context.files.write_atomic(previous_of(path), *present);
+    if (const std::optional<std::string> present = read_own_file(path))
+      context.files.write_own_file(previous_of(path), *present);
     save_credentials(context.files, credentials, path);
     context.files.remove_tree(previous_of(path));
     return {Outcome::changed, shown};
@@ -113,22 +149,40 @@ std::string settle_config(const RedisSettings& settings, RedisConnection& redis,
   return describe_redis(redis);
 }
 
+std::string remove_credentials(Context& context, const Credentials& credentials) {
+  const auto held = lock_home(context, credentials_lock);
+  remove_if_theirs(context.files, credentials.path, credentials);
+  return context.paths.shown(credentials.path) + " removed";
+}
+
 Undo undo_file(const fs::path& path) {
   return {"file.remove", {{"path", path}}, "rm -rf " + shell_quote(path.string())};
 }
 
-void add_common_undos(UndoTable& table, const Files& files, const RedisSource& redis) {
+void add_common_undos(UndoTable& table, const Context& context, const RedisSource& redis) {
+  const Files& files = context.files;
+  const Paths& paths = context.paths;
   table["redis.destroy_group"] = [redis](const auto& arguments) {
     destroy_group(redis(), arguments.at("stream"), arguments.at("group"));
   };
   table["redis.config_set"] = [redis](const auto& arguments) {
     checked(redis(), {"CONFIG", "SET", arguments.at("name"), arguments.at("value")});
   };
-  table["file.remove"] = [files](const auto& arguments) { files.remove_tree(arguments.at("path")); };
-  table["file.restore"] = [files](const auto& arguments) {
-    const fs::path path = arguments.at("path");
-    if (const std::optional<std::string> previous = read_file(previous_of(path))) {
-      files.write_atomic(path, *previous);
+  table["credentials.remove"] = [files, paths](const auto& arguments) {
+    Credentials owner;
+    owner.target = arguments.at("target");
+    owner.cluster_uid = arguments.at("cluster_uid");
+    owner.name_space = arguments.at("namespace");
+    owner.release = arguments.at("release");
+    remove_if_theirs(files, inside_home(paths, arguments.at("path")), owner);
+  };
+  table["file.remove"] = [files, paths](const auto& arguments) {
+    files.remove_tree(inside_home(paths, arguments.at("path")));
+  };
+  table["file.restore"] = [files, paths](const auto& arguments) {
+    const fs::path path = inside_home(paths, arguments.at("path"));
+    if (const std::optional<std::string> previous = read_own_file(previous_of(path))) {
+      files.write_own_file(path, *previous);
       files.remove_tree(previous_of(path));
     }
   };

@@ -19,9 +19,12 @@ using RedisSource = std::function<RedisConnection&()>;
 /// Streams and groups of the preset. Its undo removes what it made: a stream only while it is empty.
 Step stream_step(const RedisSettings& settings, const RedisSource& redis);
 
-/// The credentials file at `credentials.path`. Its undo puts the previous one back, or removes it. `credentials` is
-/// read when the step acts.
-Step credentials_step(const Context& context, const Credentials& credentials);
+/// The credentials file. Its undo puts the previous one back, or removes it. `credentials` is read when the step acts,
+/// and `credentials.path` chosen again then: choosing and writing is under one lock, or two runs would choose one name.
+Step credentials_step(Context& context, Credentials& credentials, const std::string& preset);
+
+/// Removes the file of these credentials, if it is still theirs, under the same lock. Returns its name for people.
+std::string remove_credentials(Context& context, const Credentials& credentials);
 
 /// Brings a running Redis to what was asked, by CONFIG SET where it differs, and proves it with CONFIG GET. Returns
 /// what to say of it. Throws Error (failure) naming each directive that still differs. `changed` tells whether anything
@@ -31,8 +34,9 @@ std::string settle_config(const RedisSettings& settings, RedisConnection& redis,
 /// Removes a file or folder of this machine that was not there before.
 Undo undo_file(const std::filesystem::path& path);
 
-/// Undoes for those steps: "redis.destroy_group", "file.remove", "file.restore". `redis` is opened only when one needs
-/// it.
-void add_common_undos(UndoTable& table, const Files& files, const RedisSource& redis);
+/// Undoes for those steps: "redis.destroy_group", "redis.config_set", "credentials.remove", "file.remove",
+/// "file.restore". `redis` is opened only when one needs it. Those of files act inside the home alone: a journal that
+/// names another path is Error (remains).
+void add_common_undos(UndoTable& table, const Context& context, const RedisSource& redis);
 
 }  // namespace raibid

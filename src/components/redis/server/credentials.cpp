@@ -81,11 +81,6 @@ class KeyReader {
   const json& m_object;
 };
 
-bool same_owner(const Credentials& left, const Credentials& right) {
-  return left.target == right.target && left.cluster_uid == right.cluster_uid && left.name_space == right.name_space &&
-         left.release == right.release;
-}
-
 /// The characters that no shell and no file system minds.
 std::string for_file_name(std::string_view text) {
   std::string name;
@@ -117,8 +112,9 @@ bool is_credentials_file(const std::string& name) {
 std::optional<Credentials> read_credentials(const fs::path& path) {
   std::optional<std::string> text;
   try {
-    text = read_file(path, largest_file);
+    text = read_own_file(path, largest_file);
   } catch (const Error& error) {
+    if (error.code() == ExitCode::preflight) throw;  // whose it is, and what to do about it
     unusable_file(path, "cannot be read: " + error.message());
   }
   if (!text) return std::nullopt;
@@ -192,6 +188,11 @@ fs::path credentials_path(const Paths& paths, const Credentials& credentials, co
               "move those away that are no longer needed");
 }
 
+bool same_owner(const Credentials& left, const Credentials& right) {
+  return left.target == right.target && left.cluster_uid == right.cluster_uid && left.name_space == right.name_space &&
+         left.release == right.release;
+}
+
 std::string to_json(const Credentials& credentials) {
   const nlohmann::ordered_json object = {
       {"host", credentials.host},
@@ -212,14 +213,14 @@ std::string to_json(const Credentials& credentials) {
 bool credentials_are_saved(const Credentials& credentials, const fs::path& path) {
   constexpr fs::perms others = fs::perms::group_all | fs::perms::others_all;
   std::error_code error;
-  const fs::file_status status = fs::status(path, error);
+  const fs::file_status status = fs::symlink_status(path, error);
   if (error || (status.permissions() & others) != fs::perms::none) return false;
-  return read_file(path, largest_file) == to_json(credentials);
+  return read_own_file(path, largest_file) == to_json(credentials);
 }
 
 void save_credentials(const Files& files, const Credentials& credentials, const fs::path& path) {
   files.make_private_directory(path.parent_path());
-  files.write_atomic(path, to_json(credentials));
+  files.write_own_file(path, to_json(credentials));
 }
 
 std::string redis_url(const std::string& host, int port, const Secret& password) {

@@ -27,7 +27,8 @@ struct Credentials {
   std::filesystem::path path;  ///< where it was read from; not part of the file
 };
 
-/// Throws Error (preflight) for a file that is damaged: it is never overwritten. std::nullopt when there is none.
+/// Throws Error (preflight) for a file that is damaged (it is never overwritten), a symbolic link, or a file of another
+/// user or one that others can write. std::nullopt when there is none.
 std::optional<Credentials> read_credentials(const std::filesystem::path& path);
 
 /// All that are under `paths.home`. Damaged ones throw as above.
@@ -42,14 +43,16 @@ std::optional<Credentials> find_credentials(const Paths& paths, const std::strin
                                             const std::string& cluster_uid, const std::string& name_space,
                                             const std::string& release);
 
+/// Whether both are of the same Redis: target, cluster, namespace and release.
+bool same_owner(const Credentials& left, const Credentials& right);
+
 std::string to_json(const Credentials& credentials);
 
 /// Whether `path` holds exactly this already, and for nobody else to read.
 bool credentials_are_saved(const Credentials& credentials, const std::filesystem::path& path);
 
 /// Writes them to `path`, 0600 from the first byte, whole or not at all, and makes the folder when it is not there.
-/// What a symbolic link points to is written, the link stays. Throws Error (preflight) when the folder cannot be
-/// written in.
+/// Throws Error (preflight) when `path` is a symbolic link or the folder cannot be written in.
 void save_credentials(const Files& files, const Credentials& credentials, const std::filesystem::path& path);
 
 /// "redis://:PASSWORD@HOST:PORT", or without the password. What of a password a URL reads otherwise is percent-encoded

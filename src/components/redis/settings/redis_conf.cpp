@@ -19,9 +19,10 @@ using namespace std::string_view_literals;
 
 constexpr std::array password_directives{"requirepass"sv, "masterauth"sv,        "masteruser"sv,
                                          "user"sv,        "tls-key-file-pass"sv, "tls-client-key-file-pass"sv};
-constexpr std::array own_directives{"port"sv,       "bind"sv,           "dir"sv,      "aclfile"sv,
-                                    "daemonize"sv,  "pidfile"sv,        "logfile"sv,  "supervised"sv,
-                                    "unixsocket"sv, "protected-mode"sv, "tls-port"sv, "include"sv};
+constexpr std::array own_directives{
+    "port"sv,           "bind"sv,     "dir"sv,        "aclfile"sv,    "daemonize"sv,
+    "pidfile"sv,        "logfile"sv,  "supervised"sv, "unixsocket"sv, "unixsocketperm"sv,
+    "protected-mode"sv, "tls-port"sv, "include"sv};
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 

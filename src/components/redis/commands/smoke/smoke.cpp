@@ -74,14 +74,14 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n", code};
 }
 
-CommandResult run_all_operations(Context& context, const RedisSettings& settings, const RedisEndpoint& endpoint) {
+CommandResult run_all_operations(Context& context, const RedisSettings& settings, Place& place) {
   Preset preset = context.preset;
   preset.streams = settings.streams;  // as this run has them
   std::array<std::uint8_t, 8> bytes{};
   context.random.fill(bytes);
   std::string id;
   for (const std::uint8_t byte : bytes) id += fmt::format("{:02x}", byte);
-  SmokeBench bench([&] { return connect_redis(context.redis, endpoint, reply_limit); }, preset, id, context.runner);
+  SmokeBench bench([&] { return place.connect(question_deadline(context)); }, preset, id, context.runner);
   for (const SmokeOperation& operation : preset.smoke) find_test(operation.name);  // before anything is written
   std::vector<Row> rows;
   try {
@@ -135,7 +135,8 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   const std::unique_ptr<Place> place = open_place(context, settings);
   place->installed();
   if (context.guard.dry_run()) return would_run(context, place->subject());
-  return run_all_operations(context, settings, place->endpoint(question_deadline(context)));
+  place->endpoint(question_deadline(context));  // a Redis that cannot be reached is no operation that fails
+  return run_all_operations(context, settings, *place);
 }
 
 }  // namespace raibid

@@ -113,7 +113,7 @@ Plan Installation::plan() {
     if (!observed.release && !(observed.claim && settings.persistence))
       plan.back().undo = [] { return std::vector<Undo>{}; };
   }
-  plan.push_back(credentials_step(m_context, m_credentials));
+  plan.push_back(credentials_step(m_context, m_credentials, settings.preset));
   return plan;
 }
 

@@ -213,7 +213,7 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   UndoTable undos;
   std::optional<Installation> installation;
   KubernetesRedis undo_redis(context, session.kubectl, names);
-  add_common_undos(undos, context.files, [&]() -> RedisConnection& {
+  add_common_undos(undos, context, [&]() -> RedisConnection& {
     return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed),
                                  undo_until());
   });

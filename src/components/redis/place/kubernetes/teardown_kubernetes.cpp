@@ -81,10 +81,8 @@ class KubernetesTeardown {
       m_removals.stays.push_back(fmt::format("Secret {} (not made by raibid-cli)", m_names.full));
     }
     if (credentials) {
-      decide(!keeps_claim, "credentials", m_context.paths.shown(credentials->path), [this, path = credentials->path] {
-        m_context.files.remove_tree(path);
-        return m_context.paths.shown(path);
-      });
+      decide(!keeps_claim, "credentials", m_context.paths.shown(credentials->path),
+             [this, credentials] { return remove_credentials(m_context, *credentials); });
     }
     plan_namespace(keeps_claim);
     return std::move(m_removals);
@@ -202,7 +200,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   const UndoScope scope{new_run_id(context.random), UndoScope::LeftData::leave};
   UndoTable undos;
   KubernetesRedis redis(context, session.kubectl, names);
-  add_common_undos(undos, context.files, [&]() -> RedisConnection& {
+  add_common_undos(undos, context, [&]() -> RedisConnection& {
     return redis.connection(observed.secret ? observed.secret->password : Secret(), context.deadline);
   });
   add_kubernetes_undos(undos, context, session, settings.release, names, scope, deadline);

@@ -18,6 +18,7 @@
 #include "base/strings.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "sys/files.hpp"
+#include "sys/listener.hpp"
 #include "sys/process.hpp"
 #include "sys/process_table.hpp"
 
@@ -29,6 +30,8 @@ constexpr int usual_port = 6379;
 constexpr Duration poll_interval = std::chrono::milliseconds(20);
 constexpr std::size_t log_limit = 64U << 20;
 constexpr std::size_t last_lines = 5;
+/// It listens within a tenth of a second, before it reads its data; one that does not by then has ended.
+constexpr Duration start_patience = std::chrono::seconds(20);
 constexpr const char* damaged_hint =
     "it says port and settings of this Redis: move it away and run raibid-cli setup redis --target local again";
 
@@ -62,8 +65,6 @@ LocalInstance::LocalInstance(const Context& context, const std::string& release)
 
 bool LocalInstance::exists() const { return fs::exists(conf()) && fs::exists(state_file()); }
 
-bool LocalInstance::has_data() const { return fs::exists(data()) && !fs::is_empty(data()); }
-
 std::optional<LocalInstance::State> LocalInstance::state() const {
   const std::optional<std::string> text = read_file(state_file());
   if (!text) return std::nullopt;
@@ -81,7 +82,7 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
 }
 
 Secret LocalInstance::password() const {
-  const std::optional<std::string> text = read_file(password_file());
+  const std::optional<std::string> text = read_own_file(password_file());
   return Secret(text ? std::string(trim(*text)) : "");
 }
 
@@ -97,12 +98,50 @@ std::optional<int> LocalInstance::pid() const {
   return pid;
 }
 
-void LocalInstance::start(Runner& runner, const std::string& server, TimePoint deadline) const {
+bool LocalInstance::listens(int port) const {
+  const std::optional<int> running = pid();
+  const std::optional<Listener> listener = find_listener(port);
+  return running && listener && owns(*running, *listener);
+}
+
+Error LocalInstance::not_running(int port) const {
+  const std::optional<int> running = pid();
+  const std::string what = running
+                               ? fmt::format("the Redis of release {} (pid {}) does not listen", release(), *running)
+                               : fmt::format("the Redis of release {} on this machine does not run", release());
+  const std::optional<Listener> other = find_listener(port);
+  if (!other || listens(port))
+    return Error(ExitCode::failure, what,
+                 "start it, with its data: raibid-cli setup redis --target local --release " + release());
+  return Error(
+      ExitCode::preflight, fmt::format("{}, and its port {} is held by {}", what, port, describe(*other)),
+      fmt::format("end that process, then: raibid-cli setup redis --target local --release {}\nor choose another "
+                  "port: change \"port\" in {}, then run the same",
+                  release(), state_file().string()));
+}
+
+void LocalInstance::require_running(int port) const {
+  if (!listens(port)) throw not_running(port);
+}
+
+void LocalInstance::start(Runner& runner, const std::string& server, int port, TimePoint deadline) const {
   const Output output = run(runner, {{server, conf().string()}, "", {}}, deadline);
   if (!output.ok()) {
     const std::string words = output.err.empty() ? last_words() : output.err + output.out;
     throw Error(ExitCode::failure, fmt::format("{} does not start: {}", server, trim(printable(words))),
                 "its log: " + log().string());
+  }
+  const TimePoint until = std::min(deadline, runner.now() + start_patience);
+  while (!listens(port)) {
+    const std::optional<Listener> other = find_listener(port);
+    // one of ours may be the new server, which has not written its pid yet
+    if (runner.now() >= until || (other && other->uid != ::geteuid())) {
+      throw Error(ExitCode::failure,
+                  fmt::format("{} does not listen at 127.0.0.1:{}{}: {}", server, port,
+                              other ? ", which is held by " + describe(*other) : "", printable(last_words())),
+                  "its log: " + log().string());
+    }
+    runner.wait({}, std::min(until, runner.now() + poll_interval));
   }
 }
 
@@ -161,6 +200,7 @@ int choose_port() {
 
 std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings) {
   std::string text = "# written by raibid-cli setup redis --target local; the next setup writes it again\n";
+  text += fmt::format("unixsocket {}\nunixsocketperm 700\n", LocalInstance::socket_name);  // below dir
   text += fmt::format("bind 127.0.0.1\nport {}\ndaemonize yes\npidfile {}\nlogfile {}\ndir {}\naclfile {}\n", port,
                       (instance.folder() / "redis.pid").string(), instance.log().string(), instance.data().string(),
                       instance.acl().string());

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.hpp"
 #include "base/secret.hpp"
 #include "components/context.hpp"
 #include "components/redis/server/health.hpp"
@@ -27,8 +28,11 @@ class LocalInstance {
   std::filesystem::path password_file() const { return m_folder / "password"; }
   std::filesystem::path state_file() const { return m_folder / "state.json"; }
 
+  /// Where its server listens for us; the server opens it in its own folder, so that no path is too long for it.
+  std::filesystem::path socket() const { return data() / socket_name; }
+  static constexpr const char* socket_name = "redis.sock";
+
   bool exists() const;  ///< set up at some time and not torn down
-  bool has_data() const;
 
   struct State {
     int port = 0;
@@ -42,12 +46,19 @@ class LocalInstance {
   /// What its clients log in with: nothing where none is asked for, which Redis would refuse.
   Secret password_of(const State& state) const { return state.spec.auth ? password() : Secret(); }
 
+  /// Whether the server runs and is what answers at 127.0.0.1:`port`.
+  bool listens(int port) const;
+  /// Error (failure) saying that it does not run, or (preflight) which other process has its port.
+  Error not_running(int port) const;
+  /// Throws that Error unless it runs and has its port: before the port is handed to somebody.
+  void require_running(int port) const;
+
   /// The server's pid when it runs: the pid file's, if that process works in our data folder.
   std::optional<int> pid() const;
 
-  /// Runs `server` with redis.conf; it puts itself into the background. Throws Error (failure) with the log's last
-  /// lines.
-  void start(Runner& runner, const std::string& server, TimePoint deadline) const;
+  /// Runs `server` with redis.conf; it puts itself into the background. Returns when it listens at `port`. Throws Error
+  /// (failure) with the log's last lines.
+  void start(Runner& runner, const std::string& server, int port, TimePoint deadline) const;
   /// SIGTERM, at which Redis writes its data and goes; returns when it is gone. Not running is fine.
   void stop(Runner& runner, TimePoint deadline) const;
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/victim_local.hpp"
 #include "components/redis/server/connect.hpp"
 
@@ -36,11 +37,13 @@ void LocalPlace::prepare(int) {}
 
 RedisEndpoint LocalPlace::endpoint(TimePoint) {
   const InstalledRedis& redis = installed();
+  m_instance.require_running(redis.port);
   return {redis.host, redis.port, "", redis.password};
 }
 
 std::unique_ptr<RedisConnection> LocalPlace::connect(TimePoint deadline) {
-  return connect_redis(m_context.redis, endpoint(deadline), reply_limit);
+  LocalConnector connector(m_context.redis, m_instance);
+  return connect_redis(connector, endpoint(deadline), reply_limit);
 }
 
 void LocalPlace::look_after() {}

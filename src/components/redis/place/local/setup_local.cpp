@@ -7,8 +7,10 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/setup.hpp"
+#include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/undo_local.hpp"
+#include "components/redis/run/home_lock.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/password.hpp"
@@ -17,6 +19,7 @@
 #include "components/redis/settings/redis_conf.hpp"
 #include "config/yaml.hpp"
 #include "sys/files.hpp"
+#include "sys/listener.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -29,17 +32,29 @@ constexpr Duration undo_limit = std::chrono::seconds(60);
 class LocalSetup {
  public:
   LocalSetup(Context& context, const RedisSettings& settings, const LocalServer& server)
-      : m_context(context), m_settings(settings), m_server(server), m_instance(context, settings.release) {}
+      : m_context(context),
+        m_settings(settings),
+        m_server(server),
+        m_instance(context, settings.release),
+        m_connector(context.redis, m_instance) {}
 
   /// Reads what is there; the journal is held by then.
   void look() {
     m_existed = m_instance.exists();
     m_ran = m_instance.pid().has_value();
+    // until the server listens: two runs that choose at the same time would choose the same port
+    if (!m_ran && !m_settings.dry_run && !m_port_lock) m_port_lock = lock_home(m_context, "ports.lock");
     const auto state = m_instance.state();
     m_port = state ? state->port : choose_port();
     if (state) m_before = state->spec;
     m_password = choose_password();
     m_credentials = credentials();
+  }
+
+  /// Before anything is started: throws Error (preflight) when another process has the port.
+  void check_port() const {
+    if (!m_instance.listens(m_port) && find_listener(m_port))
+      throw m_instance.not_running(m_port).with_code(ExitCode::preflight);
   }
 
   Plan plan() {
@@ -51,13 +66,13 @@ class LocalSetup {
       // what a first setup wrote goes with its folder
       if (!m_existed) steps.back().undo = [] { return std::vector<Undo>{}; };
     }
-    steps.push_back(credentials_step(m_context, m_credentials));
+    steps.push_back(credentials_step(m_context, m_credentials, m_settings.preset));
     return steps;
   }
 
   UndoTable undos(const std::function<TimePoint()>& deadline) {
     UndoTable table;
-    add_common_undos(table, m_context.files, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
+    add_common_undos(table, m_context, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
     table["local.stop"] = [this, deadline](const auto&) {
       m_connection.reset();
       m_instance.stop(m_context.runner, deadline());
@@ -65,7 +80,7 @@ class LocalSetup {
     table["local.restart"] = [this, deadline](const auto&) {
       m_connection.reset();
       m_instance.stop(m_context.runner, deadline());
-      m_instance.start(m_context.runner, m_server.program, deadline());
+      m_instance.start(m_context.runner, m_server.program, m_port, deadline());
     };
     return table;
   }
@@ -138,7 +153,7 @@ class LocalSetup {
     step.act = [this]() -> StepResult {
       const std::string detail = fmt::format("{} characters", m_password.reveal().size());
       if (!m_instance.password().empty()) return {Outcome::unchanged, detail};
-      m_context.files.write_atomic(m_instance.password_file(), m_password.reveal() + "\n");
+      m_context.files.write_own_file(m_instance.password_file(), m_password.reveal() + "\n");
       return {Outcome::changed, detail};
     };
     return step;
@@ -166,6 +181,7 @@ class LocalSetup {
     step.intent = fmt::format("run {} {} at 127.0.0.1:{}", m_server.program, m_server.version, m_port);
     step.undo = [this] { return server_undos(); };
     step.act = [this]() -> StepResult {
+      const std::shared_ptr<HomeLock> held = std::move(m_port_lock);
       const auto changed = changed_files();
       for (const auto& [path, content] : changed) {
         if (const auto present = read_file(path)) m_context.files.write_atomic(path.string() + ".previous", *present);
@@ -177,7 +193,7 @@ class LocalSetup {
         m_connection.reset();  // it leads to the server that goes
         m_instance.stop(m_context.runner, m_context.deadline);
       }
-      if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_context.deadline);
+      if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_port, m_context.deadline);
       for (const auto& [path, content] : changed) m_context.files.remove_tree(path.string() + ".previous");
       const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port,
                                              restart ? ", restarted" : "");
@@ -265,17 +281,27 @@ class LocalSetup {
       RedisEndpoint endpoint;
       endpoint.port = m_port;
       endpoint.password = m_password;
-      m_connection =
-          wait_for_pong(m_context.redis, endpoint, m_context.runner, deadline,
-                        [this](const std::string& text) { m_context.reporter.step_progress("redis", text); });
+      m_connection = wait_for_pong(m_connector, endpoint, m_context.runner, deadline, [this](const std::string& text) {
+        if (!m_instance.pid()) throw ended();
+        m_context.reporter.step_progress("redis", text);
+      });
     }
     return *m_connection;
+  }
+
+  /// It was started, and is not there any more: no waiting brings it back.
+  Error ended() const {
+    return Error(ExitCode::failure,
+                 fmt::format("{} ended by itself: {}", m_server.program, printable(m_instance.last_words())),
+                 "its log: " + m_instance.log().string());
   }
 
   Context& m_context;
   const RedisSettings& m_settings;
   const LocalServer& m_server;
   LocalInstance m_instance;
+  LocalConnector m_connector;
+  std::shared_ptr<HomeLock> m_port_lock;
   bool m_existed = false;
   bool m_ran = false;
   int m_port = 0;
@@ -300,6 +326,7 @@ CommandResult setup_redis_local(Context& context, const RedisSettings& settings)
     if (const auto left = left_by_killed_run(context, journal_key("", settings), header))
       context.reporter.note(describe_left(*left));
     setup.look();
+    setup.check_port();
     return {describe_plan(setup.plan()) + "\n# redis.conf\n" + setup.conf()};
   }
   Journal journal = open_journal(context, journal_key("", settings), header);
@@ -332,9 +359,10 @@ CommandResult setup_redis_local(Context& context, const RedisSettings& settings)
       undo_deadline = {};
     }
     setup.look();
+    setup.check_port();
     plan = setup.plan();
   } catch (const Error& error) {
-    if (error.code() != ExitCode::remains) journal.close();
+    if (!journal.interrupted()) journal.close();  // else what a killed run made is still to be undone
     throw;
   }
   const ChildRecord record(context.runner, journal);

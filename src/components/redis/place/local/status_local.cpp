@@ -6,9 +6,11 @@
 #include "components/redis/commands/doctor.hpp"
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/health.hpp"
+#include "sys/listener.hpp"
 
 namespace raibid {
 
@@ -16,6 +18,13 @@ namespace {
 
 std::string subject(const RedisSettings& settings) {
   return fmt::format("release {} on this machine", settings.release);
+}
+
+Check server_check(const LocalInstance& instance, int port, std::optional<int> pid) {
+  if (pid && instance.listens(port)) return {"server", true, fmt::format("pid {} at 127.0.0.1:{}", *pid, port), ""};
+  const Error error = instance.not_running(port);
+  const bool taken = error.code() == ExitCode::preflight;
+  return {"server", false, pid || taken ? error.message() : "stopped", error.hint()};
 }
 
 }  // namespace
@@ -42,14 +51,13 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
   if (unfinished > 0)
     report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished),
                 "raibid-cli setup redis, or teardown redis, undoes them"});
-  const std::string start = "start it, with its data: raibid-cli setup redis --target local";
-  report.add(
-      {"server", pid.has_value(), pid ? fmt::format("pid {} at 127.0.0.1:{}", *pid, state.port) : "stopped", start});
+  report.add(server_check(instance, state.port, pid));
   report.data()["redis"] = {{"pong", false}};
   if (pid) {
     try {
       const RedisEndpoint endpoint{"127.0.0.1", state.port, "", instance.password_of(state)};
-      examine_redis(*connect_redis(context.redis, endpoint, reply_limit), {state.spec.directives, state.spec.streams},
+      LocalConnector connector(context.redis, instance);
+      examine_redis(*connect_redis(connector, endpoint, reply_limit), {state.spec.directives, state.spec.streams},
                     report);
     } catch (const Error& error) {
       report.add({"redis", false, error.message(), error.hint()});
@@ -84,8 +92,15 @@ void examine_local(Context& context, const RedisSettings& settings, HealthReport
   const auto state = instance.state();
   const auto pid = instance.pid();
   const int port = state ? state->port : choose_port();
-  report.add({"port", true,
-              fmt::format("127.0.0.1:{} {}", port, pid ? fmt::format("(this Redis, pid {})", *pid) : "is free")});
+  const auto listener = find_listener(port);
+  if (!listener || (pid && instance.listens(port))) {
+    report.add(
+        {"port", true,
+         fmt::format("127.0.0.1:{} {}", port, listener ? fmt::format("(this Redis, pid {})", *pid) : "is free")});
+  } else {
+    const Error taken = instance.not_running(port);
+    report.add({"port", false, taken.message(), taken.hint()});
+  }
 }
 
 }  // namespace raibid

@@ -4,6 +4,7 @@
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/teardown.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/undo_local.hpp"
 #include "components/redis/run/steps.hpp"
@@ -38,7 +39,12 @@ Removals plan_removals(Context& context, const RedisSettings& settings, const Lo
                              }});
   };
   if (fs::exists(instance.folder())) decide("data", instance.folder(), folder + " (data, password and settings)");
-  if (credentials) decide("credentials", credentials->path, context.paths.shown(credentials->path));
+  if (credentials && delete_data) {
+    removals.goes.push_back({"credentials", context.paths.shown(credentials->path),
+                             [&context, credentials] { return remove_credentials(context, *credentials); }});
+  } else if (credentials) {
+    removals.stays.push_back(context.paths.shown(credentials->path));
+  }
   return removals;
 }
 
@@ -66,10 +72,11 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
   undos["local.stop"] = stop;
   undos["local.restart"] = stop;  // it is about to be taken away: it need not come back
   std::unique_ptr<RedisConnection> redis;
-  add_common_undos(undos, context.files, [&]() -> RedisConnection& {
+  LocalConnector connector(context.redis, instance);
+  add_common_undos(undos, context, [&]() -> RedisConnection& {
     const InstalledRedis installed = find_local(context, settings);
     RedisEndpoint endpoint{installed.host, installed.port, "", installed.password};
-    redis = connect_redis(context.redis, endpoint, std::chrono::seconds(5));
+    redis = connect_redis(connector, endpoint, std::chrono::seconds(5));
     return *redis;
   });
   keep_left_data(undos, instance, "", "");  // whether it goes is said by --delete-data

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/server/connect.hpp"
 #include "sys/process_table.hpp"
@@ -23,6 +24,7 @@ class LocalVictim final : public Victim {
         m_release(settings.release),
         m_installed(find_local(context, settings)),
         m_instance(context, settings.release),
+        m_connector(context.redis, m_instance),
         m_server(find_local_server(context)) {
     if (!m_instance.pid()) {
       throw Error(ExitCode::failure, fmt::format("release {} on this machine does not run", m_release),
@@ -34,7 +36,7 @@ class LocalVictim final : public Victim {
   std::string how() const override { return "SIGKILL"; }
 
   std::unique_ptr<RedisConnection> connect(TimePoint) override {
-    return connect_redis(m_context.redis, {m_installed.host, m_installed.port, "", m_installed.password}, reply_limit);
+    return connect_redis(m_connector, {m_installed.host, m_installed.port, "", m_installed.password}, reply_limit);
   }
 
   void kill() override {
@@ -48,8 +50,8 @@ class LocalVictim final : public Victim {
 
   std::unique_ptr<RedisConnection> come_back(TimePoint deadline) override {
     revive(deadline);
-    return wait_for_pong(m_context.redis, {m_installed.host, m_installed.port, "", m_installed.password},
-                         m_context.runner, deadline, [](const std::string&) {});
+    return wait_for_pong(m_connector, {m_installed.host, m_installed.port, "", m_installed.password}, m_context.runner,
+                         deadline, [](const std::string&) {});
   }
 
   void revive(TimePoint deadline) override {
@@ -58,7 +60,7 @@ class LocalVictim final : public Victim {
       if (m_context.runner.now() >= deadline) throw Error(ExitCode::remains, name() + " outlives SIGKILL");
       m_context.runner.wait({}, m_context.runner.now() + local_poll);
     }
-    m_instance.start(m_context.runner, m_server.program, deadline);
+    m_instance.start(m_context.runner, m_server.program, m_installed.port, deadline);
     m_killed = false;
   }
 
@@ -67,6 +69,7 @@ class LocalVictim final : public Victim {
   std::string m_release;
   InstalledRedis m_installed;
   LocalInstance m_instance;
+  LocalConnector m_connector;
   LocalServer m_server;
   bool m_killed = false;
 };

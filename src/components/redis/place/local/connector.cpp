@@ -1,0 +1,27 @@
+#include "components/redis/place/local/connector.hpp"
+
+#include "base/error.hpp"
+#include "sys/files.hpp"
+#include "sys/process_table.hpp"
+
+namespace raibid {
+
+std::unique_ptr<RedisConnection> LocalConnector::connect(const std::string& host, int port, Duration timeout) {
+  const std::optional<int> pid = m_instance.pid();
+  if (!pid) throw m_instance.not_running(port);
+  if (fs::exists(m_instance.socket())) {
+    try {
+      return m_redis.connect(m_instance.socket(), port, timeout);
+    } catch (const Error& error) {
+      if (error.signal() != 0) throw;  // a server of an older version that was started after a newer one was killed
+    }
+  }
+  // the connection first, the proof after it, and only then a byte: what has accepted it is what listened meanwhile
+  const std::string before = process_identity(*pid);
+  std::unique_ptr<RedisConnection> connection = m_redis.connect(host, port, timeout);
+  if (before.empty() || process_identity(*pid) != before || !m_instance.listens(port))
+    throw m_instance.not_running(port);
+  return connection;
+}
+
+}  // namespace raibid
