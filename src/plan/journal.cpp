@@ -133,7 +133,7 @@ std::optional<Journal::Left> Journal::left(const std::filesystem::path& folder, 
   try {
     std::optional<LockedLog> log = LockedLog::look(path);
     std::error_code gone;
-    if (!log && std::filesystem::exists(path, gone)) throw locked(path, header);
+    if (!log && std::filesystem::exists(path, gone)) throw locked(path, header.subject);
     if (!log) return std::nullopt;
     Journal journal(std::move(*log), path);
     journal.load();

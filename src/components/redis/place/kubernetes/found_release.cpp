@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-const json* at(const json& object, const std::string& key) {
+const json* part_of(const json& object, const std::string& key) {
   const auto found = object.find(key);
   return found == object.end() ? nullptr : &*found;
 }
@@ -107,9 +107,9 @@ FoundRelease::~FoundRelease() = default;
 FoundRelease::FoundRelease(FoundRelease&&) noexcept = default;
 FoundRelease& FoundRelease::operator=(FoundRelease&&) noexcept = default;
 
-const json* FoundRelease::object(const std::string& kind) const { return at(*m_found, kind); }
-const json* FoundRelease::service(const std::string& name) const { return at(*m_found, "Service " + name); }
-const json* FoundRelease::record() const { return at(*m_found, "record"); }
+const json* FoundRelease::object(const std::string& kind) const { return part_of(*m_found, kind); }
+const json* FoundRelease::service(const std::string& name) const { return part_of(*m_found, "Service " + name); }
+const json* FoundRelease::record() const { return part_of(*m_found, "record"); }
 
 std::vector<Deletion> FoundRelease::deletions() const {
   std::vector<Deletion> deletions;

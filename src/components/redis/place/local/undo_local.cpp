@@ -1,4 +1,4 @@
-#include "components/redis/local/undo_local.hpp"
+#include "components/redis/place/local/undo_local.hpp"
 
 #include <filesystem>
 
