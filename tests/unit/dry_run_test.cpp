@@ -170,12 +170,14 @@ class World {
  public:
   World() : m_files(fs::temp_directory_path()), m_outside(fs::temp_directory_path()) {
     fs::create_directories(home());
-    fs::create_directories(m_files.path() / "tmp");
+    fs::create_directories(temporary());
     FakeCluster(state(), m_signals).save();
   }
 
   fs::path home() const { return m_files.path() / "home"; }
   fs::path state() const { return m_outside.path() / "state.json"; }
+  /// Where a chart may be rendered: outside what is compared, for its own time changes, and empty afterwards.
+  fs::path temporary() const { return m_outside.path() / "tmp"; }
   fs::path data() const { return home() / "local/raibid-redis/data"; }
 
   /// As setup does it, on the cluster.
@@ -225,6 +227,7 @@ class World {
       CHECK_MESSAGE(err.find("this is a mistake in raibid-cli") == std::string::npos, err);
     }
     CHECK_MESSAGE(everything_in(m_files.path()) == files_before, "files changed");
+    CHECK_MESSAGE(fs::is_empty(temporary()), "a temporary file stayed");
     if (m_server) CHECK_MESSAGE(m_server->runs(), "the server was ended");
     return code;
   }
@@ -243,10 +246,8 @@ class World {
     SystemRandom random;
     std::ostringstream results, messages;
     const CliDependencies dependencies{
-        results,    messages,
-        Terminal{}, {{"HOME", folder()}, {"RAIBID_HOME", home()}, {"TMPDIR", folder() / "tmp"}},
-        runner,     cluster.clock(),
-        random,     m_signals,
+        results, messages,        Terminal{}, {{"HOME", folder()}, {"RAIBID_HOME", home()}, {"TMPDIR", temporary()}},
+        runner,  cluster.clock(), random,     m_signals,
         redis};
     const int code = run_cli(words, dependencies, components());
     out = results.str();
@@ -470,7 +471,7 @@ TEST_CASE("a folder that could not be made is found without making anything") {
 
 namespace {
 
-/// "path:line: what" for everything outside src/sys that changes files or processes other than through their guard.
+/// "path: what" for everything outside src/sys that changes files or processes other than through their guard.
 std::vector<std::string> unguarded(const fs::path& root) {
   static const std::regex change(
       R"((^|[^.\w>])(write_atomic|create_file|make_private_directory|remove_tree|remove_temporary_files|kill_process|LockedLog::open)\()"
@@ -482,10 +483,13 @@ std::vector<std::string> unguarded(const fs::path& root) {
     if (!entry.is_regular_file() || path.starts_with("sys/")) continue;
     std::ifstream file(entry.path());
     std::string line;
-    for (int number = 1; std::getline(file, line); ++number) {
+    while (std::getline(file, line)) {
       const std::string code = line.substr(0, line.find("//"));
       std::smatch match;
-      if (std::regex_search(code, match, change)) found.push_back(path + ": " + std::string(trim(match.str())));
+      if (!std::regex_search(code, match, change)) continue;
+      std::string what = match.str();
+      what.erase(0, match[1].length());  // what stands before the name
+      found.push_back(path + ": " + what);
     }
   }
   std::sort(found.begin(), found.end());

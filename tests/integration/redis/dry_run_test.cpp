@@ -49,8 +49,9 @@ class DryCli : public Cli {
         {"host", "box"}, {"started", "2026-01-31T09:08:07Z"}};
     const nlohmann::json undo = {{"undo",
                                   {{"action", "file.remove"},
-                                   {"arguments", {{"path", (home() / "local").string()}}},
-                                   {"command", "rm -rf local"}}}};
+                                   {"arguments", {{"path", (home() / "half-made").string()}}},
+                                   {"command", "rm -rf half-made"}}}};
+    write_atomic(home() / "half-made", "of the run that was killed\n");
     write_atomic(home() / "journal/local-raibid-redis-raibid-redis.journal", header.dump() + "\n" + undo.dump() + "\n");
   }
 };
