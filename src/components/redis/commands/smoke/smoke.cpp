@@ -12,9 +12,7 @@
 #include "components/redis/commands/smoke/durability.hpp"
 #include "components/redis/commands/smoke/operation.hpp"
 #include "components/redis/commands/status/status.hpp"
-#include "components/redis/place/installed.hpp"
-#include "components/redis/place/kubernetes/access.hpp"
-#include "components/redis/place/local/connector.hpp"
+#include "components/redis/place/place.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
@@ -75,15 +73,15 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n", code};
 }
 
-CommandResult run_all_operations(Context& context, const RedisSettings& settings, RedisConnector& connector,
-                                 const RedisEndpoint& endpoint) {
+CommandResult run_all_operations(Context& context, const RedisSettings& settings, Place& place) {
   Preset preset = context.preset;
   preset.streams = settings.streams;  // as this run has them
   std::array<std::uint8_t, 8> bytes{};
   context.random.fill(bytes);
   std::string id;
   for (const std::uint8_t byte : bytes) id += fmt::format("{:02x}", byte);
-  SmokeBench bench([&] { return connect_redis(connector, endpoint, reply_limit); }, preset, id, context.runner);
+  place.endpoint(question_deadline(context));  // it can be reached: else that is said once, not for each operation
+  SmokeBench bench([&] { return place.connect(question_deadline(context)); }, preset, id, context.runner);
   for (const SmokeOperation& operation : preset.smoke) find_test(operation.name);  // before anything is written
   std::vector<Row> rows;
   try {
@@ -113,20 +111,8 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
   if (context.settings.flag("durability")) return smoke_durability(context, settings);
-  if (settings.target == Target::local) {
-    const InstalledRedis installed = find_local(context, settings);
-    const LocalInstance instance(context, settings.release);
-    instance.require_running(installed.port);
-    LocalConnector connector(context.redis, instance);
-    return run_all_operations(context, settings, connector, {installed.host, installed.port, "", installed.password});
-  }
-  const RedisNames names(settings.release, settings.name_space);
-  ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
-  const InstalledRedis installed = find_on_kubernetes(context, session.kubectl, names, settings);
-  KubernetesRedis redis(context, session.kubectl, names);
-  redis.prepare();
-  return run_all_operations(context, settings, context.redis,
-                            redis.endpoint(installed.password, question_deadline(context)));
+  const std::unique_ptr<Place> place = open_place(context, settings);
+  return run_all_operations(context, settings, *place);
 }
 
 }  // namespace raibid
