@@ -25,13 +25,13 @@ constexpr std::string_view listening = "0A";
 
 /// The addresses at which a connection to 127.0.0.1 arrives, the most exact one first: as the tables write them, in
 /// words of 32 bits of the network's bytes.
-std::array<std::string, 4> addresses() {
+std::array<std::string, 4> loopback_addresses() {
   const std::string loopback = fmt::format("{:08X}", htonl(INADDR_LOOPBACK));
   const std::string any = "00000000";
   return {loopback, any + any + fmt::format("{:08X}", htonl(0xFFFF)) + loopback, any, any + any + any + any};
 }
 
-std::string table(const char* path) {
+std::string socket_table(const char* path) {
   try {
     return read_file(path, largest_table).value_or("");
   } catch (const Error&) {
@@ -46,7 +46,7 @@ Number number_in(std::string_view text, int base = 10) {
   return number;
 }
 
-std::vector<std::string> words_of(const std::string& line) {
+std::vector<std::string> columns_of(const std::string& line) {
   std::vector<std::string> words;
   for (std::string& word : split(line, ' ')) {
     if (!word.empty()) words.push_back(std::move(word));
@@ -62,7 +62,7 @@ std::string program_of(const fs::path& process) {
   }
 }
 
-std::string name_of(uid_t uid) {
+std::string login_of(uid_t uid) {
   const passwd* const user = ::getpwuid(uid);
   return user == nullptr ? std::to_string(uid) : user->pw_name;
 }
@@ -71,11 +71,11 @@ std::string name_of(uid_t uid) {
 
 std::optional<Listener> find_listener(int port) {
   std::optional<Listener> found;
-  const auto ranked = addresses();
+  const auto ranked = loopback_addresses();
   std::size_t rank = ranked.size();
-  for (const std::string& line : split(table("/proc/net/tcp") + table("/proc/net/tcp6"), '\n')) {
+  for (const std::string& line : split(socket_table("/proc/net/tcp") + socket_table("/proc/net/tcp6"), '\n')) {
     // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …
-    const std::vector<std::string> words = words_of(line);
+    const std::vector<std::string> words = columns_of(line);
     constexpr std::size_t local = 1, state = 3, user = 7, socket = 9;
     if (words.size() <= socket || words[state] != listening) continue;
     const std::size_t colon = words[local].find(':');
@@ -102,7 +102,7 @@ bool owns(int pid, const Listener& listener) {
 }
 
 std::string describe(const Listener& listener) {
-  const std::string user = "user " + name_of(listener.uid);
+  const std::string user = "user " + login_of(listener.uid);
   std::error_code none;
   fs::directory_iterator process("/proc", none);
   for (const fs::directory_iterator end; !none && process != end; process.increment(none)) {

@@ -21,9 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int most_links = 40;  // as the kernel's own limit
+constexpr int most_trusted_links = 40;  // as the kernel's own limit
 constexpr mode_t others_write = S_IWGRP | S_IWOTH;
-constexpr uid_t root = 0;
+constexpr uid_t root_user = 0;
 
 std::string user_name(uid_t uid) {
   const passwd* const user = ::getpwuid(uid);
@@ -122,7 +122,7 @@ void check_trusted_folder(const fs::path& path) {
       check_owner(current, status);
       std::error_code error;
       const fs::path target = fs::read_symlink(current, error);
-      if (error || ++links > most_links) return;  // whoever opens it is told
+      if (error || ++links > most_trusted_links) return;  // whoever opens it is told
       const std::vector<fs::path> names = reversed(target);
       rest.insert(rest.end(), names.begin(), names.end());
       current = target.is_absolute() ? target.root_path() : current.parent_path();

@@ -13,7 +13,6 @@
 #include "components/redis/commands/smoke/operation.hpp"
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/place/place.hpp"
-#include "components/redis/server/connect.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
@@ -81,6 +80,7 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
   context.random.fill(bytes);
   std::string id;
   for (const std::uint8_t byte : bytes) id += fmt::format("{:02x}", byte);
+  place.endpoint(question_deadline(context));  // it can be reached: else that is said once, not for each operation
   SmokeBench bench([&] { return place.connect(question_deadline(context)); }, preset, id, context.runner);
   for (const SmokeOperation& operation : preset.smoke) find_test(operation.name);  // before anything is written
   std::vector<Row> rows;
@@ -135,7 +135,6 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   const std::unique_ptr<Place> place = open_place(context, settings);
   place->installed();
   if (context.guard.dry_run()) return would_run(context, place->subject());
-  place->endpoint(question_deadline(context));  // a Redis that cannot be reached is no operation that fails
   return run_all_operations(context, settings, *place);
 }
 

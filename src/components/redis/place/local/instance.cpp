@@ -63,6 +63,12 @@ std::string version_of(const std::string& text) {
 LocalInstance::LocalInstance(const Context& context, const std::string& release)
     : m_folder(context.paths.local() / release), m_guard(context.guard) {}
 
+bool LocalInstance::has_data() const {
+  std::error_code none;
+  return std::any_of(fs::directory_iterator(data(), none), fs::directory_iterator(),
+                     [this](const fs::directory_entry& entry) { return entry.path() != socket(); });
+}
+
 bool LocalInstance::exists() const { return fs::exists(conf()) && fs::exists(state_file()); }
 
 std::optional<LocalInstance::State> LocalInstance::state() const {

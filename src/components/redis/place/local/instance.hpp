@@ -32,7 +32,8 @@ class LocalInstance {
   std::filesystem::path socket() const { return data() / socket_name; }
   static constexpr const char* socket_name = "redis.sock";
 
-  bool exists() const;  ///< set up at some time and not torn down
+  bool exists() const;    ///< set up at some time and not torn down
+  bool has_data() const;  ///< a server has written something
 
   struct State {
     int port = 0;

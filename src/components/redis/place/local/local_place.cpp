@@ -37,7 +37,7 @@ void LocalPlace::prepare(int) {}
 
 RedisEndpoint LocalPlace::endpoint(TimePoint) {
   const InstalledRedis& redis = installed();
-  m_instance.require_running(redis.port);
+  m_instance.require_running(redis.port);  // who asks hands the password to what listens there
   return {redis.host, redis.port, "", redis.password};
 }
 

@@ -43,7 +43,7 @@ class LocalSetup {
     m_existed = m_instance.exists();
     m_ran = m_instance.pid().has_value();
     // until the server listens: two runs that choose at the same time would choose the same port
-    if (!m_ran && !m_settings.dry_run && !m_port_lock) m_port_lock = lock_home(m_context, "ports.lock");
+    if (!m_ran && !m_context.guard.dry_run() && !m_port_lock) m_port_lock = lock_home(m_context, "ports.lock");
     const auto state = m_instance.state();
     m_port = state ? state->port : choose_port();
     if (state) m_before = state->spec;
