@@ -30,14 +30,14 @@ std::string user_name(uid_t uid) {
   return user == nullptr ? fmt::format("user {}", uid) : fmt::format("user {} ({})", user->pw_name, uid);
 }
 
-bool is_ours(const struct stat& status) { return status.st_uid == ::geteuid() || status.st_uid == root; }
+bool is_ours(const struct stat& status) { return status.st_uid == ::geteuid() || status.st_uid == root_user; }
 
 Error foreign(const fs::path& path, const struct stat& status) {
   const std::string owner = user_name(status.st_uid);
   return Error(ExitCode::preflight,
                fmt::format("{} belongs to {}, and this is {}: what it says is not trusted", printable(path.string()),
                            owner, user_name(::geteuid())),
-               ::geteuid() == root
+               ::geteuid() == root_user
                    ? fmt::format("run it as {}, without sudo, or set RAIBID_HOME to a folder of root's", owner)
                    : "set RAIBID_HOME to a folder that belongs to you");
 }
@@ -73,20 +73,20 @@ std::vector<fs::path> reversed(const fs::path& path) {
 
 uid_t owner_of(const fs::path& path) {
   struct stat status {};
-  return ::lstat(path.c_str(), &status) == 0 ? status.st_uid : root;
+  return ::lstat(path.c_str(), &status) == 0 ? status.st_uid : root_user;
 }
 
 /// Only for what lies in a folder of ours: nobody should be told to take /usr from root.
 std::string give_back(const fs::path& path) {
   const uid_t us = ::geteuid();
-  if (us == root || (owner_of(path) != us && owner_of(path.parent_path()) != us)) return "";
+  if (us == root_user || (owner_of(path) != us && owner_of(path.parent_path()) != us)) return "";
   return fmt::format("sudo chown -R {}:{} {}", us, ::getegid(), shell_quote(path.string()));
 }
 
 /// What is root's, and what we would need to do with it and cannot.
 bool left_to_root(const fs::path& path) {
   struct stat status {};
-  if (::geteuid() == root || ::lstat(path.c_str(), &status) != 0 || status.st_uid != root) return false;
+  if (::geteuid() == root_user || ::lstat(path.c_str(), &status) != 0 || status.st_uid != root_user) return false;
   const bool folder = S_ISDIR(status.st_mode);
   if (!folder && !S_ISREG(status.st_mode)) return false;
   return ::faccessat(AT_FDCWD, path.c_str(), folder ? R_OK | X_OK : R_OK, AT_EACCESS) != 0;
@@ -157,7 +157,7 @@ void check_home(const fs::path& home) {
 
 std::string chown_hint(const fs::path& path) {
   struct stat status {};
-  const bool roots = ::lstat(path.c_str(), &status) == 0 && status.st_uid == root;
+  const bool roots = ::lstat(path.c_str(), &status) == 0 && status.st_uid == root_user;
   return roots ? give_back(path) : "";
 }
 
