@@ -1,4 +1,4 @@
-#include "components/redis/settings.hpp"
+#include "components/redis/settings/settings.hpp"
 #include "config/yaml.hpp"
 #include "config/yaml_settings.hpp"
 #include "fuzz/fuzz.hpp"

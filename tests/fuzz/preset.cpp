@@ -1,5 +1,5 @@
 #include "config/preset.hpp"
-#include "components/redis/settings.hpp"
+#include "components/redis/settings/settings.hpp"
 #include "fuzz/fuzz.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,5 +1,5 @@
 #include "base/quantity.hpp"
-#include "components/redis/spec.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "fuzz/fuzz.hpp"
 #include "tools/redis_client.hpp"
 

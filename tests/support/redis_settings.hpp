@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "components/redis/settings.hpp"
+#include "components/redis/settings/settings.hpp"
 
 namespace raibid::test {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "components/redis/settings.hpp"
+#include "components/redis/settings/settings.hpp"
 #include "support/thrown.hpp"
 #include "sys/files.hpp"
 

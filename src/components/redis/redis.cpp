@@ -1,13 +1,13 @@
 #include "components/redis/redis.hpp"
 
-#include "components/redis/doctor.hpp"
-#include "components/redis/export/export.hpp"
-#include "components/redis/settings.hpp"
-#include "components/redis/setup.hpp"
-#include "components/redis/smoke/smoke.hpp"
-#include "components/redis/status.hpp"
-#include "components/redis/teardown.hpp"
-#include "components/redis/url.hpp"
+#include "components/redis/commands/doctor.hpp"
+#include "components/redis/commands/export/export.hpp"
+#include "components/redis/commands/setup.hpp"
+#include "components/redis/commands/smoke/smoke.hpp"
+#include "components/redis/commands/status/status.hpp"
+#include "components/redis/commands/teardown.hpp"
+#include "components/redis/commands/url.hpp"
+#include "components/redis/settings/settings.hpp"
 
 namespace raibid {
 

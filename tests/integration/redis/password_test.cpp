@@ -1,5 +1,5 @@
 // The ACL file in a real redis-server.
-#include "components/redis/password.hpp"
+#include "components/redis/server/password.hpp"
 
 #include <doctest/doctest.h>
 

@@ -6,9 +6,9 @@
 
 #include "base/error.hpp"
 #include "components/presets.hpp"
-#include "components/redis/settings.hpp"
-#include "components/redis/smoke/asynq.hpp"
-#include "components/redis/smoke/operation.hpp"
+#include "components/redis/commands/smoke/asynq.hpp"
+#include "components/redis/commands/smoke/operation.hpp"
+#include "components/redis/settings/settings.hpp"
 #include "config/option.hpp"
 #include "support/cli.hpp"
 #include "support/readers.hpp"

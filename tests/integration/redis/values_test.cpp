@@ -1,6 +1,6 @@
 // The generated values in the charts themselves: the embedded one, which refuses what it does not know, and Bitnami's
 // from a folder.
-#include "components/redis/values.hpp"
+#include "components/redis/settings/values.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 #include "unit/cli/fixture.hpp"
 
 #include "cli/command_table.hpp"
-#include "components/redis/settings.hpp"
+#include "components/redis/settings/settings.hpp"
 #include "config/settings.hpp"
 #include "config/yaml.hpp"
 

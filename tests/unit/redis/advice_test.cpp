@@ -1,4 +1,4 @@
-#include "components/redis/advice.hpp"
+#include "components/redis/settings/advice.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,8 +1,8 @@
-#include "components/redis/change.hpp"
+#include "components/redis/settings/change.hpp"
 
 #include <doctest/doctest.h>
 
-#include "components/redis/unchangeable.hpp"
+#include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "config/redis_directives.hpp"
 #include "fakes/fake_runner.hpp"
 #include "support/redis_settings.hpp"

@@ -1,4 +1,4 @@
-#include "components/redis/credentials.hpp"
+#include "components/redis/server/credentials.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

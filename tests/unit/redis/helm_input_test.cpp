@@ -1,4 +1,4 @@
-#include "components/redis/helm_input.hpp"
+#include "components/redis/settings/helm_input.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "components/redis/settings.hpp"
+#include "components/redis/settings/settings.hpp"
 #include "support/thrown.hpp"
 
 using namespace raibid;

@@ -1,4 +1,4 @@
-#include "components/redis/naming.hpp"
+#include "components/redis/settings/naming.hpp"
 
 #include <doctest/doctest.h>
 

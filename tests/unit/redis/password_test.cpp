@@ -1,4 +1,4 @@
-#include "components/redis/password.hpp"
+#include "components/redis/server/password.hpp"
 
 #include <doctest/doctest.h>
 

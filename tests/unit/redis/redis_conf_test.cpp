@@ -1,4 +1,4 @@
-#include "components/redis/redis_conf.hpp"
+#include "components/redis/settings/redis_conf.hpp"
 
 #include <doctest/doctest.h>
 

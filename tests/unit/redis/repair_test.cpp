@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "components/redis/repair.hpp"
+#include "components/redis/place/kubernetes/repair.hpp"
 #include "fakes/fake_runner.hpp"
 
 using namespace raibid;

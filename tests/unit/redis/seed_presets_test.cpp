@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "components/presets.hpp"
-#include "components/redis/clients.hpp"
-#include "components/redis/services.hpp"
-#include "components/redis/settings.hpp"
-#include "components/redis/values.hpp"
+#include "components/redis/settings/clients.hpp"
+#include "components/redis/settings/services.hpp"
+#include "components/redis/settings/settings.hpp"
+#include "components/redis/settings/values.hpp"
 
 using namespace raibid;
 using nlohmann::json;

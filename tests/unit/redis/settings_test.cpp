@@ -1,10 +1,10 @@
-#include "components/redis/settings.hpp"
+#include "components/redis/settings/settings.hpp"
 
 #include <doctest/doctest.h>
 
 #include <set>
 
-#include "components/redis/clients.hpp"
+#include "components/redis/settings/clients.hpp"
 #include "support/redis_settings.hpp"
 #include "support/thrown.hpp"
 

@@ -1,4 +1,4 @@
-#include "components/redis/spec.hpp"
+#include "components/redis/settings/spec.hpp"
 
 #include <doctest/doctest.h>
 

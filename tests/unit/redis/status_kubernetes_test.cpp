@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "components/redis/status_kubernetes.hpp"
+#include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "fakes/fake_runner.hpp"
 
 using namespace raibid;

@@ -1,4 +1,4 @@
-#include "components/redis/values.hpp"
+#include "components/redis/settings/values.hpp"
 
 #include <doctest/doctest.h>
 

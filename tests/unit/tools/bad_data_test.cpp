@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "components/redis/spec.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "tools/helm.hpp"
 #include "tools/kubectl.hpp"
 #include "tools/redis_client.hpp"

@@ -1,4 +1,4 @@
-#include "components/redis/export/variables.hpp"
+#include "components/redis/commands/export/variables.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "components/redis/smoke/durability.hpp"
+#include "components/redis/commands/smoke/durability.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,0 +1,100 @@
+#include <nlohmann/json.hpp>
+
+#include <signal.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/redis/commands/status/status.hpp"
+#include "components/redis/commands/url.hpp"
+#include "components/redis/place/place.hpp"
+#include "config/yaml.hpp"
+#include "sys/foreground.hpp"
+#include "sys/signals.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+// redis-cli takes the server from its arguments alone; other programs find it in their environment.
+Command aimed_at(const std::vector<std::string>& arguments, const std::string& host, int port, const Secret& password) {
+  Command command;
+  command.argv = arguments;
+  const std::string program = arguments[0].substr(arguments[0].rfind('/') + 1);
+  if (program == "redis-cli" || program == "valkey-cli") {
+    command.argv.insert(command.argv.begin() + 1, {"-h", host, "-p", std::to_string(port)});
+  }
+  command.environment = {{"REDIS_HOST", host}, {"REDIS_PORT", std::to_string(port)}};
+  // the one place where a secret enters an environment: the user asked for this command to be logged in
+  if (!password.empty()) command.environment.push_back({"REDISCLI_AUTH", password.reveal()});
+  return command;
+}
+
+// Until Ctrl-C, which is how this command ends.
+CommandResult keep_open(Context& context, Place& place) {
+  try {
+    for (;;) {
+      Process* const process = place.keep_open();
+      context.runner.wait({&process, 1}, context.runner.now() + std::chrono::hours(1));
+    }
+  } catch (const Error& error) {
+    if (error.signal() == SIGINT) return {};
+    throw;
+  }
+}
+
+}  // namespace
+
+std::vector<OptionSpec> connect_options() {
+  return {{.name = "port",
+           .help = "Local port (default: a free one)",
+           .kind = OptionKind::integer,
+           .metavar = "PORT",
+           .flag_only = true}};
+}
+
+CommandResult connect_redis_command(Context& context, const std::vector<std::string>& arguments) {
+  mention_unfinished(context);
+  const RedisSettings settings = redis_settings(context);
+  const std::unique_ptr<Place> place = open_place(context, settings);
+  const Secret password = place->installed().password;
+  place->prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
+  const RedisEndpoint endpoint = place->endpoint(question_deadline(context));
+  if (!arguments.empty()) {
+    return {"", run_foreground(aimed_at(arguments, endpoint.host, endpoint.port, password), context.signals,
+                               [&place] { place->look_after(); })};
+  }
+  if (place->keep_open() == nullptr) {
+    return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, endpoint.host,
+                        endpoint.port)};
+  }
+  context.reporter.heading(place->heading());
+  context.reporter.note(fmt::format("{} is at {}:{} until Ctrl-C; its password: raibid-cli url redis --with-password",
+                                    settings.release, endpoint.host, endpoint.port));
+  return keep_open(context, *place);
+}
+
+std::vector<OptionSpec> url_options() {
+  return {{.name = "with-password",
+           .help = "Put the password into the address",
+           .kind = OptionKind::flag,
+           .flag_only = true}};
+}
+
+CommandResult url_redis(Context& context, const std::vector<std::string>&) {
+  mention_unfinished(context);
+  const RedisSettings settings = redis_settings(context);
+  const InstalledRedis installed = open_place(context, settings)->installed();
+  const bool with_password = context.settings.flag("with-password");
+  const std::string url = redis_url(installed.host, installed.port, with_password ? installed.password : Secret());
+  if (context.format() == OutputFormat::table) return {url + "\n"};
+  const nlohmann::ordered_json object = {{"url", url}, {"host", installed.host}, {"port", installed.port}};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+}
+
+}  // namespace raibid

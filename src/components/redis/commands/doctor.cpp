@@ -1,0 +1,48 @@
+#include "components/redis/commands/doctor.hpp"
+
+#include "components/redis/commands/status/status.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "components/redis/server/credentials.hpp"
+#include "components/redis/settings/advice.hpp"
+#include "sys/files.hpp"
+
+namespace raibid {
+
+namespace {
+
+void examine_home(const Context& context, HealthReport& report) {
+  try {
+    make_private_directory(context.paths.home);
+    all_credentials(context.paths);
+    report.add({"home", true, context.paths.shown(context.paths.home) + " can be written"});
+  } catch (const Error& error) {
+    report.add({"home", false, error.message(), error.hint()});
+  }
+}
+
+}  // namespace
+
+CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
+  mention_unfinished(context);
+  const RedisSettings settings = redis_settings(context);
+  give_advice(context, settings);
+  HealthReport report;
+  report.data() = {{"target", settings.target == Target::local ? "local" : "kubernetes"},
+                   {"advice", advice_json(settings)}};
+  if (settings.target == Target::local) {
+    examine_local(context, settings, report);
+  } else {
+    examine_kubernetes(context, settings, report);
+  }
+  examine_home(context, report);
+  return render_report(context, "doctor", report);
+}
+
+}  // namespace raibid

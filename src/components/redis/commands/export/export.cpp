@@ -1,0 +1,267 @@
+#include "components/redis/commands/export/export.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/redis/commands/export/manifests.hpp"
+#include "components/redis/commands/status/status.hpp"
+#include "components/redis/place/place.hpp"
+#include "components/redis/settings/values.hpp"
+#include "config/yaml.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string option(const Context& context, const char* name) { return context.settings.text(name); }
+
+/// An installation as its application sees it.
+struct View {
+  RedisSettings settings;
+  InstalledRedis installed;
+  Handover handover;
+};
+
+View look(Context& context) {
+  View view{redis_settings(context), {}, {}};
+  view.handover.name_space = application_namespace(view.settings, option(context, "app-namespace"));
+  const std::string name = option(context, "name");
+  view.handover.name = name.empty() ? view.settings.release + "-env" : name;
+  if (!is_dns_subdomain(view.handover.name)) {
+    throw Error(ExitCode::usage,
+                fmt::format("--name: {} is no name of a Kubernetes object", in_quotes(view.handover.name)),
+                "names are lower-case letters, digits, - and .");
+  }
+  mention_unfinished(context);
+  view.installed = open_place(context, view.settings)->installed();
+  InstalledRedis seen = view.installed;
+  std::string service = seen.host;
+  if (view.settings.target == Target::kubernetes) {
+    const ExpectedHost expected = expected_host(view.settings, view.handover.name_space);
+    seen.host = expected.host;
+    service = expected.short_name;
+  }
+  view.handover.variables = application_variables(context.preset, view.settings, seen, service);
+  if (view.handover.variables.empty()) {
+    throw Error(ExitCode::usage, fmt::format("preset {} has no environment to export", context.preset.name),
+                "add one to it, for instance environment: {REDIS_URL: \"{{url}}\"}");
+  }
+  return view;
+}
+
+CommandResult document(const Context& context, const ordered_json& value, const std::string& comment = "") {
+  if (context.format() == OutputFormat::json) return {value.dump(2) + "\n"};
+  return {comment + to_yaml(value)};
+}
+
+CommandResult export_env(Context& context, const std::vector<std::string>&) {
+  const View view = look(context);
+  const bool with_password = context.settings.flag("with-password");
+  const std::string format = option(context, "format");
+  const auto line = format == "docker" ? docker_line : format == "dotenv" ? dotenv_line : shell_line;
+  std::string text;
+  std::vector<std::string> left_out;
+  ordered_json object = ordered_json::object();
+  for (const Variable& variable : view.handover.variables) {
+    if (variable.secret && !variable.value.empty() && !with_password) {
+      text += fmt::format("# {} holds the password: --with-password adds it\n", variable.name);
+      left_out.push_back(variable.name);
+    } else {
+      text += line(variable);
+      object[variable.name] = variable.value.reveal();
+    }
+  }
+  if (!left_out.empty())
+    context.reporter.note(
+        fmt::format("left out, for they hold the password: {} (--with-password)", join(left_out, ", ")));
+  if (context.format() == OutputFormat::table) return {text};
+  return document(context, object);
+}
+
+CommandResult export_secret(Context& context, const std::vector<std::string>&) {
+  const View view = look(context);
+  if (view.installed.password.empty())
+    context.reporter.note("this Redis has no password: the Secret is for the sake of those who mount it");
+  return document(context, secret_manifest(view.handover, context.preset.name));
+}
+
+CommandResult export_configmap(Context& context, const std::vector<std::string>&) {
+  return document(context, configmap_manifest(look(context).handover, context.preset.name));
+}
+
+std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& settings) {
+  std::vector<Queue> queues;
+  for (const std::string& list : context.settings.list("list")) queues.push_back({"", "", list});
+  if (queues.empty()) queues = queues_of(context.preset, settings);
+  if (!queues.empty()) return queues;
+  throw Error(ExitCode::usage,
+              fmt::format("preset {} has no queue whose length KEDA could look at", context.preset.name),
+              "name one: --list KEY, or --stream NAME --group NAME");
+}
+
+// The release's own Secret where the application can read it: it is the one that a changed password changes.
+void choose_secret(const Context& context, const View& view, KedaInput& input) {
+  if (view.installed.password.empty()) return;
+  if (view.settings.target == Target::kubernetes && view.handover.name_space == view.settings.name_space) {
+    input.secret_name = RedisNames(view.settings.release, view.settings.name_space).full;
+    input.secret_key = "redis-password";
+    return;
+  }
+  input.secret_name = view.handover.name;
+  input.secret_key = password_variable(context.preset);
+  if (input.secret_key.empty()) {
+    throw Error(
+        ExitCode::usage,
+        fmt::format("preset {} has no variable that is the password alone, and KEDA needs one", context.preset.name),
+        "add one to its environment: REDIS_PASSWORD: \"{{password}}\"");
+  }
+  context.reporter.note(
+      fmt::format("KEDA reads the password from Secret {}: raibid-cli export secret makes it", input.secret_name));
+}
+
+CommandResult export_keda(Context& context, const std::vector<std::string>&) {
+  const View view = look(context);
+  KedaInput input;
+  input.address = fmt::format("{}:{}", view.installed.host, view.installed.port);
+  input.queues = chosen_queues(context, view.settings);
+  input.image = option(context, "worker-image");
+  if (input.image.empty()) input.image = context.preset.name + "-worker:latest";
+  choose_secret(context, view, input);
+  if (view.settings.target == Target::local)
+    context.reporter.warning(fmt::format("KEDA runs in a cluster, and {} is this machine's alone", input.address));
+  const bool keda_may =
+      view.settings.clients.empty() || std::any_of(view.settings.clients.begin(), view.settings.clients.end(),
+                                                   [](const Client& c) { return c.name_space == "keda"; });
+  if (!keda_may)
+    context.reporter.note(
+        "the NetworkPolicy does not let KEDA's operator in: setup with --allow-from for its namespace (keda) beside "
+        "the others");
+  const std::string text = keda_manifests(view.handover, context.preset.name, input);
+  if (context.format() != OutputFormat::json) return {text};
+  ordered_json items = ordered_json::array();
+  for (std::size_t at = 0, end = 0; end != std::string::npos; at = end + 4) {
+    end = text.find("---\n", at);
+    items.push_back(parse_yaml(text.substr(at, end == std::string::npos ? end : end - at), "keda"));
+  }
+  return document(context, {{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
+}
+
+CommandResult export_compose(Context& context, const std::vector<std::string>&) {
+  const RedisSettings settings = redis_settings(context);
+  const ordered_json file = compose_file(context.preset, settings);
+  std::string comment =
+      fmt::format("# {}: {}\n", printable(context.preset.name), printable(context.preset.description));
+  if (settings.auth) {
+    const std::string variable = compose_password_variable(context.preset);
+    comment += fmt::format(
+        "# The password is {0} in the environment or in .env beside this file, of letters and digits:\n"
+        "#   (umask 077; printf '{0}=%s\\n' \"$(openssl rand -hex 16)\" >> .env)\n",
+        variable);
+  } else {
+    comment += "# No password, as the preset says: the port is this machine's alone.\n";
+  }
+  comment += "# Your own services take `environment: *redis-environment`. Docker Compose 2.23.1 or newer.\n";
+  CommandResult result = document(context, file, comment);
+  if (context.format() == OutputFormat::json) return result;
+  const std::string key = "\nx-redis-environment:";
+  const std::size_t at = result.output.find(key + "\n");
+  if (at != std::string::npos) result.output.insert(at + key.size(), " &redis-environment");
+  return result;
+}
+
+CommandResult export_values(Context& context, const std::vector<std::string>&) {
+  const RedisSettings settings = redis_settings(context);
+  const std::string comment =
+      fmt::format("# values for the chart {}, without a secret: setup makes Secret {} beforehand\n",
+                  option(context, "chart"), RedisNames(settings.release, settings.name_space).full);
+  return document(context,
+                  helm_values(settings, RedisNames(settings.release, settings.name_space),
+                              context.settings.flag("service-monitor")),
+                  settings.auth ? comment : "");
+}
+
+std::vector<OptionSpec> handover_options() {
+  return {
+      {.name = "app-namespace",
+       .help = "Namespace of the application; the first client's, else Redis' own, when not given",
+       .metavar = "NAME",
+       .flag_only = true},
+      {.name = "name",
+       .help = "Name of ConfigMap and Secret; <release>-env when not given",
+       .metavar = "NAME",
+       .flag_only = true},
+  };
+}
+
+std::vector<OptionSpec> env_options() {
+  std::vector<OptionSpec> options = {
+      {.name = "format",
+       .help = "How it is written",
+       .kind = OptionKind::choice,
+       .metavar = "FORMAT",
+       .default_value = "shell",
+       .choices = {"shell", "dotenv", "docker"},
+       .flag_only = true},
+      {.name = "with-password",
+       .help = "Also the variables that hold the password",
+       .kind = OptionKind::flag,
+       .flag_only = true},
+  };
+  options.push_back(handover_options().front());
+  return options;
+}
+
+std::vector<OptionSpec> keda_options() {
+  std::vector<OptionSpec> options = handover_options();
+  options.push_back({.name = "worker-image",
+                     .help = "Image of the worker; <preset>-worker:latest when not given",
+                     .metavar = "IMAGE",
+                     .flag_only = true});
+  options.push_back({.name = "list",
+                     .help = "Key of a list to scale on instead of the preset's queues",
+                     .kind = OptionKind::list,
+                     .metavar = "KEY",
+                     .flag_only = true});
+  for (const OptionSpec& own : redis_options()) {
+    if (own.name == "stream" || own.name == "group") options.push_back(own);
+  }
+  return options;
+}
+
+std::vector<OptionSpec> values_options() {
+  std::vector<OptionSpec> options = redis_options();
+  options.push_back({.name = "service-monitor",
+                     .help = "With a ServiceMonitor, which setup adds where the cluster knows the kind",
+                     .kind = OptionKind::flag,
+                     .flag_only = true});
+  return options;
+}
+
+}  // namespace
+
+std::vector<ComponentCommand> export_commands() {
+  const auto row = [](std::string_view what, std::string_view summary, std::vector<OptionSpec> options, auto run) {
+    return ComponentCommand{"export", summary, std::move(options), run, {}, what, nullptr};
+  };
+  return {
+      row("env", "The application's variables: for a shell, as .env, or for docker", env_options(), export_env),
+      row("secret", "Those with the password as a Secret of the application's namespace", handover_options(),
+          export_secret),
+      row("configmap", "The others as a ConfigMap of the application's namespace", handover_options(),
+          export_configmap),
+      row("keda", "A ScaledJob for each waiting job, with TriggerAuthentication", keda_options(), export_keda),
+      row("compose", "The same Redis as a file for docker compose", redis_options(), export_compose),
+      row("values", "What setup hands to helm", values_options(), export_values),
+  };
+}
+
+}  // namespace raibid

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/preset.hpp"
+#include "sys/process.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+using SmokeParameters = std::map<std::string, std::string>;
+using SmokeClients = std::vector<std::unique_ptr<RedisConnection>>;
+
+/// What a smoke operation works with: connections to the real server, and names that are taken away afterwards.
+class SmokeBench {
+ public:
+  /// `id` makes the names of this run its own: lower-case hex.
+  SmokeBench(std::function<std::unique_ptr<RedisConnection>()> connect, const Preset& preset, std::string id,
+             Runner& runner);
+
+  /// The connection for whatever needs only one.
+  RedisConnection& redis() { return *m_redis; }
+  /// Another client, or several.
+  std::unique_ptr<RedisConnection> connect() { return m_connect(); }
+  SmokeClients clients(int count);
+  const Preset& preset() const { return m_preset; }
+
+  /// A key (or channel) under the prefix of this run.
+  std::string key(const std::string& name) const { return m_prefix + name; }
+  /// A name for where no prefix can be: "raibid-smoke-<id>-name".
+  std::string own_name(const std::string& name) const;
+  /// Something else to be taken away: keys by a pattern of SCAN, or what a command removes.
+  void also_remove(std::string pattern) { m_patterns.push_back(std::move(pattern)); }
+  void also_run(std::vector<std::string> command) { m_last_commands.push_back(std::move(command)); }
+
+  /// Waits; a signal ends it (Error::interrupted).
+  void wait(Duration duration);
+  TimePoint now() const { return m_runner.now(); }
+
+  /// Takes everything away again, over a new connection when the present one is broken. Throws Error when something
+  /// stays.
+  void clean();
+
+ private:
+  void remove(RedisConnection& redis, const std::string& pattern) const;
+  void remove_all(RedisConnection& redis) const;
+
+  std::function<std::unique_ptr<RedisConnection>()> m_connect;
+  const Preset& m_preset;
+  std::string m_id, m_prefix;
+  Runner& m_runner;
+  std::vector<std::string> m_patterns;
+  std::vector<std::vector<std::string>> m_last_commands;
+  std::unique_ptr<RedisConnection> m_redis;
+};
+
+/// Something an application does with its Redis, done for real: what a preset's SmokeOperation of that name means.
+struct SmokeTest {
+  std::string_view name;
+  std::string_view summary;
+  /// Returns what was proved, with numbers; throws Error (failure) when it does not hold.
+  std::string (*run)(SmokeBench& bench, const SmokeParameters& parameters);
+};
+
+/// All of them, by name; a preset's `smoke` picks.
+const std::vector<SmokeTest>& smoke_tests();
+
+/// Throws Error (failure) with `what` unless `holds`.
+void expect(bool holds, const std::string& what);
+
+/// A parameter of the preset, or what is usual; as a time or a list with commas. Throws Error (usage) for no time.
+std::string parameter(const SmokeParameters& parameters, const std::string& name, const std::string& usual);
+Duration time_parameter(const SmokeParameters& parameters, const std::string& name, Duration usual);
+std::vector<std::string> list_parameter(const SmokeParameters& parameters, const std::string& name,
+                                        const std::string& usual);
+
+/// Every client asks its own before any of them reads an answer: the server has them all at once. Throws Error as
+/// `checked`.
+std::vector<RedisReply> ask_at_once(const SmokeClients& clients,
+                                    const std::function<std::vector<std::string>(std::size_t)>& command);
+
+/// EVAL with keys and arguments; throws Error as `checked`.
+RedisReply run_script(RedisConnection& redis, const std::string& script, const std::vector<std::string>& keys,
+                      const std::vector<std::string>& arguments);
+
+/// A time as PEXPIRE and SET PX take it.
+std::string milliseconds(Duration duration);
+
+/// Throws Error (failure) unless the key lives for about `ttl`.
+void expect_ttl(RedisConnection& redis, const std::string& key, Duration ttl);
+
+/// Throws Error (failure) when this Redis may drop what must not be lost; `what` says what that is ("a lock").
+void expect_no_eviction(RedisConnection& redis, const std::string& what);
+
+/// The operations, one file for each application's kind of work.
+std::string smoke_stream_queue(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_dead_consumer(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_stream_limit(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_job_store(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_claim_contention(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_ttl_hashes(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_index_sets(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_asynq_queue(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_cache_ttl(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_get_or_set(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_pubsub_invalidation(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_fencing_locks(SmokeBench& bench, const SmokeParameters& parameters);
+std::string smoke_fallback(SmokeBench& bench, const SmokeParameters& parameters);
+
+}  // namespace raibid

@@ -1,0 +1,118 @@
+#include "components/redis/commands/smoke/smoke.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/redis/commands/smoke/durability.hpp"
+#include "components/redis/commands/smoke/operation.hpp"
+#include "components/redis/commands/status/status.hpp"
+#include "components/redis/place/place.hpp"
+#include "components/redis/server/connect.hpp"
+#include "config/yaml.hpp"
+#include "sys/random.hpp"
+#include "sys/signals.hpp"
+
+namespace raibid {
+
+namespace {
+
+struct Row {
+  std::string name;
+  bool passed = false;
+  std::string text;
+  double milliseconds = 0;
+};
+
+const SmokeTest& find_test(const std::string& name) {
+  for (const SmokeTest& candidate : smoke_tests()) {
+    if (candidate.name == name) return candidate;
+  }
+  std::vector<std::string> known;
+  for (const SmokeTest& candidate : smoke_tests()) known.emplace_back(candidate.name);
+  throw Error(
+      ExitCode::usage,
+      fmt::format("the preset asks for the smoke operation {}, which there is not{}", name, did_you_mean(name, known)),
+      "there are: " + join(known, ", "));
+}
+
+Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench& bench) {
+  const SmokeTest& test = find_test(operation.name);
+  const TimePoint started = context.clock.now();
+  Row row{operation.name, true, "", 0};
+  try {
+    row.text = test.run(bench, operation.parameters);
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    row.passed = false;
+    row.text = error.message();
+  }
+  row.milliseconds = std::chrono::duration<double, std::milli>(context.clock.now() - started).count();
+  return row;
+}
+
+CommandResult render(const Context& context, const std::vector<Row>& rows) {
+  bool passed = true;
+  std::string text;
+  nlohmann::ordered_json operations = nlohmann::ordered_json::array();
+  for (const Row& row : rows) {
+    passed = passed && row.passed;
+    text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", row.passed ? "✓" : "✗", row.name, printable(row.text),
+                        row.milliseconds);
+    operations.push_back(
+        {{"name", row.name}, {"passed", row.passed}, {"text", row.text}, {"milliseconds", row.milliseconds}});
+  }
+  const int code = static_cast<int>(passed ? ExitCode::ok : ExitCode::failure);
+  if (context.format() == OutputFormat::table) return {text + (passed ? "All hold.\n" : "Not all hold.\n"), code};
+  const nlohmann::ordered_json object = {
+      {"passed", passed}, {"preset", context.preset.name}, {"operations", operations}};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n", code};
+}
+
+CommandResult run_all_operations(Context& context, const RedisSettings& settings, const RedisEndpoint& endpoint) {
+  Preset preset = context.preset;
+  preset.streams = settings.streams;  // as this run has them
+  std::array<std::uint8_t, 8> bytes{};
+  context.random.fill(bytes);
+  std::string id;
+  for (const std::uint8_t byte : bytes) id += fmt::format("{:02x}", byte);
+  SmokeBench bench([&] { return connect_redis(context.redis, endpoint, reply_limit); }, preset, id, context.runner);
+  for (const SmokeOperation& operation : preset.smoke) find_test(operation.name);  // before anything is written
+  std::vector<Row> rows;
+  try {
+    for (const SmokeOperation& operation : preset.smoke) {
+      context.signals.check();
+      rows.push_back(run_one(context, operation, bench));
+    }
+    context.signals.check();
+  } catch (const Error&) {
+    bench.clean();
+    throw;
+  }
+  bench.clean();
+  return render(context, rows);
+}
+
+}  // namespace
+
+std::vector<OptionSpec> smoke_options() {
+  return {{.name = "durability",
+           .help = "Instead: kill Redis in the middle of acknowledged writes, and tell what survived; asks first",
+           .kind = OptionKind::flag,
+           .flag_only = true}};
+}
+
+CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
+  mention_unfinished(context);
+  const RedisSettings settings = redis_settings(context);
+  if (context.settings.flag("durability")) return smoke_durability(context, settings);
+  const std::unique_ptr<Place> place = open_place(context, settings);
+  return run_all_operations(context, settings, place->endpoint(question_deadline(context)));
+}
+
+}  // namespace raibid

@@ -1,0 +1,122 @@
+#include "components/redis/commands/status/status_board.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "components/redis/commands/status/status.hpp"
+#include "components/redis/place/kubernetes/found_release.hpp"
+#include "components/redis/place/kubernetes/status_kubernetes.hpp"
+#include "components/redis/place/local/instance.hpp"
+#include "components/redis/server/credentials.hpp"
+#include "plan/journal.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+/// A record of a release that cannot be read is that release's trouble, not everybody's.
+Seen broken(const std::string& release, const std::string& place, const std::string& title, const Error& error) {
+  HealthReport report;
+  report.data() = {{"release", {{"name", release}}}};
+  report.add({"record", false, error.message(), error.hint()});
+  return {release, place, title, std::move(report)};
+}
+
+}  // namespace
+
+StatusBoard::Reach::Reach(Context& context, const Kubectl& there, const std::string& release)
+    : kubectl(there), names(release, there.name_space()), redis(context, kubectl, names) {}
+
+StatusBoard::Reach& StatusBoard::reach(const std::string& name_space, const std::string& release) {
+  std::unique_ptr<Reach>& found = m_reaches[name_space + "/" + release];
+  if (!found) {
+    const Kubectl there(m_context.runner, m_session->kubectl.cluster(), name_space);
+    found = std::make_unique<Reach>(m_context, there, release);
+  }
+  return *found;
+}
+
+int StatusBoard::take_unfinished(const std::string& subject_end) {
+  const auto matches = [&](const std::string& subject) { return subject.ends_with(subject_end); };
+  return static_cast<int>(std::erase_if(m_unfinished, matches));
+}
+
+std::vector<Seen> StatusBoard::look() {
+  m_unfinished.clear();
+  for (const JournalHeader& header : Journal::unfinished(m_context.paths.journal()))
+    m_unfinished.push_back(header.subject);
+  std::vector<Seen> all;
+  if (m_scope.machine) look_at_machine(all);
+  if (m_scope.cluster) {
+    try {
+      look_at_cluster(all);
+    } catch (const Error& error) {
+      if (error.signal() != 0 || !m_scope.cluster_may_be_absent || m_session || all.empty()) throw;
+      m_context.reporter.note("no cluster: " + error.message());
+      m_scope.cluster = false;
+    }
+  }
+  m_unattached = static_cast<int>(m_unfinished.size());
+  return all;
+}
+
+void StatusBoard::look_at_machine(std::vector<Seen>& all) {
+  for (const LocalInstance& instance : local_instances(m_context)) {
+    if (m_scope.only && instance.release() != m_scope.only->release) continue;
+    const int unfinished = take_unfinished(fmt::format("release {} on this machine", instance.release()));
+    const std::string title = report_title(m_context, instance);
+    try {
+      all.push_back({instance.release(), "this machine", title,
+                     examine_instance(m_context, instance, *instance.state(), unfinished)});
+    } catch (const Error& error) {
+      if (error.signal() != 0) throw;
+      all.push_back(broken(instance.release(), "this machine", title, error));
+    }
+  }
+}
+
+void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
+  const bool first = !m_session;
+  if (first) m_session.emplace(choose_cluster(m_context, m_scope.only ? m_scope.only->name_space : "", NeedsHelm::no));
+  const Kubectl& kubectl = m_session->kubectl;
+  std::vector<Credentials> credentials;
+  if (!m_scope.only) credentials = all_credentials(m_context.paths);
+  std::erase_if(credentials, [&](const Credentials& one) {
+    return one.target != "kubernetes" || one.context != kubectl.cluster().context;
+  });
+  if (first) {  // the port-forwards come up beside the questions
+    for (const Credentials& one : credentials) reach(one.name_space, one.release).redis.prepare();
+    if (m_scope.only) reach(m_scope.only->name_space, m_scope.only->release).redis.prepare();
+  }
+  std::vector<FoundRelease> found;
+  if (m_scope.only) {
+    FoundRelease one = look_at_release(m_context, kubectl, m_scope.only->release, m_scope.only->services);
+    if (one.installed()) found.push_back(std::move(one));
+  } else {
+    found = look_at_all_releases(m_context, kubectl, credentials);
+  }
+  for (const FoundRelease& one : found) {
+    if (one.object("Pod")) reach(one.name_space(), one.release()).redis.prepare();
+  }
+  const TimePoint until = question_deadline(m_context);  // one for all: several that are silent are waited for at once
+  for (const FoundRelease& one : found) {
+    Reach& there = reach(one.name_space(), one.release());
+    const int unfinished = take_unfinished(fmt::format("namespace {}, release {}", one.name_space(), one.release()));
+    const std::string place = "namespace " + one.name_space();
+    try {
+      const Spec expected = m_scope.only ? expected_spec(one, *m_scope.only) : one.spec();
+      all.push_back({one.release(), place, report_title(there.kubectl, one),
+                     examine_release(there.kubectl, one, expected, there.redis, unfinished, until)});
+    } catch (const Error& error) {
+      if (error.signal() != 0) throw;
+      all.push_back(broken(one.release(), place, report_title(there.kubectl, one), error));
+    }
+  }
+}
+
+}  // namespace raibid

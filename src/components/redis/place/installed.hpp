@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "components/context.hpp"
+#include "components/redis/server/credentials.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/settings.hpp"
+#include "tools/kubectl.hpp"
+
+namespace raibid {
+
+/// An installed Redis as its clients see it.
+struct InstalledRedis {
+  std::string host;
+  int port = 6379;
+  Secret password;
+};
+
+/// Both throw Error (not_installed) when it is not there. The password is the cluster's (the release's own) one, not
+/// the credentials file's: the cluster is what clients have to agree with.
+InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, const RedisNames& names,
+                                  const RedisSettings& settings);
+InstalledRedis find_local(Context& context, const RedisSettings& settings);
+
+}  // namespace raibid

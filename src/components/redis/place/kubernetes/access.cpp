@@ -1,0 +1,60 @@
+#include "components/redis/place/kubernetes/access.hpp"
+
+#include <algorithm>
+
+#include "components/redis/server/connect.hpp"
+
+namespace raibid {
+
+namespace {
+/// It listens within a tenth of a second; one that does not by then waits for an answer that got lost.
+constexpr Duration tunnel_patience = std::chrono::seconds(5);
+}  // namespace
+
+KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port)
+    : m_context(context), m_tunnel(context.runner, kubectl, names.pod, redis_port, local_port) {}
+
+void KubernetesRedis::prepare() {
+  const TimePoint now = m_context.runner.now();
+  const bool mute = !m_tunnel.finished() && m_tunnel.port() == 0 && now - m_tunnel_started >= tunnel_patience;
+  if (mute) m_tunnel.process()->end();
+  if (!m_tunnel.finished()) return;
+  m_connection.reset();  // it led through the port-forward that ended
+  m_tunnel.ensure();
+  m_tunnel_started = now;
+}
+
+RedisConnection* KubernetesRedis::try_connection(const Secret& password) {
+  const int port = m_tunnel.port();
+  m_waiting_for = m_tunnel.last_error().empty() ? "the port-forward does not listen yet"
+                                                : "the port-forward ended: " + m_tunnel.last_error();
+  if (port == 0) return nullptr;
+  if (!m_connection) {
+    RedisEndpoint redis;
+    redis.port = port;
+    redis.password = password;
+    Answer answer = ask_for_pong(m_context.redis, redis, reply_limit);
+    m_connection = std::move(answer.connection);
+    m_waiting_for = answer.waiting_for;
+  }
+  return m_connection.get();
+}
+
+RedisEndpoint KubernetesRedis::endpoint(const Secret& password, TimePoint deadline) {
+  RedisEndpoint endpoint;
+  endpoint.port = m_tunnel.wait_ready(deadline);
+  endpoint.password = password;
+  return endpoint;
+}
+
+RedisConnection& KubernetesRedis::connection(const Secret& password, TimePoint deadline) {
+  if (!m_connection || m_tunnel.finished()) {
+    m_connection.reset();
+    const RedisEndpoint redis = endpoint(password, deadline);
+    const Duration left = std::chrono::duration_cast<Duration>(deadline - m_context.runner.now());
+    m_connection = connect_redis(m_context.redis, redis, std::clamp(left, Duration(100), reply_limit));
+  }
+  return *m_connection;
+}
+
+}  // namespace raibid

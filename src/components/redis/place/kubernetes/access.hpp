@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+
+#include "components/context.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "tools/kubectl.hpp"
+#include "tools/port_forward.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// An installed Redis of a cluster, reached through a port-forward that is opened when it is first needed and again
+/// when it has died.
+class KubernetesRedis {
+ public:
+  /// `local_port` 0 takes a free one.
+  KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port = 0);
+
+  /// Starts the port-forward, when it does not run, without waiting: it can come up beside other work.
+  void prepare();
+  /// One look: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong for what no waiting
+  /// heals.
+  RedisConnection* try_connection(const Secret& password);
+  /// What the last look was still waiting for: a port-forward that listens, a Redis that has loaded its data.
+  const std::string& waiting_for() const { return m_waiting_for; }
+  /// Where Redis listens for us. Throws Error (failure) when the pod cannot be reached.
+  RedisEndpoint endpoint(const Secret& password, TimePoint deadline);
+  /// An authenticated connection. Throws as connect_redis.
+  RedisConnection& connection(const Secret& password, TimePoint deadline);
+  PortForward& tunnel() { return m_tunnel; }
+
+ private:
+  Context& m_context;
+  PortForward m_tunnel;
+  std::unique_ptr<RedisConnection> m_connection;
+  std::string m_waiting_for;
+  TimePoint m_tunnel_started{};
+};
+
+}  // namespace raibid

@@ -1,0 +1,192 @@
+#include "components/redis/place/kubernetes/found_release.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/settings/naming.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+
+const json* at(const json& object, const std::string& key) {
+  const auto found = object.find(key);
+  return found == object.end() ? nullptr : &*found;
+}
+
+std::string text(const json& object, const char* pointer) {
+  const json::json_pointer path(pointer);
+  return object.contains(path) && object.at(path).is_string() ? object.at(path).get<std::string>() : "";
+}
+
+int revision(const json& labels) { return std::stoi(labels.value("version", "0")); }
+
+// Services of other namespaces are asked for one by one: kubectl's get has one namespace.
+void look_at_distant_services(Context& context, const Kubectl& kubectl, const std::vector<std::string>& services,
+                              FoundRelease& found) {
+  std::vector<Command> questions;
+  for (const std::string& service : services) {
+    const std::size_t slash = service.find('/');
+    if (slash == std::string::npos) continue;
+    const Kubectl there(context.runner, kubectl.cluster(), service.substr(0, slash));
+    questions.push_back(there.get({"service/" + service.substr(slash + 1)}));
+  }
+  if (questions.empty()) return;
+  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    for (const json& item : Kubectl::parse_items(questions[i], answers[i])) found.take(item);
+  }
+}
+
+void look_at_missing_services(Context& context, const Kubectl& kubectl, FoundRelease& found) {
+  std::vector<std::string> wanted;
+  try {
+    wanted = found.spec().services;
+  } catch (const Error&) {
+    return;  // who reads the spec says what is wrong with it
+  }
+  std::vector<std::string> missing;
+  for (const std::string& service : wanted) {
+    if (service.find('/') == std::string::npos && !found.service(service)) missing.push_back("service/" + service);
+  }
+  if (!missing.empty()) {
+    const Command question = kubectl.get(missing);
+    for (const json& item : Kubectl::parse_items(question, run(context.runner, question, question_deadline(context)))) {
+      found.take(item);
+    }
+  }
+  look_at_distant_services(context, kubectl, wanted, found);
+}
+
+bool is_forbidden(const Output& output) { return !output.ok() && output.err.find("orbidden") != std::string::npos; }
+
+FoundRelease& release_of(std::vector<FoundRelease>& all, const std::string& name_space, const std::string& release) {
+  const auto same = [&](const FoundRelease& one) { return one.name_space() == name_space && one.release() == release; };
+  const auto found = std::find_if(all.begin(), all.end(), same);
+  if (found != all.end()) return *found;
+  all.emplace_back(name_space, release);
+  return all.back();
+}
+
+std::vector<FoundRelease> look_where_credentials_are(Context& context, const Kubectl& kubectl,
+                                                     const std::vector<Credentials>& credentials) {
+  std::vector<FoundRelease> all;
+  for (const Credentials& one : credentials) {
+    const Kubectl there(context.runner, kubectl.cluster(), one.name_space);
+    FoundRelease found = look_at_release(context, there, one.release, {});
+    if (found.installed()) all.push_back(std::move(found));
+  }
+  return all;
+}
+
+}  // namespace
+
+FoundRelease::FoundRelease(std::string name_space, std::string release)
+    : m_namespace(std::move(name_space)),
+      m_release(std::move(release)),
+      m_found(std::make_unique<json>(json::object())) {}
+FoundRelease::~FoundRelease() = default;
+FoundRelease::FoundRelease(FoundRelease&&) noexcept = default;
+FoundRelease& FoundRelease::operator=(FoundRelease&&) noexcept = default;
+
+const json* FoundRelease::object(const std::string& kind) const { return at(*m_found, kind); }
+const json* FoundRelease::service(const std::string& name) const { return at(*m_found, "Service " + name); }
+const json* FoundRelease::record() const { return at(*m_found, "record"); }
+
+Spec FoundRelease::spec() const {
+  const json* const workload = object("StatefulSet");
+  const json annotations =
+      workload ? workload->value("/metadata/annotations"_json_pointer, json::object()) : json::object();
+  return parse_spec(annotations.value(spec_annotation, ""));
+}
+
+void FoundRelease::take(const json& object) {
+  const RedisNames names(m_release, m_namespace);
+  const std::string kind = object.value("kind", "");
+  const std::string name = text(object, "/metadata/name");
+  const std::string space = text(object, "/metadata/namespace");
+  if (kind == "Service") {
+    (*m_found)["Service " + (space == m_namespace ? name : space + "/" + name)] = object;
+    return;
+  }
+  const std::map<std::string, std::string> wanted = {{"Secret", names.full},
+                                                     {"StatefulSet", names.workload},
+                                                     {"Pod", names.pod},
+                                                     {"PersistentVolumeClaim", names.claim}};
+  const auto found = wanted.find(kind);
+  if (found != wanted.end() && found->second == name && space == m_namespace) (*m_found)[kind] = object;
+}
+
+void FoundRelease::take_record(const json& labels) {
+  const json* const present = record();
+  if (!present || revision(labels) > revision(*present)) (*m_found)["record"] = labels;
+}
+
+FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std::string& release,
+                             const std::vector<std::string>& services) {
+  FoundRelease found(kubectl.name_space(), release);
+  const RedisNames names(release, kubectl.name_space());
+  std::vector<std::string> wanted = {"secret/" + names.full, "statefulset/" + names.workload, "pod/" + names.pod,
+                                     "persistentvolumeclaim/" + names.claim};
+  for (const std::string& service : services) {
+    if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
+  }
+  const std::array<Command, 2> questions = {kubectl.get(wanted), kubectl.release_records(release)};
+  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  try {
+    for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.take(item);
+    for (const json& record : Kubectl::parse_release_records(questions[1], answers[1])) found.take_record(record);
+    look_at_missing_services(context, kubectl, found);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
+  }
+  return found;
+}
+
+std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& kubectl,
+                                               const std::vector<Credentials>& credentials) {
+  const std::string ours = std::string(managed_by_label) + "=" + managed_by_us;
+  const std::array<Command, 3> questions = {
+      kubectl.release_records_everywhere(ours),
+      kubectl.list_everywhere("statefulsets,pods,persistentvolumeclaims,services", "app.kubernetes.io/name=redis"),
+      kubectl.list_everywhere("secrets", ours, "type=Opaque"),  // without Helm's, which hold whole charts
+  };
+  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  if (std::any_of(answers.begin(), answers.end(), is_forbidden)) {
+    return look_where_credentials_are(context, kubectl, credentials);
+  }
+  std::vector<FoundRelease> all;
+  try {
+    for (const json& record : Kubectl::parse_release_records(questions[0], answers[0])) {
+      release_of(all, record.value("namespace", ""), record.value("name", "")).take_record(record);
+    }
+    for (const std::size_t question : {std::size_t{1}, std::size_t{2}}) {
+      for (const json& item : Kubectl::parse_items(questions[question], answers[question])) {
+        const std::string release =
+            item.value("/metadata/labels"_json_pointer, json::object()).value("app.kubernetes.io/instance", "");
+        for (FoundRelease& one : all) {
+          if (one.release() == release && one.name_space() == text(item, "/metadata/namespace")) one.take(item);
+        }
+      }
+    }
+    for (FoundRelease& one : all) {
+      const Kubectl there(context.runner, kubectl.cluster(), one.name_space());
+      look_at_missing_services(context, there, one);
+    }
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
+  }
+  std::sort(all.begin(), all.end(), [](const FoundRelease& left, const FoundRelease& right) {
+    return std::pair(left.name_space(), left.release()) < std::pair(right.name_space(), right.release());
+  });
+  return all;
+}
+
+}  // namespace raibid

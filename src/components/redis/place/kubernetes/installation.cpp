@@ -1,0 +1,432 @@
+#include "components/redis/place/kubernetes/installation.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "assets/assets.hpp"
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/redis/place/kubernetes/unchangeable.hpp"
+#include "components/redis/place/kubernetes/undo.hpp"
+#include "components/redis/run/steps.hpp"
+#include "components/redis/server/running_config.hpp"
+#include "components/redis/settings/values.hpp"
+#include "sys/files.hpp"
+#include "sys/random.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr Duration look_again = std::chrono::milliseconds(250);  // graces run out without news
+constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is told within a second
+/// In a namespace of our own making the watches can start late: what they cost is helm's until it has ended or this
+/// long.
+constexpr Duration helm_patience = std::chrono::milliseconds(500);
+constexpr Duration generation_poll = std::chrono::milliseconds(100);
+constexpr const char* embedded_chart = "charts/redis";
+
+Credentials make_credentials(const Context& context, const RedisSettings& settings, const RedisNames& names,
+                             const Cluster& cluster, const Observed& observed, const Secret& password) {
+  Credentials credentials;
+  credentials.host = names.host;
+  credentials.port = redis_port;
+  credentials.password = password;
+  credentials.name_space = settings.name_space;
+  if (!settings.streams.empty()) {
+    credentials.stream = settings.streams.front().name;
+    if (!settings.streams.front().groups.empty()) credentials.consumer_group = settings.streams.front().groups.front();
+  }
+  credentials.context = cluster.context;
+  credentials.cluster_uid = observed.cluster_uid;
+  credentials.release = settings.release;
+  credentials.target = "kubernetes";
+  credentials.username = settings.auth ? "default" : "";
+  credentials.path = credentials_path(context.paths, credentials, settings.preset);
+  return credentials;
+}
+
+}  // namespace
+
+/// The folder in which helm looks for the embedded chart, gone with the object. It is empty until `unpack`: a helm that
+/// was started early and then left alone finds no chart, and installs nothing.
+class ChartFolder {
+ public:
+  explicit ChartFolder(fs::path folder) : m_folder(std::move(folder)) {
+    remove_tree(m_folder);
+    make_private_directory(m_folder);
+    make_private_directory(chart_in(m_folder));
+  }
+  ~ChartFolder() {
+    std::error_code ignored;  // a destructor has nobody to tell, and the journal has it
+    fs::remove_all(m_folder, ignored);
+  }
+  ChartFolder(const ChartFolder&) = delete;
+  ChartFolder& operator=(const ChartFolder&) = delete;
+
+  static fs::path chart_in(const fs::path& folder) { return folder / "redis"; }
+  void unpack() const { unpack_assets(embedded_chart, chart_in(m_folder)); }
+
+ private:
+  fs::path m_folder;
+};
+
+Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names,
+                           ClusterSession& cluster, const Observed& seen, ReleaseLock& lock, Secret password,
+                           std::string run)
+    : settings(wanted),
+      observed(seen),
+      session(cluster),
+      m_context(context),
+      m_lock(lock),
+      m_names(names),
+      m_password(std::move(password)),
+      m_run(std::move(run)),
+      m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_password)),
+      m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
+      m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
+      m_redis(context, cluster.kubectl, names) {
+  if (!seen.name_space) m_rollout.expect_nothing_older();
+}
+
+Installation::~Installation() = default;
+
+Plan Installation::plan() {
+  const RedisSource redis = [this]() -> RedisConnection& { return ready(); };
+  Plan plan = {namespace_step()};
+  if (settings.auth) plan.push_back(password_step());
+  if (claim_is_to_grow(observed, settings)) plan.push_back(claim_step());
+  plan.push_back(release_step());
+  plan.push_back(redis_step());
+  if (!settings.streams.empty()) {
+    plan.push_back(stream_step(settings, redis));
+    // what a first install wrote goes with its release and claim
+    if (!observed.release && !(observed.claim && settings.persistence))
+      plan.back().undo = [] { return std::vector<Undo>{}; };
+  }
+  plan.push_back(credentials_step(m_context, m_credentials));
+  return plan;
+}
+
+std::string Installation::storage_class() const {
+  if (!settings.persistence) return "";
+  return settings.storage_class.empty() ? observed.default_storage_class : settings.storage_class;
+}
+
+ordered_json Installation::values() const {
+  ordered_json values = helm_values(settings, m_names, observed.service_monitors);
+  if (!observed.workload || observed.workload->claim_size.empty()) return values;
+  // a StatefulSet's claim template can never change: the claim itself grows (claim_step)
+  ordered_json& persistence = values["master"]["persistence"];
+  const std::string& made_with = observed.workload->claim_size;
+  // "8192Mi" comes back as "8Gi": the same size in other words is no change
+  const bool same = parse_bytes(made_with, "the claim template's size") == parse_bytes(settings.size, "--size");
+  if (!same) persistence["size"] = made_with;
+  persistence.erase("storageClass");
+  if (const auto& made = observed.workload->claim_class) persistence["storageClass"] = made->empty() ? "-" : *made;
+  return values;
+}
+
+ordered_json Installation::namespace_manifest() const {
+  ordered_json metadata = {{"name", settings.name_space}, {"labels", {{managed_by_label, managed_by_us}}}};
+  if (!m_run.empty()) metadata["annotations"] = {{run_label, m_run}};
+  return {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", metadata}};
+}
+
+ordered_json Installation::secret_manifest() {
+  ordered_json data = ordered_json::object();
+  for (const auto& [key, value] : secret_content(m_password, generate_password(m_context.random))) {
+    data[key] = base64_encode(value.reveal());
+  }
+  const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
+  ordered_json metadata = {{"name", m_names.full}, {"namespace", settings.name_space}, {"labels", labels}};
+  if (!m_run.empty()) metadata["annotations"] = {{run_label, m_run}};
+  return {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", metadata}, {"type", "Opaque"}, {"data", data}};
+}
+
+Step Installation::namespace_step() {
+  Step step;
+  step.name = "namespace";
+  step.intent = observed.name_space ? "use " + settings.name_space : "create " + settings.name_space;
+  step.undo = [this]() -> std::vector<Undo> {
+    std::vector<Undo> undos;
+    // the namespace is undone last: the lock goes with it
+    if (!observed.name_space) undos.push_back(undo_namespace(session.kubectl, settings.release, m_names.full));
+    if (helm_starts_early()) undos.push_back(undo_file(m_chart_folder));
+    return undos;
+  };
+  step.act = [this]() -> StepResult {
+    start_early();
+    if (observed.name_space) {
+      take_lock();
+      return {Outcome::unchanged, settings.name_space};
+    }
+    const ordered_json manifest = namespace_manifest();
+    const ordered_json secret = settings.auth ? secret_manifest() : ordered_json();
+    m_secret_made = m_lock.acquire(&manifest, settings.auth ? &secret : nullptr);  // one kubectl for all
+    return {Outcome::changed, settings.name_space + " created"};
+  };
+  return step;
+}
+
+void Installation::take_lock() {
+  m_lock.acquire();
+  refuse_if_changed_since(m_context, session.kubectl, m_names, settings, observed);
+}
+
+bool Installation::has_its_secret() const {
+  return observed.secret && observed.secret->ours && observed.secret->complete;
+}
+
+bool Installation::helm_starts_early() const {
+  return settings.chart.kind == ChartChoice::Kind::embedded && !converged();
+}
+
+void Installation::start_early() {
+  if (helm_starts_early()) {
+    m_chart = std::make_unique<ChartFolder>(m_chart_folder);
+    m_helm = std::make_unique<EarlyChild>(m_context.runner, session.helm.upgrade_install(install_request()));
+  }
+  if (settings.auth && !has_its_secret() && observed.name_space) store_password();
+}
+
+void Installation::store_password() {
+  const ordered_json manifest = secret_manifest();
+  // create, not apply, where there is none: one that somebody makes at this moment is not overwritten; what is in a
+  // namespace of our making is of a run that lost the race for it
+  const bool apply = observed.secret || !observed.name_space;
+  m_secret = std::make_unique<EarlyChild>(m_context.runner,
+                                          apply ? session.kubectl.apply(manifest) : session.kubectl.create(manifest));
+}
+
+Step Installation::password_step() {
+  const bool ours = has_its_secret();
+  Step step;
+  step.name = "password";
+  step.intent = ours ? "reuse the one in Secret " + m_names.full : "put it into Secret " + m_names.full;
+  step.undo = [this, ours]() -> std::vector<Undo> {
+    if (ours) return {};
+    if (observed.secret) return {undo_adoption(session.kubectl, m_names.full)};
+    return {undo_secret(session.kubectl, m_names.full)};
+  };
+  step.act = [this, ours]() -> StepResult {
+    const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
+    if (m_secret_made) return {Outcome::changed, detail};
+    if (!ours && !m_secret) store_password();
+    const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
+    if (observed.name_space) m_rollout.start();
+    if (ours) return {Outcome::unchanged, detail};
+    const Output output = finish(m_context.runner, *kubectl, m_context.deadline);
+    if (output.ok()) return {Outcome::changed, detail};
+    Error error = Kubectl::explain(m_secret->command(), output);
+    if (Kubectl::already_exists(output)) error.made_nothing();
+    throw error;
+  };
+  return step;
+}
+
+std::string Installation::digest() const {
+  std::string text = values().dump();
+  text += settings.chart.kind == ChartChoice::Kind::embedded ? assets_digest(embedded_chart)
+                                                             : settings.chart.reference + "@" + settings.chart.version;
+  for (const std::string& file : settings.values_files) text += "\n" + read_file(file).value_or("");
+  for (const std::string& set : settings.sets) text += "\n" + set;
+  return sha256_hex(text).substr(0, 40);  // a label's value has at most 63 characters
+}
+
+bool Installation::converged() const {
+  return observed.release && observed.release->ours && observed.release->status == "deployed" &&
+         observed.release->digest == digest() && observed.workload && has_its_services();
+}
+
+Helm::Install Installation::install_request() const {
+  Helm::Install install;
+  install.release = settings.release;
+  install.chart = settings.chart.kind == ChartChoice::Kind::embedded
+                      ? Helm::Chart{ChartFolder::chart_in(m_chart_folder).string(), "", ""}
+                      : Helm::Chart{settings.chart.reference, settings.chart.repository, settings.chart.version};
+  install.values = values().dump();
+  install.values_files = settings.values_files;
+  install.sets = settings.sets;
+  install.labels = {{managed_by_label, managed_by_us}, {digest_label, digest()}};
+  if (!m_run.empty()) install.labels[run_label] = m_run;
+  return install;
+}
+
+Step Installation::release_step() {
+  Step step;
+  step.name = "release";
+  step.intent =
+      converged()
+          ? settings.release + " is as it should be"
+          : fmt::format("helm upgrade --install {} (chart {})", settings.release,
+                        settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
+  if (const auto reasons = restarts(); !reasons.empty()) step.intent += "; restarts Redis: " + join(reasons, ", ");
+  step.undo = [this]() -> std::vector<Undo> {
+    if (converged()) return {};
+    std::vector<Undo> undos;
+    // back to what was deployed, not to a change that failed before this one
+    if (observed.release) {
+      undos.push_back(undo_upgrade(session.helm, settings.release, observed.release->last_deployed,
+                                   observed.release->revision, m_names.pod));
+      return undos;
+    }
+    // a StatefulSet's claims are not part of the release
+    if (settings.persistence && !observed.claim) undos.push_back(undo_claim(session.kubectl, m_names.claim));
+    undos.push_back(undo_install(session.helm, settings.release, m_names.pod));
+    return undos;
+  };
+  step.act = [this] { return upgrade(); };
+  return step;
+}
+
+void Installation::tend(Process* other, TimePoint until) {
+  std::vector<Process*> processes = m_rollout.processes();
+  if (other) processes.push_back(other);
+  if (!m_rollout.running_pod().empty() && !m_pod_is_old) m_redis.prepare();
+  if (Process* tunnel = m_redis.tunnel().process()) processes.push_back(tunnel);
+  m_context.runner.wait(processes, std::min(until, m_context.runner.now() + look_again));
+  m_rollout.pump();
+  if (m_redis.tunnel().process()) m_redis.tunnel().port();
+  const Verdict verdict = m_rollout.verdict();
+  if (verdict.state == Verdict::State::doomed) throw Error(ExitCode::failure, verdict.text, verdict.hint);
+  if (verdict.state == Verdict::State::waiting) m_context.reporter.step_progress(m_step, verdict.text);
+}
+
+std::string Installation::render(TimePoint deadline) {
+  const TemporaryDirectory folder(m_context.paths.temporary);
+  Helm::Install install = install_request();
+  if (settings.chart.kind == ChartChoice::Kind::embedded) {
+    install.chart.reference = (folder.path() / "redis").string();
+    unpack_assets(embedded_chart, install.chart.reference);
+  }
+  return session.helm.run_checked(session.helm.render(install), deadline).out;
+}
+
+StepResult Installation::upgrade() {
+  m_step = "release";
+  if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
+  const int revision = observed.release ? observed.release->revision : 0;
+  if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
+  if (m_chart) m_chart->unpack();
+  m_pod_is_old = observed.workload.has_value();
+  if (m_pod_is_old) m_rollout.expect_change();  // what is broken now may be why it is changed
+  const Command command = m_helm ? m_helm->command() : session.helm.upgrade_install(install_request());
+  const std::unique_ptr<Process> helm = m_helm ? m_helm->act() : m_context.runner.start(command);
+  const TimePoint patience_ends = m_context.runner.now() + helm_patience;
+  while (!helm->finished()) {
+    if (m_context.runner.now() >= patience_ends) m_rollout.start();
+    tend(helm.get(), m_context.deadline);
+    if (m_context.runner.now() >= m_context.deadline) {
+      throw Error(ExitCode::failure, "helm did not come to an end in time", "give it longer with --timeout");
+    }
+  }
+  const Output output{helm->status(), helm->out(), helm->err()};
+  m_chart.reset();
+  if (!output.ok()) throw Helm::explain(command, output);
+  m_rollout.start();
+  if (m_pod_is_old) expect_new_pod();
+  m_pod_is_old = false;
+  return {Outcome::changed, fmt::format("{}, revision {}", settings.release, revision + 1)};
+}
+
+void Installation::expect_new_pod() {
+  const Command question = session.kubectl.get({"statefulset/" + m_names.workload});
+  for (;;) {
+    const nlohmann::json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.deadline));
+    if (found.empty()) return m_rollout.expect_revision("");
+    const nlohmann::json& workload = found.front();
+    const long long seen = workload.value("/status/observedGeneration"_json_pointer, 0LL);
+    if (seen >= workload.value("/metadata/generation"_json_pointer, 0LL)) {
+      m_rollout.expect_revision(workload.value("/status/updateRevision"_json_pointer, ""));
+      return;
+    }
+    m_context.runner.wait({}, m_context.runner.now() + generation_poll);
+    if (m_context.runner.now() >= m_context.deadline) {
+      throw Error(ExitCode::failure,
+                  fmt::format("the controller has not taken in the change of StatefulSet {}", m_names.workload),
+                  "see whether the controller manager runs: " +
+                      session.kubectl.for_people({"describe", "statefulset", m_names.workload}));
+    }
+  }
+}
+
+/// While its container runs and is not ready Redis itself may know why: it loads its data, refuses the password, runs
+/// in protected mode or cannot write. Throws what no waiting heals.
+void Installation::ask_redis_why() {
+  const TimePoint now = m_context.runner.now();
+  const bool runs = !m_rollout.running_pod().empty() && !m_pod_is_old && m_rollout.verdict().reason == "not-ready";
+  if (!runs || now - m_asked_redis < ask_again) return;
+  m_asked_redis = now;
+  const bool listens = m_redis.tunnel().port() != 0;
+  if (!m_redis.try_connection(m_password) && listens) m_context.reporter.step_progress(m_step, m_redis.waiting_for());
+}
+
+RedisConnection& Installation::ready() {
+  m_lock.prepare_release();  // beside this wait, it costs no time
+  for (;;) {
+    const bool is_ready = m_rollout.ready();
+    if (is_ready) {
+      if (RedisConnection* const redis = m_redis.try_connection(m_password)) return *redis;
+    }
+    tend(nullptr, m_context.deadline);
+    if (!is_ready) ask_redis_why();
+    if (m_context.runner.now() >= m_context.deadline) {
+      if (is_ready) {
+        throw Error(
+            ExitCode::failure,
+            fmt::format("pod {} is Ready, but Redis did not answer in time: {}", m_names.pod, m_redis.waiting_for()),
+            "see whether it can be reached: " +
+                session.kubectl.for_people({"port-forward", "pod/" + m_names.pod, "6379"}));
+      }
+      const Verdict verdict = m_rollout.verdict();
+      throw Error(ExitCode::failure, fmt::format("not ready in time: {}", verdict.text),
+                  verdict.hint.empty() ? "give it longer with --timeout" : verdict.hint);
+    }
+  }
+}
+
+void Installation::mark_proven() {
+  if (!converged() || observed.release->proven) return;
+  const int revision = observed.release->revision;
+  session.kubectl.run_checked(
+      session.kubectl.label(fmt::format("secret/sh.helm.release.v1.{}.v{}", settings.release, revision),
+                            fmt::format("{}={}", proven_label, revision)),
+      m_context.deadline);
+}
+
+Step Installation::redis_step() {
+  Step step;
+  step.name = "redis";
+  step.intent = "wait until the pod is Ready and Redis answers PONG, then compare its settings with what was asked";
+  step.undo = [this]() -> std::vector<Undo> {
+    m_step = "redis";
+    ready();  // here: the act comes after the lock was looked at, and a pod can take long to start
+    std::vector<Undo> undos;
+    if (!observed.release) return undos;
+    for (const Difference& difference : config_differences(ready(), settings.directives)) {
+      undos.push_back(
+          {"redis.config_set",
+           {{"name", difference.name}, {"value", difference.running}},
+           shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
+    }
+    return undos;
+  };
+  step.act = [this]() -> StepResult {
+    m_step = "redis";
+    bool changed = false;
+    const std::string detail = settle_config(settings, ready(), changed);
+    mark_proven();
+    return {changed || !converged() ? Outcome::changed : Outcome::unchanged, detail};
+  };
+  return step;
+}
+
+}  // namespace raibid

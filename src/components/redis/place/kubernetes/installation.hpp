@@ -1,0 +1,102 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "components/context.hpp"
+#include "components/kubernetes/rollout.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/server/credentials.hpp"
+#include "components/redis/server/password.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/settings.hpp"
+#include "plan/step.hpp"
+#include "sys/early_child.hpp"
+
+namespace raibid {
+
+class ChartFolder;
+
+/// One Redis on its way into a cluster: what the steps of setup share. The watch and the port-forward start as early as
+/// they can and are looked after while a step waits for something else.
+class Installation {
+ public:
+  Installation(Context& context, const RedisSettings& settings, const RedisNames& names, ClusterSession& session,
+               const Observed& observed, ReleaseLock& lock, Secret password, std::string run);
+  ~Installation();
+
+  Plan plan();
+
+  /// The Helm values, the two manifests of our own, and all that the chart makes of the values (`helm template`).
+  nlohmann::ordered_json values() const;
+  nlohmann::ordered_json namespace_manifest() const;
+  nlohmann::ordered_json secret_manifest();
+  std::string render(TimePoint deadline);
+
+  /// Whether the release is there with the same chart and values: then helm has nothing to do.
+  bool converged() const;
+
+  const Credentials& credentials() const { return m_credentials; }
+  /// What of this change makes the pod anew, and what Redis keeps until its next start; empty for a first install.
+  std::vector<std::string> restarts() const;
+  std::vector<std::string> dropped() const;
+  /// The class of the claim that will be made, "" when none is.
+  std::string storage_class() const;
+
+  const RedisSettings& settings;
+  const Observed& observed;
+  ClusterSession& session;
+
+ private:
+  Step namespace_step();
+  Step password_step();
+  Step claim_step();
+  Step release_step();
+  Step redis_step();
+
+  /// Starts what will store the password and what will make the release: both wait for their input until their step.
+  void start_early();
+  void store_password();
+  StepResult upgrade();
+  /// Waits until the pod is Ready and Redis answers PONG; the connection stays open for the steps that follow.
+  RedisConnection& ready();
+  Helm::Install install_request() const;
+  /// Nobody changed what was observed before the lock was ours.
+  void take_lock();
+  /// Says in Helm's record that this run has found its revision ready, when another run made it.
+  void mark_proven();
+  bool has_its_secret() const;
+  bool helm_starts_early() const;  ///< another chart than ours it might install with the chart's own values
+  std::string digest() const;
+  bool has_its_services() const;
+
+  /// Waits for news of the children and takes it in; throws when the rollout cannot succeed.
+  void tend(Process* other, TimePoint until);
+  void expect_new_pod();
+  void ask_redis_why();
+
+  Context& m_context;
+  ReleaseLock& m_lock;
+  const RedisNames& m_names;
+  Secret m_password;
+  std::string m_run;  ///< with which everything is stamped that it makes; "" in a dry run
+  Credentials m_credentials;
+  Rollout m_rollout;
+  bool m_pod_is_old = false;             ///< a change is under way that may replace the pod: no port-forward to it
+  std::string m_step;                    ///< the step that waits, for progress
+  std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
+  std::unique_ptr<ChartFolder> m_chart;
+  std::unique_ptr<EarlyChild> m_secret;
+  bool m_secret_made = false;  ///< with the namespace
+  std::unique_ptr<EarlyChild> m_helm;
+  KubernetesRedis m_redis;
+  TimePoint m_asked_redis{};
+};
+
+}  // namespace raibid

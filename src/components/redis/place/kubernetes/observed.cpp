@@ -1,0 +1,207 @@
+#include "components/redis/place/kubernetes/observed.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/session.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+
+/// No other run that installs or removes begins and ends in that time.
+constexpr Duration still_counts = std::chrono::seconds(2);
+
+std::string string_at(const json& object, const json::json_pointer& pointer) {
+  return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>() : "";
+}
+
+std::string label(const json& object, const std::string& name) {
+  const json labels = object.value("/metadata/labels"_json_pointer, json::object());
+  return labels.is_object() && labels.contains(name) && labels[name].is_string() ? labels[name].get<std::string>() : "";
+}
+
+std::string annotation(const json& object, const std::string& name) {
+  const json annotations = object.value("/metadata/annotations"_json_pointer, json::object());
+  return annotations.is_object() && annotations.contains(name) && annotations[name].is_string()
+             ? annotations[name].get<std::string>()
+             : "";
+}
+
+Observed::StoredSecret read_secret(const json& object) {
+  Observed::StoredSecret secret;
+  secret.ours = label(object, managed_by_label) == managed_by_us;
+  const json data = object.value("data", json::object());
+  secret.complete = data.contains("redis-password") && data.contains("users.acl") && data.contains("exporter.json");
+  if (data.contains("redis-password"))
+    secret.password = Secret(base64_decode(data["redis-password"].get<std::string>()));
+  return secret;
+}
+
+Observed::Workload read_workload(const json& object) {
+  Observed::Workload workload{annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
+  for (const json& claim : object.value("/spec/volumeClaimTemplates"_json_pointer, json::array())) {
+    workload.claim_size = string_at(claim, "/spec/resources/requests/storage"_json_pointer);
+    const json::json_pointer storage_class("/spec/storageClassName");
+    if (claim.contains(storage_class)) workload.claim_class = string_at(claim, storage_class);
+  }
+  return workload;
+}
+
+void take_service(Observed& observed, const json& object, const RedisNames& names) {
+  const std::string name = string_at(object, "/metadata/name"_json_pointer);
+  const std::string release = annotation(object, "meta.helm.sh/release-name");
+  if (name == names.workload) {
+    observed.service_release = release;
+  } else {
+    observed.other_services[name] = release;
+  }
+}
+
+void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space) {
+  const std::string kind = string_at(object, "/kind"_json_pointer);
+  const std::string name = string_at(object, "/metadata/name"_json_pointer);
+  if (kind != "Lease") observed.uids[to_lower(kind) + "/" + name] = string_at(object, "/metadata/uid"_json_pointer);
+  if (kind == "Namespace" && name == "kube-system")
+    observed.cluster_uid = string_at(object, "/metadata/uid"_json_pointer);
+  if (kind == "Namespace" && name == name_space) {
+    observed.name_space = {label(object, managed_by_label) == managed_by_us,
+                           string_at(object, "/status/phase"_json_pointer) == "Terminating"};
+  }
+  if (kind == "Secret" && name == names.full) observed.secret = read_secret(object);
+  if (kind == "StatefulSet") observed.workload = read_workload(object);
+  if (kind == "Service") take_service(observed, object, names);
+  if (kind == "PersistentVolumeClaim") {
+    observed.claim = true;
+    observed.claim_made = {string_at(object, "/spec/resources/requests/storage"_json_pointer),
+                           string_at(object, "/spec/storageClassName"_json_pointer)};
+  }
+  if (kind == "Lease") observed.lease = parse_lease(object);
+}
+
+void take_storage_class(Observed& observed, const json& object) {
+  const std::string name = string_at(object, "/metadata/name"_json_pointer);
+  observed.storage_classes.push_back(name);
+  if (annotation(object, "storageclass.kubernetes.io/is-default-class") == "true")
+    observed.default_storage_class = name;
+  if (object.value("allowVolumeExpansion", false)) observed.expandable_classes.push_back(name);
+}
+
+void take_release(Observed& observed, const json& record) {
+  const int revision = std::stoi(record.value("version", "0"));
+  const std::string status = record.value("status", "");
+  const int before = observed.release ? observed.release->last_deployed : 0;
+  const long long changed = std::stoll(record.value("modifiedAt", record.value("createdAt", "0")));
+  observed.release = {revision,
+                      status,
+                      record.value(managed_by_label, "") == managed_by_us,
+                      record.value(digest_label, ""),
+                      status == "deployed" ? revision : before,
+                      WallTime(std::chrono::seconds(changed)),
+                      record.value(run_label, ""),
+                      record.value(proven_label, "") == std::to_string(revision)};
+}
+
+}  // namespace
+
+std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
+  std::vector<Kubectl::Right> rights = {
+      {"create", "", "secrets", ""},
+      {"patch", "", "secrets", ""},
+      {"create", "", "services", ""},
+      {"create", "", "configmaps", ""},
+      {"create", "apps", "statefulsets", ""},
+      {"create", "networking.k8s.io", "networkpolicies", ""},
+      {"watch", "", "pods", ""},
+      {"create", "", "pods", "portforward"},
+      {"watch", "", "events", ""},
+      {"get", "", "persistentvolumeclaims", ""},
+      {"create", "coordination.k8s.io", "leases", ""},
+      {"delete", "coordination.k8s.io", "leases", ""},
+  };
+  if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
+  return rights;
+}
+
+Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl) {
+  std::vector<std::string> names;
+  for (const Kubectl::Right& right : refused) {
+    names.push_back(right.verb + " " + right.resource + (right.subresource.empty() ? "" : "/" + right.subresource));
+  }
+  return Error(ExitCode::preflight,
+               fmt::format("this login may not {} in namespace {}", join(names, ", "), kubectl.name_space()),
+               "ask for these rights, or choose another login with --context; what you have: " +
+                   kubectl.for_people({"auth", "can-i", "--list"}));
+}
+
+Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
+  const std::vector<Kubectl::Right> rights = needed_rights(true);
+  std::vector<std::string> objects = {"namespace/kube-system",
+                                      "namespace/" + settings.name_space,
+                                      "secret/" + names.full,
+                                      "statefulset/" + names.workload,
+                                      "service/" + names.workload,
+                                      "persistentvolumeclaim/" + names.claim,
+                                      "lease/" + lease_name(settings.release)};
+  for (const std::string& service : settings.services) {
+    if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
+  }
+  const std::vector<Command> questions = {
+      kubectl.review_rights(rights),  // a dozen requests in a row: the longest go first
+      kubectl.get(objects),
+      kubectl.release_records(settings.release),
+      kubectl.list("storageclasses", ""),
+      kubectl.version(),
+  };
+  const TimePoint asked = context.clock.now();
+  const WallTime asked_wall = context.clock.wall();
+  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  Observed observed;
+  observed.at = asked;
+  observed.at_wall = asked_wall;
+  try {
+    observed.versions = Kubectl::parse_version(questions[4], answers[4]);
+    observed.refused = Kubectl::parse_refused(rights, questions[0], answers[0]);
+    const bool all_answered =
+        std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
+    if (!all_answered && !observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
+    for (const json& item : Kubectl::parse_items(questions[1], answers[1]))
+      take(observed, item, names, settings.name_space);
+    for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_release(observed, record);
+    for (const json& item : Kubectl::parse_items(questions[3], answers[3])) take_storage_class(observed, item);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
+  } catch (const json::exception& error) {
+    throw Error(ExitCode::preflight, std::string("kubectl gave an answer that cannot be understood: ") + error.what(),
+                "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
+  }
+  // the right to make a namespace only matters when there is none
+  if (observed.name_space)
+    std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });
+  return observed;
+}
+
+void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const RedisNames& names,
+                             const RedisSettings& settings, const Observed& observed) {
+  const auto passed = context.clock.now() - observed.at;
+  const auto passed_wall = context.clock.wall() - observed.at_wall;
+  if (passed < still_counts && passed_wall < still_counts) return;
+  const Observed present = observe(context, kubectl, names, settings);
+  const bool same_release = present.release.has_value() == observed.release.has_value() &&
+                            (!present.release || (present.release->revision == observed.release->revision &&
+                                                  present.release->status == observed.release->status));
+  if (same_release && present.uids == observed.uids) return;
+  throw Error(ExitCode::preflight,
+              fmt::format("somebody has changed release {} since this run looked", settings.release),
+              "run this again: it will look at what is there now")
+      .made_nothing();
+}
+
+}  // namespace raibid

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "components/context.hpp"
+#include "components/kubernetes/lease.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/settings.hpp"
+#include "tools/kubectl.hpp"
+
+namespace raibid {
+
+/// What the cluster holds of a release before a command does anything.
+struct Observed {
+  struct Namespace {
+    bool ours = false;  ///< its label says that setup made it
+    bool terminating = false;
+  };
+  struct StoredSecret {
+    bool ours = false;
+    bool complete = false;  ///< has every key that setup writes
+    Secret password;        ///< empty when the key is missing
+  };
+  struct Release {
+    int revision = 0;
+    std::string status;  ///< Helm's: deployed, failed, pending-install …
+    bool ours = false;
+    std::string digest;     ///< of chart and values, as setup labelled it
+    int last_deployed = 0;  ///< the newest revision that is deployed, 0 for none
+    WallTime changed{};     ///< when helm last wrote the newest record, by the clock of its machine
+    std::string run{};      ///< the id of the run whose helm made the newest record; "" for none of ours
+    bool proven = false;    ///< another run has found that record's Redis ready since
+  };
+  struct Workload {
+    std::string release;                       ///< the Helm release it belongs to, "" for none
+    std::string spec;                          ///< what it was set up with (see Spec)
+    std::string claim_size{};                  ///< of its claim template; "" when it has none
+    std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
+  };
+  struct Claim {
+    std::string requested;
+    std::string storage_class;
+  };
+
+  std::string cluster_uid;
+  Kubectl::Versions versions;
+  std::optional<Namespace> name_space;
+  std::optional<StoredSecret> secret;
+  std::optional<Release> release;
+  std::optional<Workload> workload;
+  std::optional<std::string> service_release;  ///< the Service's Helm release ("" for none), when there is a Service
+  bool claim = false;
+  std::optional<Claim> claim_made;  ///< what `claim` tells of
+  std::map<std::string, std::string>
+      other_services;  ///< of settings.services in this namespace: its Helm release, "" for none
+  std::vector<std::string> expandable_classes;  ///< of storage_classes: whose claims can grow
+  std::optional<Lease> lease;                   ///< who works on the release
+  std::vector<std::string> storage_classes;
+  std::string default_storage_class;
+  bool service_monitors = false;
+  std::vector<Kubectl::Right> refused;
+  std::map<std::string, std::string> uids{};  ///< of what of the release is there, by "kind/name"
+  TimePoint at{};                             ///< when it was asked for, by both clocks
+  WallTime at_wall{};
+
+  bool anything() const { return secret || release || workload || claim; }
+};
+
+/// The Error (preflight) that names the rights and how to see what there is.
+Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl);
+
+/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer, or does not let
+/// us look.
+Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
+
+/// Asks once more when `observed` is older than two seconds, as in a run that slept before it had the lock, or waited
+/// for an answer. Throws Error (preflight, made_nothing) when somebody has changed release, claim, Secret or namespace
+/// since.
+void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const RedisNames& names,
+                             const RedisSettings& settings, const Observed& observed);
+
+/// What setup needs to be allowed to do.
+std::vector<Kubectl::Right> needed_rights(bool create_namespace);
+
+/// Labels and annotations by which we know our own.
+inline constexpr const char* managed_by_label = "app.kubernetes.io/managed-by";
+inline constexpr const char* managed_by_us = "raibid-cli";
+inline constexpr const char* digest_label = "raibid-cli/digest";
+inline constexpr const char* spec_annotation = "raibid-cli/spec";
+/// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
+inline constexpr const char* run_label = "raibid-cli/run";
+/// A label of Helm's record: the revision that another run has found ready, so that the run which made it may not undo
+/// it any more. Helm copies labels to the next revision, where the number tells that it is not meant.
+inline constexpr const char* proven_label = "raibid-cli/proven";
+
+}  // namespace raibid

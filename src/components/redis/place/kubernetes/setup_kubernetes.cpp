@@ -1,0 +1,257 @@
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "assets/assets.hpp"
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/evidence.hpp"
+#include "components/redis/commands/setup.hpp"
+#include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/installation.hpp"
+#include "components/redis/place/kubernetes/repair.hpp"
+#include "components/redis/place/kubernetes/unchangeable.hpp"
+#include "components/redis/place/kubernetes/undo.hpp"
+#include "components/redis/run/steps.hpp"
+#include "config/yaml.hpp"
+#include "sys/signals.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr Duration undo_limit = std::chrono::seconds(60);
+constexpr Duration evidence_limit = std::chrono::seconds(10);
+
+[[noreturn]] void cannot_set_up(const std::string& message, const std::string& hint) {
+  throw Error(ExitCode::preflight, message, hint);
+}
+
+// Anything of our names that somebody else made is left alone, unless the user says that it is ours to take.
+void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                    const Kubectl& kubectl) {
+  const std::string& space = settings.name_space;
+  if (observed.name_space && observed.name_space->terminating) {
+    cannot_set_up(fmt::format("namespace {} is being deleted", space),
+                  "wait until it is gone: " +
+                      kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
+  }
+  if (observed.release && !observed.release->ours && !settings.adopt) {
+    cannot_set_up(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
+                  "choose another name with --release, or let raibid-cli take it over with --adopt");
+  }
+  if (observed.secret && !observed.secret->ours && !settings.adopt) {
+    cannot_set_up(
+        fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
+        "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
+  }
+  // what is ours inside was let in before: a re-run needs no second --adopt
+  const bool inside = (observed.release && observed.release->ours) || (observed.secret && observed.secret->ours);
+  if (observed.name_space && !observed.name_space->ours && !settings.adopt && !inside) {
+    cannot_set_up(
+        fmt::format("namespace {} exists and was not made by raibid-cli", space),
+        "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
+  }
+  // helm itself refuses to take these over: no --adopt helps here
+  if (observed.workload && observed.workload->release != settings.release) {
+    cannot_set_up(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space,
+                              settings.release),
+                  "choose another name with --release, or remove it: " +
+                      kubectl.for_people({"delete", "statefulset", names.workload}));
+  }
+  if (observed.service_release && *observed.service_release != settings.release) {
+    cannot_set_up(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space,
+                              settings.release),
+                  "choose another name with --release, or remove it: " +
+                      kubectl.for_people({"delete", "service", names.workload}));
+  }
+}
+
+void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
+  if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
+  if (!settings.persistence || observed.claim) return;
+  const std::string classes = join(observed.storage_classes, ", ");
+  const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(),
+                               settings.storage_class) != observed.storage_classes.end();
+  if (!settings.storage_class.empty() && !known) {
+    cannot_set_up(fmt::format("there is no StorageClass {}", settings.storage_class),
+                  classes.empty()
+                      ? "the cluster has none: install a provisioner, or use --no-persistence"
+                      : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
+  }
+  if (settings.storage_class.empty() && observed.default_storage_class.empty()) {
+    cannot_set_up("the cluster has no default StorageClass for the claim",
+                  classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
+                                  : "choose one with --storage-class: " + classes);
+  }
+}
+
+// What a helm that was killed left; true when it changed something.
+bool repair(Context& context, const Observed& observed, const RedisNames& names, const ClusterSession& session,
+            const RedisSettings& settings, ReleaseLock& lock, bool abandoned, const UndoTable& undos) {
+  const WallTime now = context.clock.wall();
+  if (!observed.release || judge_release(*observed.release, abandoned, now).kind == Repair::Kind::none) return false;
+  lock.acquire();
+  if (const std::optional<Error> who = lock.taken_over(context.deadline)) throw *who;
+  refuse_if_changed_since(context, session.kubectl, names, settings, observed);
+  const Repair repair = judge_release(*observed.release, abandoned || lock.took_over(), now);
+  refuse_busy_release(repair, *observed.release, settings.release, session.helm, now);
+  repair_release(context, repair, *observed.release, settings.release, names, undos);
+  return true;
+}
+
+// Helm would find out only after namespace and Secret are made.
+void refuse_missing_chart(Context& context, const Installation& installation) {
+  const ChartChoice& chart = installation.settings.chart;
+  if (chart.kind == ChartChoice::Kind::embedded || installation.converged()) return;
+  try {
+    installation.session.helm.run_checked(
+        installation.session.helm.show_chart({chart.reference, chart.repository, chart.version}), context.deadline);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::preflight);
+  }
+}
+
+Secret stored_password(const Observed& observed) { return observed.secret ? observed.secret->password : Secret(); }
+
+Secret choose_password(Context& context, const Observed& observed, const RedisSettings& settings) {
+  if (!settings.auth) return {};
+  Secret present = stored_password(observed);
+  if (present.empty()) {
+    if (const auto credentials = find_credentials(context.paths, "kubernetes", observed.cluster_uid,
+                                                  settings.name_space, settings.release)) {
+      present = credentials->password;
+    }
+  }
+  if (settings.password_file.empty()) return present.empty() ? generate_password(context.random) : present;
+  Secret wanted = read_password_file(settings.password_file);
+  if (!present.empty() && present != wanted) {
+    throw Error(ExitCode::usage,
+                fmt::format("release {} has another password than --password-file {}", settings.release,
+                            settings.password_file),
+                "clients use the present one: leave --password-file out to keep it, or tear the release down first");
+  }
+  return wanted;
+}
+
+nlohmann::ordered_json redacted(nlohmann::ordered_json manifest) {
+  for (auto& value : manifest["data"]) value = "***";
+  return manifest;
+}
+
+std::string dry_run(Context& context, Installation& installation, const Plan& plan) {
+  std::string text = describe(installation.session.kubectl) + "\n\n" + describe_plan(plan) + "\n# values for helm\n" +
+                     to_yaml(installation.values()) + "\n# manifests\n";
+  if (!installation.observed.name_space) text += "---\n" + to_yaml(installation.namespace_manifest());
+  if (installation.settings.auth) text += "---\n" + to_yaml(redacted(installation.secret_manifest()));
+  return text + installation.render(context.deadline);
+}
+
+/// Before it is done: a restart is a moment without Redis, which somebody may want to choose.
+void say_what_changes(const Context& context, const Installation& installation) {
+  if (const auto reasons = installation.restarts(); !reasons.empty()) {
+    context.reporter.note("this change restarts Redis: " + join(reasons, ", "));
+  }
+  if (const auto dropped = installation.dropped(); !dropped.empty()) {
+    context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
+  }
+  const std::string smaller = about_shrinking(installation.observed, installation.settings);
+  if (!smaller.empty()) context.reporter.warning(smaller);
+}
+
+}  // namespace
+
+CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
+  const TimePoint started = context.clock.now();
+  const RedisNames names(settings.release, settings.name_space);
+  ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
+  context.reporter.heading(describe(session.kubectl));
+  context.reporter.step_started("preflight");
+  Observed observed = observe(context, session.kubectl, names, settings);
+
+  ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
+                   context.deadline + evidence_limit + undo_limit);
+  lock.seen(observed.lease);
+  if (!settings.dry_run) lock.refuse_if_held();
+
+  const JournalHeader header = journal_header(
+      context, "setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
+  std::optional<Journal> journal;
+  TimePoint undo_deadline{};
+  const auto undo_until = [&] {
+    const TimePoint now = context.clock.now();
+    if (undo_deadline == TimePoint{}) undo_deadline = now + undo_limit;
+    return now + (undo_deadline - now) / 2;  // one undo that hangs leaves time for the others
+  };
+  const UndoScope scope{settings.dry_run ? "" : new_run_id(context.random), context.settings.flag("discard-data")
+                                                                                ? UndoScope::LeftData::discard
+                                                                                : UndoScope::LeftData::keep};
+  UndoTable undos;
+  std::optional<Installation> installation;
+  KubernetesRedis undo_redis(context, session.kubectl, names);
+  add_common_undos(undos, [&]() -> RedisConnection& {
+    return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed),
+                                 undo_until());
+  });
+  add_kubernetes_undos(undos, context, session, settings.release, names, scope, undo_until);
+  const StillOurs still_ours = [&](Before what) -> std::optional<Error> {
+    if (std::optional<Error> who = journal->taken_over()) return who;
+    return lock.taken_over(what == Before::act ? context.deadline : undo_until());
+  };
+  const auto evidence = [&](const Error& error) -> std::string {
+    if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
+    return keep_evidence(context.runner, context.clock, session.kubectl, names.selector, context.paths.evidence(),
+                         error, to_yaml(installation->values()), context.clock.now() + evidence_limit);
+  };
+  Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure,
+                     still_ours, scope.run});
+  const auto look_again = [&] {
+    observed = observe(context, session.kubectl, names, settings);
+    lock.seen(observed.lease);
+    undo_deadline = {};
+  };
+  bool abandoned = false;  // whoever worked on the release is dead
+  if (!settings.dry_run) {
+    journal.emplace(open_journal(context, journal_key(observed.cluster_uid, settings), header));
+    if (journal->interrupted()) {
+      if (observed.name_space && !observed.name_space->terminating) lock.acquire();
+      recover_interrupted(context, executor, *journal, header);
+      abandoned = true;
+      look_again();
+    }
+  }
+
+  Plan plan;
+  try {
+    refuse_foreign(observed, settings, names, session.kubectl);
+    refuse_unfit(observed, settings, session.kubectl);
+    refuse_unchangeable(observed, settings, names, session.kubectl);
+    if (!settings.dry_run && repair(context, observed, names, session, settings, lock, abandoned, undos)) look_again();
+    installation.emplace(context, settings, names, session, observed, lock,
+                         choose_password(context, observed, settings), scope.run);
+    refuse_missing_chart(context, *installation);
+    plan = installation->plan();
+    if (settings.dry_run) return {dry_run(context, *installation, plan)};
+  } catch (const Error&) {
+    if (journal) journal->close();
+    throw;
+  }
+  context.reporter.step_ended(
+      "preflight", Mark::done,
+      fmt::format("helm {}, kubectl {}, Kubernetes {}{}", session.helm_version.text, observed.versions.client,
+                  observed.versions.server,
+                  installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
+      std::chrono::duration_cast<Duration>(context.clock.now() - started));
+  say_what_changes(context, *installation);
+  const ChildRecord record(context.runner, *journal);
+  const Executor::Summary summary = executor.run(plan, *journal);
+  context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
+  lock.release();
+  return setup_result(context, settings, installation->credentials(), summary.changed, started);
+}
+
+}  // namespace raibid

@@ -1,0 +1,198 @@
+#include "components/redis/place/kubernetes/status_kubernetes.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/kubernetes/verdict.hpp"
+#include "components/redis/commands/status/status.hpp"
+#include "components/redis/place/kubernetes/observed.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+void examine_record(const json* record, const std::string& name, HealthReport& report) {
+  const std::string status = record ? record->value("status", "") : "missing";
+  const std::string revision = record ? record->value("version", "0") : "0";
+  report.data()["release"] = {{"name", name}, {"revision", std::stoi(revision)}, {"status", status}};
+  report.add({"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status),
+              "raibid-cli setup redis repairs it"});
+}
+
+void examine_workload(const json* workload, HealthReport& report) {
+  const int wanted = workload ? workload->value("/spec/replicas"_json_pointer, 0) : 0;
+  const int ready = workload ? workload->value("/status/readyReplicas"_json_pointer, 0) : 0;
+  report.data()["workload"] = {{"replicas", wanted}, {"ready_replicas", ready}};
+  report.add({"workload", workload && wanted > 0 && ready == wanted,
+              workload ? fmt::format("{} of {} ready", ready, wanted) : "missing",
+              workload && wanted == 0 ? "it is scaled to zero: kubectl scale --replicas=1 brings it back"
+                                      : "raibid-cli setup redis repairs it"});
+}
+
+}  // namespace
+
+void examine_pod(const json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
+  if (!pod) {
+    report.data()["pod"] = nullptr;
+    report.add({"pod", false, name + " does not exist", kubectl.for_people({"describe", "statefulset"})});
+    return;
+  }
+  const std::string phase = pod->value("/status/phase"_json_pointer, "");
+  int restarts = 0;
+  const bool goes = pod->contains("/metadata/deletionTimestamp"_json_pointer);
+  const bool ready = is_ready(*pod) && !goes;
+  ordered_json last = nullptr;
+  for (const json& container : pod->value("/status/containerStatuses"_json_pointer, json::array())) {
+    restarts += container.value("restartCount", 0);
+    const json ended = container.value("/lastState/terminated"_json_pointer, json());
+    if (ended.is_object()) {
+      last = {{"container", container.value("name", "")},
+              {"reason", ended.value("reason", "")},
+              {"exit_code", ended.value("exitCode", 0)},
+              {"finished_at", ended.value("finishedAt", "")}};
+    }
+  }
+  report.data()["pod"] = {
+      {"name", name}, {"phase", phase}, {"ready", ready}, {"restarts", restarts}, {"last_termination", last}};
+  std::string text = fmt::format("{} {}, {} restarts", name,
+                                 ready  ? "Ready"
+                                 : goes ? "is being deleted"
+                                        : phase + ", not Ready",
+                                 restarts);
+  if (last.is_object()) {
+    text += fmt::format(" (last: {} of {}, exit code {}, {})", last["reason"].get<std::string>(),
+                        last["container"].get<std::string>(), last["exit_code"].get<int>(),
+                        last["finished_at"].get<std::string>());
+  }
+  report.add({"pod", ready, text, kubectl.for_people({"describe", "pod", name})});
+}
+
+namespace {
+
+/// A quantity that cannot be read counts as none: status only compares.
+std::int64_t bytes_of(const std::string& quantity) {
+  try {
+    return quantity.empty() ? 0 : parse_bytes(quantity, "a claim's size");
+  } catch (const Error&) {
+    return 0;
+  }
+}
+
+/// A further name leads to this Redis when its Service selects the release's pods, or is a name for the release's host.
+bool leads_here(const json* service, const RedisNames& names, const std::string& release) {
+  if (!service) return false;
+  const json spec = service->value("spec", json::object());
+  if (spec.value("type", "") == "ExternalName") return spec.value("externalName", "") == names.host;
+  return spec.value("selector", json::object()).value("app.kubernetes.io/instance", "") == release;
+}
+
+void examine_services(const FoundRelease& found, const std::vector<std::string>& services, HealthReport& report) {
+  const RedisNames names(found.release(), found.name_space());
+  report.data()["services"] = ordered_json::array();
+  for (const std::string& service : services) {
+    const json* const there = found.service(service);
+    const bool leads = leads_here(there, names, found.release());
+    report.data()["services"].push_back({{"name", service}, {"leads_here", leads}});
+    const std::string what = !there ? "does not exist" : leads ? "leads to " + names.workload : "leads elsewhere";
+    report.add({"service", leads, service + " " + what,
+                there ? "somebody else made or changed it: the application reaches something else by this name"
+                      : "raibid-cli setup redis repairs it"});
+  }
+}
+
+void examine_claim(const json* claim, const std::string& name, bool wanted, const Kubectl& kubectl,
+                   HealthReport& report) {
+  if (!claim) {
+    report.data()["claim"] = nullptr;
+    if (wanted)
+      report.add({"claim", false, name + " does not exist: the data would not survive a restart",
+                  "raibid-cli setup redis repairs it"});
+    return;
+  }
+  const std::string phase = claim->value("/status/phase"_json_pointer, "");
+  const std::string requested = claim->value("/spec/resources/requests/storage"_json_pointer, "");
+  const std::string size = claim->value("/status/capacity/storage"_json_pointer, requested);
+  const std::string storage_class = claim->value("/spec/storageClassName"_json_pointer, "");
+  report.data()["claim"] = {
+      {"name", name}, {"phase", phase}, {"capacity", size}, {"requested", requested}, {"storage_class", storage_class}};
+  const std::string shown =
+      bytes_of(size) < bytes_of(requested) ? fmt::format("{}, growing to {}", size, requested) : size;
+  report.add({"claim", phase == "Bound", fmt::format("{} {}, {}, {}", name, phase, shown, storage_class),
+              kubectl.for_people({"describe", "pvc", name})});
+}
+
+Secret password_of(const json* secret) {
+  const std::string encoded = secret ? secret->value("/data/redis-password"_json_pointer, "") : "";
+  return Secret(base64_decode(encoded));
+}
+
+}  // namespace
+
+Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise) {
+  const json* const workload = found.object("StatefulSet");
+  const json annotations =
+      workload ? workload->value("/metadata/annotations"_json_pointer, json::object()) : json::object();
+  return annotations.contains(spec_annotation) ? found.spec() : spec_of(otherwise);
+}
+
+HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
+                             KubernetesRedis& redis, int unfinished, TimePoint until) {
+  const RedisNames names(found.release(), found.name_space());
+  HealthReport report;
+  report.data() = {{"target", "kubernetes"},
+                   {"context", kubectl.cluster().context},
+                   {"server", kubectl.cluster().server},
+                   {"namespace", found.name_space()},
+                   {"preset", expected.preset},
+                   {"unfinished_runs", unfinished}};
+  if (unfinished > 0)
+    report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished),
+                "raibid-cli setup redis, or teardown redis, undoes them"});
+  examine_record(found.record(), found.release(), report);
+  examine_workload(found.object("StatefulSet"), report);
+  examine_pod(found.object("Pod"), names.pod, kubectl, report);
+  examine_claim(found.object("PersistentVolumeClaim"), names.claim, expected.persistence, kubectl, report);
+  examine_services(found, expected.services, report);
+  try {
+    RedisConnection& connection = redis.connection(password_of(found.object("Secret")), until);
+    examine_redis(connection, {expected.directives, expected.streams}, report);
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    report.data()["redis"] = {{"pong", false}};
+    report.add({"redis", false, error.message(), error.hint()});
+  }
+  return report;
+}
+
+std::string report_title(const Kubectl& kubectl, const FoundRelease& found) {
+  return fmt::format("{} ({}, namespace {})", found.release(), kubectl.cluster().context, found.name_space());
+}
+
+CommandResult status_redis_kubernetes(Context& context, const RedisSettings& settings) {
+  const RedisNames names(settings.release, settings.name_space);
+  ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
+  const Kubectl& kubectl = session.kubectl;
+  KubernetesRedis redis(context, kubectl, names);
+  redis.prepare();  // comes up beside the questions
+  const FoundRelease found = look_at_release(context, kubectl, settings.release, settings.services);
+  const int unfinished = mention_unfinished(context);
+  if (!found.installed()) {
+    throw_not_installed(fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
+                                    kubectl.cluster().context));
+  }
+  HealthReport report =
+      examine_release(kubectl, found, expected_spec(found, settings), redis, unfinished, question_deadline(context));
+  return render_report(context, report_title(kubectl, found), report);
+}
+
+}  // namespace raibid

@@ -1,0 +1,111 @@
+#include "components/redis/place/kubernetes/unchangeable.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "components/redis/settings/spec.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr const char* embedded_chart_name = "embedded";
+
+[[noreturn]] void cannot_change(const std::string& message, const std::string& hint) {
+  throw Error(ExitCode::preflight, message, hint);
+}
+
+std::string anew(const RedisSettings& settings) {
+  return fmt::format(
+      "keep it as it is, or make it anew: raibid-cli teardown redis -n {} --release {} (keeps the data), then setup",
+      settings.name_space, settings.release);
+}
+
+// The charts differ in what a StatefulSet cannot change: pod management and the labels of its claims.
+void refuse_other_chart(const std::string& present, const RedisSettings& settings) {
+  if (present.empty() || (present == embedded_chart_name) == (settings.chart.kind == ChartChoice::Kind::embedded))
+    return;
+  cannot_change(
+      fmt::format("release {} was made with the chart {}, and a StatefulSet cannot change to another chart's in place",
+                  settings.release, present),
+      anew(settings));
+}
+
+void refuse_other_persistence(const Observed::Workload& workload, const RedisSettings& settings) {
+  const bool persists = !workload.claim_size.empty();
+  if (persists == settings.persistence) return;
+  cannot_change(fmt::format("release {} keeps its data {}, and a StatefulSet cannot change that in place",
+                            settings.release, persists ? "in a claim" : "in memory alone"),
+                anew(settings));
+}
+
+void refuse_other_class(const Observed::Claim& claim, const RedisSettings& settings, const RedisNames& names) {
+  const std::string wanted = settings.storage_class == "-" ? "" : settings.storage_class;
+  if (settings.storage_class.empty() || wanted == claim.storage_class) return;
+  cannot_change(
+      fmt::format("claim {} has StorageClass {}, and no claim can change to {}", names.claim, claim.storage_class,
+                  settings.storage_class),
+      fmt::format("leave --storage-class out to keep it, or make it anew without its data: raibid-cli teardown "
+                  "redis -n {} --release {} --delete-data",
+                  settings.name_space, settings.release));
+}
+
+// More room that does not come would end in a full disk: it is no warning.
+void refuse_growing(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                    const Kubectl& kubectl) {
+  if (!claim_is_to_grow(observed, settings)) return;
+  const std::string& storage_class = observed.claim_made->storage_class;
+  const auto& expandable = observed.expandable_classes;
+  if (std::find(expandable.begin(), expandable.end(), storage_class) != expandable.end()) return;
+  cannot_change(
+      fmt::format("claim {} has {} and cannot grow to {}: StorageClass {} does not allow it (allowVolumeExpansion)",
+                  names.claim, observed.claim_made->requested, settings.size,
+                  storage_class.empty() ? "\"\"" : storage_class),
+      fmt::format(
+          "--size {} keeps it; if its provisioner can do it: {}", observed.claim_made->requested,
+          kubectl.for_people({"patch", "storageclass", storage_class, "-p", "{\"allowVolumeExpansion\":true}"})));
+}
+
+void refuse_taken_names(const Observed& observed, const RedisSettings& settings) {
+  for (const auto& [service, release] : observed.other_services) {
+    if (release == settings.release) continue;
+    cannot_change(
+        fmt::format(
+            "Service {} in namespace {} does not belong to release {}, and preset {} needs the name for this Redis",
+            service, settings.name_space, settings.release, settings.preset),
+        "remove it from where it is made (the application's own manifests?), or leave it out of services: in a "
+        "preset of your own");
+  }
+}
+
+}  // namespace
+
+bool claim_is_to_grow(const Observed& observed, const RedisSettings& settings) {
+  if (!settings.persistence || !observed.claim_made || observed.claim_made->requested.empty()) return false;
+  return parse_bytes(settings.size, "--size") > parse_bytes(observed.claim_made->requested, "the claim's size");
+}
+
+std::string about_shrinking(const Observed& observed, const RedisSettings& settings) {
+  if (!settings.persistence || !observed.claim_made || observed.claim_made->requested.empty()) return "";
+  const std::string& present = observed.claim_made->requested;
+  if (parse_bytes(settings.size, "--size") >= parse_bytes(present, "the claim's size")) return "";
+  return fmt::format("the claim has {} and keeps it, though {} were asked for: no claim can shrink", present,
+                     settings.size);
+}
+
+void refuse_unchangeable(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                         const Kubectl& kubectl) {
+  refuse_taken_names(observed, settings);
+  if (observed.workload) {
+    refuse_other_chart(parse_spec(observed.workload->spec).chart, settings);
+    refuse_other_persistence(*observed.workload, settings);
+  }
+  if (!settings.persistence || !observed.claim_made) return;
+  refuse_other_class(*observed.claim_made, settings, names);
+  refuse_growing(observed, settings, names, kubectl);
+}
+
+}  // namespace raibid

@@ -1,0 +1,356 @@
+#include "components/redis/place/kubernetes/undo.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/lease.hpp"
+#include "components/redis/place/kubernetes/observed.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+using Arguments = std::map<std::string, std::string>;
+
+constexpr Duration server_poll = std::chrono::milliseconds(500);
+constexpr Duration gone_poll = std::chrono::milliseconds(200);
+
+constexpr const char* claim_kind = "persistentvolumeclaim";
+
+/// What an undo needs to know of one object.
+struct Found {
+  std::string uid;
+  std::string run;  ///< which run made it
+  json object;
+};
+
+struct Record {
+  int version = 0;
+  std::string status;
+  std::string run;
+  bool proven = false;
+};
+
+/// Waits until the API server answers. False when it does not until then; `was_away` tells whether there was anything
+/// to wait for.
+bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, bool& was_away) {
+  was_away = false;
+  while (!run(context.runner, kubectl.version(), until).ok()) {
+    was_away = true;
+    if (context.runner.now() >= until) return false;
+    context.runner.wait({}, std::min(until, context.runner.now() + server_poll));
+  }
+  return true;
+}
+
+/// An API server that is away for a while (it restarts, the way to it is cut) must not leave an undo undone.
+void patiently(Context& context, const Kubectl& kubectl, const std::function<TimePoint()>& deadline,
+               const std::function<void()>& undo) {
+  for (bool tried_again = false;; tried_again = true) {
+    try {
+      return undo();
+    } catch (const Error& error) {
+      bool was_away = false;
+      const bool unreachable = error.signal() == 0 && error.code() == ExitCode::preflight;
+      if (!unreachable || !server_answers(context, kubectl, deadline(), was_away) || (tried_again && !was_away)) throw;
+    }
+  }
+}
+
+/// What the undos do, for one replay of a journal.
+class Undoing {
+ public:
+  Undoing(Context& context, ClusterSession& session, const std::string& release, const RedisNames& names,
+          const UndoScope& scope, std::function<TimePoint()> deadline)
+      : m_release(release),
+        m_context(context),
+        m_helm(session.helm),
+        m_kubectl(session.kubectl),
+        m_names(names),
+        m_scope(scope),
+        m_deadline(std::move(deadline)) {}
+
+  void remove_namespace(const Arguments& arguments) {
+    const std::string& name = m_kubectl.name_space();
+    const std::optional<Found> found = find("namespace", name);
+    if (!found) return;
+    const std::string& run = arguments.at(run_argument);
+    refuse_other_run(*found, run, "namespace " + name);
+    const bool recovery = run != m_scope.run;
+    if (recovery) keep_left_data(arguments.at("release"));
+    std::vector<std::string> contents =
+        namespace_contents(m_kubectl, lease_object(arguments.at("release")), m_deadline());
+    // the Secret was made with it, before its own undo could be written down
+    const std::string& secret = arguments.at("secret");
+    if (const std::optional<Found> made = find("secret", secret); made && made->run == run)
+      std::erase(contents, "secret/" + secret);
+    if (!contents.empty()) {
+      const std::string what =
+          fmt::format("namespace {} holds what this run did not make: {}", name, join(contents, ", "));
+      if (recovery) throw Kept(what);
+      throw Error(ExitCode::failure, what);
+    }
+    remove("namespace", name, found->uid);
+  }
+
+  void remove_secret(const Arguments& arguments) {
+    const std::string& name = arguments.at("name");
+    const std::optional<Found> found = find("secret", name);
+    if (!found) return;
+    const std::string& run = arguments.at(run_argument);
+    refuse_other_run(*found, run, "Secret " + name);
+    if (run != m_scope.run) {
+      keep_left_data(m_release);
+      if (find(claim_kind, m_names.claim))
+        throw Kept(fmt::format("Secret {} is kept: claim {} is still there", name, m_names.claim));
+    }
+    remove("secret", name, found->uid);
+  }
+
+  /// The StatefulSet's controller makes it, so that nothing in it tells of our run. It is known to be ours when its
+  /// release was, which had to be uninstalled just now: the claim was not there before that run.
+  void remove_claim(const Arguments& arguments) {
+    const std::string& name = arguments.at("name");
+    if (arguments.at(run_argument) != m_scope.run) keep_left_data(m_release);
+    const std::optional<Found> found = find(claim_kind, name);
+    if (!found) return;
+    if (const std::vector<Record> records = records_of(m_release); !records.empty()) {
+      if (is_of_run(records, arguments.at(run_argument))) {
+        throw Error(ExitCode::failure, fmt::format("claim {} is in use: release {} is still there", name, m_release));
+      }
+      throw Kept(used_since(m_release));
+    }
+    if (found->uid != m_claim_uid) {
+      throw Kept(fmt::format("claim {} is kept: nothing shows that that run made it; to remove it: {}", name,
+                             m_kubectl.for_people({"delete", claim_kind, name})));
+    }
+    remove(claim_kind, name, found->uid);
+  }
+
+  void disown(const Arguments& arguments) {
+    const std::string& name = arguments.at("name");
+    const std::optional<Found> found = find("secret", name);
+    if (!found) return;
+    refuse_other_run(*found, arguments.at(run_argument), "Secret " + name);
+    if (arguments.at(run_argument) != m_scope.run && !records_of(m_release).empty()) throw Kept(used_since(m_release));
+    // server-side apply of nothing: the fields that only we own go, everybody else's stay
+    const json nothing = {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", name}}}};
+    m_kubectl.run_checked(m_kubectl.apply(nothing), m_deadline());
+  }
+
+  void uninstall(const Arguments& arguments) {
+    const std::string& release = arguments.at("release");
+    const std::vector<Record> records = records_of(release);
+    if (records.empty()) return;
+    const auto repair = arguments.find(judged_argument);
+    const bool theirs = repair != arguments.end() ? records.back().version == number_in(repair->second)
+                                                  : is_of_run(records, arguments.at(run_argument));
+    if (!theirs) throw Kept(used_since(release));
+    const std::optional<Found> pod = find("pod", arguments.at("pod"));
+    m_helm.run_checked(m_helm.uninstall(release), m_deadline());
+    if (pod) remove("pod", arguments.at("pod"), pod->uid);  // waits for it: its last act is to write its data
+    if (const std::optional<Found> claim = find(claim_kind, m_names.claim)) m_claim_uid = claim->uid;
+  }
+
+  void roll_back(const Arguments& arguments) {
+    const std::string& release = arguments.at("release");
+    const std::vector<Record> records = records_of(release);
+    if (records.empty()) return;
+    if (const auto repair = arguments.find(judged_argument); repair != arguments.end()) {
+      if (records.back().version != number_in(repair->second)) throw Kept(used_since(release));
+    } else {
+      const int newest = number_in(arguments.at("newest"));
+      if (records.back().version <= newest) return;  // helm has not begun
+      const Record& change = last_change(records, arguments.at(run_argument));
+      const bool theirs = change.version == newest + 1 && change.run == arguments.at(run_argument) && !change.proven;
+      if (!theirs) throw Kept(used_since(release));
+    }
+    m_helm.run_checked(m_helm.rollback(release, number_in(arguments.at("revision"))), m_deadline());
+    // With OrderedReady (Bitnami's charts) a pod that never became Ready blocks the way back: it has to go by hand.
+    const std::optional<Found> pod = find("pod", arguments.at("pod"));
+    if (!pod) return;
+    for (const json& condition : pod->object.value("/status/conditions"_json_pointer, json::array())) {
+      if (condition.value("type", "") == "Ready" && condition.value("status", "") == "True") return;
+    }
+    remove("pod", arguments.at("pod"), pod->uid);
+  }
+
+  /// What was changed inside Redis: in a recovery only while its release is that run's.
+  void refuse_other_redis(const Arguments& arguments) const {
+    if (arguments.at(run_argument) == m_scope.run) return;
+    const std::vector<Record> records = records_of(m_release);
+    if (records.empty()) throw Kept("");  // it is gone
+    const Record& judged = last_change(records, arguments.at(run_argument));
+    if (judged.run != arguments.at(run_argument) || judged.proven)
+      throw Kept(fmt::format("what the interrupted run changed in the Redis of release {} is kept", m_release));
+  }
+
+ private:
+  static int number_in(const std::string& text) {
+    int number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+  }
+
+  static std::string used_since(const std::string& release) {
+    return fmt::format("release {} is kept: another run has set it up since", release);
+  }
+
+  static void refuse_other_run(const Found& found, const std::string& run, const std::string& what) {
+    if (found.run != run) throw Kept(what + " is kept: the interrupted run did not make it");
+  }
+
+  /// Throws Kept unless the data of an interrupted run is to go and nobody's release needs it.
+  void keep_left_data(const std::string& release) const {
+    if (m_scope.left_data == UndoScope::LeftData::leave) throw Kept("");
+    if (!records_of(release).empty()) throw Kept(used_since(release));
+    if (m_scope.left_data == UndoScope::LeftData::keep) {
+      throw Kept(
+          "what the interrupted run made for data is kept and used (namespace, Secret, claim); setup redis "
+          "--discard-data removes it");
+    }
+  }
+
+  /// The record that tells who changed the release last. A rollback that was interrupted is not a change of its own:
+  /// its record has the labels of the revision that it goes back to.
+  static const Record& last_change(const std::vector<Record>& records, const std::string& run) {
+    const bool interrupted = records.back().status == "pending-rollback" && records.back().run != run;
+    return interrupted && records.size() > 1 ? records[records.size() - 2] : records.back();
+  }
+
+  /// The release is what the first install of that run made, and nobody has changed it since, with our labels or (helm
+  /// copies them) by hand.
+  static bool is_of_run(const std::vector<Record>& records, const std::string& run) {
+    return records.size() == 1 && records.front().run == run && !records.front().proven;
+  }
+
+  std::vector<Record> records_of(const std::string& release) const {
+    const Command question = m_kubectl.release_records(release);
+    std::vector<Record> records;
+    for (const json& record : Kubectl::parse_release_records(question, run(m_context.runner, question, m_deadline()))) {
+      const std::string version = record.value("version", "0");
+      records.push_back({number_in(version), record.value("status", ""), record.value(run_label, ""),
+                         record.value(proven_label, "") == version});
+    }
+    return records;
+  }
+
+  std::optional<Found> find(const std::string& kind, const std::string& name) const {
+    const Command question = m_kubectl.get({kind + "/" + name});
+    const json items = Kubectl::parse_items(question, run(m_context.runner, question, m_deadline()));
+    if (items.empty()) return std::nullopt;
+    const json& object = items.front();
+    return Found{text_at(object, {"metadata", "uid"}), text_at(object, {"metadata", "annotations", run_label}), object};
+  }
+
+  std::string path_of(const std::string& kind, const std::string& name) const {
+    if (kind == "namespace") return "/api/v1/namespaces/" + name;
+    return fmt::format("/api/v1/namespaces/{}/{}s/{}", m_kubectl.name_space(), kind, name);
+  }
+
+  /// Deletes that very object and waits until it is gone.
+  void remove(const std::string& kind, const std::string& name, const std::string& uid) const {
+    const TimePoint until = m_deadline();
+    const Command command = m_kubectl.remove_exactly(path_of(kind, name), uid);
+    const Output output = run(m_context.runner, command, until);
+    const bool was_gone = output.err.find("(NotFound)") != std::string::npos;
+    const bool is_another = output.err.find("(Conflict)") != std::string::npos;
+    if (!output.ok() && is_another) throw Kept(fmt::format("{} {} is kept: somebody has made it anew", kind, name));
+    if (!output.ok() && !was_gone) throw Kubectl::explain(command, output);
+    for (;;) {
+      const std::optional<Found> present = find(kind, name);
+      if (!present || present->uid != uid) return;
+      if (m_context.runner.now() >= until) {
+        throw Error(ExitCode::failure, fmt::format("{} {} was deleted and is still there", kind, name),
+                    "see what keeps it: " + m_kubectl.for_people({"get", kind, name, "-o", "yaml"}));
+      }
+      m_context.runner.wait({}, std::min(until, m_context.runner.now() + gone_poll));
+    }
+  }
+
+  std::string m_release;
+  Context& m_context;
+  const Helm& m_helm;
+  const Kubectl& m_kubectl;
+  const RedisNames& m_names;
+  const UndoScope& m_scope;
+  std::function<TimePoint()> m_deadline;
+  std::string m_claim_uid;  ///< of the release that was uninstalled in this replay
+};
+
+void refuse_without_run(const Arguments& arguments) {
+  if (arguments.contains(run_argument)) return;
+  throw Kept("the journal of an older version does not say which run made what: everything that it names is kept");
+}
+
+}  // namespace
+
+void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& session, const std::string& release,
+                          const RedisNames& names, const UndoScope& scope, const std::function<TimePoint()>& deadline) {
+  const auto undoing = std::make_shared<Undoing>(context, session, release, names, scope, deadline);
+  for (auto& [name, action] : table) {
+    if (!name.starts_with("redis.")) continue;
+    action = [&context, &session, deadline, undoing, undo = action](const Arguments& arguments) {
+      refuse_without_run(arguments);
+      patiently(context, session.kubectl, deadline, [&] { undoing->refuse_other_redis(arguments); });
+      undo(arguments);
+    };
+  }
+  const auto add = [&](const std::string& name, void (Undoing::*undo)(const Arguments&)) {
+    table[name] = [&context, &session, deadline, undoing, undo](const Arguments& arguments) {
+      refuse_without_run(arguments);
+      patiently(context, session.kubectl, deadline, [&] { ((*undoing).*undo)(arguments); });
+    };
+  };
+  add("kubernetes.delete_namespace", &Undoing::remove_namespace);
+  add("kubernetes.delete_secret", &Undoing::remove_secret);
+  add("kubernetes.delete_claim", &Undoing::remove_claim);
+  add("kubernetes.disown", &Undoing::disown);
+  add("helm.uninstall", &Undoing::uninstall);
+  add("helm.rollback", &Undoing::roll_back);
+  table["kubernetes.delete"] = refuse_without_run;  // of a version that did not write down whose object it is
+}
+
+Undo undo_namespace(const Kubectl& kubectl, const std::string& release, const std::string& secret) {
+  return {"kubernetes.delete_namespace",
+          {{"release", release}, {"secret", secret}},
+          kubectl.for_people({"delete", "namespace", kubectl.name_space()})};
+}
+
+Undo undo_secret(const Kubectl& kubectl, const std::string& secret) {
+  return {"kubernetes.delete_secret", {{"name", secret}}, kubectl.for_people({"delete", "secret/" + secret})};
+}
+
+Undo undo_claim(const Kubectl& kubectl, const std::string& claim) {
+  return {"kubernetes.delete_claim",
+          {{"name", claim}},
+          kubectl.for_people({"delete", fmt::format("{}/{}", claim_kind, claim)})};
+}
+
+Undo undo_adoption(const Kubectl& kubectl, const std::string& secret) {
+  return {"kubernetes.disown",
+          {{"name", secret}},
+          kubectl.for_people({"label", "secret", secret, fmt::format("{}-", managed_by_label)})};
+}
+
+Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod) {
+  return {"helm.uninstall", {{"release", release}, {"pod", pod}}, helm.for_people({"uninstall", release})};
+}
+
+Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod) {
+  return {
+      "helm.rollback",
+      {{"release", release}, {"revision", std::to_string(revision)}, {"newest", std::to_string(newest)}, {"pod", pod}},
+      helm.for_people({"rollback", release, std::to_string(revision)})};
+}
+
+}  // namespace raibid

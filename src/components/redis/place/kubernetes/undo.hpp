@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "components/context.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "plan/step.hpp"
+
+namespace raibid {
+
+/// Whose undos are replayed, and what becomes of the data that an interrupted run left.
+struct UndoScope {
+  enum class LeftData {
+    keep,     ///< it stays, and the run goes on with it
+    discard,  ///< it goes (--discard-data)
+    leave,    ///< it stays for now: the run has its own rules for it (teardown)
+  };
+  std::string run;  ///< the id of the run that undoes; an undo of another id is the recovery of an interrupted run
+  LeftData left_data = LeftData::keep;
+};
+
+/// Completes `table` with what the undos of `setup redis` on Kubernetes do; the undos of Redis itself
+/// (add_common_undos) have to be in it. All can run twice. Each acts only on what is stamped with its run's id, and on
+/// a release only while no later run has found it ready; otherwise it throws Kept. What holds data (claim, Secret,
+/// namespace) goes only in the rollback of the very run that made it, unless left_data says otherwise. `deadline` is
+/// asked when one runs: undoing has its own minute.
+void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& session, const std::string& release,
+                          const RedisNames& names, const UndoScope& scope, const std::function<TimePoint()>& deadline);
+
+/// The repair of a release uses the undos of helm, and names instead of a run the newest revision that it has judged.
+inline constexpr const char* judged_argument = "judged";
+
+/// Builders for the records that those undo.
+Undo undo_namespace(const Kubectl& kubectl, const std::string& release, const std::string& secret);
+Undo undo_secret(const Kubectl& kubectl, const std::string& secret);
+Undo undo_claim(const Kubectl& kubectl, const std::string& claim);
+/// Takes back only our own fields of a Secret that was adopted.
+Undo undo_adoption(const Kubectl& kubectl, const std::string& secret);
+Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod);
+/// `newest` is the newest revision before the change, `revision` the one to go back to.
+Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod);
+
+}  // namespace raibid

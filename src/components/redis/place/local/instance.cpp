@@ -1,0 +1,169 @@
+#include "components/redis/place/local/instance.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/json_depth.hpp"
+#include "base/strings.hpp"
+#include "components/redis/settings/redis_conf.hpp"
+#include "sys/files.hpp"
+#include "sys/process.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr int usual_port = 6379;
+constexpr Duration poll_interval = std::chrono::milliseconds(20);
+constexpr std::size_t log_limit = 64U << 20;
+constexpr std::size_t last_lines = 5;
+constexpr const char* damaged_hint =
+    "it says port and settings of this Redis: move it away and run raibid-cli setup redis --target local again";
+
+// A port is free when we could listen there ourselves; 0 asks for any.
+int try_port(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return 0;
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  socklen_t size = sizeof(address);
+  const bool free = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::listen(fd, 1) == 0 &&
+                    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  ::close(fd);
+  return free ? ntohs(address.sin_port) : 0;
+}
+
+// "Redis server v=7.0.15 sha=…" and "Valkey server v=8.0.1 sha=…"
+std::string version_of(const std::string& text) {
+  const std::size_t at = text.find("v=");
+  return at == std::string::npos ? "" : text.substr(at + 2, text.find(' ', at) - at - 2);
+}
+
+}  // namespace
+
+LocalInstance::LocalInstance(const Context& context, const std::string& release)
+    : m_folder(context.paths.local() / release) {}
+
+bool LocalInstance::exists() const { return fs::exists(conf()) && fs::exists(state_file()); }
+
+bool LocalInstance::has_data() const { return fs::exists(data()) && !fs::is_empty(data()); }
+
+std::optional<LocalInstance::State> LocalInstance::state() const {
+  const std::optional<std::string> text = read_file(state_file());
+  if (!text) return std::nullopt;
+  try {
+    const nlohmann::json object = nlohmann::json::parse(nested_too_deeply(*text) ? "" : *text);
+    if (!object.at("port").is_number_unsigned() || object.at("port") > 65535) {
+      throw Error(ExitCode::preflight, fmt::format("{} is damaged: its port is none", state_file().string()),
+                  damaged_hint);
+    }
+    return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(object.at("spec").dump())};
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
+                damaged_hint);
+  }
+}
+
+Secret LocalInstance::password() const {
+  const std::optional<std::string> text = read_file(password_file());
+  return Secret(text ? std::string(trim(*text)) : "");
+}
+
+std::optional<int> LocalInstance::pid() const {
+  const std::optional<std::string> text = read_file(m_folder / "redis.pid");
+  int pid = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() || pid <= 0)
+    return std::nullopt;
+  // a pid file outlives a reboot: the number may be anybody's by now
+  std::error_code failed;
+  const fs::path works_in = fs::read_symlink(fmt::format("/proc/{}/cwd", pid), failed);
+  if (failed || works_in != fs::weakly_canonical(data(), failed)) return std::nullopt;
+  return pid;
+}
+
+void LocalInstance::start(Runner& runner, const std::string& server, TimePoint deadline) const {
+  const Output output = run(runner, {{server, conf().string()}, "", {}}, deadline);
+  if (!output.ok()) {
+    const std::string words = output.err.empty() ? last_words() : output.err + output.out;
+    throw Error(ExitCode::failure, fmt::format("{} does not start: {}", server, trim(printable(words))),
+                "its log: " + log().string());
+  }
+}
+
+void LocalInstance::stop(Runner& runner, TimePoint deadline) const {
+  const std::optional<int> running = pid();
+  if (!running) return;
+  ::kill(*running, SIGTERM);
+  while (pid()) {
+    if (runner.now() >= deadline) {
+      throw Error(ExitCode::failure, fmt::format("the Redis of {} (pid {}) does not stop", m_folder.string(), *running),
+                  "its log says why: " + log().string());
+    }
+    runner.wait({}, std::min(deadline, runner.now() + poll_interval));
+  }
+}
+
+std::string LocalInstance::last_words() const {
+  std::vector<std::string> lines = split(trim(read_file(log(), log_limit).value_or("")), '\n');
+  if (lines.size() > last_lines) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(last_lines));
+  return join(lines, "\n");
+}
+
+std::vector<LocalInstance> local_instances(const Context& context) {
+  std::error_code none;
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(context.paths.local(), none))
+    names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  std::vector<LocalInstance> instances;
+  for (const std::string& name : names) {
+    const LocalInstance instance(context, name);
+    if (instance.exists()) instances.push_back(instance);
+  }
+  return instances;
+}
+
+LocalServer find_local_server(Context& context) {
+  for (const char* program : {"redis-server", "valkey-server"}) {
+    Output output;
+    try {
+      output = run(context.runner, {{program, "--version"}, "", {}}, context.deadline);
+    } catch (const Error& error) {
+      if (error.signal() != 0) throw;
+      continue;  // not in PATH: the other one may be
+    }
+    if (output.ok()) return {program, version_of(output.out)};
+  }
+  throw Error(ExitCode::preflight, "neither redis-server nor valkey-server is in PATH",
+              "install it: sudo apt-get install redis-server");
+}
+
+int choose_port() {
+  const int port = try_port(usual_port);
+  return port != 0 ? port : try_port(0);
+}
+
+std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings) {
+  std::string text = "# written by raibid-cli setup redis --target local; the next setup writes it again\n";
+  text += fmt::format("bind 127.0.0.1\nport {}\ndaemonize yes\npidfile {}\nlogfile {}\ndir {}\naclfile {}\n", port,
+                      (instance.folder() / "redis.pid").string(), instance.log().string(), instance.data().string(),
+                      instance.acl().string());
+  return text + redis_conf(settings.directives);
+}
+
+}  // namespace raibid

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/secret.hpp"
+#include "components/context.hpp"
+#include "components/redis/server/health.hpp"
+#include "components/redis/settings/settings.hpp"
+#include "components/redis/settings/values.hpp"
+
+namespace raibid {
+
+/// A redis-server of this machine, in a folder of its own: redis.conf, users.acl, password, state.json, redis.log and
+/// data/. It outlives the command that started it.
+class LocalInstance {
+ public:
+  LocalInstance(const Context& context, const std::string& release);
+
+  std::string release() const { return m_folder.filename(); }
+  std::filesystem::path folder() const { return m_folder; }
+  std::filesystem::path data() const { return m_folder / "data"; }
+  std::filesystem::path conf() const { return m_folder / "redis.conf"; }
+  std::filesystem::path acl() const { return m_folder / "users.acl"; }
+  std::filesystem::path log() const { return m_folder / "redis.log"; }
+  std::filesystem::path password_file() const { return m_folder / "password"; }
+  std::filesystem::path state_file() const { return m_folder / "state.json"; }
+
+  bool exists() const;  ///< set up at some time and not torn down
+  bool has_data() const;
+
+  struct State {
+    int port = 0;
+    std::string name_space;  ///< it was set up with; "" in a file of an older version
+    Spec spec;
+  };
+  /// Throws Error (preflight) for a file that is damaged; std::nullopt when there is none.
+  std::optional<State> state() const;
+  /// Also that of an instance which asks for none now: it gets the same one again when it does.
+  Secret password() const;
+  /// What its clients log in with: nothing where none is asked for, which Redis would refuse.
+  Secret password_of(const State& state) const { return state.spec.auth ? password() : Secret(); }
+
+  /// The server's pid when it runs: the pid file's, if that process works in our data folder.
+  std::optional<int> pid() const;
+
+  /// Runs `server` with redis.conf; it puts itself into the background. Throws Error (failure) with the log's last
+  /// lines.
+  void start(Runner& runner, const std::string& server, TimePoint deadline) const;
+  /// SIGTERM, at which Redis writes its data and goes; returns when it is gone. Not running is fine.
+  void stop(Runner& runner, TimePoint deadline) const;
+
+  /// The last lines of its log.
+  std::string last_words() const;
+
+ private:
+  std::filesystem::path m_folder;
+};
+
+/// "redis-server" or "valkey-server", whichever PATH has, with its version. Throws Error (preflight) when it has
+/// neither.
+struct LocalServer {
+  std::string program;
+  std::string version;
+};
+LocalServer find_local_server(Context& context);
+
+/// 6379 when nobody listens there, else a free port. Loopback only.
+int choose_port();
+
+/// Every instance of this machine, by the name of its release.
+std::vector<LocalInstance> local_instances(const Context& context);
+
+/// What status says of one, and how it calls it. A server that does not answer is a check that fails.
+HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
+                              int unfinished);
+std::string report_title(const Context& context, const LocalInstance& instance);
+
+/// redis.conf for this machine: loopback, ACL file, and the directives that were asked for.
+std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings);
+
+}  // namespace raibid

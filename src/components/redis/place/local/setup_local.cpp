@@ -1,0 +1,343 @@
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/redis/commands/setup.hpp"
+#include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/undo_local.hpp"
+#include "components/redis/run/steps.hpp"
+#include "components/redis/server/connect.hpp"
+#include "components/redis/server/password.hpp"
+#include "components/redis/server/running_config.hpp"
+#include "components/redis/settings/change.hpp"
+#include "components/redis/settings/redis_conf.hpp"
+#include "config/yaml.hpp"
+#include "sys/files.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr Duration undo_limit = std::chrono::seconds(60);
+
+/// One Redis on its way onto this machine: what the steps share.
+class LocalSetup {
+ public:
+  LocalSetup(Context& context, const RedisSettings& settings, const LocalServer& server)
+      : m_context(context), m_settings(settings), m_server(server), m_instance(context, settings.release) {}
+
+  /// Reads what is there; the journal is held by then.
+  void look() {
+    m_existed = m_instance.exists();
+    m_ran = m_instance.pid().has_value();
+    const auto state = m_instance.state();
+    m_port = state ? state->port : choose_port();
+    if (state) m_before = state->spec;
+    m_password = choose_password();
+    m_credentials = credentials();
+  }
+
+  Plan plan() {
+    const RedisSource redis = [this]() -> RedisConnection& { return connection(m_context.deadline); };
+    Plan steps = {folder_step(), server_step(), redis_step()};
+    if (m_settings.auth) steps.insert(steps.begin() + 1, password_step());
+    if (!m_settings.streams.empty()) {
+      steps.push_back(stream_step(m_settings, redis));
+      // what a first setup wrote goes with its folder
+      if (!m_existed) steps.back().undo = [] { return std::vector<Undo>{}; };
+    }
+    steps.push_back(credentials_step(m_context, m_credentials));
+    return steps;
+  }
+
+  UndoTable undos(const std::function<TimePoint()>& deadline) {
+    UndoTable table;
+    add_common_undos(table, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
+    table["local.stop"] = [this, deadline](const auto&) {
+      m_connection.reset();
+      m_instance.stop(m_context.runner, deadline());
+    };
+    table["local.restart"] = [this, deadline](const auto&) {
+      m_connection.reset();
+      m_instance.stop(m_context.runner, deadline());
+      m_instance.start(m_context.runner, m_server.program, deadline());
+    };
+    return table;
+  }
+
+  const Credentials& written() const { return m_credentials; }
+  const LocalInstance& instance() const { return m_instance; }
+  std::string conf() const { return local_conf(m_instance, m_port, m_settings); }
+
+ private:
+  Secret choose_password() {
+    if (!m_settings.auth) return {};
+    const Secret present = m_instance.password();
+    if (m_settings.password_file.empty()) return present.empty() ? generate_password(m_context.random) : present;
+    Secret wanted = read_password_file(m_settings.password_file);
+    if (!present.empty() && present != wanted) {
+      throw Error(
+          ExitCode::usage,
+          fmt::format("{} has another password than --password-file {}", m_settings.release, m_settings.password_file),
+          "clients use the present one: leave --password-file out to keep it, or tear this Redis down first");
+    }
+    return wanted;
+  }
+
+  Credentials credentials() const {
+    Credentials credentials;
+    credentials.host = "127.0.0.1";
+    credentials.port = m_port;
+    credentials.password = m_password;
+    credentials.name_space = m_settings.name_space;
+    if (!m_settings.streams.empty()) {
+      credentials.stream = m_settings.streams.front().name;
+      if (!m_settings.streams.front().groups.empty())
+        credentials.consumer_group = m_settings.streams.front().groups.front();
+    }
+    credentials.context = "local";
+    credentials.release = m_settings.release;
+    credentials.target = "local";
+    credentials.username = m_settings.auth ? "default" : "";
+    credentials.path = credentials_path(m_context.paths, credentials, m_settings.preset);
+    return credentials;
+  }
+
+  Step folder_step() {
+    Step step;
+    const std::string shown = m_context.paths.shown(m_instance.folder());
+    step.name = "folder";
+    step.intent = "make " + shown;
+    step.undo = [this]() -> std::vector<Undo> {
+      if (fs::exists(m_instance.folder())) return {};
+      return {{"file.remove", {{"path", m_instance.folder()}}, "rm -rf " + shell_quote(m_instance.folder().string())}};
+    };
+    step.act = [this, shown]() -> StepResult {
+      const bool there = fs::exists(m_instance.folder());
+      make_private_directory(m_instance.folder());
+      make_private_directory(m_instance.data());
+      return {there ? Outcome::unchanged : Outcome::changed, shown};
+    };
+    return step;
+  }
+
+  Step password_step() {
+    Step step;
+    step.name = "password";
+    step.intent = fmt::format("keep it in {} (0600)", m_context.paths.shown(m_instance.password_file()));
+    step.undo = [this]() -> std::vector<Undo> {
+      if (!m_instance.password().empty()) return {};
+      const std::string path = m_instance.password_file();
+      return {{"file.remove", {{"path", path}}, "rm -f " + shell_quote(path)}};
+    };
+    step.act = [this]() -> StepResult {
+      const std::string detail = fmt::format("{} characters", m_password.reveal().size());
+      if (!m_instance.password().empty()) return {Outcome::unchanged, detail};
+      write_atomic(m_instance.password_file(), m_password.reveal() + "\n");
+      return {Outcome::changed, detail};
+    };
+    return step;
+  }
+
+  std::vector<std::pair<fs::path, std::string>> files() const {
+    const Spec spec = spec_of(m_settings);
+    const nlohmann::ordered_json state = {
+        {"port", m_port}, {"namespace", m_settings.name_space}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
+    return {{m_instance.acl(), acl_file(m_password, Secret())},
+            {m_instance.conf(), conf()},
+            {m_instance.state_file(), state.dump(2) + "\n"}};
+  }
+
+  // What is already as it should be is not written again.
+  std::vector<std::pair<fs::path, std::string>> changed_files() const {
+    auto changed = files();
+    std::erase_if(changed, [](const auto& file) { return read_file(file.first) == file.second; });
+    return changed;
+  }
+
+  Step server_step() {
+    Step step;
+    step.name = "server";
+    step.intent = fmt::format("run {} {} at 127.0.0.1:{}", m_server.program, m_server.version, m_port);
+    step.undo = [this] { return server_undos(); };
+    step.act = [this]() -> StepResult {
+      const auto changed = changed_files();
+      for (const auto& [path, content] : changed) {
+        if (const auto present = read_file(path)) write_atomic(path.string() + ".previous", *present);
+        write_atomic(path, content);
+      }
+      const bool restart = m_ran && needs_restart();
+      say_what_changes(restart);
+      if (restart) {
+        m_connection.reset();  // it leads to the server that goes
+        m_instance.stop(m_context.runner, m_context.deadline);
+      }
+      if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_context.deadline);
+      for (const auto& [path, content] : changed) remove_tree(path.string() + ".previous");
+      const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port,
+                                             restart ? ", restarted" : "");
+      return {!changed.empty() || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
+    };
+    return step;
+  }
+
+  /// Before it is done.
+  void say_what_changes(bool restart) {
+    if (restart) m_context.reporter.note("this change restarts Redis: " + join(m_reasons, ", "));
+    if (restart || !m_ran || !m_before) return;
+    const auto dropped = dropped_directives(*m_before, spec_of(m_settings));
+    if (!dropped.empty())
+      m_context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
+  }
+
+  std::vector<Undo> server_undos() {
+    std::vector<Undo> undos;
+    const auto changed = changed_files();
+    const std::string kill = fmt::format("kill $(cat {})", shell_quote((m_instance.folder() / "redis.pid").string()));
+    // newest first: a server that ran is started again after its files are back, one that did not is stopped before
+    // they go
+    if (m_ran && !changed.empty() && needs_restart()) {
+      undos.push_back({"local.restart", {}, kill + " && redis-server " + shell_quote(m_instance.conf().string())});
+    }
+    for (const auto& [path, content] : changed) {
+      if (fs::exists(path)) {
+        undos.push_back({"file.restore",
+                         {{"path", path}},
+                         shell_join(std::vector<std::string>{"mv", path.string() + ".previous", path})});
+      } else {
+        undos.push_back({"file.remove", {{"path", path}}, "rm -f " + shell_quote(path.string())});
+      }
+    }
+    if (!m_ran) undos.push_back({"local.stop", {}, kill});
+    return undos;
+  }
+
+  // Settings that CONFIG SET does not take are read at the start only.
+  bool needs_restart() {
+    if (!m_restart && m_before && m_before->auth != m_settings.auth) {
+      m_restart = true;  // users are read at the start, and this run's password does not open what runs now
+      m_reasons = {m_settings.auth ? "password off → on" : "password on → off"};
+    }
+    if (!m_restart) {
+      RedisConnection& redis = connection(m_context.deadline);
+      m_restart = false;
+      for (const Difference& difference : config_differences(redis, m_settings.directives)) {
+        // setting it to what it is tells whether it can be set at all
+        if (!redis.command({"CONFIG", "SET", difference.name, difference.running}).is_error()) continue;
+        m_restart = true;
+        m_reasons.push_back(fmt::format("{} {} → {}", difference.name, difference.running, difference.wanted));
+      }
+    }
+    return *m_restart;
+  }
+
+  Step redis_step() {
+    Step step;
+    step.name = "redis";
+    step.intent = "wait until Redis answers PONG, then compare its settings with what was asked";
+    step.undo = [this] {
+      std::vector<Undo> undos;
+      if (!m_ran) return undos;
+      for (const Difference& difference : config_differences(connection(m_context.deadline), m_settings.directives)) {
+        undos.push_back(
+            {"redis.config_set",
+             {{"name", difference.name}, {"value", difference.running}},
+             shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
+      }
+      return undos;
+    };
+    step.act = [this]() -> StepResult {
+      bool changed = false;
+      const std::string detail = settle_config(m_settings, connection(m_context.deadline), changed);
+      return {changed || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
+    };
+    return step;
+  }
+
+  RedisConnection& connection(TimePoint deadline) {
+    if (m_connection && !m_instance.pid()) m_connection.reset();
+    if (!m_connection) {
+      RedisEndpoint endpoint;
+      endpoint.port = m_port;
+      endpoint.password = m_password;
+      m_connection =
+          wait_for_pong(m_context.redis, endpoint, m_context.runner, deadline,
+                        [this](const std::string& text) { m_context.reporter.step_progress("redis", text); });
+    }
+    return *m_connection;
+  }
+
+  Context& m_context;
+  const RedisSettings& m_settings;
+  const LocalServer& m_server;
+  LocalInstance m_instance;
+  bool m_existed = false;
+  bool m_ran = false;
+  int m_port = 0;
+  Secret m_password;
+  Credentials m_credentials;
+  std::optional<Spec> m_before;
+  std::optional<bool> m_restart;
+  std::vector<std::string> m_reasons;  ///< of it
+  std::unique_ptr<RedisConnection> m_connection;
+};
+
+}  // namespace
+
+CommandResult setup_redis_local(Context& context, const RedisSettings& settings) {
+  const TimePoint started = context.clock.now();
+  const LocalServer server = find_local_server(context);
+  LocalSetup setup(context, settings, server);
+  context.reporter.heading(fmt::format("This machine, {}", context.paths.shown(setup.instance().folder())));
+  const std::string subject = fmt::format("release {} on this machine", settings.release);
+  if (settings.dry_run) {
+    setup.look();
+    return {describe_plan(setup.plan()) + "\n# redis.conf\n" + setup.conf()};
+  }
+  const JournalHeader header = journal_header(context, "setup redis", subject);
+  Journal journal = open_journal(context, journal_key("", settings), header);
+  TimePoint undo_deadline{};
+  UndoTable undos = setup.undos([&] {
+    if (undo_deadline == TimePoint{}) undo_deadline = context.clock.now() + undo_limit;
+    return undo_deadline;
+  });
+  const std::string run = new_run_id(context.random);
+  if (!context.settings.flag("discard-data")) {
+    keep_left_data(undos, setup.instance(), run,
+                   fmt::format("the data that the interrupted run left in {} is kept and used; setup redis "
+                               "--discard-data removes it",
+                               context.paths.shown(setup.instance().folder())));
+  }
+  const StillOurs still_ours = [&journal](Before) { return journal.taken_over(); };
+  const auto evidence = [&](const Error&) -> std::string {
+    const std::string words = setup.instance().last_words();
+    if (!words.empty())
+      context.reporter.note("the last lines of " + context.paths.shown(setup.instance().log()) + ":\n" + words);
+    return "";
+  };
+  Executor executor(
+      {context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure, still_ours, run});
+  Plan plan;
+  try {
+    if (journal.interrupted()) {
+      setup.look();  // what the undos work with
+      recover_interrupted(context, executor, journal, header);
+      undo_deadline = {};
+    }
+    setup.look();
+    plan = setup.plan();
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::remains) journal.close();
+    throw;
+  }
+  const ChildRecord record(context.runner, journal);
+  const Executor::Summary summary = executor.run(plan, journal);
+  return setup_result(context, settings, setup.written(), summary.changed, started);
+}
+
+}  // namespace raibid

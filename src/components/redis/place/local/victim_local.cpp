@@ -1,0 +1,79 @@
+#include "components/redis/place/local/victim_local.hpp"
+
+#include <signal.h>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "components/redis/place/installed.hpp"
+#include "components/redis/place/local/instance.hpp"
+#include "components/redis/server/connect.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr Duration local_poll = std::chrono::milliseconds(10);
+
+class LocalVictim final : public Victim {
+ public:
+  LocalVictim(Context& context, const RedisSettings& settings)
+      : m_context(context),
+        m_release(settings.release),
+        m_installed(find_local(context, settings)),
+        m_instance(context, settings.release),
+        m_server(find_local_server(context)) {
+    if (!m_instance.pid()) {
+      throw Error(ExitCode::failure, fmt::format("release {} on this machine does not run", m_release),
+                  "start it: raibid-cli setup redis --target local");
+    }
+  }
+
+  std::string name() const override { return fmt::format("release {} on this machine", m_release); }
+  std::string how() const override { return "SIGKILL"; }
+
+  std::unique_ptr<RedisConnection> connect(TimePoint) override {
+    return connect_redis(m_context.redis, {m_installed.host, m_installed.port, "", m_installed.password}, reply_limit);
+  }
+
+  void kill() override {
+    const std::optional<int> pid = m_instance.pid();
+    if (!pid) throw Error(ExitCode::failure, name() + " ended before it was killed");
+    m_killed = true;
+    ::kill(*pid, SIGKILL);
+  }
+
+  void look() override {}
+
+  std::unique_ptr<RedisConnection> come_back(TimePoint deadline) override {
+    revive(deadline);
+    return wait_for_pong(m_context.redis, {m_installed.host, m_installed.port, "", m_installed.password},
+                         m_context.runner, deadline, [](const std::string&) {});
+  }
+
+  void revive(TimePoint deadline) override {
+    if (!m_killed) return;
+    while (m_instance.pid()) {
+      if (m_context.runner.now() >= deadline) throw Error(ExitCode::remains, name() + " outlives SIGKILL");
+      m_context.runner.wait({}, m_context.runner.now() + local_poll);
+    }
+    m_instance.start(m_context.runner, m_server.program, deadline);
+    m_killed = false;
+  }
+
+ private:
+  Context& m_context;
+  std::string m_release;
+  InstalledRedis m_installed;
+  LocalInstance m_instance;
+  LocalServer m_server;
+  bool m_killed = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Victim> local_victim(Context& context, const RedisSettings& settings) {
+  return std::make_unique<LocalVictim>(context, settings);
+}
+
+}  // namespace raibid

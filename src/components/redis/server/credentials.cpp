@@ -1,0 +1,231 @@
+#include "components/redis/server/credentials.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/json_depth.hpp"
+#include "base/strings.hpp"
+#include "sys/files.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* main_file = "redis-credentials.json";
+constexpr const char* main_preset = "raibid";  // whose guide names that file
+constexpr std::size_t largest_file = 64 * 1024;
+constexpr int last_port = 65535;
+
+[[noreturn]] void unusable_file(const fs::path& path, const std::string& why) {
+  throw Error(ExitCode::preflight, fmt::format("the credentials file {} {}", path.string(), why),
+              fmt::format("it is never overwritten: mend it, or move it away ({})",
+                          shell_join(std::vector<std::string>{"mv", path.string(), path.string() + ".damaged"})));
+}
+
+[[noreturn]] void damaged(const fs::path& path, const std::string& why) { unusable_file(path, "is damaged: " + why); }
+
+/// nlohmann's own message quotes what it last read, which may be the password.
+std::string place_of(std::string_view text, std::size_t byte) {
+  const std::size_t end = std::min(byte == 0 ? 0 : byte - 1, text.size());
+  const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), '\n') + 1;
+  const std::size_t start = text.substr(0, end).rfind('\n');
+  return fmt::format("line {}, column {}", line, start == std::string_view::npos ? end + 1 : end - start);
+}
+
+json parse_object(const fs::path& path, const std::string& text) {
+  if (nested_too_deeply(text)) damaged(path, "it is nested too deeply");
+  try {
+    json object = json::parse(text);
+    if (!object.is_object()) damaged(path, "it holds no JSON object");
+    return object;
+  } catch (const json::parse_error& error) {
+    damaged(path, "it is not JSON at " + place_of(text, error.byte));
+  } catch (const json::out_of_range&) {
+    damaged(path, "it holds a number that is out of range");
+  }
+}
+
+class KeyReader {
+ public:
+  KeyReader(const fs::path& path, const json& object) : m_path(path), m_object(object) {}
+
+  std::string required(const char* key) const {
+    if (!m_object.contains(key)) damaged(m_path, fmt::format("the key \"{}\" is missing", key));
+    return text(key);
+  }
+  /// Keys that a file of the seed's form does not have.
+  std::string optional(const char* key) const { return m_object.contains(key) ? text(key) : ""; }
+
+  int port() const {
+    if (!m_object.contains("port")) damaged(m_path, "the key \"port\" is missing");
+    const json& value = m_object["port"];
+    if (!value.is_number_integer() || value < 1 || value > last_port)
+      damaged(m_path, "\"port\" is not a number from 1 to 65535");
+    return value.get<int>();
+  }
+
+ private:
+  std::string text(const char* key) const {
+    if (!m_object[key].is_string()) damaged(m_path, fmt::format("\"{}\" is not a string", key));
+    return m_object[key].get<std::string>();
+  }
+
+  const fs::path& m_path;
+  const json& m_object;
+};
+
+bool same_owner(const Credentials& left, const Credentials& right) {
+  return left.target == right.target && left.cluster_uid == right.cluster_uid && left.name_space == right.name_space &&
+         left.release == right.release;
+}
+
+/// The characters that no shell and no file system minds.
+std::string for_file_name(std::string_view text) {
+  std::string name;
+  for (const char c : text) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    name += plain ? c : '-';
+  }
+  constexpr std::size_t longest = 100;
+  return name.substr(0, longest);
+}
+
+std::string percent_encoded(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                            std::string_view("-._~").find(c) != std::string_view::npos;
+    encoded += unreserved ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return encoded;
+}
+
+bool is_credentials_file(const std::string& name) {
+  return name.starts_with("redis-credentials.") && name.ends_with(".json");
+}
+
+}  // namespace
+
+std::optional<Credentials> read_credentials(const fs::path& path) {
+  std::optional<std::string> text;
+  try {
+    text = read_file(path, largest_file);
+  } catch (const Error& error) {
+    unusable_file(path, "cannot be read: " + error.message());
+  }
+  if (!text) return std::nullopt;
+  const json object = parse_object(path, *text);
+  const KeyReader reader(path, object);
+  Credentials credentials;
+  credentials.host = reader.required("host");
+  credentials.port = reader.port();
+  credentials.password = Secret(reader.required("password"));
+  credentials.name_space = reader.required("namespace");
+  credentials.stream = reader.required("stream");
+  credentials.consumer_group = reader.required("consumer_group");
+  credentials.context = reader.optional("context");
+  credentials.cluster_uid = reader.optional("cluster_uid");
+  credentials.release = reader.optional("release");
+  credentials.target = reader.optional("target");
+  credentials.username = reader.optional("username");
+  credentials.path = path;
+  return credentials;
+}
+
+std::vector<Credentials> all_credentials(const Paths& paths) {
+  std::error_code none;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(paths.home, none)) {
+    if (is_credentials_file(entry.path().filename().string())) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<Credentials> all;
+  for (const fs::path& file : files) {
+    if (auto credentials = read_credentials(file)) all.push_back(std::move(*credentials));
+  }
+  return all;
+}
+
+std::optional<Credentials> find_credentials(const Paths& paths, const std::string& target,
+                                            const std::string& cluster_uid, const std::string& name_space,
+                                            const std::string& release) {
+  Credentials wanted;
+  wanted.target = target;
+  wanted.cluster_uid = cluster_uid;
+  wanted.name_space = name_space;
+  wanted.release = release;
+  for (Credentials& credentials : all_credentials(paths)) {
+    if (same_owner(credentials, wanted)) return std::move(credentials);
+  }
+  return std::nullopt;
+}
+
+fs::path credentials_path(const Paths& paths, const Credentials& credentials, const std::string& preset) {
+  const std::vector<Credentials> present = all_credentials(paths);
+  for (const Credentials& other : present) {
+    if (same_owner(other, credentials)) return other.path;
+  }
+  const std::string place = credentials.target == "local" ? "local" : credentials.context;
+  const std::string base =
+      fmt::format("redis-credentials.{}@{}", for_file_name(credentials.release), for_file_name(place));
+  // k3s calls every context "default": namespace and cluster tell those apart
+  const std::string space = base + "." + for_file_name(credentials.name_space);
+  const std::string uid = space + "." + for_file_name(credentials.cluster_uid);
+  std::vector<std::string> names = {base + ".json", space + ".json", uid + ".json"};
+  if (preset == main_preset) names.insert(names.begin(), main_file);
+  for (const std::string& name : names) {
+    const fs::path path = paths.home / name;
+    const auto taken = [&](const Credentials& other) { return other.path == path; };
+    if (std::none_of(present.begin(), present.end(), taken)) return path;
+  }
+  throw Error(ExitCode::preflight,
+              fmt::format("every name for the credentials of {} is taken by other files in {}", credentials.release,
+                          paths.home.string()),
+              "move those away that are no longer needed");
+}
+
+std::string to_json(const Credentials& credentials) {
+  const nlohmann::ordered_json object = {
+      {"host", credentials.host},
+      {"port", credentials.port},
+      {"password", credentials.password.reveal()},
+      {"namespace", credentials.name_space},
+      {"stream", credentials.stream},
+      {"consumer_group", credentials.consumer_group},
+      {"context", credentials.context},
+      {"cluster_uid", credentials.cluster_uid},
+      {"release", credentials.release},
+      {"target", credentials.target},
+      {"username", credentials.username},
+  };
+  return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+bool credentials_are_saved(const Credentials& credentials, const fs::path& path) {
+  constexpr fs::perms others = fs::perms::group_all | fs::perms::others_all;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (error || (status.permissions() & others) != fs::perms::none) return false;
+  return read_file(path, largest_file) == to_json(credentials);
+}
+
+void save_credentials(const Credentials& credentials, const fs::path& path) {
+  make_private_directory(path.parent_path());
+  write_atomic(path, to_json(credentials));
+}
+
+std::string redis_url(const std::string& host, int port, const Secret& password) {
+  const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  if (password.empty()) return fmt::format("redis://{}:{}", address, port);
+  return fmt::format("redis://:{}@{}:{}", percent_encoded(password.reveal()), address, port);
+}
+
+}  // namespace raibid

@@ -1,0 +1,204 @@
+#include "components/redis/server/health.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/redis/server/running_config.hpp"
+#include "config/yaml.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::ordered_json;
+using Info = std::map<std::string, std::string>;
+
+// counting what a group has not been given yet stops here: status must stay cheap on a long stream
+constexpr std::int64_t undelivered_cap = 1000;
+
+std::string field(const Info& info, const std::string& name) {
+  const auto found = info.find(name);
+  return found == info.end() ? "" : found->second;
+}
+
+std::int64_t number(const std::string& text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+void examine_server(const Info& info, HealthReport& report) {
+  ordered_json& redis = report.data()["redis"];
+  const std::string version =
+      info.count("valkey_version") ? "valkey " + field(info, "valkey_version") : field(info, "redis_version");
+  const std::string role = field(info, "role");
+  redis["version"] = version;
+  redis["role"] = role;
+  redis["uptime_seconds"] = number(field(info, "uptime_in_seconds"));
+  report.add({"redis", role == "master",
+              fmt::format("PONG · {} · {} · up {} s", version, role, field(info, "uptime_in_seconds")),
+              "this Redis is a replica and takes no writes: REPLICAOF NO ONE makes it a master"});
+}
+
+void examine_persistence(RedisConnection& redis, const Info& info, const Expectation& expected, HealthReport& report) {
+  ordered_json& data = report.data()["redis"];
+  const RedisReply reply = redis.command({"CONFIG", "GET", "append*"});
+  const RedisReply* appendonly = reply.field("appendonly");
+  const RedisReply* appendfsync = reply.field("appendfsync");
+  const std::string only = appendonly ? appendonly->text : "unknown";
+  const std::string fsync = appendfsync ? appendfsync->text : "unknown";
+  const std::string written = field(info, "aof_last_write_status");
+  data["appendonly"] = only;
+  data["appendfsync"] = fsync;
+  data["aof_last_write_status"] = written;
+  data["aof_last_bgrewrite_status"] = field(info, "aof_last_bgrewrite_status");
+  data["rdb_last_bgsave_status"] = field(info, "rdb_last_bgsave_status");
+  const std::vector<Difference> differences = config_differences(redis, expected.directives);
+  std::vector<std::string> wrong;
+  for (const Difference& difference : differences) {
+    wrong.push_back(fmt::format("{} is {} instead of {}", difference.name, difference.running, difference.wanted));
+  }
+  report.add({"persistence", only != "yes" || written == "ok",
+              only == "yes" ? fmt::format("AOF {}, last write {}", fsync, written)
+                            : "no AOF: what is not in a snapshot is lost by a restart",
+              "Redis refuses writes (MISCONF) until its disk takes them: look for a full volume"});
+  report.add({"settings", wrong.empty(), wrong.empty() ? "as they were asked for" : join(wrong, "; "),
+              "run raibid-cli setup redis again: it sets them right"});
+}
+
+void examine_memory(const Info& info, HealthReport& report) {
+  ordered_json& data = report.data()["redis"];
+  const std::int64_t used = number(field(info, "used_memory"));
+  const std::int64_t limit = number(field(info, "maxmemory"));
+  const std::string policy = field(info, "maxmemory_policy");
+  data["used_memory_bytes"] = used;
+  data["maxmemory_bytes"] = limit;
+  data["maxmemory_policy"] = policy;
+  data["evicted_keys"] = number(field(info, "evicted_keys"));
+  report.add({"memory", limit == 0 || used < limit,
+              limit == 0 ? fmt::format("{}, no maxmemory", format_bytes(used))
+                         : fmt::format("{} of {}, {}", format_bytes(used), format_bytes(limit), policy),
+              "memory is full: give more with --memory-limit, or let the workers catch up"});
+}
+
+// XINFO's lag is nil when Redis cannot know it (an undelivered entry was deleted): then they are counted.
+ordered_json group_lag(RedisConnection& redis, const std::string& stream, const RedisReply& group) {
+  const RedisReply* lag = group.field("lag");
+  if (lag && lag->type == RedisReply::Type::integer) return lag->integer;
+  const RedisReply* last = group.field("last-delivered-id");
+  if (!last) return nullptr;
+  const RedisReply rest =
+      redis.command({"XRANGE", stream, "(" + last->text, "+", "COUNT", std::to_string(undelivered_cap)});
+  if (rest.is_error() || static_cast<std::int64_t>(rest.items.size()) == undelivered_cap) return nullptr;
+  return static_cast<std::int64_t>(rest.items.size());
+}
+
+std::int64_t integer_field(const RedisReply& reply, const char* name) {
+  const RedisReply* found = reply.field(name);
+  return found ? found->integer : 0;
+}
+
+void examine_group(RedisConnection& redis, const std::string& stream, const std::string& name, const RedisReply& groups,
+                   HealthReport& report, ordered_json& data) {
+  const auto found = std::find_if(groups.items.begin(), groups.items.end(), [&](const RedisReply& group) {
+    const RedisReply* its_name = group.field("name");
+    return its_name && its_name->text == name;
+  });
+  if (found == groups.items.end()) {
+    report.add({"group", false, fmt::format("{} of {} does not exist", name, stream),
+                "run raibid-cli setup redis again: it creates it"});
+    return;
+  }
+  const std::int64_t pending = integer_field(*found, "pending");
+  const std::int64_t consumers = integer_field(*found, "consumers");
+  const ordered_json lag = group_lag(redis, stream, *found);
+  data.push_back({{"name", name}, {"pending", pending}, {"lag", lag}, {"consumers", consumers}});
+  report.add({"group", true,
+              fmt::format("{}: {} pending, lag {}, {} consumers", name, pending, lag.is_null() ? "unknown" : lag.dump(),
+                          consumers)});
+}
+
+void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthReport& report) {
+  const RedisReply length = redis.command({"XLEN", stream.name});
+  const RedisReply groups = redis.command({"XINFO", "GROUPS", stream.name});
+  ordered_json data = {{"name", stream.name},
+                       {"length", length.is_error() ? ordered_json() : ordered_json(length.integer)},
+                       {"max_length", stream.max_length},
+                       {"groups", ordered_json::array()}};
+  if (length.is_error() || groups.is_error()) {
+    report.add({"stream", false, fmt::format("{}: {}", stream.name, length.is_error() ? length.text : groups.text),
+                "run raibid-cli setup redis again: it creates what is missing"});
+  } else {
+    const bool fits = stream.max_length == 0 || length.integer <= stream.max_length + stream.max_length / 10;
+    const std::string limit = stream.max_length == 0 ? "" : fmt::format(" of {}", stream.max_length);
+    report.add({"stream", fits, fmt::format("{}: {}{} entries", stream.name, length.integer, limit),
+                fmt::format("producers keep the limit: XADD {} MAXLEN ~ {} * …", stream.name, stream.max_length)});
+    for (const std::string& group : stream.groups)
+      examine_group(redis, stream.name, group, groups, report, data["groups"]);
+  }
+  report.data()["streams"].push_back(data);
+}
+
+}  // namespace
+
+HealthReport::HealthReport() : m_data(std::make_unique<ordered_json>(ordered_json::object())) {}
+HealthReport::~HealthReport() = default;
+HealthReport::HealthReport(HealthReport&&) noexcept = default;
+
+bool HealthReport::healthy() const {
+  return std::all_of(m_checks.begin(), m_checks.end(), [](const Check& check) { return check.passed; });
+}
+
+void examine_redis(RedisConnection& redis, const Expectation& expected, HealthReport& report) {
+  ordered_json& data = report.data();
+  const RedisReply pong = redis.command({"PING"});
+  data["redis"] = {{"pong", pong.text == "PONG"}};
+  data["streams"] = ordered_json::array();
+  if (pong.text != "PONG") {
+    report.add({"redis", false, pong.text,
+                pong.error_code() == "LOADING" ? "it is loading its data: ask again in a while" : ""});
+    return;
+  }
+  const RedisReply all = redis.command({"INFO"});
+  const Info info = parse_info(all.text);
+  examine_server(info, report);
+  examine_persistence(redis, info, expected, report);
+  examine_memory(info, report);
+  for (const StreamSpec& stream : expected.streams) examine_stream(redis, stream, report);
+}
+
+ordered_json report_data(HealthReport& report) {
+  ordered_json data = {{"healthy", report.healthy()}};
+  data.update(report.data());
+  data["checks"] = ordered_json::array();
+  for (const Check& check : report.checks()) {
+    data["checks"].push_back({{"name", check.name},
+                              {"passed", check.passed},
+                              {"text", check.text},
+                              {"hint", check.passed ? ordered_json() : ordered_json(check.hint)}});
+  }
+  return data;
+}
+
+CommandResult render_report(const Context& context, const std::string& title, HealthReport& report) {
+  const int code = static_cast<int>(report.healthy() ? ExitCode::ok : ExitCode::failure);
+  if (context.format() == OutputFormat::table) {
+    std::string text = fmt::format("{}: {}\n", title, report.healthy() ? "healthy" : "not healthy");
+    for (const Check& check : report.checks()) {
+      text += fmt::format("  {} {:<12} {}\n", check.passed ? "✓" : "✗", check.name, printable(check.text));
+      if (!check.passed && !check.hint.empty()) text += fmt::format("    {:<12} → {}\n", "", check.hint);
+    }
+    return {text, code};
+  }
+  const ordered_json data = report_data(report);
+  return {context.format() == OutputFormat::yaml ? to_yaml(data) : data.dump(2) + "\n", code};
+}
+
+}  // namespace raibid

@@ -1,0 +1,110 @@
+#include "components/redis/server/password.hpp"
+
+#include <string.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "sys/files.hpp"
+#include "sys/random.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+constexpr std::size_t password_length = 32;
+/// The largest multiple of the alphabet's size in a byte: from here on some characters would come more often.
+constexpr std::size_t first_rejected = 256 / alphabet.size() * alphabet.size();
+
+constexpr std::size_t shortest_own = 8;
+constexpr std::size_t longest_own = 512;
+constexpr std::size_t largest_password_file = 64 * 1024;
+
+/// redis_exporter looks its password up by the address, with the user in it when it has one.
+constexpr std::array exporter_addresses{"redis://127.0.0.1:6379", "redis://exporter@127.0.0.1:6379"};
+
+/// What redis_exporter asks by default, and for the lengths of the keys and streams it is told to watch: nothing here
+/// reads or writes a value. Subcommands go by name, so that what a later Redis adds stays closed.
+constexpr std::string_view exporter_rules =
+    "resetchannels ~* -@all +ping +info +config|get +client|setname +select +latency|latest +latency|histogram "
+    "+slowlog|len +slowlog|get "
+    "+cluster|info +type +llen +hlen +scard +zcard +xlen +xinfo|stream +xinfo|groups +xinfo|consumers";
+
+std::string credential(const Secret& password) {
+  return password.empty() ? "nopass" : "#" + sha256_hex(password.reveal());
+}
+
+}  // namespace
+
+Secret generate_password(Random& random) {
+  std::string password;
+  password.reserve(password_length);
+  std::array<std::uint8_t, 2 * password_length> bytes{};
+  while (password.size() < password_length) {
+    random.fill(bytes);
+    for (const std::uint8_t byte : bytes) {
+      if (byte < first_rejected && password.size() < password_length) password += alphabet[byte % alphabet.size()];
+    }
+  }
+  explicit_bzero(bytes.data(), bytes.size());
+  Secret secret(password);
+  explicit_bzero(password.data(), password.size());
+  return secret;
+}
+
+Secret read_password_file(const std::string& path) {
+  const auto refuse = [&](const std::string& why) -> Secret {
+    throw Error(ExitCode::usage, fmt::format("--password-file {}: {}", printable(path), why),
+                fmt::format("the first line is the password: {} to {} printable ASCII characters without spaces",
+                            shortest_own, longest_own));
+  };
+  std::optional<std::string> content;
+  try {
+    content = read_file(path, largest_password_file);
+  } catch (Error& error) {
+    throw error.with_code(ExitCode::usage).during("reading --password-file");
+  }
+  if (!content) return refuse("there is no such file");
+  std::string_view line = std::string_view(*content).substr(0, content->find('\n'));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const auto bad = std::find_if(line.begin(), line.end(), [](char c) { return c <= ' ' || c > '~'; });
+  // the character itself is not shown: it is part of a secret
+  if (bad != line.end())
+    return refuse(
+        fmt::format("character {} of the first line is no printable ASCII, or a space", bad - line.begin() + 1));
+  if (line.empty()) return refuse("the first line is empty");
+  if (line.size() < shortest_own)
+    return refuse(fmt::format("the first line has fewer than {} characters", shortest_own));
+  if (line.size() > longest_own) return refuse(fmt::format("the first line has more than {} characters", longest_own));
+  return Secret(std::string(line));
+}
+
+std::string acl_file(const Secret& password, const Secret& exporter_password) {
+  std::string text = fmt::format("user default on {} ~* &* +@all\n", credential(password));
+  text += "user health on nopass resetchannels -@all +ping\n";
+  if (!exporter_password.empty())
+    text += fmt::format("user exporter on {} {}\n", credential(exporter_password), exporter_rules);
+  return text;
+}
+
+std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password) {
+  std::map<std::string, Secret> content;
+  content.emplace("users.acl", acl_file(password, exporter_password));
+  if (!password.empty()) content.emplace("redis-password", password);
+  if (!exporter_password.empty()) {
+    nlohmann::ordered_json by_address;
+    for (const char* address : exporter_addresses) by_address[address] = exporter_password.reveal();
+    content.emplace("exporter.json", by_address.dump());
+  }
+  return content;
+}
+
+}  // namespace raibid

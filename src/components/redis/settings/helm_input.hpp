@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "components/redis/settings/settings.hpp"
+
+namespace raibid {
+
+/// What of the user's goes to helm beside our own values: the chart, --set and -f. All throw Error (usage) naming the
+/// option and its origin.
+
+/// --chart and --chart-version.
+ChartChoice choose_chart(const Settings& settings);
+
+/// --set: KEY=VALUE in helm's syntax, nothing that looks like a password (it would stand in argv and in Helm's record),
+/// and no name that everything else is found by. The value is never repeated in a message.
+void check_sets(const std::vector<std::string>& sets, const std::string& what);
+
+/// -f: readable YAML files without a password.
+void check_values_files(const std::vector<std::string>& files, const std::string& what);
+
+}  // namespace raibid

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/settings.hpp"
+
+namespace raibid {
+
+/// Where every Redis that we install listens inside its pod.
+constexpr int redis_port = 6379;
+
+/// The names of what a release consists of: those of the Bitnami chart's standalone Redis, which the embedded chart
+/// keeps.
+struct RedisNames {
+  explicit RedisNames(const std::string& release, const std::string& name_space);
+
+  std::string full;      ///< the release, or "<release>-redis": also the Secret's name
+  std::string workload;  ///< StatefulSet and Service: "<full>-master"
+  std::string pod;       ///< "<full>-master-0"
+  std::string claim;     ///< "redis-data-<full>-master-0"
+  std::string host;      ///< "<full>-master.<namespace>.svc.cluster.local"
+  std::string selector;  ///< label selector for everything of the release
+};
+
+/// "--size (RAIBID_SIZE)": an option and where its value came from, for messages. Just "--size" when it came from
+/// there.
+std::string named(const Settings& settings, std::string_view option);
+
+/// The namespace and the release of the settings. Throw Error (usage) when Kubernetes or Helm would refuse them, or a
+/// name made from them: every command that talks about a release asks through these.
+std::string namespace_of(const Settings& settings);
+std::string release_of(const Settings& settings);
+
+/// kubernetes.io/docs/concepts/overview/working-with-objects/names: labels of 63 characters, and several of them with
+/// dots.
+bool is_dns_label(std::string_view text);
+bool is_dns_subdomain(std::string_view text);
+/// A DNS label that begins with a letter, as the name of a Service must.
+bool is_service_name(std::string_view text);
+
+}  // namespace raibid

@@ -1,0 +1,365 @@
+#include "components/redis/settings/settings.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/redis/settings/clients.hpp"
+#include "components/redis/settings/helm_input.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/redis_conf.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr std::int64_t mebibyte = 1024 * 1024;
+/// Below this a container does not even start redis-server; "512" and "512m" (bytes, thousandths of one) are typing
+/// errors.
+constexpr std::int64_t least_memory = 16 * mebibyte;
+/// Shares of the memory limit in percent: writing an AOF or a snapshot forks, and the copied pages need room.
+constexpr std::int64_t share_with_persistence = 60;
+constexpr std::int64_t share_without = 75;
+constexpr std::size_t longest_key = 255;
+
+/// What a command does not offer counts as not set: teardown, for instance, knows nothing of --image.
+class Reader {
+ public:
+  explicit Reader(const Settings& settings) : m_settings(settings) {}
+
+  bool has(std::string_view name) const { return m_settings.all().contains(name) && m_settings.is_set(name); }
+  std::string text(std::string_view name) const { return has(name) ? m_settings.text(name) : ""; }
+  bool flag(std::string_view name) const { return has(name) && m_settings.flag(name); }
+  std::vector<std::string> list(std::string_view name) const {
+    return has(name) ? m_settings.list(name) : std::vector<std::string>{};
+  }
+  /// Whether it was chosen for this run, above the preset (which says the same with all its streams).
+  bool chosen(std::string_view name) const { return has(name) && m_settings.origin(name).source > Source::preset; }
+  std::string named(std::string_view name) const { return raibid::named(m_settings, name); }
+  const Settings& settings() const { return m_settings; }
+
+  [[noreturn]] void refuse(std::string_view name, const std::string& why, const std::string& hint) const {
+    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" {}", named(name), printable(text(name)), why), hint);
+  }
+
+ private:
+  const Settings& m_settings;
+};
+
+void take_images(RedisSettings& redis, const Reader& reader) {
+  if (!reader.text("image").empty()) redis.image = parse_image(reader.text("image"), reader.named("image"));
+  if (!reader.text("exporter-image").empty()) {
+    redis.exporter_image = parse_image(reader.text("exporter-image"), reader.named("exporter-image"));
+  }
+}
+
+void take_storage(RedisSettings& redis, const Reader& reader) {
+  redis.persistence = !reader.flag("no-persistence");
+  redis.size = reader.text("size");
+  redis.storage_class = reader.text("storage-class");
+  if (!redis.size.empty() && parse_bytes(redis.size, reader.named("size")) == 0) {
+    reader.refuse("size", "leaves no room for data", "use a size such as 8Gi, or --no-persistence");
+  }
+  if (!redis.storage_class.empty() && redis.storage_class != "-" && !is_dns_subdomain(redis.storage_class)) {
+    reader.refuse("storage-class", "is no name of a StorageClass", "kubectl get storageclass lists them");
+  }
+}
+
+/// `parse` is parse_bytes or parse_millicores.
+template <typename Parse>
+void check_request(const Reader& reader, std::string_view request, std::string_view limit, Parse parse) {
+  if (reader.text(limit).empty()) return;
+  const std::int64_t most = parse(reader.text(limit), reader.named(limit));
+  if (most == 0)
+    reader.refuse(limit, "is no limit that a container could run with",
+                  fmt::format("use more, for instance {}", limit == "cpu-limit" ? "500m" : "512Mi"));
+  if (reader.text(request).empty() || parse(reader.text(request), reader.named(request)) <= most) return;
+  throw Error(ExitCode::usage,
+              fmt::format("{}: {} is above the limit of {}, {}", reader.named(request), reader.text(request),
+                          reader.text(limit), reader.named(limit)),
+              fmt::format("lower --{} or raise --{}", request, limit));
+}
+
+void take_resources(RedisSettings& redis, const Reader& reader) {
+  redis.memory_request = reader.text("memory-request");
+  redis.memory_limit = reader.text("memory-limit");
+  redis.cpu_request = reader.text("cpu-request");
+  redis.cpu_limit = reader.text("cpu-limit");
+  if (!redis.memory_limit.empty() && parse_bytes(redis.memory_limit, reader.named("memory-limit")) < least_memory) {
+    reader.refuse("memory-limit", "is too little for Redis to start",
+                  "use at least 16Mi; Mi and Gi are the usual units (512Mi)");
+  }
+  check_request(reader, "memory-request", "memory-limit", parse_bytes);
+  check_request(reader, "cpu-request", "cpu-limit", parse_millicores);
+}
+
+void take_access(RedisSettings& redis, const Reader& reader, const Preset& preset, const Paths& paths) {
+  redis.auth = !reader.flag("no-auth");
+  redis.password_file = reader.text("password-file");
+  if (redis.password_file.starts_with("~/")) redis.password_file = paths.user / redis.password_file.substr(2);
+  if (!redis.auth && !redis.password_file.empty()) {
+    throw Error(ExitCode::usage,
+                fmt::format("{} and {} contradict each other", reader.named("no-auth"), reader.named("password-file")),
+                "leave one of them out");
+  }
+  const std::vector<std::string> allowed = reader.list("allow-from");
+  for (const std::string& client : allowed) redis.clients.push_back(parse_client(client, reader.named("allow-from")));
+  if (!allowed.empty()) return;
+  for (const std::string& client : preset.client_namespaces) {
+    redis.clients.push_back(parse_client(client, fmt::format("preset {}", preset.name)));
+  }
+}
+
+void check_key(const std::string& key, const std::string& what) {
+  const auto bad = [](unsigned char c) { return c <= 0x20 || c == 0x7f; };
+  if (key.empty() || key.size() > longest_key || std::any_of(key.begin(), key.end(), bad) || printable(key) != key) {
+    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" is no usable name", what, printable(key)),
+                "use 1 to 255 characters without spaces, for instance raibid:jobs");
+  }
+}
+
+/// `origin` is the preset's; `stream_origin` and `group_origin` are those of the first stream when an option says it,
+/// else "".
+void check_streams(const std::vector<StreamSpec>& streams, const std::string& origin, const std::string& stream_origin,
+                   const std::string& group_origin) {
+  std::vector<std::string> seen;
+  for (const StreamSpec& stream : streams) {
+    const bool first = seen.empty();
+    check_key(stream.name, first && !stream_origin.empty() ? stream_origin : origin);
+    for (const std::string& group : stream.groups)
+      check_key(group, first && !group_origin.empty() ? group_origin : origin);
+    if (std::find(seen.begin(), seen.end(), stream.name) != seen.end()) {
+      throw Error(ExitCode::usage, fmt::format("{}: the stream {} stands there twice", origin, stream.name),
+                  "list its groups in one place");
+    }
+    seen.push_back(stream.name);
+  }
+}
+
+/// --stream, --group and --max-length speak of the preset's first stream.
+void take_streams(RedisSettings& redis, const Reader& reader, const Preset& preset) {
+  redis.streams = preset.streams;
+  const std::string stream = reader.chosen("stream") ? reader.text("stream") : "";
+  const std::string group = reader.chosen("group") ? reader.text("group") : "";
+  const bool limited = reader.chosen("max-length");
+  if (redis.streams.empty() && stream.empty()) {
+    const std::string_view lonely = !group.empty() ? "group" : "max-length";
+    if (!group.empty() || limited) {
+      throw Error(ExitCode::usage,
+                  fmt::format("{}: preset {} has no stream that it could be of", reader.named(lonely), preset.name),
+                  "name one with --stream");
+    }
+    return;
+  }
+  if (redis.streams.empty()) redis.streams.emplace_back();
+  StreamSpec& first = redis.streams.front();
+  if (!stream.empty()) first.name = stream;
+  if (!group.empty()) first.groups = {group};
+  if (limited) first.max_length = reader.settings().integer("max-length");
+  if (first.max_length < 0) reader.refuse("max-length", "is negative", "use 0 for no limit");
+  check_streams(redis.streams, fmt::format("preset {}: streams", preset.name),
+                stream.empty() ? "" : reader.named("stream"), group.empty() ? "" : reader.named("group"));
+}
+
+bool writes_to_disk(const std::string& directive) {
+  return directive == "save" || directive == "appendonly" || directive == "appendfsync" ||
+         directive.starts_with("aof-") || directive.starts_with("auto-aof-");
+}
+
+void check_maxmemory(const RedisSettings& redis, const std::string& origin) {
+  const std::string text = directive(redis, "maxmemory");
+  if (parse_redis_memory(text)) return;
+  throw Error(ExitCode::usage, fmt::format("{}: redis.maxmemory: \"{}\" is no size", origin, printable(text)),
+              "Redis takes 307mb, 1gb or plain bytes");
+}
+
+void take_directives(RedisSettings& redis, const Reader& reader, const Preset& preset) {
+  const std::string origin = fmt::format("preset {}", preset.name);
+  check_directives(preset.redis, origin);
+  redis.directives = preset.redis;
+  if (!redis.persistence) {
+    std::erase_if(redis.directives, [](const auto& line) { return writes_to_disk(line.first); });
+    redis.directives.emplace_back("appendonly", "no");
+    redis.directives.emplace_back("save", "");
+  }
+  if (!directive(redis, "maxmemory").empty()) {
+    check_maxmemory(redis, origin);
+  } else if (!redis.memory_limit.empty()) {
+    const std::int64_t share = redis.persistence ? share_with_persistence : share_without;
+    const std::int64_t kibibytes = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 1024;
+    redis.directives.emplace_back("maxmemory", fmt::format("{}mb", kibibytes * share / 100 / 1024));
+  }
+}
+
+/// "NAME", or "NAMESPACE/NAME" for one in the application's own namespace.
+void take_services(RedisSettings& redis, const Preset& preset) {
+  const RedisNames names(redis.release, redis.name_space);
+  for (const std::string& service : preset.services) {
+    const std::size_t slash = service.find('/');
+    const std::string space = slash == std::string::npos ? redis.name_space : service.substr(0, slash);
+    const std::string name = slash == std::string::npos ? service : service.substr(slash + 1);
+    if (!is_dns_label(space) || !is_service_name(name)) {
+      throw Error(ExitCode::usage,
+                  fmt::format("preset {}: services: \"{}\" is no name of a Service", preset.name, printable(service)),
+                  "the form is [NAMESPACE/]NAME, of lower-case letters, digits and -, NAME with a letter first");
+    }
+    const bool here = space == redis.name_space;
+    const std::string shown = here ? name : service;
+    const bool there =
+        here && (name == names.workload || name == names.full + "-headless" || name == names.full + "-metrics");
+    const bool twice = std::find(redis.services.begin(), redis.services.end(), shown) != redis.services.end();
+    if (!there && !twice) redis.services.push_back(shown);
+  }
+}
+
+}  // namespace
+
+std::vector<OptionSpec> redis_options() {
+  using Kind = OptionKind;
+  return {
+      {.name = "chart",
+       .help = "Chart: embedded, bitnami, a path, oci://… or REPOSITORY/NAME",
+       .metavar = "CHART",
+       .default_value = "embedded",
+       .group = "Chart and images"},
+      {.name = "chart-version", .help = "Version of the chart", .metavar = "VERSION", .group = "Chart and images"},
+      {.name = "image", .help = "Image of Redis or Valkey", .metavar = "REPOSITORY[:TAG]", .group = "Chart and images"},
+      {.name = "exporter-image",
+       .help = "Image of redis_exporter",
+       .metavar = "REPOSITORY[:TAG]",
+       .group = "Chart and images"},
+      {.name = "size",
+       .help = "Size of the data claim",
+       .kind = Kind::bytes,
+       .metavar = "SIZE",
+       .default_value = "8Gi",
+       .group = "Storage"},
+      {.name = "storage-class",
+       .help = "StorageClass of the claim; the cluster's default when not given",
+       .metavar = "NAME",
+       .group = "Storage"},
+      {.name = "no-persistence",
+       .help = "Keep nothing on disk: no claim, no AOF, no snapshots",
+       .kind = Kind::flag,
+       .group = "Storage"},
+      {.name = "memory-request",
+       .help = "Memory that the pod is sure of",
+       .kind = Kind::bytes,
+       .metavar = "SIZE",
+       .default_value = "256Mi",
+       .group = "Resources"},
+      {.name = "memory-limit",
+       .help = "Memory at most; maxmemory is derived from it",
+       .kind = Kind::bytes,
+       .metavar = "SIZE",
+       .default_value = "512Mi",
+       .group = "Resources"},
+      {.name = "cpu-request",
+       .help = "CPU that the pod is sure of",
+       .kind = Kind::cpu,
+       .metavar = "CPU",
+       .default_value = "100m",
+       .group = "Resources"},
+      {.name = "cpu-limit",
+       .help = "CPU at most",
+       .kind = Kind::cpu,
+       .metavar = "CPU",
+       .default_value = "500m",
+       .group = "Resources"},
+      {.name = "no-metrics", .help = "No Prometheus exporter beside Redis", .kind = Kind::flag, .group = "Access"},
+      {.name = "no-auth", .help = "No password", .kind = Kind::flag, .group = "Access"},
+      {.name = "password-file",
+       .help = "Take the password from the first line of this file instead of making one",
+       .metavar = "FILE",
+       .group = "Access"},
+      {.name = "allow-from",
+       .help = "Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given",
+       .kind = Kind::list,
+       .metavar = "NAMESPACE[/KEY=VALUE]",
+       .group = "Access"},
+      {.name = "stream", .help = "Name of the stream", .metavar = "NAME", .group = "Queue"},
+      {.name = "group", .help = "Name of its consumer group", .metavar = "NAME", .group = "Queue"},
+      {.name = "max-length",
+       .help = "Entries that the stream should hold at most; 0 for no limit",
+       .kind = Kind::integer,
+       .metavar = "N",
+       .group = "Queue"},
+      {.name = "set",
+       .help = "A value of the chart, as helm takes it",
+       .kind = Kind::list,
+       .metavar = "KEY=VALUE",
+       .group = "Chart and images"},
+      {.name = "values",
+       .help = "A file of the chart's values",
+       .kind = Kind::list,
+       .metavar = "FILE",
+       .letter = 'f',
+       .group = "Chart and images"},
+      {.name = "strict",
+       .help = "Warnings about risky settings are errors, and nothing is changed",
+       .kind = Kind::flag,
+       .group = "Run"},
+      {.name = "adopt",
+       .help = "Take over a namespace, Secret or release of this name that something else made",
+       .kind = Kind::flag,
+       .flag_only = true,
+       .group = "Run"},
+      {.name = "discard-data",
+       .help = "Remove the data that an interrupted setup left, instead of going on with it",
+       .kind = Kind::flag,
+       .flag_only = true,
+       .group = "Run"},
+      {.name = "keep-on-failure",
+       .help = "Do not roll back when setup fails",
+       .kind = Kind::flag,
+       .flag_only = true,
+       .group = "Run"},
+  };
+}
+
+RedisSettings redis_settings(const Context& context) {
+  return redis_settings(context.settings, context.preset, context.paths);
+}
+
+RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths& paths) {
+  const Reader reader(settings);
+  RedisSettings redis;
+  redis.preset = preset.name;
+  redis.target = reader.text("target") == "local" ? Target::local : Target::kubernetes;
+  redis.name_space = namespace_of(settings);
+  redis.release = release_of(settings);
+  if (reader.has("chart")) redis.chart = choose_chart(settings);
+  take_images(redis, reader);
+  take_storage(redis, reader);
+  take_resources(redis, reader);
+  redis.metrics = !reader.flag("no-metrics");
+  take_access(redis, reader, preset, paths);
+  take_streams(redis, reader, preset);
+  take_directives(redis, reader, preset);
+  take_services(redis, preset);
+  redis.security_context = preset.security_context;
+  redis.holds = preset.holds;
+  const bool queue = std::find(redis.holds.begin(), redis.holds.end(), "queue") != redis.holds.end();
+  if (!redis.streams.empty() && !queue) redis.holds.emplace_back("queue");
+  redis.accepted = preset.accepted;
+  redis.strict = reader.flag("strict");
+  redis.sets = reader.list("set");
+  if (!redis.sets.empty()) check_sets(redis.sets, reader.named("set"));
+  redis.values_files = reader.list("values");
+  if (!redis.values_files.empty()) check_values_files(redis.values_files, reader.named("values"));
+  redis.adopt = reader.flag("adopt");
+  redis.keep_on_failure = reader.flag("keep-on-failure");
+  redis.dry_run = reader.flag("dry-run");
+  return redis;
+}
+
+std::string directive(const RedisSettings& settings, std::string_view name) {
+  const auto found = std::find_if(settings.directives.rbegin(), settings.directives.rend(),
+                                  [&](const auto& line) { return line.first == name; });
+  return found == settings.directives.rend() ? "" : found->second;
+}
+
+}  // namespace raibid

@@ -1,0 +1,209 @@
+#include "components/redis/settings/spec.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/json_depth.hpp"
+#include "base/strings.hpp"
+#include "components/redis/settings/clients.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr const char* annotation_name = "raibid-cli/spec";
+
+auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.groups, stream.max_length); }
+
+auto fields(const Spec& spec) {
+  return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.metrics, spec.persistence, spec.size,
+                  spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request, spec.cpu_limit,
+                  spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context);
+}
+
+std::string chart_name(const ChartChoice& chart) {
+  switch (chart.kind) {
+    case ChartChoice::Kind::embedded:
+      return "embedded";
+    case ChartChoice::Kind::bitnami:
+      return "bitnami";
+    case ChartChoice::Kind::other:
+      break;
+  }
+  return chart.reference;
+}
+
+std::string image_name(const std::optional<ImageReference>& image) {
+  if (!image) return "";
+  const std::string tag = image->tag.empty() ? "" : ":" + image->tag;
+  const std::string digest = image->digest.empty() ? "" : "@" + image->digest;
+  return fmt::format("{}/{}{}{}", image->registry, image->repository, tag, digest);
+}
+
+/// "user 999, group 999, files 999": those that were chosen.
+std::string context_text(const SecurityContext& context) {
+  std::vector<std::string> parts;
+  if (context.run_as_user) parts.push_back(fmt::format("user {}", *context.run_as_user));
+  if (context.run_as_group) parts.push_back(fmt::format("group {}", *context.run_as_group));
+  if (context.fs_group) parts.push_back(fmt::format("files {}", *context.fs_group));
+  return join(parts, ", ");
+}
+
+[[noreturn]] void refuse(const std::string& why) {
+  throw Error(ExitCode::failure, fmt::format("the annotation {} of this release is damaged: {}", annotation_name, why),
+              "run setup again with the options it was made with: it writes the annotation anew");
+}
+
+/// Takes `key` when it is there. nlohmann's get<> would take a float for an int; its message would quote the value.
+template <typename Value, typename Check>
+void take(const json& object, const char* key, Value& value, Check is_valid) {
+  if (!object.contains(key)) return;
+  if (!(object[key].*is_valid)()) refuse(fmt::format("\"{}\" has the wrong type", key));
+  value = object[key].get<Value>();
+}
+
+void take(const json& object, const char* key, std::string& value) { take(object, key, value, &json::is_string); }
+void take(const json& object, const char* key, bool& value) { take(object, key, value, &json::is_boolean); }
+
+const json& list_at(const json& object, const char* key) {
+  static const json none = json::array();
+  if (!object.contains(key)) return none;
+  if (!object[key].is_array()) refuse(fmt::format("\"{}\" is no list", key));
+  return object[key];
+}
+
+void take(const json& object, const char* key, std::vector<std::string>& values) {
+  for (const json& item : list_at(object, key)) {
+    if (!item.is_string()) refuse(fmt::format("\"{}\" holds something else than text", key));
+    values.push_back(item.get<std::string>());
+  }
+}
+
+void take_streams(const json& object, std::vector<StreamSpec>& streams) {
+  for (const json& item : list_at(object, "streams")) {
+    if (!item.is_object()) refuse("\"streams\" holds something else than streams");
+    StreamSpec stream;
+    take(item, "name", stream.name);
+    if (stream.name.empty()) refuse("a stream has no name");
+    take(item, "groups", stream.groups);
+    take(item, "max_length", stream.max_length, &json::is_number_integer);
+    if (stream.max_length < 0) refuse("a stream's \"max_length\" is negative");
+    streams.push_back(std::move(stream));
+  }
+}
+
+void take_directives(const json& object, Directives& directives) {
+  for (const json& item : list_at(object, "redis")) {
+    if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_string()) {
+      refuse("\"redis\" holds something else than pairs of directive and value");
+    }
+    directives.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
+  }
+}
+
+/// A string of compact JSON is the only place where "{{" can stand.
+std::string without_templates(std::string text) {
+  for (std::size_t at = text.find("{{"); at != std::string::npos; at = text.find("{{", at))
+    text.replace(at + 1, 1, "\\u007b");
+  return text;
+}
+
+}  // namespace
+
+bool Spec::operator==(const Spec& other) const {
+  return fields(*this) == fields(other) &&
+         std::equal(streams.begin(), streams.end(), other.streams.begin(), other.streams.end(),
+                    [](const auto& left, const auto& right) { return fields(left) == fields(right); });
+}
+
+Spec spec_of(const RedisSettings& settings) {
+  Spec spec;
+  spec.preset = settings.preset;
+  spec.chart = chart_name(settings.chart);
+  spec.streams = settings.streams;
+  spec.directives = settings.directives;
+  spec.auth = settings.auth;
+  spec.metrics = settings.metrics;
+  spec.persistence = settings.persistence;
+  if (settings.persistence) {
+    spec.size = settings.size;
+    spec.storage_class = settings.storage_class;
+  }
+  spec.memory_request = settings.memory_request;
+  spec.memory_limit = settings.memory_limit;
+  spec.cpu_request = settings.cpu_request;
+  spec.cpu_limit = settings.cpu_limit;
+  for (const Client& client : settings.clients) spec.clients.push_back(to_string(client));
+  spec.services = settings.services;
+  spec.image = image_name(settings.image);
+  spec.exporter_image = image_name(settings.exporter_image);
+  spec.security_context = context_text(settings.security_context);
+  return spec;
+}
+
+std::string to_json(const Spec& spec) {
+  ordered_json streams = ordered_json::array();
+  for (const StreamSpec& stream : spec.streams) {
+    streams.push_back({{"name", stream.name}, {"groups", stream.groups}, {"max_length", stream.max_length}});
+  }
+  ordered_json directives = ordered_json::array();
+  for (const auto& [name, value] : spec.directives) directives.push_back(ordered_json::array({name, value}));
+  const ordered_json object = {
+      {"preset", spec.preset},
+      {"chart", spec.chart},
+      {"streams", streams},
+      {"redis", directives},
+      {"auth", spec.auth},
+      {"metrics", spec.metrics},
+      {"persistence", spec.persistence},
+      {"size", spec.size},
+      {"storage_class", spec.storage_class},
+      {"memory_request", spec.memory_request},
+      {"memory_limit", spec.memory_limit},
+      {"cpu_request", spec.cpu_request},
+      {"cpu_limit", spec.cpu_limit},
+      {"clients", spec.clients},
+      {"services", spec.services},
+      {"image", spec.image},
+      {"exporter_image", spec.exporter_image},
+      {"security_context", spec.security_context},
+  };
+  return without_templates(object.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+}
+
+Spec parse_spec(std::string_view annotation) {
+  if (annotation.empty()) return {};
+  if (nested_too_deeply(annotation)) refuse("it is nested too deeply");
+  const json object = json::parse(annotation, nullptr, false);
+  if (!object.is_object()) refuse("it is no JSON object");
+  Spec spec;
+  take(object, "preset", spec.preset);
+  take(object, "chart", spec.chart);
+  take_streams(object, spec.streams);
+  take_directives(object, spec.directives);
+  take(object, "auth", spec.auth);
+  take(object, "metrics", spec.metrics);
+  take(object, "persistence", spec.persistence);
+  take(object, "size", spec.size);
+  take(object, "storage_class", spec.storage_class);
+  take(object, "memory_request", spec.memory_request);
+  take(object, "memory_limit", spec.memory_limit);
+  take(object, "cpu_request", spec.cpu_request);
+  take(object, "cpu_limit", spec.cpu_limit);
+  take(object, "clients", spec.clients);
+  take(object, "services", spec.services);
+  take(object, "image", spec.image);
+  take(object, "exporter_image", spec.exporter_image);
+  take(object, "security_context", spec.security_context);
+  return spec;
+}
+
+}  // namespace raibid

@@ -1,0 +1,195 @@
+#include "components/redis/settings/values.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include "base/strings.hpp"
+#include "components/redis/settings/redis_conf.hpp"
+#include "components/redis/settings/spec.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr const char* namespace_name_label =
+    "kubernetes.io/metadata.name";  // Kubernetes itself sets it on every namespace
+constexpr const char* monitoring_namespace = "monitoring";
+constexpr const char* bitnami_registry = "docker.io";
+
+ordered_json image_values(const ImageReference& image) {
+  ordered_json values = {{"registry", image.registry}, {"repository", image.repository}};
+  if (!image.tag.empty()) values["tag"] = image.tag;
+  if (!image.digest.empty()) values["digest"] = image.digest;
+  return values;
+}
+
+ordered_json resources(const RedisSettings& settings) {
+  ordered_json values = ordered_json::object();
+  const auto put = [&values](const char* kind, const char* resource, const std::string& quantity) {
+    if (!quantity.empty()) values[kind][resource] = quantity;
+  };
+  put("requests", "memory", settings.memory_request);
+  put("requests", "cpu", settings.cpu_request);
+  put("limits", "memory", settings.memory_limit);
+  put("limits", "cpu", settings.cpu_limit);
+  return values;
+}
+
+ordered_json persistence(const RedisSettings& settings) {
+  ordered_json values = {{"enabled", settings.persistence}};
+  if (!settings.persistence) return values;
+  values["size"] = settings.size;
+  if (!settings.storage_class.empty()) values["storageClass"] = settings.storage_class;
+  return values;
+}
+
+/// Bitnami's chart sets user and group for the container, where they beat the pod's; the embedded one for the pod.
+void choose_user(ordered_json& values, const RedisSettings& settings) {
+  const SecurityContext& context = settings.security_context;
+  const char* const place =
+      settings.chart.kind == ChartChoice::Kind::embedded ? "podSecurityContext" : "containerSecurityContext";
+  if (context.run_as_user) values["master"][place]["runAsUser"] = *context.run_as_user;
+  if (context.run_as_group) values["master"][place]["runAsGroup"] = *context.run_as_group;
+  if (context.fs_group) values["master"]["podSecurityContext"]["fsGroup"] = *context.fs_group;
+}
+
+ordered_json auth(const RedisSettings& settings, const RedisNames& names) {
+  if (!settings.auth) return {{"enabled", false}};
+  return {{"enabled", true},
+          {"existingSecret", names.full},
+          {"existingSecretPasswordKey", "redis-password"},
+          {"usePasswordFiles", true}};
+}
+
+/// Bitnami's chart hands the exporter's options to a shell.
+bool is_plain_key(const std::string& key) {
+  return std::all_of(key.begin(), key.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' || c == '_' ||
+           c == '.' || c == '-';
+  });
+}
+
+ordered_json metrics(const RedisSettings& settings, bool cluster_has_service_monitors) {
+  ordered_json values = {{"enabled", settings.metrics}};
+  if (!settings.metrics) return values;
+  if (settings.exporter_image) values["image"] = image_values(*settings.exporter_image);
+  std::vector<std::string> streams;
+  for (const StreamSpec& stream : settings.streams) {
+    if (is_plain_key(stream.name)) streams.push_back("db0=" + stream.name);
+  }
+  if (!streams.empty()) values["extraArgs"] = {{"check-single-streams", join(streams, ",")}};
+  if (cluster_has_service_monitors) values["serviceMonitor"] = {{"enabled", true}};
+  return values;
+}
+
+ordered_json peer(const Client& client) {
+  ordered_json values = {{"namespaceSelector", {{"matchLabels", {{namespace_name_label, client.name_space}}}}}};
+  if (client.pod_labels.empty()) return values;
+  ordered_json labels = ordered_json::object();
+  for (const auto& [key, value] : client.pod_labels) labels[key] = value;
+  values["podSelector"] = {{"matchLabels", labels}};
+  return values;
+}
+
+/// allowExternal true means "the cluster's own pods" to the embedded chart, and "everybody" to Bitnami's: there a rule
+/// says it.
+ordered_json network_policy(const RedisSettings& settings) {
+  const bool everyone = settings.clients.empty();
+  const bool embedded = settings.chart.kind == ChartChoice::Kind::embedded;
+  ordered_json from = ordered_json::array();
+  for (const Client& client : settings.clients) from.push_back(peer(client));
+  if (everyone) from.push_back({{"namespaceSelector", ordered_json::object()}});
+  ordered_json values = {{"enabled", true}, {"allowExternal", everyone && embedded}, {"allowExternalEgress", false}};
+  if (!everyone && embedded) values["addExternalClientAccess"] = false;  // named clients, and nobody by a label
+  if (!everyone || !embedded) {
+    const ordered_json port = {{"port", redis_port}};
+    values["extraIngress"] = ordered_json::array({{{"ports", ordered_json::array({port})}, {"from", from}}});
+  }
+  values["metrics"] = {{"allowExternal", false},
+                       {"ingressNSMatchLabels", {{namespace_name_label, monitoring_namespace}}}};
+  return values;
+}
+
+ordered_json own_labels(const RedisSettings& settings) {
+  return {{"app.kubernetes.io/name", "redis"},
+          {"app.kubernetes.io/instance", settings.release},
+          {"app.kubernetes.io/component", "master"}};
+}
+
+/// A further name for Redis: in its own namespace a Service of the same pod, elsewhere one that DNS leads here.
+ordered_json alias_service(const std::string& service, const RedisSettings& settings, const RedisNames& names) {
+  const std::size_t slash = service.find('/');
+  ordered_json manifest = {{"apiVersion", "v1"}, {"kind", "Service"}};
+  if (slash != std::string::npos) {
+    manifest["metadata"] = {
+        {"name", service.substr(slash + 1)}, {"namespace", service.substr(0, slash)}, {"labels", own_labels(settings)}};
+    manifest["spec"] = {{"type", "ExternalName"}, {"externalName", names.host}};
+    return manifest;
+  }
+  const ordered_json port = {{"name", "tcp-redis"}, {"port", redis_port}, {"targetPort", "redis"}};
+  manifest["metadata"] = {{"name", service}, {"labels", own_labels(settings)}};
+  manifest["spec"] = {
+      {"type", "ClusterIP"}, {"selector", own_labels(settings)}, {"ports", ordered_json::array({port})}};
+  return manifest;
+}
+
+bool is_bitnamis_own(const ordered_json& image, const char* repository) {
+  return image.value("registry", bitnami_registry) == bitnami_registry &&
+         image.value("repository", repository) == repository;
+}
+
+/// Bitnami withdrew the images that its chart names (August 2025); what was moved to bitnamilegacy can still be pulled,
+/// and every repository but its own has to be allowed.
+void choose_bitnami_images(ordered_json& values, const RedisSettings& settings) {
+  if (!settings.image) values["image"] = {{"repository", "bitnamilegacy/redis"}};
+  if (settings.metrics && !settings.exporter_image)
+    values["metrics"]["image"] = {{"repository", "bitnamilegacy/redis-exporter"}};
+}
+
+/// Its readiness probe waits 20 seconds before it looks for the first time. The startup probe keeps liveness away until
+/// Redis listens.
+void quicken_bitnami_probes(ordered_json& values) {
+  values["master"]["startupProbe"] = {
+      {"enabled", true}, {"initialDelaySeconds", 0}, {"periodSeconds", 1}, {"failureThreshold", 120}};
+  values["master"]["readinessProbe"] = {{"initialDelaySeconds", 1}, {"periodSeconds", 2}};
+  if (values["metrics"]["enabled"])
+    values["metrics"]["readinessProbe"] = {{"initialDelaySeconds", 1}, {"periodSeconds", 2}};
+}
+
+void allow_foreign_images(ordered_json& values) {
+  const ordered_json none = ordered_json::object();
+  const bool own = is_bitnamis_own(values.value("image", none), "bitnami/redis") &&
+                   is_bitnamis_own(values["metrics"].value("image", none), "bitnami/redis-exporter");
+  if (!own) values["global"]["security"]["allowInsecureImages"] = true;
+}
+
+}  // namespace
+
+ordered_json helm_values(const RedisSettings& settings, const RedisNames& names, bool cluster_has_service_monitors) {
+  ordered_json values = {{"architecture", "standalone"}, {"auth", auth(settings, names)}};
+  if (settings.image) values["image"] = image_values(*settings.image);
+  values["commonConfiguration"] = redis_conf(settings.directives);
+  values["master"] = {{"persistence", persistence(settings)}, {"resources", resources(settings)}};
+  choose_user(values, settings);
+  values["metrics"] = metrics(settings, cluster_has_service_monitors);
+  values["networkPolicy"] = network_policy(settings);
+  values["commonAnnotations"] = {{"raibid-cli/spec", to_json(spec_of(settings))}};
+  for (const std::string& service : settings.services)
+    values["extraDeploy"].push_back(alias_service(service, settings, names));
+  if (settings.chart.kind == ChartChoice::Kind::bitnami) {
+    choose_bitnami_images(values, settings);
+    quicken_bitnami_probes(values);
+  }
+  if (settings.chart.kind != ChartChoice::Kind::embedded) allow_foreign_images(values);
+  // any chart of those keys, whatever it is called, has to give the names that everything here is found by
+  if (settings.chart.kind == ChartChoice::Kind::other) {
+    values["nameOverride"] = "redis";
+    values["fullnameOverride"] = names.full;
+  }
+  return values;
+}
+
+}  // namespace raibid

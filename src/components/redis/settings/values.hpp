@@ -1,0 +1,16 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/settings.hpp"
+#include "components/redis/settings/spec.hpp"
+
+namespace raibid {
+
+/// The Helm values for the chart that was chosen. The keys are Bitnami's, of which the embedded chart knows a part;
+/// passwords are not in it, only the name of the Secret. The same settings always give the same text.
+nlohmann::ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
+                                   bool cluster_has_service_monitors);
+
+}  // namespace raibid
