@@ -1,7 +1,5 @@
 #include "components/redis/commands/doctor.hpp"
 
-#include "components/redis/commands/status/status.hpp"
-
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
@@ -9,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "components/redis/place/place.hpp"
+#include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "sys/files.hpp"
@@ -40,11 +40,7 @@ CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
   HealthReport report;
   report.data() = {{"target", settings.target == Target::local ? "local" : "kubernetes"},
                    {"advice", advice_json(settings)}};
-  if (settings.target == Target::local) {
-    examine_local(context, settings, report);
-  } else {
-    examine_kubernetes(context, settings, report);
-  }
+  open_installer(context, settings)->examine_ground(report);
   examine_home(context, report);
   return render_report(context, "doctor", report);
 }

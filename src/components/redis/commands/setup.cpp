@@ -2,117 +2,27 @@
 
 #include <nlohmann/json.hpp>
 
-#include <unistd.h>
-
-#include <array>
-
 #include <fmt/format.h>
 
-#include "base/error.hpp"
-#include "base/strings.hpp"
+#include "components/redis/place/place.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "config/yaml.hpp"
-#include "sys/files.hpp"
-#include "sys/process.hpp"
-#include "sys/random.hpp"
-#include "ui/reporter.hpp"
 
 namespace raibid {
 
-CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
-  const RedisSettings settings = redis_settings(context);
-  give_advice(context, settings);
-  return settings.target == Target::local ? setup_redis_local(context, settings)
-                                          : setup_redis_kubernetes(context, settings);
-}
-
-JournalHeader journal_header(const Context& context, const std::string& operation, const std::string& subject) {
-  char host[256] = {};
-  ::gethostname(host, sizeof(host) - 1);
-  return {operation, subject, ::getpid(), host, rfc3339(context.clock.wall())};
-}
-
-std::string journal_key(const std::string& cluster_uid, const RedisSettings& settings) {
-  return fmt::format("{}-{}-{}", cluster_uid.empty() ? "local" : cluster_uid, settings.name_space, settings.release);
-}
-
-std::optional<Journal::Left> left_by_killed_run(const Context& context, const std::string& key,
-                                                const JournalHeader& header) {
-  return Journal::left(context.paths.journal(), key, header);
-}
-
-std::string describe_left(const Journal::Left& left) {
-  std::string text = fmt::format("{} of {} (pid {} on {}) did not come to its end", left.header.operation,
-                                 left.header.started, left.header.pid, left.header.host);
-  if (left.pending.empty()) return text + "; it left nothing to undo";
-  text += ". Undone first:";
-  for (auto undo = left.pending.rbegin(); undo != left.pending.rend(); ++undo) text += "\n  - " + undo->command;
-  return text;
-}
-
-Journal open_journal(const Context& context, const std::string& key, const JournalHeader& header) {
-  context.files.make_private_directory(context.paths.home);
-  context.files.make_private_directory(context.paths.journal());
-  return Journal::open(context.guard, context.paths.journal(), key, header);
-}
-
-void recover_interrupted(Context& context, Executor& executor, Journal& journal, const JournalHeader& header) {
-  if (!journal.interrupted()) return;
-  const JournalHeader& killed = *journal.interrupted();
-  const std::string what = journal.pending().empty() ? "it left nothing to undo" : "undoing what it had begun";
-  context.reporter.note(fmt::format("{} of {} (pid {} on {}) did not come to its end: {}", killed.operation,
-                                    killed.started, killed.pid, killed.host, what));
-  context.files.remove_temporary_files(context.paths.home, killed.pid);
-  executor.recover(journal);
-  journal.restart(header);
-}
-
-std::string new_run_id(Random& random) {
-  std::array<std::uint8_t, 8> bytes{};
-  random.fill(bytes);
-  std::string id;
-  for (const std::uint8_t byte : bytes) id += fmt::format("{:02x}", byte);
-  return id;
-}
-
-ChildRecord::ChildRecord(Runner& runner, Journal& journal) : m_runner(runner) {
-  runner.observe([&journal](int pid, const Command&) { journal.child(pid); });
-}
-
-ChildRecord::~ChildRecord() { m_runner.observe({}); }
-
-std::string describe_plan(const Plan& plan) {
-  std::string text = "Plan:\n";
-  int number = 0;
-  for (const Step& step : plan) text += fmt::format("  {}. {:<12} {}\n", ++number, step.name, step.intent);
-  return text;
-}
-
 namespace {
 
-/// The flags that say which Redis is meant, to be given again: variables and files say it by themselves.
-std::string same_flags(const Context& context) {
-  std::string flags;
-  for (const char* name : {"kubeconfig", "context", "namespace", "release", "preset", "target", "config"}) {
-    if (context.settings.origin(name).source != Source::flag) continue;
-    flags += fmt::format(" --{} {}", name, shell_quote(context.settings.text(name)));
-  }
-  return flags;
+std::string in_words(const Context& context, const SetupOutcome& outcome, double seconds) {
+  const Scope scope = context.scope();
+  return fmt::format("{} in {:.1f} s. Next: {} · {}\n", outcome.changed ? "Ready" : "Nothing changed: ready", seconds,
+                     scope.command("status"), scope.command("connect redis", "-- redis-cli"));
 }
 
-}  // namespace
-
-CommandResult setup_result(const Context& context, const RedisSettings& settings, const Credentials& credentials,
-                           bool changed, TimePoint started) {
-  const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
-  if (context.format() == OutputFormat::table) {
-    const std::string flags = same_flags(context);
-    return {fmt::format("{} in {:.1f} s. Next: raibid-cli status{} · raibid-cli connect redis{} -- redis-cli\n",
-                        changed ? "Ready" : "Nothing changed: ready", seconds, flags, flags)};
-  }
-  const nlohmann::ordered_json object = {
+nlohmann::ordered_json as_object(const SetupOutcome& outcome, const RedisSettings& settings, double seconds) {
+  const Credentials& credentials = outcome.credentials;
+  return {
       {"ready", true},
-      {"changed", changed},
+      {"changed", outcome.changed},
       {"seconds", seconds},
       {"target", credentials.target},
       {"context", credentials.context},
@@ -125,6 +35,19 @@ CommandResult setup_result(const Context& context, const RedisSettings& settings
       {"credentials_file", credentials.path.string()},
       {"advice", advice_json(settings)},
   };
+}
+
+}  // namespace
+
+CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
+  const RedisSettings settings = redis_settings(context);
+  give_advice(context, settings);
+  const TimePoint started = context.clock.now();
+  const SetupOutcome outcome = open_installer(context, settings)->setup();
+  if (!outcome.plan.empty()) return {outcome.plan};
+  const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
+  if (context.format() == OutputFormat::table) return {in_words(context, outcome, seconds)};
+  const nlohmann::ordered_json object = as_object(outcome, settings, seconds);
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
 }
 

@@ -1,68 +1,11 @@
 #include "components/redis/commands/teardown.hpp"
 
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
-
-#include <fmt/format.h>
-
-#include "base/error.hpp"
-#include "components/redis/commands/setup.hpp"
-#include "components/redis/settings/settings.hpp"
-#include "config/yaml.hpp"
-#include "sys/signals.hpp"
-#include "ui/reporter.hpp"
+#include "components/redis/place/place.hpp"
 
 namespace raibid {
 
-namespace {
-
-CommandResult result(const Context& context, const std::string& subject, const std::vector<std::string>& removed,
-                     const std::vector<std::string>& kept, const std::string& text) {
-  if (context.format() == OutputFormat::table) return {text};
-  const nlohmann::ordered_json object = {{"subject", subject}, {"removed", removed}, {"kept", kept}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
-}
-
-std::vector<std::string> names_of(const Removals& removals) {
-  std::vector<std::string> names;
-  for (const Removal& removal : removals.goes) names.push_back(removal.what);
-  return names;
-}
-
-/// What --dry-run says; the list was printed.
-CommandResult would_remove(const Context& context, const std::string& subject, const std::optional<Journal::Left>& left,
-                           const Removals& removals) {
-  if (context.format() == OutputFormat::table) return {"Nothing was changed (--dry-run).\n"};
-  nlohmann::ordered_json undo = nlohmann::ordered_json::array();
-  if (left) {
-    for (auto one = left->pending.rbegin(); one != left->pending.rend(); ++one) undo.push_back(one->command);
-  }
-  const nlohmann::ordered_json object = {{"subject", subject},
-                                         {"dry_run", true},
-                                         {"would_undo", undo},
-                                         {"would_remove", names_of(removals)},
-                                         {"kept", removals.stays}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
-}
-
-bool agreed(Context& context, const std::string& subject) {
-  if (context.settings.flag("yes")) return true;
-  const std::optional<bool> answer = context.reporter.confirm("Tear down " + subject + "?");
-  context.signals.check();  // Ctrl-C at the question is no answer
-  if (!answer) {
-    throw Error(ExitCode::usage, "teardown asks before it removes anything, and there is no terminal to ask on",
-                "add --yes");
-  }
-  return *answer;
-}
-
-}  // namespace
-
 CommandResult teardown_redis(Context& context, const std::vector<std::string>&) {
-  const RedisSettings settings = redis_settings(context);
-  return settings.target == Target::local ? teardown_redis_local(context, settings)
-                                          : teardown_redis_kubernetes(context, settings);
+  return open_installer(context, redis_settings(context))->teardown();
 }
 
 std::vector<OptionSpec> teardown_options() {
@@ -70,57 +13,6 @@ std::vector<OptionSpec> teardown_options() {
            .help = "Remove the data too: claim, Secret and credentials",
            .kind = OptionKind::flag,
            .flag_only = true}};
-}
-
-CommandResult nothing_to_tear_down(const Context& context, const std::string& subject) {
-  return result(context, subject, {}, {}, "Nothing to tear down: " + subject + " is not there.\n");
-}
-
-bool Removals::cover(const Removals& others) const {
-  return std::all_of(others.goes.begin(), others.goes.end(), [this](const Removal& other) {
-    return std::any_of(goes.begin(), goes.end(), [&other](const Removal& one) { return one.what == other.what; });
-  });
-}
-
-std::optional<CommandResult> ask_before_teardown(Context& context, const std::string& subject,
-                                                 const std::optional<Journal::Left>& left, const Removals& removals) {
-  if (left) context.reporter.note(describe_left(*left));
-  if (removals.goes.empty() && !left) return nothing_to_tear_down(context, subject);
-  std::string list = removals.goes.empty() ? "" : "Goes:\n";
-  for (const std::string& what : names_of(removals)) list += "  - " + what + "\n";
-  if (!removals.stays.empty()) list += "Stays:\n";
-  for (const std::string& what : removals.stays) list += "  - " + what + "\n";
-  if (!list.empty()) context.reporter.note(list.substr(0, list.size() - 1));
-  if (context.guard.dry_run()) return would_remove(context, subject, left, removals);
-  if (!agreed(context, subject)) return CommandResult{"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
-  return std::nullopt;
-}
-
-CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals,
-                         const StillOurs& still_ours) {
-  const TimePoint started = context.clock.now();
-  std::optional<Error> taken_over;
-  for (const Removal& removal : removals.goes) {
-    const TimePoint step_started = context.clock.now();
-    context.reporter.step_started(removal.name);
-    try {
-      context.signals.check();
-      taken_over = still_ours(Before::act);
-      if (taken_over) throw *taken_over;
-      const std::string detail = removal.act();
-      context.reporter.step_ended(removal.name, Mark::done, detail,
-                                  std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
-    } catch (Error& error) {
-      context.reporter.step_ended(removal.name, Mark::failed, error.message(),
-                                  std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
-      if (taken_over) throw stopped_for(*taken_over, &removal != &removals.goes.front());
-      const std::string why = error.hint().empty() ? "" : error.hint() + "\n";
-      throw Error(ExitCode::remains, fmt::format("{} is not gone: {}", removal.what, error.message()),
-                  why + "then go on where this stopped: raibid-cli teardown redis");
-    }
-  }
-  const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
-  return result(context, subject, names_of(removals), removals.stays, fmt::format("Removed in {:.1f} s.\n", seconds));
 }
 
 }  // namespace raibid

@@ -7,9 +7,13 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/commands/status/status.hpp"
 
 namespace raibid {
+
+void throw_not_installed(const Context& context, const std::string& subject) {
+  throw Error(ExitCode::not_installed, subject + " is not installed",
+              "install it: " + context.scope().command("setup redis"));
+}
 
 InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, const RedisNames& names,
                                   const RedisSettings& settings) {
@@ -24,8 +28,8 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
       installed.password = Secret(base64_decode(item.value("/data/redis-password"_json_pointer, "")));
   }
   if (!there)
-    throw_not_installed(fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
-                                    kubectl.cluster().context));
+    throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
+                                             kubectl.cluster().context));
   return installed;
 }
 

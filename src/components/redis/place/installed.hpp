@@ -23,4 +23,7 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
                                   const RedisSettings& settings);
 InstalledRedis find_local(Context& context, const RedisSettings& settings);
 
+/// Throws the Error for a release that is not there.
+[[noreturn]] void throw_not_installed(const Context& context, const std::string& subject);
+
 }  // namespace raibid

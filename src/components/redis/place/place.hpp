@@ -4,9 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "components/component.hpp"
 #include "components/context.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/victim.hpp"
+#include "components/redis/server/credentials.hpp"
+#include "components/redis/server/health.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "sys/process.hpp"
 #include "tools/redis_client.hpp"
@@ -65,6 +68,30 @@ class Place {
   /// It as something to kill. Throws Error (usage) when the place cannot do that, (not_installed) when it is not there.
   virtual std::unique_ptr<Victim> victim() = 0;
 };
+
+/// What setup came to.
+struct SetupOutcome {
+  std::string plan;         ///< of a dry run: what would be done; else ""
+  Credentials credentials;  ///< as they were written
+  bool changed = false;
+};
+
+/// A place where raibid-cli installs and removes the server itself.
+class Installer {
+ public:
+  virtual ~Installer() = default;
+  /// Makes the Redis of the settings ready, or brings the one that is there to them. Throws Error: preflight, and
+  /// rolled_back or remains as Executor::run.
+  virtual SetupOutcome setup() = 0;
+  /// Lists, asks, and removes. Throws Error as remove_all.
+  virtual CommandResult teardown() = 0;
+  /// The checks of `doctor`: what setup needs. Each is made, whatever the others say.
+  virtual void examine_ground(HealthReport& report) = 0;
+  /// The checks of `status`. Throws Error (not_installed) when it is not there.
+  virtual CommandResult status() = 0;
+};
+
+std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings& settings);
 
 /// The Place that the settings name. Throws Error (preflight) when a cluster is meant and cannot be chosen.
 std::unique_ptr<Place> open_place(Context& context, const RedisSettings& settings);

@@ -13,7 +13,6 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/commands/status/status.hpp"
 #include "components/redis/place/place.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"

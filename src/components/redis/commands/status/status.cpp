@@ -1,26 +1,235 @@
+// `status` without a name: all that is set up, one line each, once or for as long as --watch runs.
 #include "components/redis/commands/status/status.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <signal.h>
+
+#include <algorithm>
+#include <map>
+#include <ostream>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "plan/journal.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/redis/commands/status/status_board.hpp"
+#include "components/redis/place/place.hpp"
+#include "components/redis/run/journaled_run.hpp"
+#include "config/yaml.hpp"
 #include "ui/reporter.hpp"
+#include "ui/table.hpp"
+#include "ui/text.hpp"
 
 namespace raibid {
 
-void throw_not_installed(const std::string& subject) {
-  throw Error(ExitCode::not_installed, subject + " is not installed", "install it: raibid-cli setup redis");
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr Duration between_looks = std::chrono::seconds(2);
+
+std::string memory_of(const ordered_json& redis) {
+  const std::int64_t used = redis.value("used_memory_bytes", std::int64_t{0});
+  const std::int64_t limit = redis.value("maxmemory_bytes", std::int64_t{0});
+  if (used == 0) return "-";
+  // a share, because the number itself is another one at each look
+  return limit == 0 ? "no maxmemory" : fmt::format("{} % of {}", used * 100 / limit, format_bytes(limit));
 }
 
-int mention_unfinished(const Context& context) {
-  int count = 0;
-  for (const JournalHeader& header : Journal::unfinished(context.paths.journal())) {
-    context.reporter.warning(
-        fmt::format("{} of {} ({}) did not come to its end: the next setup or teardown of it undoes or finishes that",
-                    header.operation, header.started, header.subject));
-    ++count;
+std::string queue_of(const ordered_json& data) {
+  std::vector<std::string> streams;
+  for (const ordered_json& stream : data.value("streams", ordered_json::array())) {
+    if (stream["length"].is_number())
+      streams.push_back(fmt::format("{}: {}", stream["name"].get<std::string>(), stream["length"].dump()));
   }
-  return count;
+  return join(streams, ", ");
+}
+
+std::vector<std::string> cells(Seen& seen) {
+  const ordered_json& data = seen.report.data();
+  const ordered_json redis = data.value("redis", ordered_json::object());
+  std::string note = queue_of(data);
+  for (const Check& check : seen.report.checks()) {
+    if (check.passed) continue;
+    note = fmt::format("{}: {}", check.name, check.text);
+    break;
+  }
+  return {seen.release,
+          seen.place,
+          data.value("preset", ""),
+          seen.report.healthy() ? "healthy" : "not healthy",
+          redis.value("version", "-"),
+          memory_of(redis),
+          note};
+}
+
+/// The heading and a line for each.
+std::vector<std::string> table_lines(std::vector<Seen>& all) {
+  Table table({"RELEASE", "WHERE", "PRESET", "STATE", "REDIS", "MEMORY", "NOTE"});
+  for (Seen& seen : all) table.add(cells(seen));
+  std::vector<std::string> lines = split(table.text(), '\n');
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  return lines;
+}
+
+int exit_code(const std::vector<Seen>& all, int unattached) {
+  const bool healthy =
+      unattached == 0 && std::all_of(all.begin(), all.end(), [](const Seen& seen) { return seen.report.healthy(); });
+  return static_cast<int>(healthy ? ExitCode::ok : ExitCode::failure);
+}
+
+ordered_json as_list(std::vector<Seen>& all) {
+  ordered_json list = ordered_json::array();
+  for (Seen& seen : all) list.push_back(report_data(seen.report));
+  return list;
+}
+
+CommandResult render_all(const Context& context, std::vector<Seen>& all, int unattached) {
+  const int code = exit_code(all, unattached);
+  if (context.format() == OutputFormat::yaml) return {to_yaml(as_list(all)), code};
+  if (context.format() == OutputFormat::json) return {as_list(all).dump(2) + "\n", code};
+  return {join(table_lines(all), "\n") + "\n", code};
+}
+
+[[noreturn]] void throw_nothing(const Context& context, const StatusBoard::Scope& scope) {
+  if (scope.only) throw_not_installed(context, "release " + scope.only->release);
+  const std::string where = !scope.cluster   ? "on this machine"
+                            : !scope.machine ? "in this cluster"
+                                             : "in this cluster or on this machine";
+  throw Error(ExitCode::not_installed, "nothing is set up " + where,
+              "set a Redis up: " + context.scope().command("setup redis"));
+}
+
+/// Writes each look anew over the one before on a terminal; elsewhere only the lines that are not as they were.
+class WatchScreen {
+ public:
+  explicit WatchScreen(Context& context) : m_context(context) {}
+
+  void show(std::vector<Seen>& all) {
+    Rows rows;
+    for (Seen& seen : all) rows[key(seen)] = cells(seen);
+    if (rows == m_rows) return;
+    const std::vector<std::string> lines = table_lines(all);
+    if (m_context.format() != OutputFormat::table) {
+      m_context.results << (m_context.format() == OutputFormat::json ? as_list(all).dump() + "\n"
+                                                                     : "---\n" + to_yaml(as_list(all)));
+    } else if (m_context.terminal.results_rewrite) {
+      redraw(lines);
+    } else {
+      tell_changes(all, rows, lines);
+    }
+    m_context.results << std::flush;
+    if (!m_context.results) throw Error(ExitCode::failure, "standard output cannot be written", "");
+    m_rows = std::move(rows);
+  }
+
+ private:
+  using Rows = std::map<std::string, std::vector<std::string>>;  // cells: a column may grow without a change of its row
+
+  static std::string key(const Seen& seen) { return fmt::format("{} ({})", seen.release, seen.place); }
+
+  void redraw(const std::vector<std::string>& lines) {
+    if (m_drawn > 0) m_context.results << fmt::format("\x1b[{}F\x1b[J", m_drawn);
+    const auto width = static_cast<std::size_t>(std::max(m_context.terminal.width() - 1, 1));
+    for (const std::string& line : lines) m_context.results << shortened(line, width, "…") << "\n";
+    m_drawn = lines.size();
+  }
+
+  void tell_changes(const std::vector<Seen>& all, const Rows& rows, const std::vector<std::string>& lines) {
+    if (m_rows.empty()) m_context.results << lines.front() << "\n";
+    for (std::size_t at = 0; at < all.size(); ++at) {
+      const auto before = m_rows.find(key(all[at]));
+      if (before == m_rows.end() || before->second != rows.at(key(all[at])))
+        m_context.results << lines.at(at + 1) << "\n";
+    }
+    for (const auto& [name, cells_before] : m_rows) {
+      if (!rows.contains(name)) m_context.results << name << " is gone\n";
+    }
+  }
+
+  Context& m_context;
+  Rows m_rows;
+  std::size_t m_drawn = 0;
+};
+
+CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Scope& scope) {
+  const Duration limit = context.settings.duration("timeout");
+  WatchScreen screen(context);
+  int code = 0;
+  bool any = false;
+  try {
+    for (;;) {
+      context.deadline = context.runner.now() + limit;  // of one look
+      std::vector<Seen> all = board.look();
+      if (all.empty() && !any) throw_nothing(context, scope);
+      any = true;
+      code = exit_code(all, board.unattached_runs());
+      screen.show(all);
+      context.runner.wait({}, context.runner.now() + between_looks);
+    }
+  } catch (const Error& error) {
+    if (error.signal() == SIGINT) return {"", code};  // Ctrl-C is how this ends
+    throw;
+  }
+}
+
+/// Whether a flag, a variable or the config file says it: then one Redis is meant.
+bool chosen(const Context& context, const char* option) {
+  const Source source = context.settings.origin(option).source;
+  return source != Source::default_value && source != Source::preset;
+}
+
+bool one_is_meant(const Context& context) {
+  return !context.settings.flag("all") &&
+         (chosen(context, "release") || chosen(context, "namespace") || chosen(context, "preset"));
+}
+
+CommandResult status_of_one(Context& context, const RedisSettings& settings) {
+  return open_installer(context, settings)->status();
+}
+
+CommandResult status_of_board(Context& context, const RedisSettings& settings, bool one) {
+  StatusBoard::Scope scope;
+  const bool target_chosen = chosen(context, "target");
+  scope.machine = target_chosen || one ? settings.target == Target::local : true;
+  scope.cluster = target_chosen || one ? settings.target == Target::kubernetes : true;
+  scope.cluster_may_be_absent = !target_chosen;
+  scope.only = one ? &settings : nullptr;
+  mention_unfinished(context);
+  StatusBoard board(context, scope);
+  if (context.settings.flag("watch")) return watch(context, board, scope);
+  std::vector<Seen> all = board.look();
+  if (all.empty()) throw_nothing(context, scope);
+  // a single one is worth its details; whoever wants a list in any case says --all
+  if (all.size() == 1 && board.unattached_runs() == 0 && !context.settings.flag("all")) {
+    return render_report(context, all.front().title, all.front().report);
+  }
+  return render_all(context, all, board.unattached_runs());
+}
+
+}  // namespace
+
+std::vector<OptionSpec> status_options() {
+  return {{.name = "all", .help = "Every Redis that is set up, as a list", .kind = OptionKind::flag, .flag_only = true},
+          {.name = "watch",
+           .help = "Look every two seconds, until Ctrl-C",
+           .kind = OptionKind::flag,
+           .letter = 'w',
+           .flag_only = true}};
+}
+
+CommandResult status_redis(Context& context, const std::vector<std::string>&) {
+  const RedisSettings settings = redis_settings(context);
+  const bool all = context.settings.flag("all");
+  if (!all && !context.settings.flag("watch")) return status_of_one(context, settings);
+  return status_of_board(context, settings, !all);
+}
+
+CommandResult status_unnamed(Context& context, const std::vector<std::string>& arguments) {
+  if (one_is_meant(context)) return status_redis(context, arguments);
+  return status_of_board(context, redis_settings(context), false);
 }
 
 }  // namespace raibid

@@ -14,13 +14,4 @@ std::vector<OptionSpec> status_options();
 /// is there, or when --release, --preset or -n says which.
 CommandResult status_unnamed(Context& context, const std::vector<std::string>& arguments);
 
-CommandResult status_redis_kubernetes(Context& context, const RedisSettings& settings);
-CommandResult status_redis_local(Context& context, const RedisSettings& settings);
-
-/// The Error for a release that is not there.
-[[noreturn]] void throw_not_installed(const std::string& subject);
-
-/// One line for each run that was killed and not undone yet; the number of them.
-int mention_unfinished(const Context& context);
-
 }  // namespace raibid

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "components/redis/commands/status/status.hpp"
 #include "components/redis/place/kubernetes/found_release.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "components/redis/place/local/instance.hpp"

@@ -1,3 +1,5 @@
+#include "components/redis/place/kubernetes/doctor_kubernetes.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/commands/doctor.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/settings/naming.hpp"
 

@@ -1,3 +1,5 @@
+#include "components/redis/place/kubernetes/setup_kubernetes.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -9,13 +11,13 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/evidence.hpp"
-#include "components/redis/commands/setup.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
+#include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "config/yaml.hpp"
@@ -171,6 +173,13 @@ std::string dry_run(Context& context, Installation& installation, const Plan& pl
   return text + installation.render(context.deadline);
 }
 
+std::string describe_preflight(const ClusterSession& session, const Observed& observed,
+                               const Installation& installation) {
+  const std::string storage = installation.storage_class();
+  return fmt::format("helm {}, kubectl {}, Kubernetes {}{}", session.helm_version.text, observed.versions.client,
+                     observed.versions.server, storage.empty() ? "" : ", StorageClass " + storage);
+}
+
 /// Before it is done: a restart is a moment without Redis, which somebody may want to choose.
 void say_what_changes(const Context& context, const Installation& installation) {
   if (const auto reasons = installation.restarts(); !reasons.empty()) {
@@ -185,8 +194,9 @@ void say_what_changes(const Context& context, const Installation& installation) 
 
 }  // namespace
 
-CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
+SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
   const TimePoint started = context.clock.now();
+  const bool dry = context.guard.dry_run();
   const RedisNames names(settings.release, settings.name_space);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
   context.reporter.heading(describe(session.kubectl));
@@ -196,88 +206,65 @@ CommandResult setup_redis_kubernetes(Context& context, const RedisSettings& sett
   ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
                    context.deadline + evidence_limit + undo_limit);
   lock.seen(observed.lease);
-  if (!context.guard.dry_run()) lock.refuse_if_held();
+  if (!dry) lock.refuse_if_held();
 
-  const JournalHeader header = journal_header(
-      context, "setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
-  std::optional<Journal> journal;
-  TimePoint undo_deadline{};
-  const auto undo_until = [&] {
-    const TimePoint now = context.clock.now();
-    if (undo_deadline == TimePoint{}) undo_deadline = now + undo_limit;
-    return now + (undo_deadline - now) / 2;  // one undo that hangs leaves time for the others
-  };
-  const UndoScope scope{context.guard.dry_run() ? "" : new_run_id(context.random), context.settings.flag("discard-data")
-                                                                                ? UndoScope::LeftData::discard
-                                                                                : UndoScope::LeftData::keep};
-  UndoTable undos;
+  JournaledRun run(context,
+                   {"setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release),
+                    journal_key(observed.cluster_uid, settings.name_space, settings.release)},
+                   undo_limit);
+  const auto undo_until = [&run] { return run.undo_until(); };
+  const UndoScope scope{
+      run.id(), context.settings.flag("discard-data") ? UndoScope::LeftData::discard : UndoScope::LeftData::keep};
   std::optional<Installation> installation;
   KubernetesRedis undo_redis(context, session.kubectl, names);
-  add_common_undos(undos, context, [&]() -> RedisConnection& {
+  add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
     return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed),
                                  undo_until());
   });
-  add_kubernetes_undos(undos, context, session, settings.release, names, scope, undo_until);
-  const StillOurs still_ours = [&](Before what) -> std::optional<Error> {
-    if (std::optional<Error> who = journal->taken_over()) return who;
-    return lock.taken_over(what == Before::act ? context.deadline : undo_until());
-  };
-  const auto evidence = [&](const Error& error) -> std::string {
-    if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
-    return keep_evidence(context.files, context.runner, context.clock, session.kubectl, names.selector,
-                         context.paths.evidence(), error, to_yaml(installation->values()),
-                         context.clock.now() + evidence_limit);
-  };
-  Executor executor({context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure,
-                     still_ours, scope.run});
+  add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope, undo_until);
+  run.also_hold([&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : undo_until()); });
+  run.on_failure(
+      [&](const Error& error) -> std::string {
+        if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
+        return keep_evidence(context.files, context.runner, context.clock, session.kubectl, names.selector,
+                             context.paths.evidence(), error, to_yaml(installation->values()),
+                             context.clock.now() + evidence_limit);
+      },
+      settings.keep_on_failure);
   const auto look_again = [&] {
     observed = observe(context, session.kubectl, names, settings);
     lock.seen(observed.lease);
-    undo_deadline = {};
   };
   bool abandoned = false;  // whoever worked on the release is dead
-  if (context.guard.dry_run()) {
-    if (const auto left = left_by_killed_run(context, journal_key(observed.cluster_uid, settings), header))
-      context.reporter.note(describe_left(*left));
-  } else {
-    journal.emplace(open_journal(context, journal_key(observed.cluster_uid, settings), header));
-    if (journal->interrupted()) {
-      if (observed.name_space && !observed.name_space->terminating) lock.acquire();
-      recover_interrupted(context, executor, *journal, header);
-      abandoned = true;
-      look_again();
-    }
+  if (dry) {
+    if (const auto left = run.left()) context.reporter.note(describe_left(*left));
+  } else if (run.open()) {
+    if (observed.name_space && !observed.name_space->terminating) lock.acquire();
+    run.recover();
+    abandoned = true;
+    look_again();
   }
 
   Plan plan;
-  try {
+  run.before([&] {
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_deletions(observed, settings, names, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
     refuse_unchangeable(observed, settings, names, session.kubectl);
-    if (!context.guard.dry_run() && repair(context, observed, names, session, settings, lock, abandoned, undos))
-      look_again();
+    if (!dry && repair(context, observed, names, session, settings, lock, abandoned, run.undos())) look_again();
     installation.emplace(context, settings, names, session, observed, lock,
-                         choose_password(context, observed, settings, names, session.kubectl), scope.run);
+                         choose_password(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
-    if (context.guard.dry_run()) return {dry_run(context, *installation, plan)};
-  } catch (const Error&) {
-    if (journal) journal->close();
-    throw;
-  }
-  context.reporter.step_ended(
-      "preflight", Mark::done,
-      fmt::format("helm {}, kubectl {}, Kubernetes {}{}", session.helm_version.text, observed.versions.client,
-                  observed.versions.server,
-                  installation->storage_class().empty() ? "" : ", StorageClass " + installation->storage_class()),
-      std::chrono::duration_cast<Duration>(context.clock.now() - started));
+  });
+  if (dry) return {dry_run(context, *installation, plan), {}, false};
+  context.reporter.step_ended("preflight", Mark::done, describe_preflight(session, observed, *installation),
+                              std::chrono::duration_cast<Duration>(context.clock.now() - started));
   say_what_changes(context, *installation);
-  const ChildRecord record(context.runner, *journal);
-  const Executor::Summary summary = executor.run(plan, *journal);
+  const bool changed = run.execute(plan).changed;
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
-  return setup_result(context, settings, installation->credentials(), summary.changed, started);
+  return {"", installation->credentials(), changed};
 }
 
 }  // namespace raibid

@@ -11,9 +11,10 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/kubernetes/verdict.hpp"
-#include "components/redis/commands/status/status.hpp"
+#include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/run/journaled_run.hpp"
 
 namespace raibid {
 
@@ -229,8 +230,8 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   const FoundRelease found = look_at_release(context, kubectl, settings.release, settings.services);
   const int unfinished = mention_unfinished(context);
   if (!found.installed()) {
-    throw_not_installed(fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
-                                    kubectl.cluster().context));
+    throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
+                                             kubectl.cluster().context));
   }
   HealthReport report =
       examine_release(kubectl, found, expected_spec(found, settings), redis, unfinished, question_deadline(context));

@@ -30,4 +30,7 @@ void examine_deletions(const FoundRelease& found, const Kubectl& kubectl, Health
 /// "raibid-redis (k3s-dev, namespace raibid-redis)"
 std::string report_title(const Kubectl& kubectl, const FoundRelease& found);
 
+/// `status redis` in a cluster; see Installer::status.
+CommandResult status_redis_kubernetes(Context& context, const RedisSettings& settings);
+
 }  // namespace raibid

@@ -1,3 +1,5 @@
+#include "components/redis/place/kubernetes/teardown_kubernetes.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -7,13 +9,13 @@
 #include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/namespace_contents.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/commands/setup.hpp"
-#include "components/redis/commands/teardown.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
+#include "components/redis/run/journaled_run.hpp"
+#include "components/redis/run/removal.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "sys/files.hpp"
@@ -186,52 +188,44 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   lock.seen(observed.lease);
   if (!context.guard.dry_run()) lock.refuse_if_held();
 
-  const JournalHeader header = journal_header(
-      context, "teardown redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release));
-  const std::string key = journal_key(observed.cluster_uid, settings);
   KubernetesTeardown teardown(context, settings, session, observed, names, lock);
   const std::string subject = teardown.subject();
+  JournaledRun run(context,
+                   {"teardown redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release),
+                    journal_key(observed.cluster_uid, settings.name_space, settings.release)},
+                   Duration::zero());
   const Removals agreed = teardown.plan();
-  if (auto ended = ask_before_teardown(context, subject, left_by_killed_run(context, key, header), agreed))
-    return *ended;
+  if (auto ended = ask_before_teardown(context, subject, run.left(), agreed)) return *ended;
 
-  Journal journal = open_journal(context, key, header);
-  const auto deadline = [&context] { return context.deadline; };
-  const UndoScope scope{new_run_id(context.random), UndoScope::LeftData::leave};
-  UndoTable undos;
+  const bool abandoned = run.open();
+  const UndoScope scope{run.id(), UndoScope::LeftData::leave};
   KubernetesRedis redis(context, session.kubectl, names);
-  add_common_undos(undos, context, [&]() -> RedisConnection& {
+  add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
     return redis.connection(observed.secret ? observed.secret->password : Secret(), context.deadline);
   });
-  add_kubernetes_undos(undos, context, session, settings.release, names, scope, deadline);
-  const StillOurs still_ours = [&](Before) -> std::optional<Error> {
-    if (std::optional<Error> who = journal.taken_over()) return who;
-    return lock.taken_over(context.deadline);
-  };
-  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false, still_ours, scope.run});
-  const bool abandoned = journal.interrupted().has_value();
+  add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope,
+                       [&context] { return context.deadline; });
+  run.also_hold([&](Before) { return lock.taken_over(context.deadline); });
   if (abandoned) {
     if (observed.name_space && !observed.name_space->terminating) lock.acquire();
-    recover_interrupted(context, executor, journal, header);
+    run.recover();
   }
-  try {
+  std::optional<CommandResult> result;
+  // nothing to undo, but where it stops midway the journal stays: the next run has to know that nobody is at work
+  run.before([&] {
     Removals now = agreed;
     if (abandoned || !context.settings.flag("yes")) {  // undone, or thought about: things may have changed
       observed = observe(context, session.kubectl, names, settings);
       lock.seen(observed.lease);
       now = teardown.plan();
     }
-    std::optional<CommandResult> ended;
-    if (now.goes.empty() || !agreed.cover(now)) ended = ask_before_teardown(context, subject, std::nullopt, now);
-    if (!ended) teardown.begin(abandoned);
-    CommandResult result = ended ? *ended : remove_all(context, subject, now, still_ours);
-    journal.close();
-    return result;
-  } catch (const Error& error) {
-    // nothing to undo, but where it stopped midway the next run has to know that nobody else is at work
-    if (error.code() != ExitCode::remains) journal.close();
-    throw;
-  }
+    if (now.goes.empty() || !agreed.cover(now)) result = ask_before_teardown(context, subject, std::nullopt, now);
+    if (result) return;
+    teardown.begin(abandoned);
+    result = remove_all(context, subject, now, run.still_ours());
+  });
+  run.close();
+  return *result;
 }
 
 }  // namespace raibid

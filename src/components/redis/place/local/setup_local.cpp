@@ -1,3 +1,5 @@
+#include "components/redis/place/local/setup_local.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -6,11 +8,11 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "components/redis/commands/setup.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/undo_local.hpp"
 #include "components/redis/run/home_lock.hpp"
+#include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/password.hpp"
@@ -70,8 +72,7 @@ class LocalSetup {
     return steps;
   }
 
-  UndoTable undos(const std::function<TimePoint()>& deadline) {
-    UndoTable table;
+  void add_undos(UndoTable& table, const std::function<TimePoint()>& deadline) {
     add_common_undos(table, m_context, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
     table["local.stop"] = [this, deadline](const auto&) {
       m_connection.reset();
@@ -82,7 +83,6 @@ class LocalSetup {
       m_instance.stop(m_context.runner, deadline());
       m_instance.start(m_context.runner, m_server.program, m_port, deadline());
     };
-    return table;
   }
 
   const Credentials& written() const { return m_credentials; }
@@ -315,59 +315,48 @@ class LocalSetup {
 
 }  // namespace
 
-CommandResult setup_redis_local(Context& context, const RedisSettings& settings) {
-  const TimePoint started = context.clock.now();
+SetupOutcome setup_redis_local(Context& context, const RedisSettings& settings) {
   const LocalServer server = find_local_server(context);
   LocalSetup setup(context, settings, server);
   context.reporter.heading(fmt::format("This machine, {}", context.paths.shown(setup.instance().folder())));
-  const std::string subject = fmt::format("release {} on this machine", settings.release);
-  const JournalHeader header = journal_header(context, "setup redis", subject);
+  JournaledRun run(context,
+                   {"setup redis", fmt::format("release {} on this machine", settings.release),
+                    journal_key("", settings.name_space, settings.release)},
+                   undo_limit);
   if (context.guard.dry_run()) {
-    if (const auto left = left_by_killed_run(context, journal_key("", settings), header))
-      context.reporter.note(describe_left(*left));
+    if (const auto left = run.left()) context.reporter.note(describe_left(*left));
     setup.look();
     setup.check_port();
-    return {describe_plan(setup.plan()) + "\n# redis.conf\n" + setup.conf()};
+    return {describe_plan(setup.plan()) + "\n# redis.conf\n" + setup.conf(), {}, false};
   }
-  Journal journal = open_journal(context, journal_key("", settings), header);
-  TimePoint undo_deadline{};
-  UndoTable undos = setup.undos([&] {
-    if (undo_deadline == TimePoint{}) undo_deadline = context.clock.now() + undo_limit;
-    return undo_deadline;
-  });
-  const std::string run = new_run_id(context.random);
+  setup.add_undos(run.undos(), [&run] { return run.undo_until(); });
   if (!context.settings.flag("discard-data")) {
-    keep_left_data(undos, setup.instance(), run,
-                   fmt::format("the data that the interrupted run left in {} is kept and used; setup redis "
-                               "--discard-data removes it",
-                               context.paths.shown(setup.instance().folder())));
+    keep_left_data(run.undos(), setup.instance(), run.id(),
+                   fmt::format("the data that the interrupted run left in {} is kept and used; to remove it: {}",
+                               context.paths.shown(setup.instance().folder()),
+                               context.scope().command("setup redis", "--discard-data")));
   }
-  const StillOurs still_ours = [&journal](Before) { return journal.taken_over(); };
-  const auto evidence = [&](const Error&) -> std::string {
-    const std::string words = setup.instance().last_words();
-    if (!words.empty())
-      context.reporter.note("the last lines of " + context.paths.shown(setup.instance().log()) + ":\n" + words);
-    return "";
-  };
-  Executor executor(
-      {context.clock, context.signals, context.reporter, undos, evidence, settings.keep_on_failure, still_ours, run});
+  run.on_failure(
+      [&](const Error&) -> std::string {
+        const std::string words = setup.instance().last_words();
+        if (!words.empty())
+          context.reporter.note("the last lines of " + context.paths.shown(setup.instance().log()) + ":\n" + words);
+        return "";
+      },
+      settings.keep_on_failure);
   Plan plan;
-  try {
-    if (journal.interrupted()) {
+  const bool interrupted = run.open();
+  run.before([&] {
+    if (interrupted) {
       setup.look();  // what the undos work with
-      recover_interrupted(context, executor, journal, header);
-      undo_deadline = {};
+      run.recover();
     }
     setup.look();
     setup.check_port();
     plan = setup.plan();
-  } catch (const Error& error) {
-    if (!journal.interrupted()) journal.close();  // else what a killed run made is still to be undone
-    throw;
-  }
-  const ChildRecord record(context.runner, journal);
-  const Executor::Summary summary = executor.run(plan, journal);
-  return setup_result(context, settings, setup.written(), summary.changed, started);
+  });
+  const bool changed = run.execute(plan).changed;
+  return {"", setup.written(), changed};
 }
 
 }  // namespace raibid

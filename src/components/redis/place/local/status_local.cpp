@@ -1,13 +1,14 @@
+#include "components/redis/place/local/status_local.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "components/redis/commands/doctor.hpp"
-#include "components/redis/commands/status/status.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/health.hpp"
 #include "sys/listener.hpp"
@@ -32,7 +33,7 @@ Check server_check(const LocalInstance& instance, int port, std::optional<int> p
 InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
   const auto state = instance.state();
-  if (!state) throw_not_installed(subject(settings));
+  if (!state) throw_not_installed(context, subject(settings));
   return {"127.0.0.1", state->port, instance.password_of(*state)};
 }
 
@@ -74,33 +75,10 @@ CommandResult status_redis_local(Context& context, const RedisSettings& settings
   const LocalInstance instance(context, settings.release);
   auto state = instance.state();
   const int unfinished = mention_unfinished(context);
-  if (!state) throw_not_installed(subject(settings));
+  if (!state) throw_not_installed(context, subject(settings));
   if (state->name_space.empty()) state->name_space = settings.name_space;
   HealthReport report = examine_instance(context, instance, *state, unfinished);
   return render_report(context, report_title(context, instance), report);
-}
-
-void examine_local(Context& context, const RedisSettings& settings, HealthReport& report) {
-  try {
-    const LocalServer server = find_local_server(context);
-    report.add({"server", true, server.program + " " + server.version});
-  } catch (const Error& error) {
-    if (error.signal() != 0) throw;
-    report.add({"server", false, error.message(), error.hint()});
-  }
-  const LocalInstance instance(context, settings.release);
-  const auto state = instance.state();
-  const auto pid = instance.pid();
-  const int port = state ? state->port : choose_port();
-  const auto listener = find_listener(port);
-  if (!listener || (pid && instance.listens(port))) {
-    report.add(
-        {"port", true,
-         fmt::format("127.0.0.1:{} {}", port, listener ? fmt::format("(this Redis, pid {})", *pid) : "is free")});
-  } else {
-    const Error taken = instance.not_running(port);
-    report.add({"port", false, taken.message(), taken.hint()});
-  }
 }
 
 }  // namespace raibid

@@ -1,12 +1,14 @@
+#include "components/redis/place/local/teardown_local.hpp"
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "components/redis/commands/setup.hpp"
-#include "components/redis/commands/teardown.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/undo_local.hpp"
+#include "components/redis/run/journaled_run.hpp"
+#include "components/redis/run/removal.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "sys/files.hpp"
@@ -59,44 +61,40 @@ void mention_data(const Context& context, const LocalInstance& instance, const R
 CommandResult teardown_redis_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
   const std::string subject = fmt::format("release {} on this machine", settings.release);
-  const JournalHeader header = journal_header(context, "teardown redis", subject);
-  const std::string key = journal_key("", settings);
+  JournaledRun run(context, {"teardown redis", subject, journal_key("", settings.name_space, settings.release)},
+                   Duration::zero());
   const Removals agreed = plan_removals(context, settings, instance);
-  const auto left = left_by_killed_run(context, key, header);
+  const auto left = run.left();
   if (!left) mention_data(context, instance, agreed);
   if (auto ended = ask_before_teardown(context, subject, left, agreed)) return *ended;
 
-  Journal journal = open_journal(context, key, header);
-  UndoTable undos;
   const auto stop = [&](const auto&) { instance.stop(context.runner, context.deadline); };
-  undos["local.stop"] = stop;
-  undos["local.restart"] = stop;  // it is about to be taken away: it need not come back
+  run.undos()["local.stop"] = stop;
+  run.undos()["local.restart"] = stop;  // it is about to be taken away: it need not come back
   std::unique_ptr<RedisConnection> redis;
   LocalConnector connector(context.redis, instance);
-  add_common_undos(undos, context, [&]() -> RedisConnection& {
+  add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
     const InstalledRedis installed = find_local(context, settings);
     RedisEndpoint endpoint{installed.host, installed.port, "", installed.password};
     redis = connect_redis(connector, endpoint, std::chrono::seconds(5));
     return *redis;
   });
-  keep_left_data(undos, instance, "", "");  // whether it goes is said by --delete-data
-  const StillOurs still_ours = [&journal](Before) { return journal.taken_over(); };
-  Executor executor({context.clock, context.signals, context.reporter, undos, nullptr, false, still_ours});
-  recover_interrupted(context, executor, journal, header);
+  keep_left_data(run.undos(), instance, "", "");  // whether it goes is said by --delete-data
+  if (run.open()) run.recover();
+  std::optional<CommandResult> result;
   try {
     const Removals now = plan_removals(context, settings, instance);  // after the recovery, and after the question
-    std::optional<CommandResult> ended;
     if (now.goes.empty() || !agreed.cover(now)) {
       mention_data(context, instance, now);
-      ended = ask_before_teardown(context, subject, std::nullopt, now);
+      result = ask_before_teardown(context, subject, std::nullopt, now);
     }
-    CommandResult result = ended ? *ended : remove_all(context, subject, now, still_ours);
-    journal.close();
-    return result;
+    if (!result) result = remove_all(context, subject, now, run.still_ours());
   } catch (const Error&) {
-    journal.close();  // nothing to undo: running teardown again goes on where this stopped
+    run.close();  // nothing to undo: running teardown again goes on where this stopped
     throw;
   }
+  run.close();
+  return *result;
 }
 
 }  // namespace raibid

@@ -1,0 +1,18 @@
+#include "components/redis/place/kubernetes/kubernetes_installer.hpp"
+
+#include "components/redis/place/kubernetes/doctor_kubernetes.hpp"
+#include "components/redis/place/kubernetes/setup_kubernetes.hpp"
+#include "components/redis/place/kubernetes/status_kubernetes.hpp"
+#include "components/redis/place/kubernetes/teardown_kubernetes.hpp"
+
+namespace raibid {
+
+SetupOutcome KubernetesInstaller::setup() { return setup_redis_kubernetes(m_context, m_settings); }
+
+CommandResult KubernetesInstaller::teardown() { return teardown_redis_kubernetes(m_context, m_settings); }
+
+void KubernetesInstaller::examine_ground(HealthReport& report) { examine_kubernetes(m_context, m_settings, report); }
+
+CommandResult KubernetesInstaller::status() { return status_redis_kubernetes(m_context, m_settings); }
+
+}  // namespace raibid

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "components/redis/place/place.hpp"
+
+namespace raibid {
+
+/// A Helm release in a cluster, made and removed by this program.
+class KubernetesInstaller final : public Installer {
+ public:
+  KubernetesInstaller(Context& context, const RedisSettings& settings) : m_context(context), m_settings(settings) {}
+
+  SetupOutcome setup() override;
+  CommandResult teardown() override;
+  void examine_ground(HealthReport& report) override;
+  CommandResult status() override;
+
+ private:
+  Context& m_context;
+  RedisSettings m_settings;
+};
+
+}  // namespace raibid

@@ -1,0 +1,18 @@
+#include "components/redis/place/local/local_installer.hpp"
+
+#include "components/redis/place/local/doctor_local.hpp"
+#include "components/redis/place/local/setup_local.hpp"
+#include "components/redis/place/local/status_local.hpp"
+#include "components/redis/place/local/teardown_local.hpp"
+
+namespace raibid {
+
+SetupOutcome LocalInstaller::setup() { return setup_redis_local(m_context, m_settings); }
+
+CommandResult LocalInstaller::teardown() { return teardown_redis_local(m_context, m_settings); }
+
+void LocalInstaller::examine_ground(HealthReport& report) { examine_local(m_context, m_settings, report); }
+
+CommandResult LocalInstaller::status() { return status_redis_local(m_context, m_settings); }
+
+}  // namespace raibid

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "components/redis/place/place.hpp"
+
+namespace raibid {
+
+/// A redis-server of this machine, made and removed by this program.
+class LocalInstaller final : public Installer {
+ public:
+  LocalInstaller(Context& context, const RedisSettings& settings) : m_context(context), m_settings(settings) {}
+
+  SetupOutcome setup() override;
+  CommandResult teardown() override;
+  void examine_ground(HealthReport& report) override;
+  CommandResult status() override;
+
+ private:
+  Context& m_context;
+  RedisSettings m_settings;
+};
+
+}  // namespace raibid

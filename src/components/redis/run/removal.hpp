@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "components/component.hpp"
+#include "plan/executor.hpp"
+#include "plan/journal.hpp"
+
+namespace raibid {
+
+/// Something that teardown removes.
+struct Removal {
+  std::string name;                  ///< the step's name
+  std::string what;                  ///< for the list before the question
+  std::function<std::string()> act;  ///< returns the detail for the step's line
+};
+
+/// What a teardown would remove, in order, and what it keeps.
+struct Removals {
+  std::vector<Removal> goes;
+  std::vector<std::string> stays;
+
+  /// Nothing of `others` goes that does not go here.
+  bool cover(const Removals& others) const;
+};
+
+/// What comes before anything is removed: prints what a killed run left to undo, what will be removed and what will be
+/// kept, and asks (unless --yes). std::nullopt means go on. A result ends the run with nothing changed: there is
+/// nothing, it is a dry run, or the answer was no (exit code 1). Throws Error (usage) without a terminal and --yes.
+std::optional<CommandResult> ask_before_teardown(Context& context, const std::string& subject,
+                                                 const std::optional<Journal::Left>& left, const Removals& removals);
+
+/// Removes in order. A failure midway is an Error (remains) whose hint is to run teardown again. `still_ours` is asked
+/// before each; when somebody else has the lock now nothing more is removed (preflight, or remains after the first).
+CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals,
+                         const StillOurs& still_ours);
+
+/// What teardown says when there is nothing.
+CommandResult nothing_to_tear_down(const Context& context, const std::string& subject);
+
+}  // namespace raibid
