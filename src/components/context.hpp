@@ -2,6 +2,7 @@
 
 #include <iosfwd>
 
+#include "components/scope.hpp"
 #include "config/preset.hpp"
 #include "config/settings.hpp"
 #include "sys/clock.hpp"
@@ -38,6 +39,8 @@ struct Context {
   Files files;
 
   OutputFormat format() const;
+  /// The flags that name the same Redis again, for hints.
+  Scope scope() const { return Scope(settings); }
 };
 
 }  // namespace raibid

@@ -1,4 +1,6 @@
 // Streams, groups, settings and the wait for PONG on a real redis-server.
+#include "components/redis/server/connect.hpp"
+#include "components/redis/server/running_config.hpp"
 #include "components/redis/server/streams.hpp"
 
 #include <doctest/doctest.h>

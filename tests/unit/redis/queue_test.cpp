@@ -1,4 +1,5 @@
-#include "components/redis/server/streams.hpp"
+#include "components/redis/server/connect.hpp"
+#include "components/redis/server/running_config.hpp"
 
 #include <doctest/doctest.h>
 

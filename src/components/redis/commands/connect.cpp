@@ -11,8 +11,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/commands/url.hpp"
-#include "components/redis/place/installed.hpp"
-#include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/place.hpp"
 #include "config/yaml.hpp"
 #include "sys/foreground.hpp"
 #include "sys/signals.hpp"
@@ -36,36 +35,23 @@ Command aimed_at(const std::vector<std::string>& arguments, const std::string& h
   return command;
 }
 
-CommandResult run_command(Context& context, const std::vector<std::string>& arguments, const std::string& host,
-                          int port, const Secret& password, const std::function<void()>& idle) {
-  return {"", run_foreground(context.guard, aimed_at(arguments, host, port, password), context.signals, idle)};
-}
-
-/// What --dry-run says. `how`: "through a port-forward to …".
-CommandResult would_connect(const std::vector<std::string>& arguments, const std::string& how) {
-  const std::string what = arguments.empty() ? "Would open " + how + ", until Ctrl-C"
-                                             : fmt::format("Would run {}, logged in {}", shell_join(arguments), how);
+/// What --dry-run says.
+CommandResult would_connect(const std::vector<std::string>& arguments, const std::string& subject) {
+  const std::string what = arguments.empty()
+                               ? fmt::format("Would keep {} within reach of this machine, until Ctrl-C", subject)
+                               : fmt::format("Would run {}, logged in to {}", shell_join(arguments), subject);
   return {what + ". Nothing was done (--dry-run).\n"};
 }
 
-// Restarted Redis, moved pod: the same local port comes back as soon as there is a pod to forward to.
-CommandResult keep_open(Context& context, KubernetesRedis& redis, const std::string& name) {
-  PortForward& tunnel = redis.tunnel();
-  constexpr Duration pause = std::chrono::milliseconds(500);
+// Until Ctrl-C, which is how this command ends.
+CommandResult keep_open(Context& context, Place& place) {
   try {
     for (;;) {
-      if (tunnel.finished()) {
-        context.reporter.note(
-            fmt::format("{}: the port-forward ended ({}); opening it again", name, tunnel.last_error()));
-        context.runner.wait({}, context.runner.now() + pause);
-        tunnel.ensure();
-      }
-      Process* const process = tunnel.process();
+      Process* const process = place.keep_open();
       context.runner.wait({&process, 1}, context.runner.now() + std::chrono::hours(1));
-      tunnel.port();
     }
   } catch (const Error& error) {
-    if (error.signal() == SIGINT) return {};  // Ctrl-C is how this command ends
+    if (error.signal() == SIGINT) return {};
     throw;
   }
 }
@@ -83,36 +69,23 @@ std::vector<OptionSpec> connect_options() {
 CommandResult connect_redis_command(Context& context, const std::vector<std::string>& arguments) {
   mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
-  if (settings.target == Target::local) {
-    const InstalledRedis installed = find_local(context, settings);
-    if (!arguments.empty() && context.guard.dry_run())
-      return would_connect(arguments, fmt::format("to {}:{}", installed.host, installed.port));
-    if (!arguments.empty())
-      return run_command(context, arguments, installed.host, installed.port, installed.password, [] {});
-    return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, installed.host,
-                        installed.port)};
+  const std::unique_ptr<Place> place = open_place(context, settings);
+  const Secret password = place->installed().password;
+  if (context.guard.dry_run()) return would_connect(arguments, place->subject());
+  place->prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
+  const RedisEndpoint endpoint = place->endpoint(question_deadline(context));
+  if (!arguments.empty()) {
+    return {"", run_foreground(context.guard, aimed_at(arguments, endpoint.host, endpoint.port, password),
+                               context.signals, [&place] { place->look_after(); })};
   }
-  const RedisNames names(settings.release, settings.name_space);
-  ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
-  const InstalledRedis installed = find_on_kubernetes(context, session.kubectl, names, settings);
-  const int wanted_port = context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0;
-  if (context.guard.dry_run()) {
-    const std::string how = fmt::format("a port-forward to pod {} of {}", names.pod, describe(session.kubectl));
-    return would_connect(arguments, arguments.empty() ? how : "through " + how);
+  if (place->keep_open() == nullptr) {
+    return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, endpoint.host,
+                        endpoint.port)};
   }
-  KubernetesRedis redis(context, session.kubectl, names, wanted_port);
-  redis.prepare();
-  const RedisEndpoint endpoint = redis.endpoint(installed.password, question_deadline(context));
-  const auto look_after = [&redis] {
-    if (redis.tunnel().finished()) redis.prepare();
-    redis.tunnel().port();
-  };
-  if (!arguments.empty())
-    return run_command(context, arguments, endpoint.host, endpoint.port, installed.password, look_after);
-  context.reporter.heading(describe(session.kubectl));
+  context.reporter.heading(place->heading());
   context.reporter.note(fmt::format("{} is at {}:{} until Ctrl-C; its password: raibid-cli url redis --with-password",
                                     settings.release, endpoint.host, endpoint.port));
-  return keep_open(context, redis, settings.release);
+  return keep_open(context, *place);
 }
 
 std::vector<OptionSpec> url_options() {
@@ -125,12 +98,7 @@ std::vector<OptionSpec> url_options() {
 CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
-  const InstalledRedis installed = [&] {
-    if (settings.target == Target::local) return find_local(context, settings);
-    const RedisNames names(settings.release, settings.name_space);
-    ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
-    return find_on_kubernetes(context, session.kubectl, names, settings);
-  }();
+  const InstalledRedis installed = open_place(context, settings)->installed();
   const bool with_password = context.settings.flag("with-password");
   const std::string url = redis_url(installed.host, installed.port, with_password ? installed.password : Secret());
   if (context.format() == OutputFormat::table) return {url + "\n"};

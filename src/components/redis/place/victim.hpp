@@ -3,8 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "components/context.hpp"
-#include "components/redis/settings/settings.hpp"
+#include "sys/clock.hpp"
 #include "tools/redis_client.hpp"
 
 namespace raibid {
@@ -26,9 +25,5 @@ class Victim {
   /// For a run that ends early: sees to it that Redis runs. Does nothing when it was not killed.
   virtual void revive(TimePoint deadline) = 0;
 };
-
-/// Both throw Error (not_installed) when there is none; the local one also (failure) when it does not run.
-std::unique_ptr<Victim> local_victim(Context& context, const RedisSettings& settings);
-std::unique_ptr<Victim> kubernetes_victim(Context& context, const RedisSettings& settings);
 
 }  // namespace raibid

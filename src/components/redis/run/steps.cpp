@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/server/running_config.hpp"
 #include "components/redis/server/streams.hpp"
 #include "sys/files.hpp"
 

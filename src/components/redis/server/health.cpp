@@ -10,7 +10,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
-#include "components/redis/server/streams.hpp"
+#include "components/redis/server/running_config.hpp"
 #include "config/yaml.hpp"
 
 namespace raibid {

@@ -1,4 +1,5 @@
-// What a running Redis says of its settings, and how that compares with what was asked.
+#include "components/redis/server/running_config.hpp"
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -9,7 +10,6 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
-#include "components/redis/server/streams.hpp"
 
 namespace raibid {
 

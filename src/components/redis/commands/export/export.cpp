@@ -11,7 +11,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/commands/status/status.hpp"
-#include "components/redis/place/installed.hpp"
+#include "components/redis/place/place.hpp"
 #include "components/redis/settings/values.hpp"
 #include "config/yaml.hpp"
 #include "ui/reporter.hpp"
@@ -23,12 +23,6 @@ namespace {
 using nlohmann::ordered_json;
 
 std::string option(const Context& context, const char* name) { return context.settings.text(name); }
-
-InstalledRedis find_installed(Context& context, const RedisSettings& settings) {
-  if (settings.target == Target::local) return find_local(context, settings);
-  const ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
-  return find_on_kubernetes(context, session.kubectl, RedisNames(settings.release, settings.name_space), settings);
-}
 
 /// An installation as its application sees it.
 struct View {
@@ -48,7 +42,7 @@ View look(Context& context) {
                 "names are lower-case letters, digits, - and .");
   }
   mention_unfinished(context);
-  view.installed = find_installed(context, view.settings);
+  view.installed = open_place(context, view.settings)->installed();
   InstalledRedis seen = view.installed;
   std::string service = seen.host;
   if (view.settings.target == Target::kubernetes) {

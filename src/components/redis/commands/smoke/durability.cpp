@@ -14,11 +14,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/status/status.hpp"
-#include "components/redis/place/installed.hpp"
-#include "components/redis/place/kubernetes/access.hpp"
-#include "components/redis/place/local/instance.hpp"
-#include "components/redis/place/victim.hpp"
-#include "components/redis/server/streams.hpp"
+#include "components/redis/place/place.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
@@ -243,8 +239,7 @@ Durability judge_durability(const DurabilityPolicy& policy, const std::vector<Ti
 }
 
 CommandResult smoke_durability(Context& context, const RedisSettings& settings) {
-  const std::unique_ptr<Victim> victim =
-      settings.target == Target::local ? local_victim(context, settings) : kubernetes_victim(context, settings);
+  const std::unique_ptr<Victim> victim = open_place(context, settings)->victim();
   return run_durability(context, *victim);
 }
 

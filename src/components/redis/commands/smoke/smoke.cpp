@@ -12,8 +12,8 @@
 #include "components/redis/commands/smoke/durability.hpp"
 #include "components/redis/commands/smoke/operation.hpp"
 #include "components/redis/commands/status/status.hpp"
-#include "components/redis/place/installed.hpp"
-#include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/place.hpp"
+#include "components/redis/server/connect.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
@@ -132,19 +132,12 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
   if (context.settings.flag("durability")) return smoke_durability(context, settings);
-  if (settings.target == Target::local) {
-    const InstalledRedis installed = find_local(context, settings);
-    if (context.guard.dry_run()) return would_run(context, fmt::format("{}:{}", installed.host, installed.port));
-    return run_all_operations(context, settings, {installed.host, installed.port, "", installed.password});
+  const std::unique_ptr<Place> place = open_place(context, settings);
+  if (context.guard.dry_run()) {
+    place->installed();  // whether it is there
+    return would_run(context, place->subject());
   }
-  const RedisNames names(settings.release, settings.name_space);
-  ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
-  const InstalledRedis installed = find_on_kubernetes(context, session.kubectl, names, settings);
-  if (context.guard.dry_run())
-    return would_run(context, fmt::format("pod {} of {}", names.pod, describe(session.kubectl)));
-  KubernetesRedis redis(context, session.kubectl, names);
-  redis.prepare();
-  return run_all_operations(context, settings, redis.endpoint(installed.password, question_deadline(context)));
+  return run_all_operations(context, settings, place->endpoint(question_deadline(context)));
 }
 
 }  // namespace raibid

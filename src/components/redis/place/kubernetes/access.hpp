@@ -38,7 +38,4 @@ class KubernetesRedis {
   TimePoint m_tunnel_started{};
 };
 
-/// How long one reply may take.
-inline constexpr Duration reply_limit = std::chrono::seconds(5);
-
 }  // namespace raibid

@@ -1,12 +1,12 @@
+#include "components/redis/place/kubernetes/victim_kubernetes.hpp"
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/commands/status/status.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
-#include "components/redis/place/victim.hpp"
-#include "components/redis/server/streams.hpp"
+#include "components/redis/server/connect.hpp"
 
 namespace raibid {
 
@@ -16,13 +16,12 @@ constexpr Duration poll_interval = std::chrono::milliseconds(100);
 
 class KubernetesVictim final : public Victim {
  public:
-  KubernetesVictim(Context& context, const RedisSettings& settings)
+  KubernetesVictim(Context& context, const RedisSettings& settings, const ClusterSession& session)
       : m_context(context),
         m_names(settings.release, settings.name_space),
-        m_session(choose_cluster(context, settings.name_space, NeedsHelm::no)),
+        m_session(session),
         m_installed(find_on_kubernetes(context, m_session.kubectl, m_names, settings)),
         m_redis(context, m_session.kubectl, m_names) {
-    mention_unfinished(context);
     m_redis.prepare();
   }
 
@@ -98,8 +97,9 @@ class KubernetesVictim final : public Victim {
 
 }  // namespace
 
-std::unique_ptr<Victim> kubernetes_victim(Context& context, const RedisSettings& settings) {
-  return std::make_unique<KubernetesVictim>(context, settings);
+std::unique_ptr<Victim> kubernetes_victim(Context& context, const RedisSettings& settings,
+                                          const ClusterSession& session) {
+  return std::make_unique<KubernetesVictim>(context, settings, session);
 }
 
 }  // namespace raibid

@@ -7,13 +7,12 @@
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/server/connect.hpp"
 #include "components/redis/server/health.hpp"
 
 namespace raibid {
 
 namespace {
-
-constexpr Duration reply_limit = std::chrono::seconds(5);
 
 std::string subject(const RedisSettings& settings) {
   return fmt::format("release {} on this machine", settings.release);

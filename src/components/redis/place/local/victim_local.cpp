@@ -1,20 +1,20 @@
+#include "components/redis/place/local/victim_local.hpp"
+
 #include <signal.h>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "components/redis/place/installed.hpp"
-#include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/local/instance.hpp"
-#include "components/redis/place/victim.hpp"
-#include "components/redis/server/streams.hpp"
+#include "components/redis/server/connect.hpp"
 #include "sys/process_table.hpp"
 
 namespace raibid {
 
 namespace {
 
-constexpr Duration poll_interval = std::chrono::milliseconds(10);
+constexpr Duration local_poll = std::chrono::milliseconds(10);
 
 class LocalVictim final : public Victim {
  public:
@@ -56,7 +56,7 @@ class LocalVictim final : public Victim {
     if (!m_killed) return;
     while (m_instance.pid()) {
       if (m_context.runner.now() >= deadline) throw Error(ExitCode::remains, name() + " outlives SIGKILL");
-      m_context.runner.wait({}, m_context.runner.now() + poll_interval);
+      m_context.runner.wait({}, m_context.runner.now() + local_poll);
     }
     m_instance.start(m_context.runner, m_server.program, deadline);
     m_killed = false;

@@ -1,0 +1,71 @@
+#include "components/redis/place/kubernetes/kubernetes_place.hpp"
+
+#include <fmt/format.h>
+
+#include "components/redis/place/kubernetes/victim_kubernetes.hpp"
+#include "components/redis/server/connect.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+KubernetesPlace::KubernetesPlace(Context& context, const RedisSettings& settings)
+    : m_context(context),
+      m_settings(settings),
+      m_names(settings.release, settings.name_space),
+      m_session(choose_cluster(context, settings.name_space, NeedsHelm::no)) {}
+
+std::string KubernetesPlace::heading() const { return describe(m_session.kubectl); }
+
+std::string KubernetesPlace::subject() const {
+  return fmt::format("release {} in namespace {} of {}", m_settings.release, m_settings.name_space,
+                     m_session.kubectl.cluster().context);
+}
+
+Abilities KubernetesPlace::can() const {
+  return {.install = true, .restart = true, .crash = true, .copy_out = true, .rotate = true, .grow = true};
+}
+
+std::vector<Node> KubernetesPlace::nodes() const { return {{"pod " + m_names.pod, "master"}}; }
+
+const InstalledRedis& KubernetesPlace::installed() {
+  if (!m_installed) m_installed = find_on_kubernetes(m_context, m_session.kubectl, m_names, m_settings);
+  return *m_installed;
+}
+
+void KubernetesPlace::prepare(int local_port) {
+  if (!m_redis) m_redis.emplace(m_context, m_session.kubectl, m_names, local_port);
+  m_redis->prepare();
+}
+
+RedisEndpoint KubernetesPlace::endpoint(TimePoint deadline) {
+  const InstalledRedis& redis = installed();  // before the port-forward: "not installed" says more than its failure
+  prepare();
+  return m_redis->endpoint(redis.password, deadline);
+}
+
+std::unique_ptr<RedisConnection> KubernetesPlace::connect(TimePoint deadline) {
+  return connect_redis(m_context.redis, endpoint(deadline), reply_limit);
+}
+
+void KubernetesPlace::look_after() {
+  if (m_redis->tunnel().finished()) m_redis->prepare();
+  m_redis->tunnel().port();
+}
+
+Process* KubernetesPlace::keep_open() {
+  // a restarted Redis or a moved pod ends it: the same local port comes back as soon as there is a pod to forward to
+  constexpr Duration pause = std::chrono::milliseconds(500);
+  PortForward& tunnel = m_redis->tunnel();
+  if (tunnel.finished()) {
+    m_context.reporter.note(
+        fmt::format("{}: the port-forward ended ({}); opening it again", m_settings.release, tunnel.last_error()));
+    m_context.runner.wait({}, m_context.runner.now() + pause);
+    tunnel.ensure();
+  }
+  tunnel.port();
+  return tunnel.process();
+}
+
+std::unique_ptr<Victim> KubernetesPlace::victim() { return kubernetes_victim(m_context, m_settings, m_session); }
+
+}  // namespace raibid

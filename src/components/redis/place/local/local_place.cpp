@@ -1,0 +1,47 @@
+#include "components/redis/place/local/local_place.hpp"
+
+#include <fmt/format.h>
+
+#include "components/redis/place/local/victim_local.hpp"
+#include "components/redis/server/connect.hpp"
+
+namespace raibid {
+
+LocalPlace::LocalPlace(Context& context, const RedisSettings& settings)
+    : m_context(context), m_settings(settings), m_instance(context, settings.release) {}
+
+std::string LocalPlace::heading() const {
+  return fmt::format("This machine, {}", m_context.paths.shown(m_instance.folder()));
+}
+
+std::string LocalPlace::subject() const { return fmt::format("release {} on this machine", m_settings.release); }
+
+Abilities LocalPlace::can() const {
+  return {.install = true, .restart = true, .crash = true, .copy_out = true, .rotate = true, .grow = false};
+}
+
+std::vector<Node> LocalPlace::nodes() const { return {{"the server on this machine", "master"}}; }
+
+const InstalledRedis& LocalPlace::installed() {
+  if (!m_installed) m_installed = find_local(m_context, m_settings);
+  return *m_installed;
+}
+
+void LocalPlace::prepare(int) {}
+
+RedisEndpoint LocalPlace::endpoint(TimePoint) {
+  const InstalledRedis& redis = installed();
+  return {redis.host, redis.port, "", redis.password};
+}
+
+std::unique_ptr<RedisConnection> LocalPlace::connect(TimePoint deadline) {
+  return connect_redis(m_context.redis, endpoint(deadline), reply_limit);
+}
+
+void LocalPlace::look_after() {}
+
+Process* LocalPlace::keep_open() { return nullptr; }
+
+std::unique_ptr<Victim> LocalPlace::victim() { return local_victim(m_context, m_settings); }
+
+}  // namespace raibid

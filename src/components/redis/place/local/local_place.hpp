@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+
+#include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/place.hpp"
+
+namespace raibid {
+
+/// A redis-server of this machine.
+class LocalPlace final : public Place {
+ public:
+  LocalPlace(Context& context, const RedisSettings& settings);
+
+  std::string heading() const override;
+  std::string subject() const override;
+  Abilities can() const override;
+  std::vector<Node> nodes() const override;
+  const InstalledRedis& installed() override;
+  void prepare(int local_port = 0) override;
+  RedisEndpoint endpoint(TimePoint deadline) override;
+  std::unique_ptr<RedisConnection> connect(TimePoint deadline) override;
+  void look_after() override;
+  Process* keep_open() override;
+  std::unique_ptr<Victim> victim() override;
+
+ private:
+  Context& m_context;
+  RedisSettings m_settings;
+  LocalInstance m_instance;
+  std::optional<InstalledRedis> m_installed;
+};
+
+}  // namespace raibid

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "components/context.hpp"
+#include "components/redis/place/installed.hpp"
+#include "components/redis/place/victim.hpp"
+#include "components/redis/settings/settings.hpp"
+#include "sys/process.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// One server process of a Redis.
+struct Node {
+  std::string name;  ///< "pod raibid-redis-master-0", "the server on this machine"
+  std::string role;  ///< "master" or "replica"
+};
+
+/// What can be done to a Redis where it lives. A command asks before it offers something.
+struct Abilities {
+  bool install = false;   ///< setup and teardown make and remove the server itself
+  bool restart = false;   ///< the server can be restarted
+  bool crash = false;     ///< it can be killed and comes back: `smoke --durability`
+  bool copy_out = false;  ///< its files can be copied
+  bool rotate = false;    ///< its users' passwords can be changed
+  bool grow = false;      ///< its storage can be made larger
+};
+
+/// Where a Redis lives: a cluster, this machine, or elsewhere. Commands ask a Place for data and never ask which kind
+/// it is; open_place is the only function that knows. Nothing here is done before it is needed, so that a command pays
+/// only for what it asks.
+class Place {
+ public:
+  virtual ~Place() = default;
+
+  /// "Cluster k3s-dev (https://10.0.0.5:6443), namespace jobs" or "This machine, ~/.raibid/local/raibid-redis".
+  virtual std::string heading() const = 0;
+  /// How messages call this Redis: "release raibid-redis in namespace jobs of k3s-dev".
+  virtual std::string subject() const = 0;
+  virtual Abilities can() const = 0;
+  virtual std::vector<Node> nodes() const = 0;
+
+  /// Redis as its applications see it: the address that they are handed, and the password. Asked once. Throws Error
+  /// (not_installed) when it is not there.
+  virtual const InstalledRedis& installed() = 0;
+
+  /// Starts whatever leads to it without waiting, so that it comes up beside other work. `local_port` 0 takes a free
+  /// one; a place that needs no way opened ignores it.
+  virtual void prepare(int local_port = 0) = 0;
+  /// Where it listens for us. Throws Error (not_installed), (failure) when it cannot be reached until `deadline`.
+  virtual RedisEndpoint endpoint(TimePoint deadline) = 0;
+  /// An authenticated connection of its own. Throws as `endpoint` and connect_redis.
+  virtual std::unique_ptr<RedisConnection> connect(TimePoint deadline) = 0;
+  /// Sees to it that the endpoint stays reachable while somebody else uses it; called now and then.
+  virtual void look_after() = 0;
+  /// The child that keeps the way to it open, for Runner::wait; nullptr when there is none. Opens it again when it
+  /// ended and says so to the reporter.
+  virtual Process* keep_open() = 0;
+
+  /// It as something to kill. Throws Error (usage) when the place cannot do that, (not_installed) when it is not there.
+  virtual std::unique_ptr<Victim> victim() = 0;
+};
+
+/// The Place that the settings name. Throws Error (preflight) when a cluster is meant and cannot be chosen.
+std::unique_ptr<Place> open_place(Context& context, const RedisSettings& settings);
+
+}  // namespace raibid

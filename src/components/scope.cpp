@@ -1,0 +1,72 @@
+#include "components/scope.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/strings.hpp"
+
+namespace raibid {
+
+namespace {
+
+/// In the order in which they are printed.
+constexpr const char* scope_options[] = {"target", "kubeconfig", "context", "namespace", "release", "preset", "config"};
+
+std::string spelled(const std::string& option) { return option == "namespace" ? "-n" : "--" + option; }
+
+/// What is meant without the flag.
+std::string_view default_of(std::string_view option) {
+  if (option == "target") return "kubernetes";
+  if (option == "preset") return "raibid";
+  if (option == "release" || option == "namespace") return "raibid-redis";
+  return "";
+}
+
+}  // namespace
+
+Scope::Scope(const Settings& settings) {
+  const bool local = settings.text("target") == "local";
+  for (const char* const option : scope_options) {
+    const Source source = settings.origin(option).source;
+    if (source != Source::flag && source != Source::environment) continue;
+    const std::string_view name = option;
+    if (local && (name == "kubeconfig" || name == "context")) continue;
+    set(option, settings.text(option));
+  }
+}
+
+void Scope::set(std::string_view name, const std::string& value) {
+  std::erase_if(m_flags, [&](const auto& flag) { return flag.first == name; });
+  if (!value.empty()) m_flags.emplace_back(name, value);
+}
+
+Scope Scope::found(const std::string& target, const std::string& name_space, const std::string& release,
+                   const std::string& preset) const {
+  Scope scope = *this;
+  const std::pair<const char*, const std::string*> names[] = {
+      {"target", &target}, {"namespace", &name_space}, {"release", &release}, {"preset", &preset}};
+  // with another preset its own names are the defaults, which only a flag overrides for certain
+  const bool other_preset = !preset.empty() && preset != default_of("preset");
+  for (const auto& [option, value] : names) {
+    const bool is_name = option != std::string_view("target") && option != std::string_view("preset");
+    scope.set(option, *value == default_of(option) && !(other_preset && is_name) ? "" : *value);
+  }
+  return scope;
+}
+
+std::string Scope::flags() const {
+  std::string text;
+  for (const char* const option : scope_options) {
+    const auto flag =
+        std::find_if(m_flags.begin(), m_flags.end(), [&](const auto& one) { return one.first == option; });
+    if (flag != m_flags.end()) text += fmt::format(" {} {}", spelled(option), shell_quote(flag->second));
+  }
+  return text;
+}
+
+std::string Scope::command(std::string_view words, std::string_view rest) const {
+  return fmt::format("raibid-cli {}{}{}{}", words, flags(), rest.empty() ? "" : " ", rest);
+}
+
+}  // namespace raibid
