@@ -27,9 +27,9 @@ void refuse_change(const std::vector<std::string>& arguments) {
   if (!only_reads(arguments)) ChangeGuard(true).check("send Redis " + (arguments.empty() ? "" : arguments.front()));
 }
 
-class Connection final : public RedisConnection {
+class ReadingConnection final : public RedisConnection {
  public:
-  explicit Connection(std::unique_ptr<RedisConnection> redis) : m_redis(std::move(redis)) {}
+  explicit ReadingConnection(std::unique_ptr<RedisConnection> redis) : m_redis(std::move(redis)) {}
 
   RedisReply command(const std::vector<std::string>& arguments) override {
     refuse_change(arguments);
@@ -59,7 +59,7 @@ bool only_reads(const std::vector<std::string>& arguments) {
 }
 
 std::unique_ptr<RedisConnection> ReadingRedis::connect(const std::string& host, int port, Duration timeout) {
-  return std::make_unique<Connection>(m_redis.connect(host, port, timeout));
+  return std::make_unique<ReadingConnection>(m_redis.connect(host, port, timeout));
 }
 
 }  // namespace raibid

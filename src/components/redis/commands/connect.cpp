@@ -36,10 +36,10 @@ Command aimed_at(const std::vector<std::string>& arguments, const std::string& h
 }
 
 /// What --dry-run says.
-CommandResult would_connect(const std::vector<std::string>& arguments, const Place& place) {
+CommandResult would_connect(const std::vector<std::string>& arguments, const std::string& subject) {
   const std::string what = arguments.empty()
-                               ? fmt::format("Would open {}, until Ctrl-C", place.way())
-                               : fmt::format("Would run {}, logged in through {}", shell_join(arguments), place.way());
+                               ? fmt::format("Would keep {} within reach of this machine, until Ctrl-C", subject)
+                               : fmt::format("Would run {}, logged in to {}", shell_join(arguments), subject);
   return {what + ". Nothing was done (--dry-run).\n"};
 }
 
@@ -71,7 +71,7 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
   const RedisSettings settings = redis_settings(context);
   const std::unique_ptr<Place> place = open_place(context, settings);
   const Secret password = place->installed().password;
-  if (context.guard.dry_run()) return would_connect(arguments, *place);
+  if (context.guard.dry_run()) return would_connect(arguments, place->subject());
   place->prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
   const RedisEndpoint endpoint = place->endpoint(question_deadline(context));
   if (!arguments.empty()) {

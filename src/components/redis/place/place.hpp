@@ -43,8 +43,6 @@ class Place {
   virtual std::string heading() const = 0;
   /// How messages call this Redis: "release raibid-redis in namespace jobs of k3s-dev".
   virtual std::string subject() const = 0;
-  /// What leads to it, for people: "a port-forward to pod raibid-redis-master-0 of …", "127.0.0.1:6379".
-  virtual std::string way() const = 0;
   virtual Abilities can() const = 0;
   virtual std::vector<Node> nodes() const = 0;
 

@@ -133,8 +133,10 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
   if (context.settings.flag("durability")) return smoke_durability(context, settings);
   const std::unique_ptr<Place> place = open_place(context, settings);
-  place->installed();
-  if (context.guard.dry_run()) return would_run(context, place->subject());
+  if (context.guard.dry_run()) {
+    place->installed();  // whether it is there
+    return would_run(context, place->subject());
+  }
   return run_all_operations(context, settings, *place);
 }
 

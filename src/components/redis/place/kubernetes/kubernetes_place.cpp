@@ -21,10 +21,6 @@ std::string KubernetesPlace::subject() const {
                      m_session.kubectl.cluster().context);
 }
 
-std::string KubernetesPlace::way() const {
-  return fmt::format("a port-forward to pod {} of {}", m_names.pod, describe(m_session.kubectl));
-}
-
 Abilities KubernetesPlace::can() const {
   return {.install = true, .restart = true, .crash = true, .copy_out = true, .rotate = true, .grow = true};
 }

@@ -17,7 +17,6 @@ class KubernetesPlace final : public Place {
 
   std::string heading() const override;
   std::string subject() const override;
-  std::string way() const override;
   Abilities can() const override;
   std::vector<Node> nodes() const override;
   const InstalledRedis& installed() override;

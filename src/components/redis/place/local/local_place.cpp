@@ -17,11 +17,6 @@ std::string LocalPlace::heading() const {
 
 std::string LocalPlace::subject() const { return fmt::format("release {} on this machine", m_settings.release); }
 
-std::string LocalPlace::way() const {
-  const auto state = m_instance.state();
-  return fmt::format("127.0.0.1:{}", state ? state->port : 0);
-}
-
 Abilities LocalPlace::can() const {
   return {.install = true, .restart = true, .crash = true, .copy_out = true, .rotate = true, .grow = false};
 }

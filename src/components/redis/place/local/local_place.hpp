@@ -14,7 +14,6 @@ class LocalPlace final : public Place {
 
   std::string heading() const override;
   std::string subject() const override;
-  std::string way() const override;
   Abilities can() const override;
   std::vector<Node> nodes() const override;
   const InstalledRedis& installed() override;
