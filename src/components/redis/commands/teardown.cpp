@@ -6,7 +6,6 @@
 
 #include "base/error.hpp"
 #include "components/redis/settings/settings.hpp"
-#include "components/scope.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -82,10 +81,10 @@ CommandResult remove_all(Context& context, const std::string& subject, const std
       context.reporter.step_ended(removal.name, Mark::failed, error.message(),
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
       const std::string why = error.hint().empty() ? "" : error.hint() + "\n";
-      throw Error(ExitCode::remains, fmt::format("{} is not gone: {}", removal.what, error.message()),
-                  why + "then go on where this stopped: " +
-                      Scope(context.settings)
-                          .command("teardown redis", context.settings.flag("delete-data") ? "--delete-data" : ""));
+      throw Error(
+          ExitCode::remains, fmt::format("{} is not gone: {}", removal.what, error.message()),
+          why + "then go on where this stopped: " +
+              context.scope().command("teardown redis", context.settings.flag("delete-data") ? "--delete-data" : ""));
     }
   }
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
