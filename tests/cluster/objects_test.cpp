@@ -97,6 +97,11 @@ TEST_CASE("a claim that is deleted under a running Redis is red, stops every res
   const Output patched = typed(cli, line_with(hints, "kubectl"));  // the first is for the volume
   INFO(said(patched));
   CHECK(patched.status == 0);
+  const std::string volume(
+      trim(kubectl({"get", "-n", cli.name_space(), std::string("pvc/") + claim, "-o", "jsonpath={.spec.volumeName}"})));
+  const std::string policy = "jsonpath={.spec.persistentVolumeReclaimPolicy}";
+  CHECK(trim(kubectl({"get", "pv", volume, "-o", policy})) == "Retain");
+  kubectl({"patch", "pv", volume, "-p", R"({"spec":{"persistentVolumeReclaimPolicy":"Delete"}})"});  // nothing is left
   const Output copied = typed(cli, line_with(hints, "raibid-cli connect redis"));
   INFO(said(copied));
   CHECK(copied.status == 0);
@@ -114,12 +119,6 @@ TEST_CASE("a claim that is deleted under a running Redis is red, stops every res
   const Output removed = typed(cli, removal);
   INFO(said(removed));
   CHECK(removed.status == 0);
-  const std::string volume = std::string(trim(kubectl(
-      {"get", "pv", "-o", "jsonpath={.items[?(@.spec.claimRef.namespace==\"raibid-test-leaving\")].metadata.name}"})));
-  CHECK_FALSE(volume.empty());  // as the first hint promised
-  if (!volume.empty()) {
-    kubectl({"patch", "pv", volume, "-p", R"({"spec":{"persistentVolumeReclaimPolicy":"Delete"}})"});
-  }
 }
 
 TEST_CASE("a StatefulSet that helm keeps costs nobody the Secret") {

@@ -358,6 +358,7 @@ void FakeCluster::label(Child& child, const Words& words) {
 }
 
 void FakeCluster::remove(Child&, const Words& words) {
+  if (delete_is_idle) return;
   for (const std::string& word : words.list) {
     if (word.find('/') != std::string::npos && find(word) != nullptr) forget(word);
   }

@@ -64,6 +64,8 @@ class FakeCluster final : public Runner, public RedisConnector {
   int alive() const { return m_alive; }        ///< not ended yet
   /// helm upgrade writes its record, ends well, and changes nothing else.
   bool helm_is_idle = false;
+  /// kubectl delete ends well and deletes nothing.
+  bool delete_is_idle = false;
   /// Called with the number of each child as it starts.
   std::function<void(int child)> on_start;
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,8 @@ using nlohmann::json;
 namespace {
 
 constexpr Duration namespace_poll = std::chrono::milliseconds(200);
+
+std::string uid_of(const json& object) { return text_at(object, {"metadata", "uid"}); }
 
 /// The message of a condition that holds, "" when it does not.
 std::string condition_message(const json& object, std::string_view type) {
@@ -83,11 +86,15 @@ std::vector<json> look_for_if_allowed(Context& context, const Kubectl& kubectl, 
 
 void remove_and_check(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
                       TimePoint deadline) {
+  std::set<std::string> before;  // uids: what comes back under the same name, as a StatefulSet's pod does, is another
+  for (const json& object : look_for(context, kubectl, names, deadline)) before.insert(uid_of(object));
+  if (before.empty()) return;
   const auto left = std::chrono::duration_cast<std::chrono::seconds>(deadline - context.runner.now()).count();
   const Command order = kubectl.remove(names, static_cast<int>(std::max<decltype(left)>(left, 1)));
   kubectl.run_checked(order, deadline);
   std::vector<std::string> stay;
   for (const json& object : look_for(context, kubectl, names, deadline)) {
+    if (!before.contains(uid_of(object))) continue;
     const std::optional<Deletion> deletion = deletion_of(object);
     stay.push_back(name_of(object) + " " +
                    (deletion ? describe(*deletion) : "is still there, though kubectl said that it deleted it"));

@@ -50,7 +50,7 @@ struct Machine {
     return run(more);
   }
   int teardown(std::vector<std::string> more = {}) {
-    more.insert(more.begin(), {"teardown", "redis", "--yes"});
+    more.insert(more.begin(), {"teardown", "redis", "-v", "--yes"});
     return run(more);
   }
   fs::path home() const { return folder.path() / "home"; }
@@ -175,6 +175,20 @@ TEST_CASE("teardown keeps the Secret when helm leaves Redis running, and says wh
     CHECK(machine.teardown({"--delete-data"}) == 0);
     CHECK_FALSE(machine.objects().contains("namespace/raibid-redis"));
   }
+}
+
+TEST_CASE("teardown keeps the Secret when kubectl leaves the claim, and says so") {
+  Machine machine;
+  REQUIRE(machine.setup() == 0);
+  machine.on_start = [&](const std::string& said, int) {
+    machine.cluster.delete_is_idle = has(said, "started: claim");
+  };
+  const int code = machine.teardown({"--delete-data"});
+  INFO(machine.err);
+  CHECK(code == 5);
+  CHECK(has(machine.err, std::string(claim_key) + " is still there, though kubectl said that it deleted it"));
+  CHECK(has(machine.err, "go on where this stopped: raibid-cli teardown redis --delete-data"));
+  CHECK(machine.objects().contains(secret_key));
 }
 
 TEST_CASE("a rollback keeps claim, Secret and namespace when helm leaves Redis running") {

@@ -404,7 +404,7 @@ TEST_CASE_FIXTURE(Fixture, "a journal whose file was removed or replaced is some
   JournalHeader other = header;
   other.operation = "teardown redis";
   other.pid = 4712;
-  const Journal theirs = Journal::open(folder, "k", other);
+  const Journal theirs = Journal::open(ChangeGuard(false), folder, "k", other);
   REQUIRE(mine.taken_over());
   CHECK(mine.taken_over()->code() == ExitCode::preflight);
   CHECK(mine.taken_over()->message() ==

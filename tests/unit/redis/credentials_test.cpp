@@ -262,9 +262,9 @@ TEST_CASE("credentials behind a symbolic link, of another user or open to others
   };
   fs::create_symlink(elsewhere, file);
   refused("is a symbolic link");
-  CHECK(has(error_of([&] { save_credentials(changed, file); }).message(), "is a symbolic link"));
+  CHECK(has(error_of([&] { save_credentials(Files(ChangeGuard(false)), changed, file); }).message(), "is a symbolic link"));
   fs::create_symlink("nowhere", home.file("redis-credentials.x@y.json"));  // a dangling one would be made
-  CHECK(has(error_of([&] { save_credentials(changed, home.file("redis-credentials.x@y.json")); }).message(), "link"));
+  CHECK(has(error_of([&] { save_credentials(Files(ChangeGuard(false)), changed, home.file("redis-credentials.x@y.json")); }).message(), "link"));
   fs::remove(home.file("redis-credentials.x@y.json"));
   CHECK(read_file(elsewhere) == text);
   CHECK(mode_of(elsewhere) == 0644);

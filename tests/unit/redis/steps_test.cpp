@@ -44,14 +44,16 @@ struct Desk {
                   {},
                   machine.in(std::chrono::seconds(30)),
                   out,
-                  {}};
+                  {},
+                  ChangeGuard(false),
+                  Files(ChangeGuard(false))};
 
   Desk() { make_private_directory(context.paths.home); }
   fs::path file(const std::string& name) const { return context.paths.home / name; }
 
   UndoTable undos() const {
     UndoTable table;
-    add_common_undos(table, context.paths, []() -> RedisConnection& { throw std::logic_error("no Redis here"); });
+    add_common_undos(table, context, []() -> RedisConnection& { throw std::logic_error("no Redis here"); });
     return table;
   }
   void undo(const Undo& undo) const { undos().at(undo.action)(undo.arguments); }
@@ -115,7 +117,7 @@ TEST_CASE("the credentials' name is chosen when they are written, and said") {
   Desk desk;
   Credentials mine = credentials_of("mine");
   mine.path = credentials_path(desk.context.paths, mine, "raibid");
-  save_credentials(credentials_of("other"), mine.path);
+  save_credentials(Files(ChangeGuard(false)), credentials_of("other"), mine.path);
   Step step = credentials_step(desk.context, mine, "raibid");
   const std::vector<Undo> undos = step.undo();
   REQUIRE(undos.size() == 1);
@@ -135,7 +137,7 @@ TEST_CASE("undoing credentials leaves a file that another release has by now") {
   Credentials mine = credentials_of("mine");
   const std::vector<Undo> undos = credentials_step(desk.context, mine, "raibid").undo();  // and killed
   REQUIRE(undos.size() == 1);
-  save_credentials(credentials_of("other"), mine.path);
+  save_credentials(Files(ChangeGuard(false)), credentials_of("other"), mine.path);
   desk.undo(undos[0]);
   CHECK(read_credentials(mine.path)->release == "other");
   remove_credentials(desk.context, mine);

@@ -69,7 +69,7 @@ void take_service(Observed& observed, const json& object, const RedisNames& name
 
 bool redis_runs(const json& pod) {
   for (const json& container : items_at(pod, {"status", "containerStatuses"})) {
-    if (text_at(container, {"name"}) == "redis" && at(container, {"state"}).contains("running")) return true;
+    if (text_at(container, {"name"}) == "redis" && container.contains("/state/running"_json_pointer)) return true;
   }
   return false;
 }
