@@ -193,6 +193,7 @@ class World {
     write_atomic(folder / "users.acl", "user default on\n");
     write_atomic(folder / "password", "not-a-secret-of-anybody\n");
     write_atomic(folder / "state.json", R"({"port": 6379, "namespace": "raibid-redis", "spec": {}})");
+    write_atomic(data() / "redis.sock", "");  // the fake Redis answers at any address
     m_server = std::make_unique<StandIn>(data());
     write_atomic(folder / "redis.pid", fmt::format("{}\n", m_server->pid()));
   }
@@ -353,7 +354,7 @@ TEST_SUITE("dry run") {
         CHECK(world.look({verb, "redis", "--target", target, "--dry-run"}) == 0);
         const std::size_t newest = world.err.find("- rm local");
         CHECK(newest < world.err.find("- rm credentials"));
-        CHECK(world.err.find("setup redis of 2026-01-31T09:08:07Z (pid 4711 on box) did not come to its end") !=
+        CHECK(world.err.find("setup redis of 2026-01-31T09:08:07Z (pid 4711 on box) was interrupted") !=
               std::string::npos);
       }
       CHECK(world.look({"teardown", "redis", "--target", target, "--dry-run", "-o", "json"}) == 0);
@@ -505,6 +506,7 @@ TEST_CASE("outside src/sys nothing changes files or processes but through its gu
       {"assets/assets.cpp: std::ofstream", "unpacks into a folder that its caller has made"},
       {"components/kubernetes/evidence.cpp: fs::remove(", "an empty folder of its own"},
       {"components/redis/place/kubernetes/installation.cpp: fs::remove_all(", "a folder of its own"},
+      {"components/redis/run/home_lock.cpp: LockedLog::open(", "behind the guard, two lines above"},
       {"plan/journal.cpp: make_private_directory(", "behind the guard of Journal::open"},
       {"plan/journal.cpp: LockedLog::open(", "behind the guard of Journal::open"},
       {"plan/journal.cpp: kill_process(", "behind the guard of Journal::open"},

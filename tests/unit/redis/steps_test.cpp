@@ -15,7 +15,8 @@
 #include "fakes/fake_random.hpp"
 #include "fakes/fake_redis.hpp"
 #include "fakes/fake_reporter.hpp"
-#include "support/machine.hpp"
+#include "sys/process.hpp"
+#include "sys/signals.hpp"
 #include "support/thrown.hpp"
 #include "sys/files.hpp"
 
@@ -27,22 +28,24 @@ namespace {
 /// What a step works with: a real home, and no Redis.
 struct Desk {
   TemporaryDirectory folder{fs::temp_directory_path()};
-  Machine machine;
+  SystemClock clock;
+  Signals signals;
+  SystemRunner runner{clock, signals};
   FakeRandom random;
   FakeReporter reporter;
   FakeRedis redis{[](const std::string&) { return FakeRedis::error("ERR no Redis here"); }};
   std::ostringstream out;
-  Context context{machine.runner,
-                  machine.clock,
+  Context context{runner,
+                  clock,
                   random,
-                  machine.signals,
+                  signals,
                   reporter,
                   redis,
                   {},
                   Paths{folder.path() / "home", folder.path(), folder.path()},
                   {},
                   {},
-                  machine.in(std::chrono::seconds(30)),
+                  clock.now() + std::chrono::seconds(30),
                   out,
                   {},
                   ChangeGuard(false),
@@ -154,7 +157,7 @@ TEST_CASE("a step that fails gives the lock back") {
   step.undo();
   fs::create_directory(mine.path);  // which cannot be replaced by a file
   CHECK_THROWS_AS(step.act(), Error);
-  desk.context.deadline = desk.machine.clock.now();
+  desk.context.deadline = desk.clock.now();
   lock_home(desk.context, "credentials.lock");
   const auto held = lock_home(desk.context, "credentials.lock");
   const Error error = error_of([&] { lock_home(desk.context, "credentials.lock"); });
