@@ -22,6 +22,9 @@ class Cli {
   /// Runs to the end (at most `limit`).
   Output operator()(const std::vector<std::string>& arguments, Duration limit = std::chrono::minutes(3));
 
+  /// The same with this on standard input.
+  Output with_input(const std::vector<std::string>& arguments, const std::string& input);
+
   /// Starts it, for tests that interrupt it.
   std::unique_ptr<Process> start(const std::vector<std::string>& arguments);
 
