@@ -124,6 +124,14 @@ TEST_CASE("queue work --batch: a command that ends in the middle loses nothing")
   CHECK(lines_of(cli.file("log")).size() == 100);
 }
 
+TEST_CASE("queue work --batch: a command that buffers its input gives its last answers when nothing follows") {
+  WorkCli cli;
+  cli.queue("add", {cli.write("jobs.jsonl", job_lines(300))});
+  const json result = cli.work({"--batch"}, {"sh", "-c", "cat >\"$0\"; sed 's/.*/ok/' \"$0\"", cli.log()});
+  CHECK(result.at("done") == 300);
+  CHECK(cli.pending() == 0);
+}
+
 TEST_CASE("queue work: takes over the jobs of a consumer that died") {
   WorkCli cli;
   cli.queue("add", {cli.write("jobs.jsonl", job_lines(20))});

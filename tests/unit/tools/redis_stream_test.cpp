@@ -63,7 +63,7 @@ TEST_CASE("append_command: words of any bytes") {
   std::string out;
   const std::array<std::string_view, 3> words = {"SET", std::string_view("a\0b", 3), ""};
   append_command(out, words);
-  CHECK(out == std::string("*3\r\n$3\r\nSET\r\n$3\r\na\0b\r\n$0\r\n\r\n", 34));
+  CHECK(out == std::string("*3\r\n$3\r\nSET\r\n$3\r\na\0b\r\n$0\r\n\r\n", 28));
 }
 
 TEST_CASE("stream: every command is answered, and only a part of a long row is in memory") {

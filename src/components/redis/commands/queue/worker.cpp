@@ -96,6 +96,7 @@ WorkerResult Worker::run() {
     try {
       talk_to_redis();
       start_jobs();
+      close_inputs();
       wait();
       look_after_slots();
     } catch (const Error& error) {
@@ -337,7 +338,7 @@ void Worker::start_jobs() {
   }
   while (!m_ready.empty() && !m_stopping) {
     const auto free = std::find_if(m_slots.begin(), m_slots.end(), [&](const Slot& slot) {
-      return m_plan.batch ? slot.jobs.size() < batch_room : slot.jobs.empty();
+      return m_plan.batch ? slot.jobs.size() < batch_room && !slot.closed : slot.jobs.empty();
     });
     if (free == m_slots.end()) return;
     Job job = std::move(m_ready.front());
@@ -366,8 +367,9 @@ void Worker::start(Job&& job) {
 
 /// To the command that has least to do.
 void Worker::give_to_batch(Job&& job) {
-  const auto slot = std::min_element(m_slots.begin(), m_slots.end(),
-                                     [](const Slot& a, const Slot& b) { return a.jobs.size() < b.jobs.size(); });
+  const auto rank = [](const Slot& slot) { return std::pair(slot.closed, slot.jobs.size()); };
+  const auto slot =
+      std::min_element(m_slots.begin(), m_slots.end(), [&](const Slot& a, const Slot& b) { return rank(a) < rank(b); });
   if (!slot->process) {
     Command command{m_plan.command, "", {{"JOB_STREAM", m_session.stream()}}};
     command.input_follows = true;
@@ -381,6 +383,17 @@ void Worker::give_to_batch(Job&& job) {
   if (slot->jobs.empty()) slot->until = m_context.runner.now() + m_plan.job_timeout;
   give_input(*slot->process, fields_object(job.entry));
   slot->jobs.push_back(std::move(job));
+}
+
+/// When nothing follows, a batch command reads the end of its input: one that buffers what it reads, as mawk does,
+/// would keep its last answers for ever.
+void Worker::close_inputs() {
+  const bool nothing_follows = m_stopping || (m_plan.until_empty && m_empty && m_later.empty());
+  if (!m_plan.batch || !nothing_follows || (!m_ready.empty() && !m_stopping)) return;
+  for (Slot& slot : m_slots) {
+    if (slot.process && !slot.closed) slot.process->feed("");
+    slot.closed = slot.process != nullptr;
+  }
 }
 
 void Worker::wait() {
@@ -421,6 +434,7 @@ void Worker::take_end(Slot& slot, bool late) {
   if (late) reason = fmt::format("not done within {} s", std::chrono::duration<double>(m_plan.job_timeout).count());
   const bool success = !m_plan.batch && !late && slot.process->status() == 0;
   slot.process.reset();
+  slot.closed = false;
   for (bool first = true; !slot.jobs.empty(); first = false) {
     Job job = std::move(slot.jobs.front());
     slot.jobs.pop_front();
@@ -504,7 +518,7 @@ void Worker::end_commands() {
   for (Slot& slot : m_slots) {
     if (!slot.process) continue;
     if (m_plan.batch && slot.jobs.empty() && m_abandoned_by == 0) {
-      slot.process->feed("");
+      if (!slot.closed) slot.process->feed("");
       finish(m_context.runner, *slot.process, m_context.runner.now() + end_patience);
     }
     slot.process->end();

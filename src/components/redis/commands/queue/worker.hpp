@@ -55,7 +55,8 @@ class Worker {
   struct Slot {
     std::unique_ptr<Process> process;
     std::deque<Job> jobs;
-    TimePoint until;  ///< the first of them has to be done
+    TimePoint until;      ///< the first of them has to be done
+    bool closed = false;  ///< its input has ended
   };
   struct Later {
     Job job;
@@ -78,6 +79,7 @@ class Worker {
   void start_jobs();
   void start(Job&& job);
   void give_to_batch(Job&& job);
+  void close_inputs();
   void wait();
   void look_after_slots();
   void look_after_batch(Slot& slot);
