@@ -308,6 +308,7 @@ TEST_CASE("queue: not installed is exit code 6") {
   Cli cli;
   CHECK(cli({"queue", "stats", "--target", "local"}).status == 6);
   CHECK(cli({"queue", "add", "--target", "local", R"({"job":{}})"}).status == 6);
+  CHECK(cli({"queue", "work", "--target", "local", "--", "true"}).status == 6);
 }
 
 TEST_CASE("queue: every example of docs/queue.md runs") {

@@ -100,6 +100,7 @@ const std::string& QueueSession::group() {
 
 RedisConnection& QueueSession::redis() {
   if (!m_redis) m_redis = m_place->connect(std::max(question_deadline(m_context), m_context.runner.now() + no_answer));
+  m_opened = true;
   return *m_redis;
 }
 
@@ -111,7 +112,7 @@ void QueueSession::reconnect(Duration patience) {
   for (;;) {
     try {
       m_context.signals.check();
-      m_place->look_after();
+      if (m_opened) m_place->look_after();
       m_redis = m_place->connect(std::min(until, m_context.runner.now() + no_answer));
       // a server that loads or has no master yet is not one to go on with
       if (!m_redis->command({"XLEN", stream()}).is_error()) return;

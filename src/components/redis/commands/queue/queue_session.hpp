@@ -49,6 +49,7 @@ class QueueSession {
   std::string m_group;
   std::unique_ptr<Place> m_place;
   std::unique_ptr<RedisConnection> m_redis;
+  bool m_opened = false;  ///< there was a connection: there is a way to look after
 };
 
 /// The settings that name a Redis, without those of the queue: `--stream` means another one here than in setup.

@@ -85,6 +85,7 @@ Worker::Worker(QueueSession& session, WorkerPlan plan)
     throw Error(ExitCode::failure, fmt::format("stream {} has no group", m_session.stream()),
                 m_context.scope().command("setup redis") + " creates the preset's");
   }
+  m_session.redis();  // one that cannot be reached now is an error; later it is waited for
   m_slots.resize(m_plan.concurrency);
   const TimePoint now = m_context.runner.now();
   m_next_read = m_next_claim = m_next_pause_check = m_next_redis = now;
