@@ -1,5 +1,6 @@
 #include "base/quantity.hpp"
 
+#include "base/characters.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 
@@ -26,8 +27,6 @@ struct Decimal {
 constexpr std::string_view decimal_suffixes = "num kMGTPE";  ///< 10^-9, 10^-6 … 10^18; the blank stands for none
 constexpr std::string_view binary_suffixes = "KMGTPE";       ///< followed by i: 1024, 1024² …
 constexpr long long largest_exponent = 1'000'000'000;        ///< past any use, and far from overflowing `point`
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string take_digits(std::string_view& text) {
   const std::size_t count =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ std::string printable(std::string_view text);
 
 /// `text` for a message: printable, in double quotes, and no longer than a line of it should be.
 std::string in_quotes(std::string_view text);
+
+bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words);
 
 std::string to_lower(std::string_view text);
 

@@ -28,7 +28,7 @@ std::string values(const std::vector<OptionSpec>& options) {
   return cases;
 }
 
-std::string row_options(const CommandTable& table) {
+std::string bash_options(const CommandTable& table) {
   std::string cases;
   for (const CommandRow& row : table.rows()) {
     if (!row.options.empty())
@@ -37,7 +37,7 @@ std::string row_options(const CommandTable& table) {
   return cases;
 }
 
-std::string objects(const CommandTable& table) {
+std::string bash_objects(const CommandTable& table) {
   std::string cases;
   for (const std::string& verb : table.verbs()) {
     const std::vector<std::string> words = table.objects_of(verb);
@@ -54,9 +54,9 @@ std::string bash_completion(const CommandTable& table) {
                 {{"value_options", value_options(table, " | ")},
                  {"values", values(all_options(table.components()))},
                  {"global_options", long_names(global_options())},
-                 {"options", row_options(table)},
+                 {"options", bash_options(table)},
                  {"verbs", join(table.verbs(), " ")},
-                 {"objects", objects(table)}},
+                 {"objects", bash_objects(table)}},
                 file);
 }
 

@@ -63,7 +63,7 @@ std::string described(std::string_view word, std::string_view summary) {
   return in_single_quotes(fmt::format("{}:{}", escaped(word, "\\:"), summary));
 }
 
-std::string row_options(const CommandTable& table) {
+std::string zsh_options(const CommandTable& table) {
   std::string cases;
   for (const CommandRow& row : table.rows()) {
     if (row.options.empty() && !row.takes_command()) continue;
@@ -83,7 +83,7 @@ std::string verbs(const CommandTable& table) {
   return lines;
 }
 
-std::string objects(const CommandTable& table) {
+std::string zsh_objects(const CommandTable& table) {
   std::string cases;
   for (const std::string& verb : table.verbs()) {
     std::vector<std::string> words;
@@ -102,9 +102,9 @@ std::string zsh_completion(const CommandTable& table) {
   return render(asset(file),
                 {{"value_options", value_options(table, " | ")},
                  {"global_options", specifications(global_options(), "    ")},
-                 {"options", row_options(table)},
+                 {"options", zsh_options(table)},
                  {"verbs", verbs(table)},
-                 {"objects", objects(table)}},
+                 {"objects", zsh_objects(table)}},
                 file);
 }
 

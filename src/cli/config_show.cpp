@@ -63,7 +63,7 @@ nlohmann::ordered_json list(const Settings& settings, const std::vector<OptionSp
   return rows;
 }
 
-CommandResult show(const Call& call) {
+CommandResult show_config(const Call& call) {
   std::vector<OptionSpec> options = all_options(call.table.components());
   const Session session = open_session(options, call.invocation.flags, call.dependencies.environment);
   call.reporter = make_reporter(call.dependencies.terminal, reporter_options(session.settings), call.dependencies.err);
@@ -83,7 +83,7 @@ CommandRow config_show_row() {
   row.verb = "config";
   row.object = "show";
   row.summary = "Every setting with its value and where that comes from";
-  row.run = show;
+  row.run = show_config;
   return row;
 }
 

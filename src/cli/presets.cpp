@@ -64,7 +64,7 @@ CommandResult list(const Call& call) {
   return {format == OutputFormat::table ? table.text() : formatted(rows, format), 0};
 }
 
-CommandResult show(const Call& call) {
+CommandResult show_preset(const Call& call) {
   const std::vector<std::string>& words = call.invocation.arguments;
   if (words.size() > 1) throw unexpected_word(*call.invocation.row, {words[1]});
   const OutputFormat format = output_format(open_settings(call).text("output"));
@@ -125,7 +125,7 @@ CommandRow row(const char* object, const char* summary, CommandResult (*run)(con
 std::vector<CommandRow> presets_rows() {
   CommandRow all = row("list", "The presets: one for each system that this program knows the Redis of", list);
   all.object_optional = true;
-  CommandRow one = row("show", "A preset as its file, with comments", show);
+  CommandRow one = row("show", "A preset as its file, with comments", show_preset);
   one.arguments = "NAME|FILE";
   CommandRow fresh = row("new", "Write a preset of your own, with every key explained; never over a file", begin);
   fresh.arguments = "[FILE]";

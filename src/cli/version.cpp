@@ -67,7 +67,7 @@ std::string for_people(const ordered_json& result) {
   return text;
 }
 
-CommandResult show(const Call& call) {
+CommandResult show_version(const Call& call) {
   // no files: the version must be there to be asked for when they are what is broken
   std::vector<std::string> warnings;
   const Settings settings = resolve_settings(all_options(call.table.components()), call.invocation.flags,
@@ -85,7 +85,7 @@ CommandRow version_row() {
   CommandRow row;
   row.verb = "version";
   row.summary = "The versions of this program, its charts and their images";
-  row.run = show;
+  row.run = show_version;
   return row;
 }
 

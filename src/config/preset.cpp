@@ -25,7 +25,7 @@ constexpr std::array<std::string_view, 12> known_template_names = {"host",     "
 constexpr std::array<std::string_view, 4> contents = {"queue", "jobs", "cache", "locks"};
 
 constexpr std::string_view lower_case = "abcdefghijklmnopqrstuvwxyz";
-constexpr std::string_view digits = "0123456789";
+constexpr std::string_view decimal_digits = "0123456789";
 
 bool consists_of(std::string_view text, const std::string& characters) {
   return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
@@ -117,7 +117,7 @@ Preset PresetReader::read(const YamlNode& root) {
 
 void PresetReader::read_name(const YamlEntry& entry) {
   m_preset.name = text(entry.value, entry.key);
-  if (!consists_of(m_preset.name, std::string(lower_case) + std::string(digits) + "-")) {
+  if (!consists_of(m_preset.name, std::string(lower_case) + std::string(decimal_digits) + "-")) {
     fail(entry.value.line, "name: lower-case letters, digits and - only");
   }
 }
@@ -225,8 +225,8 @@ void PresetReader::read_security_context(const YamlEntry& entry) {
 void PresetReader::read_environment(const YamlEntry& entry) {
   expect(entry.value, Kind::map, entry.key);
   for (const YamlEntry& variable : entry.value.entries) {
-    const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_", lower_case, digits);
-    if (!consists_of(variable.key, characters) || digits.find(variable.key.front()) != std::string_view::npos) {
+    const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_", lower_case, decimal_digits);
+    if (!consists_of(variable.key, characters) || decimal_digits.find(variable.key.front()) != std::string_view::npos) {
       fail(variable.line, fmt::format("{} is no name of a variable", in_quotes(variable.key)));
     }
     check_template(variable.value, variable.key);

@@ -1,5 +1,6 @@
 #include "config/yaml.hpp"
 
+#include "base/characters.hpp"
 #include "config/yaml_guard.hpp"
 #include "config/yaml_tree.hpp"
 
@@ -19,8 +20,6 @@ namespace {
 
 using nlohmann::ordered_json;
 using Kind = YamlNode::Kind;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 template <typename Number>
 std::optional<Number> whole(std::string_view digits, int base) {

@@ -1,5 +1,6 @@
 #include "config/yaml.hpp"
 
+#include "base/characters.hpp"
 #include "base/utf8.hpp"
 
 #include <fmt/format.h>
@@ -26,9 +27,6 @@ bool is_reserved_word(std::string_view text) {
   for (const char c : text) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return std::find(words.begin(), words.end(), lower) != words.end();
 }
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Numbers in all their forms (08, 1e3, 0x1f, 1_000, .inf, 12:30) and dates are written with these alone.
 bool could_be_number(std::string_view text) {

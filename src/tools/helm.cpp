@@ -39,13 +39,13 @@ const std::array<std::pair<std::string, std::string>, 9> same_cluster = {
      {"HELM_KUBETLS_SERVER_NAME", ""},
      {"HELM_KUBEINSECURE_SKIP_TLS_VERIFY", "false"}}};
 
-Command short_command(std::vector<std::string> argv, std::string input = {}) {
+Command helm_command(std::vector<std::string> argv, std::string input = {}) {
   Command command{std::move(argv), std::move(input), short_child_environment()};
   command.environment.insert(command.environment.end(), same_cluster.begin(), same_cluster.end());
   return command;
 }
 
-std::vector<std::string> global_arguments(const Cluster& cluster, const std::string& name_space) {
+std::vector<std::string> helm_arguments(const Cluster& cluster, const std::string& name_space) {
   std::vector<std::string> words = {"helm"};
   if (!cluster.kubeconfig.empty()) words.insert(words.end(), {"--kubeconfig", cluster.kubeconfig});
   if (!cluster.context.empty()) words.insert(words.end(), {"--kube-context", cluster.context});
@@ -110,12 +110,12 @@ Helm::Helm(Runner& runner, Cluster cluster, std::string name_space, int major)
     : m_runner(runner), m_cluster(std::move(cluster)), m_namespace(std::move(name_space)), m_major(major) {}
 
 Command Helm::command(const std::vector<std::string>& arguments, std::string input) const {
-  std::vector<std::string> argv = global_arguments(m_cluster, m_namespace);
+  std::vector<std::string> argv = helm_arguments(m_cluster, m_namespace);
   append(argv, arguments);
-  return short_command(std::move(argv), std::move(input));
+  return helm_command(std::move(argv), std::move(input));
 }
 
-Command Helm::version() { return short_command({"helm", "version", "--short"}); }
+Command Helm::version() { return helm_command({"helm", "version", "--short"}); }
 
 HelmVersion Helm::parse_version(const Command& command, const Output& output) {
   static constexpr auto hint = "Install Helm 3.13 or newer (3 or 4): https://helm.sh/docs/intro/install";
@@ -192,7 +192,7 @@ Output Helm::run_checked(const Command& command, TimePoint deadline) const {
 }
 
 std::string Helm::for_people(const std::vector<std::string>& arguments) const {
-  std::vector<std::string> words = global_arguments(m_cluster, m_namespace);
+  std::vector<std::string> words = helm_arguments(m_cluster, m_namespace);
   append(words, arguments);
   return shell_join(words);
 }

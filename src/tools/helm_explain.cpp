@@ -12,7 +12,7 @@ namespace raibid {
 namespace {
 
 /// One kind of failure: any of `signs` in the reason means it.
-struct Rule {
+struct ChartRule {
   std::vector<std::string_view> signs;
   ExitCode code;
   std::string_view message;  ///< goes before the reason
@@ -24,8 +24,8 @@ constexpr auto see_values =
 
 /// What the chart, its source and its values make go wrong; the first that fits. They come before the cluster's rules:
 /// an index that cannot be fetched says "connection refused" as well.
-const std::vector<Rule>& chart_rules() {
-  static const std::vector<Rule> rules = {
+const std::vector<ChartRule>& chart_rules() {
+  static const std::vector<ChartRule> rules = {
       {{"is not a valid chart repository or cannot be reached"},
        ExitCode::preflight,
        "the chart repository cannot be read: ",
@@ -80,7 +80,7 @@ const std::vector<Rule>& chart_rules() {
   return rules;
 }
 
-bool fits(const Rule& rule, std::string_view reason) {
+bool fits(const ChartRule& rule, std::string_view reason) {
   return std::any_of(rule.signs.begin(), rule.signs.end(), [&](std::string_view sign) {
     // "open " and "repo " are whole beginnings; inside a sentence they mean nothing
     return sign == "open " || sign == "repo " ? reason.starts_with(sign) : reason.find(sign) != std::string_view::npos;
@@ -117,7 +117,7 @@ Error Helm::explain(const Command& command, const Output& output) {
   failure.kubeconfig = flag_value(command, "--kubeconfig");
   failure.reason = failure_reason(output);
   if (!speaks_of_cluster(failure.reason)) {
-    for (const Rule& rule : chart_rules()) {
+    for (const ChartRule& rule : chart_rules()) {
       if (!fits(rule, failure.reason)) continue;
       return Error(rule.code, std::string(rule.message) + reason_for_people(failure.reason), std::string(rule.hint));
     }

@@ -33,7 +33,7 @@ constexpr auto no_client_validation = "--validate=false";
 /// a terminal into a success that deletes nothing (tried, 1.35).
 const std::pair<std::string, std::string> no_kuberc = {"KUBERC", "off"};
 
-Command short_command(std::vector<std::string> argv, std::string input = {}) {
+Command kubectl_command(std::vector<std::string> argv, std::string input = {}) {
   Command command{std::move(argv), std::move(input), short_child_environment()};
   command.environment.push_back(no_kuberc);
   return command;
@@ -54,7 +54,7 @@ std::vector<std::string> with_selector(std::vector<std::string> words, const std
   return words;
 }
 
-std::vector<std::string> global_arguments(const Cluster& cluster, const std::string& name_space) {
+std::vector<std::string> kubectl_arguments(const Cluster& cluster, const std::string& name_space) {
   std::vector<std::string> words = {"kubectl"};
   if (!cluster.kubeconfig.empty()) words.insert(words.end(), {"--kubeconfig", cluster.kubeconfig});
   if (!cluster.context.empty()) words.insert(words.end(), {"--context", cluster.context});
@@ -68,13 +68,13 @@ Kubectl::Kubectl(Runner& runner, Cluster cluster, std::string name_space)
     : m_runner(runner), m_cluster(std::move(cluster)), m_namespace(std::move(name_space)) {}
 
 Command Kubectl::command(const std::vector<std::string>& arguments, std::string input) const {
-  return short_command(joined(global_arguments(m_cluster, m_namespace), arguments), std::move(input));
+  return kubectl_command(joined(kubectl_arguments(m_cluster, m_namespace), arguments), std::move(input));
 }
 
 Command Kubectl::config_view(const std::string& kubeconfig) {
   std::vector<std::string> argv = {"kubectl"};
   if (!kubeconfig.empty()) argv.insert(argv.end(), {"--kubeconfig", kubeconfig});
-  return short_command(joined(std::move(argv), {"config", "view", "-o", "json"}));
+  return kubectl_command(joined(std::move(argv), {"config", "view", "-o", "json"}));
 }
 
 Command Kubectl::version() const { return command({request_timeout, "version", "-o", "json"}); }
@@ -197,7 +197,7 @@ Output Kubectl::run_checked(const Command& command, TimePoint deadline) const {
 }
 
 std::string Kubectl::for_people(const std::vector<std::string>& arguments) const {
-  return shell_join(joined(global_arguments(m_cluster, m_namespace), arguments));
+  return shell_join(joined(kubectl_arguments(m_cluster, m_namespace), arguments));
 }
 
 }  // namespace raibid

@@ -15,7 +15,7 @@ constexpr std::size_t margin = 4;  // two blanks, the mark, a blank
 constexpr std::size_t name_width = 14;
 constexpr std::size_t widest_line = 98;       // where the elapsed time ends, unless the detail is longer
 constexpr std::size_t narrowest_detail = 20;  // with less room the detail begins on a line of its own
-constexpr std::size_t gap = 2;
+constexpr std::size_t time_gap = 2;
 constexpr auto frame_time = std::chrono::milliseconds(80);
 
 constexpr std::array<std::string_view, 10> spinner = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
@@ -93,7 +93,7 @@ std::string TerminalReporter::live_line(const LiveStep& step) const {
   const std::string_view frame =
       m_terminal.utf8 ? spinner[step.frame % spinner.size()] : ascii_spinner[step.frame % ascii_spinner.size()];
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(m_options.now() - step.started).count();
-  const std::string time = seconds > 0 ? fmt::format("{}{} s", blanks(gap), seconds) : "";
+  const std::string time = seconds > 0 ? fmt::format("{}{} s", blanks(time_gap), seconds) : "";
   const std::string_view ellipsis = m_terminal.utf8 ? "…" : "...";
 
   const std::size_t width = usable_width();
@@ -108,14 +108,14 @@ std::string TerminalReporter::ended_line(std::string_view name, Mark mark, std::
   const std::size_t width = usable_width();
   const std::string head = padded(name, name_width - 1) + ' ';
   const std::size_t column = margin + display_width(head);
-  const std::size_t tail = elapsed.empty() ? 0 : gap + display_width(elapsed);
+  const std::size_t tail = elapsed.empty() ? 0 : time_gap + display_width(elapsed);
   if (width < column + narrowest_detail + tail) return ended_line_folded(name, mark, detail);
 
   const std::vector<std::string> lines = folded(detail, width - column - tail);
   std::string first = head + lines.front();
   if (!elapsed.empty()) {
     const std::size_t end = margin + display_width(first);
-    const std::size_t time_at = std::max(std::min(width, widest_line) - display_width(elapsed), end + gap);
+    const std::size_t time_at = std::max(std::min(width, widest_line) - display_width(elapsed), end + time_gap);
     first += blanks(time_at - end) + painted(Color::dim, elapsed);
   }
   first.erase(first.find_last_not_of(' ') + 1);

@@ -61,8 +61,8 @@ default_objects() {
     runAsGroup: 999, fsGroup: 999, fsGroupChangePolicy: "OnRootMismatch", seccompProfile: {type: "RuntimeDefault"}}'
   has "the container: read-only, no capability" '$redis.securityContext ==
     {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: ["ALL"]}}'
-  has "readiness at once and every second, no startupProbe" '$redis.readinessProbe.initialDelaySeconds == 0 and
-    $redis.readinessProbe.periodSeconds == 1 and $redis.livenessProbe.failureThreshold >= 5 and ($redis | has("startupProbe") | not)'
+  has "readiness at once, few probes, no startupProbe" '$redis.readinessProbe.initialDelaySeconds == 0 and
+    $redis.readinessProbe.periodSeconds == 10 and $redis.livenessProbe.periodSeconds * $redis.livenessProbe.failureThreshold >= 60 and ($redis | has("startupProbe") | not)'
   has "of the Secret, only users.acl reaches Redis" '[$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] ==
     [{name: "raibid-redis", items: [{key: "users.acl", path: "users.acl"}]}] and ($redis | has("env") or has("envFrom") | not)'
   has "redis.conf: AOF everysec, noeviction, 307 MB, users from the file" '["appendonly yes", "appendfsync everysec",
@@ -233,7 +233,7 @@ start_script() {
   rm -rf "$home" && mkdir -p "$home/bin" "$home/data" && port=$(free_port)
   ln -s "$(command -v redis-server)" "$home/bin/$name-server"
   printf '#!/bin/sh\nexec %s -p %s "$@"\n' "$(command -v redis-cli)" "$port" > "$home/bin/$name-cli" && chmod +x "$home/bin/$name-cli"
-  for program in timeout flock; do
+  for program in timeout flock sleep; do
     if [[ $1 == *busybox ]] && "$1" --list | grep -qx $program; then ln -s "$1" "$home/bin/$program"; else ln -s "$(command -v $program)" "$home/bin/$program"; fi
   done
   printf '%s\n' "user default on #$(printf secret | sha256sum | cut -d' ' -f1) ~* &* +@all" 'user health on nopass -@all +ping' > "$home/users.acl"

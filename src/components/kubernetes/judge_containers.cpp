@@ -19,10 +19,6 @@ using nlohmann::json;
 constexpr int first_signal_code = 128;
 constexpr int killed = 137;
 
-bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 const json& container_spec(const json& pod, const std::string& name) {
   static const json nothing;
   for (const std::string_view kind : {"containers", "initContainers"}) {
@@ -82,7 +78,7 @@ Judgement judge_end(const Observation& seen, const std::string& name, const json
 }
 
 bool never_started(const json& end) {
-  return one_of(text_at(end, {"reason"}), {"StartError", "ContainerCannotRun", "RunContainerError"});
+  return is_one_of(text_at(end, {"reason"}), {"StartError", "ContainerCannotRun", "RunContainerError"});
 }
 
 /// The last part of a chain of causes: what runc itself said.
@@ -199,8 +195,8 @@ std::optional<Judgement> judge_container(const Observation& seen, const json& st
   const std::string waiting = waiting_reason(status);
   const std::string message = text_at(status, {"state", "waiting", "message"});
   if (waiting == "CreateContainerConfigError") return judge_config(seen, name, message);
-  if (one_of(waiting, {"CreateContainerError", "RunContainerError", "PostStartHookError", "PreCreateHookError",
-                       "PreStartHookError"})) {
+  if (is_one_of(waiting, {"CreateContainerError", "RunContainerError", "PostStartHookError", "PreCreateHookError",
+                          "PreStartHookError"})) {
     return judge_failed_start(seen, status, message);
   }
   const json& end = last_end(status);

@@ -74,7 +74,7 @@ std::string registry_of(const std::string& image) {
 }
 
 /// The runtime's words without the steps that lead to them, each of which repeats the image's name.
-std::string root_cause(std::string_view words) {
+std::string pull_failure(std::string_view words) {
   for (const std::string_view step : {"ErrImagePull: ", "rpc error: code = ", "failed to pull and unpack image ",
                                       "failed to resolve reference ", "failed to do request: "}) {
     const std::string_view rest = behind(words, step);
@@ -118,7 +118,7 @@ Judgement judge_pull(const Observation& seen, const std::string& image, Pulls pu
   const auto fill = [&](std::string_view text) {
     return fmt::format(fmt::runtime(text), fmt::arg("image", image), fmt::arg("registry", registry),
                        fmt::arg("make_secret", make_secret), fmt::arg("node", text_at(*seen.pod, {"spec", "nodeName"})),
-                       fmt::arg("cause", root_cause(pulls.words)));
+                       fmt::arg("cause", pull_failure(pulls.words)));
   };
   Judgement result = judgement(row.reason, fill(row.text), fill(row.hint));
   result.failures = std::max(pulls.failures, 1);

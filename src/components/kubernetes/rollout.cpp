@@ -27,13 +27,9 @@ constexpr Duration look_again = seconds(5);
 constexpr Duration facts_last = seconds(15);
 constexpr Duration answer_patience = seconds(3);
 constexpr Duration hidden_outage = seconds(1);
-constexpr int log_lines = 8;
+constexpr int fetched_log_lines = 8;
 constexpr int shown_log_lines = 5;
 constexpr std::size_t few_nodes = 20;  ///< up to here the pods of all nodes are few enough to be counted
-
-bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 /// The status of a container of the pod, of either kind.
 const json& container_status(const json& pod, const std::string& name) {
@@ -282,7 +278,7 @@ void Rollout::ask_for(const Judgement& judgement) {
 }
 
 void Rollout::ask_for_claim(const Judgement& judgement) {
-  if (!one_of(judgement.reason->name, {"provisioner", "provisioning", "provisioning-failed"})) return;
+  if (!is_one_of(judgement.reason->name, {"provisioner", "provisioning", "provisioning-failed"})) return;
   if (m_claim_question.pending() || standing(judgement) < closer_look || m_claim_question.age() < look_again) return;
   const std::string claim = m_events.claim_news();
   if (!claim.empty()) m_claim_question.ask(m_kubectl.get({"persistentvolumeclaim/" + claim}));
@@ -290,7 +286,7 @@ void Rollout::ask_for_claim(const Judgement& judgement) {
 
 void Rollout::ask_for_nodes(const Judgement& judgement) {
   const std::string_view reason = judgement.reason->name;
-  const bool nodes_matter = one_of(reason, {"unschedulable", "node-not-ready", "node-joins"});
+  const bool nodes_matter = is_one_of(reason, {"unschedulable", "node-not-ready", "node-joins"});
   const bool node_is_slow = (reason == "pod-bound" && standing(judgement) >= closer_look) ||
                             (reason == "container-creating" && standing(judgement) >= slow_start);
   if (!nodes_matter && m_node_question.age() >= facts_last) m_nodes.clear();
@@ -312,7 +308,7 @@ void Rollout::ask_for_log(const Judgement& judgement) {
   m_log_of = ended.id;
   m_log.reset();
   m_log_question.ask(
-      m_kubectl.logs(text_at(*seen.pod, {"metadata", "name"}), judgement.container, log_lines, ended.previous));
+      m_kubectl.logs(text_at(*seen.pod, {"metadata", "name"}), judgement.container, fetched_log_lines, ended.previous));
 }
 
 /// A watch that has nothing to tell is as silent as one that gets no answer.

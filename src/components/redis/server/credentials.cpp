@@ -23,13 +23,13 @@ constexpr const char* main_preset = "raibid";  // whose guide names that file
 constexpr std::size_t largest_file = 64 * 1024;
 constexpr int last_port = 65535;
 
-[[noreturn]] void refuse(const fs::path& path, const std::string& why) {
+[[noreturn]] void unusable_file(const fs::path& path, const std::string& why) {
   throw Error(ExitCode::preflight, fmt::format("the credentials file {} {}", path.string(), why),
               fmt::format("it is never overwritten: mend it, or move it away ({})",
                           shell_join(std::vector<std::string>{"mv", path.string(), path.string() + ".damaged"})));
 }
 
-[[noreturn]] void damaged(const fs::path& path, const std::string& why) { refuse(path, "is damaged: " + why); }
+[[noreturn]] void damaged(const fs::path& path, const std::string& why) { unusable_file(path, "is damaged: " + why); }
 
 /// nlohmann's own message quotes what it last read, which may be the password.
 std::string place_of(std::string_view text, std::size_t byte) {
@@ -119,7 +119,7 @@ std::optional<Credentials> read_credentials(const fs::path& path) {
   try {
     text = read_file(path, largest_file);
   } catch (const Error& error) {
-    refuse(path, "cannot be read: " + error.message());
+    unusable_file(path, "cannot be read: " + error.message());
   }
   if (!text) return std::nullopt;
   const json object = parse_object(path, *text);

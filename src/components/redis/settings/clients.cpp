@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/characters.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/redis/settings/naming.hpp"
@@ -13,8 +14,6 @@ namespace raibid {
 namespace {
 
 constexpr std::size_t longest_label_part = 63;
-
-bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 /// The name part of a label's key, and its value when it is not empty:
 /// kubernetes.io/docs/concepts/overview/working-with-objects/labels

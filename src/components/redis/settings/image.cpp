@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/characters.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -18,9 +19,6 @@ constexpr std::size_t longest_tag = 128;
 constexpr std::size_t sha256_digits = 64;
 constexpr std::size_t fewest_digest_digits = 32;
 
-bool is_lower(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool is_alphanumeric(char c) { return is_lower(c) || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 template <typename Predicate>
@@ -30,16 +28,16 @@ bool all(std::string_view text, Predicate predicate) {
 
 /// Letters and digits, separated by one dot, one or two underscores, or any number of dashes.
 bool is_path_component(std::string_view text) {
-  if (text.empty() || !is_lower(text.front()) || !is_lower(text.back())) return false;
+  if (text.empty() || !is_lower_or_digit(text.front()) || !is_lower_or_digit(text.back())) return false;
   for (std::size_t at = 0; at < text.size();) {
-    if (is_lower(text[at])) {
+    if (is_lower_or_digit(text[at])) {
       ++at;
       continue;
     }
     const std::size_t end = std::min(text.find_first_not_of(text[at], at), text.size());
     const std::size_t length = end - at;
     const bool separates = text[at] == '-' || (text[at] == '.' && length == 1) || (text[at] == '_' && length <= 2);
-    if (!separates || !is_lower(text[end])) return false;
+    if (!separates || !is_lower_or_digit(text[end])) return false;
     at = end;
   }
   return true;

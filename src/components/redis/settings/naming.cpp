@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/characters.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 
@@ -17,9 +18,6 @@ constexpr std::size_t longest_release = 53;
 constexpr std::size_t longest_full_name = 45;
 constexpr std::size_t longest_label = 63;
 constexpr std::size_t longest_subdomain = 253;
-
-bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
-bool is_lower_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
 
 [[noreturn]] void refuse(const Settings& settings, std::string_view option, const std::string& why,
                          const std::string& hint) {
@@ -64,7 +62,7 @@ bool is_dns_subdomain(std::string_view text) {
   return std::all_of(labels.begin(), labels.end(), [](const std::string& label) { return is_dns_label(label); });
 }
 
-bool is_service_name(std::string_view text) { return is_dns_label(text) && is_letter(text.front()); }
+bool is_service_name(std::string_view text) { return is_dns_label(text) && is_lower_case(text.front()); }
 
 std::string namespace_of(const Settings& settings) {
   require(settings, "namespace", "-n");

@@ -7,6 +7,9 @@
 
 namespace raibid {
 
+/// Where every Redis that we install listens inside its pod.
+constexpr int redis_port = 6379;
+
 /// The names of what a release consists of: those of the Bitnami chart's standalone Redis, which the embedded chart
 /// keeps.
 struct RedisNames {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/characters.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 
@@ -23,7 +24,6 @@ constexpr std::array own_directives{"port"sv,       "bind"sv,           "dir"sv,
                                     "unixsocket"sv, "protected-mode"sv, "tls-port"sv, "include"sv};
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -14,7 +14,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int redis_port = 6379;
 constexpr const char* namespace_name_label =
     "kubernetes.io/metadata.name";  // Kubernetes itself sets it on every namespace
 constexpr const char* monitoring_namespace = "monitoring";

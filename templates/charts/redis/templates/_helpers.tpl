@@ -54,6 +54,8 @@ daemonize no
 pidfile ""
 logfile ""
 dir /data
+{{- /* clients that send without end, logged in or not, are cut off before they take the memory */}}
+maxmemory-clients 10%
 {{- if .Values.auth.enabled }}
 aclfile /etc/redis/users.acl
 {{- end }}
@@ -84,12 +86,13 @@ aclfile /etc/redis/users.acl
 
 {{- define "redis.scripts" -}}
 start.sh: |
+  trap 'exit 143' TERM # PID 1 without a handler ignores it, and the pod would take its whole grace to end
   # exec: the server is PID 1, gets SIGTERM itself and writes its AOF out
   server=$(command -v redis-server || command -v valkey-server) || { echo "this image has no redis-server and no valkey-server" >&2; exit 127; }
   # A pod deleted by force may still write its AOF when the next one starts: who has the lock (a file descriptor that the server keeps) goes first.
+  umask 077 # the AOF holds every job: nobody but the server's user reads it, whatever the volume's mode is
   exec 9< /data
   if command -v flock > /dev/null && ! flock -n 9; then
-    trap 'exit 143' TERM
     echo "another server uses /data: waiting for its end" >&2
     flock 9 & wait $! || echo "/data cannot be locked: starting without" >&2
   fi
@@ -97,9 +100,22 @@ start.sh: |
 ping.sh: |
   # Without a password: the user health may do nothing but PING. What the server says is on stdout, a refused connection on stderr.
   cli=$(command -v redis-cli || command -v valkey-cli) || { echo "this image has no redis-cli and no valkey-cli" >&2; exit 127; }
-  answer=$(printf '%s\n' {{ if .Values.auth.enabled }}'AUTH health -' {{ end }}PING | timeout 4 "$cli")
-  case "$1 $answer" in
-    ready*[!A-Z]PONG | alive\ ?*) ;;
-    *) echo "answer: ${answer:-none}" >&2; exit 1 ;;
-  esac
+  ask() { printf '%s\n' {{ if .Values.auth.enabled }}'AUTH health -' {{ end }}PING | timeout 4 "$cli"; }
+  if [ "$1" = alive ]; then
+    answer=$(ask)
+    [ -z "$answer" ] || exit 0
+  else
+    # Starting a probe costs far more than asking: so there are few of them, and each waits for PONG for some seconds by itself.
+    tries=60
+    while [ "$tries" -gt 0 ]; do
+      answer=$(ask 2>&1)
+      code=$?
+      case $answer in *[!A-Z]PONG | PONG) exit 0 ;; esac
+      [ "$code" -lt 124 ] || break # it hangs: timeout ended it
+      tries=$((tries - 1))
+      sleep 0.05
+    done
+  fi
+  echo "answer: ${answer:-none}" >&2
+  exit 1
 {{- end }}

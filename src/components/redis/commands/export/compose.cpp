@@ -8,6 +8,7 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/export/manifests.hpp"
+#include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "config/yaml.hpp"
 
@@ -17,7 +18,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int redis_port = 6379;
 constexpr std::int64_t mebibyte = 1024 * 1024;
 constexpr std::int64_t usual_user = 999;
 /// Stands for the password while templates are filled in; no character of it is changed by a URL.

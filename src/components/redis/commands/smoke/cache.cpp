@@ -10,7 +10,7 @@ namespace raibid {
 
 namespace {
 
-constexpr Duration usual_ttl = std::chrono::seconds(300);
+constexpr Duration cache_ttl = std::chrono::seconds(300);
 constexpr Duration usual_lock = std::chrono::seconds(10);
 constexpr Duration short_ttl = std::chrono::milliseconds(100);
 
@@ -18,8 +18,6 @@ std::string entry(int version) {
   return fmt::format(
       R"({{"data":{{"courses":[1,2,3]}},"etag":"W/\"abc-{0}\"","timestamp":1234567890123,"version":{0}}})", version);
 }
-
-std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
 
 void put(RedisConnection& redis, const std::string& key, int version, Duration ttl) {
   checked(redis, {"SET", key, entry(version), "PX", milliseconds(ttl)});
@@ -92,7 +90,7 @@ void check_lock(SmokeBench& bench, RedisConnection& frontend, const std::string&
 }  // namespace
 
 std::string smoke_cache_ttl(SmokeBench& bench, const SmokeParameters& parameters) {
-  const Duration ttl = time_parameter(parameters, "ttl", usual_ttl);
+  const Duration ttl = time_parameter(parameters, "ttl", cache_ttl);
   const std::unique_ptr<RedisConnection> frontend = bench.connect();
   check_entries(bench, *frontend, bench.key(parameter(parameters, "key", "library:index")), ttl);
   check_invalidation(bench, ttl);

@@ -14,10 +14,10 @@ namespace {
 
 using Fields = std::map<std::string, std::string>;
 
-constexpr Duration usual_ttl = std::chrono::hours(24);
-constexpr Duration short_ttl = std::chrono::milliseconds(100);
+constexpr Duration job_ttl = std::chrono::hours(24);
+constexpr Duration short_job_ttl = std::chrono::milliseconds(100);
 constexpr Duration expiry_limit = std::chrono::seconds(3);
-constexpr int jobs = 20;
+constexpr int indexed_jobs = 20;
 constexpr std::size_t large_output = 100 * 1000;
 
 Fields job_fields(const std::string& id, const std::string& status) {
@@ -40,8 +40,6 @@ std::vector<std::string> hset(const std::string& key, const Fields& fields) {
   for (const auto& [name, value] : fields) command.insert(command.end(), {name, value});
   return command;
 }
-
-std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
 
 void store(RedisConnection& redis, const std::string& key, const Fields& fields, Duration ttl) {
   checked(redis, hset(key, fields));
@@ -71,7 +69,7 @@ class Index {
         m_prefix(bench.key(parameter(parameters, "prefix", "job:"))),
         m_index(bench.key(parameter(parameters, "index-prefix", "job:index:status:"))),
         m_statuses(list_parameter(parameters, "statuses", "queued,processing,completed,failed")),
-        m_ttl(time_parameter(parameters, "ttl", usual_ttl)) {}
+        m_ttl(time_parameter(parameters, "ttl", job_ttl)) {}
 
   const std::vector<std::string>& statuses() const { return m_statuses; }
   std::string job(int number) const { return fmt::format("{}{}", m_prefix, number); }
@@ -144,7 +142,7 @@ void compete(Index& index, const SmokeClients& instances, const std::string& fro
 }  // namespace
 
 std::string smoke_ttl_hashes(SmokeBench& bench, const SmokeParameters& parameters) {
-  const Duration ttl = time_parameter(parameters, "ttl", usual_ttl);
+  const Duration ttl = time_parameter(parameters, "ttl", job_ttl);
   const std::string job = bench.key(parameter(parameters, "prefix", "job:")) + "1";
   const std::string result = bench.key(parameter(parameters, "result-prefix", "result:")) + "1";
   const std::unique_ptr<RedisConnection> other = bench.connect();
@@ -156,7 +154,7 @@ std::string smoke_ttl_hashes(SmokeBench& bench, const SmokeParameters& parameter
   checked(bench.redis(), {"HSET", job, "status", "processing"});
   expect_ttl(*other, job, ttl);
   expect_ttl(*other, result, ttl);
-  store(bench.redis(), job + "-short", job_fields("2", "completed"), short_ttl);
+  store(bench.redis(), job + "-short", job_fields("2", "completed"), short_job_ttl);
   wait_until_gone(bench, job + "-short");
   expect(read(*other, job + "-short").empty(), "an expired job can be read");
   return fmt::format("job and result read back whole, expiry in {} h, a short-lived one is gone",
@@ -168,25 +166,25 @@ std::string smoke_index_sets(SmokeBench& bench, const SmokeParameters& parameter
   const SmokeClients instances = bench.clients(2);
   const std::vector<std::string>& statuses = index.statuses();
   int moves = 0;
-  for (int job = 0; job < jobs; ++job)
+  for (int job = 0; job < indexed_jobs; ++job)
     expect(index.move(*instances[0], job, "", statuses.front()), "a new job was refused");
-  index.expect_in_step(jobs);
+  index.expect_in_step(indexed_jobs);
   for (std::size_t to = 1; to < statuses.size(); ++to) {
     // each status keeps some of them
-    for (int job = static_cast<int>(to); job < jobs; ++job, ++moves) {
+    for (int job = static_cast<int>(to); job < indexed_jobs; ++job, ++moves) {
       expect(index.move(*instances[static_cast<std::size_t>(job) % 2], job, statuses[to - 1], statuses[to]),
              "a move that nobody disturbed was refused");
     }
-    index.expect_in_step(jobs);
+    index.expect_in_step(indexed_jobs);
   }
   if (statuses.size() > 1) compete(index, instances, statuses[0], statuses[1]);
-  index.expect_in_step(jobs);
+  index.expect_in_step(indexed_jobs);
   const std::string& last = statuses.back();
-  checked(bench.redis(), {"PEXPIRE", index.job(jobs - 1), "1"});
-  wait_until_gone(bench, index.job(jobs - 1));
+  checked(bench.redis(), {"PEXPIRE", index.job(indexed_jobs - 1), "1"});
+  wait_until_gone(bench, index.job(indexed_jobs - 1));
   expect(index.sweep(last) == 1, "the set of an expired job does not list it any more, or lists others that are gone");
-  index.expect_in_step(jobs - 1);
-  return fmt::format("{} jobs, {} moves by 2 instances: {} sets in step", jobs, moves, statuses.size());
+  index.expect_in_step(indexed_jobs - 1);
+  return fmt::format("{} jobs, {} moves by 2 instances: {} sets in step", indexed_jobs, moves, statuses.size());
 }
 
 }  // namespace raibid

@@ -126,6 +126,8 @@ RedisReply run_script(RedisConnection& redis, const std::string& script, const s
   return checked(redis, command);
 }
 
+std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
+
 void expect_ttl(RedisConnection& redis, const std::string& key, Duration ttl) {
   const std::int64_t left = checked(redis, {"PTTL", key}).integer;
   expect(left != -2, "a key that should live on is gone: it expired too soon, or was evicted");

@@ -87,6 +87,9 @@ std::vector<RedisReply> ask_at_once(const SmokeClients& clients,
 RedisReply run_script(RedisConnection& redis, const std::string& script, const std::vector<std::string>& keys,
                       const std::vector<std::string>& arguments);
 
+/// A time as PEXPIRE and SET PX take it.
+std::string milliseconds(Duration duration);
+
 /// Throws Error (failure) unless the key lives for about `ttl`.
 void expect_ttl(RedisConnection& redis, const std::string& key, Duration ttl);
 

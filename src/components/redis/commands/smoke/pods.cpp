@@ -15,16 +15,14 @@ namespace {
 
 constexpr int pods = 8;
 constexpr int messages = 20;
-constexpr Duration usual_ttl = std::chrono::hours(6);
+constexpr Duration lock_ttl = std::chrono::hours(6);
 constexpr Duration usual_timeout = std::chrono::minutes(5);
 constexpr Duration short_timeout = std::chrono::milliseconds(100);
 constexpr Duration noticed_within = std::chrono::seconds(3);  // a port-forward takes one to hand a closed connection on
-constexpr const char* usual_prefix = "sla:";
+constexpr const char* lock_prefix = "sla:";
 constexpr const char* usual_channels = "sla:refresh,sla:changes";
 
 std::string pod_name(std::size_t pod) { return fmt::format("pod-{}", pod); }
-
-std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
 
 /// All pods ask for the entry at once, find none, and want to make it. How many made it.
 int get_or_set(const SmokeClients& clients, const std::string& key, const std::string& lock, const std::string& value,
@@ -100,9 +98,9 @@ Heard next_message(RedisConnection& subscriber) {
 }  // namespace
 
 std::string smoke_get_or_set(SmokeBench& bench, const SmokeParameters& parameters) {
-  const Duration ttl = time_parameter(parameters, "ttl", usual_ttl);
+  const Duration ttl = time_parameter(parameters, "ttl", lock_ttl);
   const SmokeClients clients = bench.clients(pods);
-  const std::string prefix = bench.key(parameter(parameters, "prefix", usual_prefix));
+  const std::string prefix = bench.key(parameter(parameters, "prefix", lock_prefix));
   const std::string key = prefix + "entities";
   constexpr int rounds = 5;
   for (int round = 0; round < rounds; ++round) {
@@ -129,7 +127,7 @@ std::string smoke_pubsub_invalidation(SmokeBench& bench, const SmokeParameters& 
       expect(!confirmed.is_error(), "Redis refuses SUBSCRIBE: " + confirmed.text);
     }
   }
-  const std::string key = bench.key(parameter(parameters, "prefix", usual_prefix)) + "entity";
+  const std::string key = bench.key(parameter(parameters, "prefix", lock_prefix)) + "entity";
   std::map<std::size_t, std::string> memory;  // of each pod
   for (int number = 0; number < messages; ++number) {
     const std::string& channel = subscribe[1 + static_cast<std::size_t>(number) % channels];
@@ -151,7 +149,7 @@ std::string smoke_fencing_locks(SmokeBench& bench, const SmokeParameters& parame
   const Duration timeout = time_parameter(parameters, "timeout", usual_timeout);
   expect_no_eviction(bench.redis(), "a lock that is held");
   const SmokeClients clients = bench.clients(pods);
-  const std::string prefix = bench.key(parameter(parameters, "prefix", usual_prefix));
+  const std::string prefix = bench.key(parameter(parameters, "prefix", lock_prefix));
   const std::string lock = prefix + "cache_lock";
   std::int64_t last = 0;
   for (int round = 0; round < pods; ++round) {
@@ -174,7 +172,7 @@ std::string smoke_fencing_locks(SmokeBench& bench, const SmokeParameters& parame
 }
 
 std::string smoke_fallback(SmokeBench& bench, const SmokeParameters& parameters) {
-  const std::string key = bench.key(parameter(parameters, "prefix", usual_prefix)) + "metrics";
+  const std::string key = bench.key(parameter(parameters, "prefix", lock_prefix)) + "metrics";
   std::unique_ptr<RedisConnection> pod = bench.connect();
   const std::string memory = R"({"overallCompliance":99.5})";
   checked(*pod, {"SET", key, memory, "EX", "60"});

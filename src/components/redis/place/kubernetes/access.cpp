@@ -7,7 +7,6 @@
 namespace raibid {
 
 namespace {
-constexpr int redis_port = 6379;
 /// It listens within a tenth of a second; one that does not by then waits for an answer that got lost.
 constexpr Duration tunnel_patience = std::chrono::seconds(5);
 }  // namespace

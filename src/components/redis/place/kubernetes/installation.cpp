@@ -25,7 +25,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int redis_port = 6379;
 constexpr Duration look_again = std::chrono::milliseconds(250);  // graces run out without news
 constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is told within a second
 /// In a namespace of our own making the watches can start late: what they cost is helm's until it has ended or this

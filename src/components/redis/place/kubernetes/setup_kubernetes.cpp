@@ -27,7 +27,7 @@ namespace {
 constexpr Duration undo_limit = std::chrono::seconds(60);
 constexpr Duration evidence_limit = std::chrono::seconds(10);
 
-[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
+[[noreturn]] void cannot_set_up(const std::string& message, const std::string& hint) {
   throw Error(ExitCode::preflight, message, hint);
 }
 
@@ -36,36 +36,38 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
                     const Kubectl& kubectl) {
   const std::string& space = settings.name_space;
   if (observed.name_space && observed.name_space->terminating) {
-    refuse(fmt::format("namespace {} is being deleted", space),
-           "wait until it is gone: " +
-               kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
+    cannot_set_up(fmt::format("namespace {} is being deleted", space),
+                  "wait until it is gone: " +
+                      kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
   }
   if (observed.release && !observed.release->ours && !settings.adopt) {
-    refuse(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
-           "choose another name with --release, or let raibid-cli take it over with --adopt");
+    cannot_set_up(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
+                  "choose another name with --release, or let raibid-cli take it over with --adopt");
   }
   if (observed.secret && !observed.secret->ours && !settings.adopt) {
-    refuse(fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
-           "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
+    cannot_set_up(
+        fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
+        "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
   }
   // what is ours inside was let in before: a re-run needs no second --adopt
   const bool inside = (observed.release && observed.release->ours) || (observed.secret && observed.secret->ours);
   if (observed.name_space && !observed.name_space->ours && !settings.adopt && !inside) {
-    refuse(fmt::format("namespace {} exists and was not made by raibid-cli", space),
-           "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
+    cannot_set_up(
+        fmt::format("namespace {} exists and was not made by raibid-cli", space),
+        "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
   }
   // helm itself refuses to take these over: no --adopt helps here
   if (observed.workload && observed.workload->release != settings.release) {
-    refuse(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space,
-                       settings.release),
-           "choose another name with --release, or remove it: " +
-               kubectl.for_people({"delete", "statefulset", names.workload}));
+    cannot_set_up(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space,
+                              settings.release),
+                  "choose another name with --release, or remove it: " +
+                      kubectl.for_people({"delete", "statefulset", names.workload}));
   }
   if (observed.service_release && *observed.service_release != settings.release) {
-    refuse(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space,
-                       settings.release),
-           "choose another name with --release, or remove it: " +
-               kubectl.for_people({"delete", "service", names.workload}));
+    cannot_set_up(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space,
+                              settings.release),
+                  "choose another name with --release, or remove it: " +
+                      kubectl.for_people({"delete", "service", names.workload}));
   }
 }
 
@@ -76,15 +78,15 @@ void refuse_unfit(const Observed& observed, const RedisSettings& settings, const
   const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(),
                                settings.storage_class) != observed.storage_classes.end();
   if (!settings.storage_class.empty() && !known) {
-    refuse(fmt::format("there is no StorageClass {}", settings.storage_class),
-           classes.empty()
-               ? "the cluster has none: install a provisioner, or use --no-persistence"
-               : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
+    cannot_set_up(fmt::format("there is no StorageClass {}", settings.storage_class),
+                  classes.empty()
+                      ? "the cluster has none: install a provisioner, or use --no-persistence"
+                      : "the cluster has: " + classes + did_you_mean(settings.storage_class, observed.storage_classes));
   }
   if (settings.storage_class.empty() && observed.default_storage_class.empty()) {
-    refuse("the cluster has no default StorageClass for the claim",
-           classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
-                           : "choose one with --storage-class: " + classes);
+    cannot_set_up("the cluster has no default StorageClass for the claim",
+                  classes.empty() ? "install a provisioner (k3s ships local-path), or use --no-persistence"
+                                  : "choose one with --storage-class: " + classes);
   }
 }
 

@@ -12,9 +12,9 @@ namespace raibid {
 
 namespace {
 
-constexpr const char* embedded = "embedded";
+constexpr const char* embedded_chart_name = "embedded";
 
-[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
+[[noreturn]] void cannot_change(const std::string& message, const std::string& hint) {
   throw Error(ExitCode::preflight, message, hint);
 }
 
@@ -26,8 +26,9 @@ std::string anew(const RedisSettings& settings) {
 
 // The charts differ in what a StatefulSet cannot change: pod management and the labels of its claims.
 void refuse_other_chart(const std::string& present, const RedisSettings& settings) {
-  if (present.empty() || (present == embedded) == (settings.chart.kind == ChartChoice::Kind::embedded)) return;
-  refuse(
+  if (present.empty() || (present == embedded_chart_name) == (settings.chart.kind == ChartChoice::Kind::embedded))
+    return;
+  cannot_change(
       fmt::format("release {} was made with the chart {}, and a StatefulSet cannot change to another chart's in place",
                   settings.release, present),
       anew(settings));
@@ -36,19 +37,20 @@ void refuse_other_chart(const std::string& present, const RedisSettings& setting
 void refuse_other_persistence(const Observed::Workload& workload, const RedisSettings& settings) {
   const bool persists = !workload.claim_size.empty();
   if (persists == settings.persistence) return;
-  refuse(fmt::format("release {} keeps its data {}, and a StatefulSet cannot change that in place", settings.release,
-                     persists ? "in a claim" : "in memory alone"),
-         anew(settings));
+  cannot_change(fmt::format("release {} keeps its data {}, and a StatefulSet cannot change that in place",
+                            settings.release, persists ? "in a claim" : "in memory alone"),
+                anew(settings));
 }
 
 void refuse_other_class(const Observed::Claim& claim, const RedisSettings& settings, const RedisNames& names) {
   const std::string wanted = settings.storage_class == "-" ? "" : settings.storage_class;
   if (settings.storage_class.empty() || wanted == claim.storage_class) return;
-  refuse(fmt::format("claim {} has StorageClass {}, and no claim can change to {}", names.claim, claim.storage_class,
-                     settings.storage_class),
-         fmt::format("leave --storage-class out to keep it, or make it anew without its data: raibid-cli teardown "
-                     "redis -n {} --release {} --delete-data",
-                     settings.name_space, settings.release));
+  cannot_change(
+      fmt::format("claim {} has StorageClass {}, and no claim can change to {}", names.claim, claim.storage_class,
+                  settings.storage_class),
+      fmt::format("leave --storage-class out to keep it, or make it anew without its data: raibid-cli teardown "
+                  "redis -n {} --release {} --delete-data",
+                  settings.name_space, settings.release));
 }
 
 // More room that does not come would end in a full disk: it is no warning.
@@ -58,22 +60,24 @@ void refuse_growing(const Observed& observed, const RedisSettings& settings, con
   const std::string& storage_class = observed.claim_made->storage_class;
   const auto& expandable = observed.expandable_classes;
   if (std::find(expandable.begin(), expandable.end(), storage_class) != expandable.end()) return;
-  refuse(fmt::format("claim {} has {} and cannot grow to {}: StorageClass {} does not allow it (allowVolumeExpansion)",
-                     names.claim, observed.claim_made->requested, settings.size,
-                     storage_class.empty() ? "\"\"" : storage_class),
-         fmt::format(
-             "--size {} keeps it; if its provisioner can do it: {}", observed.claim_made->requested,
-             kubectl.for_people({"patch", "storageclass", storage_class, "-p", "{\"allowVolumeExpansion\":true}"})));
+  cannot_change(
+      fmt::format("claim {} has {} and cannot grow to {}: StorageClass {} does not allow it (allowVolumeExpansion)",
+                  names.claim, observed.claim_made->requested, settings.size,
+                  storage_class.empty() ? "\"\"" : storage_class),
+      fmt::format(
+          "--size {} keeps it; if its provisioner can do it: {}", observed.claim_made->requested,
+          kubectl.for_people({"patch", "storageclass", storage_class, "-p", "{\"allowVolumeExpansion\":true}"})));
 }
 
 void refuse_taken_names(const Observed& observed, const RedisSettings& settings) {
   for (const auto& [service, release] : observed.other_services) {
     if (release == settings.release) continue;
-    refuse(fmt::format(
-               "Service {} in namespace {} does not belong to release {}, and preset {} needs the name for this Redis",
-               service, settings.name_space, settings.release, settings.preset),
-           "remove it from where it is made (the application's own manifests?), or leave it out of services: in a "
-           "preset of your own");
+    cannot_change(
+        fmt::format(
+            "Service {} in namespace {} does not belong to release {}, and preset {} needs the name for this Redis",
+            service, settings.name_space, settings.release, settings.preset),
+        "remove it from where it is made (the application's own manifests?), or leave it out of services: in a "
+        "preset of your own");
   }
 }
 

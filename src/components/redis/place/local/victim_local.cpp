@@ -13,7 +13,7 @@ namespace raibid {
 
 namespace {
 
-constexpr Duration poll_interval = std::chrono::milliseconds(10);
+constexpr Duration local_poll = std::chrono::milliseconds(10);
 
 class LocalVictim final : public Victim {
  public:
@@ -55,7 +55,7 @@ class LocalVictim final : public Victim {
     if (!m_killed) return;
     while (m_instance.pid()) {
       if (m_context.runner.now() >= deadline) throw Error(ExitCode::remains, name() + " outlives SIGKILL");
-      m_context.runner.wait({}, m_context.runner.now() + poll_interval);
+      m_context.runner.wait({}, m_context.runner.now() + local_poll);
     }
     m_instance.start(m_context.runner, m_server.program, deadline);
     m_killed = false;
