@@ -26,7 +26,7 @@ namespace {
 
 constexpr Duration between_lines = std::chrono::seconds(10);  // of a log
 constexpr Duration between_frames = std::chrono::milliseconds(200);
-constexpr Duration patience = std::chrono::seconds(5);
+constexpr Duration record_patience = std::chrono::seconds(5);
 
 struct Input {
   UniqueFd file;
@@ -99,7 +99,7 @@ std::string new_token(Random& random) {
 /// What of the input is in the stream after the connection broke: the record knows it, if Redis can be asked again.
 std::string what_is_there(QueueSession& session, const std::string& key, const UploadResult& result) {
   try {
-    session.reconnect(patience);
+    session.reconnect(record_patience);
     if (const std::optional<UploadRecord> record = read_upload(session.redis(), key))
       return fmt::format("it is added up to line {}", record->line);
   } catch (const Error& error) {
