@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --max-lag | --max-pending-age | --max-dead | --rate | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -30,6 +30,7 @@ _raibid_cli() {
       --password-file) compopt -o default;;
       -f | --values) compopt -o default;;
       --format) words='shell dotenv docker';;
+      --state) words='waiting pending dead done';;
     esac
   elif [[ $current == -* ]]; then
     words='--help --version --kubeconfig --context --namespace --release --preset --target --config --output --color --verbose --quiet --timeout --yes --dry-run'
@@ -45,12 +46,28 @@ _raibid_cli() {
       export/secret) words+=' --app-namespace --name' ;;
       export/configmap) words+=' --app-namespace --name' ;;
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group' ;;
-      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --discard-data --keep-on-failure' ;;
-      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure' ;;
+      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure --service-monitor' ;;
+      queue/stats) words+=' --stream --all --max-lag --max-pending-age --max-dead --rate' ;;
+      queue/add) words+=' --stream --max-length --field --resume --again --skip-invalid' ;;
+      queue/ls) words+=' --stream --group --from --to --state --field --newest --limit' ;;
+      queue/show) words+=' --stream --group' ;;
+      queue/grep) words+=' --stream --group --from --to --state --field --newest --limit' ;;
+      queue/tail) words+=' --stream --group --follow --limit' ;;
+      queue/export) words+=' --stream --from --to --dead' ;;
+      queue/import) words+=' --stream --max-length --new-ids --resume --again --skip-invalid' ;;
+      queue/trim) words+=' --stream --max-length --older-than' ;;
+      queue/retry) words+=' --stream --group --all --idle' ;;
+      queue/claim) words+=' --stream --group --all --idle --consumer' ;;
+      queue/dead) words+=' --stream --group --all --limit' ;;
+      queue/rm) words+=' --stream --group' ;;
+      queue/pause) words+=' --stream' ;;
+      queue/resume) words+=' --stream' ;;
+      queue/work) words+=' --stream --group --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty' ;;
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url export config presets completion version help' ;;
+      / | help/) words='setup status teardown doctor smoke connect url export queue config presets completion version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -59,6 +76,7 @@ _raibid_cli() {
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
       export/ | help/export) words='env secret configmap keda compose values' ;;
+      queue/ | help/queue) words='stats add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;
       presets/ | help/presets) words='list show new' ;;
       completion/ | help/completion) words='bash zsh fish' ;;

@@ -179,8 +179,10 @@ StreamSpec PresetReader::stream(const YamlNode& node) const {
       spec.groups = texts(entry.value, "groups");
     } else if (entry.key == "max-length") {
       spec.max_length = number(entry.value, "max-length");
+    } else if (entry.key == "jobs") {
+      spec.jobs = texts(entry.value, "jobs");
     } else {
-      refuse_key(entry, " of a stream", {"name", "groups", "max-length"});
+      refuse_key(entry, " of a stream", {"name", "groups", "max-length", "jobs"});
     }
   }
   if (spec.name.empty()) fail(node.line, "a stream has a name");

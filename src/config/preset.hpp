@@ -19,7 +19,8 @@ namespace raibid {
 struct StreamSpec {
   std::string name;
   std::vector<std::string> groups;
-  std::int64_t max_length = 0;  ///< 0: no limit
+  std::int64_t max_length = 0;          ///< 0: no limit
+  std::vector<std::string> jobs = {};  ///< forms that a job may have: its fields, "NAME={}" for one with a JSON object
 };
 
 /// Who Redis runs as. What hardens the pod (non-root, no capabilities, …) is not a preset's to choose.
@@ -47,7 +48,7 @@ struct AcceptedWarning {
 ///   description: …                     one line
 ///   settings: {size: 8Gi, …}           any option that a file may give, except preset
 ///   redis: {appendonly: yes, save: ["900 1", "300 10"], …}        redis.conf
-///   streams: [{name: …, groups: […], max-length: 10000}]
+///   streams: [{name: …, groups: […], max-length: 10000, jobs: ["FIELD FIELD", "FIELD={}"]}]
 ///   clients: [NAMESPACE, NAMESPACE/label=value]
 ///   services: [NAME, NAMESPACE/NAME]
 ///   holds: [queue, jobs, cache, locks]

@@ -1,6 +1,7 @@
 #include "sys/child.hpp"
 
 #include "base/error.hpp"
+#include "sys/give_input.hpp"
 
 #include <fcntl.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <stdexcept>
 #include <utility>
 
 namespace raibid {
@@ -98,6 +100,22 @@ void Child::feed(std::string rest) {
   m_input += rest;
   explicit_bzero(rest.data(), rest.size());
   m_input_follows = false;
+  write_input();
+}
+
+void give_input(Process& process, std::string_view more) {
+  auto* const child = dynamic_cast<Child*>(&process);
+  if (child == nullptr) throw std::logic_error("only a child has an input");
+  child->give(more);
+}
+
+void Child::give(std::string_view more) {
+  if (m_finished || !m_in) return;
+  if (m_fed == m_input.size()) {
+    m_input.clear();
+    m_fed = 0;
+  }
+  m_input += more;
   write_input();
 }
 

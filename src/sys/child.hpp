@@ -38,6 +38,7 @@ class Child final : public Process {
   std::string& out() override { return m_out.text; }
   std::string& err() override { return m_err.text; }
   void feed(std::string rest) override;
+  void give(std::string_view more);
   void end() override;
 
   /// Each child takes this many places in a list for poll.

@@ -21,11 +21,13 @@ void SystemRandom::fill(std::span<std::uint8_t> bytes) {
   }
 }
 
-std::string sha256_hex(std::string_view bytes) {
+namespace {
+
+std::string digest_hex(std::string_view bytes, const EVP_MD* algorithm, const char* name) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1) {
-    throw Error(ExitCode::failure, "OpenSSL refuses SHA-256");
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, algorithm, nullptr) != 1) {
+    throw Error(ExitCode::failure, std::string("OpenSSL refuses ") + name);
   }
   std::string hex;
   for (unsigned i = 0; i < length; ++i) {
@@ -34,5 +36,11 @@ std::string sha256_hex(std::string_view bytes) {
   }
   return hex;
 }
+
+}  // namespace
+
+std::string sha256_hex(std::string_view bytes) { return digest_hex(bytes, EVP_sha256(), "SHA-256"); }
+
+std::string sha1_hex(std::string_view bytes) { return digest_hex(bytes, EVP_sha1(), "SHA-1"); }
 
 }  // namespace raibid

@@ -23,4 +23,7 @@ class SystemRandom final : public Random {
 /// SHA-256 in lower-case hex.
 std::string sha256_hex(std::string_view bytes);
 
+/// SHA-1 in lower-case hex: how Redis names scripts, not a protection of anything.
+std::string sha1_hex(std::string_view bytes);
+
 }  // namespace raibid

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 
 namespace raibid {
 
@@ -73,6 +74,8 @@ Error refused(const std::string& where, const RedisReply& reply, const Words& as
 }
 
 }  // namespace
+
+void RedisConnection::stream(RedisFeed&) { throw std::logic_error("this connection cannot stream"); }
 
 std::string RedisReply::error_code() const {
   return is_error() ? text.substr(0, text.find_first_of(" \r\n")) : std::string();

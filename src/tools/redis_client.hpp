@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,26 @@ struct RedisEndpoint {
   Secret password;       ///< empty: no AUTH is sent
 };
 
+/// Appends a command as Redis reads it (RESP).
+void append_command(std::string& out, std::span<const std::string_view> words);
+
+/// Where a long row of commands comes from and where its replies go. Nothing here may throw: what fails is remembered,
+/// and `fill` says that this is the end.
+class RedisFeed {
+ public:
+  struct Filled {
+    std::size_t commands = 0;  ///< appended now; none and no end: nothing to send at the moment
+    bool end = false;          ///< nothing will follow
+  };
+  virtual ~RedisFeed() = default;
+  /// Appends some commands (append_command) to `out`.
+  virtual Filled fill(std::string& out) = 0;
+  /// Readable when `fill` has something again after it had nothing; -1: it is asked again within 100 ms.
+  virtual int wait_fd() const { return -1; }
+  /// Each reply, in the order of the commands.
+  virtual void answer(RedisReply reply) = 0;
+};
+
 /// One connection. An error reply is data; a connection that breaks or a server that does not answer within the timeout
 /// is an Error (failure).
 class RedisConnection {
@@ -47,6 +68,9 @@ class RedisConnection {
   /// The two halves of `command`, so that several clients can ask at the same time. Each `send` is followed by its
   /// `receive` before anything else is asked.
   virtual void send(const std::vector<std::string>& arguments) = 0;
+  /// Sends what `feed` gives and hands it the replies as they come, until the end of both. Holds a bounded part of it
+  /// in memory. A signal makes it ask `fill` again, which may then end it. Not every connection can.
+  virtual void stream(RedisFeed& feed);
   /// Also what Redis sends by itself to a subscriber, which uses these two alone.
   virtual RedisReply receive() = 0;
 };

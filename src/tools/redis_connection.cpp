@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -173,12 +174,14 @@ redisReplyObjectFunctions* reply_functions() {
 }
 
 void append_encoded(std::string& out, const std::vector<std::string>& arguments) {
-  out += fmt::format("*{}\r\n", arguments.size());
-  for (const std::string& argument : arguments) {
-    out += fmt::format("${}\r\n", argument.size());
-    out.append(argument).append("\r\n");
-  }
+  const std::vector<std::string_view> words(arguments.begin(), arguments.end());
+  append_command(out, words);
 }
+
+/// What of a row of commands is on its way at most.
+constexpr std::size_t most_unsent = 256u << 10;
+constexpr std::size_t most_unanswered = 4096;
+constexpr int longest_nap_ms = 100;
 
 class SocketConnection final : public RedisConnection {
  public:
@@ -220,6 +223,15 @@ class SocketConnection final : public RedisConnection {
     m_broken = false;
   }
 
+  void stream(RedisFeed& feed) override {
+    refuse_broken();
+    m_broken = true;
+    Flow flow;
+    flow.deadline = steady_clock::now() + m_timeout;
+    while (pull(feed, flow)) push(feed, flow);
+    m_broken = false;
+  }
+
   RedisReply receive() override {
     refuse_broken();
     m_broken = true;
@@ -235,6 +247,52 @@ class SocketConnection final : public RedisConnection {
   }
 
  private:
+  struct Flow {
+    std::string out;
+    std::size_t sent = 0;
+    std::size_t owed = 0;  ///< replies
+    bool ended = false;
+    bool idle = false;  ///< the feed has nothing at the moment
+    steady_clock::time_point deadline;
+  };
+
+  /// Takes from the feed as much as may be on its way. False when all is sent and answered.
+  static bool pull(RedisFeed& feed, Flow& flow) {
+    flow.idle = false;
+    if (flow.sent == flow.out.size()) {
+      flow.out.clear();
+      flow.sent = 0;
+    }
+    while (!flow.ended && !flow.idle && flow.out.size() - flow.sent < most_unsent && flow.owed < most_unanswered) {
+      const RedisFeed::Filled filled = feed.fill(flow.out);
+      flow.owed += filled.commands;
+      flow.ended = filled.end;
+      flow.idle = filled.commands == 0 && !filled.end;
+    }
+    return !flow.ended || flow.owed > 0 || flow.sent < flow.out.size();
+  }
+
+  /// Sends and reads what goes now.
+  void push(RedisFeed& feed, Flow& flow) {
+    const bool unsent = flow.sent < flow.out.size();
+    if (flow.owed == 0 && !unsent) flow.deadline = steady_clock::now() + m_timeout;
+    std::array<pollfd, 2> list{pollfd{m_socket.get(), static_cast<short>(unsent ? POLLIN | POLLOUT : POLLIN), 0},
+                               pollfd{flow.idle ? feed.wait_fd() : -1, POLLIN, 0}};
+    if (::poll(list.data(), list.size(), longest_nap_ms) < 0) return;  // a signal: the feed hears of it first
+    const short ready = list[0].revents;
+    if ((ready & POLLOUT) != 0 && unsent && send_more(flow.out, flow.sent))
+      flow.deadline = steady_clock::now() + m_timeout;
+    if ((ready & (POLLIN | POLLHUP | POLLERR)) != 0) {
+      read_more();
+      while (std::optional<RedisReply> reply = next_reply()) {
+        if (flow.owed > 0) --flow.owed;
+        feed.answer(std::move(*reply));
+        flow.deadline = steady_clock::now() + m_timeout;
+      }
+    }
+    if (steady_clock::now() >= flow.deadline && (flow.owed > 0 || unsent)) fail_late();
+  }
+
   void refuse_broken() const {
     if (m_broken) throw Error(ExitCode::failure, "the connection to Redis at " + m_where + " is broken");
   }
@@ -325,6 +383,20 @@ class SocketConnection final : public RedisConnection {
 };
 
 }  // namespace
+
+void append_command(std::string& out, std::span<const std::string_view> words) {
+  std::array<char, 24> number;
+  const auto add = [&](char sign, std::size_t value) {
+    const auto [end, error] = std::to_chars(number.data(), number.data() + number.size(), value);
+    out += sign;
+    out.append(number.data(), end).append("\r\n");
+  };
+  add('*', words.size());
+  for (const std::string_view word : words) {
+    add('$', word.size());
+    out.append(word).append("\r\n");
+  }
+}
 
 std::unique_ptr<RedisConnection> HiredisConnector::connect(const std::string& host, int port, Duration timeout) {
   if (host.starts_with('/'))

@@ -162,7 +162,7 @@ TEST_CASE("Ctrl-C in the middle takes everything back, and so does the run after
   killed.until("started: redis");
   ::kill(killed.pid, SIGKILL);
   killed.ended();
-  CHECK(has(cli.status().err, "did not come to its end"));
+  CHECK(has(cli.status().err, "was interrupted"));
   const Output second = cli.setup();
   INFO(said(second));
   CHECK(second.status == 0);

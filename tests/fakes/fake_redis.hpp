@@ -55,6 +55,13 @@ class FakeRedis final : public RedisConnector {
       for (const auto& arguments : commands) replies.push_back(command(arguments));
       return replies;
     }
+    void stream(RedisFeed& feed) override {
+      for (bool more = true; more;) {
+        std::string out;
+        more = !feed.fill(out).end;
+        while (!out.empty()) feed.answer(command(take_command(out)));
+      }
+    }
     void send(const std::vector<std::string>& arguments) override { m_sent.push_back(command(arguments)); }
     RedisReply receive() override {
       if (m_sent.empty()) throw std::logic_error("nothing was sent");
@@ -64,6 +71,25 @@ class FakeRedis final : public RedisConnector {
     }
 
    private:
+    /// The first command of an encoded row (append_command).
+    static std::vector<std::string> take_command(std::string& out) {
+      std::size_t at = 0;
+      const auto number = [&] {
+        const std::size_t end = out.find("\r\n", at);
+        const std::size_t value = std::stoul(out.substr(at + 1, end - at - 1));
+        at = end + 2;
+        return value;
+      };
+      std::vector<std::string> words(number());
+      for (std::string& word : words) {
+        const std::size_t size = number();
+        word = out.substr(at, size);
+        at += size + 2;
+      }
+      out.erase(0, at);
+      return words;
+    }
+
     std::deque<RedisReply> m_sent;
     FakeRedis& m_redis;
   };

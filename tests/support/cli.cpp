@@ -83,6 +83,12 @@ Output Cli::shell(const std::string& line, Duration limit) {
   return run(runner(), command, runner().now() + limit);
 }
 
+Output Cli::with_input(const std::vector<std::string>& arguments, const std::string& input) {
+  Command with = command(arguments);
+  with.input = input;
+  return run(runner(), with, runner().now() + program_limit);
+}
+
 std::unique_ptr<Process> Cli::start(const std::vector<std::string>& arguments) {
   return runner().start(command(arguments));
 }

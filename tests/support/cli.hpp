@@ -24,6 +24,8 @@ class Cli {
 
   /// Runs a line in a shell, in `folder()` and with the program's environment; $RAIBID_CLI is the program.
   Output shell(const std::string& line, Duration limit = std::chrono::minutes(3));
+  /// The same with this on standard input.
+  Output with_input(const std::vector<std::string>& arguments, const std::string& input);
 
   /// Starts it, for tests that interrupt it.
   std::unique_ptr<Process> start(const std::vector<std::string>& arguments);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <tuple>
@@ -66,6 +67,40 @@ void TcpServer::Connection::hang() {
   std::array<char, 4096> chunk;
   while (wait_readable() && ::recv(m_fd, chunk.data(), chunk.size(), 0) > 0) {
   }
+}
+
+namespace {
+
+/// Passes on what is there. False at the end of either side or of `left`.
+bool pass(int from, int to, std::size_t& left) {
+  std::array<char, 16384> chunk;
+  const ssize_t n = ::recv(from, chunk.data(), std::min(chunk.size(), left), 0);
+  for (ssize_t sent = 0; sent < n;) {
+    const ssize_t more = ::send(to, chunk.data() + sent, static_cast<std::size_t>(n - sent), MSG_NOSIGNAL);
+    if (more <= 0) return false;
+    sent += more;
+  }
+  left -= n > 0 ? static_cast<std::size_t>(n) : 0;
+  return n > 0 && left > 0;
+}
+
+}  // namespace
+
+void TcpServer::Connection::relay(int port, std::size_t most_in, std::size_t most_out) {
+  const int upstream = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  bool goes = ::connect(upstream, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  while (goes) {
+    std::array<pollfd, 3> list = {{{m_fd, POLLIN, 0}, {upstream, POLLIN, 0}, {m_stop, POLLIN, 0}}};
+    if (::poll(list.data(), list.size(), -1) < 0) continue;
+    if (list[2].revents != 0) break;
+    if (list[1].revents != 0) goes = pass(upstream, m_fd, most_out);
+    if (goes && list[0].revents != 0) goes = pass(m_fd, upstream, most_in);
+  }
+  ::close(upstream);
 }
 
 TcpServer::TcpServer(std::function<void(Connection&)> handler) : m_handler(std::move(handler)) {

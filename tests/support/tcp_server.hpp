@@ -20,6 +20,9 @@ class TcpServer {
     bool send(std::string_view text);
     /// Until the peer closes or the server stops: a server that never answers.
     void hang();
+    /// Passes on what comes and what the server at `port` of 127.0.0.1 answers, up to so many bytes of each; then, or
+    /// when one of the two closes, both are cut.
+    void relay(int port, std::size_t most_in, std::size_t most_out);
 
    private:
     bool wait_readable();

@@ -2,6 +2,7 @@
 
 #include "components/redis/commands/doctor.hpp"
 #include "components/redis/commands/export/export.hpp"
+#include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/smoke/smoke.hpp"
 #include "components/redis/commands/status/status.hpp"
@@ -34,6 +35,7 @@ Component redis_component() {
       },
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
+  for (ComponentCommand& command : queue_commands()) redis.commands.push_back(std::move(command));
   return redis;
 }
 

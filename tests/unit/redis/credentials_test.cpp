@@ -73,8 +73,9 @@ TEST_CASE("the credentials file has the six keys of the documented form first, i
 TEST_CASE("credentials come back as they were saved, and nobody else can read them") {
   const Home home;
   const Credentials credentials = some_credentials();
-  ::umask(0);  // nothing of the mode may depend on it
+  const mode_t before = ::umask(0);  // nothing of the mode may depend on it
   const fs::path path = home.save(credentials);
+  ::umask(before);
   CHECK(path == home.file("redis-credentials.json"));
   CHECK(mode_of(path) == 0600);
   CHECK(mode_of(home.paths.home) == 0700);

@@ -48,6 +48,7 @@ std::unique_ptr<RedisConnection> KubernetesPlace::connect(TimePoint deadline) {
 }
 
 void KubernetesPlace::look_after() {
+  if (!m_redis) return;
   if (m_redis->tunnel().finished()) m_redis->prepare();
   m_redis->tunnel().port();
 }
@@ -55,6 +56,7 @@ void KubernetesPlace::look_after() {
 Process* KubernetesPlace::keep_open() {
   // a restarted Redis or a moved pod ends it: the same local port comes back as soon as there is a pod to forward to
   constexpr Duration pause = std::chrono::milliseconds(500);
+  prepare();
   PortForward& tunnel = m_redis->tunnel();
   if (tunnel.finished()) {
     m_context.reporter.note(

@@ -1,0 +1,148 @@
+#include "components/redis/commands/queue/queue.hpp"
+
+#include <initializer_list>
+
+#include "components/redis/settings/settings.hpp"
+
+namespace raibid {
+
+namespace {
+
+using Kind = OptionKind;
+using Options = std::vector<OptionSpec>;
+
+/// stream, group and max-length as setup has them.
+Options which_queue(std::initializer_list<std::string_view> names) {
+  Options options;
+  for (const OptionSpec& own : redis_options()) {
+    for (const std::string_view name : names) {
+      if (own.name == name) options.push_back(own);
+    }
+  }
+  return options;
+}
+
+Options operator+(Options left, const Options& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+OptionSpec flag(std::string_view name, std::string_view help, char letter = 0) {
+  return {.name = name, .help = help, .kind = Kind::flag, .letter = letter, .flag_only = true};
+}
+
+OptionSpec number(std::string_view name, std::string_view help, std::string_view usual = {}) {
+  return {.name = name, .help = help, .kind = Kind::integer, .metavar = "N", .default_value = usual, .flag_only = true};
+}
+
+OptionSpec duration(std::string_view name, std::string_view help, std::string_view usual = {}) {
+  return {
+      .name = name, .help = help, .kind = Kind::duration, .metavar = "TIME", .default_value = usual, .flag_only = true};
+}
+
+OptionSpec text(std::string_view name, std::string_view help, std::string_view metavar) {
+  return {.name = name, .help = help, .metavar = metavar, .flag_only = true};
+}
+
+const Options& all_flag() {
+  static const Options options = {{.name = "all",
+                                   .help = "All of them: every stream of this Redis, every pending or dead job",
+                                   .kind = Kind::flag,
+                                   .flag_only = true}};
+  return options;
+}
+
+Options range() {
+  return {text("from", "Begin at this ID, time, or so long ago", "ID|TIME"),
+          text("to", "End at this ID, time, or so long ago", "ID|TIME")};
+}
+
+OptionSpec fields() {
+  return {.name = "field",
+          .help = "A field of the job; may be given several times",
+          .kind = Kind::list,
+          .metavar = "NAME=VALUE",
+          .flag_only = true};
+}
+
+Options filters() {
+  return range() + Options{{.name = "state",
+                            .help = "Only jobs of this state",
+                            .kind = Kind::choice,
+                            .choices = {"waiting", "pending", "dead", "done"},
+                            .flag_only = true},
+                           fields(),
+                           flag("newest", "The newest first"),
+                           number("limit", "At most this many; 0 for all", "20")};
+}
+
+Options upload() {
+  return {flag("resume", "Go on behind the line that an earlier run of the same input reached"),
+          flag("again", "Add all of it again, although an earlier run did not come to its end"),
+          flag("skip-invalid", "Leave out lines that are no job, and count them")};
+}
+
+Options stats_options() {
+  return which_queue({"stream"}) + all_flag() +
+         Options{number("max-lag", "Exit with 1 when more jobs are waiting"),
+                 duration("max-pending-age", "Exit with 1 when a pending job was added longer ago"),
+                 number("max-dead", "Exit with 1 when there are more dead letters"),
+                 duration("rate", "Look twice, this far apart, and show the rate of new jobs")};
+}
+
+}  // namespace
+
+std::vector<ComponentCommand> queue_commands() {
+  const auto row = [](std::string_view what, std::string_view summary, Options options, auto run,
+                      std::string_view arguments = {}) {
+    return ComponentCommand{"queue", summary, std::move(options), run, arguments, what, nullptr};
+  };
+  const Options queue = which_queue({"stream", "group"});
+  return {
+      row("stats", "Length, rate, waiting, pending and dead jobs, and who works on them", stats_options(), queue_stats),
+      row("add", "Add one job, or many from JSON lines",
+          which_queue({"stream", "max-length"}) + Options{fields()} + upload(), queue_add, "[JSON|FILE|-]"),
+      row("ls", "List jobs", queue + filters(), queue_list),
+      row("show", "Show jobs with all that is known of them", queue, queue_show, "ID…"),
+      row("grep", "List the jobs that have a text in a value", queue + filters(), queue_grep, "TEXT"),
+      row("tail", "Print the last jobs, and with -f each new one",
+          queue +
+              Options{flag("follow", "Go on until Ctrl-C", 'f'), number("limit", "At most this many; 0 for all", "20")},
+          queue_tail),
+      row("export", "Write the stream as JSON lines",
+          which_queue({"stream"}) + range() + Options{flag("dead", "The dead letters instead")}, queue_export),
+      row("import", "Add what queue export wrote, with the same IDs",
+          which_queue({"stream", "max-length"}) + Options{flag("new-ids", "Give the jobs new IDs")} + upload(),
+          queue_import, "FILE|-"),
+      row("trim", "Remove old entries that every group is done with, and no others",
+          which_queue({"stream", "max-length"}) + Options{duration("older-than", "Only what was added longer ago")},
+          queue_trim),
+      row("retry", "Put pending jobs back into the stream",
+          queue + all_flag() + Options{duration("idle", "Only jobs that nobody has touched for so long")}, queue_retry,
+          "[ID…]"),
+      row("claim", "Give pending jobs to another consumer",
+          queue + all_flag() +
+              Options{duration("idle", "Only jobs that nobody has touched for so long"),
+                      text("consumer", "Who is to have them", "NAME")},
+          queue_claim, "[ID…]"),
+      row("dead", "List the dead letters, add them again, or drop them",
+          queue + all_flag() + Options{number("limit", "At most this many; 0 for all", "20")}, queue_dead,
+          "ls|requeue|drop [ID…]"),
+      row("rm", "Remove jobs for good", queue, queue_remove, "ID…"),
+      row("pause", "Let queue work take no more jobs", which_queue({"stream"}), queue_pause, "[REASON…]"),
+      row("resume", "Let it take jobs again", which_queue({"stream"}), queue_resume),
+      row("work", "Hand each job to a command: payload on its input, fields in its environment",
+          queue +
+              Options{number("concurrency", "Commands at once", "1"),
+                      number("max-deliveries", "A job that has failed so often goes to the dead letters", "3"),
+                      duration("backoff", "Pause before the second attempt; doubles up to a minute", "1s"),
+                      duration("claim-after", "Take over jobs that another consumer has not touched for so long", "1m"),
+                      text("consumer", "Name of this consumer; host and process number when not given", "NAME"),
+                      flag("batch",
+                           "The command lives on: it reads a job a line, and answers each with a line: ok, or why not"),
+                      flag("until-empty", "End when no job is left, instead of waiting for more")},
+          queue_work, "-- COMMAND …"),
+  };
+}
+
+}  // namespace raibid

@@ -1,0 +1,211 @@
+#include "components/redis/commands/queue/queue_session.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/session.hpp"
+#include "components/redis/commands/status/status.hpp"
+#include "components/redis/server/job_lines.hpp"
+#include "components/redis/server/script.hpp"
+#include "config/yaml.hpp"
+#include "sys/signals.hpp"
+#include "ui/reporter.hpp"
+#include "ui/text.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr Duration between_attempts = std::chrono::milliseconds(200);
+constexpr Duration no_answer = std::chrono::seconds(10);
+
+StreamSpec chosen_stream(const Context& context) {
+  const std::string name = context.settings.text("stream");
+  StreamSpec spec;
+  for (const StreamSpec& known : context.preset.streams) {
+    if (known.name == name) spec = known;
+  }
+  // the preset's first stream under another name is still that queue
+  if (spec.name.empty() && !context.preset.streams.empty() && !option_chosen(context, "stream"))
+    spec = context.preset.streams.front();
+  if (!name.empty()) spec.name = name;
+  if (spec.name.empty()) {
+    throw Error(ExitCode::usage, fmt::format("preset {} has no stream", context.preset.name), "name one with --stream");
+  }
+  if (option_chosen(context, "group")) spec.groups = {context.settings.text("group")};
+  if (option_chosen(context, "max-length")) spec.max_length = context.settings.integer("max-length");
+  if (spec.max_length < 0) throw Error(ExitCode::usage, "--max-length is negative", "use 0 for no limit");
+  return spec;
+}
+
+ordered_json text_json(const std::string& text) {
+  if (is_utf8(text)) return text;
+  return {{"base64", base64_encode(text)}};
+}
+
+}  // namespace
+
+bool option_chosen(const Context& context, std::string_view name) {
+  return context.settings.is_set(name) && context.settings.origin(name).source > Source::preset;
+}
+
+RedisSettings place_settings(const Context& context) {
+  SettingMap values = context.settings.all();
+  for (const char* const name : {"stream", "group", "max-length"}) {
+    const auto found = values.find(name);
+    if (found != values.end()) found->second = Setting{{}, {Source::default_value, "default"}};
+  }
+  return redis_settings(Settings(std::move(values)), context.preset, context.paths);
+}
+
+QueueSession::QueueSession(Context& context) : m_context(context), m_spec(chosen_stream(context)) {
+  mention_unfinished(context);
+  m_place = open_place(context, place_settings(context));
+}
+
+std::vector<std::string> QueueSession::streams() const {
+  std::vector<std::string> names = {m_spec.name};
+  if (option_chosen(m_context, "stream")) return names;
+  for (const StreamSpec& known : m_context.preset.streams) {
+    if (std::find(names.begin(), names.end(), known.name) == names.end()) names.push_back(known.name);
+  }
+  return names;
+}
+
+const std::string& QueueSession::group() {
+  if (m_has_group) return m_group;
+  m_has_group = true;
+  if (!m_spec.groups.empty()) {
+    m_group = m_spec.groups.front();
+    return m_group;
+  }
+  std::vector<std::string> groups;
+  for (const RedisReply& item : redis().command({"XINFO", "GROUPS", m_spec.name}).items) {
+    if (const RedisReply* name = item.field("name")) groups.push_back(name->text);
+  }
+  if (groups.size() > 1) {
+    throw Error(ExitCode::usage, fmt::format("stream {} has several groups: {}", m_spec.name, join(groups, ", ")),
+                "name one with --group");
+  }
+  if (!groups.empty()) m_group = groups.front();
+  return m_group;
+}
+
+RedisConnection& QueueSession::redis() {
+  if (!m_redis) m_redis = m_place->connect(std::max(question_deadline(m_context), m_context.runner.now() + no_answer));
+  m_opened = true;
+  return *m_redis;
+}
+
+StreamQueue QueueSession::queue() { return {redis(), stream(), group(), now_ms()}; }
+
+void QueueSession::reconnect(Duration patience) {
+  m_redis.reset();
+  const TimePoint until = m_context.runner.now() + patience;
+  for (;;) {
+    try {
+      m_context.signals.check();
+      if (m_opened) m_place->look_after();
+      m_redis = m_place->connect(std::min(until, m_context.runner.now() + no_answer));
+      // a server that loads or has no master yet is not one to go on with
+      if (!m_redis->command({"XLEN", stream()}).is_error()) return;
+      m_redis.reset();
+    } catch (const Error& error) {
+      if (error.signal() != 0 || m_context.runner.now() >= until) throw;
+    }
+    if (m_context.runner.now() >= until) throw Error(ExitCode::failure, "Redis does not answer again");
+    m_context.runner.wait({}, m_context.runner.now() + between_attempts);
+  }
+}
+
+std::int64_t QueueSession::now_ms() const {
+  return std::chrono::duration_cast<Duration>(m_context.clock.wall().time_since_epoch()).count();
+}
+
+std::string QueueSession::subject() const { return fmt::format("queue {} of {}", m_spec.name, m_place->subject()); }
+
+CommandResult queue_result(const Context& context, const std::function<std::string()>& text,
+                           const ordered_json& object) {
+  if (context.format() == OutputFormat::table) return {text()};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+}
+
+bool queue_agreed(Context& context, const std::string& question) {
+  if (context.settings.flag("yes")) return true;
+  const std::optional<bool> answer = context.reporter.confirm(question);
+  context.signals.check();  // Ctrl-C at the question is no answer
+  if (!answer) {
+    throw Error(ExitCode::usage, "this asks before it changes anything, and there is no terminal to ask on",
+                "add --yes, or look first with --dry-run");
+  }
+  return *answer;
+}
+
+std::string stream_position(const std::string& text, const std::string& option, std::int64_t now_ms) {
+  if (text == "-" || text == "+" || parse_stream_id(text)) return text;
+  if (const auto time = parse_rfc3339(text))
+    return std::to_string(std::chrono::duration_cast<Duration>(time->time_since_epoch()).count());
+  try {
+    return std::to_string(std::max<std::int64_t>(0, now_ms - parse_duration(text, option).count()));
+  } catch (const Error&) {
+    throw Error(ExitCode::usage, fmt::format("{}: {} is no ID and no time", option, in_quotes(text)),
+                "give an ID (1700000000000-0), a time (2026-01-31T09:00:00Z), or how long ago (90s, 1h30m)");
+  }
+}
+
+std::string with_separators(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3 + (number < 0 ? 1U : 0U);) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+std::string counted(std::int64_t number, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", with_separators(number), number == 1 ? one : many);
+}
+
+std::string age_text(Duration age) {
+  using std::chrono::duration_cast;
+  const auto seconds = duration_cast<std::chrono::seconds>(age).count();
+  if (seconds < 1) return fmt::format("{} ms", age.count());
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 120 * 60) return fmt::format("{} min", seconds / 60);
+  if (seconds < 48 * 3600) return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} d", seconds / 86400);
+}
+
+ordered_json job_json(const JobView& view) {
+  ordered_json object = {{"id", view.job.id}, {"state", state_name(view.state)}};
+  ordered_json fields = ordered_json::object();
+  bool plain = true;  // an object can hold the fields
+  for (const auto& [name, value] : view.job.fields) {
+    plain = plain && is_utf8(name) && !fields.contains(name);
+    if (plain) fields[name] = text_json(value);
+  }
+  if (!plain) {
+    fields = ordered_json::array();
+    for (const auto& [name, value] : view.job.fields) fields.push_back({text_json(name), text_json(value)});
+  }
+  object["fields"] = std::move(fields);
+  if (view.state == JobState::pending || view.state == JobState::dead) {
+    object["consumer"] = text_json(view.consumer);
+    object["deliveries"] = view.deliveries;
+  }
+  if (view.state == JobState::pending) {
+    object["idle_seconds"] = static_cast<double>(view.idle.count()) / 1000;
+    object["deleted"] = view.deleted;
+  }
+  if (view.state == JobState::dead) {
+    object["reason"] = text_json(view.reason);
+    object["origin"] = view.origin;
+  }
+  return object;
+}
+
+}  // namespace raibid

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "components/component.hpp"
+#include "components/redis/place/place.hpp"
+#include "components/redis/server/stream_queue.hpp"
+
+namespace raibid {
+
+/// The queue that a command of `queue` works on, and the way to it.
+class QueueSession {
+ public:
+  /// Chooses stream and group. Throws Error (usage) when neither an option nor the preset names a stream. Nothing is
+  /// asked of Redis yet.
+  explicit QueueSession(Context& context);
+
+  const std::string& stream() const { return m_spec.name; }
+  /// The group that --group or the preset names; else the stream's only one, which is asked for; "" when it has none.
+  /// Throws Error (usage) when there are several to choose from.
+  const std::string& group();
+  /// The stream's limit: --max-length, else the preset's; 0 for none.
+  std::int64_t limit() const { return m_spec.max_length; }
+  const std::vector<std::string>& job_forms() const { return m_spec.jobs; }
+  /// Those of the preset, this one first.
+  std::vector<std::string> streams() const;
+
+  Context& context() { return m_context; }
+  Place& place() { return *m_place; }
+  RedisConnection& redis();
+  StreamQueue queue();
+  /// Another connection in place of the one that broke; tries until `patience` has passed.
+  void reconnect(Duration patience);
+
+  std::int64_t now_ms() const;
+  /// "queue raibid:jobs of release …".
+  std::string subject() const;
+
+ private:
+  Context& m_context;
+  StreamSpec m_spec;
+  bool m_has_group = false;
+  std::string m_group;
+  std::unique_ptr<Place> m_place;
+  std::unique_ptr<RedisConnection> m_redis;
+  bool m_opened = false;  ///< there was a connection: there is a way to look after
+};
+
+/// The settings that name a Redis, without those of the queue: `--stream` means another one here than in setup.
+RedisSettings place_settings(const Context& context);
+
+/// Whether a flag, a variable or a file says it, above the preset.
+bool option_chosen(const Context& context, std::string_view name);
+
+/// A result as -o says: the table's text, or the object.
+CommandResult queue_result(const Context& context, const std::function<std::string()>& text,
+                           const nlohmann::ordered_json& object);
+
+/// True with --yes or after a yes. Throws Error (usage) when there is nobody to ask.
+bool queue_agreed(Context& context, const std::string& question);
+
+/// --from, --to: an ID, a time (RFC 3339), or how long ago ("1h"). Throws Error (usage).
+std::string stream_position(const std::string& text, const std::string& option, std::int64_t now_ms);
+
+/// "1,234"
+std::string with_separators(std::int64_t number);
+/// "1 job", "3 jobs"
+std::string counted(std::int64_t number, std::string_view one, std::string_view many);
+/// "12 s ago", "-" for none.
+std::string age_text(Duration age);
+
+/// For JSON: bytes that are no UTF-8 as {"base64": …}.
+nlohmann::ordered_json job_json(const JobView& view);
+
+}  // namespace raibid

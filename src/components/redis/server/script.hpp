@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// A Lua script of templates/scripts/queue, with what they share in front of it.
+struct Script {
+  std::string text;
+  std::string digest;  ///< SHA-1, by which EVALSHA knows it
+};
+
+/// Throws std::out_of_range for a name that was not compiled in.
+Script queue_script(std::string_view name);
+
+/// The command that runs a script which the server has loaded.
+std::vector<std::string> script_call(const Script& script, const std::vector<std::string>& keys,
+                                     const std::vector<std::string>& arguments);
+
+/// SCRIPT LOAD. Throws Error (failure).
+void load_script(RedisConnection& redis, const Script& script);
+
+/// Runs a script, and loads it when the server does not know it. Throws Error (failure) with Redis' own words.
+RedisReply run_script(RedisConnection& redis, const Script& script, const std::vector<std::string>& keys,
+                      const std::vector<std::string>& arguments);
+
+/// Throws Error (failure) when `reply` is an error; "while `doing`".
+void expect_no_error(const RedisReply& reply, const std::string& doing);
+
+}  // namespace raibid
