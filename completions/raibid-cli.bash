@@ -46,8 +46,8 @@ _raibid_cli() {
       export/secret) words+=' --app-namespace --name' ;;
       export/configmap) words+=' --app-namespace --name' ;;
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group' ;;
-      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure' ;;
-      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --keep-on-failure --service-monitor' ;;
+      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --discard-data --keep-on-failure' ;;
+      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --discard-data --keep-on-failure --service-monitor' ;;
       queue/stats) words+=' --stream --all --max-lag --max-pending-age --max-dead --rate' ;;
       queue/add) words+=' --stream --max-length --field --resume --again --skip-invalid' ;;
       queue/ls) words+=' --stream --group --from --to --state --field --newest --limit' ;;

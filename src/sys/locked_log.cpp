@@ -60,13 +60,13 @@ std::optional<LockedLog> LockedLog::open(const fs::path& path) {
 std::optional<LockedLog> LockedLog::look(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd && errno == ENOENT) return std::nullopt;
-  if (!fd) throw refused(path, errno);
+  if (!fd) throw log_error(path, errno);
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) throw refused(path, errno);
+  if (::fstat(fd.get(), &status) != 0) throw log_error(path, errno);
   if (!S_ISREG(status.st_mode)) throw Error(ExitCode::failure, path.string() + ": this is not a regular file");
   if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return std::nullopt;
-    throw refused(path, errno);
+    throw log_error(path, errno);
   }
   return LockedLog(path, fd.release());
 }

@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/commands/status/status.hpp"
+#include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/job_lines.hpp"
 #include "components/redis/server/script.hpp"
 #include "config/yaml.hpp"

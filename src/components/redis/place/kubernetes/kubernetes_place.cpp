@@ -56,7 +56,7 @@ void KubernetesPlace::look_after() {
 Process* KubernetesPlace::keep_open() {
   // a restarted Redis or a moved pod ends it: the same local port comes back as soon as there is a pod to forward to
   constexpr Duration pause = std::chrono::milliseconds(500);
-  prepare();
+  if (!m_redis) prepare();
   PortForward& tunnel = m_redis->tunnel();
   if (tunnel.finished()) {
     m_context.reporter.note(
