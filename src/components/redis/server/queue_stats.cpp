@@ -75,7 +75,7 @@ std::vector<QueueFacts> read_queue_facts(RedisConnection& redis, const std::vect
     std::vector<std::vector<std::string>> questions;
     for (std::size_t i = at; i < end; ++i) {
       questions.push_back(script_call(script, {streams[i], dead_letters_key(streams[i]), pause_key(streams[i])},
-                                      {std::to_string(most_counted), since}));
+                                      {std::to_string(most_counted), since}, ScriptUse::reads));
     }
     const std::vector<RedisReply> replies = redis.pipeline(questions);
     for (std::size_t i = at; i < end; ++i) all.push_back(facts_of(streams[i], replies.at(i - at)));

@@ -41,10 +41,10 @@ TrimResult safe_trim(RedisConnection& redis, const std::string& stream, const Tr
   std::string counted_to = request.dry_run ? before_all : "";
   std::optional<std::int64_t> keep = request.keep;
   for (bool first = true;; first = false) {
-    const RedisReply reply =
-        run_script(redis, script, {stream},
-                   {keep ? std::to_string(*keep) : "-", request.before.empty() ? "-" : request.before,
-                    slice_microseconds, counted_to});
+    const RedisReply reply = run_script(redis, script, {stream},
+                                        {keep ? std::to_string(*keep) : "-",
+                                         request.before.empty() ? "-" : request.before, slice_microseconds, counted_to},
+                                        request.dry_run ? ScriptUse::reads : ScriptUse::writes);
     const std::vector<RedisReply>& part = reply.items;
     refuse(stream, part.at(0).text, part.at(4).text);
     if (first) result.length = part.at(3).integer;

@@ -19,8 +19,9 @@ Script queue_script(std::string_view name) {
 }
 
 std::vector<std::string> script_call(const Script& script, const std::vector<std::string>& keys,
-                                     const std::vector<std::string>& arguments) {
-  std::vector<std::string> command = {"EVALSHA", script.digest, std::to_string(keys.size())};
+                                     const std::vector<std::string>& arguments, ScriptUse use) {
+  std::vector<std::string> command = {use == ScriptUse::reads ? "EVALSHA_RO" : "EVALSHA", script.digest,
+                                      std::to_string(keys.size())};
   command.insert(command.end(), keys.begin(), keys.end());
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
@@ -31,11 +32,11 @@ void load_script(RedisConnection& redis, const Script& script) {
 }
 
 RedisReply run_script(RedisConnection& redis, const Script& script, const std::vector<std::string>& keys,
-                      const std::vector<std::string>& arguments) {
-  std::vector<std::string> command = script_call(script, keys, arguments);
+                      const std::vector<std::string>& arguments, ScriptUse use) {
+  std::vector<std::string> command = script_call(script, keys, arguments, use);
   RedisReply reply = redis.command(command);
   if (reply.error_code() == "NOSCRIPT") {
-    command[0] = "EVAL";
+    command[0] = use == ScriptUse::reads ? "EVAL_RO" : "EVAL";
     command[1] = script.text;
     reply = redis.command(command);
   }

@@ -17,16 +17,19 @@ struct Script {
 /// Throws std::out_of_range for a name that was not compiled in.
 Script queue_script(std::string_view name);
 
+/// Whether a script writes. Redis 7.0 and newer itself refuses a write in one that only reads (EVAL_RO).
+enum class ScriptUse { writes, reads };
+
 /// The command that runs a script which the server has loaded.
 std::vector<std::string> script_call(const Script& script, const std::vector<std::string>& keys,
-                                     const std::vector<std::string>& arguments);
+                                     const std::vector<std::string>& arguments, ScriptUse use = ScriptUse::writes);
 
 /// SCRIPT LOAD. Throws Error (failure).
 void load_script(RedisConnection& redis, const Script& script);
 
 /// Runs a script, and loads it when the server does not know it. Throws Error (failure) with Redis' own words.
 RedisReply run_script(RedisConnection& redis, const Script& script, const std::vector<std::string>& keys,
-                      const std::vector<std::string>& arguments);
+                      const std::vector<std::string>& arguments, ScriptUse use = ScriptUse::writes);
 
 /// Throws Error (failure) when `reply` is an error; "while `doing`".
 void expect_no_error(const RedisReply& reply, const std::string& doing);

@@ -57,7 +57,7 @@ CommandResult add_given(QueueSession& session, const std::vector<StreamEntry>& j
   }
   nlohmann::ordered_json ids = nlohmann::ordered_json::array();
   std::string text;
-  if (session.context().settings.flag("dry-run")) {
+  if (session.context().guard.dry_run()) {
     text = fmt::format("{} could be added. Nothing was changed (--dry-run).\n",
                        counted(static_cast<std::int64_t>(jobs.size()), "job", "jobs"));
   } else {

@@ -77,7 +77,7 @@ CommandResult act_on(QueueSession& session, const std::vector<std::string>& ids,
   if (ids.empty())
     return queue_result(context, [] { return "No such jobs.\n"; },
                         {{"action", verb}, {"done", 0}, {"jobs", ordered_json::array()}});
-  if (context.settings.flag("dry-run")) {
+  if (context.guard.dry_run()) {
     return queue_result(
         context,
         [&] { return fmt::format("Would {} {}: {}\nNothing was changed (--dry-run).\n", verb, jobs, join(ids, " ")); },
@@ -168,10 +168,10 @@ CommandResult queue_pause(Context& context, const std::vector<std::string>& argu
   QueueSession session(context);
   std::string note = "since " + rfc3339(context.clock.wall());
   if (!arguments.empty()) note += ": " + join(arguments, " ");
-  if (!context.settings.flag("dry-run")) session.queue().pause(note);
+  if (!context.guard.dry_run()) session.queue().pause(note);
   return queue_result(context,
                       [&] {
-                        return context.settings.flag("dry-run")
+                        return context.guard.dry_run()
                                    ? "Would pause. Nothing was changed (--dry-run).\n"
                                    : fmt::format("Paused {}. queue work takes no more jobs until: {}\n",
                                                  session.stream(), context.scope().command("queue resume"));
@@ -181,7 +181,7 @@ CommandResult queue_pause(Context& context, const std::vector<std::string>& argu
 
 CommandResult queue_resume(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);
-  if (context.settings.flag("dry-run")) return {"Would resume. Nothing was changed (--dry-run).\n"};
+  if (context.guard.dry_run()) return {"Would resume. Nothing was changed (--dry-run).\n"};
   const bool was = session.queue().resume();
   return queue_result(context,
                       [&] {

@@ -29,7 +29,7 @@ TrimRequest request_of(QueueSession& session) {
     throw Error(ExitCode::usage, fmt::format("stream {} has no limit to trim it to", session.stream()),
                 "give --max-length N or --older-than TIME");
   }
-  request.dry_run = settings.flag("dry-run");
+  request.dry_run = session.context().guard.dry_run();
   return request;
 }
 

@@ -193,7 +193,7 @@ CommandResult upload_file(QueueSession& session, const std::string& path, Upload
   plan.record = upload_key(plan.stream, upload_name(verb + "\n" + input.identity + "\n" + first_line(reader, context)));
   plan.token = new_token(context.random);
   plan.limit = session.limit();
-  plan.dry_run = context.settings.flag("dry-run");
+  plan.dry_run = context.guard.dry_run();
   plan.skip_invalid = context.settings.flag("skip-invalid");
   plan.after = beginning(session, input, plan.record);
   const std::string record = plan.record;

@@ -65,6 +65,9 @@ CommandResult queue_work(Context& context, const std::vector<std::string>& argum
     throw Error(ExitCode::usage, "which command is to do the jobs?",
                 "run: " + context.scope().command("queue work", "-- COMMAND"));
   QueueSession session(context);
+  if (context.guard.dry_run())
+    return {fmt::format("Would hand each job of {} to {}. Nothing was done (--dry-run).\n", session.subject(),
+                        shell_join(arguments))};
   Worker worker(session, plan_of(context, arguments));
   const WorkerResult result = worker.run();
   const nlohmann::ordered_json object = {{"stream", printable(session.stream())}, {"done", result.done},
