@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "config/yaml.hpp"
@@ -100,7 +101,7 @@ CommandResult setup_result(const Context& context, const RedisSettings& settings
       {"credentials_file", credentials.path.string()},
       {"advice", advice_json(settings)},
   };
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
 }
 
 }  // namespace raibid

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
@@ -18,7 +19,7 @@ CommandResult result(const Context& context, const std::string& subject, const s
                      const std::vector<std::string>& kept, const std::string& text) {
   if (context.format() == OutputFormat::table) return {text};
   const nlohmann::ordered_json object = {{"subject", subject}, {"removed", removed}, {"kept", kept}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
 }
 
 bool agreed(Context& context, const std::string& subject) {

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/status/status.hpp"
@@ -39,7 +40,7 @@ std::string queue_of(const ordered_json& data) {
   std::vector<std::string> streams;
   for (const ordered_json& stream : data.value("streams", ordered_json::array())) {
     if (stream["length"].is_number())
-      streams.push_back(fmt::format("{}: {}", stream["name"].get<std::string>(), stream["length"].dump()));
+      streams.push_back(fmt::format("{}: {}", stream["name"].get<std::string>(), json_text(stream["length"])));
   }
   return join(streams, ", ");
 }
@@ -86,7 +87,7 @@ ordered_json as_list(std::vector<Seen>& all) {
 CommandResult render_all(const Context& context, std::vector<Seen>& all, int unattached) {
   const int code = exit_code(all, unattached);
   if (context.format() == OutputFormat::yaml) return {to_yaml(as_list(all)), code};
-  if (context.format() == OutputFormat::json) return {as_list(all).dump(2) + "\n", code};
+  if (context.format() == OutputFormat::json) return {json_text(as_list(all), 2) + "\n", code};
   return {join(table_lines(all), "\n") + "\n", code};
 }
 
@@ -109,7 +110,7 @@ class WatchScreen {
     if (rows == m_rows) return;
     const std::vector<std::string> lines = table_lines(all);
     if (m_context.format() != OutputFormat::table) {
-      m_context.results << (m_context.format() == OutputFormat::json ? as_list(all).dump() + "\n"
+      m_context.results << (m_context.format() == OutputFormat::json ? json_text(as_list(all)) + "\n"
                                                                      : "---\n" + to_yaml(as_list(all)));
     } else if (m_context.terminal.results_rewrite) {
       redraw(lines);
