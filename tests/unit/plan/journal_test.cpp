@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-using namespace raibid;
+namespace raibid::journal_test {
 
 namespace {
 
@@ -368,3 +368,5 @@ TEST_CASE("a process is told from others by its start time, whatever its name") 
   CHECK(process_identity(pid).empty());  // a zombie does nothing any more
   ::waitpid(pid, nullptr, 0);
 }
+
+}  // namespace raibid::journal_test
