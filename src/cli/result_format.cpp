@@ -1,5 +1,6 @@
 #include "cli/result_format.hpp"
 
+#include "base/json.hpp"
 #include "config/yaml.hpp"
 
 #include <nlohmann/json.hpp>
@@ -14,7 +15,7 @@ OutputFormat output_format(const std::string& output) {
 std::string formatted(const nlohmann::ordered_json& result, OutputFormat format) {
   if (format == OutputFormat::yaml) return to_yaml(result);
   // a value that is no UTF-8 must not take the whole answer away
-  return result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json_text(result, 2) + "\n";
 }
 
 }  // namespace raibid

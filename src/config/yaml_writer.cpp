@@ -1,6 +1,7 @@
 #include "config/yaml.hpp"
 
 #include "base/characters.hpp"
+#include "base/json.hpp"
 #include "base/utf8.hpp"
 
 #include <fmt/format.h>
@@ -132,7 +133,7 @@ std::string scalar(const ordered_json& value, int indent) {
   if (value.is_number_float() && !std::isfinite(value.get<double>())) {
     return std::isnan(value.get<double>()) ? ".nan" : value.get<double>() > 0 ? ".inf" : "-.inf";
   }
-  return value.dump();  // numbers, booleans, null, [] and {}: JSON is YAML
+  return json_text(value);  // numbers, booleans, null, [] and {}: JSON is YAML
 }
 
 bool is_block(const ordered_json& value) { return value.is_structured() && !value.empty(); }

@@ -1,6 +1,7 @@
 #include "plan/journal.hpp"
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "sys/process_table.hpp"
@@ -96,7 +97,7 @@ Error locked(const std::filesystem::path& path, const std::string& subject) {
     std::string content = read_file(path).value_or("");
     const std::vector<std::string> lines = take_lines(content);
     if (!lines.empty() && !nested_too_deeply(lines.front())) {
-      const JournalHeader header = header_from(json::parse(lines.front()));
+      const JournalHeader header = header_from(parse_json(lines.front()));
       who = printable(fmt::format("\"{}\" (process {} on {}, since {})", header.operation, header.pid, header.host,
                                   header.started));
     }
@@ -193,7 +194,7 @@ void Journal::load() {
 
 void Journal::read_line(const std::string& line) {
   if (nested_too_deeply(line)) throw std::invalid_argument("this line is nested too deeply");
-  const json entry = json::parse(line);
+  const json entry = parse_json(line);
   if (entry.contains("journal")) {
     m_interrupted = header_from(entry);
     m_pending.clear();
@@ -213,7 +214,7 @@ void Journal::read_line(const std::string& line) {
 
 void Journal::append(const json& entry, bool sync) {
   // what is not UTF-8 becomes U+FFFD: better than an undo that is not recorded
-  m_log.append(entry.dump(-1, ' ', false, json::error_handler_t::replace), sync);
+  m_log.append(json_text(entry), sync);
 }
 
 void Journal::begin(const JournalHeader& header) {

@@ -1,6 +1,7 @@
 #include "tools/kubectl.hpp"
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "tools/diagnosis.hpp"
 
@@ -147,30 +148,30 @@ Command Kubectl::review_rights(const std::vector<Right>& rights) const {
                      {"spec", {{"resourceAttributes", std::move(attributes)}}}});
   }
   const json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};
-  return question({request_timeout, "create", no_client_validation, "-f", "-", "-o", "json"}, list.dump());
+  return question({request_timeout, "create", no_client_validation, "-f", "-", "-o", "json"}, json_text(list));
 }
 
 Command Kubectl::apply(const json& manifest) const {
   return command({request_timeout, "apply", "--server-side", "--field-manager=raibid-cli", "--force-conflicts",
                   no_client_validation, "-f", "-"},
-                 manifest.dump());
+                 json_text(manifest));
 }
 
 Command Kubectl::create(const json& manifest) const {
   return command({request_timeout, "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-"},
-                 manifest.dump());
+                 json_text(manifest));
 }
 
 Command Kubectl::create_and_show(const json& manifest) const {
   return command(
       {request_timeout, "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
-      manifest.dump());
+      json_text(manifest));
 }
 
 Command Kubectl::replace_and_show(const json& manifest) const {
   return command(
       {request_timeout, "replace", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
-      manifest.dump());
+      json_text(manifest));
 }
 
 Command Kubectl::remove_when_fed(const std::string& path) const {

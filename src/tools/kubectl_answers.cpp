@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "tools/diagnosis.hpp"
@@ -26,7 +27,7 @@ void check(const Command& command, const Output& output) {
 }
 
 json parse_json(const Command& command, const std::string& text) {
-  json document = nested_too_deeply(text) ? json(json::value_t::discarded) : json::parse(text, nullptr, false);
+  json document = nested_too_deeply(text) ? json(json::value_t::discarded) : try_parse_json(text);
   if (document.is_discarded()) {
     throw Error(ExitCode::failure, fmt::format("kubectl {}: its answer is no JSON: {}", subcommand(command),
                                                printable(trim(text).substr(0, 80))));
@@ -142,8 +143,7 @@ void collect_secrets(const json& manifest, std::vector<std::string>& found) {
 /// The server repeats a field that it cannot read, and with it what is secret in it (tried).
 std::string without_secrets(std::string text, const std::string& input) {
   std::vector<std::string> secrets;
-  if (const json manifest = json::parse(input, nullptr, false); !manifest.is_discarded())
-    collect_secrets(manifest, secrets);
+  if (const json manifest = try_parse_json(input); !manifest.is_discarded()) collect_secrets(manifest, secrets);
   for (const std::string& secret : secrets) {
     if (secret.empty()) continue;
     for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3)) {

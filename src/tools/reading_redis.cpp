@@ -13,12 +13,12 @@ namespace {
 /// By name, or by name and subcommand where the others change something.
 const std::set<std::string, std::less<>>& reading_commands() {
   static const std::set<std::string, std::less<>> known = {
-      "AUTH",        "PING",        "INFO",        "TIME",         "TYPE",    "DBSIZE",        "SCAN",
-      "GET",         "EXISTS",      "TTL",         "PTTL",         "LLEN",    "LRANGE",        "SCARD",
-      "SMEMBERS",    "ZCARD",       "ZRANGE",      "HGET",         "HGETALL", "XLEN",          "XRANGE",
-      "XPENDING",    "XINFO",       "CONFIG GET",  "ACL LIST",     "ACL CAT", "ACL GETUSER",   "ACL WHOAMI",
-      "CLIENT LIST", "CLIENT INFO", "CLIENT ID",   "MEMORY USAGE", "ROLE",    "COMMAND COUNT", "XREVRANGE",
-      "EVAL_RO",     "EVALSHA_RO",  "SCRIPT LOAD",
+      "AUTH",        "PING",        "INFO",       "TIME",         "TYPE",    "DBSIZE",        "SCAN",
+      "GET",         "EXISTS",      "TTL",        "PTTL",         "LLEN",    "LRANGE",        "SCARD",
+      "SMEMBERS",    "ZCARD",       "ZRANGE",     "HGET",         "HGETALL", "XLEN",          "XRANGE",
+      "XPENDING",    "XINFO",       "CONFIG GET", "ACL LIST",     "ACL CAT", "ACL GETUSER",   "ACL WHOAMI",
+      "CLIENT LIST", "CLIENT INFO", "CLIENT ID",  "MEMORY USAGE", "ROLE",    "COMMAND COUNT", "XREVRANGE",
+      "HMGET",       "EVAL_RO",     "EVALSHA_RO", "SCRIPT LOAD",
   };
   return known;
 }

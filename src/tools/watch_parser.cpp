@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "tools/kubectl.hpp"
@@ -49,7 +50,7 @@ std::vector<nlohmann::json> WatchParser::take(std::string& buffer) {
       const std::string_view text = std::string_view(buffer).substr(begin, m_scanned + 1 - begin);
       if (text.size() > largest_document) refuse(too_large, text);
       if (nested_too_deeply(text)) refuse("something nested too deeply", text);
-      documents.push_back(nlohmann::json::parse(text, nullptr, false));
+      documents.push_back(try_parse_json(text));
       if (documents.back().is_discarded()) refuse("broken JSON", text);
       begin = m_scanned + 1;
     }

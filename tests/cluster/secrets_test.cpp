@@ -6,7 +6,8 @@
 #include "cluster/support.hpp"
 #include "support/secret_scan.hpp"
 
-using namespace raibid;
+namespace raibid::secrets_test {
+
 using namespace raibid::test;
 namespace fs = std::filesystem;
 
@@ -138,3 +139,5 @@ TEST_CASE("secrets: the scan finds a leak in an argument, in the environment and
   CHECK(seen_in("raibid-test-planted/file: "));
   fs::remove_all(folder);
 }
+
+}  // namespace raibid::secrets_test

@@ -11,7 +11,8 @@
 #include <filesystem>
 #include <functional>
 
-using namespace raibid;
+namespace raibid::tools_helm_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -307,3 +308,5 @@ spec:
     test.run_with(program, program.helm->uninstall(release));
   }
 }
+
+}  // namespace raibid::tools_helm_test

@@ -9,7 +9,8 @@
 #include <array>
 #include <functional>
 
-using namespace raibid;
+namespace raibid::tools_kubectl_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -227,3 +228,5 @@ TEST_CASE("the last lines of a log") {
   CHECK(error_of([&] { test.run_checked(test.kubectl->logs("redis", "redis", 5, true)); }).message() ==
         "kubectl logs: previous terminated container \"redis\" in pod \"redis\" not found");
 }
+
+}  // namespace raibid::tools_kubectl_test

@@ -9,7 +9,8 @@
 
 #include <functional>
 
-using namespace raibid;
+namespace raibid::tools_helm_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -189,3 +190,5 @@ TEST_CASE_FIXTURE(HelmFixture, "no cluster: both majors take our flags, and ask 
   });
   for (const char* name : {"HELM_KUBEAPISERVER", "HELM_KUBETOKEN", "HELM_NAMESPACE"}) ::unsetenv(name);
 }
+
+}  // namespace raibid::tools_helm_test

@@ -8,7 +8,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-using namespace raibid;
+namespace raibid::tools_kubectl_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -175,3 +176,5 @@ TEST_CASE_FIXTURE(KubectlFixture, "credentials that are missing or cannot be mad
   CHECK(files.message().find("cannot be used: unable to read client-cert") != std::string::npos);
   for (const Error& error : {none, plugin, files}) CHECK(error.code() == ExitCode::preflight);
 }
+
+}  // namespace raibid::tools_kubectl_test

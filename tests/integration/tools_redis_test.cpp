@@ -9,7 +9,8 @@
 #include <array>
 #include <string>
 
-using namespace raibid;
+namespace raibid::tools_redis_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -295,3 +296,5 @@ TEST_CASE("a Redis that loads its data is connected to") {
   });
   CHECK(refusal(loading.port(), "") == "connected");
 }
+
+}  // namespace raibid::tools_redis_test

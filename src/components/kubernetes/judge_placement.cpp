@@ -1,3 +1,4 @@
+#include "base/json.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
@@ -140,7 +141,7 @@ Judgement judge_unschedulable(const Observation& seen, const std::string& messag
   if (const std::string listed = taints(seen); tainted && !listed.empty()) text += ". " + listed;
   if (contains(words, "node affinity/selector")) {
     if (const json& selector = at(*seen.pod, {"spec", "nodeSelector"}); selector.is_object()) {
-      text += fmt::format(". It wants {}", selector.dump(-1, ' ', false, json::error_handler_t::replace));
+      text += fmt::format(". It wants {}", json_text(selector));
     }
   }
   Judgement result = judgement("unschedulable", text, placement_hint(seen, words));

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
@@ -304,7 +305,7 @@ Command ReleaseLock::removal(const std::string& path, const std::string& uid,
                                 {"kind", "DeleteOptions"},
                                 {"preconditions", {{"uid", uid}, {"resourceVersion", resource_version}}}};
   Command command = m_kubectl.remove_when_fed(path);
-  command.input = options.dump();
+  command.input = json_text(options);
   command.input.pop_back();  // without it they are none
   return command;
 }

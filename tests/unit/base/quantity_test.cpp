@@ -16,7 +16,7 @@ using namespace raibid;
 
 namespace {
 
-constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 
 std::string refusal(std::string_view text, bool memory = true) {
   try {
@@ -66,7 +66,7 @@ TEST_CASE("bytes in every form that Kubernetes takes") {
       {"15e-1", 2},
       {"1e-999999999999999999999", 1},
       {"0e999999999999999999999", 0},
-      {"9223372036854775807", most},
+      {"9223372036854775807", largest},
       {"0.000000000000000000000000000000000001E", 1},
       {"1000000000000000000000000000n", 1'000'000'000'000'000'000},
   };
@@ -147,6 +147,6 @@ TEST_CASE("bytes for people") {
   CHECK(format_bytes((10LL << 20) - 1) == "10 MiB");
   CHECK(format_bytes((1LL << 30) - 1) == "1.0 GiB");
   CHECK(format_bytes(-1536) == "-1.5 KiB");
-  CHECK(format_bytes(most) == "8.0 EiB");
+  CHECK(format_bytes(largest) == "8.0 EiB");
   CHECK(format_bytes(std::numeric_limits<std::int64_t>::min()) == "-8.0 EiB");
 }

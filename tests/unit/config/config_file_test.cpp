@@ -9,7 +9,7 @@
 
 #include <fstream>
 
-namespace raibid {
+namespace raibid::config_file_test {
 
 namespace {
 
@@ -137,4 +137,4 @@ TEST_CASE("a config file that is something else") {
   }
 }
 
-}  // namespace raibid
+}  // namespace raibid::config_file_test

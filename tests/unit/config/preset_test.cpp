@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace raibid {
+namespace raibid::preset_test {
 
 namespace {
 
@@ -244,4 +244,4 @@ TEST_CASE("mistakes in a preset are told with file and line") {
   CHECK(refusal("description: x\ndescription: y\n") == "mine.yaml:3: \"description\" is given twice, first on line 2");
 }
 
-}  // namespace raibid
+}  // namespace raibid::preset_test

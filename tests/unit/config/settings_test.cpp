@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-namespace raibid {
+namespace raibid::settings_test {
 
 namespace {
 
@@ -182,4 +182,4 @@ TEST_CASE("the options that every command takes") {
   CHECK(letters == "noqvy");
 }
 
-}  // namespace raibid
+}  // namespace raibid::settings_test

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace raibid {
+namespace raibid::yaml_guard_test {
 
 namespace {
 
@@ -59,4 +59,4 @@ TEST_CASE("the guard knows where text ends") {
   CHECK(refusal("a: |b\n  " + too_deep) == "f:2: nested more than 64 deep");
 }
 
-}  // namespace raibid
+}  // namespace raibid::yaml_guard_test

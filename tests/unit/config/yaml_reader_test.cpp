@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace raibid {
+namespace raibid::yaml_reader_test {
 
 using nlohmann::ordered_json;
 
@@ -158,4 +158,4 @@ TEST_CASE("brackets that are text do not count") {
   CHECK(parse_yaml(std::string(64, '[') + std::string(64, ']'), "t").is_array());
 }
 
-}  // namespace raibid
+}  // namespace raibid::yaml_reader_test

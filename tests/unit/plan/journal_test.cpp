@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-using namespace raibid;
+namespace raibid::journal_test {
 
 namespace {
 
@@ -413,3 +413,4 @@ TEST_CASE_FIXTURE(Fixture, "a journal whose file was removed or replaced is some
   CHECK(fs::exists(file()));
   CHECK_FALSE(theirs.taken_over());
 }
+}  // namespace raibid::journal_test

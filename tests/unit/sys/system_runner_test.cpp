@@ -21,7 +21,8 @@
 #include <string>
 #include <vector>
 
-using namespace raibid;
+namespace raibid::system_runner_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -407,3 +408,5 @@ TEST_CASE_FIXTURE(Fixture, "hundreds of children leave no descriptor and no zomb
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
   CHECK(errno == ECHILD);
 }
+
+}  // namespace raibid::system_runner_test

@@ -9,7 +9,7 @@
 #include "tools/kubectl.hpp"
 #include "tools/redis_client.hpp"
 
-using namespace raibid;
+namespace raibid::bad_data_test {
 
 namespace {
 
@@ -103,3 +103,5 @@ TEST_CASE(
     }
   }
 }
+
+}  // namespace raibid::bad_data_test

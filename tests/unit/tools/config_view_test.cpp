@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace raibid;
+namespace raibid::config_view_test {
 
 namespace {
 
@@ -101,3 +101,5 @@ TEST_CASE("any shape of JSON is survived") {
   }
   CHECK(refusal(said("{")).code() == ExitCode::failure);
 }
+
+}  // namespace raibid::config_view_test

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 
-using namespace raibid;
+namespace raibid::helm_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -190,3 +191,5 @@ TEST_CASE("uninstalling what is not there is done; what could not be read is not
   runner.expect(argv_has({"rollback", "r"}), said("", "Error: release: not found\n", 1));
   CHECK_THROWS_AS(helm.run_checked(helm.rollback("r", 1), runner.now() + 1s), Error);
 }
+
+}  // namespace raibid::helm_test

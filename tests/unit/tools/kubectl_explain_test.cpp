@@ -5,7 +5,7 @@
 
 #include <vector>
 
-using namespace raibid;
+namespace raibid::kubectl_explain_test {
 
 namespace {
 
@@ -193,3 +193,5 @@ TEST_CASE("a reason is one line that a terminal can take, and not without end") 
   CHECK(explained("W1121 09:22:12.318835    2645 warnings.go:70] unknown field \"x\"\nWarning: old\nerror: why\n")
             .message() == "kubectl get: why");
 }
+
+}  // namespace raibid::kubectl_explain_test

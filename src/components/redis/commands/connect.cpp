@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/url.hpp"
@@ -103,7 +104,7 @@ CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   const std::string url = redis_url(installed.host, installed.port, with_password ? installed.password : Secret());
   if (context.format() == OutputFormat::table) return {url + "\n"};
   const nlohmann::ordered_json object = {{"url", url}, {"host", installed.host}, {"port", installed.port}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
 }
 
 }  // namespace raibid

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "sys/files.hpp"
@@ -42,7 +43,7 @@ std::string place_of(std::string_view text, std::size_t byte) {
 json parse_object(const fs::path& path, const std::string& text) {
   if (nested_too_deeply(text)) damaged(path, "it is nested too deeply");
   try {
-    json object = json::parse(text);
+    json object = parse_json(text);
     if (!object.is_object()) damaged(path, "it holds no JSON object");
     return object;
   } catch (const json::parse_error& error) {
@@ -207,7 +208,7 @@ std::string to_json(const Credentials& credentials) {
       {"target", credentials.target},
       {"username", credentials.username},
   };
-  return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json_text(object, 2) + "\n";
 }
 
 bool credentials_are_saved(const Credentials& credentials, const fs::path& path) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/server/running_config.hpp"
@@ -121,8 +122,8 @@ void examine_group(RedisConnection& redis, const std::string& stream, const std:
   const ordered_json lag = group_lag(redis, stream, *found);
   data.push_back({{"name", name}, {"pending", pending}, {"lag", lag}, {"consumers", consumers}});
   report.add({"group", true,
-              fmt::format("{}: {} pending, lag {}, {} consumers", name, pending, lag.is_null() ? "unknown" : lag.dump(),
-                          consumers)});
+              fmt::format("{}: {} pending, lag {}, {} consumers", name, pending,
+                          lag.is_null() ? "unknown" : json_text(lag), consumers)});
 }
 
 void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthReport& report) {
@@ -198,7 +199,7 @@ CommandResult render_report(const Context& context, const std::string& title, He
     return {text, code};
   }
   const ordered_json data = report_data(report);
-  return {context.format() == OutputFormat::yaml ? to_yaml(data) : data.dump(2) + "\n", code};
+  return {context.format() == OutputFormat::yaml ? to_yaml(data) : json_text(data, 2) + "\n", code};
 }
 
 }  // namespace raibid

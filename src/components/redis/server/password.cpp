@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"
@@ -102,7 +103,7 @@ std::map<std::string, Secret> secret_content(const Secret& password, const Secre
   if (!exporter_password.empty()) {
     nlohmann::ordered_json by_address;
     for (const char* address : exporter_addresses) by_address[address] = exporter_password.reveal();
-    content.emplace("exporter.json", by_address.dump());
+    content.emplace("exporter.json", json_text(by_address));
   }
   return content;
 }

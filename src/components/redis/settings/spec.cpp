@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "components/redis/settings/clients.hpp"
@@ -176,13 +177,13 @@ std::string to_json(const Spec& spec) {
       {"exporter_image", spec.exporter_image},
       {"security_context", spec.security_context},
   };
-  return without_templates(object.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+  return without_templates(json_text(object));
 }
 
 Spec parse_spec(std::string_view annotation) {
   if (annotation.empty()) return {};
   if (nested_too_deeply(annotation)) refuse("it is nested too deeply");
-  const json object = json::parse(annotation, nullptr, false);
+  const json object = try_parse_json(annotation);
   if (!object.is_object()) refuse("it is no JSON object");
   Spec spec;
   take(object, "preset", spec.preset);

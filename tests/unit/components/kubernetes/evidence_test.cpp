@@ -3,7 +3,7 @@
 #include "base/error.hpp"
 #include "fakes/fake_runner.hpp"
 #include "sys/files.hpp"
-#include "unit/components/kubernetes/documents.hpp"
+#include "unit/components/kubernetes/scene.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -39,8 +39,6 @@ unsigned mode_of(const fs::path& path) {
 }
 
 std::string content(const fs::path& path) { return read_file(path).value_or("(there is none)"); }
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string crashed_pod() {
   PodDocument pod;

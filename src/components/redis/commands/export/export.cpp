@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/export/manifests.hpp"
@@ -59,7 +60,7 @@ View look(Context& context) {
 }
 
 CommandResult document(const Context& context, const ordered_json& value, const std::string& comment = "") {
-  if (context.format() == OutputFormat::json) return {value.dump(2) + "\n"};
+  if (context.format() == OutputFormat::json) return {json_text(value, 2) + "\n"};
   return {comment + to_yaml(value)};
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/export/manifests.hpp"
 #include "config/yaml.hpp"
@@ -76,7 +77,7 @@ Metadata trigger_metadata(const Queue& queue, const std::string& address) {
 std::string trigger(const Queue& queue, const Handover& handover, const KedaInput& input) {
   std::string text = fmt::format("    - type: {}\n      metadata:\n", queue.list.empty() ? "redis-streams" : "redis");
   for (const auto& [key, value] : trigger_metadata(queue, input.address)) {
-    text += fmt::format("        {}: {}\n", key, nlohmann::json(value).dump());
+    text += fmt::format("        {}: {}\n", key, json_text(nlohmann::json(value)));
   }
   if (!input.secret_name.empty())
     text += fmt::format("      authenticationRef:\n        name: {}\n", authentication_name(handover));

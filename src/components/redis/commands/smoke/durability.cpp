@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/place.hpp"
@@ -132,7 +133,7 @@ CommandResult render(const Context& context, const Durability& found, const std:
   if (found.oldest_lost) numbers["oldest_lost_seconds"] = seconds(*found.oldest_lost);
   const nlohmann::ordered_json object = {
       {"passed", found.holds()}, {"preset", context.preset.name}, {"durability", numbers}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n", code};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n", code};
 }
 
 std::string own_key(Context& context) {

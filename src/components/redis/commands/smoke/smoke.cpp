@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/smoke/durability.hpp"
@@ -70,7 +71,7 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
   if (context.format() == OutputFormat::table) return {text + (passed ? "All hold.\n" : "Not all hold.\n"), code};
   const nlohmann::ordered_json object = {
       {"passed", passed}, {"preset", context.preset.name}, {"operations", operations}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n", code};
+  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n", code};
 }
 
 CommandResult run_all_operations(Context& context, const RedisSettings& settings, Place& place) {

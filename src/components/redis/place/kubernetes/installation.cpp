@@ -8,6 +8,7 @@
 
 #include "assets/assets.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
@@ -236,7 +237,7 @@ Step Installation::password_step() {
 }
 
 std::string Installation::digest() const {
-  std::string text = values().dump();
+  std::string text = json_text(values());
   text += settings.chart.kind == ChartChoice::Kind::embedded ? assets_digest(embedded_chart)
                                                              : settings.chart.reference + "@" + settings.chart.version;
   for (const std::string& file : settings.values_files) text += "\n" + read_file(file).value_or("");
@@ -255,7 +256,7 @@ Helm::Install Installation::install_request() const {
   install.chart = settings.chart.kind == ChartChoice::Kind::embedded
                       ? Helm::Chart{ChartFolder::chart_in(m_chart_folder).string(), "", ""}
                       : Helm::Chart{settings.chart.reference, settings.chart.repository, settings.chart.version};
-  install.values = values().dump();
+  install.values = json_text(values());
   install.values_files = settings.values_files;
   install.sets = settings.sets;
   install.labels = {{managed_by_label, managed_by_us}, {digest_label, digest()}};

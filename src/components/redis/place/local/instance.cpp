@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "components/redis/settings/redis_conf.hpp"
@@ -75,12 +76,12 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
   const std::optional<std::string> text = read_file(state_file());
   if (!text) return std::nullopt;
   try {
-    const nlohmann::json object = nlohmann::json::parse(nested_too_deeply(*text) ? "" : *text);
+    const nlohmann::json object = parse_json(nested_too_deeply(*text) ? "" : *text);
     if (!object.at("port").is_number_unsigned() || object.at("port") > 65535) {
       throw Error(ExitCode::preflight, fmt::format("{} is damaged: its port is none", state_file().string()),
                   damaged_hint);
     }
-    return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(object.at("spec").dump())};
+    return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(json_text(object.at("spec")))};
   } catch (const nlohmann::json::exception& error) {
     throw Error(ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
                 damaged_hint);

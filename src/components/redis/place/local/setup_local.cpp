@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
@@ -165,7 +166,7 @@ class LocalSetup {
         {"port", m_port}, {"namespace", m_settings.name_space}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
     return {{m_instance.acl(), acl_file(m_password, Secret())},
             {m_instance.conf(), conf()},
-            {m_instance.state_file(), state.dump(2) + "\n"}};
+            {m_instance.state_file(), json_text(state, 2) + "\n"}};
   }
 
   // What is already as it should be is not written again.
