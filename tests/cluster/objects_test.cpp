@@ -3,7 +3,8 @@
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
 
-using namespace raibid;
+namespace raibid::cluster_objects_test {
+
 using namespace raibid::test;
 
 /// Objects that are being deleted, that stay though helm removed the release, and that are somebody else's.
@@ -226,3 +227,5 @@ TEST_CASE("a metrics API that does not answer blocks neither rollback nor teardo
   INFO(said(removed));
   CHECK(removed.status == 0);
 }
+
+}  // namespace raibid::cluster_objects_test

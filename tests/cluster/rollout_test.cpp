@@ -17,7 +17,8 @@
 #include <utility>
 #include <vector>
 
-using namespace raibid;
+namespace raibid::cluster_rollout_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 using State = Verdict::State;
@@ -304,3 +305,5 @@ TEST_CASE("what is kept of a real failure") {
   CHECK(has(logs, "argument must be a memory value"));
   CHECK_FALSE(fs::exists(folder / "values.yaml"));
 }
+
+}  // namespace raibid::cluster_rollout_test

@@ -7,7 +7,8 @@
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
 
-using namespace raibid;
+namespace raibid::cluster_undo_test {
+
 using namespace raibid::test;
 
 /// Two runs at once, runs that are ended from outside, and what a killed helm leaves: on a real cluster.
@@ -326,3 +327,5 @@ TEST_CASE("a run that slept and wakes while another works names it and stops") {
   CHECK(done.status == 0);
   CHECK(second.status().status == 0);
 }
+
+}  // namespace raibid::cluster_undo_test

@@ -11,7 +11,8 @@
 
 /// Objects that are being deleted, that stay though a tool said that it removed them, and that are somebody else's.
 
-using namespace raibid;
+namespace raibid::objects_test {
+
 using nlohmann::json;
 
 namespace {
@@ -263,3 +264,5 @@ TEST_CASE("a namespace that setup made stays when somebody put an EventSource in
   CHECK(machine.objects().contains("eventsource/webhook"));
   CHECK(machine.objects().contains("namespace/raibid-redis"));
 }
+
+}  // namespace raibid::objects_test

@@ -17,7 +17,8 @@
 /// Two homes, as of two machines, and one release: a journal of one that is older than what the other did, and a run
 /// that lost the lock while it slept.
 
-using namespace raibid;
+namespace raibid::takeover_test {
+
 using nlohmann::json;
 using Kind = Fault::Kind;
 
@@ -327,3 +328,5 @@ TEST_CASE("a run whose journal was replaced stops") {
   CHECK(has(ran.err, "somebody removed the lock of this run"));
   CHECK_FALSE(homes.uid(claim).empty());
 }
+
+}  // namespace raibid::takeover_test

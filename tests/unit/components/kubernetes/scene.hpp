@@ -2,6 +2,7 @@
 
 #include "base/strings.hpp"
 #include "components/kubernetes/verdict.hpp"
+#include "support/thrown.hpp"
 #include "unit/components/kubernetes/documents.hpp"
 
 #include <nlohmann/json.hpp>
@@ -48,7 +49,5 @@ struct Scene {
     pod_event("Failed", "Failed to pull image \"redis:7\": " + words, count, "redis");
   }
 };
-
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace raibid::test
