@@ -103,7 +103,7 @@ TEST_CASE("local: teardown keeps the data unless told otherwise") {
   const Output kept = cli.local("teardown", {"--yes"});
   INFO(said(kept));
   REQUIRE(kept.status == 0);
-  CHECK(kept.err.find("Stays") != std::string::npos);
+  CHECK(kept.err.find("Will be kept") != std::string::npos);
   REQUIRE(cli.local("setup").status == 0);
   CHECK(redis(credentials, {"GET", "kept"}) == "yes");
 }
