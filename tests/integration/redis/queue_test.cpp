@@ -3,6 +3,7 @@
 #include "components/redis/server/running_config.hpp"
 #include "components/redis/server/streams.hpp"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 
 #include "support/cli.hpp"
@@ -174,8 +175,9 @@ TEST_CASE("wait_for_pong: a server that is still loading, with its progress") {
   const auto redis = wait_for_pong(connector, server.endpoint(), runner, runner.now() + 30s,
                                    [&](const std::string& text) { heard.push_back(text); });
   CHECK(redis->command({"DBSIZE"}).integer == 2000);
-  REQUIRE_FALSE(heard.empty());
-  for (const std::string& text : heard) CHECK(has(text, "Redis is loading its data ("));
+  // on a busy machine it is first heard that nothing listens yet
+  CHECK(std::any_of(heard.begin(), heard.end(),
+                    [](const std::string& text) { return has(text, "Redis is loading its data ("); }));
 }
 
 TEST_CASE("wait_for_pong: nobody listens until the deadline") {
