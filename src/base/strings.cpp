@@ -173,4 +173,14 @@ std::string base64_decode(std::string_view text) {
   return bytes;
 }
 
+std::string with_separators(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3 + (number < 0 ? 1U : 0U);) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+std::string counted(std::int64_t number, std::string_view one, std::string_view many) {
+  return with_separators(number) + " " + std::string(number == 1 ? one : many);
+}
+
 }  // namespace raibid

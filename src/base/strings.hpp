@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -39,5 +40,10 @@ std::string to_lower(std::string_view text);
 std::string base64_encode(std::string_view bytes);
 /// Throws Error (preflight) when `text` is not base64.
 std::string base64_decode(std::string_view text);
+
+/// "1,234"
+std::string with_separators(std::int64_t number);
+/// "1 job", "3 jobs"
+std::string counted(std::int64_t number, std::string_view one, std::string_view many);
 
 }  // namespace raibid

@@ -48,7 +48,10 @@ Scope Scope::found(const std::string& target, const std::string& name_space, con
       {"target", &target}, {"namespace", &name_space}, {"release", &release}, {"preset", &preset}};
   // with another preset its own names are the defaults, which only a flag overrides for certain
   const bool other_preset = !preset.empty() && preset != default_of("preset");
+  const bool has_preset =
+      std::any_of(m_flags.begin(), m_flags.end(), [](const auto& one) { return one.first == "preset"; });
   for (const auto& [option, value] : names) {
+    if (option == std::string_view("preset") && has_preset) continue;  // it may be a file: its name alone finds nothing
     const bool is_name = option != std::string_view("target") && option != std::string_view("preset");
     scope.set(option, *value == default_of(option) && !(other_preset && is_name) ? "" : *value);
   }

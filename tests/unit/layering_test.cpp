@@ -35,6 +35,34 @@ const std::vector<std::pair<std::string, std::string>> libraries{
 
 std::string layer_of(const std::string& path) { return path.substr(0, path.find('/')); }
 
+/// The rooms of components/redis, each of which may include those before it.
+const std::vector<std::string> rooms{"settings", "server", "run", "place", "commands"};
+
+/// The folder of `path` behind `prefix`: "place" for "components/redis/place/local/a.hpp"; "" when it lies elsewhere or
+/// in `prefix` itself.
+std::string folder_behind(const std::string& prefix, const std::string& path) {
+  if (!path.starts_with(prefix)) return "";
+  const std::size_t end = path.find('/', prefix.size());
+  return end == std::string::npos ? "" : path.substr(prefix.size(), end - prefix.size());
+}
+
+std::ptrdiff_t rank_of(const std::string& room) { return std::find(rooms.begin(), rooms.end(), room) - rooms.begin(); }
+
+/// Inside components/: what every component needs of a cluster knows no component; a component knows no other one; in
+/// redis/ a room includes downward only, and a place (a cluster, this machine) knows no other place.
+bool breaks_rooms(const std::string& path, const std::string& included) {
+  if (!included.starts_with("components/") || !path.starts_with("components/")) return false;
+  const std::string from = folder_behind("components/", path), to = folder_behind("components/", included);
+  if (from != to && !from.empty() && !to.empty() && (from == "kubernetes" || to != "kubernetes")) return true;
+  const std::string room = folder_behind("components/redis/", path);
+  const std::string other_room = folder_behind("components/redis/", included);
+  if (room.empty() || other_room.empty()) return false;
+  if (rank_of(room) == std::ssize(rooms) || rank_of(other_room) > rank_of(room)) return true;
+  const std::string place = folder_behind("components/redis/place/", path);
+  const std::string other_place = folder_behind("components/redis/place/", included);
+  return !place.empty() && !other_place.empty() && place != other_place;
+}
+
 /// What is wrong with `included` in the file `path` (relative to src/), or "".
 std::string offence(const std::string& path, const std::string& included, bool quoted) {
   const std::string layer = layer_of(path);
@@ -46,6 +74,7 @@ std::string offence(const std::string& path, const std::string& included, bool q
   }
   if (included == "nlohmann/json.hpp" && path.ends_with(".hpp")) return "includes nlohmann/json.hpp in a header";
   const std::string target = layer_of(included);
+  if (quoted && breaks_rooms(path, included)) return "includes " + included + ", which is upward or sideways";
   const bool system = !quoted && (target == "sys" || !allowed.contains(target));  // <sys/stat.h>
   if (system || target == layer || rules->second.contains(target)) return "";
   return "includes " + included;
@@ -96,17 +125,32 @@ TEST_CASE("planted violations are found, and only those") {
   plant("components/redis/libraries.cpp",
         "#include <yaml-cpp/yaml.h>\n#include <CLI/CLI.hpp>\n#include \"components/context.hpp\"\n");
   plant("components/redis/near.cpp", "#include \"settings.hpp\"\n");
+  plant("components/kubernetes/up.cpp", "#include \"components/redis/redis.hpp\"\n");
+  plant("components/minio/sideways.cpp",
+        "#include \"components/redis/redis.hpp\"\n#include \"components/kubernetes/lease.hpp\"\n");
+  plant("components/redis/redis.cpp", "#include \"components/redis/commands/setup.hpp\"\n");
+  plant("components/redis/place/place.cpp", "#include \"components/redis/place/local/a.hpp\"\n");
+  plant("components/redis/place/local/a.hpp",
+        "#include \"components/redis/place/kubernetes/b.hpp\"\n#include \"components/redis/run/c.hpp\"\n");
+  plant("components/redis/run/c.hpp", "#include \"components/redis/commands/setup.hpp\"\n");
+  plant("components/redis/attic/d.hpp", "#include \"components/redis/run/c.hpp\"\n");
   plant("cli/fine.cpp", "#include <CLI/CLI.hpp>\n#include \"tools/helm.hpp\"\n// #include nothing\n");
   plant("main.cpp", "#include \"cli/app.hpp\"\n#include <hiredis/hiredis.h>\n");
   plant("extra/new.cpp", "#include <string>\n");
-  CHECK(offenders(root.path()) ==
-        std::vector<std::string>{
-            "base/up.cpp:2: includes sys/files.hpp",
-            "components/redis/libraries.cpp:1: includes yaml-cpp/yaml.h, which belongs to src/config",
-            "components/redis/libraries.cpp:2: includes CLI/CLI.hpp, which belongs to src/cli",
-            "components/redis/near.cpp:1: includes settings.hpp", "extra/new.cpp:1: is in no layer",
-            "main.cpp:2: includes hiredis/hiredis.h, which belongs to src/tools",
-            "plan/heavy.hpp:2: includes nlohmann/json.hpp in a header",
-            "plan/up.cpp:1: includes components/context.hpp", "sys/sideways.hpp:2: includes ui/reporter.hpp",
-            "tools/sideways.cpp:1: includes config/settings.hpp"});
+  CHECK(
+      offenders(root.path()) ==
+      std::vector<std::string>{
+          "base/up.cpp:2: includes sys/files.hpp",
+          "components/kubernetes/up.cpp:1: includes components/redis/redis.hpp, which is upward or sideways",
+          "components/minio/sideways.cpp:1: includes components/redis/redis.hpp, which is upward or sideways",
+          "components/redis/attic/d.hpp:1: includes components/redis/run/c.hpp, which is upward or sideways",
+          "components/redis/libraries.cpp:1: includes yaml-cpp/yaml.h, which belongs to src/config",
+          "components/redis/libraries.cpp:2: includes CLI/CLI.hpp, which belongs to src/cli",
+          "components/redis/near.cpp:1: includes settings.hpp",
+          "components/redis/place/local/a.hpp:1: includes components/redis/place/kubernetes/b.hpp, which is upward or "
+          "sideways",
+          "components/redis/run/c.hpp:1: includes components/redis/commands/setup.hpp, which is upward or sideways",
+          "extra/new.cpp:1: is in no layer", "main.cpp:2: includes hiredis/hiredis.h, which belongs to src/tools",
+          "plan/heavy.hpp:2: includes nlohmann/json.hpp in a header", "plan/up.cpp:1: includes components/context.hpp",
+          "sys/sideways.hpp:2: includes ui/reporter.hpp", "tools/sideways.cpp:1: includes config/settings.hpp"});
 }

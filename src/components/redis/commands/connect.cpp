@@ -84,8 +84,8 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
                         endpoint.port)};
   }
   context.reporter.heading(place->heading());
-  context.reporter.note(fmt::format("{} is at {}:{} until Ctrl-C; its password: raibid-cli url redis --with-password",
-                                    settings.release, endpoint.host, endpoint.port));
+  context.reporter.note(fmt::format("{} is at {}:{} until Ctrl-C; its password: {}", settings.release, endpoint.host,
+                                    endpoint.port, context.scope().command("url redis", "--with-password")));
   return keep_open(context, *place);
 }
 

@@ -70,8 +70,8 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
               only == "yes" ? fmt::format("AOF {}, last write {}", fsync, written)
                             : "no AOF: what is not in a snapshot is lost by a restart",
               "Redis refuses writes (MISCONF) until its disk takes them: look for a full volume"});
-  report.add({"settings", wrong.empty(), wrong.empty() ? "as they were asked for" : join(wrong, "; "),
-              "run raibid-cli setup redis again: it sets them right"});
+  report.add({"settings", wrong.empty(), wrong.empty() ? "match the configuration" : join(wrong, "; "),
+              report.scope().command("setup redis") + " sets them right"});
 }
 
 void examine_memory(const Info& info, HealthReport& report) {
@@ -114,7 +114,7 @@ void examine_group(RedisConnection& redis, const std::string& stream, const std:
   });
   if (found == groups.items.end()) {
     report.add({"group", false, fmt::format("{} of {} does not exist", name, stream),
-                "run raibid-cli setup redis again: it creates it"});
+                report.scope().command("setup redis") + " creates it"});
     return;
   }
   const std::int64_t pending = integer_field(*found, "pending");
@@ -135,7 +135,7 @@ void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthRepo
                        {"groups", ordered_json::array()}};
   if (length.is_error() || groups.is_error()) {
     report.add({"stream", false, fmt::format("{}: {}", stream.name, length.is_error() ? length.text : groups.text),
-                "run raibid-cli setup redis again: it creates what is missing"});
+                report.scope().command("setup redis") + " creates what is missing"});
   } else {
     const bool fits = stream.max_length == 0 || length.integer <= stream.max_length + stream.max_length / 10;
     const std::string limit = stream.max_length == 0 ? "" : fmt::format(" of {}", stream.max_length);

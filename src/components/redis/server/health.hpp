@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "components/component.hpp"
+#include "components/scope.hpp"
 #include "config/preset.hpp"
 #include "tools/redis_client.hpp"
 
@@ -28,12 +29,17 @@ class HealthReport {
   ~HealthReport();
   HealthReport(HealthReport&&) noexcept;
 
+  /// The flags that name this Redis again: hints with a command of ours are built with it.
+  const Scope& scope() const { return m_scope; }
+  void set_scope(Scope scope) { m_scope = std::move(scope); }
+
   void add(Check check) { m_checks.push_back(std::move(check)); }
   nlohmann::ordered_json& data() { return *m_data; }
   bool healthy() const;
   const std::vector<Check>& checks() const { return m_checks; }
 
  private:
+  Scope m_scope;
   std::vector<Check> m_checks;
   std::unique_ptr<nlohmann::ordered_json> m_data;
 };

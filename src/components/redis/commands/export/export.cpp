@@ -125,8 +125,8 @@ void choose_secret(const Context& context, const View& view, KedaInput& input) {
         fmt::format("preset {} has no variable that is the password alone, and KEDA needs one", context.preset.name),
         "add one to its environment: REDIS_PASSWORD: \"{{password}}\"");
   }
-  context.reporter.note(
-      fmt::format("KEDA reads the password from Secret {}: raibid-cli export secret makes it", input.secret_name));
+  context.reporter.note(fmt::format("KEDA reads the password from Secret {}; {} makes it", input.secret_name,
+                                    context.scope().command("export secret")));
 }
 
 CommandResult export_keda(Context& context, const std::vector<std::string>&) {

@@ -160,16 +160,6 @@ std::string stream_position(const std::string& text, const std::string& option, 
   }
 }
 
-std::string with_separators(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3 + (number < 0 ? 1U : 0U);) digits.insert(at -= 3, ",");
-  return digits;
-}
-
-std::string counted(std::int64_t number, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", with_separators(number), number == 1 ? one : many);
-}
-
 std::string age_text(Duration age) {
   using std::chrono::duration_cast;
   const auto seconds = duration_cast<std::chrono::seconds>(age).count();

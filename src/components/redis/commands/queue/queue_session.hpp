@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/strings.hpp"
 #include "components/component.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/server/stream_queue.hpp"
@@ -68,10 +69,6 @@ bool queue_agreed(Context& context, const std::string& question);
 /// --from, --to: an ID, a time (RFC 3339), or how long ago ("1h"). Throws Error (usage).
 std::string stream_position(const std::string& text, const std::string& option, std::int64_t now_ms);
 
-/// "1,234"
-std::string with_separators(std::int64_t number);
-/// "1 job", "3 jobs"
-std::string counted(std::int64_t number, std::string_view one, std::string_view many);
 /// "12 s ago", "-" for none.
 std::string age_text(Duration age);
 

@@ -110,7 +110,7 @@ void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
     try {
       const Spec expected = m_scope.only ? expected_spec(one, *m_scope.only) : one.spec();
       all.push_back({one.release(), place, report_title(there.kubectl, one),
-                     examine_release(there.kubectl, one, expected, there.redis, unfinished, until)});
+                     examine_release(there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope())});
     } catch (const Error& error) {
       if (error.signal() != 0) throw;
       all.push_back(broken(one.release(), place, report_title(there.kubectl, one), error));

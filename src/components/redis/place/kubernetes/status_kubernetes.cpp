@@ -23,29 +23,32 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
+std::string repair(const HealthReport& report) { return report.scope().command("setup redis") + " repairs it"; }
+
 void examine_record(const json* record, const std::string& name, HealthReport& report) {
   const std::string status = record ? record->value("status", "") : "missing";
   const std::string revision = record ? record->value("version", "0") : "0";
   report.data()["release"] = {{"name", name}, {"revision", std::stoi(revision)}, {"status", status}};
-  report.add({"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status),
-              "raibid-cli setup redis repairs it"});
+  report.add(
+      {"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status), repair(report)});
 }
 
-void examine_workload(const json* workload, HealthReport& report) {
+void examine_workload(const json* workload, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
   const int wanted = workload ? workload->value("/spec/replicas"_json_pointer, 0) : 0;
   const int ready = workload ? workload->value("/status/readyReplicas"_json_pointer, 0) : 0;
   const auto deletion = workload ? deletion_of(*workload) : std::nullopt;
   report.data()["workload"] = {{"replicas", wanted}, {"ready_replicas", ready}};
   if (deletion) {
-    report.add(
-        {"workload", false, fmt::format("{} of {} ready, {}", ready, wanted, describe(*deletion)),
-         "it goes as soon as nothing holds it (metadata.finalizers); then raibid-cli setup redis makes it again"});
+    report.add({"workload", false, fmt::format("{} of {} ready, {}", ready, wanted, describe(*deletion)),
+                "it goes as soon as nothing holds it (metadata.finalizers); then " +
+                    report.scope().command("setup redis") + " makes it again"});
     return;
   }
   report.add({"workload", workload && wanted > 0 && ready == wanted,
               workload ? fmt::format("{} of {} ready", ready, wanted) : "missing",
-              workload && wanted == 0 ? "it is scaled to zero: kubectl scale --replicas=1 brings it back"
-                                      : "raibid-cli setup redis repairs it"});
+              workload && wanted == 0 ? "it is scaled to zero; start it again: " +
+                                            kubectl.for_people({"scale", "statefulset", name, "--replicas=1"})
+                                      : repair(report)});
 }
 
 }  // namespace
@@ -115,7 +118,7 @@ void examine_services(const FoundRelease& found, const std::vector<std::string>&
     const std::string what = !there ? "does not exist" : leads ? "leads to " + names.workload : "leads elsewhere";
     report.add({"service", leads, service + " " + what,
                 there ? "somebody else made or changed it: the application reaches something else by this name"
-                      : "raibid-cli setup redis repairs it"});
+                      : repair(report)});
   }
 }
 
@@ -126,8 +129,7 @@ void examine_claim(const json* claim, const std::string& name, const std::string
   if (!claim) {
     report.data()["claim"] = nullptr;
     if (wanted)
-      report.add({"claim", false, name + " does not exist: the data would not survive a restart",
-                  "raibid-cli setup redis repairs it"});
+      report.add({"claim", false, name + " does not exist: the data would not survive a restart", repair(report)});
     return;
   }
   const std::string phase = claim->value("/status/phase"_json_pointer, "");
@@ -168,7 +170,7 @@ namespace {
 void examine_secret(const json* secret, const std::string& name, bool wanted, HealthReport& report) {
   if (secret || !wanted) return;
   report.add({"secret", false, fmt::format("Secret {} is gone: the next pod cannot start", name),
-              "raibid-cli setup redis makes it again, or says what it needs for that"});
+              report.scope().command("setup redis") + " makes it again, or says what it needs for that"});
 }
 
 Secret password_of(const json* secret) {
@@ -186,9 +188,10 @@ Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise) {
 }
 
 HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
-                             KubernetesRedis& redis, int unfinished, TimePoint until) {
+                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope) {
   const RedisNames names(found.release(), found.name_space());
   HealthReport report;
+  report.set_scope(scope.found("kubernetes", found.name_space(), found.release(), expected.preset));
   report.data() = {{"target", "kubernetes"},
                    {"context", kubectl.cluster().context},
                    {"server", kubectl.cluster().server},
@@ -196,10 +199,10 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
                    {"preset", expected.preset},
                    {"unfinished_runs", unfinished}};
   if (unfinished > 0)
-    report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished),
-                "raibid-cli setup redis, or teardown redis, undoes them"});
+    report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
+                report.scope().command("setup redis") + " undoes that first"});
   examine_record(found.record(), found.release(), report);
-  examine_workload(found.object("StatefulSet"), report);
+  examine_workload(found.object("StatefulSet"), names.workload, kubectl, report);
   examine_pod(found.object("Pod"), names.pod, kubectl, report);
   examine_claim(found.object("PersistentVolumeClaim"), names.claim, found.release(), expected.persistence, kubectl,
                 report);
@@ -233,8 +236,8 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
   }
-  HealthReport report =
-      examine_release(kubectl, found, expected_spec(found, settings), redis, unfinished, question_deadline(context));
+  HealthReport report = examine_release(kubectl, found, expected_spec(found, settings), redis, unfinished,
+                                        question_deadline(context), context.scope());
   return render_report(context, report_title(kubectl, found), report);
 }
 

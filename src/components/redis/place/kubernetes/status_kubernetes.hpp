@@ -15,7 +15,7 @@ Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise);
 /// Examines a release and the Redis in it, which is given until `until` to answer. A Redis that cannot be reached is a
 /// check that fails, not an Error.
 HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
-                             KubernetesRedis& redis, int unfinished, TimePoint until);
+                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope);
 
 /// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none.
 void examine_pod(const nlohmann::json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report);

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "components/redis/settings/spec.hpp"
+#include "components/scope.hpp"
 
 namespace raibid {
 
@@ -19,9 +20,9 @@ constexpr const char* embedded_chart_name = "embedded";
 }
 
 std::string anew(const RedisSettings& settings) {
-  return fmt::format(
-      "keep it as it is, or make it anew: raibid-cli teardown redis -n {} --release {} (keeps the data), then setup",
-      settings.name_space, settings.release);
+  const Scope scope = Scope().found("kubernetes", settings.name_space, settings.release, "");
+  return fmt::format("keep it as it is, or remove it (the data is kept) and set it up again: {} && {}",
+                     scope.command("teardown redis"), scope.command("setup redis"));
 }
 
 // The charts differ in what a StatefulSet cannot change: pod management and the labels of its claims.
@@ -45,12 +46,12 @@ void refuse_other_persistence(const Observed::Workload& workload, const RedisSet
 void refuse_other_class(const Observed::Claim& claim, const RedisSettings& settings, const RedisNames& names) {
   const std::string wanted = settings.storage_class == "-" ? "" : settings.storage_class;
   if (settings.storage_class.empty() || wanted == claim.storage_class) return;
-  cannot_change(
-      fmt::format("claim {} has StorageClass {}, and no claim can change to {}", names.claim, claim.storage_class,
-                  settings.storage_class),
-      fmt::format("leave --storage-class out to keep it, or make it anew without its data: raibid-cli teardown "
-                  "redis -n {} --release {} --delete-data",
-                  settings.name_space, settings.release));
+  cannot_change(fmt::format("claim {} has StorageClass {}, and no claim can change to {}", names.claim,
+                            claim.storage_class, settings.storage_class),
+                fmt::format("leave --storage-class out to keep it, or remove it with its data and set it up again: {}",
+                            Scope()
+                                .found("kubernetes", settings.name_space, settings.release, "")
+                                .command("teardown redis", "--delete-data")));
 }
 
 // More room that does not come would end in a full disk: it is no warning.

@@ -34,7 +34,7 @@ constexpr std::size_t last_lines = 5;
 /// It listens within a tenth of a second, before it reads its data; one that does not by then has ended.
 constexpr Duration start_patience = std::chrono::seconds(20);
 constexpr const char* damaged_hint =
-    "it says port and settings of this Redis: move it away and run raibid-cli setup redis --target local again";
+    "it says port and settings of this Redis: move it away, then run setup with --target local again";
 
 // A port is free when we could listen there ourselves; 0 asks for any.
 int try_port(int port) {
@@ -119,12 +119,11 @@ Error LocalInstance::not_running(int port) const {
   const std::optional<Listener> other = find_listener(port);
   if (!other || listens(port))
     return Error(ExitCode::failure, what,
-                 "start it, with its data: raibid-cli setup redis --target local --release " + release());
+                 "start it, with its data: " + Scope().found("local", "", release(), "").command("setup redis"));
   return Error(
       ExitCode::preflight, fmt::format("{}, and its port {} is held by {}", what, port, describe(*other)),
-      fmt::format("end that process, then: raibid-cli setup redis --target local --release {}\nor choose another "
-                  "port: change \"port\" in {}, then run the same",
-                  release(), state_file().string()));
+      fmt::format("end that process, then: {}\nor choose another port: change \"port\" in {}, then run the same",
+                  Scope().found("local", "", release(), "").command("setup redis"), state_file().string()));
 }
 
 void LocalInstance::require_running(int port) const {

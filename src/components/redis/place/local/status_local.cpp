@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
@@ -41,6 +42,7 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
                               int unfinished) {
   const auto pid = instance.pid();
   HealthReport report;
+  report.set_scope(context.scope().found("local", "", instance.release(), state.spec.preset));
   report.data() = {{"target", "local"},
                    {"folder", instance.folder().string()},
                    {"namespace", state.name_space},
@@ -50,8 +52,8 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
                    {"pid", pid ? nlohmann::ordered_json(*pid) : nlohmann::ordered_json()},
                    {"unfinished_runs", unfinished}};
   if (unfinished > 0)
-    report.add({"journal", false, fmt::format("{} killed run(s) not undone", unfinished),
-                "raibid-cli setup redis, or teardown redis, undoes them"});
+    report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
+                report.scope().command("setup redis") + " undoes that first"});
   report.add(server_check(instance, state.port, pid));
   report.data()["redis"] = {{"pong", false}};
   if (pid) {

@@ -28,7 +28,7 @@ class LocalVictim final : public Victim {
         m_server(find_local_server(context)) {
     if (!m_instance.pid()) {
       throw Error(ExitCode::failure, fmt::format("release {} on this machine does not run", m_release),
-                  "start it: raibid-cli setup redis --target local");
+                  "start it: " + Scope().found("local", "", m_release, "").command("setup redis"));
     }
   }
 
