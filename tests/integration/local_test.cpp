@@ -202,3 +202,29 @@ TEST_CASE("local: url and connect") {
   INFO(said(ping));
   CHECK(ping.out == "PONG\n");
 }
+
+TEST_CASE("local: status is red when a stream was trimmed without regard to its group, and says how many jobs went") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  for (int job = 0; job < 30; ++job) redis(credentials, {"XADD", "raibid:jobs", "MAXLEN", "10", "*", "job_id", "x"});
+  const Output trimmed = cli.local("status");
+  INFO(said(trimmed));
+  CHECK(trimmed.status == 1);
+  CHECK(trimmed.out.find("20 jobs were dropped before any worker got them") != std::string::npos);
+  CHECK(trimmed.out.find("raibid-cli queue trim --target local") != std::string::npos);
+  CHECK(cli.status()["streams"][0]["groups"][0]["lost_undelivered"] == 20);
+
+  redis(credentials, {"XREADGROUP", "GROUP", "raibid-workers", "one", "COUNT", "10", "STREAMS", "raibid:jobs", ">"});
+  redis(credentials, {"XTRIM", "raibid:jobs", "MAXLEN", "4"});
+  CHECK(cli.status()["streams"][0]["groups"][0]["lost_pending"] == 6);
+}
+
+TEST_CASE("local: a cluster that was named and is not there is an error, not this machine's Redis") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  CHECK(cli({"status"}).status == 0);
+  const Output named = cli({"status", "--context", "nowhere"});
+  INFO(said(named));
+  CHECK(named.status == 3);
+}

@@ -66,10 +66,15 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
   for (const Difference& difference : differences) {
     wrong.push_back(fmt::format("{} is {} instead of {}", difference.name, difference.running, difference.wanted));
   }
-  report.add({"persistence", only != "yes" || written == "ok",
-              only == "yes" ? fmt::format("AOF {}, last write {}", fsync, written)
+  const std::string rewritten = field(info, "aof_last_bgrewrite_status");
+  const bool rewrites = rewritten.empty() || rewritten == "ok";
+  report.add({"persistence", only != "yes" || (written == "ok" && rewrites),
+              only == "yes" ? fmt::format("AOF {}, last write {}{}", fsync, written,
+                                          rewrites ? "" : ", last rewrite " + rewritten)
                             : "no AOF: what is not in a snapshot is lost by a restart",
-              "Redis refuses writes (MISCONF) until its disk takes them: look for a full volume"});
+              "look for a full volume or too little memory: without a rewrite the AOF only grows, and when a write "
+              "fails Redis "
+              "refuses all others (MISCONF)"});
   report.add({"settings", wrong.empty(), wrong.empty() ? "match the configuration" : join(wrong, "; "),
               report.scope().command("setup redis") + " sets them right"});
 }
@@ -95,10 +100,12 @@ ordered_json group_lag(RedisConnection& redis, const std::string& stream, const 
   if (lag && lag->type == RedisReply::Type::integer) return lag->integer;
   const RedisReply* last = group.field("last-delivered-id");
   if (!last) return nullptr;
+  // counted by the server: the payloads stay there
   const RedisReply rest =
-      redis.command({"XRANGE", stream, "(" + last->text, "+", "COUNT", std::to_string(undelivered_cap)});
-  if (rest.is_error() || static_cast<std::int64_t>(rest.items.size()) == undelivered_cap) return nullptr;
-  return static_cast<std::int64_t>(rest.items.size());
+      redis.command({"EVAL_RO", "return #redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])", "1", stream,
+                     "(" + last->text, std::to_string(undelivered_cap)});
+  if (rest.type != RedisReply::Type::integer || rest.integer == undelivered_cap) return nullptr;
+  return rest.integer;
 }
 
 std::int64_t integer_field(const RedisReply& reply, const char* name) {
@@ -107,7 +114,7 @@ std::int64_t integer_field(const RedisReply& reply, const char* name) {
 }
 
 void examine_group(RedisConnection& redis, const std::string& stream, const std::string& name, const RedisReply& groups,
-                   HealthReport& report, ordered_json& data) {
+                   std::int64_t length, HealthReport& report, ordered_json& data) {
   const auto found = std::find_if(groups.items.begin(), groups.items.end(), [&](const RedisReply& group) {
     const RedisReply* its_name = group.field("name");
     return its_name && its_name->text == name;
@@ -120,10 +127,26 @@ void examine_group(RedisConnection& redis, const std::string& stream, const std:
   const std::int64_t pending = integer_field(*found, "pending");
   const std::int64_t consumers = integer_field(*found, "consumers");
   const ordered_json lag = group_lag(redis, stream, *found);
-  data.push_back({{"name", name}, {"pending", pending}, {"lag", lag}, {"consumers", consumers}});
-  report.add({"group", true,
-              fmt::format("{}: {} pending, lag {}, {} consumers", name, pending,
-                          lag.is_null() ? "unknown" : json_text(lag), consumers)});
+  // more to come, or at work on, than the stream still holds: they were dropped (XTRIM, XADD … MAXLEN, XDEL)
+  const std::int64_t unread = lag.is_null() ? 0 : std::max<std::int64_t>(0, lag.get<std::int64_t>() - length);
+  const std::int64_t unfinished = std::max<std::int64_t>(0, pending - length);
+  data.push_back({{"name", name},
+                  {"pending", pending},
+                  {"lag", lag},
+                  {"consumers", consumers},
+                  {"lost_undelivered", unread},
+                  {"lost_pending", unfinished}});
+  std::string text =
+      fmt::format("{}: {} pending, lag {}, {}", name, pending, lag.is_null() ? "unknown" : json_text(lag),
+                  counted(consumers, "consumer", "consumers"));
+  if (unread > 0) text += fmt::format("; {} were dropped before any worker got them", counted(unread, "job", "jobs"));
+  if (unfinished > 0)
+    text += fmt::format("; {} were dropped while workers had them", counted(unfinished, "job", "jobs"));
+  report.add(
+      {"group", unread == 0 && unfinished == 0, text,
+       "something trims the stream without looking at its groups (XADD … MAXLEN, XTRIM). This drops nothing that "
+       "is still needed: " +
+           report.scope().command("queue trim")});
 }
 
 void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthReport& report) {
@@ -140,9 +163,10 @@ void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthRepo
     const bool fits = stream.max_length == 0 || length.integer <= stream.max_length + stream.max_length / 10;
     const std::string limit = stream.max_length == 0 ? "" : fmt::format(" of {}", stream.max_length);
     report.add({"stream", fits, fmt::format("{}: {}{} entries", stream.name, length.integer, limit),
-                fmt::format("producers keep the limit: XADD {} MAXLEN ~ {} * …", stream.name, stream.max_length)});
+                "jobs that are done stay in a stream. This drops only what no group needs any more: " +
+                    report.scope().command("queue trim")});
     for (const std::string& group : stream.groups)
-      examine_group(redis, stream.name, group, groups, report, data["groups"]);
+      examine_group(redis, stream.name, group, groups, length.integer, report, data["groups"]);
   }
   report.data()["streams"].push_back(data);
 }

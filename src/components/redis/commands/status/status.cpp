@@ -195,7 +195,7 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
   const bool target_chosen = chosen(context, "target");
   scope.machine = target_chosen || one ? settings.target == Target::local : true;
   scope.cluster = target_chosen || one ? settings.target == Target::kubernetes : true;
-  scope.cluster_may_be_absent = !target_chosen;
+  scope.cluster_may_be_absent = !target_chosen && !chosen(context, "context") && !chosen(context, "kubeconfig");
   scope.only = one ? &settings : nullptr;
   mention_unfinished(context);
   StatusBoard board(context, scope);
