@@ -108,6 +108,27 @@ ordered_json group_lag(RedisConnection& redis, const std::string& stream, const 
   return rest.integer;
 }
 
+/// How many entries the stream ever had, without the two entries that XINFO STREAM would send; 0 before Redis 7.
+std::int64_t entries_added(RedisConnection& redis, const std::string& stream) {
+  const RedisReply added =
+      redis.command({"EVAL_RO",
+                     "local info = redis.call('XINFO', 'STREAM', KEYS[1]) "
+                     "for i = 1, #info, 2 do if info[i] == 'entries-added' then return info[i + 1] "
+                     "end end return 0",
+                     "1", stream});
+  return added.integer;
+}
+
+/// Jobs that were dropped from the stream before the group got them. Of a group that has never been given anything
+/// Redis counts what is there now as its lag.
+std::int64_t dropped_unread(RedisConnection& redis, const std::string& stream, const RedisReply& group,
+                            const ordered_json& lag, std::int64_t length) {
+  const RedisReply* last = group.field("last-delivered-id");
+  const bool never_read = last && last->text == "0-0";
+  const std::int64_t unread = never_read ? entries_added(redis, stream) : lag.is_null() ? 0 : lag.get<std::int64_t>();
+  return std::max<std::int64_t>(0, unread - length);
+}
+
 std::int64_t integer_field(const RedisReply& reply, const char* name) {
   const RedisReply* found = reply.field(name);
   return found ? found->integer : 0;
@@ -128,7 +149,7 @@ void examine_group(RedisConnection& redis, const std::string& stream, const std:
   const std::int64_t consumers = integer_field(*found, "consumers");
   const ordered_json lag = group_lag(redis, stream, *found);
   // more to come, or at work on, than the stream still holds: they were dropped (XTRIM, XADD … MAXLEN, XDEL)
-  const std::int64_t unread = lag.is_null() ? 0 : std::max<std::int64_t>(0, lag.get<std::int64_t>() - length);
+  const std::int64_t unread = dropped_unread(redis, stream, *found, lag, length);
   const std::int64_t unfinished = std::max<std::int64_t>(0, pending - length);
   data.push_back({{"name", name},
                   {"pending", pending},
