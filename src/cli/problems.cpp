@@ -78,7 +78,7 @@ Error unknown_option(const CommandTable& table, const Invocation& invocation, co
   add_names(known, global_options());
   if (invocation.row != nullptr) add_names(known, invocation.row->options);
   const std::string near = did_you_mean(name, known);
-  const std::string message = fmt::format("{} is no option{}{}", printable(name), of_command, near);
+  const std::string message = fmt::format("unknown option {}{}{}", printable(name), of_command, near);
   if (const CommandRow* other = row_with(table, name); other != nullptr) {
     return mistake(message, fmt::format("it is an option of 'raibid-cli {}', and goes behind that", other->name()));
   }

@@ -61,7 +61,7 @@ Duration parse_duration(std::string_view text, std::string_view what) {
   };
   const std::int64_t milliseconds = text.empty() ? malformed : sum_of_parts(text);
   if (milliseconds == malformed) throw refuse("is not a duration, such as 90s, 5m or 1h30m");
-  if (milliseconds == 0) throw refuse("is no time at all");
+  if (milliseconds == 0) throw refuse("must be greater than 0");
   if (milliseconds > longest) throw refuse("is more than a year");
   return Duration(milliseconds);
 }

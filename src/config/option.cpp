@@ -15,7 +15,7 @@ const std::vector<OptionSpec>& global_options() {
       {.name = "namespace", .help = "namespace of the release", .metavar = "NAME", .letter = 'n', .group = "Where"},
       {.name = "release", .help = "name of the Helm release", .metavar = "NAME", .group = "Where"},
       {.name = "preset",
-       .help = "whose Redis: the name of a preset, or a file of your own",
+       .help = "preset: a built-in name or a file",
        .metavar = "NAME|FILE",
        .default_value = "raibid",
        .group = "Where"},

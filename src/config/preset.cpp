@@ -227,7 +227,7 @@ void PresetReader::read_environment(const YamlEntry& entry) {
   for (const YamlEntry& variable : entry.value.entries) {
     const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_", lower_case, decimal_digits);
     if (!consists_of(variable.key, characters) || decimal_digits.find(variable.key.front()) != std::string_view::npos) {
-      fail(variable.line, fmt::format("{} is no name of a variable", in_quotes(variable.key)));
+      fail(variable.line, fmt::format("{} is not a valid variable name", in_quotes(variable.key)));
     }
     check_template(variable.value, variable.key);
     m_preset.environment.emplace_back(variable.key, variable.value.text);

@@ -70,7 +70,7 @@ TEST_CASE("a mistake in the command line is exit 2, names what is near, and chan
       {{"setpu", "redis"}, "unknown command 'setpu'; did you mean setup?"},
       {{"setup", "reddis"}, "did you mean redis?"},
       {{"setup"}, "'setup' needs a component: redis"},
-      {{"setup", "redis", "--sise", "8Gi"}, "--sise is no option of 'raibid-cli setup redis'; did you mean --size?"},
+      {{"setup", "redis", "--sise", "8Gi"}, "unknown option --sise of 'raibid-cli setup redis'; did you mean --size?"},
       {{"setup", "redis", "now"}, "unexpected argument 'now'"},
       {{"setup", "redis", "--size"}, "--size needs a value"},
       {{"status", "--output", "xml"}, "--output: "},

@@ -17,7 +17,7 @@ Component redis_component() {
       "redis",
       "Redis for job queues, job stores and caches",
       {
-          {"setup", "Install Redis and make it ready for jobs; run again it converges", redis_options(), setup_redis},
+          {"setup", "Install Redis and make it ready for jobs; safe to run again", redis_options(), setup_redis},
           {"status",
            "Prove that it is healthy: release, pod, claim, Redis, streams",
            status_options(),

@@ -30,7 +30,7 @@ TEST_CASE("what is no duration") {
     }
   }
   CHECK(tests::message_of([] { parse_duration("0s", "RAIBID_TIMEOUT"); }) ==
-        "RAIBID_TIMEOUT: \"0s\" is no time at all");
+        "RAIBID_TIMEOUT: \"0s\" must be greater than 0");
   for (const char* text : {"8761h", "99999999999999999999s", "9223372036854775807h", "8760h1ms"}) {
     CAPTURE(text);
     CHECK(tests::message_of([&] { parse_duration(text, "x"); }).ends_with("is more than a year"));

@@ -231,8 +231,8 @@ TEST_CASE("mistakes in a preset are told with file and line") {
   CHECK(refusal("security-context: {runAsUsr: 1}\n") ==
         "mine.yaml:2: unknown key \"runAsUsr\" of a security context; did you mean runAsUser?");
   CHECK(refusal("security-context: {runAsUser: 0}\n") == "mine.yaml:2: runAsUser: Redis does not run as root");
-  CHECK(refusal("environment:\n  1A: x\n") == "mine.yaml:3: \"1A\" is no name of a variable");
-  CHECK(refusal("environment:\n  A-B: x\n") == "mine.yaml:3: \"A-B\" is no name of a variable");
+  CHECK(refusal("environment:\n  1A: x\n") == "mine.yaml:3: \"1A\" is not a valid variable name");
+  CHECK(refusal("environment:\n  A-B: x\n") == "mine.yaml:3: \"A-B\" is not a valid variable name");
   CHECK(refusal("environment:\n  A: \"{{hots}}\"\n") ==
         "mine.yaml:3: A: nothing is called \"hots\"; did you mean host?");
   CHECK(refusal("environment:\n  A: \"{{host}}{{port\"\n") == "mine.yaml:3: A: a {{ that is not closed");

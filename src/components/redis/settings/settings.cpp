@@ -64,7 +64,7 @@ void take_storage(RedisSettings& redis, const Reader& reader) {
     reader.refuse("size", "leaves no room for data", "use a size such as 8Gi, or --no-persistence");
   }
   if (!redis.storage_class.empty() && redis.storage_class != "-" && !is_dns_subdomain(redis.storage_class)) {
-    reader.refuse("storage-class", "is no name of a StorageClass", "kubectl get storageclass lists them");
+    reader.refuse("storage-class", "is not a valid StorageClass name", "kubectl get storageclass lists them");
   }
 }
 
@@ -74,7 +74,7 @@ void check_request(const Reader& reader, std::string_view request, std::string_v
   if (reader.text(limit).empty()) return;
   const std::int64_t most = parse(reader.text(limit), reader.named(limit));
   if (most == 0)
-    reader.refuse(limit, "is no limit that a container could run with",
+    reader.refuse(limit, "is too small for Redis to start",
                   fmt::format("use more, for instance {}", limit == "cpu-limit" ? "500m" : "512Mi"));
   if (reader.text(request).empty() || parse(reader.text(request), reader.named(request)) <= most) return;
   throw Error(ExitCode::usage,
@@ -202,9 +202,10 @@ void take_services(RedisSettings& redis, const Preset& preset) {
     const std::string space = slash == std::string::npos ? redis.name_space : service.substr(0, slash);
     const std::string name = slash == std::string::npos ? service : service.substr(slash + 1);
     if (!is_dns_label(space) || !is_service_name(name)) {
-      throw Error(ExitCode::usage,
-                  fmt::format("preset {}: services: \"{}\" is no name of a Service", preset.name, printable(service)),
-                  "the form is [NAMESPACE/]NAME, of lower-case letters, digits and -, NAME with a letter first");
+      throw Error(
+          ExitCode::usage,
+          fmt::format("preset {}: services: \"{}\" is not a valid Service name", preset.name, printable(service)),
+          "the form is [NAMESPACE/]NAME, of lower-case letters, digits and -, NAME with a letter first");
     }
     const bool here = space == redis.name_space;
     const std::string shown = here ? name : service;

@@ -39,7 +39,7 @@ View look(Context& context) {
   view.handover.name = name.empty() ? view.settings.release + "-env" : name;
   if (!is_dns_subdomain(view.handover.name)) {
     throw Error(ExitCode::usage,
-                fmt::format("--name: {} is no name of a Kubernetes object", in_quotes(view.handover.name)),
+                fmt::format("--name: {} is not a valid name of a Kubernetes object", in_quotes(view.handover.name)),
                 "names are lower-case letters, digits, - and .");
   }
   mention_unfinished(context);
@@ -83,7 +83,7 @@ CommandResult export_env(Context& context, const std::vector<std::string>&) {
   }
   if (!left_out.empty())
     context.reporter.note(
-        fmt::format("left out, for they hold the password: {} (--with-password)", join(left_out, ", ")));
+        fmt::format("omitted (they contain the password): {}; add --with-password", join(left_out, ", ")));
   if (context.format() == OutputFormat::table) return {text};
   return document(context, object);
 }

@@ -69,7 +69,7 @@ std::string password_variable(const Preset& preset) {
 std::string application_namespace(const RedisSettings& settings, const std::string& chosen) {
   if (!chosen.empty()) {
     if (!is_dns_label(chosen)) {
-      throw Error(ExitCode::usage, fmt::format("--app-namespace: {} is no name of a namespace", in_quotes(chosen)),
+      throw Error(ExitCode::usage, fmt::format("--app-namespace: {} is not a valid namespace name", in_quotes(chosen)),
                   "names are lower-case letters, digits and -");
     }
     return chosen;

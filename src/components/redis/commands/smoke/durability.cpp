@@ -120,7 +120,7 @@ CommandResult render(const Context& context, const Durability& found, const std:
     if (found.oldest_lost)
       text += fmt::format("    the oldest lost was {:.2f} s old; {} may lose {:g} s\n", seconds(*found.oldest_lost),
                           found.policy.text, seconds(found.policy.may_lose));
-    return {text + (found.holds() ? "All hold.\n" : "Not all hold.\n"), code};
+    return {text + (found.holds() ? "It passed.\n" : "It failed.\n"), code};
   }
   nlohmann::ordered_json numbers = {{"acknowledged", found.acknowledged},
                                     {"survived", found.survived},

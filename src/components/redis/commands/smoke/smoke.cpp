@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -35,10 +36,9 @@ const SmokeTest& find_test(const std::string& name) {
   }
   std::vector<std::string> known;
   for (const SmokeTest& candidate : smoke_tests()) known.emplace_back(candidate.name);
-  throw Error(
-      ExitCode::usage,
-      fmt::format("the preset asks for the smoke operation {}, which there is not{}", name, did_you_mean(name, known)),
-      "there are: " + join(known, ", "));
+  throw Error(ExitCode::usage,
+              fmt::format("unknown smoke operation {} in the preset{}", name, did_you_mean(name, known)),
+              "there are: " + join(known, ", "));
 }
 
 Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench& bench) {
@@ -56,6 +56,12 @@ Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench&
   return row;
 }
 
+std::string verdict(const std::vector<Row>& rows) {
+  const auto failed = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.passed; });
+  if (failed > 0) return fmt::format("{} of {} failed.\n", failed, rows.size());
+  return rows.size() == 1 ? "It passed.\n" : fmt::format("All {} passed.\n", rows.size());
+}
+
 CommandResult render(const Context& context, const std::vector<Row>& rows) {
   bool passed = true;
   std::string text;
@@ -68,7 +74,7 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
         {{"name", row.name}, {"passed", row.passed}, {"text", row.text}, {"milliseconds", row.milliseconds}});
   }
   const int code = static_cast<int>(passed ? ExitCode::ok : ExitCode::failure);
-  if (context.format() == OutputFormat::table) return {text + (passed ? "All hold.\n" : "Not all hold.\n"), code};
+  if (context.format() == OutputFormat::table) return {text + verdict(rows), code};
   const nlohmann::ordered_json object = {
       {"passed", passed}, {"preset", context.preset.name}, {"operations", operations}};
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n", code};
