@@ -190,11 +190,11 @@ class World {
   /// As setup leaves it, on this machine.
   void install_on_machine() {
     fs::create_directories(data());
-    const fs::path folder = data().parent_path();
-    write_atomic(folder / "redis.conf", "port 6379\n");
+    const fs::path folder = data().parent_path();  // port 1: a Redis of this machine at 6379 must not matter
+    write_atomic(folder / "redis.conf", "port 1\n");
     write_atomic(folder / "users.acl", "user default on\n");
     write_atomic(folder / "password", "not-a-secret-of-anybody\n");
-    write_atomic(folder / "state.json", R"({"port": 6379, "namespace": "raibid-redis", "spec": {}})");
+    write_atomic(folder / "state.json", R"({"port": 1, "namespace": "raibid-redis", "spec": {}})");
     write_atomic(data() / "redis.sock", "");  // the fake Redis answers at any address
     m_server = std::make_unique<StandIn>(data());
     write_atomic(folder / "redis.pid", fmt::format("{}\n", m_server->pid()));
