@@ -74,7 +74,7 @@ fs::path inside_home(const Paths& paths, const std::string& text) {
   throw Error(ExitCode::remains,
               fmt::format("the journal names {}, which is not in {}: it is left alone", printable(text),
                           printable(paths.home.string())),
-              "raibid-cli writes no such journal, unless its home was moved; read it in " + paths.journal().string());
+              "only a home that was moved has such a journal; look at it in " + paths.journal().string());
 }
 
 }  // namespace
@@ -147,6 +147,17 @@ std::string settle_config(const RedisSettings& settings, RedisConnection& redis,
                 "(--chart embedded)");
   }
   return describe_redis(redis);
+}
+
+std::vector<Undo> undo_settling(const RedisSettings& settings, RedisConnection& redis) {
+  std::vector<Undo> undos;
+  for (const Difference& difference : config_differences(redis, settings.directives)) {
+    undos.push_back(
+        {"redis.config_set",
+         {{"name", difference.name}, {"value", difference.running}},
+         shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
+  }
+  return undos;
 }
 
 std::string remove_credentials(Context& context, const Credentials& credentials) {

@@ -31,6 +31,9 @@ std::string remove_credentials(Context& context, const Credentials& credentials)
 /// had to be set.
 std::string settle_config(const RedisSettings& settings, RedisConnection& redis, bool& changed);
 
+/// What sets back each directive that settle_config is about to change. Throws Error as config_differences.
+std::vector<Undo> undo_settling(const RedisSettings& settings, RedisConnection& redis);
+
 /// Removes a file or folder of this machine that was not there before.
 Undo undo_file(const std::filesystem::path& path);
 

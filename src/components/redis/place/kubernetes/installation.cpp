@@ -429,15 +429,7 @@ Step Installation::redis_step() {
   step.undo = [this]() -> std::vector<Undo> {
     m_step = "redis";
     ready();  // here: the act comes after the lock was looked at, and a pod can take long to start
-    std::vector<Undo> undos;
-    if (!observed.release) return undos;
-    for (const Difference& difference : config_differences(ready(), settings.directives)) {
-      undos.push_back(
-          {"redis.config_set",
-           {{"name", difference.name}, {"value", difference.running}},
-           shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
-    }
-    return undos;
+    return observed.release ? undo_settling(settings, ready()) : std::vector<Undo>{};
   };
   step.act = [this]() -> StepResult {
     m_step = "redis";

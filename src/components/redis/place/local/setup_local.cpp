@@ -258,15 +258,7 @@ class LocalSetup {
     step.name = "redis";
     step.intent = "wait until Redis answers PONG, then compare its settings with what was asked";
     step.undo = [this] {
-      std::vector<Undo> undos;
-      if (!m_ran) return undos;
-      for (const Difference& difference : config_differences(connection(m_context.deadline), m_settings.directives)) {
-        undos.push_back(
-            {"redis.config_set",
-             {{"name", difference.name}, {"value", difference.running}},
-             shell_join(std::vector<std::string>{"redis-cli", "CONFIG", "SET", difference.name, difference.running})});
-      }
-      return undos;
+      return m_ran ? undo_settling(m_settings, connection(m_context.deadline)) : std::vector<Undo>{};
     };
     step.act = [this]() -> StepResult {
       bool changed = false;
