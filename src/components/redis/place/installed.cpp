@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
 
 namespace raibid {
@@ -23,7 +24,10 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
   InstalledRedis installed{names.host, 6379, {}};
   bool there = false;
   for (const nlohmann::json& item : items) {
-    if (item.value("kind", "") == "StatefulSet") there = true;
+    if (item.value("kind", "") == "StatefulSet") {
+      there = true;
+      installed.record = parse_spec(text_at(item, {"metadata", "annotations", spec_annotation}));
+    }
     if (item.value("kind", "") == "Secret")
       installed.password = Secret(base64_decode(item.value("/data/redis-password"_json_pointer, "")));
   }

@@ -6,6 +6,7 @@
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "tools/kubectl.hpp"
 
 namespace raibid {
@@ -15,6 +16,8 @@ struct InstalledRedis {
   std::string host;
   int port = 6379;
   Secret password;
+  Spec record{};             ///< what it was set up with; empty for one of another hand
+  std::string name_space{};  ///< it was set up with; "" when its record has none
 };
 
 /// Both throw Error (not_installed) when it is not there. The password is the cluster's (the release's own) one, not

@@ -137,13 +137,9 @@ std::vector<OptionSpec> smoke_options() {
 
 CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
-  const RedisSettings settings = redis_settings(context);
-  if (context.settings.flag("durability")) return smoke_durability(context, settings);
-  const std::unique_ptr<Place> place = open_place(context, settings);
-  if (context.guard.dry_run()) {
-    place->installed();  // whether it is there
-    return would_run(context, place->subject());
-  }
+  if (context.settings.flag("durability")) return smoke_durability(context, redis_settings(context));
+  const auto [place, settings] = open_recorded(context, NeedsPreset::yes);
+  if (context.guard.dry_run()) return would_run(context, place->subject());
   return run_all_operations(context, settings, *place);
 }
 

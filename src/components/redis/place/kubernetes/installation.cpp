@@ -52,6 +52,7 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
   credentials.release = settings.release;
   credentials.target = "kubernetes";
   credentials.username = settings.auth ? "default" : "";
+  credentials.record = to_json(spec_of(settings));
   credentials.path = credentials_path(context.paths, credentials, settings.preset);
   return credentials;
 }
