@@ -101,8 +101,9 @@ TEST_CASE("record, local: the preset is found by the release alone, and another 
   CHECK(has(again.out, "Nothing changed"));
   CHECK(cli.status() == before);
 
-  for (const Words& words : {Words{"export", "env"}, Words{"smoke", "redis"}, Words{"url", "redis"}, Words{"status", "redis"},
-                             Words{"queue", "stats"}, Words{"connect", "redis", "--", "true"}}) {
+  for (const Words& words :
+       {Words{"export", "env"}, Words{"smoke", "redis"}, Words{"url", "redis"}, Words{"status", "redis"},
+        Words{"queue", "stats"}, Words{"connect", "redis", "--", "true"}}) {
     Words other = words;
     other.insert(other.begin(), {"--preset", "raibid"});
     if (words.back() == "true") other = {"connect", "redis", "--preset", "raibid"};

@@ -184,7 +184,9 @@ TEST_CASE("an older journal of a change does not roll back what another home fou
 TEST_CASE("what is not proven by another run is taken back as before") {
   const Homes homes;
   REQUIRE(homes.run("b", setup).code == 0);
-  REQUIRE(homes.run("a", with(setup, {"--memory-limit", "768Mi", "--restart"}), {Kind::kill_after, 0, "release"}).code == 137);
+  REQUIRE(
+      homes.run("a", with(setup, {"--memory-limit", "768Mi", "--restart"}), {Kind::kill_after, 0, "release"}).code ==
+      137);
   const Ran again = homes.run("a", setup);
   INFO(again.err);
   CHECK(again.code == 0);

@@ -56,9 +56,8 @@ TEST_CASE("a spec keeps what was chosen, and by whom; what nobody chose is not i
                                                {"cpu-limit", "1", "preset x:1", Source::preset},
                                                {"strict", "true"},
                                                {"adopt", "true"}}));
-  CHECK(spec.chosen == Choices{{"memory-limit", {"flag", {"1Gi"}}},
-                               {"no-auth", {"variable", {"true"}}},
-                               {"size", {"file", {"2Gi"}}}});
+  CHECK(spec.chosen ==
+        Choices{{"memory-limit", {"flag", {"1Gi"}}}, {"no-auth", {"variable", {"true"}}}, {"size", {"file", {"2Gi"}}}});
   CHECK(parse_spec(to_json(spec)) == spec);
   CHECK_FALSE(has(to_json(spec_of(redis_settings_of({}))), "chosen"));
 }

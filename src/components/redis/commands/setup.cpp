@@ -45,9 +45,8 @@ nlohmann::ordered_json as_object(const SetupOutcome& outcome, const RedisSetting
 bool may_need_record(const Context& context) {
   if (context.settings.flag("reset")) return false;
   constexpr const char* options[] = {"memory-request", "cpu-request", "group", "max-length"};
-  return std::any_of(std::begin(options), std::end(options), [&](const char* option) {
-    return context.settings.origin(option).source > Source::record;
-  });
+  return std::any_of(std::begin(options), std::end(options),
+                     [&](const char* option) { return context.settings.origin(option).source > Source::record; });
 }
 
 /// Before anything is asked of a cluster, where that can be: a mistake needs none to be told.

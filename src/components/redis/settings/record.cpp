@@ -208,10 +208,11 @@ void take_record_to_read(Context& context, const Spec& record, NeedsPreset needs
 
 void refuse_other_preset(const Context& context, const std::string& recorded) {
   if (recorded.empty() || !tells(context, "preset") || context.preset.name == recorded) return;
-  throw Error(ExitCode::usage,
-              fmt::format("{} is preset {}, but release {} was set up with preset {}", named(context.settings, "preset"),
-                          in_quotes(context.preset.name), release_of(context.settings), in_quotes(recorded)),
-              "leave --preset out: what was set up decides. Another Redis is named with -n and --release");
+  throw Error(
+      ExitCode::usage,
+      fmt::format("{} is preset {}, but release {} was set up with preset {}", named(context.settings, "preset"),
+                  in_quotes(context.preset.name), release_of(context.settings), in_quotes(recorded)),
+      "leave --preset out: what was set up decides. Another Redis is named with -n and --release");
 }
 
 RedisSettings settings_to_find(const Context& context) {
@@ -233,7 +234,8 @@ std::string kept_from_record(const Context& context, const Told& told) {
     const auto found = context.settings.all().find(option.name);
     if (found == context.settings.all().end() || found->second.origin.source != Source::record) continue;
     for (const std::string& value : found->second.values)
-      kept.push_back(fmt::format("--{}{}{}", option.name, option.kind == OptionKind::flag ? "=" : " ", shell_quote(value)));
+      kept.push_back(
+          fmt::format("--{}{}{}", option.name, option.kind == OptionKind::flag ? "=" : " ", shell_quote(value)));
   }
   return join(kept, ", ");
 }

@@ -23,16 +23,16 @@ struct Told {
   Preset preset;
 };
 
-/// Takes the record into settings and preset of a setup. Flags and variables may choose another preset; with --reset the
-/// preset alone is taken. `name_space` is the recorded one, "" when the record has none. Throws Error (usage) when the
-/// preset's file is gone, or when --set was recorded, whose values are not, and none is given now.
+/// Takes the record into settings and preset of a setup. Flags and variables may choose another preset; with --reset
+/// the preset alone is taken. `name_space` is the recorded one, "" when the record has none. Throws Error (usage) when
+/// the preset's file is gone, or when --set was recorded, whose values are not, and none is given now.
 void take_record_for_setup(Context& context, const Spec& record, const std::string& name_space = "");
 
 enum class NeedsPreset { no, yes };
 
 /// The same for a command that uses what is there: streams, clients and Services are those of the record; what of the
-/// queue a flag or variable names is another one. Throws Error (usage) when a flag or variable names another preset, and
-/// when the preset's file is gone and the command needs it.
+/// queue a flag or variable names is another one. Throws Error (usage) when a flag or variable names another preset,
+/// and when the preset's file is gone and the command needs it.
 void take_record_to_read(Context& context, const Spec& record, NeedsPreset needs, const std::string& name_space = "");
 
 /// Throws Error (usage) that names both when a flag or variable names another preset than the recorded one.

@@ -105,7 +105,8 @@ std::string preset_namespace(const Preset& preset) {
 
 /// Whether `name_space`, which the preset names, is its own one and Redis goes into another: then it follows.
 bool follows(const RedisSettings& redis, const Preset& preset, const std::string& name_space) {
-  return redis.target == Target::kubernetes && name_space == preset_namespace(preset) && name_space != redis.name_space;
+  return redis.target == Target::kubernetes && !name_space.empty() && name_space == preset_namespace(preset) &&
+         name_space != redis.name_space;
 }
 
 /// The preset's clients: those in its own namespace are where Redis goes, the others stay.

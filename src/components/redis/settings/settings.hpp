@@ -74,7 +74,7 @@ struct RedisSettings {
   std::vector<std::string> holds;     ///< the preset's, and "queue" when there is a stream
   std::map<std::string, AcceptedWarning> accepted;  ///< the preset's
   bool strict = false;                              ///< warnings of advice.hpp are errors
-  Choices chosen;                 ///< what describes this Redis beside the preset; of --set the keys alone
+  Choices chosen;                  ///< what describes this Redis beside the preset; of --set the keys alone
   std::vector<std::string> moved;  ///< "mxclone → jobs": what of the preset's own namespace follows -n, see advice.cpp
   std::vector<std::string> sets;
   std::vector<std::string> values_files;

@@ -239,8 +239,8 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   }
   const Spec expected = expected_spec(found, settings);
   refuse_other_preset(context, expected.preset);
-  HealthReport report = examine_release(kubectl, found, expected, redis, unfinished,
-                                        question_deadline(context), context.scope());
+  HealthReport report =
+      examine_release(kubectl, found, expected, redis, unfinished, question_deadline(context), context.scope());
   return render_report(context, report_title(kubectl, found), report);
 }
 
