@@ -42,7 +42,7 @@ TEST_CASE("record: what was installed decides what the next commands do, and not
 
   const Output env = run(cli, {"export", "env"});
   INFO(said(env));
-  CHECK(has(env.out, "REDIS_STREAM='other:jobs'"));
+  CHECK(has(env.out, "REDIS_STREAM=other:jobs"));
   const Output keda = run(cli, {"export", "keda"});
   CHECK(has(keda.out, "stream: \"other:jobs\""));
   CHECK(has(keda.out, "consumerGroup: \"g2\""));

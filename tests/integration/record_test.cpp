@@ -55,8 +55,8 @@ TEST_CASE("record, local: a plain setup keeps stream, group and limits; export, 
 
   const Output env = cli.local({"export", "env"});
   INFO(said(env));
-  CHECK(has(env.out, "REDIS_STREAM='other:jobs'"));
-  CHECK(has(env.out, "REDIS_CONSUMER_GROUP='g2'"));
+  CHECK(has(env.out, "REDIS_STREAM=other:jobs"));
+  CHECK(has(env.out, "REDIS_CONSUMER_GROUP=g2"));
   CHECK(has(cli.local({"export", "keda"}).out, "stream: \"other:jobs\""));
   CHECK(has(cli.local({"export", "values"}).out, "other:jobs"));
 
@@ -70,7 +70,9 @@ TEST_CASE("record, local: a plain setup keeps stream, group and limits; export, 
   INFO(said(smoke));
   CHECK(smoke.status == 0);
   // a stream that is named is another one
-  CHECK(has(cli.local({"queue", "ls", "--stream", "third:jobs"}).err + "third:jobs", "third:jobs"));
+  const Output third = cli.local({"queue", "stats", "-o", "json", "--stream", "third:jobs"});
+  INFO(said(third));
+  CHECK_FALSE(has(third.out + third.err, "other:jobs"));
 }
 
 TEST_CASE("record, local: --reset goes back to the preset") {
@@ -99,7 +101,8 @@ TEST_CASE("record, local: the preset is found by the release alone, and another 
   const Output again = cli.setup();
   INFO(said(again));
   CHECK(has(again.out, "Nothing changed"));
-  CHECK(cli.status() == before);
+  CHECK(cli.status().at("pid") == before.at("pid"));
+  CHECK(cli.status().at("preset") == "mirai");
 
   for (const Words& words :
        {Words{"export", "env"}, Words{"smoke", "redis"}, Words{"url", "redis"}, Words{"status", "redis"},
