@@ -268,13 +268,50 @@ TEST_CASE("record: the preset's variables need no --preset, by name or file, and
   }
   CHECK(machine.cluster.contents() == before);
 
+  // folders are of this machine: the cluster keeps none, and setup from another one changes nothing
+  CHECK_FALSE(has(machine.record(), machine.folder.path().string()));
+  const std::size_t revisions = machine.revisions();
+  fs::create_directory(machine.folder.path() / "moved");
+  const std::string moved = machine.folder.path() / "moved/mine.yaml";
+  fs::copy(file, moved);
+  CHECK(machine.setup({"--preset", moved}) == 0);
+  CHECK(machine.revisions() == revisions);
   fs::remove(file);
+  CHECK(machine.setup() == 0);
+  CHECK(machine.revisions() == revisions);
+
+  fs::remove(moved);
   CHECK(machine.run({"url", "redis"}) == 0);
   CHECK(machine.run({"export", "env"}) == 2);
-  CHECK(has(machine.err, file));
+  CHECK(has(machine.err, moved));
   CHECK(has(machine.err, "--preset FILE"));
   CHECK(machine.setup() == 2);
   CHECK(machine.cluster.contents() == before);
+
+  fs::remove_all(machine.home());  // as on another machine
+  CHECK(machine.run({"url", "redis"}) == 0);
+  for (const Words& words : {Words{"export", "env"}, Words{"setup", "redis"}}) {
+    CHECK(machine.run(words) == 2);
+    INFO(machine.err);
+    CHECK(has(machine.err, "set up with preset mine, whose file is not known here"));
+  }
+}
+
+TEST_CASE("record: a file of values is kept by its folder, and missed where that is not known") {
+  Machine machine;
+  const std::string file = machine.folder.path() / "more.yaml";
+  write_atomic(file, "master: {podLabels: {team: blue}}\n");
+  REQUIRE(machine.setup({"-f", file}) == 0);
+  CHECK_FALSE(has(machine.record(), machine.folder.path().string()));
+  CHECK(machine.setup() == 0);
+  INFO(machine.err);
+  CHECK(has(machine.err, "kept from an earlier setup: --values " + file));
+  CHECK(machine.revisions() == 1);
+  fs::remove_all(machine.home());
+  CHECK(machine.setup() == 2);
+  CHECK(has(machine.err, "-f more.yaml"));
+  CHECK(machine.setup({"-f", file}) == 0);
+  CHECK(machine.revisions() == 1);
 }
 
 TEST_CASE("record: values of --set are not recorded, so a setup without them stops") {

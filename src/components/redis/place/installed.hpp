@@ -26,6 +26,10 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
                                   const RedisSettings& settings);
 InstalledRedis find_local(Context& context, const RedisSettings& settings);
 
+/// A cluster's record with the folders of its files, where this user's credentials file knows them.
+Spec with_folders_of_this_machine(const Context& context, Spec record, const std::string& cluster,
+                                  const std::string& name_space, const std::string& release);
+
 /// Throws the Error for a release that is not there.
 [[noreturn]] void throw_not_installed(const Context& context, const std::string& subject);
 

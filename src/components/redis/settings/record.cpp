@@ -1,6 +1,7 @@
 #include "components/redis/settings/record.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -47,8 +48,13 @@ bool tells(const Context& context, std::string_view option) {
   return context.settings.all().contains(option) && is_of_this_run(context.settings.origin(option).source);
 }
 
+/// A name, or a file: with its folder, or where that is not known here without.
 std::string recorded_preset(const Spec& record) {
-  return record.preset_file.empty() ? record.preset : record.preset_file;
+  if (!record.preset_file.empty()) return record.preset_file;
+  const auto chosen = record.chosen.find("preset");
+  const bool is_file =
+      chosen != record.chosen.end() && !chosen->second.values.empty() && is_preset_file(chosen->second.values.front());
+  return is_file ? chosen->second.values.front() : record.preset;
 }
 
 /// Whether the preset of this run was chosen instead of the recorded one.
@@ -59,17 +65,17 @@ bool chooses_preset(const Context& context, const Spec& record) {
   return chosen == record.chosen.end() || chosen->second.by == "file";
 }
 
-/// An earlier version recorded the name alone.
 bool is_known(const std::string& preset) {
+  if (is_preset_file(preset)) return std::filesystem::path(preset).is_absolute();
   const std::vector<std::string> names = builtin_presets();
-  return is_preset_file(preset) || std::find(names.begin(), names.end(), preset) != names.end();
+  return std::find(names.begin(), names.end(), preset) != names.end();  // an earlier version recorded that of a file
 }
 
 Preset load_recorded(const Spec& record) {
   const std::string name = recorded_preset(record);
   const std::string what = fmt::format("this Redis was set up with preset {}", printable(record.preset));
   if (!is_known(name))
-    throw Error(ExitCode::usage, what + ", and its file is not recorded", "name it with --preset FILE");
+    throw Error(ExitCode::usage, what + ", whose file is not known here", "name it with --preset FILE");
   try {
     return load_preset(name, known_options());
   } catch (Error& error) {
@@ -80,8 +86,9 @@ Preset load_recorded(const Spec& record) {
 
 bool is_the_preset(const Context& context, const Spec& record) {
   const std::string now = context.settings.text("preset");
-  if (record.preset_file.empty()) return record.preset == context.preset.name && !is_preset_file(now);
-  return is_preset_file(now) && std::filesystem::absolute(now).lexically_normal() == record.preset_file;
+  const std::string name = recorded_preset(record);
+  if (is_preset_file(now) != is_preset_file(name) || context.preset.name != record.preset) return false;
+  return !is_preset_file(name) || !is_known(name) || std::filesystem::absolute(now).lexically_normal() == name;
 }
 
 /// What names the Redis stays as it is, whatever the other preset says.
@@ -125,6 +132,18 @@ void refuse_lost_sets(const Context& context, const Spec& record) {
               "give --set again, or go back to the preset and what is given now with --reset");
 }
 
+/// Files of another machine, of which a cluster has the names alone.
+void refuse_lost_files(const Context& context, const Spec& record) {
+  const auto files = record.chosen.find("values");
+  if (files == record.chosen.end() || context.settings.origin("values").source > Source::record) return;
+  for (const std::string& file : files->second.values) {
+    if (std::filesystem::path(file).is_absolute()) continue;
+    throw Error(ExitCode::usage,
+                fmt::format("this Redis was set up with -f {}, whose folder is not known here", printable(file)),
+                "give -f again, or go back to the preset and what is given now with --reset");
+  }
+}
+
 /// `streams` are the record's, which knows no forms of jobs: those are the preset's.
 std::vector<StreamSpec> with_forms(std::vector<StreamSpec> streams, const std::vector<StreamSpec>& preset) {
   for (std::size_t at = 0; at < streams.size(); ++at) {
@@ -165,6 +184,7 @@ void take_record_for_setup(Context& context, const Spec& record, const std::stri
   Settings now = context.settings;
   if (!context.settings.flag("reset")) {
     refuse_lost_sets(context, record);
+    refuse_lost_files(context, record);
     for (const auto& [option, choice] : record.chosen) {
       if (option != "preset" && option != "set") map[option] = recorded(choice.values, source_of(choice));
     }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -124,6 +125,11 @@ void take_chosen(const json& object, Choices& chosen) {
   }
 }
 
+std::vector<std::string> names_of_files(std::vector<std::string> paths) {
+  for (std::string& path : paths) path = std::filesystem::path(path).filename();
+  return paths;
+}
+
 /// A string of compact JSON is the only place where "{{" can stand.
 std::string without_templates(std::string text) {
   for (std::size_t at = text.find("{{"); at != std::string::npos; at = text.find("{{", at))
@@ -164,6 +170,26 @@ Spec spec_of(const RedisSettings& settings) {
   spec.preset_file = settings.preset_file;
   spec.chosen = settings.chosen;
   return spec;
+}
+
+Spec spec_for_cluster(const RedisSettings& settings) {
+  Spec spec = spec_of(settings);
+  spec.preset_file.clear();
+  if (const auto preset = spec.chosen.find("preset"); preset != spec.chosen.end())
+    preset->second.values = names_of_files(preset->second.values);
+  if (const auto files = spec.chosen.find("values"); files != spec.chosen.end())
+    files->second.values = names_of_files(files->second.values);
+  return spec;
+}
+
+Spec with_folders(Spec record, const Spec& known) {
+  if (record.preset == known.preset && record.preset_file.empty()) record.preset_file = known.preset_file;
+  const auto files = record.chosen.find("values");
+  const auto folders = known.chosen.find("values");
+  if (files != record.chosen.end() && folders != known.chosen.end() &&
+      files->second.values == names_of_files(folders->second.values))
+    files->second.values = folders->second.values;
+  return record;
 }
 
 std::string to_json(const Spec& spec) {

@@ -37,6 +37,13 @@ struct Spec {
 
 Spec spec_of(const RedisSettings& settings);
 
+/// The same without folders of this machine, which say nothing to others: what a cluster keeps. Setup from another
+/// folder changes nothing.
+Spec spec_for_cluster(const RedisSettings& settings);
+
+/// `record` with the folders that `known`, a record of this machine, has for the same files.
+Spec with_folders(Spec record, const Spec& known);
+
 /// One line of JSON without "{{", which charts would read as a template.
 std::string to_json(const Spec& spec);
 

@@ -137,8 +137,9 @@ std::vector<OptionSpec> smoke_options() {
 
 CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
-  if (context.settings.flag("durability")) return smoke_durability(context, redis_settings(context));
-  const auto [place, settings] = open_recorded(context, NeedsPreset::yes);
+  const bool durability = context.settings.flag("durability");
+  const auto [place, settings] = open_recorded(context, durability ? NeedsPreset::no : NeedsPreset::yes);
+  if (durability) return smoke_durability(context, *place);
   if (context.guard.dry_run()) return would_run(context, place->subject());
   return run_all_operations(context, settings, *place);
 }

@@ -11,6 +11,7 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/evidence.hpp"
+#include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
@@ -210,7 +211,10 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const auto take_record = [&] {
     context.settings = told.settings;
     context.preset = told.preset;
-    if (observed.workload && observed.release) take_record_for_setup(context, parse_spec(observed.workload->spec));
+    if (observed.workload && observed.release)
+      take_record_for_setup(context, with_folders_of_this_machine(context, parse_spec(observed.workload->spec),
+                                                                  session.kubectl.cluster().context,
+                                                                  settings.name_space, settings.release));
     const std::vector<std::string> asked_for = settings.services;
     settings = redis_settings(context);
     if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings);
