@@ -18,9 +18,9 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
-constexpr std::array<std::string_view, 12> known_template_names = {"host",     "port",     "address",   "url",
-                                                                   "username", "password", "namespace", "release",
-                                                                   "service",  "stream",   "group",     "max-length"};
+constexpr std::array<std::string_view, 13> known_template_names = {
+    "host",      "port",    "address", "url",    "password-url", "username",  "password",
+    "namespace", "release", "service", "stream", "group",        "max-length"};
 
 constexpr std::array<std::string_view, 4> contents = {"queue", "jobs", "cache", "locks"};
 
@@ -58,6 +58,7 @@ class PresetReader {
   void read_holds(const YamlEntry& entry);
   void read_security_context(const YamlEntry& entry);
   void read_environment(const YamlEntry& entry);
+  void read_files(const YamlEntry& entry);
   void read_smoke(const YamlEntry& entry);
   void read_accepted(const YamlEntry& entry);
 
@@ -93,6 +94,7 @@ std::span<const PresetReader::Row> PresetReader::rows() {
       {"holds", &PresetReader::read_holds},
       {"security-context", &PresetReader::read_security_context},
       {"environment", &PresetReader::read_environment},
+      {"files", &PresetReader::read_files},
       {"smoke", &PresetReader::read_smoke},
       {"accepted", &PresetReader::read_accepted},
   };
@@ -225,12 +227,28 @@ void PresetReader::read_security_context(const YamlEntry& entry) {
 void PresetReader::read_environment(const YamlEntry& entry) {
   expect(entry.value, Kind::map, entry.key);
   for (const YamlEntry& variable : entry.value.entries) {
-    const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_", lower_case, decimal_digits);
-    if (!consists_of(variable.key, characters) || decimal_digits.find(variable.key.front()) != std::string_view::npos) {
+    // with dots, as Kubernetes takes them: viper looks for PREFIX_SECTION.KEY
+    const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_.", lower_case, decimal_digits);
+    const std::string not_first = std::string(decimal_digits) + ".";
+    if (!consists_of(variable.key, characters) || not_first.find(variable.key.front()) != std::string::npos) {
       fail(variable.line, fmt::format("{} is not a valid variable name", in_quotes(variable.key)));
     }
     check_template(variable.value, variable.key);
     m_preset.environment.emplace_back(variable.key, variable.value.text);
+  }
+}
+
+void PresetReader::read_files(const YamlEntry& entry) {
+  expect(entry.value, Kind::map, entry.key);
+  for (const YamlEntry& file : entry.value.entries) {
+    // a key of a Secret
+    const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_.-", lower_case, decimal_digits);
+    if (!consists_of(file.key, characters) || file.key.starts_with('.')) {
+      fail(file.line, fmt::format("{} is not a valid file name: letters, digits, -, _ and ., no folder",
+                                  in_quotes(file.key)));
+    }
+    check_template(file.value, file.key);
+    m_preset.files.emplace_back(file.key, file.value.text);
   }
 }
 

@@ -50,7 +50,10 @@ class Reader {
 };
 
 void take_images(RedisSettings& redis, const Reader& reader) {
-  if (!reader.text("image").empty()) redis.image = parse_image(reader.text("image"), reader.named("image"));
+  // a preset's image is that of its guide, an official one: another chart has images of its own
+  const bool fits = redis.chart.kind == ChartChoice::Kind::embedded || reader.chosen("image");
+  if (!reader.text("image").empty() && fits)
+    redis.image = parse_image(reader.text("image"), reader.named("image"));
   if (!reader.text("exporter-image").empty()) {
     redis.exporter_image = parse_image(reader.text("exporter-image"), reader.named("exporter-image"));
   }

@@ -30,11 +30,12 @@ struct View {
   RedisSettings settings;
   InstalledRedis installed;
   Handover handover;
+  std::vector<Variable> files;
 };
 
 View look(Context& context) {
-  View view{redis_settings(context), {}, {}};
-  view.handover.name_space = application_namespace(view.settings, option(context, "app-namespace"));
+  View view{redis_settings(context), {}, {}, {}};
+  view.handover.name_space = chosen_namespace(view.settings, option(context, "app-namespace"));
   const std::string name = option(context, "name");
   view.handover.name = name.empty() ? view.settings.release + "-env" : name;
   if (!is_dns_subdomain(view.handover.name)) {
@@ -52,6 +53,7 @@ View look(Context& context) {
     service = expected.short_name;
   }
   view.handover.variables = application_variables(context.preset, view.settings, seen, service);
+  view.files = application_files(context.preset, view.settings, seen, service);
   if (view.handover.variables.empty()) {
     throw Error(ExitCode::usage, fmt::format("preset {} has no environment to export", context.preset.name),
                 "add one to it, for instance environment: {REDIS_URL: \"{{url}}\"}");
@@ -99,9 +101,20 @@ CommandResult export_configmap(Context& context, const std::vector<std::string>&
   return document(context, configmap_manifest(look(context).handover, context.preset.name));
 }
 
+CommandResult export_config(Context& context, const std::vector<std::string>&) {
+  View view = look(context);
+  if (view.files.empty()) {
+    throw Error(ExitCode::usage, fmt::format("preset {} has no files to export", context.preset.name),
+                "add one to it, for instance files: {config.yaml: \"redis_address: \\\"{{address}}\\\"\"}");
+  }
+  if (option(context, "name").empty()) view.handover.name = view.settings.release + "-config";
+  view.handover.variables = view.files;
+  return document(context, secret_manifest(view.handover, context.preset.name));
+}
+
 std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& settings) {
   std::vector<Queue> queues;
-  for (const std::string& list : context.settings.list("list")) queues.push_back({"", "", list});
+  for (const std::string& list : context.settings.list("list")) queues.push_back({"", "", list, false});
   if (queues.empty()) queues = queues_of(context.preset, settings);
   if (!queues.empty()) return queues;
   throw Error(ExitCode::usage,
@@ -136,6 +149,7 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   input.queues = chosen_queues(context, view.settings);
   input.image = option(context, "worker-image");
   if (input.image.empty()) input.image = context.preset.name + "-worker:latest";
+  input.lists_of_the_user = !context.settings.list("list").empty();
   choose_secret(context, view, input);
   if (view.settings.target == Target::local)
     context.reporter.warning(fmt::format("KEDA runs in a cluster, and {} is this machine's alone", input.address));
@@ -147,7 +161,14 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
         "the NetworkPolicy does not let KEDA's operator in: setup with --allow-from for its namespace (keda) beside "
         "the others");
   const std::string text = keda_manifests(view.handover, context.preset.name, input);
-  if (context.format() != OutputFormat::json) return {text};
+  if (context.format() != OutputFormat::json) {
+    const std::string name = keda_job_name(context.preset.name);
+    return {fmt::format("# KEDA 2.17 or newer (2.16 refuses activationLagCount \"0\"). Pausing the queue does not pause KEDA:\n"
+                        "#   kubectl annotate -n {0} scaledjob/{1} autoscaling.keda.sh/paused=true\n"
+                        "#   kubectl annotate -n {0} scaledjob/{1} autoscaling.keda.sh/paused-\n",
+                        view.handover.name_space, name) +
+            text};
+  }
   ordered_json items = ordered_json::array();
   for (std::size_t at = 0, end = 0; end != std::string::npos; at = end + 4) {
     end = text.find("---\n", at);
@@ -259,6 +280,8 @@ std::vector<ComponentCommand> export_commands() {
           export_secret),
       row("configmap", "The others as a ConfigMap of the application's namespace", handover_options(),
           export_configmap),
+      row("config", "The application's own files with the address and the password, as a Secret", handover_options(),
+          export_config),
       row("keda", "A ScaledJob for each waiting job, with TriggerAuthentication", keda_options(), export_keda),
       row("compose", "The same Redis as a file for docker compose", redis_options(), export_compose),
       row("values", "What setup hands to helm", values_options(), export_values),
