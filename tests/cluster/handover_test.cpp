@@ -89,7 +89,7 @@ const std::vector<std::pair<std::string, std::string>>& applications() {
       {"mirai",
        R"(address=${REDIS_URL#redis://}; redis-cli -h "${address%:*}" -p "${address#*:}" PING | grep -x PONG)"},
       {"sla-management",
-       R"(p=${REDIS_URL#redis://:}; a=${p#*@}; REDISCLI_AUTH=${p%@*} redis-cli -h "${a%:*}" -p "${a#*:}" PING | grep -x PONG)"},
+       R"(p=${REDIS_URL#redis://default:}; a=${p#*@}; REDISCLI_AUTH=${p%@*} redis-cli -h "${a%:*}" -p "${a#*:}" PING | grep -x PONG)"},
   };
   return commands;
 }

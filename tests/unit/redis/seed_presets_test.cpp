@@ -18,12 +18,13 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 /// A preset as setup takes it, when nobody says anything else.
 struct Loaded {
-  explicit Loaded(const std::string& name, const std::string& name_space = "") {
+  explicit Loaded(const std::string& name, const std::string& name_space = "", const std::string& chart = "") {
     std::vector<OptionSpec> options = global_options();
     for (const OptionSpec& option : redis_options()) options.push_back(option);
     preset = load_preset(name, options);
     SettingMap flags;
     if (!name_space.empty()) flags["namespace"] = {{name_space}, {Source::flag, "-n"}};
+    if (!chart.empty()) flags["chart"] = {{chart}, {Source::flag, "--chart"}};
     std::vector<std::string> warnings;
     const Settings resolved = resolve_settings(options, flags, {}, {}, preset.settings, warnings);
     settings = redis_settings(resolved, preset, {"/home/u/.raibid", "/home/u", "/tmp"});
@@ -66,7 +67,14 @@ TEST_CASE("preset mxclone: a job store behind a short name, with a password") {
                                             {"MXCLONE_REDIS_REDIS_ADDRESS", "{{address}}"},
                                             {"MXCLONE_REDIS_REDIS_PASSWORD", "{{password}}"},
                                             {"MXCLONE_REDIS_REDIS_DB", "0"},
-                                            {"MXCLONE_REDIS_REDIS_PREFIX", "traceroutejob:"}});
+                                            {"MXCLONE_REDIS_REDIS_PREFIX", "traceroutejob:"},
+                                            {"MXCLONE_REDIS.REDIS_ADDRESS", "{{address}}"},
+                                            {"MXCLONE_REDIS.REDIS_PASSWORD", "{{password}}"},
+                                            {"MXCLONE_REDIS.REDIS_DB", "0"},
+                                            {"MXCLONE_REDIS.REDIS_PREFIX", "traceroutejob:"}});
+  REQUIRE(mxclone.preset.files.size() == 1);
+  CHECK(mxclone.preset.files[0].first == "config.yaml");
+  CHECK_FALSE(mxclone.settings.image);  // its guide names redis:alpine, which is any version
   CHECK(mxclone.operations() == Texts{"job-store", "claim-contention"});
   CHECK(mxclone.preset.smoke[0].parameters.at("prefix") == "traceroutejob:");
 }
@@ -97,7 +105,8 @@ TEST_CASE("preset will-it-compile: hashes for a day, the pool by its formula") {
   CHECK(compile.preset.smoke[1].parameters.at("index-prefix") == "job:index:status:");
 }
 
-TEST_CASE("preset mirai: its redis.conf line for line, no password, and namespace mirai alone may connect") {
+TEST_CASE(
+    "preset mirai: its redis.conf line for line, no password; namespace mirai and Asynqmon may connect, nobody else") {
   const Loaded mirai("mirai");
   CHECK(mirai.settings.name_space == "redis");
   CHECK(mirai.settings.services == Texts{"redis"});
@@ -117,13 +126,16 @@ TEST_CASE("preset mirai: its redis.conf line for line, no password, and namespac
                                            {"notify-keyspace-events", "Ex"},
                                            {"databases", "16"}});
   CHECK(mirai.preset.holds == Texts{"queue", "cache", "locks"});
-  CHECK(mirai.clients() == Texts{"mirai"});
+  CHECK(mirai.clients() == Texts{"mirai", "redis/app=asynqmon"});
   const json policy = mirai.values()["networkPolicy"];
   CHECK(policy["allowExternal"] == false);
   CHECK(policy["addExternalClientAccess"] == false);
   CHECK(policy["extraIngress"] ==
         json{{{"ports", {{{"port", 6379}}}},
-              {"from", {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "mirai"}}}}}}}}}});
+              {"from",
+               {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "mirai"}}}}}},
+                {{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "redis"}}}}},
+                 {"podSelector", {{"matchLabels", {{"app", "asynqmon"}}}}}}}}}});
   CHECK(mirai.preset.environment == Pairs{{"ENABLE_REDIS_CACHE", "true"}, {"REDIS_URL", "{{url}}"}});
   CHECK(mirai.operations() == Texts{"asynq-queue", "cache-ttl"});
   CHECK(mirai.preset.smoke[0].parameters.at("queues") == "critical=6,default=3,low=1");
@@ -147,6 +159,33 @@ TEST_CASE("preset sla-management: cache, channels and locks of five minutes") {
   CHECK(sla.operations() == Texts{"get-or-set", "pubsub-invalidation", "fencing-locks", "fallback"});
   CHECK(sla.preset.smoke[1].parameters.at("channels") == "sla:refresh,sla:changes");
   CHECK(sla.preset.smoke[2].parameters.at("timeout") == "5m");
+}
+
+TEST_CASE("the image that a guide names is asked for, and by the embedded chart alone") {
+  for (const char* preset : {"mirai", "will-it-compile", "sla-management"}) {
+    CAPTURE(preset);
+    const Loaded loaded(preset);
+    CHECK(loaded.values()["image"] ==
+          json{{"registry", "docker.io"}, {"repository", "library/redis"}, {"tag", "7-alpine"}});
+    CHECK_FALSE(Loaded(preset, "", "bitnami").settings.image);
+  }
+  CHECK_FALSE(Loaded("raibid").settings.image);
+}
+
+TEST_CASE("preset raibid: its guide's form of the URL, and what raibid-ci's server and agent read") {
+  const Loaded raibid("raibid");
+  const std::map<std::string, std::string> environment(raibid.preset.environment.begin(),
+                                                       raibid.preset.environment.end());
+  CHECK(environment.at("REDIS_URL") == "{{password-url}}");
+  CHECK(environment.at("RAIBID_REDIS_URL") == "{{url}}");
+  CHECK(environment.at("QUEUE_STREAM") == "{{stream}}");
+  CHECK(environment.at("CONSUMER_GROUP") == "{{group}}");
+}
+
+TEST_CASE("a further client far away does not change the name by which the application finds Redis") {
+  Loaded mxclone("mxclone");
+  mxclone.settings.clients.push_back({"keda", {}});
+  CHECK(application_host(mxclone.settings, mxclone.names()) == "redis-service");
 }
 
 TEST_CASE("a Redis that lives elsewhere is reached by its long name") {
