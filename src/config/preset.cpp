@@ -57,6 +57,7 @@ class PresetReader {
   void read_services(const YamlEntry& entry) { m_preset.services = texts(entry.value, entry.key); }
   void read_holds(const YamlEntry& entry);
   void read_security_context(const YamlEntry& entry);
+  void read_pod_labels(const YamlEntry& entry);
   void read_environment(const YamlEntry& entry);
   void read_files(const YamlEntry& entry);
   void read_smoke(const YamlEntry& entry);
@@ -93,6 +94,7 @@ std::span<const PresetReader::Row> PresetReader::rows() {
       {"services", &PresetReader::read_services},
       {"holds", &PresetReader::read_holds},
       {"security-context", &PresetReader::read_security_context},
+      {"pod-labels", &PresetReader::read_pod_labels},
       {"environment", &PresetReader::read_environment},
       {"files", &PresetReader::read_files},
       {"smoke", &PresetReader::read_smoke},
@@ -224,6 +226,12 @@ void PresetReader::read_security_context(const YamlEntry& entry) {
   if (context.run_as_user == 0) fail(entry.value.line, "runAsUser: Redis does not run as root");
 }
 
+void PresetReader::read_pod_labels(const YamlEntry& entry) {
+  expect(entry.value, Kind::map, entry.key);
+  for (const YamlEntry& pod_label : entry.value.entries)
+    m_preset.pod_labels.emplace(pod_label.key, text(pod_label.value, pod_label.key));
+}
+
 void PresetReader::read_environment(const YamlEntry& entry) {
   expect(entry.value, Kind::map, entry.key);
   for (const YamlEntry& variable : entry.value.entries) {
@@ -244,8 +252,8 @@ void PresetReader::read_files(const YamlEntry& entry) {
     // a key of a Secret
     const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_.-", lower_case, decimal_digits);
     if (!consists_of(file.key, characters) || file.key.starts_with('.')) {
-      fail(file.line, fmt::format("{} is not a valid file name: letters, digits, -, _ and ., no folder",
-                                  in_quotes(file.key)));
+      fail(file.line,
+           fmt::format("{} is not a valid file name: letters, digits, -, _ and ., no folder", in_quotes(file.key)));
     }
     check_template(file.value, file.key);
     m_preset.files.emplace_back(file.key, file.value.text);

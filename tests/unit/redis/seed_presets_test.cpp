@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "components/presets.hpp"
+#include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/settings/clients.hpp"
 #include "components/redis/settings/services.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -180,6 +181,36 @@ TEST_CASE("preset raibid: its guide's form of the URL, and what raibid-ci's serv
   CHECK(environment.at("RAIBID_REDIS_URL") == "{{url}}");
   CHECK(environment.at("QUEUE_STREAM") == "{{stream}}");
   CHECK(environment.at("CONSUMER_GROUP") == "{{group}}");
+}
+
+TEST_CASE(
+    "will-it-compile's pod carries the label that its application's egress policy asks for, no other preset's does") {
+  const Loaded compile("will-it-compile");
+  const json values = compile.values();
+  CHECK(values["master"]["podLabels"] == json{{"app.kubernetes.io/component", "redis"}});
+  CHECK(values["extraDeploy"][0]["spec"]["selector"]["app.kubernetes.io/component"] == "redis");
+  for (const char* preset : {"raibid", "mxclone", "mirai", "sla-management"}) {
+    CAPTURE(preset);
+    CHECK_FALSE(Loaded(preset).values()["master"].contains("podLabels"));
+  }
+  // Bitnami's chart writes the component itself
+  CHECK_FALSE(Loaded("will-it-compile", "", "bitnami").values()["master"].contains("podLabels"));
+}
+
+TEST_CASE("an installed release keeps its image and the component that its selector has") {
+  const Loaded compile("will-it-compile");
+  Observed observed;
+  observed.workload = {
+      "will-it-compile-redis", R"({"preset":"will-it-compile"})", "2Gi", std::nullopt, "master", false};
+  const RedisSettings kept = as_installed(compile.settings, observed);
+  CHECK_FALSE(kept.image);
+  CHECK(kept.pod_labels.at("app.kubernetes.io/component") == "master");
+  observed.workload->spec = R"({"image":"docker.io/library/redis:8"})";
+  CHECK(as_installed(compile.settings, observed).image->tag == "8");
+  RedisSettings asked = compile.settings;
+  asked.image_of_preset = false;
+  CHECK(as_installed(asked, observed).image->tag == "7-alpine");
+  CHECK(as_installed(compile.settings, Observed{}).image->tag == "7-alpine");
 }
 
 TEST_CASE("a further client far away does not change the name by which the application finds Redis") {

@@ -91,25 +91,15 @@ CommandResult export_env(Context& context, const std::vector<std::string>&) {
 }
 
 CommandResult export_secret(Context& context, const std::vector<std::string>&) {
-  const View view = look(context);
+  View view = look(context);
   if (view.installed.password.empty())
     context.reporter.note("this Redis has no password: the Secret is for the sake of those who mount it");
+  view.handover.variables.insert(view.handover.variables.end(), view.files.begin(), view.files.end());
   return document(context, secret_manifest(view.handover, context.preset.name));
 }
 
 CommandResult export_configmap(Context& context, const std::vector<std::string>&) {
   return document(context, configmap_manifest(look(context).handover, context.preset.name));
-}
-
-CommandResult export_config(Context& context, const std::vector<std::string>&) {
-  View view = look(context);
-  if (view.files.empty()) {
-    throw Error(ExitCode::usage, fmt::format("preset {} has no files to export", context.preset.name),
-                "add one to it, for instance files: {config.yaml: \"redis_address: \\\"{{address}}\\\"\"}");
-  }
-  if (option(context, "name").empty()) view.handover.name = view.settings.release + "-config";
-  view.handover.variables = view.files;
-  return document(context, secret_manifest(view.handover, context.preset.name));
 }
 
 std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& settings) {
@@ -163,10 +153,11 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   const std::string text = keda_manifests(view.handover, context.preset.name, input);
   if (context.format() != OutputFormat::json) {
     const std::string name = keda_job_name(context.preset.name);
-    return {fmt::format("# KEDA 2.17 or newer (2.16 refuses activationLagCount \"0\"). Pausing the queue does not pause KEDA:\n"
-                        "#   kubectl annotate -n {0} scaledjob/{1} autoscaling.keda.sh/paused=true\n"
-                        "#   kubectl annotate -n {0} scaledjob/{1} autoscaling.keda.sh/paused-\n",
-                        view.handover.name_space, name) +
+    return {fmt::format(
+                "# KEDA 2.17 or newer (2.16 refuses activationLagCount \"0\"). Pausing the queue does not pause KEDA:\n"
+                "#   kubectl annotate -n {0} scaledjob/{1} autoscaling.keda.sh/paused=true\n"
+                "#   kubectl annotate -n {0} scaledjob/{1} autoscaling.keda.sh/paused-\n",
+                view.handover.name_space, name) +
             text};
   }
   ordered_json items = ordered_json::array();
@@ -280,8 +271,6 @@ std::vector<ComponentCommand> export_commands() {
           export_secret),
       row("configmap", "The others as a ConfigMap of the application's namespace", handover_options(),
           export_configmap),
-      row("config", "The application's own files with the address and the password, as a Secret", handover_options(),
-          export_config),
       row("keda", "A ScaledJob for each waiting job, with TriggerAuthentication", keda_options(), export_keda),
       row("compose", "The same Redis as a file for docker compose", redis_options(), export_compose),
       row("values", "What setup hands to helm", values_options(), export_values),

@@ -6,7 +6,7 @@
 
 namespace raibid {
 
-/// The commands `export env|secret|configmap|config|keda|compose|values`: a Redis handed over in the application's own words,
+/// The commands `export env|secret|configmap|keda|compose|values`: a Redis handed over in the application's own words,
 /// on stdout. Those that need an installation throw Error (not_installed) without one.
 std::vector<ComponentCommand> export_commands();
 

@@ -16,7 +16,7 @@ struct Handover {
   std::vector<Variable> variables;
 };
 
-/// The variables that hold the password, base64.
+/// The variables that hold the password (and files, which do as well), base64.
 nlohmann::ordered_json secret_manifest(const Handover& handover, const std::string& preset);
 /// The others.
 nlohmann::ordered_json configmap_manifest(const Handover& handover, const std::string& preset);
@@ -28,8 +28,8 @@ struct Queue {
   bool later = false;         ///< its entries are not due yet: one worker is enough, however many there are
 };
 
-/// The preset's streams with their groups; without any, what its Asynq queues consist of: tasks that are pending, active
-/// (a dead worker's stay there), to be tried again, and scheduled. Empty when it has neither.
+/// The preset's streams with their groups; without any, what its Asynq queues consist of: tasks that are pending,
+/// active (a dead worker's stay there), to be tried again, and scheduled. Empty when it has neither.
 std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings);
 
 /// What KEDA needs to start a Job for each waiting one.

@@ -194,7 +194,8 @@ void say_what_changes(const Context& context, const Installation& installation) 
 
 }  // namespace
 
-SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
+SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& asked) {
+  RedisSettings settings = asked;
   const TimePoint started = context.clock.now();
   const bool dry = context.guard.dry_run();
   const RedisNames names(settings.release, settings.name_space);
@@ -247,6 +248,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
 
   Plan plan;
   run.before([&] {
+    settings = as_installed(asked, observed);
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_deletions(observed, settings, names, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
