@@ -151,6 +151,18 @@ TEST_CASE("export env leaves the password out unless it is asked for, and says s
 TEST_CASE("export keda names the queue, and a preset without one is told so") {
   ExportCli cli;
   REQUIRE(cli.local({"setup", "redis"}).status == 0);
+  const std::string keda = cli.local({"export", "keda"}).out;
+  for (const char* text : {"lagCount: \"1\"", "pendingEntriesCount: \"1\"", "type: cron", "strategy: default",
+                           "multipleScalersCalculation: sum", "runAsNonRoot: true", "allowPrivilegeEscalation: false",
+                           "type: RuntimeDefault", "scaledjob/raibid-worker autoscaling.keda.sh/paused=true"}) {
+    CAPTURE(text);
+    CHECK(keda.find(text) != std::string::npos);
+  }
+  REQUIRE(cli.local({"setup", "redis", "--preset", "mirai"}).status == 0);
+  const std::string asynq = cli.local({"export", "keda", "--preset", "mirai"}).out;
+  for (const char* state : {"pending", "active", "retry", "scheduled"})
+    CHECK(asynq.find(std::string("listName: \"asynq:{critical}:") + state) != std::string::npos);
+  CHECK(cli.local({"teardown", "redis", "--preset", "mirai", "--yes", "--delete-data"}).status == 0);
   const Output lists = cli.local({"export", "keda", "--list", "a: list", "--list", "b"});
   CHECK(lists.err.find("is this machine's alone") != std::string::npos);
   REQUIRE(lists.status == 0);
