@@ -105,7 +105,7 @@ Trigger list_trigger(const Queue& queue, const std::string& address) {
 }
 
 /// One Job every ten minutes, whatever the others say: after an XDEL of a waiting entry Redis does not know the group's
-/// lag, and KEDA takes it for -1.
+/// lag, and KEDA sees nothing that waits.
 Trigger round_trigger() {
   return {
       "cron",
