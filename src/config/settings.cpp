@@ -19,6 +19,13 @@ namespace {
 constexpr std::string_view variable_prefix = "RAIBID_";
 // read by sys/environment before there are settings
 constexpr std::string_view home_variable = "RAIBID_HOME";
+/// What other programs of raibid read (raibid-ci's server, agent and scripts), and what names this program to scripts.
+constexpr std::array<std::string_view, 7> foreign_variables = {"RAIBID_CLI",         "RAIBID_ENV",    "RAIBID_ROOT",
+                                                               "RAIBID_LOG_LEVEL",   "RAIBID_TOOLS",  "RAIBID_CLUSTER",
+                                                               "RAIBID_RATE_LIMIT_RPM"};
+constexpr std::array<std::string_view, 9> foreign_prefixes = {
+    "RAIBID_REDIS_",  "RAIBID_SERVER_", "RAIBID_AGENT_", "RAIBID_AGENTS_",  "RAIBID_API_",
+    "RAIBID_CLUSTER_", "RAIBID_GITEA_",  "RAIBID_GITHUB_", "RAIBID_TEST_"};
 
 /// "true" or "false" for what people write into a variable; std::nullopt for anything else.
 std::optional<std::string> truth(const std::string& text) {
@@ -94,6 +101,12 @@ class Layers {
   SettingMap m_values;
 };
 
+bool is_of_another_program(std::string_view variable) {
+  return std::find(foreign_variables.begin(), foreign_variables.end(), variable) != foreign_variables.end() ||
+         std::any_of(foreign_prefixes.begin(), foreign_prefixes.end(),
+                     [&](std::string_view prefix) { return variable.starts_with(prefix); });
+}
+
 std::string warn_about(const std::string& variable, std::span<const OptionSpec> options) {
   // without the prefix, which all have in common and which would make everything look alike
   const auto bare = [](std::string_view name) { return std::string(name.substr(variable_prefix.size())); };
@@ -130,6 +143,7 @@ void put_variables(Layers& layers, std::span<const OptionSpec> options, const En
     };
     const auto option = std::find_if(options.begin(), options.end(), named);
     if (option == options.end()) {
+      if (is_of_another_program(variable)) continue;
       warnings.push_back(warn_about(variable, options));
     } else if (!text.empty()) {
       layers.put(std::string(option->name),

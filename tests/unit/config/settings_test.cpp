@@ -166,6 +166,13 @@ TEST_CASE("variables") {
   CHECK(warnings[3] == "RAIBID_SIEZ is not a setting; did you mean RAIBID_SIZE?");
 }
 
+TEST_CASE("no warning of what other programs of raibid read") {
+  std::vector<std::string> warnings;
+  resolve({.environment = {{"RAIBID_REDIS_URL", "redis://x"}, {"RAIBID_CLI", "/x"}, {"RAIBID_SERVER_PORT", "1"}}},
+          &warnings);
+  CHECK(warnings.empty());
+}
+
 TEST_CASE("the options that every command takes") {
   std::vector<std::string> names;
   for (const OptionSpec& option : global_options()) names.emplace_back(option.name);

@@ -13,6 +13,7 @@
 #include "components/redis/commands/url.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/settings/services.hpp"
 #include "config/yaml.hpp"
 #include "sys/foreground.hpp"
 #include "sys/signals.hpp"
@@ -97,11 +98,16 @@ std::vector<OptionSpec> url_options() {
 
 CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
-  const InstalledRedis installed = open_recorded(context, NeedsPreset::no).place->installed();
+  const auto [place, settings] = open_recorded(context, NeedsPreset::no);
+  const InstalledRedis installed = place->installed();
   const bool with_password = context.settings.flag("with-password");
-  const std::string url = redis_url(installed.host, installed.port, with_password ? installed.password : Secret());
+  // the name that the application expects, as `export` hands it over
+  const std::string host = settings.target == Target::kubernetes
+                               ? application_host(settings, RedisNames(settings.release, settings.name_space))
+                               : installed.host;
+  const std::string url = redis_url(host, installed.port, with_password ? installed.password : Secret());
   if (context.format() == OutputFormat::table) return {url + "\n"};
-  const nlohmann::ordered_json object = {{"url", url}, {"host", installed.host}, {"port", installed.port}};
+  const nlohmann::ordered_json object = {{"url", url}, {"host", host}, {"port", installed.port}};
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
 }
 

@@ -51,7 +51,10 @@ class Reader {
 };
 
 void take_images(RedisSettings& redis, const Reader& reader) {
-  if (!reader.text("image").empty()) redis.image = parse_image(reader.text("image"), reader.named("image"));
+  // a preset's image is that of its guide, an official one: another chart has images of its own
+  const bool fits = redis.chart.kind == ChartChoice::Kind::embedded || reader.chosen("image");
+  if (!reader.text("image").empty() && fits) redis.image = parse_image(reader.text("image"), reader.named("image"));
+  redis.image_of_preset = redis.image && !reader.chosen("image");
   if (!reader.text("exporter-image").empty()) {
     redis.exporter_image = parse_image(reader.text("exporter-image"), reader.named("exporter-image"));
   }
@@ -414,6 +417,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_directives(redis, reader, preset);
   take_services(redis, preset);
   redis.security_context = preset.security_context;
+  redis.pod_labels = preset.pod_labels;
   redis.holds = preset.holds;
   const bool queue = std::find(redis.holds.begin(), redis.holds.end(), "queue") != redis.holds.end();
   if (!redis.streams.empty() && !queue) redis.holds.emplace_back("queue");

@@ -48,6 +48,7 @@ Observed::StoredSecret read_secret(const json& object) {
 
 Observed::Workload read_workload(const json& object) {
   Observed::Workload workload{annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
+  workload.component = string_at(object, "/spec/selector/matchLabels/app.kubernetes.io~1component"_json_pointer);
   workload.kept_by_policy = annotation(object, "helm.sh/resource-policy") == "keep";
   for (const json& claim : object.value("/spec/volumeClaimTemplates"_json_pointer, json::array())) {
     workload.claim_size = string_at(claim, "/spec/resources/requests/storage"_json_pointer);

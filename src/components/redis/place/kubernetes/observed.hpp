@@ -43,6 +43,7 @@ struct Observed {
     std::string spec;                          ///< what it was set up with (see Spec)
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
+    std::string component{};                   ///< what its selector asks of the pod, beside name and instance
     bool kept_by_policy = false;               ///< helm leaves it when it removes the release (helm.sh/resource-policy)
   };
   struct Claim {

@@ -268,6 +268,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
 
   Plan plan;
   run.before([&] {
+    settings = as_installed(settings, observed);
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_deletions(observed, settings, names, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);

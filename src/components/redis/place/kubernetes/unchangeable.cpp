@@ -97,6 +97,20 @@ std::string about_shrinking(const Observed& observed, const RedisSettings& setti
                      settings.size);
 }
 
+RedisSettings as_installed(const RedisSettings& settings, const Observed& observed) {
+  RedisSettings kept = settings;
+  if (!observed.workload) return kept;
+  if (settings.image_of_preset && !observed.workload->spec.empty()) {
+    const std::string image = parse_spec(observed.workload->spec).image;
+    kept.image.reset();
+    if (!image.empty()) kept.image = parse_image(image, "the release's image");
+  }
+  const auto component = kept.pod_labels.find("app.kubernetes.io/component");
+  if (component != kept.pod_labels.end() && !observed.workload->component.empty())
+    component->second = observed.workload->component;
+  return kept;
+}
+
 void refuse_unchangeable(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                          const Kubectl& kubectl) {
   refuse_taken_names(observed, settings);
