@@ -1,6 +1,7 @@
 #include "tools/diagnosis.hpp"
 
 #include "base/strings.hpp"
+#include "tools/retry.hpp"
 
 #include <fmt/format.h>
 
@@ -65,6 +66,9 @@ struct Rule {
 /// The first that fits; the order is from the particular to the general.
 const std::vector<Rule>& cluster_rules() {
   static const std::vector<Rule> rules = {
+      {{"proxyconnect"},
+       "the proxy on the way to the cluster of context {context} does not answer: {reason}",
+       "See HTTPS_PROXY (and the kubeconfig's proxy-url); NO_PROXY takes the cluster's address out of it."},
       {{"getting credentials: exec"},
        "the credential plugin of context {context} failed: {reason}",
        "Log in with your provider's own tool, then see that `kubectl --context {context} get namespaces` works."},
@@ -98,7 +102,7 @@ const std::vector<Rule>& cluster_rules() {
       {{"onnection refused", "was refused - did you specify the right host or port", "cluster unreachable",
         "no route to host", "network is unreachable", "host is down", "i/o timeout", "Client.Timeout exceeded",
         "TLS handshake timeout", "context deadline exceeded", "connection reset by peer", "unexpected EOF",
-        "http2: client connection lost", "proxyconnect"},
+        "http2: client connection lost"},
        "the cluster of context {context} does not answer: {reason}",
        "Is it running, and is the way to it open (VPN, firewall)? For k3s: systemctl status k3s. --context chooses "
        "another cluster."},
@@ -190,6 +194,12 @@ std::string failure_reason(const Output& output) {
 
 std::optional<Error> cluster_error(const Failure& failure) {
   if (std::optional<Error> refused = refused_right(failure)) return refused;
+  if (passing_failure(failure.reason)) {
+    return Error(ExitCode::preflight,
+                 filled("the cluster of context {context} cannot serve this now: {reason}", failure),
+                 "Asking again for half a minute did not help. See how the API server and its etcd are: kubectl get "
+                 "--raw '/readyz?verbose'");
+  }
   const std::string text = ": " + failure.reason;  // so that a sign can say "at its beginning"
   for (const Rule& rule : cluster_rules()) {
     const bool fits =

@@ -48,7 +48,7 @@ Command helm_command(std::vector<std::string> argv, std::string input = {}) {
 std::vector<std::string> helm_arguments(const Cluster& cluster, const std::string& name_space) {
   std::vector<std::string> words = {"helm"};
   if (!cluster.kubeconfig.empty()) words.insert(words.end(), {"--kubeconfig", cluster.kubeconfig});
-  if (!cluster.context.empty()) words.insert(words.end(), {"--kube-context", cluster.context});
+  if (!cluster.context.empty() && !cluster.in_cluster) words.insert(words.end(), {"--kube-context", cluster.context});
   if (!name_space.empty()) words.insert(words.end(), {"-n", name_space});
   return words;
 }

@@ -313,8 +313,10 @@ void FakeCluster::create(Child& child, const Words& words, bool half) {
   json manifest = json::parse(child.command.input);
   json items = manifest.value("items", json::array({manifest}));
   for (json& item : items) {
-    if (item["kind"] == "SelfSubjectAccessReview") {
-      item["status"] = {{"allowed", true}};
+    const bool rules = item["kind"] == "SelfSubjectRulesReview";
+    if (rules || item["kind"] == "SelfSubjectAccessReview") {
+      const json everything = {{"verbs", {"*"}}, {"apiGroups", {"*"}}, {"resources", {"*"}}};
+      item["status"] = rules ? json{{"resourceRules", {everything}}, {"incomplete", false}} : json{{"allowed", true}};
       if (!half) child.text += item.dump() + "\n";
       continue;
     }

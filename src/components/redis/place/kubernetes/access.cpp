@@ -16,7 +16,8 @@ KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const
 
 void KubernetesRedis::prepare() {
   const TimePoint now = m_context.runner.now();
-  const bool mute = !m_tunnel.finished() && m_tunnel.port() == 0 && now - m_tunnel_started >= tunnel_patience;
+  const bool mute = !m_tunnel.finished() && m_tunnel.port() == 0 &&
+                    now - m_tunnel_started >= m_context.pace->patience(tunnel_patience);
   if (mute) m_tunnel.process()->end();
   if (!m_tunnel.finished()) return;
   m_connection.reset();  // it led through the port-forward that ended

@@ -80,7 +80,7 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
 
 void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
   if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
-  if (!settings.persistence || observed.claim) return;
+  if (!settings.persistence || observed.claim || !observed.storage_classes_known) return;
   const std::string classes = join(observed.storage_classes, ", ");
   const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(),
                                settings.storage_class) != observed.storage_classes.end();
@@ -188,6 +188,14 @@ void say_what_changes(const Context& context, const Installation& installation) 
   if (const auto dropped = installation.dropped(); !dropped.empty()) {
     context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
   }
+  if (installation.settings.persistence && !installation.observed.claim &&
+      !installation.observed.storage_classes_known) {
+    context.reporter.note("this login may not list StorageClasses: whether " +
+                          (installation.settings.storage_class.empty()
+                               ? std::string("there is a default one for the claim")
+                               : "there is one named " + installation.settings.storage_class) +
+                          " shows when the pod starts");
+  }
   const std::string smaller = about_shrinking(installation.observed, installation.settings);
   if (!smaller.empty()) context.reporter.warning(smaller);
 }
@@ -204,14 +212,14 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
   Observed observed = observe(context, session.kubectl, names, settings);
 
   ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
-                   context.deadline + evidence_limit + undo_limit);
+                   context.deadline + context.pace->patience(evidence_limit) + context.pace->patience(undo_limit));
   lock.seen(observed.lease);
   if (!dry) lock.refuse_if_held();
 
   JournaledRun run(context,
                    {"setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release),
                     journal_key(observed.cluster_uid, settings.name_space, settings.release)},
-                   undo_limit);
+                   context.pace->patience(undo_limit));
   const auto undo_until = [&run] { return run.undo_until(); };
   const UndoScope scope{
       run.id(), context.settings.flag("discard-data") ? UndoScope::LeftData::discard : UndoScope::LeftData::keep};
@@ -226,9 +234,9 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
   run.on_failure(
       [&](const Error& error) -> std::string {
         if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
-        return keep_evidence(context.files, context.runner, context.clock, session.kubectl, names.selector,
+        return keep_evidence(context.files, context.clock, session.kubectl, names.selector,
                              context.paths.evidence(), error, to_yaml(installation->values()),
-                             context.clock.now() + evidence_limit);
+                             context.clock.now() + context.pace->patience(evidence_limit));
       },
       settings.keep_on_failure);
   const auto look_again = [&] {
