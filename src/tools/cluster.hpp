@@ -19,6 +19,7 @@ struct Cluster {
   std::string context_namespace;  ///< the context's own default namespace, "" when it has none
   std::string plugin = {};        ///< the program that gets the credentials, "" when they are in the kubeconfig
   bool in_cluster = false;        ///< kubectl and helm find it by themselves: they are told neither file nor context
+  std::string proxy = {};         ///< HTTPS_PROXY as it is set, "" when it is not
   std::shared_ptr<ClusterPace> pace = std::make_shared<ClusterPace>();  ///< shared by all that ask this cluster
 };
 

@@ -61,6 +61,7 @@ struct Rule {
   std::vector<std::string_view> signs;
   std::string_view message;  ///< {context} {kubeconfig} {namespace} {reason}
   std::string_view hint;
+  bool unreachable = false;  ///< nobody answered: it may be a proxy on the way
 };
 
 /// The first that fits; the order is from the particular to the general.
@@ -105,9 +106,18 @@ const std::vector<Rule>& cluster_rules() {
         "http2: client connection lost"},
        "the cluster of context {context} does not answer: {reason}",
        "Is it running, and is the way to it open (VPN, firewall)? For k3s: systemctl status k3s. --context chooses "
-       "another cluster."},
+       "another cluster.",
+       true},
   };
   return rules;
+}
+
+/// A proxy's address without user and password.
+std::string without_login(const std::string& proxy) {
+  const std::size_t at = proxy.rfind('@');
+  if (at == std::string::npos) return printable(proxy);
+  const std::size_t scheme = proxy.find("://");
+  return printable((scheme == std::string::npos ? "" : proxy.substr(0, scheme + 3)) + proxy.substr(at + 1));
 }
 
 std::string filled(std::string_view text, const Failure& failure) {
@@ -204,7 +214,13 @@ std::optional<Error> cluster_error(const Failure& failure) {
   for (const Rule& rule : cluster_rules()) {
     const bool fits =
         std::any_of(rule.signs.begin(), rule.signs.end(), [&](std::string_view sign) { return has(text, sign); });
-    if (fits) return Error(ExitCode::preflight, filled(rule.message, failure), filled(rule.hint, failure));
+    if (!fits) continue;
+    Error error(ExitCode::preflight, filled(rule.message, failure), filled(rule.hint, failure));
+    if (!failure.proxy.empty() && rule.unreachable)
+      error.with_hint(fmt::format("HTTPS_PROXY is set: is the proxy {} running? NO_PROXY takes the cluster's address out "
+                                  "of it.\n{}",
+                                  without_login(failure.proxy), error.hint()));
+    return error;
   }
   return std::nullopt;
 }

@@ -51,7 +51,7 @@ Command kubectl_command(std::vector<std::string> argv, std::string input = {}) {
 }
 
 Command long_command(Command command) {
-  command.environment = {no_kuberc};
+  std::erase_if(command.environment, [](const auto& variable) { return variable.first.starts_with("GO"); });
   return command;
 }
 
@@ -93,7 +93,10 @@ Kubectl::Kubectl(Runner& runner, Cluster cluster, std::string name_space)
     : m_runner(runner), m_cluster(std::move(cluster)), m_namespace(std::move(name_space)) {}
 
 Command Kubectl::command(const std::vector<std::string>& arguments, std::string input) const {
-  return kubectl_command(joined(kubectl_arguments(m_cluster, m_namespace), arguments), std::move(input));
+  Command command = kubectl_command(joined(kubectl_arguments(m_cluster, m_namespace), arguments), std::move(input));
+  // as it is anyhow; here `explain` finds it, for kubectl does not tell a dead proxy from a dead server (tried)
+  if (!m_cluster.proxy.empty()) command.environment.emplace_back(proxy_variable, m_cluster.proxy);
+  return command;
 }
 
 Command Kubectl::question(const std::vector<std::string>& arguments, std::string input) const {

@@ -319,6 +319,9 @@ Error Kubectl::explain(const Command& command, const Output& output) {
   failure.context = flag_value(command, "--context");
   failure.name_space = flag_value(command, "-n");
   failure.kubeconfig = flag_value(command, "--kubeconfig");
+  for (const auto& [name, value] : command.environment) {
+    if (name == proxy_variable) failure.proxy = value;
+  }
   failure.reason = failure_reason({output.status, {}, without_secrets(output.err, command.input), output.timed_out});
   if (output.out.starts_with("Please enter Username")) failure.reason = "Please enter Username";
   if (std::optional<Error> error = cluster_error(failure)) return *error;

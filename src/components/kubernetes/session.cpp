@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "sys/files.hpp"
+#include "tools/diagnosis.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -124,6 +125,9 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
   try {
     cluster = chosen_cluster(context, kubeconfig, answers[0]);
     cluster.pace = context.pace;
+    for (const char* name : {"https_proxy", proxy_variable}) {
+      if (const std::string proxy = variable(context.environment, name); !proxy.empty()) cluster.proxy = proxy;
+    }
     if (needs_helm == NeedsHelm::yes) version = Helm::parse_version(questions[1], answers[1]);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);  // nothing has been changed yet

@@ -150,7 +150,7 @@ Secret choose_password(Context& context, const Observed& observed, const RedisSe
   }
   if (settings.password_file.empty() && present.empty()) refuse_new_password(observed, settings, names, kubectl);
   if (settings.password_file.empty()) return present.empty() ? generate_password(context.random) : present;
-  Secret wanted = read_password_file(settings.password_file);
+  Secret wanted = read_password_file(settings.password_file, context.deadline);
   if (!present.empty() && present != wanted) {
     throw Error(ExitCode::usage,
                 fmt::format("release {} has another password than --password-file {}", settings.release,
