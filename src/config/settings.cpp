@@ -75,7 +75,8 @@ class Layers {
     if (option == nullptr) throw std::logic_error("no option is called " + name);
     for (std::string& value : setting.values) {
       const std::string what = described(name, setting.origin);
-      refuse_empty(setting.origin.source, value, what);
+      if (option->kind == OptionKind::text || option->kind == OptionKind::list)
+        refuse_empty(setting.origin.source, value, what);
       if (option->is_path) value = with_home(value, m_home);
       check_value(*option, value, what);
       if (option->kind == OptionKind::flag) value = truth(value).value();

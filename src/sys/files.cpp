@@ -32,7 +32,8 @@ void wait_for_bytes(int fd, TimePoint until, const fs::path& path) {
   constexpr Duration longest = std::chrono::hours(1);
   const auto left = until - std::chrono::steady_clock::now();
   pollfd end = {fd, POLLIN, 0};
-  const int ready = ::poll(&end, 1, static_cast<int>(std::clamp(std::chrono::ceil<Duration>(left), Duration(0), longest).count()));
+  const int ready =
+      ::poll(&end, 1, static_cast<int>(std::clamp(std::chrono::ceil<Duration>(left), Duration(0), longest).count()));
   if (ready < 0) throw refused(path, errno);  // EINTR as well: it is how Ctrl-C ends the wait
   if (ready == 0 && std::chrono::steady_clock::now() >= until)
     throw Error(ExitCode::failure, path.string() + ": nothing came in time", "--timeout gives it longer");
@@ -80,7 +81,8 @@ std::string read_from(const UniqueFd& fd, const fs::path& path, std::size_t limi
   if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
     throw Error(ExitCode::usage, path.string() + ": this is not a regular file");
   }
-  std::string content = read_up_to(fd.get(), std::max(limit, limit + 1), path, until);  // one more says that there is more
+  std::string content =
+      read_up_to(fd.get(), std::max(limit, limit + 1), path, until);  // one more says that there is more
   if (content.size() > limit) {
     throw Error(ExitCode::usage, path.string() + ": larger than " + std::to_string(limit) + " bytes");
   }

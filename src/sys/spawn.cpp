@@ -177,9 +177,9 @@ Spawned spawn(const Command& command, const SystemRunner::Observer& observer) {
     in = make_pipe(program);
   }
   Pipe out = make_pipe(program), err = make_pipe(program), go = make_pipe(program), failure = make_pipe(program);
-  const Launch launch{program.c_str(), argv.data(),     environment.data(), ::getpid(),     in.read.get(),
-                      out.write.get(), err.write.get(), go.read.get(),      go.write.get(), failure.write.get(),
-                      !on_terminal};
+  const Launch launch{program.c_str(), argv.data(),         environment.data(), ::getpid(),
+                      in.read.get(),   out.write.get(),     err.write.get(),    go.read.get(),
+                      go.write.get(),  failure.write.get(), !on_terminal};
   pid_t pid = -1;
   {
     const SignalsBlocked blocked;

@@ -217,9 +217,10 @@ std::optional<Error> cluster_error(const Failure& failure) {
     if (!fits) continue;
     Error error(ExitCode::preflight, filled(rule.message, failure), filled(rule.hint, failure));
     if (!failure.proxy.empty() && rule.unreachable)
-      error.with_hint(fmt::format("HTTPS_PROXY is set: is the proxy {} running? NO_PROXY takes the cluster's address out "
-                                  "of it.\n{}",
-                                  without_login(failure.proxy), error.hint()));
+      error.with_hint(
+          fmt::format("HTTPS_PROXY is set: is the proxy {} running? NO_PROXY takes the cluster's address out "
+                      "of it.\n{}",
+                      without_login(failure.proxy), error.hint()));
     return error;
   }
   return std::nullopt;

@@ -94,6 +94,9 @@ Kubectl::Kubectl(Runner& runner, Cluster cluster, std::string name_space)
 
 Command Kubectl::command(const std::vector<std::string>& arguments, std::string input) const {
   Command command = kubectl_command(joined(kubectl_arguments(m_cluster, m_namespace), arguments), std::move(input));
+  // with that flag kubectl does not look for the cluster that it is in, and asks localhost (tried, 1.35)
+  if (m_cluster.in_cluster)
+    std::erase_if(command.argv, [](const std::string& word) { return word.starts_with("--request-timeout="); });
   // as it is anyhow; here `explain` finds it, for kubectl does not tell a dead proxy from a dead server (tried)
   if (!m_cluster.proxy.empty()) command.environment.emplace_back(proxy_variable, m_cluster.proxy);
   return command;
@@ -150,7 +153,8 @@ Command Kubectl::api_group(const std::string& group_and_version) const {
 }
 
 Command Kubectl::list_items(const std::string& kinds) const {
-  return question({request_timeout(), "get", kinds, "--ignore-not-found", "-o", std::string("jsonpath=") + item_fields});
+  return question(
+      {request_timeout(), "get", kinds, "--ignore-not-found", "-o", std::string("jsonpath=") + item_fields});
 }
 
 Command Kubectl::release_records(const std::string& release) const {
@@ -160,8 +164,8 @@ Command Kubectl::release_records(const std::string& release) const {
 }
 
 Command Kubectl::release_records_everywhere(const std::string& selector) const {
-  return question(
-      {request_timeout(), "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels", "--no-headers"});
+  return question({request_timeout(), "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels",
+                   "--no-headers"});
 }
 
 Command Kubectl::first_call(Duration limit) const {
@@ -192,9 +196,9 @@ Command Kubectl::create_reviews(json items) const {
 }
 
 Command Kubectl::apply(const json& manifest) const {
-  return repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=raibid-cli", "--force-conflicts",
-                  no_client_validation, "-f", "-"},
-                 json_text(manifest)));
+  return repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=raibid-cli",
+                             "--force-conflicts", no_client_validation, "-f", "-"},
+                            json_text(manifest)));
 }
 
 Command Kubectl::create(const json& manifest) const {
@@ -234,7 +238,7 @@ bool Kubectl::already_exists(const Output& output) { return output.err.find("(Al
 Command Kubectl::remove(const std::vector<std::string>& names, int timeout) const {
   assert(!names.empty());
   return repeatable(command(joined(joined({request_timeout(), "delete"}, names),
-                        {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)})));
+                                   {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)})));
 }
 
 Command Kubectl::begin_removal(const std::string& name) const {

@@ -290,8 +290,8 @@ Kubectl::Reviewed Kubectl::parse_rules(const std::vector<Right>& rights, const C
       if (!is_true(member(member(reviews[next++], "status"), "allowed"))) reviewed.refused.push_back(right);
       continue;
     }
-    const bool allowed = rules.is_array() && std::any_of(rules.begin(), rules.end(),
-                                                         [&](const json& rule) { return allows(rule, right); });
+    const bool allowed = rules.is_array() &&
+                         std::any_of(rules.begin(), rules.end(), [&](const json& rule) { return allows(rule, right); });
     if (!allowed) (tells_all ? reviewed.refused : reviewed.unknown).push_back(right);
   }
   return reviewed;

@@ -38,8 +38,8 @@ bool has(std::string_view text, std::string_view part) { return text.find(part) 
 
 /// The N of "after N seconds", "in Ns", "retryAfterSeconds":N; zero when there is none.
 Duration asked_pause(std::string_view text) {
-  for (const std::string_view words : {"again after ", "again in ", "etry after ", "etry in ", "etry-After: ",
-                                       "retryAfterSeconds\":", "etryAfterSeconds: "}) {
+  for (const std::string_view words : {"again after ", "again in ", "etry after ", "etry in ",
+                                       "etry-After: ", "retryAfterSeconds\":", "etryAfterSeconds: "}) {
     const std::size_t at = text.find(words);
     if (at == std::string_view::npos) continue;
     const char* const begin = text.data() + at + words.size();

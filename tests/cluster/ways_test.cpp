@@ -40,9 +40,7 @@ struct Given {
     kubectl({"delete", "namespace", name, "--ignore-not-found"});
     kubectl({"delete", "clusterrole,clusterrolebinding", "raibid-cli-raibid-redis", "--ignore-not-found"});
   }
-  json token() const {
-    return {{"token", std::string(trim(kubectl({"-n", name, "create", "token", "deployer"})))}};
-  }
+  json token() const { return {{"token", std::string(trim(kubectl({"-n", name, "create", "token", "deployer"})))}}; }
   std::string name;
 };
 
@@ -82,8 +80,8 @@ TEST_CASE("the Role that doctor prints is enough for setup, status, smoke, docto
 
   SUBCASE("without what is optional") { bring_up_and_down(cli, given.name); }
   SUBCASE("with the ClusterRole, too") {
-    kubectl({"create", "clusterrolebinding", "raibid-cli-raibid-redis", "--clusterrole=raibid-cli-raibid-redis",
-             account});
+    kubectl(
+        {"create", "clusterrolebinding", "raibid-cli-raibid-redis", "--clusterrole=raibid-cli-raibid-redis", account});
     bring_up_and_down(cli, given.name);
   }
 }

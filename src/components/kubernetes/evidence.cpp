@@ -101,8 +101,8 @@ json parsed(const Command& command, const Output& output) {
   }
 }
 
-void collect(const Files& files, const Kubectl& kubectl, const std::string& selector,
-             const fs::path& folder, TimePoint deadline) {
+void collect(const Files& files, const Kubectl& kubectl, const std::string& selector, const fs::path& folder,
+             TimePoint deadline) {
   const std::vector<Command> questions = {kubectl.describe(described, selector), kubectl.list("pods", selector),
                                           kubectl.list("events", "")};
   const std::vector<Output> answers = kubectl.run(questions, deadline);
@@ -119,9 +119,8 @@ void collect(const Files& files, const Kubectl& kubectl, const std::string& sele
 
 }  // namespace
 
-std::string keep_evidence(const Files& files, const Clock& clock, const Kubectl& kubectl,
-                          const std::string& selector, const fs::path& parent, const Error& error,
-                          const std::string& values, TimePoint deadline) {
+std::string keep_evidence(const Files& files, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
+                          const fs::path& parent, const Error& error, const std::string& values, TimePoint deadline) {
   fs::path folder;
   try {
     folder = make_folder(files, parent, clock, kubectl);

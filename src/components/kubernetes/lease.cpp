@@ -17,6 +17,7 @@
 #include "components/kubernetes/session.hpp"
 #include "sys/process_table.hpp"
 #include "sys/signals.hpp"
+#include "tools/retry.hpp"
 
 namespace raibid {
 
@@ -292,8 +293,8 @@ void ReleaseLock::replace(const Lease& present) {
 
 std::optional<Lease> ReleaseLock::look() const {
   const Command question = m_kubectl.get({"lease/" + m_name});
-  const json found =
-      Kubectl::parse_items(question, m_kubectl.run(question, m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit)));
+  const json found = Kubectl::parse_items(
+      question, m_kubectl.run(question, m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit)));
   if (found.empty()) return std::nullopt;
   return parse_lease(found.front());
 }
@@ -353,7 +354,13 @@ void ReleaseLock::release() {
   }
   if (!m_held) return;
   const std::unique_ptr<Process> prepared = std::move(m_releasing);
-  if (!prepared || !finish(*prepared)) finish(*m_context.runner.start(lease_removal()));
+  const bool given_up = prepared && finish(*prepared);
+  const TimePoint until = m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit);
+  for (Duration pause = ask_again; !given_up; pause *= 2) {
+    const std::unique_ptr<Process> removal = m_context.runner.start(lease_removal());
+    if (finish(*removal) || !passing_failure(removal->err()) || m_context.runner.now() + pause >= until) break;
+    m_context.runner.wait({}, m_context.runner.now() + pause);
+  }
   m_held.reset();
 }
 

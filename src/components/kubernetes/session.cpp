@@ -77,8 +77,8 @@ std::string without_kubectls_own(const std::string& text) {
 /// and with nothing beside it, before everything else is asked at once: most keep what they got for the next.
 void log_in(Context& context, const Kubectl& kubectl) {
   const TimePoint started = context.runner.now();
-  const Command command =
-      kubectl.first_call(std::chrono::duration_cast<Duration>(std::max(context.deadline - started, TimePoint::duration(0))));
+  const Command command = kubectl.first_call(
+      std::chrono::duration_cast<Duration>(std::max(context.deadline - started, TimePoint::duration(0))));
   const std::unique_ptr<Process> process = context.runner.start(command);
   Process* const one = process.get();
   std::string said;

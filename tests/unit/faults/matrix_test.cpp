@@ -292,8 +292,8 @@ TEST_CASE("errors of the API server's own do not end a rollback") {
     Words arguments;
     bool installed;
   };
-  for (const Start& start : {Start{{"setup", "redis", "-v"}, false},
-                             Start{{"setup", "redis", "-v", "--memory-limit", "768Mi"}, true}}) {
+  for (const Start& start :
+       {Start{{"setup", "redis", "-v"}, false}, Start{{"setup", "redis", "-v", "--memory-limit", "768Mi"}, true}}) {
     World clean;
     if (start.installed) REQUIRE(run(clean, {"setup", "redis", "-v"}).code == 0);
     const json before = start.installed ? contents(clean) : json();

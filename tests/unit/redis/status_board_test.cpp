@@ -50,9 +50,10 @@ json objects(const std::string& kind, const std::vector<std::string>& releases) 
   for (const std::string& release : releases) {
     const RedisNames names(release, release);
     const std::string name = kind == "Pod" ? names.pod : kind == "Secret" ? names.full : names.workload;
-    items.push_back({{"kind", kind},
-                     {"metadata",
-                      {{"name", name}, {"namespace", release}, {"labels", {{"app.kubernetes.io/instance", release}}}}}});
+    items.push_back(
+        {{"kind", kind},
+         {"metadata",
+          {{"name", name}, {"namespace", release}, {"labels", {{"app.kubernetes.io/instance", release}}}}}});
   }
   return items;
 }
@@ -70,16 +71,16 @@ TEST_CASE("silent Redises take nothing of their neighbours' time in status") {
                  "", false});
   std::string records;
   for (const std::string& release : releases) {
-    records += fmt::format("{0}   sh.helm.release.v1.{0}.v1   helm.sh/release.v1   1   5s   "
-                           "name={0},owner=helm,status=deployed,version=1\n",
-                           release);
+    records += fmt::format(
+        "{0}   sh.helm.release.v1.{0}.v1   helm.sh/release.v1   1   5s   "
+        "name={0},owner=helm,status=deployed,version=1\n",
+        release);
   }
   json found = objects("StatefulSet", releases);
   for (const json& pod : objects("Pod", releases)) found.push_back(pod);
   runner.expect(argv_has({"get", "secrets", "--show-labels"}), {0, records, "", false});
   runner.expect(argv_has({"get", "statefulsets,pods,persistentvolumeclaims,services"}), {0, list_of(found), "", false});
-  runner.expect(argv_has({"get", "secrets", "--field-selector"}),
-                {0, list_of(objects("Secret", releases)), "", false});
+  runner.expect(argv_has({"get", "secrets", "--field-selector"}), {0, list_of(objects("Secret", releases)), "", false});
   Redises redises(runner.clock());
   int port = 40001;
   for (const std::string& release : releases) {
@@ -94,7 +95,7 @@ TEST_CASE("silent Redises take nothing of their neighbours' time in status") {
   Signals signals;
   std::ostringstream out, err;
   const TimePoint started = runner.now();
-  const CliDependencies dependencies{out,     err,    Terminal{}, {{"HOME", folder.path()}}, runner, runner.clock(),
+  const CliDependencies dependencies{out,    err,     Terminal{}, {{"HOME", folder.path()}}, runner, runner.clock(),
                                      random, signals, redises};
   const std::vector<std::string> words = {"status", "--target", "kubernetes", "-o", "json"};
   run_cli(words, dependencies, components());

@@ -1,6 +1,6 @@
 #include "sys/files.hpp"
-#include "sys/reader_gone.hpp"
 #include "base/error.hpp"
+#include "sys/reader_gone.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

@@ -159,12 +159,12 @@ TEST_CASE("a namespace's rights come from one review of the rules") {
       {{"verbs", {"watch"}}, {"apiGroups", {""}}, {"resources", {"events"}}, {"resourceNames", {"one"}}},
       {{"verbs", {"*"}}, {"apiGroups", {"*"}}, {"resources", {"*"}}, {"resourceNames", {"other"}}}};
   const auto answer = [&](bool incomplete, bool may_create_namespaces) {
-    return Output{0,
-                  json{{"kind", "SelfSubjectRulesReview"},
-                       {"status", {{"resourceRules", rules}, {"incomplete", incomplete}}}}
-                          .dump() +
-                      json{{"kind", "SelfSubjectAccessReview"}, {"status", {{"allowed", may_create_namespaces}}}}.dump(),
-                  "", false};
+    return Output{
+        0,
+        json{{"kind", "SelfSubjectRulesReview"}, {"status", {{"resourceRules", rules}, {"incomplete", incomplete}}}}
+                .dump() +
+            json{{"kind", "SelfSubjectAccessReview"}, {"status", {{"allowed", may_create_namespaces}}}}.dump(),
+        "", false};
   };
   const Kubectl::Reviewed whole = Kubectl::parse_rules(rights, command, answer(false, false));
   REQUIRE(whole.refused.size() == 2);
@@ -210,7 +210,8 @@ TEST_CASE("a proxy that is dead is named as such") {
 
   // most kubectl commands hide it: then the hint tells that there is one
   Cluster behind{"", "dev", "https://10.0.0.5:6443", "dev", ""};
-  const std::string refused = "The connection to the server 10.0.0.5:6443 was refused - did you specify the right host or port?\n";
+  const std::string refused =
+      "The connection to the server 10.0.0.5:6443 was refused - did you specify the right host or port?\n";
   const auto hint = [&] {
     return Kubectl::explain(Kubectl(scene.runner, behind, "apps").list("pods", ""), failed(refused)).hint();
   };

@@ -35,9 +35,8 @@ Command aimed_at(const Context& context, const RedisSettings& settings, const st
   }
   const InstalledRedis redis{host, port, password};
   // the one place where a secret enters an environment: the user asked for this command to be logged in
-  command.environment = {{"REDIS_HOST", host},
-                         {"REDIS_PORT", std::to_string(port)},
-                         {"REDIS_URL", redis_url(host, port, password)}};
+  command.environment = {
+      {"REDIS_HOST", host}, {"REDIS_PORT", std::to_string(port)}, {"REDIS_URL", redis_url(host, port, password)}};
   if (!password.empty()) {
     command.environment.push_back({"REDIS_PASSWORD", password.reveal()});
     command.environment.push_back({"REDISCLI_AUTH", password.reveal()});

@@ -101,13 +101,13 @@ void take_resources(RedisSettings& redis, const Reader& reader) {
   redis.memory_limit = reader.text("memory-limit");
   redis.cpu_request = reader.text("cpu-request");
   redis.cpu_limit = reader.text("cpu-limit");
-  if (!redis.memory_request.empty() && parse_bytes(redis.memory_request, reader.named("memory-request")) < least_size &&
-      parse_bytes(redis.memory_request, reader.named("memory-request")) > 0) {
-    refuse_too_few(reader, "memory-request", "Mi");
-  }
   if (!redis.memory_limit.empty() && parse_bytes(redis.memory_limit, reader.named("memory-limit")) < least_memory) {
     reader.refuse("memory-limit", "is too little for Redis to start",
                   "use at least 16Mi; Mi and Gi are the usual units (512Mi)");
+  }
+  if (!redis.memory_request.empty() && parse_bytes(redis.memory_request, reader.named("memory-request")) < least_size &&
+      parse_bytes(redis.memory_request, reader.named("memory-request")) > 0) {
+    refuse_too_few(reader, "memory-request", "Mi");
   }
   check_request(reader, "memory-request", "memory-limit", parse_bytes);
   check_request(reader, "cpu-request", "cpu-limit", parse_millicores);

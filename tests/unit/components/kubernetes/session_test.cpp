@@ -81,8 +81,7 @@ TEST_CASE("a credential plugin has until --timeout, and is named when that passe
   ChildScript& first = scene.runner.expect_stream(argv_has({"version"}));
   Context context = scene.context(60s);
   ExitCode code = ExitCode::ok;
-  const std::string message =
-      tests::message_of([&] { choose_cluster(context, "jobs", NeedsHelm::no); }, &code);
+  const std::string message = tests::message_of([&] { choose_cluster(context, "jobs", NeedsHelm::no); }, &code);
   CHECK(message == "the credential plugin aws of context eks did not come to an end in time");
   CHECK(code == ExitCode::preflight);
   CHECK(first.ended_by_us());
@@ -93,7 +92,8 @@ TEST_CASE("what kubectl itself says of a failed login is said once") {
   scene.runner.expect(argv_has({"config", "view"}), {0, with_plugin, "", false});
   ChildScript& first = scene.runner.expect_stream(argv_has({"version"}));
   first.says_err("aws: the session has expired\n");
-  first.says_err("Unable to connect to the server: getting credentials: exec: executable aws failed with exit code 1\n");
+  first.says_err(
+      "Unable to connect to the server: getting credentials: exec: executable aws failed with exit code 1\n");
   first.exits(1);
   Context context = scene.context(60s);
   const std::string message = tests::message_of([&] { choose_cluster(context, "jobs", NeedsHelm::no); });
@@ -135,6 +135,7 @@ TEST_CASE("a pod's service account is a cluster, and kubectl is left to find it"
     for (const std::string& word : words) {
       CHECK(word.find("context") == std::string::npos);
       CHECK(word.find("kubeconfig") == std::string::npos);
+      CHECK(word.find("request-timeout") == std::string::npos);  // kubectl would ask localhost then
       CHECK(word.find("secret-token") == std::string::npos);
     }
   }

@@ -124,7 +124,8 @@ class WatchScreen {
       tell_changes(all, rows, lines);
     }
     m_context.results << std::flush;
-    if (!m_context.results && !reader_gone(STDOUT_FILENO)) throw Error(ExitCode::failure, "standard output cannot be written", "");
+    if (!m_context.results && !reader_gone(STDOUT_FILENO))
+      throw Error(ExitCode::failure, "standard output cannot be written", "");
     m_rows = std::move(rows);
   }
 

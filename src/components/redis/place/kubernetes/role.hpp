@@ -16,8 +16,8 @@ struct RoleRule {
 /// The rights in Redis' own namespace that setup, status, smoke and teardown use.
 std::vector<RoleRule> role_rules(const RedisSettings& settings);
 
-/// For `doctor --role`: the Role of the namespace, one for each other namespace in which the preset has a Service, and a
-/// ClusterRole of what is good to have and done without. YAML for kubectl apply.
+/// For `doctor --role`: the Role of the namespace, one for each other namespace in which the preset has a Service, and
+/// a ClusterRole of what is good to have and done without. YAML for kubectl apply.
 std::string role_manifests(const RedisSettings& settings);
 
 }  // namespace raibid

@@ -234,8 +234,8 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
   run.on_failure(
       [&](const Error& error) -> std::string {
         if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
-        return keep_evidence(context.files, context.clock, session.kubectl, names.selector,
-                             context.paths.evidence(), error, to_yaml(installation->values()),
+        return keep_evidence(context.files, context.clock, session.kubectl, names.selector, context.paths.evidence(),
+                             error, to_yaml(installation->values()),
                              context.clock.now() + context.pace->patience(evidence_limit));
       },
       settings.keep_on_failure);

@@ -60,8 +60,8 @@ bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, b
   return true;
 }
 
-/// An API server that is away for a while (it restarts, the way to it is cut), or answers with an error of its own, must
-/// not leave an undo undone: helm cannot be told to try again, so the whole undo is done again.
+/// An API server that is away for a while (it restarts, the way to it is cut), or answers with an error of its own,
+/// must not leave an undo undone: helm cannot be told to try again, so the whole undo is done again.
 void patiently(Context& context, const Kubectl& kubectl, const std::function<TimePoint()>& deadline,
                const std::function<void()>& undo) {
   constexpr int most_tries = 5;  // of a server that is there and refuses
@@ -174,7 +174,8 @@ class Undoing {
     if (!theirs) throw Kept(used_since(release));
     const std::optional<Found> pod = find("pod", arguments.at("pod"));
     m_helm.run_checked(m_helm.uninstall(release), m_deadline());
-    const TimePoint until = std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(usual_workload_limit));
+    const TimePoint until =
+        std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(usual_workload_limit));
     check_workload_gone(m_context, m_kubectl, m_names, until, m_deadline());
     if (pod) remove("pod", arguments.at("pod"), pod->uid);  // waits for it: its last act is to write its data
     if (const std::optional<Found> claim = find(claim_kind, m_names.claim)) m_claim_uid = claim->uid;
@@ -192,7 +193,8 @@ class Undoing {
       // a rollback of ours that failed leaves a record of its own, with the labels of what it goes back to
       const bool tried = m_rollback_over && records.back().version <= *m_rollback_over + 1;
       const Record& change = last_change(records, arguments.at(run_argument));
-      const bool theirs = tried || ( change.version == newest + 1 && change.run == arguments.at(run_argument) && !change.proven);
+      const bool theirs =
+          tried || (change.version == newest + 1 && change.run == arguments.at(run_argument) && !change.proven);
       if (!theirs) throw Kept(used_since(release));
     }
     if (auto refusal = refuse_restart(m_context, m_kubectl, release, m_deadline()))
@@ -326,7 +328,7 @@ class Undoing {
   const UndoScope& m_scope;
   std::function<TimePoint()> m_deadline;
   std::optional<int> m_rollback_over;  ///< the newest revision before helm rolled back in this replay
-  std::string m_claim_uid;  ///< of the release that was uninstalled in this replay
+  std::string m_claim_uid;             ///< of the release that was uninstalled in this replay
 };
 
 void refuse_without_run(const Arguments& arguments) {
