@@ -213,13 +213,13 @@ TEST_CASE("programs that it starts write no core dumps, and files for nobody els
 
 TEST_CASE("status --watch ends soon after its reader has gone") {
   Cli cli;
-  const Output output = cli.shell(R"(
+  const Output output = cli.shell(R"sh(
     $RAIBID_CLI setup redis --target local --size 64Mi >/dev/null || exit 9
     timeout 20 bash -c '$RAIBID_CLI status --target local -w; echo $? > ended' | head -n 1
     code=$?
     for i in $(seq 100); do [ -s ended ] && break; sleep 0.1; done
     $RAIBID_CLI teardown redis --target local --yes --delete-data >/dev/null || exit 8
-    cat ended; exit $code)");
+    cat ended; exit $code)sh");
   INFO(said(output));
   CHECK(output.status == 0);
   CHECK(output.out.ends_with("\n0\n"));
@@ -227,14 +227,14 @@ TEST_CASE("status --watch ends soon after its reader has gone") {
 
 TEST_CASE("a command behind connect -- gets this Redis under every name, and no other") {
   Cli cli;
-  const Output output = cli.shell(R"(
+  const Output output = cli.shell(R"sh(
     $RAIBID_CLI setup redis --target local >/dev/null || exit 9
     export REDIS_URL=redis://elsewhere:1 REDIS_ADDR=elsewhere:1 REDISCLI_AUTH=wrong REDIS_PASSWORD=wrong
     $RAIBID_CLI connect redis --target local -- bash -c 'env | grep -E "^(REDIS|RAIBID_REDIS)"; redis-cli -h $REDIS_HOST -p $REDIS_PORT ping'
     code=$?
     unset REDIS_URL REDIS_ADDR REDISCLI_AUTH REDIS_PASSWORD
     $RAIBID_CLI teardown redis --target local --yes --delete-data >/dev/null || exit 8
-    exit $code)");
+    exit $code)sh");
   INFO(said(output));
   CHECK(output.status == 0);
   CHECK(contains(output.out, "REDIS_HOST=127.0.0.1\n"));
@@ -247,7 +247,7 @@ TEST_CASE("a command behind connect -- gets this Redis under every name, and no 
 
 TEST_CASE("a home with a space, quotes and a percent sign is a home") {
   Cli cli;
-  const Output output = cli.shell(R"(
+  const Output output = cli.shell(R"sh(
     export HOME="$PWD/it's a \"100%\" home"; unset RAIBID_HOME
     mkdir -p "$HOME"
     mkdir -p "$HOME/.raibid"; chmod 700 "$HOME/.raibid"
@@ -258,7 +258,7 @@ TEST_CASE("a home with a space, quotes and a percent sign is a home") {
     grep -q Some-Password-1 "$HOME/.raibid/redis-credentials.json" || exit 7
     $RAIBID_CLI connect redis -- redis-cli ping || exit 6
     RAIBID_HOME='~/other' $RAIBID_CLI config show >/dev/null || exit 5
-    $RAIBID_CLI teardown redis --yes --delete-data || exit 4)");
+    $RAIBID_CLI teardown redis --yes --delete-data || exit 4)sh");
   INFO(said(output));
   CHECK(output.status == 0);
   CHECK(contains(output.out, "PONG"));
