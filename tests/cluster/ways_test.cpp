@@ -69,8 +69,8 @@ void bring_up_and_down(ClusterCli& cli, const std::string& name_space) {
 
 TEST_CASE("the Role that doctor prints is enough for setup, status, smoke, doctor and teardown") {
   if (!have_cluster()) return;
+  ClusterCli cli("raibid-test-role");  // takes away what an earlier run left
   const Given given("raibid-test-role");
-  ClusterCli cli(given.name);
   const Output role = cli({"doctor", "redis", "--role", "-n", given.name});
   REQUIRE(role.status == 0);
   kubectl({"apply", "-f", "-"}, role.out);
@@ -88,8 +88,8 @@ TEST_CASE("the Role that doctor prints is enough for setup, status, smoke, docto
 
 TEST_CASE("an account without the rights is told which, and nothing is changed") {
   if (!have_cluster()) return;
+  ClusterCli cli("raibid-test-norole");  // takes away what an earlier run left
   const Given given("raibid-test-norole");
-  ClusterCli cli(given.name);
   cli.set("KUBECONFIG", kubeconfig_as(cli.folder(), given.token()));
   const Output setup = cli.setup({"--adopt"});
   INFO(said(setup));

@@ -11,6 +11,7 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/evidence.hpp"
+#include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
@@ -18,7 +19,10 @@
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/run/restart.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/settings/advice.hpp"
+#include "components/redis/settings/record.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
@@ -202,7 +206,9 @@ void say_what_changes(const Context& context, const Installation& installation) 
 
 }  // namespace
 
-SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
+SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given) {
+  RedisSettings settings = given;
+  const Told told(context);
   const TimePoint started = context.clock.now();
   const bool dry = context.guard.dry_run();
   const RedisNames names(settings.release, settings.name_space);
@@ -210,6 +216,19 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
   context.reporter.heading(describe(session.kubectl));
   context.reporter.step_started("preflight");
   Observed observed = observe(context, session.kubectl, names, settings);
+  const auto take_record = [&] {
+    context.settings = told.settings;
+    context.preset = told.preset;
+    if (observed.workload && observed.release)
+      take_record_for_setup(context, with_folders_of_this_machine(context, parse_spec(observed.workload->spec),
+                                                                  session.kubectl.cluster().context,
+                                                                  settings.name_space, settings.release));
+    const std::vector<std::string> asked_for = settings.services;
+    settings = redis_settings(context);
+    if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings);
+  };
+  take_record();
+  give_advice(context, settings);
 
   ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
                    context.deadline + context.pace->patience(evidence_limit) + context.pace->patience(undo_limit));
@@ -241,6 +260,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
       settings.keep_on_failure);
   const auto look_again = [&] {
     observed = observe(context, session.kubectl, names, settings);
+    take_record();  // another one when a change was undone
     lock.seen(observed.lease);
   };
   bool abandoned = false;  // whoever worked on the release is dead
@@ -252,6 +272,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
     abandoned = true;
     look_again();
   }
+  say_what_is_kept(context, told);
 
   Plan plan;
   run.before([&] {
@@ -264,6 +285,8 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
                          choose_password(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
     plan = installation->plan();
+    const std::vector<std::string> reasons = installation->restarts();
+    if (!dry && observed.pod_runs && !reasons.empty()) agree_to_restart(context, reasons);
   });
   if (dry) return {dry_run(context, *installation, plan), {}, false};
   context.reporter.step_ended("preflight", Mark::done, describe_preflight(session, observed, *installation),
