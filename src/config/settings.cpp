@@ -65,7 +65,7 @@ Setting default_of(const OptionSpec& option) {
 /// Puts the settings of one source over those below it.
 class Layers {
  public:
-  explicit Layers(std::span<const OptionSpec> options) : m_options(options) {
+  Layers(std::span<const OptionSpec> options, std::string home) : m_options(options), m_home(std::move(home)) {
     for (const OptionSpec& option : options) m_values.insert_or_assign(std::string(option.name), default_of(option));
   }
 
@@ -81,7 +81,11 @@ class Layers {
     const OptionSpec* option = find_option(m_options, name);
     if (option == nullptr) throw std::logic_error("no option is called " + name);
     for (std::string& value : setting.values) {
-      check_value(*option, value, described(name, setting.origin));
+      const std::string what = described(name, setting.origin);
+      if (option->kind == OptionKind::text || option->kind == OptionKind::list)
+        refuse_empty(setting.origin.source, value, what);
+      if (option->is_path) value = with_home(value, m_home);
+      check_value(*option, value, what);
       if (option->kind == OptionKind::flag) value = truth(value).value();
     }
     m_values.insert_or_assign(name, std::move(setting));
@@ -97,7 +101,14 @@ class Layers {
     return names_option ? origin.where : fmt::format("{}: {}", origin.where, name);
   }
 
+  /// Where somebody wrote it: an empty variable is one that is not set, and a preset may take a default away.
+  static void refuse_empty(Source source, const std::string& value, const std::string& what) {
+    if (!value.empty() || (source != Source::flag && source != Source::file)) return;
+    throw Error(ExitCode::usage, what + ": the value is empty", "leave it out for the default");
+  }
+
   std::span<const OptionSpec> m_options;
+  std::string m_home;
   SettingMap m_values;
 };
 
@@ -189,7 +200,7 @@ std::string variable_name(std::string_view option) {
 
 Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment,
                           const SettingMap& file, const SettingMap& preset, std::vector<std::string>& warnings) {
-  Layers layers(options);
+  Layers layers(options, variable(environment, "HOME"));
   layers.put(preset, Source::preset);
   layers.put(file, Source::file);
   put_variables(layers, options, environment, warnings);
@@ -199,7 +210,7 @@ Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap&
 
 Settings with_record(std::span<const OptionSpec> options, const Settings& settings, const SettingMap& preset,
                      const SettingMap& record) {
-  Layers layers(options);
+  Layers layers(options, "");  // the paths among them are as they were found
   layers.put(preset, Source::preset);
   const auto put_record = [&](bool from_file) {
     for (const auto& [name, setting] : record) {

@@ -51,6 +51,30 @@ std::string refusal(const Sources& sources) {
 
 }  // namespace
 
+TEST_CASE("a path may begin with ~ in every source, and nothing else may") {
+  Sources sources;
+  sources.environment = {{"HOME", "/home/a %s 'b'"}, {"RAIBID_KUBECONFIG", "~/k"}, {"RAIBID_CONTEXT", "~/c"}};
+  sources.file = given("preset", {"~/p.yaml"}, "~/.raibid/config.yaml:1");
+  sources.flags = given("config", {"~/c.yaml"});
+  const Settings settings = resolve(sources);
+  CHECK(settings.text("kubeconfig") == "/home/a %s 'b'/k");
+  CHECK(settings.text("preset") == "/home/a %s 'b'/p.yaml");
+  CHECK(settings.text("config") == "/home/a %s 'b'/c.yaml");
+  CHECK(settings.text("context") == "~/c");
+}
+
+TEST_CASE("an empty value is refused where somebody wrote it, and an empty variable is none") {
+  Sources flag;
+  flag.flags = given("context", {""});
+  CHECK(refusal(flag) == "--context: the value is empty");
+  Sources file;
+  file.file = given("image", {""}, "~/.raibid/config.yaml:2");
+  CHECK(refusal(file) == "~/.raibid/config.yaml:2: image: the value is empty");
+  Sources variable;
+  variable.environment = {{"RAIBID_IMAGE", ""}};
+  CHECK_FALSE(resolve(variable).is_set("image"));
+}
+
 TEST_CASE("a higher source replaces a lower one, lists included") {
   Sources sources;
   CHECK(resolve(sources).text("size") == "8Gi");

@@ -15,6 +15,9 @@ using Directives = std::vector<std::pair<std::string, std::string>>;
 /// The text of redis.conf, one directive a line.
 std::string redis_conf(const Directives& directives);
 
+/// `text` as one word of redis.conf: in quotes, as sdssplitargs reads them, where it would be several words or none.
+std::string conf_word(const std::string& text);
+
 /// The words of a directive's value as Redis reads them, with "…" and '…' taken off; std::nullopt when a quote is not
 /// closed as sdssplitargs of Redis' sds.c wants it.
 std::optional<std::vector<std::string>> redis_words(std::string_view value);

@@ -39,7 +39,7 @@ void look_at_distant_services(Context& context, const Kubectl& kubectl, const st
     questions.push_back(there.get({"service/" + service.substr(slash + 1)}));
   }
   if (questions.empty()) return;
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   for (std::size_t i = 0; i < questions.size(); ++i) {
     for (const json& item : Kubectl::parse_items(questions[i], answers[i])) found.take(item);
   }
@@ -58,7 +58,7 @@ void look_at_missing_services(Context& context, const Kubectl& kubectl, FoundRel
   }
   if (!missing.empty()) {
     const Command question = kubectl.get(missing);
-    for (const json& item : Kubectl::parse_items(question, run(context.runner, question, question_deadline(context)))) {
+    for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline))) {
       found.take(item);
     }
   }
@@ -161,8 +161,8 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
   for (const std::string& service : services) {
     if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
   }
-  const std::array<Command, 2> questions = {kubectl.get(wanted), kubectl.release_records(release)};
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Command> questions = {kubectl.get(wanted), kubectl.release_records(release)};
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   try {
     for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.take(item);
     for (const json& record : Kubectl::parse_release_records(questions[1], answers[1])) found.take_record(record);
@@ -177,12 +177,12 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
 std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& kubectl,
                                                const std::vector<Credentials>& credentials) {
   const std::string ours = std::string(managed_by_label) + "=" + managed_by_us;
-  const std::array<Command, 3> questions = {
+  const std::vector<Command> questions = {
       kubectl.release_records_everywhere(ours),
       kubectl.list_everywhere("statefulsets,pods,persistentvolumeclaims,services", "app.kubernetes.io/name=redis"),
       kubectl.list_everywhere("secrets", ours, "type=Opaque"),  // without Helm's, which hold whole charts
   };
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   if (std::any_of(answers.begin(), answers.end(), is_forbidden)) {
     return look_where_credentials_are(context, kubectl, credentials);
   }

@@ -51,7 +51,7 @@ struct Observed {
     std::string storage_class;
   };
 
-  std::string cluster_uid;
+  std::string cluster_uid;  ///< of namespace kube-system; for who may not see it, made of the cluster's CA
   Kubectl::Versions versions;
   std::optional<Namespace> name_space;
   std::optional<StoredSecret> secret;
@@ -69,6 +69,7 @@ struct Observed {
   std::optional<Lease> lease;                   ///< who works on the release
   std::vector<std::string> storage_classes;
   std::string default_storage_class;
+  bool storage_classes_known = true;  ///< else this login may not list them
   bool service_monitors = false;
   std::vector<Kubectl::Right> refused;
   std::map<std::string, std::string> uids{};  ///< of what of the release is there, by "kind/name"

@@ -59,6 +59,7 @@ void refuse_growing(const Observed& observed, const RedisSettings& settings, con
                     const Kubectl& kubectl) {
   if (!claim_is_to_grow(observed, settings)) return;
   const std::string& storage_class = observed.claim_made->storage_class;
+  if (!observed.storage_classes_known) return;  // the server refuses it
   const auto& expandable = observed.expandable_classes;
   if (std::find(expandable.begin(), expandable.end(), storage_class) != expandable.end()) return;
   cannot_change(
