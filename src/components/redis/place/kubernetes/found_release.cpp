@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/error.hpp"
 #include "components/kubernetes/session.hpp"
@@ -102,7 +103,8 @@ std::vector<FoundRelease> look_where_credentials_are(Context& context, const Kub
 FoundRelease::FoundRelease(std::string name_space, std::string release)
     : m_namespace(std::move(name_space)),
       m_release(std::move(release)),
-      m_found(std::make_unique<json>(json::object())) {}
+      m_found(std::make_unique<json>(json::object())),
+      m_state({m_release, m_namespace}) {}
 FoundRelease::~FoundRelease() = default;
 FoundRelease::FoundRelease(FoundRelease&&) noexcept = default;
 FoundRelease& FoundRelease::operator=(FoundRelease&&) noexcept = default;
@@ -161,13 +163,18 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
   for (const std::string& service : services) {
     if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
   }
-  const std::array<Command, 2> questions = {kubectl.get(wanted), kubectl.release_records(release)};
+  std::vector<Command> questions = {kubectl.get(wanted), kubectl.release_records(release)};
+  for (Command& question : ReleaseState::questions(kubectl, release)) questions.push_back(std::move(question));
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
   try {
     for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.take(item);
     for (const json& record : Kubectl::parse_release_records(questions[1], answers[1])) found.take_record(record);
     look_at_missing_services(context, kubectl, found);
     if (found.installed()) look_around(context, kubectl, found);
+    if (found.record()) {
+      found.take_state(ReleaseState::read(context, kubectl, release, std::span<const Command>(questions).subspan(2),
+                                          std::span(answers).subspan(2)));
+    }
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   }
@@ -177,10 +184,11 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
 std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& kubectl,
                                                const std::vector<Credentials>& credentials) {
   const std::string ours = std::string(managed_by_label) + "=" + managed_by_us;
-  const std::array<Command, 3> questions = {
+  const std::array<Command, 4> questions = {
       kubectl.release_records_everywhere(ours),
-      kubectl.list_everywhere("statefulsets,pods,persistentvolumeclaims,services", "app.kubernetes.io/name=redis"),
+      kubectl.list_everywhere(std::string(release_kinds) + ",persistentvolumeclaims", "app.kubernetes.io/name=redis"),
       kubectl.list_everywhere("secrets", ours, "type=Opaque"),  // without Helm's, which hold whole charts
+      kubectl.deployed_records_everywhere(ours),
   };
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
   if (std::any_of(answers.begin(), answers.end(), is_forbidden)) {
@@ -191,8 +199,11 @@ std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& 
     for (const json& record : Kubectl::parse_release_records(questions[0], answers[0])) {
       release_of(all, record.value("namespace", ""), record.value("name", "")).take_record(record);
     }
-    for (const std::size_t question : {std::size_t{1}, std::size_t{2}}) {
-      for (const json& item : Kubectl::parse_items(questions[question], answers[question])) {
+    const json objects = Kubectl::parse_items(questions[1], answers[1]);
+    const json secrets = Kubectl::parse_items(questions[2], answers[2]);
+    const json manifests = Kubectl::parse_items(questions[3], answers[3]);
+    for (const json* const items : {&objects, &secrets}) {
+      for (const json& item : *items) {
         const std::string release =
             item.value("/metadata/labels"_json_pointer, json::object()).value("app.kubernetes.io/instance", "");
         for (FoundRelease& one : all) {
@@ -204,6 +215,7 @@ std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& 
       const Kubectl there(context.runner, kubectl.cluster(), one.name_space());
       look_at_missing_services(context, there, one);
       look_around(context, there, one);
+      one.take_state(ReleaseState::pick(context, there, one.release(), manifests, objects));
     }
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);

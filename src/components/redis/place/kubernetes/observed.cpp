@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -43,6 +44,7 @@ Observed::StoredSecret read_secret(const json& object) {
   secret.complete = data.contains("redis-password") && data.contains("users.acl") && data.contains("exporter.json");
   if (data.contains("redis-password"))
     secret.password = Secret(base64_decode(data["redis-password"].get<std::string>()));
+  if (data.contains("users.acl")) secret.acl = Secret(base64_decode(data["users.acl"].get<std::string>()));
   return secret;
 }
 
@@ -169,13 +171,15 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   for (const std::string& service : settings.services) {
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
-  const std::vector<Command> questions = {
+  std::vector<Command> questions = {
       kubectl.review_rights(rights),  // a dozen requests in a row: the longest go first
       kubectl.get(objects),
       kubectl.release_records(settings.release),
       kubectl.list("storageclasses", ""),
       kubectl.version(),
   };
+  constexpr std::size_t state_questions = 5;  // from here on
+  for (Command& question : ReleaseState::questions(kubectl, settings.release)) questions.push_back(std::move(question));
   const TimePoint asked = context.clock.now();
   const WallTime asked_wall = context.clock.wall();
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
@@ -186,7 +190,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     observed.versions = Kubectl::parse_version(questions[4], answers[4]);
     observed.refused = Kubectl::parse_refused(rights, questions[0], answers[0]);
     const bool all_answered =
-        std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
+        std::all_of(answers.begin(), answers.begin() + state_questions, [](const Output& answer) { return answer.ok(); });
     if (!all_answered && !observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
     for (const json& item : Kubectl::parse_items(questions[1], answers[1]))
       take(observed, item, names, settings.name_space);
@@ -197,6 +201,11 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   } catch (const json::exception& error) {
     throw Error(ExitCode::preflight, std::string("kubectl gave an answer that cannot be understood: ") + error.what(),
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
+  }
+  if (observed.release) {
+    const auto rest = std::span(answers).subspan(state_questions);
+    observed.state = ReleaseState::read(context, kubectl, settings.release,
+                                        std::span<const Command>(questions).subspan(state_questions), rest);
   }
   if (!observed.volume.empty()) {
     for (const json& volume :

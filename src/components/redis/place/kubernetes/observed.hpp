@@ -9,6 +9,7 @@
 #include "components/context.hpp"
 #include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/lease.hpp"
+#include "components/kubernetes/release_state.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "tools/kubectl.hpp"
@@ -26,6 +27,7 @@ struct Observed {
     bool ours = false;
     bool complete = false;  ///< has every key that setup writes
     Secret password;        ///< empty when the key is missing
+    Secret acl{};           ///< users.acl
   };
   struct Release {
     int revision = 0;
@@ -70,6 +72,7 @@ struct Observed {
   bool service_monitors = false;
   std::vector<Kubectl::Right> refused;
   std::map<std::string, std::string> uids{};  ///< of what of the release is there, by "kind/name"
+  std::optional<ReleaseState> state{};        ///< how the release differs from its record, when there is a record
   TimePoint at{};                             ///< when it was asked for, by both clocks
   WallTime at_wall{};
 

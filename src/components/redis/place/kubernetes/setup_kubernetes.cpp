@@ -78,6 +78,18 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
   }
 }
 
+/// What somebody else has taken over is not overwritten.
+void refuse_other_owners(const Observed& observed, const Kubectl& kubectl) {
+  if (!observed.state) return;
+  for (const Drift& drift : observed.state->drift()) {
+    if (drift.owner.empty()) continue;
+    const std::string name = to_lower(drift.object.substr(0, drift.object.find(' ')));
+    cannot_set_up(join(drift.lines(), "; ") + ", and is not overwritten",
+                  "see who has it: " + kubectl.for_people({"get", name, drift.object.substr(name.size() + 1), "-o", "yaml"}) +
+                      "; when nobody needs it there, remove it and run this again");
+  }
+}
+
 void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
   if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
   if (!settings.persistence || observed.claim) return;
@@ -192,6 +204,20 @@ void say_what_changes(const Context& context, const Installation& installation) 
   if (!smaller.empty()) context.reporter.warning(smaller);
 }
 
+/// Putting back what somebody changed in the pod template makes the pod anew, which nobody has asked for yet.
+void ask_before_restart(Context& context, const Installation& installation) {
+  if (!installation.observed.pod_runs || installation.drift().empty() || installation.restarts().empty()) return;
+  if (context.settings.flag("yes")) return;
+  const std::optional<bool> answer =
+      context.reporter.confirm("Somebody changed the pod template of the release. Put it back, which restarts Redis?");
+  context.signals.check();  // Ctrl-C at the question is no answer
+  if (answer && *answer) return;
+  throw Error(answer ? ExitCode::failure : ExitCode::usage,
+              answer ? "not put back, and nothing else was changed"
+                     : "putting the pod template back restarts Redis, and there is no terminal to ask on",
+              "to restart it now: " + context.scope().command("setup redis", "--yes"));
+}
+
 }  // namespace
 
 SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
@@ -249,18 +275,21 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
   run.before([&] {
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_deletions(observed, settings, names, session.kubectl);
+    refuse_other_owners(observed, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
     refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!dry && repair(context, observed, names, session, settings, lock, abandoned, run.undos())) look_again();
     installation.emplace(context, settings, names, session, observed, lock,
                          choose_password(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
+    installation->compare_with_present();
     plan = installation->plan();
   });
   if (dry) return {dry_run(context, *installation, plan), {}, false};
   context.reporter.step_ended("preflight", Mark::done, describe_preflight(session, observed, *installation),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
   say_what_changes(context, *installation);
+  run.before([&] { ask_before_restart(context, *installation); });
   const bool changed = run.execute(plan).changed;
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
