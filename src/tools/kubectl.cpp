@@ -137,13 +137,18 @@ Command Kubectl::get_objects(const json& manifest) const {
   return question({request_timeout, "get", "--ignore-not-found", "-f", "-", "-o", "json"}, json_text(list));
 }
 
+Command Kubectl::all_records(const std::string& release) const {
+  return question({request_timeout, "get", "secrets", "-l", "owner=helm,name=" + release, "-o", "json"});
+}
+
 Command Kubectl::deployed_record(const std::string& release) const {
-  return question({request_timeout, "get", "secrets", "-l", "owner=helm,status=deployed,name=" + release, "-o", "json"});
+  return question(
+      {request_timeout, "get", "secrets", "-l", "owner=helm,status=deployed,name=" + release, "-o", "json"});
 }
 
 Command Kubectl::deployed_records_everywhere(const std::string& selector) const {
-  return question({request_timeout, "get", "secrets", everywhere, "-l", "owner=helm,status=deployed," + selector, "-o",
-                   "json"});
+  return question(
+      {request_timeout, "get", "secrets", everywhere, "-l", "owner=helm,status=deployed," + selector, "-o", "json"});
 }
 
 Command Kubectl::release_records(const std::string& release) const {
@@ -181,6 +186,11 @@ Command Kubectl::apply_as_helm(const json& manifest) const {
   return command({request_timeout, "apply", "--server-side", "--field-manager=helm", "--force-conflicts",
                   no_client_validation, "-f", "-"},
                  json_text(manifest));
+}
+
+Command Kubectl::merge_as_helm(const std::string& object, const json& patch) const {
+  return command({request_timeout, "patch", object, "--type=merge", "--field-manager=helm", "--patch-file=/dev/stdin"},
+                 json_text(patch));
 }
 
 Command Kubectl::create(const json& manifest) const {

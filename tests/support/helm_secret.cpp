@@ -37,7 +37,10 @@ nlohmann::json helm_secret(const std::string& release, const std::string& name_s
   return {{"apiVersion", "v1"},
           {"kind", "Secret"},
           {"type", "helm.sh/release.v1"},
-          {"metadata", {{"name", "sh.helm.release.v1." + release + ".v" + std::to_string(revision)}, {"namespace", name_space}}},
+          {"metadata",
+           {{"name", "sh.helm.release.v1." + release + ".v" + std::to_string(revision)},
+            {"namespace", name_space},
+            {"labels", {{"status", "deployed"}}}}},
           {"data", {{"release", base64_encode(base64_encode(gzip(record.dump())))}}}};
 }
 

@@ -32,8 +32,7 @@ constexpr const char* managed_by = "app.kubernetes.io/managed-by";
 constexpr std::array quantity_maps{"requests"sv, "limits"sv, "hard"sv, "min"sv, "max"sv};
 constexpr std::array quantity_fields{"storage"sv, "sizeLimit"sv, "divisor"sv};
 /// Maps that mean something else with one key more.
-constexpr std::array selectors{"selector"sv, "matchLabels"sv, "podSelector"sv, "namespaceSelector"sv,
-                               "nodeSelector"sv};
+constexpr std::array selectors{"selector"sv, "matchLabels"sv, "podSelector"sv, "namespaceSelector"sv, "nodeSelector"sv};
 /// What names the items of a list, in the order in which it is looked for: a mount has a name that is not its own.
 constexpr std::array list_keys{"mountPath"sv, "name"sv, "containerPort"sv};
 
@@ -194,7 +193,8 @@ std::string other_owner(const json& wanted, const json& live, const ReleaseName&
 
 /// "containers[redis].image" of a longer path: the parts that every such path has say nothing.
 std::string short_path(std::string_view path) {
-  for (const std::string_view prefix : {"spec.template.spec."sv, "spec.template.metadata."sv, "spec."sv, "metadata."sv}) {
+  for (const std::string_view prefix :
+       {"spec.template.spec."sv, "spec.template.metadata."sv, "spec."sv, "metadata."sv}) {
     if (path.starts_with(prefix)) return std::string(path.substr(prefix.size()));
   }
   return std::string(path);
@@ -202,8 +202,7 @@ std::string short_path(std::string_view path) {
 
 std::string in_words(const FieldDifference& field) {
   const std::string path = printable(short_path(field.path));
-  if (field.live == "another text" || field.live == "another value")
-    return path + " is not what the release has";
+  if (field.live == "another text" || field.live == "another value") return path + " is not what the release has";
   if (field.live.empty() && field.wanted == "another text") return path + " is missing";
   if (field.live.empty()) return fmt::format("{} is missing, the release has {}", path, field.wanted);
   if (field.wanted.empty()) return fmt::format("{} is {}, the release has none", path, field.live);
@@ -229,8 +228,7 @@ std::vector<FieldDifference> compare_object(const json& wanted, const json& live
       continue;
     }
     const bool is_policy = kind == "NetworkPolicy" && key == "spec";
-    comparison.compare(value, there, key, key,
-                       is_policy ? Comparison::Extras::different : Comparison::Extras::allowed);
+    comparison.compare(value, there, key, key, is_policy ? Comparison::Extras::different : Comparison::Extras::allowed);
   }
   return std::move(comparison.differences);
 }

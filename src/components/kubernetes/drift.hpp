@@ -17,15 +17,15 @@ struct FieldDifference {
 };
 
 /// What of `wanted` (an object of a manifest) is otherwise in `live`. Only what the manifest sets counts: maps are
-/// compared by key, lists of named things by name, other lists item by item. What the API server writes in another way is
-/// the same: a quantity ("1Gi", "1024Mi"), a zero or empty value that it leaves out. Selectors and the rules of a
+/// compared by key, lists of named things by name, other lists item by item. What the API server writes in another way
+/// is the same: a quantity ("1Gi", "1024Mi"), a zero or empty value that it leaves out. Selectors and the rules of a
 /// NetworkPolicy have to be equal, because one key more selects something else.
 std::vector<FieldDifference> compare_object(const nlohmann::json& wanted, const nlohmann::json& live);
 
 /// How an object differs from what its release has.
 struct Drift {
   std::size_t at = 0;  ///< its place in the manifest
-  std::string object;                ///< "Service raibid-redis-master"
+  std::string object;  ///< "Service raibid-redis-master"
   bool missing = false;
   std::string owner;  ///< who has it now, when that is not the release: "Argo CD (…)"
   std::vector<FieldDifference> fields;
@@ -44,8 +44,8 @@ struct ReleaseName {
   std::string name_space;
 };
 
-/// Compares each object of `manifest` with the one in `live` of the same group, kind, name and namespace (both are arrays;
-/// without a namespace an object is in the release's). Objects of a kind without namespaces are found, too.
+/// Compares each object of `manifest` with the one in `live` of the same group, kind, name and namespace (both are
+/// arrays; without a namespace an object is in the release's). Objects of a kind without namespaces are found, too.
 std::vector<Drift> compare_release(const nlohmann::json& manifest, const nlohmann::json& live,
                                    const ReleaseName& release);
 

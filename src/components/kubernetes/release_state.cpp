@@ -41,8 +41,9 @@ std::map<std::string, json> by_namespace(const json& objects, const std::string&
 
 bool selects(const json& selector, const json& pod) {
   const json& labels = at(pod, {"metadata", "labels"});
-  return std::all_of(selector.items().begin(), selector.items().end(),
-                     [&](const auto& pair) { return labels.is_object() && labels.value(pair.key(), json()) == pair.value(); });
+  return std::all_of(selector.items().begin(), selector.items().end(), [&](const auto& pair) {
+    return labels.is_object() && labels.value(pair.key(), json()) == pair.value();
+  });
 }
 
 struct Endpoints {
@@ -98,8 +99,18 @@ std::string why_dead(const json& service, const json& live, bool& settles) {
 ReleaseState::ReleaseState(ReleaseName name)
     : m_name(std::move(name)), m_manifest(std::make_shared<json>(json::array())) {}
 
+ReleaseState ReleaseState::not_known(ReleaseName name, std::string why) {
+  ReleaseState state(std::move(name));
+  state.m_unknown = std::move(why);
+  return state;
+}
+
+Command ReleaseState::list(const Kubectl& kubectl, const std::string& release) {
+  return kubectl.list(release_kinds, instance_label(release));
+}
+
 std::vector<Command> ReleaseState::questions(const Kubectl& kubectl, const std::string& release) {
-  return {kubectl.deployed_record(release), kubectl.list(release_kinds, instance_label(release))};
+  return {kubectl.deployed_record(release), list(kubectl, release)};
 }
 
 json ReleaseState::objects_of(const std::string& manifest) {
@@ -123,6 +134,7 @@ json ReleaseState::objects_of(const std::string& manifest) {
 
 void ReleaseState::take_record(const json& records) {
   for (const json& secret : records) {
+    if (text_at(secret, {"metadata", "labels", "status"}) != "deployed") continue;
     const std::optional<HelmRecord> record = read_helm_record(secret);
     if (!record || record->release != m_name.name || record->name_space != m_name.name_space ||
         record->revision <= m_revision)
@@ -207,11 +219,23 @@ ReleaseState ReleaseState::read(Context& context, const Kubectl& kubectl, const 
     records = Kubectl::parse_items(questions[0], answers[0]);
     objects = Kubectl::parse_items(questions[1], answers[1]);
   } catch (const Error& error) {
-    ReleaseState state({release, kubectl.name_space()});
-    state.m_unknown = error.message();
-    return state;
+    return not_known({release, kubectl.name_space()}, error.message());
   }
   return pick(context, kubectl, release, records, objects);
+}
+
+std::vector<ReleaseState::Ports> ReleaseState::changed_ports() const {
+  std::vector<Ports> all;
+  for (const Drift& drift : m_drift) {
+    const bool differ = std::any_of(drift.fields.begin(), drift.fields.end(),
+                                    [](const FieldDifference& field) { return field.path.starts_with("spec.ports"); });
+    const json& wanted = (*m_manifest)[drift.at];
+    if (text_at(wanted, {"kind"}) != "Service" || !differ) continue;
+    const std::string space = text_at(wanted, {"metadata", "namespace"});
+    all.push_back({space.empty() ? m_name.name_space : space, text_at(wanted, {"metadata", "name"}),
+                   &at(wanted, {"spec", "ports"})});
+  }
+  return all;
 }
 
 std::map<std::string, json> ReleaseState::repair() const {

@@ -20,14 +20,19 @@ class ReleaseState {
   /// Nothing is known yet.
   explicit ReleaseState(ReleaseName name);
 
-  /// Two questions that can be asked side by side with others.
+  static ReleaseState not_known(ReleaseName name, std::string why);
+
+  /// What there is of the kinds of a release, by its label.
+  static Command list(const Kubectl& kubectl, const std::string& release);
+  /// The deployed record and that list: can be asked side by side with others.
   static std::vector<Command> questions(const Kubectl& kubectl, const std::string& release);
-  /// Takes in their answers. What the manifest has and they do not name is asked for once more, also a Service without a
-  /// ready pod when its pod is Ready: the cluster may be about to take note. A question that fails (a right that is
+  /// Takes in their answers. What the manifest has and they do not name is asked for once more, also a Service without
+  /// a ready pod when its pod is Ready: the cluster may be about to take note. A question that fails (a right that is
   /// missing) is no Error: then `unknown` says why.
   static ReleaseState read(Context& context, const Kubectl& kubectl, const std::string& release,
                            std::span<const Command> questions, std::span<const Output> answers);
-  /// The same from what was found of all releases: records and objects are arrays, with those of others in them.
+  /// The same from what was found: records (of several revisions, or of all releases) and objects are arrays, and may
+  /// have those of others in them.
   static ReleaseState pick(Context& context, const Kubectl& kubectl, const std::string& release,
                            const nlohmann::json& records, const nlohmann::json& objects);
 
@@ -47,6 +52,13 @@ class ReleaseState {
   /// The objects that differ as Helm applies them, by their namespace.
   std::map<std::string, nlohmann::json> repair() const;
 
+  /// The Services whose ports differ, with those of the manifest.
+  struct Ports {
+    std::string name_space, service;
+    const nlohmann::json* ports;
+  };
+  std::vector<Ports> changed_ports() const;
+
   /// The manifest's text as an array of objects. Throws Error as parse_yaml.
   static nlohmann::json objects_of(const std::string& manifest);
 
@@ -64,7 +76,7 @@ class ReleaseState {
   std::map<std::string, std::string> m_dead;
 };
 
-/// The kinds that the second question lists by the release's label.
+/// The kinds that `list` asks for.
 inline constexpr const char* release_kinds =
     "statefulsets,services,configmaps,networkpolicies,endpointslices.discovery.k8s.io,pods";
 

@@ -96,8 +96,8 @@ TEST_CASE("users that are off, gone or without a password are named") {
   server.user("health") = "user health off nopass resetchannels -@all +ping";
   server.user("default") = "user default on nopass ~* &* +@all";
   std::erase_if(server.users, [](const std::string& user) { return user.starts_with("user exporter"); });
-  CHECK(server.texts() == Texts{"user default needs no password", "user exporter does not exist",
-                                "user health is off instead of on"});
+  CHECK(server.texts() ==
+        Texts{"user default needs no password", "user exporter does not exist", "user health is off instead of on"});
   CHECK(settle_acl(*server.connection, file).size() == 3);
   CHECK(server.texts() == Texts{});
 }

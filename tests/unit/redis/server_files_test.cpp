@@ -18,12 +18,14 @@ TEST_CASE("what a server is held against is what helm made of all values") {
   CHECK_FALSE(server_files(json::array(), names).has_acl);
 
   const ServerFiles embedded = server_files(
-      json::array({other, configuration({{"redis.conf", "port 6379\naclfile /etc/redis/users.acl\nmaxmemory 1gb\n"}})}), names);
+      json::array({other, configuration({{"redis.conf", "port 6379\naclfile /etc/redis/users.acl\nmaxmemory 1gb\n"}})}),
+      names);
   CHECK(embedded.directives == Directives{{"port", "6379"}, {"maxmemory", "1gb"}});
   CHECK(embedded.has_acl);
 
   const ServerFiles bitnami = server_files(
-      json::array({configuration({{"redis.conf", "maxmemory 1gb"}, {"master.conf", "dir /data\nmaxmemory 2gb\n"}})}), names);
+      json::array({configuration({{"redis.conf", "maxmemory 1gb"}, {"master.conf", "dir /data\nmaxmemory 2gb\n"}})}),
+      names);
   CHECK(bitnami.directives == Directives{{"maxmemory", "1gb"}, {"maxmemory", "2gb"}});
   CHECK_FALSE(bitnami.has_acl);
 }

@@ -20,9 +20,8 @@ TEST_CASE("Helm's record gives its manifest, and a damaged one is named") {
   CHECK(record->manifest == manifest);
 
   CHECK_FALSE(read_helm_record({{"kind", "Secret"}, {"type", "Opaque"}}));
-  for (const std::string& stored :
-       {std::string("%"), base64_encode(base64_encode("no gzip")), std::string(),
-        secret["data"]["release"].get<std::string>().substr(0, 200)}) {
+  for (const std::string& stored : {std::string("%"), base64_encode(base64_encode("no gzip")), std::string(),
+                                    secret["data"]["release"].get<std::string>().substr(0, 200)}) {
     secret["data"]["release"] = stored;
     CHECK_THROWS_AS(read_helm_record(secret), Error);
   }

@@ -87,8 +87,8 @@ void examine_acl(RedisConnection& redis, const Secret& file, HealthReport& repor
   for (const AclDifference& one : differences) {
     report.add({"acl", false, one.text,
                 one.unknown ? "users.acl does not have it, so the next start removes it; to remove it now: " +
-                                  report.scope().command("connect redis", "-- redis-cli ACL DELUSER " +
-                                                                              shell_quote(printable(one.user)))
+                                  report.scope().command("connect redis",
+                                                         "-- redis-cli ACL DELUSER " + shell_quote(printable(one.user)))
                             : report.scope().command("setup redis") + " sets it right"});
   }
 }

@@ -19,8 +19,8 @@ struct AclDifference {
 /// was started with. Throws Error (failure) when Redis refuses the question.
 std::vector<AclDifference> acl_differences(RedisConnection& redis, const Secret& file);
 
-/// Gives each user of the file its rights again (ACL SETUSER, which breaks no connection), and checks it. Users that the
-/// file does not have are left alone. Returns what was changed. Throws Error (failure) when one stays different.
+/// Gives each user of the file its rights again (ACL SETUSER, which breaks no connection), and checks it. Users that
+/// the file does not have are left alone. Returns what was changed. Throws Error (failure) when one stays different.
 std::vector<std::string> settle_acl(RedisConnection& redis, const Secret& file);
 
 }  // namespace raibid

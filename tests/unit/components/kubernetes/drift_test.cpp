@@ -63,7 +63,8 @@ TEST_CASE("what the API server writes in another way is no difference") {
        {"containers",
         {{{"name", "redis"},
           {"readinessProbe", {{"initialDelaySeconds", 0}, {"periodSeconds", 10}}},
-          {"resources", {{"requests", {{"cpu", 0.5}, {"memory", "1024Mi"}}}, {"limits", {{"cpu", "2"}, {"memory", "1e9"}}}}},
+          {"resources",
+           {{"requests", {{"cpu", 0.5}, {"memory", "1024Mi"}}}, {"limits", {{"cpu", "2"}, {"memory", "1e9"}}}}},
           {"volumeMounts", {{{"name", "data"}, {"mountPath", "/data"}}, {{"name", "data"}, {"mountPath", "/more"}}}},
           {"ports", {{{"name", "redis"}, {"containerPort", 6379}}}}}}}});
   json live = live_of(wanted);
@@ -111,8 +112,9 @@ TEST_CASE("a selector or a NetworkPolicy that has more than the manifest is a di
 
   const json from = {{"namespaceSelector", json::object()}};
   const json rule = {{"ports", {{{"port", 6379}}}}, {"from", {from}}};
-  const json policy = object("NetworkPolicy", "p", {{"podSelector", {{"matchLabels", {{"app", "redis"}}}}}, {"ingress", {rule}}},
-                             "networking.k8s.io/v1");
+  const json policy =
+      object("NetworkPolicy", "p", {{"podSelector", {{"matchLabels", {{"app", "redis"}}}}}, {"ingress", {rule}}},
+             "networking.k8s.io/v1");
   json live = live_of(policy);
   live["spec"]["ingress"][0]["ports"][0]["protocol"] = "TCP";
   CHECK(paths(policy, live) == Paths{});
@@ -132,7 +134,8 @@ TEST_CASE("a difference is told in plain words, and a Secret's values are not to
                         {"kind", "ConfigMap"},
                         {"metadata", {{"name", "jobs-redis-configuration"}}},
                         {"data", {{"redis.conf", "save \"\"\nmaxmemory 1gb\n"}}}};
-  json secret = {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", "own"}}}, {"data", {{"key", "aGlkZGVu"}}}};
+  json secret = {
+      {"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", "own"}}}, {"data", {{"key", "aGlkZGVu"}}}};
   const json service = object("Service", "jobs-redis-master", {{"type", "ClusterIP"}});
   const json set = workload({{"containers", {container("redis", "redis:7")}}});
   const json manifest = {configuration, secret, service, set};
@@ -193,7 +196,8 @@ TEST_CASE("an object of the same name in another group or namespace is another o
 
 TEST_CASE("a manifest's documents are read as Helm reads them") {
   const json objects = ReleaseState::objects_of(
-      "---\n# Source: redis/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  text: |\n    --- no end\n"
+      "---\n# Source: redis/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  text: "
+      "|\n    --- no end\n"
       "    mode\n---\n# nothing\n---\nkind: StatefulSet\nspec:\n  defaultMode: 0440\n");
   REQUIRE(objects.size() == 2);
   CHECK(objects[0]["data"]["text"] == "--- no end\nmode\n");

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
 
 #include "base/error.hpp"
 #include "components/kubernetes/session.hpp"
@@ -66,15 +65,28 @@ void look_at_missing_services(Context& context, const Kubectl& kubectl, FoundRel
   look_at_distant_services(context, kubectl, wanted, found);
 }
 
-// What is outside the namespace: many a login may see neither its own namespace nor volumes.
-void look_around(Context& context, const Kubectl& kubectl, FoundRelease& found) {
+/// What can only be asked when the rest is known: what is outside the namespace, which many a login may not see, and
+/// (with Helm's records) what of the release has changed.
+void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found, const json* records) {
   std::vector<std::string> names = {"namespace/" + found.name_space()};
   if (const json* const claim = found.object("PersistentVolumeClaim")) {
     if (const std::string volume = text(*claim, "/spec/volumeName"); !volume.empty())
       names.push_back("persistentvolume/" + volume);
   }
-  for (const json& object : look_for_if_allowed(context, kubectl, names, question_deadline(context)))
-    found.take(object);
+  std::vector<Command> questions = {kubectl.get(names)};
+  if (records) questions.push_back(ReleaseState::list(kubectl, found.release()));
+  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  if (answers[0].ok()) {
+    for (const json& object : Kubectl::parse_items(questions[0], answers[0])) found.take(object);
+  }
+  if (!records) return;
+  try {
+    found.take_state(ReleaseState::pick(context, kubectl, found.release(), *records,
+                                        Kubectl::parse_items(questions[1], answers[1])));
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    found.take_state(ReleaseState::not_known({found.release(), found.name_space()}, error.message()));
+  }
 }
 
 bool is_forbidden(const Output& output) { return !output.ok() && output.err.find("orbidden") != std::string::npos; }
@@ -163,18 +175,14 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
   for (const std::string& service : services) {
     if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
   }
-  std::vector<Command> questions = {kubectl.get(wanted), kubectl.release_records(release)};
-  for (Command& question : ReleaseState::questions(kubectl, release)) questions.push_back(std::move(question));
+  const std::array<Command, 2> questions = {kubectl.get(wanted), kubectl.all_records(release)};
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
   try {
     for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.take(item);
-    for (const json& record : Kubectl::parse_release_records(questions[1], answers[1])) found.take_record(record);
+    const json records = Kubectl::parse_items(questions[1], answers[1]);
+    for (const json& record : records) found.take_record(record.value("/metadata/labels"_json_pointer, json::object()));
     look_at_missing_services(context, kubectl, found);
-    if (found.installed()) look_around(context, kubectl, found);
-    if (found.record()) {
-      found.take_state(ReleaseState::read(context, kubectl, release, std::span<const Command>(questions).subspan(2),
-                                          std::span(answers).subspan(2)));
-    }
+    if (found.installed()) look_further(context, kubectl, found, found.record() ? &records : nullptr);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   }
@@ -214,7 +222,7 @@ std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& 
     for (FoundRelease& one : all) {
       const Kubectl there(context.runner, kubectl.cluster(), one.name_space());
       look_at_missing_services(context, there, one);
-      look_around(context, there, one);
+      look_further(context, there, one, nullptr);
       one.take_state(ReleaseState::pick(context, there, one.release(), manifests, objects));
     }
   } catch (Error& error) {

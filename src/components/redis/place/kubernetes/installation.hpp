@@ -39,8 +39,8 @@ class Installation {
   nlohmann::ordered_json secret_manifest();
   std::string render(TimePoint deadline);
 
-  /// Whether the release is there with the same chart and values: then helm has nothing to do. What of its objects differs
-  /// from its record (drift) is put back without helm.
+  /// Whether the release is there with the same chart and values: then helm has nothing to do. What of its objects
+  /// differs from its record (drift) is put back without helm.
   bool converged() const;
   /// What was changed in the cluster since the release was made; empty when helm has something to do.
   const std::vector<Drift>& drift() const;

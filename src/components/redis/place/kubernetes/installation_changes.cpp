@@ -100,8 +100,8 @@ std::vector<std::string> Installation::dropped() const {
   return dropped_directives(parse_spec(observed.workload->spec), spec_of(settings));
 }
 
-// Without a revision of helm's: the release is as it should be, the cluster is not. Nothing is undone: what was put back
-// is what the release has.
+// Without a revision of helm's: the release is as it should be, the cluster is not. Nothing is undone: what was put
+// back is what the release has.
 StepResult Installation::put_back() {
   const bool new_pods = std::any_of(drift().begin(), drift().end(), [](const Drift& one) {
     return one.makes_pods_anew() || one.object.starts_with("StatefulSet ");
@@ -112,23 +112,29 @@ StepResult Installation::put_back() {
     m_pod_is_old = true;
     m_rollout.expect_change();
   }
+  // a server-side apply keeps a port that somebody added, and two ports cannot have one name
+  for (const auto& [space, service, ports] : observed.state->changed_ports()) {
+    const Kubectl there(m_context.runner, session.kubectl.cluster(), space);
+    const json patch = {{"spec", {{"ports", *ports}}}};
+    there.run_checked(there.merge_as_helm("service/" + service, patch), m_context.deadline);
+  }
   for (const auto& [space, objects] : observed.state->repair()) {
     const Kubectl there(m_context.runner, session.kubectl.cluster(), space);
     there.run_checked(there.apply_as_helm(objects), m_context.deadline);
   }
   const std::vector<Command> questions = ReleaseState::questions(session.kubectl, settings.release);
   const std::vector<Output> answers = run_all(m_context.runner, questions, question_deadline(m_context));
-  const ReleaseState after =
-      ReleaseState::read(m_context, session.kubectl, settings.release, questions, answers);
+  const ReleaseState after = ReleaseState::read(m_context, session.kubectl, settings.release, questions, answers);
   std::vector<std::string> left;
   for (const Drift& one : after.drift()) {
     for (const std::string& line : one.lines()) left.push_back(line);
   }
   if (!after.unknown().empty()) left.push_back(after.unknown());
   if (!left.empty()) {
-    throw Error(ExitCode::failure, "put back, and still not as the release has it: " + join(left, "; "),
-                "something else in the cluster changes it (a controller, an admission webhook); or remove the object and "
-                "run this again");
+    throw Error(
+        ExitCode::failure, "put back, and still not as the release has it: " + join(left, "; "),
+        "something else in the cluster changes it (a controller, an admission webhook); or remove the object and "
+        "run this again");
   }
   if (new_pods) {
     expect_new_pod();
@@ -138,8 +144,8 @@ StepResult Installation::put_back() {
   for (const Drift& one : drift()) {
     for (const std::string& line : one.lines()) done.push_back(line);
   }
-  return {Outcome::changed, fmt::format("{}, revision {}; put back: {}", settings.release, observed.release->revision,
-                                        join(done, "; "))};
+  return {Outcome::changed,
+          fmt::format("{}, revision {}; put back: {}", settings.release, observed.release->revision, join(done, "; "))};
 }
 
 const Directives& Installation::expected_directives() {

@@ -158,7 +158,33 @@ Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& 
                    kubectl.for_people({"auth", "can-i", "--list"}));
 }
 
-Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
+namespace {
+
+/// What can only be asked when the rest is known: the claim's volume, which many a login may not see, and the state of
+/// the release.
+void look_further(Context& context, const Kubectl& kubectl, const std::string& release, Look look, Observed& observed) {
+  std::vector<Command> questions;
+  if (!observed.volume.empty()) questions.push_back(kubectl.get({"persistentvolume/" + observed.volume}));
+  const std::size_t first = questions.size();
+  if (look == Look::with_state && observed.release) {
+    for (Command& question : ReleaseState::questions(kubectl, release)) questions.push_back(std::move(question));
+  }
+  if (questions.empty()) return;
+  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  if (first > 0 && answers[0].ok()) {
+    for (const json& volume : Kubectl::parse_items(questions[0], answers[0])) {
+      if (auto deletion = deletion_of(volume)) observed.deletions.push_back(*deletion);
+    }
+  }
+  if (first == questions.size()) return;
+  observed.state = ReleaseState::read(context, kubectl, release, std::span<const Command>(questions).subspan(first),
+                                      std::span<const Output>(answers).subspan(first));
+}
+
+}  // namespace
+
+Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings,
+                 Look look) {
   const std::vector<Kubectl::Right> rights = needed_rights(true);
   std::vector<std::string> objects = {"namespace/kube-system",
                                       "namespace/" + settings.name_space,
@@ -171,15 +197,13 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   for (const std::string& service : settings.services) {
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
-  std::vector<Command> questions = {
+  const std::vector<Command> questions = {
       kubectl.review_rights(rights),  // a dozen requests in a row: the longest go first
       kubectl.get(objects),
       kubectl.release_records(settings.release),
       kubectl.list("storageclasses", ""),
       kubectl.version(),
   };
-  constexpr std::size_t state_questions = 5;  // from here on
-  for (Command& question : ReleaseState::questions(kubectl, settings.release)) questions.push_back(std::move(question));
   const TimePoint asked = context.clock.now();
   const WallTime asked_wall = context.clock.wall();
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
@@ -190,7 +214,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     observed.versions = Kubectl::parse_version(questions[4], answers[4]);
     observed.refused = Kubectl::parse_refused(rights, questions[0], answers[0]);
     const bool all_answered =
-        std::all_of(answers.begin(), answers.begin() + state_questions, [](const Output& answer) { return answer.ok(); });
+        std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
     if (!all_answered && !observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
     for (const json& item : Kubectl::parse_items(questions[1], answers[1]))
       take(observed, item, names, settings.name_space);
@@ -202,17 +226,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     throw Error(ExitCode::preflight, std::string("kubectl gave an answer that cannot be understood: ") + error.what(),
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
   }
-  if (observed.release) {
-    const auto rest = std::span(answers).subspan(state_questions);
-    observed.state = ReleaseState::read(context, kubectl, settings.release,
-                                        std::span<const Command>(questions).subspan(state_questions), rest);
-  }
-  if (!observed.volume.empty()) {
-    for (const json& volume :
-         look_for_if_allowed(context, kubectl, {"persistentvolume/" + observed.volume}, question_deadline(context))) {
-      if (auto deletion = deletion_of(volume)) observed.deletions.push_back(*deletion);
-    }
-  }
+  look_further(context, kubectl, settings.release, look, observed);
   // the right to make a namespace only matters when there is none
   if (observed.name_space)
     std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });

@@ -82,9 +82,13 @@ struct Observed {
 /// The Error (preflight) that names the rights and how to see what there is.
 Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl);
 
-/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer, or does not let
+enum class Look { without_state, with_state };
+
+/// Asks the cluster everything at once, side by side, and then, with_state, how an installed release differs from its
+/// record. Throws Error (preflight) when it does not answer, or does not let
 /// us look.
-Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
+Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings,
+                 Look look = Look::without_state);
 
 /// Asks once more when `observed` is older than two seconds, as in a run that slept before it had the lock, or waited
 /// for an answer. Throws Error (preflight, made_nothing) when somebody has changed release, claim, Secret or namespace

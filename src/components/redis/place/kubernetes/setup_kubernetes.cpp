@@ -84,9 +84,10 @@ void refuse_other_owners(const Observed& observed, const Kubectl& kubectl) {
   for (const Drift& drift : observed.state->drift()) {
     if (drift.owner.empty()) continue;
     const std::string name = to_lower(drift.object.substr(0, drift.object.find(' ')));
-    cannot_set_up(join(drift.lines(), "; ") + ", and is not overwritten",
-                  "see who has it: " + kubectl.for_people({"get", name, drift.object.substr(name.size() + 1), "-o", "yaml"}) +
-                      "; when nobody needs it there, remove it and run this again");
+    cannot_set_up(
+        join(drift.lines(), "; ") + ", and is not overwritten",
+        "see who has it: " + kubectl.for_people({"get", name, drift.object.substr(name.size() + 1), "-o", "yaml"}) +
+            "; when nobody needs it there, remove it and run this again");
   }
 }
 
@@ -227,7 +228,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
   context.reporter.heading(describe(session.kubectl));
   context.reporter.step_started("preflight");
-  Observed observed = observe(context, session.kubectl, names, settings);
+  Observed observed = observe(context, session.kubectl, names, settings, Look::with_state);
 
   ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
                    context.deadline + evidence_limit + undo_limit);
@@ -258,7 +259,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
       },
       settings.keep_on_failure);
   const auto look_again = [&] {
-    observed = observe(context, session.kubectl, names, settings);
+    observed = observe(context, session.kubectl, names, settings, Look::with_state);
     lock.seen(observed.lease);
   };
   bool abandoned = false;  // whoever worked on the release is dead
