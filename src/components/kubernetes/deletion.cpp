@@ -74,16 +74,6 @@ std::vector<json> look_for(Context& context, const Kubectl& kubectl, const std::
   return {items.begin(), items.end()};
 }
 
-std::vector<json> look_for_if_allowed(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
-                                      TimePoint deadline) {
-  try {
-    return look_for(context, kubectl, names, deadline);
-  } catch (const Error& error) {
-    if (error.signal() != 0) throw;
-    return {};
-  }
-}
-
 void remove_and_check(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
                       TimePoint deadline) {
   std::set<std::string> before;  // uids: what comes back under the same name, as a StatefulSet's pod does, is another
