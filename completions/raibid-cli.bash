@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --max-lag | --max-pending-age | --max-dead | --rate | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -49,6 +49,7 @@ _raibid_cli() {
       export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --discard-data --keep-on-failure' ;;
       export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --set --values --strict --adopt --discard-data --keep-on-failure --service-monitor' ;;
       queue/stats) words+=' --stream --all --max-lag --max-pending-age --max-dead --rate' ;;
+      queue/top) words+=' --stream --group --interval --looks' ;;
       queue/add) words+=' --stream --max-length --field --resume --again --skip-invalid' ;;
       queue/ls) words+=' --stream --group --from --to --state --field --newest --limit' ;;
       queue/show) words+=' --stream --group' ;;
@@ -76,7 +77,7 @@ _raibid_cli() {
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
       export/ | help/export) words='env secret configmap keda compose values' ;;
-      queue/ | help/queue) words='stats add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
+      queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;
       presets/ | help/presets) words='list show new' ;;
       completion/ | help/completion) words='bash zsh fish' ;;

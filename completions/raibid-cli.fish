@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --allow-from --stream --group --max-length --set -f --values --port --format --app-namespace --name --worker-image --list --max-lag --max-pending-age --max-dead --rate --field --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --allow-from --stream --group --max-length --set -f --values --port --format --app-namespace --name --worker-image --list --max-lag --max-pending-age --max-dead --rate --interval --looks --field --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -73,10 +73,12 @@ complete -c raibid-cli -n '__raibid_cli_at export' -a compose -d 'The same Redis
 complete -c raibid-cli -n '__raibid_cli_at help export' -a compose -d 'The same Redis as a file for docker compose'
 complete -c raibid-cli -n '__raibid_cli_at export' -a values -d 'What setup hands to helm'
 complete -c raibid-cli -n '__raibid_cli_at help export' -a values -d 'What setup hands to helm'
-complete -c raibid-cli -n '__raibid_cli_at' -a queue -d 'stats, add, ls, show, grep, tail, export, import, trim, retry, claim, dead, rm, pause, resume, work'
-complete -c raibid-cli -n '__raibid_cli_at help' -a queue -d 'stats, add, ls, show, grep, tail, export, import, trim, retry, claim, dead, rm, pause, resume, work'
+complete -c raibid-cli -n '__raibid_cli_at' -a queue -d 'stats, top, add, ls, show, grep, tail, export, import, trim, retry, claim, dead, rm, pause, resume, work'
+complete -c raibid-cli -n '__raibid_cli_at help' -a queue -d 'stats, top, add, ls, show, grep, tail, export, import, trim, retry, claim, dead, rm, pause, resume, work'
 complete -c raibid-cli -n '__raibid_cli_at queue' -a stats -d 'Length, rate, waiting, pending and dead jobs, and who works on them'
 complete -c raibid-cli -n '__raibid_cli_at help queue' -a stats -d 'Length, rate, waiting, pending and dead jobs, and who works on them'
+complete -c raibid-cli -n '__raibid_cli_at queue' -a top -d 'The live screen of a queue; lines in a pipe'
+complete -c raibid-cli -n '__raibid_cli_at help queue' -a top -d 'The live screen of a queue; lines in a pipe'
 complete -c raibid-cli -n '__raibid_cli_at queue' -a add -d 'Add one job, or many from JSON lines'
 complete -c raibid-cli -n '__raibid_cli_at help queue' -a add -d 'Add one job, or many from JSON lines'
 complete -c raibid-cli -n '__raibid_cli_at queue' -a ls -d 'List jobs'
@@ -253,6 +255,10 @@ complete -c raibid-cli -n '__raibid_cli_at queue stats' -l max-lag -x -d 'Exit w
 complete -c raibid-cli -n '__raibid_cli_at queue stats' -l max-pending-age -x -d 'Exit with 1 when a pending job was added longer ago'
 complete -c raibid-cli -n '__raibid_cli_at queue stats' -l max-dead -x -d 'Exit with 1 when there are more dead letters'
 complete -c raibid-cli -n '__raibid_cli_at queue stats' -l rate -x -d 'Look twice, this far apart, and show the rate of new jobs'
+complete -c raibid-cli -n '__raibid_cli_at queue top' -l stream -x -d 'Name of the stream'
+complete -c raibid-cli -n '__raibid_cli_at queue top' -l group -x -d 'Name of its consumer group'
+complete -c raibid-cli -n '__raibid_cli_at queue top' -l interval -x -d 'How often to look'
+complete -c raibid-cli -n '__raibid_cli_at queue top' -l looks -x -d 'End after so many looks, instead of at q or Ctrl-C'
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l max-length -x -d 'Entries that the stream should hold at most; 0 for no limit'
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l field -x -d 'A field of the job; may be given several times'

@@ -259,8 +259,9 @@ class SocketConnection final : public RedisConnection {
   /// Takes from the feed as much as may be on its way. False when all is sent and answered.
   static bool pull(RedisFeed& feed, Flow& flow) {
     flow.idle = false;
-    if (flow.sent == flow.out.size()) {
-      flow.out.clear();
+    // a server that takes all the time may never have taken everything
+    if (flow.sent == flow.out.size() || flow.sent >= most_unsent) {
+      flow.out.erase(0, flow.sent);
       flow.sent = 0;
     }
     while (!flow.ended && !flow.idle && flow.out.size() - flow.sent < most_unsent && flow.owed < most_unanswered) {

@@ -276,6 +276,7 @@ Words words_for(const CommandRow& row, const World& world) {
       {"queue claim", {"1-1", "--consumer", "worker"}},
       {"queue retry", {"1-1"}},
       {"queue rm", {"1-1"}},
+      {"queue top", {"--looks", "1"}},
   };
   if (row.name() == "presets new") return {(world.folder() / "new.yaml").string()};
   const auto found = known.find(row.name());

@@ -321,7 +321,8 @@ TEST_CASE("queue: every example of docs/queue.md runs") {
     if (!line.starts_with(program + "queue ") || line.ends_with(" -f") || has(line, "-- ")) continue;
     CAPTURE(line);
     const std::string command =
-        fmt::format("cd '{}' && '{}' {}", cli.folder().string(), RAIBID_CLI, line.substr(program.size()));
+        fmt::format("cd '{}' && '{}' {}{}", cli.folder().string(), RAIBID_CLI, line.substr(program.size()),
+                    has(line, "queue top") ? " --looks 1" : "");  // it goes on until somebody ends it
     const Output output =
         attempt({"env", "RAIBID_HOME=" + cli.home().string(), "HOME=" + cli.folder().string(), "sh", "-c", command});
     INFO(said(output));

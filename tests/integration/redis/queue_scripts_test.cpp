@@ -95,8 +95,15 @@ UploadPlan plan_of(UploadRecord after = {}) {
   plan.stream = stream;
   plan.record = upload_key(stream, "test");
   plan.token = "token";
+  plan.resumes = after.line > 0;
   plan.after = std::move(after);
   return plan;
+}
+
+UploadRecord at_line(std::int64_t line) {
+  UploadRecord record;
+  record.line = line;
+  return record;
 }
 
 UploadResult upload(RedisConnection& redis, const std::string& content, UploadPlan plan = plan_of()) {
@@ -309,22 +316,85 @@ TEST_CASE("upload: an input that does not begin with what was added is refused, 
   CHECK(job_ids(*redis) == one_to(300));
 }
 
-TEST_CASE("upload: a run that another one has taken over from adds nothing more") {
+TEST_CASE("upload: a run that another one takes over from adds nothing more, and each line is added once") {
   const RedisServer server;
   const auto redis = with_group(server);
-  Lines lines(numbered_lines(10'000));
+  const std::string text = numbered_lines(20'000);
+  Lines lines(text);
   const auto other = server.connect();
   bool taken = false;
+  UploadPlan plan = plan_of();
+  plan.token = "first";
+  Upload first(plan, *lines.reader, shared_signals(), [&](const UploadResult& result) {
+    if (std::exchange(taken, true)) return;
+    CHECK(upload(*other, text, plan_of(at_line(result.line))).line == 20'000);
+  });
+  CHECK(error_of([&] { first.run(*redis); }).code() == ExitCode::failure);
+  CHECK(taken);
+  CHECK(job_ids(*other) == one_to(20'000));
+}
+
+TEST_CASE("upload: a user that may not end connections adds by script, and does not take over from a transaction") {
+  const RedisServer server;
+  const auto redis = with_group(server);
+  checked(*redis, {"ACL", "SETUSER", "app", "on", ">app", "~*", "&*", "+@all", "-client|kill"});
+  const auto app = server.connect();
+  checked(*app, {"AUTH", "app", "app"});
+  CHECK(upload(*app, numbered_lines(700)).added == 700);
+  CHECK(!read_upload(*redis, upload_key(stream, "test"))->transactions);
+  checked(*redis, {"HSET", upload_key(stream, "test"), "ended", "0", "line", "600", "transactions", "1", "digest", ""});
+  CHECK(has(error_of([&] { upload(*app, numbered_lines(700), plan_of(at_line(600))); }).message(),
+            "may still be adding"));
+  CHECK(length(*redis) == 700);
+  CHECK(upload(*redis, numbered_lines(700), plan_of(at_line(600))).added == 100);
+}
+
+TEST_CASE("upload: a script whose run was taken over from adds nothing more") {
+  const RedisServer server;
+  const auto redis = with_group(server);
+  checked(*redis, {"ACL", "SETUSER", "app", "on", ">app", "~*", "&*", "+@all", "-client"});
+  const auto app = server.connect();
+  checked(*app, {"AUTH", "app", "app"});
+  Lines lines(numbered_lines(10'000));
+  bool taken = false;
   Upload first(plan_of(), *lines.reader, shared_signals(), [&](const UploadResult&) {
-    if (!taken) checked(*other, {"HSET", upload_key(stream, "test"), "token", "another"});
+    if (!taken) checked(*redis, {"HSET", upload_key(stream, "test"), "token", "another"});
     taken = true;
   });
-  CHECK(has(error_of([&] { first.run(*redis); }).message(), "another run"));
+  CHECK(has(error_of([&] { first.run(*app); }).message(), "another run"));
   const UploadRecord record = *read_upload(*redis, upload_key(stream, "test"));
   CHECK(record.line == length(*redis));
   CHECK(length(*redis) < 10'000);
   CHECK(upload(*redis, numbered_lines(10'000), plan_of(record)).line == 10'000);
   CHECK(job_ids(*redis) == one_to(10'000));
+}
+
+TEST_CASE("upload: a transaction that Redis refuses between others is made up for, and nothing is doubled") {
+  const RedisServer server;
+  const auto redis = with_group(server);
+  const auto other = server.connect();
+  const std::string text = numbered_lines(20'000, 100);
+  Lines lines(text);
+  int seen = 0;
+  Upload first(plan_of(), *lines.reader, shared_signals(), [&](const UploadResult&) {
+    // refused for a moment, as a full Redis does whose workers then make room
+    if (++seen == 2) checked(*other, {"CONFIG", "SET", "maxmemory", "1"});
+    if (seen == 2) checked(*other, {"CONFIG", "SET", "maxmemory", "0"});
+  });
+  try {
+    first.run(*redis);
+  } catch (const Error& error) {
+    CHECK(has(error.message(), "OOM"));
+  }
+  const UploadRecord record = *read_upload(*redis, upload_key(stream, "test"));
+  std::int64_t beyond = 0;
+  for (const UploadRecord::Lines& part : record.beyond) beyond += part.last - part.first + 1;
+  CHECK(record.line + beyond == length(*redis));
+  CHECK(first.result().added == length(*redis));
+  upload(*redis, text, plan_of(record));
+  std::vector<std::string> ids = job_ids(*redis);
+  std::sort(ids.begin(), ids.end(), [](const auto& a, const auto& b) { return std::stoi(a) < std::stoi(b); });
+  CHECK(ids == one_to(20'000));
 }
 
 TEST_CASE("upload: a full Redis ends it without a hole, and it goes on when there is room again") {

@@ -3,9 +3,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
+#include "assets/assets.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "sys/signals.hpp"
@@ -14,10 +16,11 @@ namespace raibid {
 
 namespace {
 
-/// A script of that many jobs keeps the server for a fraction of a millisecond.
-constexpr std::size_t batch_jobs = 200;
+/// That many jobs keep the server for about a millisecond.
+constexpr std::size_t batch_jobs = 500;
 constexpr std::size_t batch_bytes = 64u << 10;
 constexpr const char* keep_seconds = "604800";
+constexpr const char* trim_budget = "2000";  // microseconds of the server, after a batch
 
 /// FNV-1a: it finds another input, it does not protect from one.
 void add_digest(std::uint64_t& digest, std::string_view text) {
@@ -25,6 +28,43 @@ void add_digest(std::uint64_t& digest, std::string_view text) {
 }
 
 std::string in_hex(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
+
+[[noreturn]] void refuse_record(const std::string& key) {
+  throw Error(ExitCode::failure, fmt::format("{} is not the record of an upload", printable(key)));
+}
+
+std::optional<std::int64_t> parse_number(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+/// "501-1000 1501-2000 "
+std::vector<UploadRecord::Lines> parse_lines(const std::string& key, const std::string& text) {
+  std::vector<UploadRecord::Lines> result;
+  for (const std::string& part : split(text, ' ')) {
+    if (part.empty()) continue;
+    const std::size_t dash = part.find('-');
+    const std::optional<std::int64_t> first = parse_number(part.substr(0, dash));
+    const std::optional<std::int64_t> last =
+        parse_number(dash == std::string::npos ? std::string() : part.substr(dash + 1));
+    if (!first || !last) refuse_record(key);
+    result.push_back({*first, *last});
+  }
+  return result;
+}
+
+std::string connection_name(const std::string& token) { return "raibid-add:" + token; }
+
+/// The ID of the connection with this name in the text of CLIENT LIST; "" when there is none.
+std::string connection_called(const std::string& clients, const std::string& name) {
+  for (const std::string& line : split(clients, '\n')) {
+    if (line.find(" name=" + name + " ") == std::string::npos || !line.starts_with("id=")) continue;
+    return line.substr(3, line.find(' ') - 3);
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -35,12 +75,25 @@ std::string upload_name(std::string_view text) {
 }
 
 std::optional<UploadRecord> read_upload(RedisConnection& redis, const std::string& key) {
-  const RedisReply reply = redis.command({"HMGET", key, "line", "digest", "ended"});
+  const RedisReply reply = redis.command({"HMGET", key, "line", "digest", "ended", "token", "transactions", "beyond"});
   expect_no_error(reply, "the record of an upload");
-  if (reply.items.size() != 3 || reply.items[0].is_nil()) return std::nullopt;
-  const std::optional<StreamId> line = parse_stream_id(reply.items[0].text);
-  if (!line) throw Error(ExitCode::failure, fmt::format("{} is not the record of an upload", printable(key)));
-  return UploadRecord{static_cast<std::int64_t>(line->ms), reply.items[1].text, reply.items[2].text == "1"};
+  if (reply.items.size() != 6 || reply.items[0].is_nil()) return std::nullopt;
+  UploadRecord record;
+  const std::optional<std::int64_t> line = parse_number(reply.items[0].text);
+  if (!line) refuse_record(key);
+  record.line = *line;
+  record.digest = reply.items[1].text;
+  record.ended = reply.items[2].text == "1";
+  record.token = reply.items[3].text;
+  record.transactions = reply.items[4].text == "1";
+  record.beyond = parse_lines(key, reply.items[5].text);
+  return record;
+}
+
+bool UploadRecord::has(std::int64_t number) const {
+  return number <= line || std::any_of(beyond.begin(), beyond.end(), [&](const Lines& lines) {
+           return lines.first <= number && number <= lines.last;
+         });
 }
 
 Upload::Upload(UploadPlan plan, LineReader& input, const Signals& signals,
@@ -50,6 +103,8 @@ Upload::Upload(UploadPlan plan, LineReader& input, const Signals& signals,
       m_signals(signals),
       m_progress(std::move(progress)),
       m_script(queue_script("add")),
+      m_mark(asset("scripts/queue/mark.lua")),
+      m_trim(queue_script("trim").text),
       m_forms(m_plan.forms),
       m_previous(std::to_string(m_plan.after.line)) {
   m_result.line = m_plan.after.line;
@@ -64,16 +119,61 @@ void Upload::run(RedisConnection& redis) {
       if (filled.commands == 0 && !filled.end) ::poll(&entry, 1, 100);
     }
   } else {
-    load_script(redis, m_script);
-    expect_no_error(redis.command({"HSET", m_plan.record, "token", m_plan.token, "line",
-                                   std::to_string(m_plan.after.line), "digest", m_plan.after.digest, "ended", "0"}),
-                    "the record of the upload");
-    expect_no_error(redis.command({"EXPIRE", m_plan.record, keep_seconds}), "the record of the upload");
+    begin(redis);
     redis.stream(*this);
   }
   if (m_failure) std::rethrow_exception(m_failure);
-  if (m_plan.dry_run || m_result.signal != 0) return;
+  if (m_plan.dry_run) return;
+  if (m_transactions) {
+    const Script trim = queue_script("trim");
+    for (bool more = over_limit(); more && over_limit();)
+      more = take_trim(run_script(redis, trim, {m_plan.stream}, {std::to_string(m_plan.limit), "-", trim_budget, ""}));
+  }
+  if (m_result.signal != 0) return;
   expect_no_error(redis.command({"HSET", m_plan.record, "ended", "1"}), "the record of the upload");
+}
+
+/// Makes sure that no earlier run adds anything more, and writes down where this one begins.
+void Upload::begin(RedisConnection& redis) {
+  m_transactions = take_over(redis) && !m_plan.keep_ids;
+  if (m_plan.resumes) {
+    m_plan.after = read_upload(redis, m_plan.record).value_or(UploadRecord{});
+    m_previous = std::to_string(m_plan.after.line);
+    m_result.line = m_plan.after.line;
+  } else {
+    expect_no_error(redis.command({"DEL", m_plan.record}), "the record of the upload");
+  }
+  if (!m_transactions) load_script(redis, m_script);
+  expect_no_error(
+      redis.command({"HSET", m_plan.record, "token", m_plan.token, "line", std::to_string(m_plan.after.line), "digest",
+                     m_plan.after.digest, "ended", "0", "transactions", m_transactions ? "1" : "0"}),
+      "the record of the upload");
+  expect_no_error(redis.command({"EXPIRE", m_plan.record, keep_seconds}), "the record of the upload");
+}
+
+/// Names this connection, and ends that of the run which wrote the record: what it sent and the server has not read yet
+/// goes with it. False where this user may not do that. Throws Error (preflight) when a run that used transactions
+/// cannot be ended.
+bool Upload::take_over(RedisConnection& redis) {
+  const std::optional<UploadRecord> before = read_upload(redis, m_plan.record);
+  const std::string mine = connection_name(m_plan.token);
+  const bool named = !redis.command({"CLIENT", "SETNAME", mine}).is_error();
+  const RedisReply clients = redis.command({"CLIENT", "LIST"});
+  bool may = named && !clients.is_error() && !connection_called(clients.text, mine).empty();
+  std::string other = before && may ? connection_called(clients.text, connection_name(before->token)) : "";
+  // nobody has this address: the answer tells whether a connection may be ended
+  const RedisReply right = redis.command({"CLIENT", "KILL", "ADDR", "0.0.0.0:0"});
+  may = may && (!right.is_error() || right.error_code() != "NOPERM");
+  if (may && !other.empty()) {
+    const RedisReply killed = redis.command({"CLIENT", "KILL", "ID", other});
+    may = !killed.is_error();
+  }
+  if (!may && before && before->transactions && !before->ended) {
+    throw Error(ExitCode::preflight,
+                "an earlier run of this input may still be adding jobs, and this user may not end its connection",
+                "use a user that may CLIENT LIST and CLIENT KILL");
+  }
+  return may;
 }
 
 RedisFeed::Filled Upload::fill(std::string& out) {
@@ -94,8 +194,9 @@ RedisFeed::Filled Upload::fill(std::string& out) {
     m_result.added += static_cast<std::int64_t>(m_jobs);
     return {1, end};
   }
-  append_batch(out);
-  return {1, end};
+  std::size_t commands = append_batch(out);
+  if (m_transactions && over_limit() && !m_trimming) commands += append_trim(out);
+  return {commands, end};
 }
 
 Upload::Took Upload::take_line() {
@@ -109,7 +210,7 @@ Upload::Took Upload::take_line() {
   ++m_number;
   add_digest(m_digest, line);
   add_digest(m_digest, "\n");
-  if (m_number <= m_plan.after.line) {
+  if (m_plan.after.has(m_number)) {
     ++m_result.skipped;
     if (m_number == m_plan.after.line) check_beginning();
     return Took::nothing;
@@ -162,37 +263,116 @@ bool Upload::take_job(std::string_view line) {
   return true;
 }
 
-void Upload::append_batch(std::string& out) {
-  const std::string limit = std::to_string(m_plan.limit);
+std::size_t Upload::append_batch(std::string& out) {
   const std::string digest = in_hex(m_batch[m_jobs - 1].digest);
-  const std::string count = std::to_string(m_jobs);
-  std::vector<std::string_view> words = {"EVALSHA",    m_script.digest, "2",   m_plan.stream, m_plan.record,
-                                         m_plan.token, m_previous,      limit, digest,        count};
-  for (std::size_t i = 0; i < m_jobs; ++i) {
-    const Line& line = m_batch[i];
-    words.insert(words.end(), {line.number, line.job.id, line.words});
-    for (const auto& [name, value] : line.job.fields) words.insert(words.end(), {name, value});
+  Batch& batch = m_sent.emplace_back();
+  for (std::size_t i = 0; i < m_jobs; ++i) batch.lines.push_back(m_batch[i].line);
+  if (m_transactions) {
+    batch.replies = append_transaction(out, digest);
+  } else {
+    const std::string limit = std::to_string(m_plan.limit);
+    const std::string count = std::to_string(m_jobs);
+    std::vector<std::string_view> words = {"EVALSHA",    m_script.digest, "2",   m_plan.stream, m_plan.record,
+                                           m_plan.token, m_previous,      limit, digest,        count};
+    for (std::size_t i = 0; i < m_jobs; ++i) {
+      const Line& line = m_batch[i];
+      words.insert(words.end(), {line.number, line.job.id, line.words});
+      for (const auto& [name, value] : line.job.fields) words.insert(words.end(), {name, value});
+    }
+    append_command(out, words);
   }
-  append_command(out, words);
   m_previous = m_batch[m_jobs - 1].number;
-  std::vector<std::int64_t>& lines = m_sent.emplace_back();
-  for (std::size_t i = 0; i < m_jobs; ++i) lines.push_back(m_batch[i].line);
+  return batch.replies;
+}
+
+std::size_t Upload::append_transaction(std::string& out, const std::string& digest) {
+  std::vector<std::string_view> words = {"MULTI"};
+  append_command(out, words);
+  for (std::size_t i = 0; i < m_jobs; ++i) {
+    words = {"XADD", m_plan.stream, "*"};
+    for (const auto& [name, value] : m_batch[i].job.fields) words.insert(words.end(), {name, value});
+    append_command(out, words);
+  }
+  words = {"EVAL",
+           m_mark,
+           "2",
+           m_plan.stream,
+           m_plan.record,
+           m_plan.token,
+           m_previous,
+           m_batch[0].number,
+           m_batch[m_jobs - 1].number,
+           digest};
+  append_command(out, words);
+  words = {"EXEC"};
+  append_command(out, words);
+  return m_jobs + 3;
+}
+
+/// At most one is on its way.
+std::size_t Upload::append_trim(std::string& out) {
+  const std::string limit = std::to_string(m_plan.limit);
+  append_command(out, std::vector<std::string_view>{"EVAL", m_trim, "1", m_plan.stream, limit, "-", trim_budget, ""});
+  m_sent.emplace_back();
+  m_trimming = true;
+  return 1;
+}
+
+bool Upload::over_limit() const { return m_plan.limit > 0 && m_result.length > m_plan.limit; }
+
+/// Whether there may be more to trim. A stream without groups stays as it is: nobody can say what is done.
+bool Upload::take_trim(const RedisReply& reply) {
+  expect_no_error(reply, "trimming the stream");
+  if (reply.items.size() < 4 || reply.items[0].text != "ok") return false;
+  m_result.trimmed += reply.items[1].integer;
+  m_result.length = reply.items[3].integer - reply.items[1].integer;
+  return reply.items[2].integer != 0;
 }
 
 void Upload::answer(RedisReply reply) {
-  const std::vector<std::int64_t> lines = std::move(m_sent.front());
+  Batch& front = m_sent.front();
+  if (--front.replies > 0) {
+    if (reply.is_error() && !front.refusal.is_error()) front.refusal = std::move(reply);
+    return;
+  }
+  const Batch batch = std::move(front);
   m_sent.pop_front();
-  if (m_refused) return;
+  if (m_refused && !m_transactions) return;
   try {
-    take_answer(reply, lines);
+    if (batch.lines.empty()) {
+      m_trimming = false;
+      take_trim(reply);
+    } else if (m_transactions)
+      take_transaction(reply, batch);
+    else
+      take_answer(reply, batch);
   } catch (...) {
-    // a line that is no job comes after the lines that Redis has been sent
+    // the first failure is the one that is told
+    if (!m_refused) m_failure = std::current_exception();
     m_refused = true;
-    m_failure = std::current_exception();
   }
 }
 
-void Upload::take_answer(const RedisReply& reply, const std::vector<std::int64_t>& lines) {
+void Upload::take_transaction(const RedisReply& reply, const Batch& batch) {
+  if (batch.refusal.is_error()) expect_no_error(batch.refusal, "adding jobs");
+  expect_no_error(reply, "adding jobs");
+  if (reply.items.size() != batch.lines.size() + 1)
+    throw Error(ExitCode::failure, "unexpected answer to the transaction that adds jobs");
+  for (const RedisReply& item : reply.items) expect_no_error(item, "adding jobs");
+  const std::int64_t length = reply.items.back().integer;
+  if (length < 0) throw Error(ExitCode::failure, "another run that adds the same input has taken over");
+  m_result.last_id = reply.items[batch.lines.size() - 1].text;
+  take_added(m_refused ? m_result.line : batch.lines.back(), static_cast<std::int64_t>(batch.lines.size()), length);
+}
+
+void Upload::take_added(std::int64_t line, std::int64_t jobs, std::int64_t length) {
+  m_result.added += jobs;
+  m_result.line = line;
+  m_result.length = length;
+  if (m_progress) m_progress(m_result);
+}
+
+void Upload::take_answer(const RedisReply& reply, const Batch& batch) {
   expect_no_error(reply, "adding jobs");
   if (reply.items.size() != 5) throw Error(ExitCode::failure, "unexpected answer from the script that adds jobs");
   const std::int64_t added = reply.items[0].integer;
@@ -202,14 +382,11 @@ void Upload::take_answer(const RedisReply& reply, const std::vector<std::int64_t
   }
   if (added < 0) throw Error(ExitCode::failure, "the record of this upload is not where this run left it");
   if (added > 0) {
-    m_result.added += added;
-    m_result.line = lines.at(static_cast<std::size_t>(added) - 1);
     m_result.last_id = reply.items[1].text;
-    m_result.length = reply.items[2].integer;
     m_result.trimmed += reply.items[3].integer;
-    if (m_progress) m_progress(m_result);
+    take_added(batch.lines.at(static_cast<std::size_t>(added) - 1), added, reply.items[2].integer);
   }
-  if (static_cast<std::size_t>(added) < lines.size())
+  if (static_cast<std::size_t>(added) < batch.lines.size())
     expect_no_error({RedisReply::Type::error, reply.items[4].text, 0, {}}, "a job");
 }
 

@@ -100,6 +100,10 @@ std::vector<ComponentCommand> queue_commands() {
   const Options queue = which_queue({"stream", "group"});
   return {
       row("stats", "Length, rate, waiting, pending and dead jobs, and who works on them", stats_options(), queue_stats),
+      row("top", "The live screen of a queue; lines in a pipe",
+          queue + Options{duration("interval", "How often to look", "1s"),
+                          number("looks", "End after so many looks, instead of at q or Ctrl-C")},
+          queue_top),
       row("add", "Add one job, or many from JSON lines",
           which_queue({"stream", "max-length"}) + Options{fields()} + upload(), queue_add, "[JSON|FILE|-]"),
       row("ls", "List jobs", queue + filters(), queue_list),

@@ -18,6 +18,7 @@ CommandResult queue_list(Context& context, const std::vector<std::string>& argum
 CommandResult queue_show(Context& context, const std::vector<std::string>& arguments);
 CommandResult queue_grep(Context& context, const std::vector<std::string>& arguments);
 CommandResult queue_tail(Context& context, const std::vector<std::string>& arguments);
+CommandResult queue_top(Context& context, const std::vector<std::string>& arguments);
 CommandResult queue_trim(Context& context, const std::vector<std::string>& arguments);
 CommandResult queue_retry(Context& context, const std::vector<std::string>& arguments);
 CommandResult queue_claim(Context& context, const std::vector<std::string>& arguments);

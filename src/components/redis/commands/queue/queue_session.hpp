@@ -72,6 +72,9 @@ std::string stream_position(const std::string& text, const std::string& option, 
 /// "12 s ago", "-" for none.
 std::string age_text(Duration age);
 
+/// The facts of one queue as an object.
+nlohmann::ordered_json queue_json(const QueueFacts& facts, std::int64_t now_ms);
+
 /// For JSON: bytes that are no UTF-8 as {"base64": …}.
 nlohmann::ordered_json job_json(const JobView& view);
 

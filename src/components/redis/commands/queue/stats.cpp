@@ -117,19 +117,6 @@ ordered_json group_json(const GroupFacts& group, std::int64_t now_ms) {
   return object;
 }
 
-ordered_json queue_json(const QueueFacts& facts, std::int64_t now_ms) {
-  ordered_json object = {{"stream", printable(facts.stream)}, {"kind", facts.kind}, {"length", facts.length}};
-  object["limit"] = facts.limit > 0 ? ordered_json(facts.limit) : ordered_json(nullptr);
-  object["added"] = facts.added ? ordered_json(*facts.added) : ordered_json(nullptr);
-  object["added_per_second"] = facts.added_per_second ? ordered_json(*facts.added_per_second) : ordered_json(nullptr);
-  object["paused"] = facts.paused.empty() ? ordered_json(nullptr) : ordered_json(printable(facts.paused));
-  object["dead"] = facts.dead;
-  object["failed_last_hour"] = facts.dead_recent;
-  object["groups"] = ordered_json::array();
-  for (const GroupFacts& group : facts.groups) object["groups"].push_back(group_json(group, now_ms));
-  return object;
-}
-
 ordered_json view_json(const View& view) {
   ordered_json object = {{"queues", ordered_json::array()}, {"passed_limits", view.passed}};
   for (const QueueFacts& facts : view.queues) object["queues"].push_back(queue_json(facts, view.now_ms));
@@ -215,6 +202,19 @@ std::string view_text(const View& view) {
 }
 
 }  // namespace
+
+ordered_json queue_json(const QueueFacts& facts, std::int64_t now_ms) {
+  ordered_json object = {{"stream", printable(facts.stream)}, {"kind", facts.kind}, {"length", facts.length}};
+  object["limit"] = facts.limit > 0 ? ordered_json(facts.limit) : ordered_json(nullptr);
+  object["added"] = facts.added ? ordered_json(*facts.added) : ordered_json(nullptr);
+  object["added_per_second"] = facts.added_per_second ? ordered_json(*facts.added_per_second) : ordered_json(nullptr);
+  object["paused"] = facts.paused.empty() ? ordered_json(nullptr) : ordered_json(printable(facts.paused));
+  object["dead"] = facts.dead;
+  object["failed_last_hour"] = facts.dead_recent;
+  object["groups"] = ordered_json::array();
+  for (const GroupFacts& group : facts.groups) object["groups"].push_back(group_json(group, now_ms));
+  return object;
+}
 
 CommandResult queue_stats(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);

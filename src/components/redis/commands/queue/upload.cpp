@@ -97,11 +97,15 @@ std::string new_token(Random& random) {
 }
 
 /// What of the input is in the stream after the connection broke: the record knows it, if Redis can be asked again.
-std::string what_is_there(QueueSession& session, const std::string& key, const UploadResult& result) {
+std::string what_is_there(QueueSession& session, const std::string& key, const std::string& token,
+                          const UploadResult& result) {
   try {
     session.reconnect(record_patience);
-    if (const std::optional<UploadRecord> record = read_upload(session.redis(), key))
-      return fmt::format("it is added up to line {}", record->line);
+    if (const std::optional<UploadRecord> record = read_upload(session.redis(), key)) {
+      if (record->token != token) return "another run that adds the same input has taken over";
+      const std::string more = record->beyond.empty() ? "" : ", and some lines behind it";
+      return fmt::format("it is added up to line {}{}", record->line, more);
+    }
   } catch (const Error& error) {
     if (error.signal() != 0) throw;
   }
@@ -195,8 +199,9 @@ CommandResult upload_file(QueueSession& session, const std::string& path, Upload
   plan.limit = session.limit();
   plan.dry_run = context.guard.dry_run();
   plan.skip_invalid = context.settings.flag("skip-invalid");
+  plan.resumes = context.settings.flag("resume");
   plan.after = beginning(session, input, plan.record);
-  const std::string record = plan.record;
+  const std::string record = plan.record, token = plan.token;
   const bool dry_run = plan.dry_run;
 
   Progress progress(context);
@@ -207,7 +212,7 @@ CommandResult upload_file(QueueSession& session, const std::string& path, Upload
   } catch (Error& error) {
     progress.end(Mark::failed, upload.result());
     if (dry_run) throw;
-    const std::string there = what_is_there(session, record, upload.result());
+    const std::string there = what_is_there(session, record, token, upload.result());
     throw Error(error.code(), fmt::format("{}; {}", error.message(), there),
                 error.hint().empty() ? "go on with: " + again : error.hint() + "; then go on with: " + again);
   }
