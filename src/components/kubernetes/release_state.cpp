@@ -99,8 +99,13 @@ std::string why_dead(const json& service, const json& live, bool& settles) {
 ReleaseState::ReleaseState(ReleaseName name)
     : m_name(std::move(name)), m_manifest(std::make_shared<json>(json::array())) {}
 
-ReleaseState ReleaseState::not_known(ReleaseName name, std::string why) {
+ReleaseState ReleaseState::not_known(ReleaseName name, std::string why, const json& records) {
   ReleaseState state(std::move(name));
+  try {
+    state.take_record(records);
+  } catch (const Error&) {
+    state.m_manifest->clear();  // `why` is what counts
+  }
   state.m_unknown = std::move(why);
   return state;
 }
@@ -219,7 +224,7 @@ ReleaseState ReleaseState::read(Context& context, const Kubectl& kubectl, const 
     records = Kubectl::parse_items(questions[0], answers[0]);
     objects = Kubectl::parse_items(questions[1], answers[1]);
   } catch (const Error& error) {
-    return not_known({release, kubectl.name_space()}, error.message());
+    return not_known({release, kubectl.name_space()}, error.message(), records);
   }
   return pick(context, kubectl, release, records, objects);
 }

@@ -20,7 +20,8 @@ class ReleaseState {
   /// Nothing is known yet.
   explicit ReleaseState(ReleaseName name);
 
-  static ReleaseState not_known(ReleaseName name, std::string why);
+  /// The cluster's objects cannot be seen. What Helm's records say of the release still counts.
+  static ReleaseState not_known(ReleaseName name, std::string why, const nlohmann::json& records);
 
   /// What there is of the kinds of a release, by its label.
   static Command list(const Kubectl& kubectl, const std::string& release);
@@ -40,7 +41,7 @@ class ReleaseState {
   const std::string& unknown() const { return m_unknown; }
   int revision() const { return m_revision; }
   const ReleaseName& name() const { return m_name; }
-  /// The objects of the manifest; empty when unknown.
+  /// The objects of the manifest; empty when Helm's record is not known.
   const nlohmann::json& manifest() const { return *m_manifest; }
 
   /// Empty when nothing differs, or when unknown.

@@ -85,7 +85,7 @@ void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found,
                                         Kubectl::parse_items(questions[1], answers[1])));
   } catch (const Error& error) {
     if (error.signal() != 0) throw;
-    found.take_state(ReleaseState::not_known({found.release(), found.name_space()}, error.message()));
+    found.take_state(ReleaseState::not_known({found.release(), found.name_space()}, error.message(), *records));
   }
 }
 
