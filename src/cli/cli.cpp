@@ -34,7 +34,8 @@ CommandResult execute(std::span<const std::string> arguments, const CliDependenc
   const CommandTable table(components);
   const Invocation invocation = parse_arguments(table, arguments);
   if (invocation.version) return {version_line(), 0};
-  if (invocation.help) return {help_text(table, invocation.verb, invocation.object), 0};
+  if (invocation.help)
+    return {help_text(table, invocation.verb, invocation.object, help_width(dependencies.terminal)), 0};
   const ChangeGuard guard(is_dry_run(invocation));
   if (!guard.dry_run()) return invocation.row->run(Call{table, invocation, dependencies, reporter, guard});
   ReadingRunner runner(dependencies.runner);

@@ -16,13 +16,14 @@ struct Call;
 /// rows.
 struct CommandRow {
   std::string verb;
-  std::string object;               ///< the component, or a second word ("config show"); "" when there is none
-  std::string summary;              ///< one line, for --help of the program
-  std::string details;              ///< more lines, for --help of the command; "" when the summary says it all
-  std::vector<OptionSpec> options;  ///< beside the global ones
-  std::string arguments;            ///< usage of what follows: "[-- COMMAND …]"; "" when nothing may
-  bool object_optional = false;     ///< `raibid-cli VERB` means this row
-  bool own = false;                 ///< of this program, not of a component
+  std::string object;                 ///< the component, or a second word ("config show"); "" when there is none
+  std::string summary;                ///< one line, for --help of the program
+  std::string details;                ///< more lines, for --help of the command; "" when the summary says it all
+  std::vector<OptionSpec> options;    ///< beside the global ones
+  std::string arguments;              ///< usage of what follows: "[-- COMMAND …]"; "" when nothing may
+  std::vector<std::string> examples;  ///< lines to type, for the end of its help
+  bool object_optional = false;       ///< `raibid-cli VERB` means this row
+  bool own = false;                   ///< of this program, not of a component
   std::function<CommandResult(const Call&)> run;
 
   /// "setup redis"

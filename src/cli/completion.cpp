@@ -25,6 +25,7 @@ CommandRow completion_row(const std::string& shell, std::string (*script)(const 
   row.object = shell;
   row.summary = fmt::format("The completion script for {}", shell);
   row.details = fmt::format("Keep it as {}.\n", place);
+  row.examples = {fmt::format("raibid-cli completion {} > completion.{}", shell, shell)};
   row.run = [script](const Call& call) { return CommandResult{script(call.table), 0}; };
   return row;
 }

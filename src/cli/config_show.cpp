@@ -83,6 +83,7 @@ CommandRow config_show_row() {
   row.verb = "config";
   row.object = "show";
   row.summary = "Every setting with its value and where that comes from";
+  row.examples = {"raibid-cli config show", "raibid-cli config show --preset mirai -o json"};
   row.run = show_config;
   return row;
 }

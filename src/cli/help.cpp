@@ -9,34 +9,65 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace raibid {
 
 namespace {
 
-constexpr std::size_t width = 100;         // of a line
 constexpr std::size_t option_column = 34;  // where the text beside an option begins
+constexpr std::size_t narrow_column = 8;   // the same where that would leave too little room
+constexpr std::size_t least_text = 30;
 
 constexpr std::string_view about =
-    "Sets up Redis for job queues on Kubernetes (or on this machine), proves that it works, and takes it away again.\n";
+    "Sets up Redis for job queues on Kubernetes or on this machine, proves that it works, and removes it again.";
 
 constexpr std::string_view about_settings =
-    "Settings come from options, then RAIBID_ variables, then ~/.raibid/config.yaml (RAIBID_HOME moves the\n"
-    "folder), then the preset, then defaults; 'raibid-cli config show' lists them all.\n";
+    "Settings come from options, then RAIBID_ variables, then ~/.raibid/config.yaml (RAIBID_HOME moves the folder), "
+    "then "
+    "the preset, then defaults; 'raibid-cli config show' lists them all.";
 
 constexpr std::string_view about_exit_codes =
-    "Exit codes: 0 done, 1 unhealthy or failed without a change, 2 usage, 3 refused before any change,\n"
-    "4 failed and rolled back, 5 something remains, 6 not installed, 128+N ended by signal N.\n";
+    "Exit codes: 0 done, 1 unhealthy or failed without a change, 2 usage, 3 refused before any change, 4 failed and "
+    "rolled back, 5 something remains, 6 not installed, 128+N ended by signal N.";
+
+/// The commands of the first screen.
+constexpr std::array<std::string_view, 5> main_job = {"setup redis", "status redis", "connect redis", "smoke redis",
+                                                      "teardown redis"};
+
+/// Help for a terminal of some width.
+class Help {
+ public:
+  Help(const CommandTable& table, std::size_t width) : m_table(table), m_width(width) {}
+
+  std::string first_screen() const;
+  std::string whole() const;
+  std::string of_verb(const std::string& verb) const;
+  std::string of_command(const CommandRow& row) const;
+
+ private:
+  std::string beside(const std::string& left, const std::string& text, std::size_t column) const;
+  std::string paragraph(std::string_view text) const;
+  std::string option_line(const OptionSpec& option) const;
+  std::string option_sections(const std::vector<OptionSpec>& options, std::string_view heading) const;
+  std::string command_lines(const std::vector<const CommandRow*>& rows) const;
+
+  const CommandTable& m_table;
+  std::size_t m_width;
+};
 
 /// `left`, and `text` beside it from `column` on, broken between words.
-std::string beside(const std::string& left, const std::string& text, std::size_t column) {
+std::string Help::beside(const std::string& left, const std::string& text, std::size_t column) const {
+  if (column + least_text > m_width) column = narrow_column;
   const std::string margin(column, ' ');
   const bool fits = display_width(left) + 2 <= column;
   std::string lines = fits ? padded(left, column) : left + "\n" + margin;
-  const std::vector<std::string> folds = folded(text, width - column);
+  const std::vector<std::string> folds = folded(text, m_width - column);
   return lines + join(folds, "\n" + margin) + "\n";
 }
+
+std::string Help::paragraph(std::string_view text) const { return join(folded(text, m_width), "\n") + "\n"; }
 
 std::string described(const OptionSpec& option) {
   std::string text(option.help);
@@ -48,7 +79,7 @@ std::string described(const OptionSpec& option) {
   return notes.empty() ? text : fmt::format("{} [{}]", text, join(notes, "; "));
 }
 
-std::string option_line(const OptionSpec& option) {
+std::string Help::option_line(const OptionSpec& option) const {
   const std::string letter = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "    ";
   const std::string value = value_name(option);
   const std::string left = fmt::format("  {}--{}{}{}", letter, option.name, value.empty() ? "" : " ", value);
@@ -56,7 +87,7 @@ std::string option_line(const OptionSpec& option) {
 }
 
 /// The options by group, in the order in which the groups first appear.
-std::string option_sections(const std::vector<OptionSpec>& options, std::string_view heading) {
+std::string Help::option_sections(const std::vector<OptionSpec>& options, std::string_view heading) const {
   std::vector<std::pair<std::string, std::string>> sections;
   for (const OptionSpec& option : options) {
     const std::string title = option.group.empty() ? std::string(heading) : std::string(option.group);
@@ -70,7 +101,7 @@ std::string option_sections(const std::vector<OptionSpec>& options, std::string_
   return text;
 }
 
-std::string command_lines(const std::vector<const CommandRow*>& rows) {
+std::string Help::command_lines(const std::vector<const CommandRow*>& rows) const {
   std::size_t column = 0;
   for (const CommandRow* row : rows) column = std::max(column, display_width(row->usage()) + 4);
   std::string text;
@@ -78,24 +109,57 @@ std::string command_lines(const std::vector<const CommandRow*>& rows) {
   return text;
 }
 
-std::string program_help(const CommandTable& table) {
+std::string Help::first_screen() const {
+  std::vector<const CommandRow*> first;
+  std::vector<std::string> others;
+  for (const CommandRow& row : m_table.rows()) {
+    const bool main = std::find(main_job.begin(), main_job.end(), row.verb + " " + row.object) != main_job.end();
+    if (main)
+      first.push_back(&row);
+    else if (std::find(others.begin(), others.end(), row.verb) == others.end())
+      others.push_back(row.verb);
+  }
+  std::string text = paragraph(about) + "\nUsage: raibid-cli COMMAND [options]\n";
+  if (!first.empty()) text += "\n";
+  for (const CommandRow* row : first) text += beside("  " + row->name(), row->summary, 18);
+  text += "\nMore commands:\n" + beside("", join(others, ", "), 2);
+  text += "\nBegin with one of these:\n";
+  text += beside("  raibid-cli setup redis", "on the cluster of your kubeconfig", 42);
+  text += beside("  raibid-cli setup redis --target local", "on this machine", 42);
+  text += "\n" + beside("  raibid-cli help COMMAND", "its options, with examples", 42);
+  text += beside("  raibid-cli help all", "every command, settings, exit codes", 42);
+  return text;
+}
+
+std::string Help::whole() const {
   std::vector<const CommandRow*> commands;
   std::vector<const CommandRow*> own;
-  for (const CommandRow& row : table.rows()) (row.own ? own : commands).push_back(&row);
-  std::string text = fmt::format("{}\nUsage: raibid-cli COMMAND [options]\n", about);
+  for (const CommandRow& row : m_table.rows()) (row.own ? own : commands).push_back(&row);
+  std::string text = paragraph(about) + "\nUsage: raibid-cli COMMAND [options]\n";
   if (!commands.empty()) text += "\nCommands:\n" + command_lines(commands);
   text += "\nThe program itself:\n" + command_lines(own);
   text += "\nOptions of every command:\n";
   text += beside("  -h, --help", "what a command does, and its options", option_column);
   text += beside("      --version", "the program's version", option_column);
   text += option_sections(global_options(), "Options");
-  return fmt::format("{}\n{}\n{}", text, about_settings, about_exit_codes);
+  return text + "\n" + paragraph(about_settings) + "\n" + paragraph(about_exit_codes);
 }
 
-std::string command_help(const CommandRow& row) {
-  std::string text = fmt::format("{}\n{}\nUsage: raibid-cli {} [options]\n", row.summary, row.details, row.usage());
+std::string Help::of_verb(const std::string& verb) const {
+  return fmt::format(
+      "Usage: raibid-cli {} {} [options]\n\n{}\nraibid-cli help {} {} shows the options of one of them.\n", verb,
+      join(m_table.objects_of(verb), "|"), command_lines(m_table.rows_of(verb)), verb,
+      m_table.objects_of(verb).front());
+}
+
+std::string Help::of_command(const CommandRow& row) const {
+  std::string text = paragraph(row.summary);
+  if (!row.details.empty()) text += paragraph(row.details);
+  text += fmt::format("\nUsage: raibid-cli {} [options]\n", row.usage());
   text += option_sections(row.options, "Options");
   if (!row.own) text += option_sections(global_options(), "Options");
+  if (!row.examples.empty()) text += "\nExamples:\n";
+  for (const std::string& example : row.examples) text += "  " + example + "\n";
   return text;
 }
 
@@ -125,17 +189,23 @@ std::string value_name(const OptionSpec& option) {
   return "VALUE";
 }
 
-std::string help_text(const CommandTable& table, const std::string& verb, const std::string& object) {
-  if (verb.empty()) return program_help(table);
+std::string help_text(const CommandTable& table, const std::string& verb, const std::string& object,
+                      std::size_t width) {
+  const Help help(table, width);
+  if (verb.empty()) return help.first_screen();
+  if (verb == "all" && object.empty()) return help.whole();
   const std::vector<const CommandRow*> rows = table.rows_of(verb);
   if (rows.empty()) throw unknown_command(table, verb);
-  if (object.empty() && rows.size() > 1) {
-    return fmt::format("Usage: raibid-cli {} {} [options]\n\n{}", verb, join(table.objects_of(verb), "|"),
-                       command_lines(rows));
-  }
+  if (object.empty() && rows.size() > 1) return help.of_verb(verb);
   const CommandRow* row = object.empty() ? rows.front() : table.find(verb, object);
   if (row == nullptr) throw unknown_object(table, verb, object);
-  return command_help(*row);
+  return help.of_command(*row);
+}
+
+std::size_t help_width(const Terminal& terminal) {
+  constexpr std::size_t of_a_pipe = 80;
+  if (!terminal.results_rewrite) return of_a_pipe;
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::max(terminal.width(), 0)), 40, 100);
 }
 
 }  // namespace raibid

@@ -9,7 +9,9 @@ namespace {
 CommandResult show_help(const Call& call) {
   const std::vector<std::string>& words = call.invocation.arguments;
   if (words.size() > 2) throw unexpected_word(*call.invocation.row, {words[2]});
-  return {help_text(call.table, words.empty() ? "" : words[0], words.size() < 2 ? "" : words[1]), 0};
+  return {help_text(call.table, words.empty() ? "" : words[0], words.size() < 2 ? "" : words[1],
+                    help_width(call.dependencies.terminal)),
+          0};
 }
 
 }  // namespace
@@ -18,7 +20,8 @@ CommandRow help_row() {
   CommandRow row;
   row.verb = "help";
   row.summary = "What a command does, and its options";
-  row.arguments = "[COMMAND]";
+  row.arguments = "[COMMAND|all]";
+  row.examples = {"raibid-cli help setup redis", "raibid-cli help queue", "raibid-cli help all"};
   row.run = show_help;
   return row;
 }

@@ -132,10 +132,13 @@ CommandRow row(const char* object, const char* summary, CommandResult (*run)(con
 std::vector<CommandRow> presets_rows() {
   CommandRow all = row("list", "The presets: one for each system that this program knows the Redis of", list);
   all.object_optional = true;
+  all.examples = {"raibid-cli presets", "raibid-cli presets list -o json"};
   CommandRow one = row("show", "A preset as its file, with comments", show_preset);
   one.arguments = "NAME|FILE";
+  one.examples = {"raibid-cli presets show mirai"};
   CommandRow fresh = row("new", "Write a preset of your own, with every key explained; never over a file", begin);
   fresh.arguments = "[FILE]";
+  fresh.examples = {"raibid-cli presets new", "raibid-cli presets new my-queue.yaml"};
   return {all, one, fresh};
 }
 

@@ -85,6 +85,7 @@ CommandRow version_row() {
   CommandRow row;
   row.verb = "version";
   row.summary = "The versions of this program, its charts and their images";
+  row.examples = {"raibid-cli version", "raibid-cli version -o json"};
   row.run = show_version;
   return row;
 }

@@ -25,6 +25,7 @@ struct ComponentCommand {
   std::string_view object = {};     ///< the second word when it is not the component's name: `export env`
   /// What `raibid-cli VERB` does without the component's name; the same as with it when this is null.
   CommandResult (*run_unnamed)(Context& context, const std::vector<std::string>& arguments) = nullptr;
+  std::vector<std::string> examples = {};  ///< lines to type, for the end of its help
 };
 
 /// One thing this program can set up. A new one is a folder beside redis/ and a row in registry.cpp.

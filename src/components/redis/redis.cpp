@@ -1,6 +1,9 @@
 #include "components/redis/redis.hpp"
 
+#include <fmt/format.h>
+
 #include "components/redis/commands/doctor.hpp"
+#include "components/redis/commands/examples.hpp"
 #include "components/redis/commands/export/export.hpp"
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/setup.hpp"
@@ -36,6 +39,10 @@ Component redis_component() {
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : queue_commands()) redis.commands.push_back(std::move(command));
+  for (ComponentCommand& command : redis.commands) {
+    const std::string_view object = command.object.empty() ? redis.name : command.object;
+    command.examples = redis_examples(fmt::format("{} {}", command.verb, object));
+  }
   return redis;
 }
 

@@ -1,4 +1,6 @@
 // The commands `queue …` of the built program, on a Redis that it has set up on this machine.
+#include "cli/command_table.hpp"
+
 #include <doctest/doctest.h>
 
 #include <signal.h>
@@ -330,4 +332,34 @@ TEST_CASE("queue: every example of docs/queue.md runs") {
     ++examples;
   }
   CHECK(examples >= 20);
+}
+
+TEST_CASE("help: the examples of every command run") {
+  QueueCli cli;
+  cli.set("RAIBID_TARGET", "local");
+  cli.write("jobs.jsonl", job_lines(3));
+  cli.write("build.sh", "#!/bin/sh\ncat >/dev/null\n");
+  REQUIRE(cli.shell("chmod +x build.sh; mkdir bin; ln -s \"$RAIBID_CLI\" bin/raibid-cli").status == 0);
+  int examples = 0;
+  const CommandTable table(components());
+  for (const CommandRow& row : table.rows()) {
+    if (row.name() == "teardown redis") continue;  // last
+    for (const std::string& example : row.examples) {
+      // these go on until somebody ends them, or need a cluster
+      if (has(example, "watch") || has(example, "-f ") || has(example, "./build.sh") ||
+          example.ends_with("connect redis") || example.ends_with("queue top") || has(example, "mirai --target") ||
+          has(example, "--interval 5s"))
+        continue;
+      CAPTURE(example);
+      const Output output = cli.shell("PATH=$PWD/bin:$PATH; " + example);
+      INFO(said(output));
+      // 1: a limit that is passed, a job that is not there
+      CHECK(output.status <= 1);
+      CHECK(!has(output.err, "unknown option"));
+      ++examples;
+    }
+  }
+  CHECK(examples >= 50);
+  for (const std::string& example : table.find("teardown", "redis")->examples)
+    CHECK(cli.shell("PATH=$PWD/bin:$PATH; " + example).status == 0);
 }

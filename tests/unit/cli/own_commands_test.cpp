@@ -1,9 +1,13 @@
 #include "unit/cli/fixture.hpp"
 
 #include "cli/command_table.hpp"
+#include "cli/help.hpp"
+#include "cli/parse.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "config/settings.hpp"
 #include "config/yaml.hpp"
+#include "support/shell_words.hpp"
+#include "ui/text.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +17,7 @@
 using namespace raibid;
 using nlohmann::ordered_json;
 using raibid::test::CommandLine;
+using raibid::test::shell_words;
 
 namespace {
 
@@ -115,19 +120,22 @@ TEST_SUITE("cli: version") {
 }
 
 TEST_SUITE("cli: help") {
-  TEST_CASE("without arguments, with --help and with help") {
+  TEST_CASE("without arguments, with --help and with help: a first screen of 24 rows and 80 columns") {
     CommandLine run;
+    run.components = components();
     CHECK(run({}) == 0);
     const std::string text = run.out;
     CHECK(text.find("Usage: raibid-cli COMMAND [options]\n") != std::string::npos);
     for (const std::string usage :
-         {"setup redis ", "setup minio ", "status [redis] ", "connect redis [-- COMMAND …] ", "export redis FORMAT ",
-          "config show ", "completion fish ", "version ", "help [COMMAND] "}) {
+         {"setup redis ", "status redis ", "connect redis ", "smoke redis ", "teardown redis "}) {
       CAPTURE(usage);
       CHECK(text.find("\n  " + usage) != std::string::npos);
     }
-    for (const OptionSpec& option : global_options())
-      CHECK(text.find("--" + std::string(option.name)) != std::string::npos);
+    const CommandTable table(components());
+    for (const std::string& verb : table.verbs()) CHECK_MESSAGE(text.find(verb) != std::string::npos, verb);
+    const std::vector<std::string> lines = split(text, '\n');
+    CHECK(lines.size() - 1 <= 24);
+    for (const std::string& line : lines) CHECK_MESSAGE(display_width(line) <= 80, line);
     CHECK(run({"--help"}) == 0);
     CHECK(run.out == text);
     CHECK(run({"-h"}) == 0);
@@ -135,6 +143,60 @@ TEST_SUITE("cli: help") {
     CHECK(run({"help"}) == 0);
     CHECK(run.out == text);
     CHECK(run.err.empty());
+  }
+
+  TEST_CASE("help all: every command, the options of all, settings and exit codes") {
+    CommandLine run;
+    CHECK(run({"help", "all"}) == 0);
+    for (const std::string usage :
+         {"setup redis ", "setup minio ", "status [redis] ", "connect redis [-- COMMAND …] ", "export redis FORMAT ",
+          "config show ", "completion fish ", "version ", "help [COMMAND|all] "}) {
+      CAPTURE(usage);
+      CHECK(run.printed("\n  " + usage));
+    }
+    for (const OptionSpec& option : global_options()) CHECK(run.printed("--" + std::string(option.name)));
+    CHECK(run.printed("Exit codes: 0 done"));
+  }
+
+  TEST_CASE("every command ends with examples that parse, and the first word of each names it") {
+    const CommandTable table(components());
+    for (const CommandRow& row : table.rows()) {
+      CAPTURE(row.name());
+      CHECK(!row.examples.empty());
+      CHECK(row.examples.size() <= 3);
+      for (const std::string& example : row.examples) {
+        CAPTURE(example);
+        std::vector<std::string> words;
+        for (const std::string& word : shell_words(example)) {
+          if (word == ">") break;
+          words.push_back(word);
+        }
+        REQUIRE(words.at(0) == "raibid-cli");
+        words.erase(words.begin());
+        CHECK(parse_arguments(table, words).row == &row);
+      }
+      CommandLine run;
+      run.components = components();
+      CHECK(run({"help", row.verb, row.object}) == 0);
+      CHECK(run.out.ends_with("  " + row.examples.back() + "\n"));
+    }
+  }
+
+  TEST_CASE("wraps at the width of the terminal, and at 80 columns in a pipe") {
+    const CommandTable table(components());
+    for (const std::size_t width : {40, 80, 100}) {
+      for (const CommandRow& row : table.rows()) {
+        for (const std::string& line : split(help_text(table, row.verb, row.object, width), '\n')) {
+          const bool code = line.find("raibid-cli") != std::string::npos || line.find('|') != std::string::npos;
+          if (!code) CHECK_MESSAGE(display_width(line) <= width, line);
+        }
+      }
+    }
+    Terminal terminal;
+    terminal.width = [] { return 66; };
+    CHECK(help_width(terminal) == 80);
+    terminal.results_rewrite = true;
+    CHECK(help_width(terminal) == 66);
   }
 
   TEST_CASE("of every command: its options with defaults and variables, and the global ones") {
@@ -159,7 +221,7 @@ TEST_SUITE("cli: help") {
     CHECK(run.printed("\nStorage:\n      --size SIZE "));
     CHECK(run.printed("of the claim [default 8Gi; RAIBID_SIZE]\n"));
     CHECK(run.printed("-f, --values FILE "));
-    CHECK(run.printed("[repeatable; RAIBID_VALUES]\n"));
+    CHECK(run.printed("[repeatable;"));
     CHECK(run.printed("--output table|json|yaml"));
   }
 

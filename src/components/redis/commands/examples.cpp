@@ -1,0 +1,73 @@
+#include "components/redis/commands/examples.hpp"
+
+#include <map>
+
+namespace raibid {
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+const std::map<std::string, Lines, std::less<>>& known_examples() {
+  static const std::map<std::string, Lines, std::less<>> known = {
+      {"setup redis",
+       {"raibid-cli setup redis", "raibid-cli setup redis --memory-limit 1Gi --size 16Gi --dry-run",
+        "raibid-cli setup redis --preset mirai --target local"}},
+      {"status redis", {"raibid-cli status", "raibid-cli status redis -o json", "raibid-cli status --watch"}},
+      {"teardown redis",
+       {"raibid-cli teardown redis --dry-run", "raibid-cli teardown redis --yes",
+        "raibid-cli teardown redis --delete-data --yes"}},
+      {"doctor redis", {"raibid-cli doctor", "raibid-cli doctor redis --target local"}},
+      {"smoke redis", {"raibid-cli smoke redis", "raibid-cli smoke redis --durability --yes"}},
+      {"connect redis",
+       {"raibid-cli connect redis -- redis-cli PING", "raibid-cli connect redis -- sh -c 'redis-cli INFO memory'",
+        "raibid-cli connect redis"}},
+      {"url redis", {"raibid-cli url redis", "raibid-cli url redis --with-password"}},
+      {"export env", {"raibid-cli export env", "raibid-cli export env --with-password --output json"}},
+      {"export secret", {"raibid-cli export secret > secret.yaml"}},
+      {"export configmap", {"raibid-cli export configmap"}},
+      {"export keda", {"raibid-cli export keda > keda.yaml"}},
+      {"export compose", {"raibid-cli export compose"}},
+      {"export values", {"raibid-cli export values"}},
+      {"queue stats",
+       {"raibid-cli queue stats", "raibid-cli queue stats --rate 2s",
+        "raibid-cli queue stats --max-lag 1000 --max-pending-age 5m --max-dead 0"}},
+      {"queue top", {"raibid-cli queue top", "raibid-cli queue top --interval 5s --looks 12 > queue.log"}},
+      {"queue add",
+       {"raibid-cli queue add --field job_id=1 --field job_type=build --field payload='{}'",
+        "raibid-cli queue add jobs.jsonl", "raibid-cli queue add jobs.jsonl --resume"}},
+      {"queue ls", {"raibid-cli queue ls --state pending", "raibid-cli queue ls --from 1h --field job_type=build"}},
+      {"queue show", {"raibid-cli queue show 1700000000000-0"}},
+      {"queue grep", {"raibid-cli queue grep main", "raibid-cli queue grep error --state dead --limit 0"}},
+      {"queue tail", {"raibid-cli queue tail", "raibid-cli queue tail -f -o json"}},
+      {"queue export", {"raibid-cli queue export > jobs.export", "raibid-cli queue export --dead > dead.export"}},
+      {"queue import",
+       {"raibid-cli queue import jobs.export --new-ids", "raibid-cli queue import jobs.export --new-ids --dry-run"}},
+      {"queue trim",
+       {"raibid-cli queue trim --older-than 24h --dry-run", "raibid-cli queue trim --max-length 1000 --yes"}},
+      {"queue retry", {"raibid-cli queue retry 1700000000000-0 --yes", "raibid-cli queue retry --all --idle 10m --yes"}},
+      {"queue claim",
+       {"raibid-cli queue claim 1700000000000-0 --consumer worker-2",
+        "raibid-cli queue claim --all --idle 10m --consumer worker-2 --yes"}},
+      {"queue dead",
+       {"raibid-cli queue dead ls", "raibid-cli queue dead requeue --all --yes",
+        "raibid-cli queue dead drop --all --dry-run"}},
+      {"queue rm", {"raibid-cli queue rm 1700000000000-0 --yes"}},
+      {"queue pause", {"raibid-cli queue pause maintenance until noon"}},
+      {"queue resume", {"raibid-cli queue resume"}},
+      {"queue work",
+       {"raibid-cli queue work --until-empty -- sh -c 'cat >/dev/null'",
+        "raibid-cli queue work --until-empty --batch -- sed -u 's/.*/ok/'",
+        "raibid-cli queue work --concurrency 4 -- ./build.sh"}},
+  };
+  return known;
+}
+
+}  // namespace
+
+std::vector<std::string> redis_examples(std::string_view command) {
+  const auto found = known_examples().find(command);
+  return found == known_examples().end() ? Lines{} : found->second;
+}
+
+}  // namespace raibid
