@@ -16,10 +16,6 @@ namespace {
 constexpr std::string_view folder = "presets/";
 constexpr std::string_view extension = ".yaml";
 
-bool is_file_name(const std::string& name) {
-  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
-}
-
 std::string file_text(const std::string& path) {
   const std::optional<std::string> text = read_file(path);
   if (text) return *text;
@@ -28,6 +24,10 @@ std::string file_text(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_preset_file(const std::string& name) {
+  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
+}
 
 std::vector<std::string> builtin_presets() {
   std::vector<std::string> names;
@@ -41,7 +41,7 @@ std::vector<std::string> builtin_presets() {
 }
 
 std::string preset_text(const std::string& name) {
-  if (is_file_name(name)) return file_text(name);
+  if (is_preset_file(name)) return file_text(name);
   const std::vector<std::string> names = builtin_presets();
   if (std::find(names.begin(), names.end(), name) == names.end()) {
     throw Error(ExitCode::usage, fmt::format("there is no preset \"{}\"{}", printable(name), did_you_mean(name, names)),
@@ -51,7 +51,7 @@ std::string preset_text(const std::string& name) {
 }
 
 Preset load_preset(const std::string& name, std::span<const OptionSpec> options) {
-  return parse_preset(preset_text(name), is_file_name(name) ? name : "preset " + name, options);
+  return parse_preset(preset_text(name), is_preset_file(name) ? name : "preset " + name, options);
 }
 
 }  // namespace raibid

@@ -183,6 +183,29 @@ Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap&
   return Settings(layers.take());
 }
 
+Settings with_record(std::span<const OptionSpec> options, const Settings& settings, const SettingMap& preset,
+                     const SettingMap& record) {
+  Layers layers(options);
+  layers.put(preset, Source::preset);
+  const auto put_record = [&](bool from_file) {
+    for (const auto& [name, setting] : record) {
+      const bool is_from_file = setting.origin.recorded_from <= Source::file;
+      if (is_from_file == from_file && find_option(options, name) != nullptr) layers.put(name, setting);
+    }
+  };
+  const auto put_present = [&](Source source) {
+    for (const auto& [name, setting] : settings.all()) {
+      if (setting.origin.source == source) layers.put(name, setting);
+    }
+  };
+  put_record(true);
+  put_present(Source::file);
+  put_record(false);
+  put_present(Source::environment);
+  put_present(Source::flag);
+  return Settings(layers.take());
+}
+
 const Setting& Settings::at(std::string_view name) const {
   const auto found = m_values.find(name);
   if (found == m_values.end()) throw std::logic_error(fmt::format("no option is called {}", name));

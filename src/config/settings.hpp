@@ -15,11 +15,19 @@
 namespace raibid {
 
 /// Where a setting's value came from, lowest first: a higher source replaces a lower one.
-enum class Source { default_value, preset, file, environment, flag };
+enum class Source {
+  default_value,
+  preset,
+  record,  ///< kept with what was set up: an earlier run was told so
+  file,
+  environment,
+  flag
+};
 
 struct Origin {
   Source source = Source::default_value;
   std::string where;  ///< "--size", "RAIBID_SIZE", "~/.raibid/config.yaml:3", "preset raibid", "default"
+  Source recorded_from = Source::default_value;  ///< of a recorded value: where the earlier run had it from
 };
 
 struct Setting {
@@ -60,6 +68,13 @@ class Settings {
 /// `warnings` gains a line for each RAIBID_ variable that is no option (with the nearest name) or of no effect.
 Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment,
                           const SettingMap& file, const SettingMap& preset, std::vector<std::string>& warnings);
+
+/// `settings` with this preset in place of the one they were resolved with, and with what was recorded. Flags and
+/// variables of this run stand above the record. So does the config file, unless a flag or a variable was recorded,
+/// which stood above the file then, too. What is recorded and is no option (any more) is left out. Throws as
+/// resolve_settings.
+Settings with_record(std::span<const OptionSpec> options, const Settings& settings, const SettingMap& preset,
+                     const SettingMap& record);
 
 /// The keys of a config file ("name: value", lists for list options) with file:line origins; empty when `path` does not
 /// exist. Throws Error (usage) with file and line: unknown key (nearest offered), a key twice, wrong shape, not YAML,

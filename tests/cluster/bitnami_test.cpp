@@ -41,7 +41,7 @@ TEST_CASE("Bitnami's chart from a folder: setup, status, setup again, changed li
   REQUIRE(second.status == 0);
   CHECK(second.out.find("Nothing changed") != std::string::npos);
 
-  const Output changed = cli.setup({"--chart", chart, "--memory-limit", "600Mi"});
+  const Output changed = cli.setup({"--chart", chart, "--memory-limit", "600Mi", "--restart"});
   INFO(said(changed));
   REQUIRE(changed.status == 0);
   CHECK(changed.err.find("revision 2") != std::string::npos);

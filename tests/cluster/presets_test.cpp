@@ -207,7 +207,10 @@ TEST_CASE("presets: a changed one applies in place, and a restart is announced")
   CHECK(cli.status({"--preset", path}).status == 0);
 
   write_preset(cli, "redis: {appendonly: yes, maxmemory: 120mb, notify-keyspace-events: Ex, databases: 32}\n");
-  const Output restarted = cli.setup({"--preset", path});
+  const Output asked = cli.setup({"--preset", path});
+  CHECK(asked.status == 2);
+  CHECK(pod_uid(cli, "mine-redis") == uid);
+  const Output restarted = cli.setup({"--preset", path, "--restart"});
   INFO(said(restarted));
   REQUIRE(restarted.status == 0);
   CHECK(restarted.err.find("this change restarts Redis: databases none → 32") != std::string::npos);

@@ -80,7 +80,7 @@ TEST_CASE(
   CHECK(cli.keep(cli({"url", "redis", "-n", cli.name_space(), "-v"})).status == 0);
   CHECK(cli.keep(cli({"config", "show", "-n", cli.name_space()})).status == 0);
   CHECK(cli.keep(cli.setup({"--dry-run", "-v"})).status == 0);
-  CHECK(cli.keep(cli.setup({"--memory-limit", "640Mi", "-v"})).status == 0);
+  CHECK(cli.keep(cli.setup({"--memory-limit", "640Mi", "--restart", "-v"})).status == 0);
 
   const std::unique_ptr<Process> connected = cli.start({"connect", "redis", "-n", cli.name_space(), "-v"});
   std::vector<Process*> processes = {connected.get()};

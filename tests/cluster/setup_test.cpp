@@ -132,7 +132,7 @@ TEST_CASE("changed limits roll the pod, and the new one is what is proved") {
   ClusterCli cli("raibid-test-change");
   REQUIRE(cli.setup().status == 0);
   const std::string uid = pod_uid(cli.name_space());
-  const Output limits = cli.setup({"--memory-limit", "768Mi"});
+  const Output limits = cli.setup({"--memory-limit", "768Mi", "--restart"});
   INFO(said(limits));
   REQUIRE(limits.status == 0);
   CHECK(limits.err.find("revision 2") != std::string::npos);
@@ -175,7 +175,7 @@ TEST_CASE("a failed change goes back to the revision before, and the password st
   ClusterCli cli("raibid-test-back");
   REQUIRE(cli.setup().status == 0);
   const std::string password = credentials_of(cli).at("password");
-  const Output failed = cli.setup({"--image", "redis:no-such-tag-anywhere", "--timeout", "60s"});
+  const Output failed = cli.setup({"--image", "redis:no-such-tag-anywhere", "--timeout", "60s", "--restart"});
   INFO(said(failed));
   CHECK(failed.status == 4);
   kubectl({"wait", "-n", cli.name_space(), "--for=condition=Ready", "pod/raibid-redis-master-0", "--timeout=60s"});

@@ -104,7 +104,7 @@ void kill_in(ClusterCli& cli, const std::string& status, std::vector<std::string
     if (has_release(cli.name_space(), status)) return;
     REQUIRE(cli.setup(more).status == 0);  // it was too late: once more
     if (more.empty()) REQUIRE(cli.teardown({"--yes", "--delete-data"}).status == 0);
-    if (!more.empty()) REQUIRE(cli.setup().status == 0);
+    if (!more.empty()) REQUIRE(cli.setup({"--reset", "--restart"}).status == 0);
   }
   FAIL("helm was never caught in " << status);
 }
@@ -211,8 +211,8 @@ TEST_CASE("a release that a killed helm left pending is repaired, or left to who
   INFO(said(undone));
   REQUIRE(undone.status == 0);
 
-  kill_in(first, "pending-upgrade", {"--memory-limit", "768Mi"});
-  const Output repaired = elsewhere({"--memory-limit", "640Mi"});  // the lease is a dead process's
+  kill_in(first, "pending-upgrade", {"--memory-limit", "768Mi", "--restart"});
+  const Output repaired = elsewhere({"--memory-limit", "640Mi", "--restart"});  // the lease is a dead process's
   INFO(said(repaired));
   CHECK(repaired.status == 0);
   CHECK(has(repaired.err, "was left pending-upgrade: back to revision"));
@@ -312,7 +312,7 @@ TEST_CASE("a run that slept and wakes while another works names it and stops") {
   kubectl({"wait", "-n", "raibid-test-woken", "lease/raibid-cli-raibid-redis",
            "--for=jsonpath={.spec.leaseDurationSeconds}=1", "--timeout=10s"});
   real_runner().wait({}, real_runner().now() + std::chrono::seconds(2));  // the second that it is valid for
-  Running other(second, {"--memory-limit", "768Mi"});
+  Running other(second, {"--memory-limit", "768Mi", "--restart"});
   other.until("started: release");
   ::kill(other.pid, SIGSTOP);  // it stays the holder
   ::kill(slept.pid, SIGCONT);

@@ -153,7 +153,12 @@ TEST_CASE(
   CHECK(cli.status(path).at("redis").at("maxmemory_bytes") == 120 << 20);
 
   cli.file(mine("redis: {appendonly: yes, maxmemory: 120mb, databases: 32}\n"));
-  const Output restarted = cli.run("setup", path);
+  const Output asked = cli.run("setup", path);
+  INFO(said(asked));
+  CHECK(asked.status == 2);
+  CHECK(asked.err.find("this change restarts Redis: databases 16 → 32") != std::string::npos);
+  CHECK(cli.status(path).at("pid") == before.at("pid"));
+  const Output restarted = cli.run("setup", path, {"--restart"});
   INFO(said(restarted));
   REQUIRE(restarted.status == 0);
   CHECK(restarted.err.find("this change restarts Redis: databases 16 → 32") != std::string::npos);
@@ -166,12 +171,16 @@ TEST_CASE("presets: a password that comes or goes is a restart") {
   PresetCli cli;
   const std::string path = cli.file(mine("redis: {appendonly: yes}\n"));
   REQUIRE(cli.run("setup", path).status == 0);
-  const Output without = cli.run("setup", path, {"--no-auth"});
+  const Output without = cli.run("setup", path, {"--no-auth", "--restart"});
   INFO(said(without));
   REQUIRE(without.status == 0);
   CHECK(without.err.find("password on → off") != std::string::npos);
   CHECK(cli.status(path).at("healthy") == true);
-  CHECK(cli.run("setup", path).status == 0);
+  CHECK(cli.run("setup", path).out.find("Nothing changed") != std::string::npos);  // it was told so
+  const Output again = cli.run("setup", path, {"--no-auth=false", "--yes"});
+  INFO(said(again));
+  CHECK(again.status == 0);
+  CHECK(again.err.find("password off → on") != std::string::npos);
   CHECK(cli.status(path).at("healthy") == true);
 }
 

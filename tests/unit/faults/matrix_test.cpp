@@ -292,9 +292,10 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   World empty;
   World installed;
   REQUIRE(run(installed, setup).code == 0);
-  const std::vector<Row> commands = {{"setup", setup, empty},
-                                     {"upgrade", {"setup", "redis", "-v", "--memory-limit", "768Mi"}, installed},
-                                     {"teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, installed}};
+  const std::vector<Row> commands = {
+      {"setup", setup, empty},
+      {"upgrade", {"setup", "redis", "-v", "--memory-limit", "768Mi", "--restart"}, installed},
+      {"teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, installed}};
 
   std::string table = fmt::format("{:<24}{:>9}", "step", "children");
   for (const Column& column : columns()) table += fmt::format("{:>11}", column.name);

@@ -76,7 +76,7 @@ TEST_CASE("nothing restarts or builds on a Redis whose claim is being deleted") 
   const std::string pod = machine.metadata(pod_key)["uid"];
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"setup", "redis"},
-                                             {"setup", "redis", "--memory-limit", "1Gi"},
+                                             {"setup", "redis", "--memory-limit", "1Gi", "--restart"},
                                              {"setup", "redis", "--dry-run"},
                                              {"teardown", "redis", "--yes"},
                                              {"smoke", "redis", "--durability", "--yes"}}) {
@@ -99,7 +99,7 @@ TEST_CASE("setup does not build on any other object that is being deleted") {
     REQUIRE(machine.setup() == 0);
     machine.mark_deleted(key);
     const json before = machine.cluster.contents();
-    const int code = machine.setup({"--memory-limit", "1Gi"});
+    const int code = machine.setup({"--memory-limit", "1Gi", "--restart"});
     INFO(machine.err);
     CHECK(code == 3);
     CHECK(has(machine.err, std::string(key)));
@@ -115,7 +115,7 @@ TEST_CASE("a claim that is deleted while setup runs keeps helm from restarting R
   machine.on_start = [&](const std::string& said, int) {
     if (has(said, "started: release")) machine.mark_deleted(claim_key);
   };
-  const int code = machine.setup({"--memory-limit", "1Gi"});
+  const int code = machine.setup({"--memory-limit", "1Gi", "--restart"});
   INFO(machine.err);
   CHECK(code == 4);
   CHECK(machine.metadata(pod_key)["uid"] == pod);
@@ -131,7 +131,7 @@ TEST_CASE("a rollback does not restart a Redis whose claim is being deleted") {
     machine.mark_deleted(claim_key);
     machine.objects()[secret_key]["data"]["redis-password"] = "b3RoZXI=";  // Redis refuses us: setup fails
   };
-  const int code = machine.setup({"--memory-limit", "1Gi"});
+  const int code = machine.setup({"--memory-limit", "1Gi", "--restart"});
   INFO(machine.err);
   CHECK(code == 5);
   CHECK(has(machine.err, "the next restart of Redis would lose its data"));
@@ -211,7 +211,7 @@ TEST_CASE("a helm that ends well and changes nothing is noticed") {
   Machine machine;
   REQUIRE(machine.setup() == 0);
   machine.cluster.helm_is_idle = true;
-  const int code = machine.setup({"--memory-limit", "1Gi"});
+  const int code = machine.setup({"--memory-limit", "1Gi", "--restart"});
   INFO(machine.err);
   CHECK(code == 4);
   CHECK(has(machine.err, "StatefulSet raibid-redis-master is not what was asked for"));

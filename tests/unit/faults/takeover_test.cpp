@@ -170,7 +170,7 @@ TEST_CASE("with --discard-data, too, an older journal does not reach what anothe
 TEST_CASE("an older journal of a change does not roll back what another home found ready") {
   const Homes homes;
   REQUIRE(homes.run("b", setup).code == 0);
-  const Words change = with(setup, {"--memory-limit", "768Mi"});
+  const Words change = with(setup, {"--memory-limit", "768Mi", "--restart"});
   REQUIRE(homes.run("a", change, {Kind::kill_after, 0, "release"}).code == 137);
   REQUIRE(homes.run("b", change).code == 0);
   CHECK(homes.releases().size() == 2);
@@ -184,7 +184,9 @@ TEST_CASE("an older journal of a change does not roll back what another home fou
 TEST_CASE("what is not proven by another run is taken back as before") {
   const Homes homes;
   REQUIRE(homes.run("b", setup).code == 0);
-  REQUIRE(homes.run("a", with(setup, {"--memory-limit", "768Mi"}), {Kind::kill_after, 0, "release"}).code == 137);
+  REQUIRE(
+      homes.run("a", with(setup, {"--memory-limit", "768Mi", "--restart"}), {Kind::kill_after, 0, "release"}).code ==
+      137);
   const Ran again = homes.run("a", setup);
   INFO(again.err);
   CHECK(again.code == 0);

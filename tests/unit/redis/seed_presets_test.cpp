@@ -18,12 +18,13 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 /// A preset as setup takes it, when nobody says anything else.
 struct Loaded {
-  explicit Loaded(const std::string& name, const std::string& name_space = "") {
+  explicit Loaded(const std::string& name, const std::string& name_space = "", const std::string& client = "") {
     std::vector<OptionSpec> options = global_options();
     for (const OptionSpec& option : redis_options()) options.push_back(option);
     preset = load_preset(name, options);
     SettingMap flags;
     if (!name_space.empty()) flags["namespace"] = {{name_space}, {Source::flag, "-n"}};
+    if (!client.empty()) flags["allow-from"] = {{client}, {Source::flag, "--allow-from"}};
     std::vector<std::string> warnings;
     const Settings resolved = resolve_settings(options, flags, {}, {}, preset.settings, warnings);
     settings = redis_settings(resolved, preset, {"/home/u/.raibid", "/home/u", "/tmp"});
@@ -149,8 +150,17 @@ TEST_CASE("preset sla-management: cache, channels and locks of five minutes") {
   CHECK(sla.preset.smoke[2].parameters.at("timeout") == "5m");
 }
 
-TEST_CASE("a Redis that lives elsewhere is reached by its long name") {
+TEST_CASE("a preset's own namespace follows -n, with its clients; those of other namespaces stay") {
   const Loaded moved("mxclone", "stores");
+  CHECK(moved.clients() == Texts{"stores/app=mxclone"});
+  CHECK(application_host(moved.settings, moved.names()) == "redis-service");
+  const json from = moved.values()["networkPolicy"]["extraIngress"][0]["from"];
+  CHECK(from[0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] == "stores");
+  CHECK(Loaded("mirai", "stores").clients() == Texts{"mirai"});
+}
+
+TEST_CASE("a Redis that lives elsewhere is reached by its long name") {
+  const Loaded moved("mxclone", "stores", "mxclone/app=mxclone");
   CHECK(application_host(moved.settings, moved.names()) == "redis-service.stores.svc.cluster.local");
   const Loaded raibid("raibid");
   CHECK(application_host(raibid.settings, raibid.names()) == "raibid-redis-master.raibid-redis.svc.cluster.local");

@@ -54,6 +54,8 @@ TEST_CASE("the options of setup redis are those of its description") {
                                        "set",
                                        "values",
                                        "strict",
+                                       "reset",
+                                       "restart",
                                        "adopt",
                                        "discard-data",
                                        "keep-on-failure"});

@@ -49,6 +49,19 @@ TEST_CASE("a spec says what was asked, on one line") {
   CHECK(object["services"] == nlohmann::json{"redis", "app/redis-service"});
 }
 
+TEST_CASE("a spec keeps what was chosen, and by whom; what nobody chose is not in it") {
+  const Spec spec = spec_of(redis_settings_of({{"memory-limit", "1Gi"},
+                                               {"no-auth", "true", "RAIBID_NO_AUTH", Source::environment},
+                                               {"size", "2Gi", "config.yaml:1", Source::file},
+                                               {"cpu-limit", "1", "preset x:1", Source::preset},
+                                               {"strict", "true"},
+                                               {"adopt", "true"}}));
+  CHECK(spec.chosen ==
+        Choices{{"memory-limit", {"flag", {"1Gi"}}}, {"no-auth", {"variable", {"true"}}}, {"size", {"file", {"2Gi"}}}});
+  CHECK(parse_spec(to_json(spec)) == spec);
+  CHECK_FALSE(has(to_json(spec_of(redis_settings_of({}))), "chosen"));
+}
+
 TEST_CASE("a spec never tells where a password is, nor what was set by hand") {
   const std::string text =
       to_json(spec_of(redis_settings_of({{"password-file", "/home/u/hunter2"}, {"set", "a=hunter2"}})));
@@ -99,6 +112,12 @@ TEST_CASE("garbage is refused") {
                            R"({"redis":[["a",1]]})",
                            R"({"clients":"a"})",
                            R"({"services":[null]})",
+                           R"({"preset_file":1})",
+                           R"({"chosen":[]})",
+                           R"({"chosen":{"size":"8Gi"}})",
+                           R"({"chosen":{"size":{"by":"hand","values":["8Gi"]}}})",
+                           R"({"chosen":{"size":{"values":["8Gi"]}}})",
+                           R"({"chosen":{"size":{"by":"flag","values":"8Gi"}}})",
                            "{\"preset\":\"\xff\"}"}) {
     CAPTURE(text);
     const Error error = error_of([&] { parse_spec(text); });

@@ -69,8 +69,7 @@ std::vector<OptionSpec> connect_options() {
 
 CommandResult connect_redis_command(Context& context, const std::vector<std::string>& arguments) {
   mention_unfinished(context);
-  const RedisSettings settings = redis_settings(context);
-  const std::unique_ptr<Place> place = open_place(context, settings);
+  const auto [place, settings] = open_recorded(context, NeedsPreset::no);
   const Secret password = place->installed().password;
   if (context.guard.dry_run()) return would_connect(arguments, place->subject());
   place->prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
@@ -98,8 +97,7 @@ std::vector<OptionSpec> url_options() {
 
 CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
-  const RedisSettings settings = redis_settings(context);
-  const InstalledRedis installed = open_place(context, settings)->installed();
+  const InstalledRedis installed = open_recorded(context, NeedsPreset::no).place->installed();
   const bool with_password = context.settings.flag("with-password");
   const std::string url = redis_url(installed.host, installed.port, with_password ? installed.password : Secret());
   if (context.format() == OutputFormat::table) return {url + "\n"};

@@ -35,6 +35,7 @@ void examine_home(const Context& context, HealthReport& report) {
 
 CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
+  if (const auto record = record_on_this_machine(context)) take_record_for_setup(context, *record);
   const RedisSettings settings = redis_settings(context);
   give_advice(context, settings);
   HealthReport report;

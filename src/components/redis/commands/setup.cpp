@@ -2,8 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "config/yaml.hpp"
@@ -37,13 +41,40 @@ nlohmann::ordered_json as_object(const SetupOutcome& outcome, const RedisSetting
   };
 }
 
+/// Whether what the record has beside it may make an option right that is wrong alone.
+bool may_need_record(const Context& context) {
+  if (context.settings.flag("reset")) return false;
+  constexpr const char* options[] = {"memory-request", "cpu-request", "group", "max-length"};
+  return std::any_of(std::begin(options), std::end(options),
+                     [&](const char* option) { return context.settings.origin(option).source > Source::record; });
+}
+
+/// Before anything is asked of a cluster, where that can be: a mistake needs none to be told.
+RedisSettings first_settings(Context& context) {
+  const Told told(context);
+  try {
+    return redis_settings(context);
+  } catch (const Error&) {
+    if (!may_need_record(context)) throw;
+    try {
+      const std::unique_ptr<Place> place = open_place(context, settings_to_find(context));
+      take_record_for_setup(context, place->installed().record, place->installed().name_space);
+    } catch (const Error& error) {
+      if (error.signal() != 0) throw;
+      context.settings = told.settings;  // there is none: it is wrong
+      context.preset = told.preset;
+    }
+  }
+  return redis_settings(context);
+}
+
 }  // namespace
 
 CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
-  const RedisSettings settings = redis_settings(context);
-  give_advice(context, settings);
+  const RedisSettings first = first_settings(context);
   const TimePoint started = context.clock.now();
-  const SetupOutcome outcome = open_installer(context, settings)->setup();
+  const SetupOutcome outcome = open_installer(context, first)->setup();
+  const RedisSettings settings = redis_settings(context);  // with what was recorded
   if (!outcome.plan.empty()) return {outcome.plan};
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
   if (context.format() == OutputFormat::table) return {in_words(context, outcome, seconds)};

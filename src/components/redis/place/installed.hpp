@@ -6,6 +6,7 @@
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "tools/kubectl.hpp"
 
 namespace raibid {
@@ -15,6 +16,8 @@ struct InstalledRedis {
   std::string host;
   int port = 6379;
   Secret password;
+  Spec record{};             ///< what it was set up with; empty for one of another hand
+  std::string name_space{};  ///< it was set up with; "" when its record has none
 };
 
 /// Both throw Error (not_installed) when it is not there. The password is the cluster's (the release's own) one, not
@@ -22,6 +25,10 @@ struct InstalledRedis {
 InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, const RedisNames& names,
                                   const RedisSettings& settings);
 InstalledRedis find_local(Context& context, const RedisSettings& settings);
+
+/// A cluster's record with the folders of its files, where this user's credentials file knows them.
+Spec with_folders_of_this_machine(const Context& context, Spec record, const std::string& cluster,
+                                  const std::string& name_space, const std::string& release);
 
 /// Throws the Error for a release that is not there.
 [[noreturn]] void throw_not_installed(const Context& context, const std::string& subject);

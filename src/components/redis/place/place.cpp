@@ -1,7 +1,9 @@
 #include "components/redis/place/place.hpp"
 
+#include "base/error.hpp"
 #include "components/redis/place/kubernetes/kubernetes_installer.hpp"
 #include "components/redis/place/kubernetes/kubernetes_place.hpp"
+#include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/local_installer.hpp"
 #include "components/redis/place/local/local_place.hpp"
 
@@ -15,6 +17,35 @@ std::unique_ptr<Place> open_place(Context& context, const RedisSettings& setting
 std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings& settings) {
   if (settings.target == Target::local) return std::make_unique<LocalInstaller>(context, settings);
   return std::make_unique<KubernetesInstaller>(context, settings);
+}
+
+OpenedPlace open_recorded(Context& context, NeedsPreset needs) {
+  std::unique_ptr<Place> place = open_place(context, settings_to_find(context));
+  const InstalledRedis& installed = place->installed();
+  take_record_to_read(context, installed.record, needs, installed.name_space);
+  return {std::move(place), redis_settings(context)};
+}
+
+std::optional<Spec> record_on_this_machine(const Context& context) {
+  try {
+    const RedisSettings settings = settings_to_find(context);
+    if (settings.target == Target::local) {
+      const auto state = LocalInstance(context, settings.release).state();
+      return state ? std::optional(state->spec) : std::nullopt;
+    }
+    const std::string cluster = context.settings.text("context");
+    std::optional<Spec> found;
+    for (const Credentials& one : all_credentials(context.paths)) {
+      const bool same = one.target == "kubernetes" && one.release == settings.release &&
+                        one.name_space == settings.name_space && (cluster.empty() || one.context == cluster);
+      if (!same) continue;
+      if (found) return std::nullopt;
+      found = parse_spec(one.record);
+    }
+    return found;
+  } catch (const Error&) {
+    return std::nullopt;  // whoever needs these files says what is wrong with them
+  }
 }
 
 }  // namespace raibid

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "components/redis/place/victim.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/health.hpp"
+#include "components/redis/settings/record.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "sys/process.hpp"
 #include "tools/redis_client.hpp"
@@ -90,6 +92,20 @@ class Installer {
 };
 
 std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings& settings);
+
+/// A Redis that is there, and the settings that it was set up with.
+struct OpenedPlace {
+  std::unique_ptr<Place> place;
+  RedisSettings settings;
+};
+
+/// For a command that uses what is there: opens the Place that the options name, and takes its record into `context`
+/// (see take_record_to_read). Throws Error as open_place, Place::installed and take_record_to_read.
+OpenedPlace open_recorded(Context& context, NeedsPreset needs);
+
+/// What this machine knows of the record without asking a cluster: the local Redis' own, or that of the credentials
+/// file. std::nullopt when it knows none, or several.
+std::optional<Spec> record_on_this_machine(const Context& context);
 
 /// The Place that the settings name. Throws Error (preflight) when a cluster is meant and cannot be chosen.
 std::unique_ptr<Place> open_place(Context& context, const RedisSettings& settings);

@@ -64,6 +64,13 @@ class KeyReader {
   /// Keys that a file of the seed's form does not have.
   std::string optional(const char* key) const { return m_object.contains(key) ? text(key) : ""; }
 
+  /// An object as its text, "" when it is not there.
+  std::string object(const char* key) const {
+    if (!m_object.contains(key)) return "";
+    if (!m_object[key].is_object()) damaged(m_path, fmt::format("\"{}\" is not an object", key));
+    return json_text(m_object[key]);
+  }
+
   int port() const {
     if (!m_object.contains("port")) damaged(m_path, "the key \"port\" is missing");
     const json& value = m_object["port"];
@@ -133,6 +140,7 @@ std::optional<Credentials> read_credentials(const fs::path& path) {
   credentials.release = reader.optional("release");
   credentials.target = reader.optional("target");
   credentials.username = reader.optional("username");
+  credentials.record = reader.object("record");
   credentials.path = path;
   return credentials;
 }
@@ -195,7 +203,7 @@ bool same_owner(const Credentials& left, const Credentials& right) {
 }
 
 std::string to_json(const Credentials& credentials) {
-  const nlohmann::ordered_json object = {
+  nlohmann::ordered_json object = {
       {"host", credentials.host},
       {"port", credentials.port},
       {"password", credentials.password.reveal()},
@@ -208,6 +216,7 @@ std::string to_json(const Credentials& credentials) {
       {"target", credentials.target},
       {"username", credentials.username},
   };
+  if (!credentials.record.empty()) object["record"] = parse_json(credentials.record);
   return json_text(object, 2) + "\n";
 }
 

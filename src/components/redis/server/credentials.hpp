@@ -24,6 +24,7 @@ struct Credentials {
   std::string release;
   std::string target;          ///< "kubernetes" or "local"
   std::string username;        ///< "default"
+  std::string record;          ///< JSON of what it was set up with (Spec), "" when the file has none
   std::filesystem::path path;  ///< where it was read from; not part of the file
 };
 

@@ -135,6 +135,17 @@ std::string durable_locks(const RedisSettings&) {
   return "a fencing token in what the lock protects, and a timeout for every lock; or appendfsync: always";
 }
 
+bool is_moved(const RedisSettings& settings) { return !settings.moved.empty(); }
+
+std::string why_moved(const RedisSettings& settings) {
+  return fmt::format("preset {} is written for another namespace than {}; what it names there follows: {}",
+                     settings.preset, settings.name_space, join(settings.moved, ", "));
+}
+
+std::string own_namespace(const RedisSettings&) {
+  return "the preset's own namespace (without -n), or --allow-from NAMESPACE[/KEY=VALUE] for the application's";
+}
+
 }  // namespace
 
 const std::vector<AdviceRule>& advice_rules() {
@@ -146,6 +157,7 @@ const std::vector<AdviceRule>& advice_rules() {
       {"open-network", is_open, why_open, named_clients},
       {"no-password", has_no_password, why_password, a_password},
       {"one-replica", locks_on_one, why_one_replica, durable_locks},
+      {"other-namespace", is_moved, why_moved, own_namespace},
   };
   return table;
 }

@@ -203,6 +203,14 @@ void check_sets(const std::vector<std::string>& sets, const std::string& what) {
   }
 }
 
+std::vector<std::string> keys_of_sets(const std::vector<std::string>& sets) {
+  std::vector<std::string> keys;
+  for (const std::string& set : sets) {
+    for (const std::string& pair : pairs_of(set)) keys.push_back(pair.substr(0, pair.find('=')));
+  }
+  return keys;
+}
+
 void check_values_files(const std::vector<std::string>& files, const std::string& what) {
   for (const std::string& file : files) {
     if (file == "-" || file.find("://") != std::string::npos) {

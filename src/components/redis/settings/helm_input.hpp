@@ -17,6 +17,9 @@ ChartChoice choose_chart(const Settings& settings);
 /// and no name that everything else is found by. The value is never repeated in a message.
 void check_sets(const std::vector<std::string>& sets, const std::string& what);
 
+/// The keys of --set without their values, which nothing of ours may keep: they might be secrets.
+std::vector<std::string> keys_of_sets(const std::vector<std::string>& sets);
+
 /// -f: readable YAML files without a password.
 void check_values_files(const std::vector<std::string>& files, const std::string& what);
 

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
+#include "components/presets.hpp"
 #include "components/redis/settings/clients.hpp"
 #include "components/redis/settings/helm_input.hpp"
 #include "components/redis/settings/naming.hpp"
@@ -96,6 +97,30 @@ void take_resources(RedisSettings& redis, const Reader& reader) {
   check_request(reader, "cpu-request", "cpu-limit", parse_millicores);
 }
 
+/// The namespace that the preset was written for, "" when it names none.
+std::string preset_namespace(const Preset& preset) {
+  const auto own = preset.settings.find("namespace");
+  return own == preset.settings.end() || own->second.values.empty() ? "" : own->second.values.front();
+}
+
+/// Whether `name_space`, which the preset names, is its own one and Redis goes into another: then it follows.
+bool follows(const RedisSettings& redis, const Preset& preset, const std::string& name_space) {
+  return redis.target == Target::kubernetes && !name_space.empty() && name_space == preset_namespace(preset) &&
+         name_space != redis.name_space;
+}
+
+/// The preset's clients: those in its own namespace are where Redis goes, the others stay.
+void take_preset_clients(RedisSettings& redis, const std::vector<std::string>& clients, const Preset& preset) {
+  for (const std::string& text : clients) {
+    Client client = parse_client(text, fmt::format("preset {}", preset.name));
+    if (follows(redis, preset, client.name_space)) {
+      client.name_space = redis.name_space;
+      redis.moved.push_back(fmt::format("client {} → {}", text, to_string(client)));
+    }
+    redis.clients.push_back(std::move(client));
+  }
+}
+
 void take_access(RedisSettings& redis, const Reader& reader, const Preset& preset, const Paths& paths) {
   redis.auth = !reader.flag("no-auth");
   redis.password_file = reader.text("password-file");
@@ -106,11 +131,10 @@ void take_access(RedisSettings& redis, const Reader& reader, const Preset& prese
                 "leave one of them out");
   }
   const std::vector<std::string> allowed = reader.list("allow-from");
-  for (const std::string& client : allowed) redis.clients.push_back(parse_client(client, reader.named("allow-from")));
-  if (!allowed.empty()) return;
-  for (const std::string& client : preset.client_namespaces) {
-    redis.clients.push_back(parse_client(client, fmt::format("preset {}", preset.name)));
+  if (!reader.chosen("allow-from") || allowed.empty()) {
+    return take_preset_clients(redis, allowed.empty() ? preset.client_namespaces : allowed, preset);
   }
+  for (const std::string& client : allowed) redis.clients.push_back(parse_client(client, reader.named("allow-from")));
 }
 
 void check_key(const std::string& key, const std::string& what) {
@@ -199,8 +223,12 @@ void take_services(RedisSettings& redis, const Preset& preset) {
   const RedisNames names(redis.release, redis.name_space);
   for (const std::string& service : preset.services) {
     const std::size_t slash = service.find('/');
-    const std::string space = slash == std::string::npos ? redis.name_space : service.substr(0, slash);
+    std::string space = slash == std::string::npos ? redis.name_space : service.substr(0, slash);
     const std::string name = slash == std::string::npos ? service : service.substr(slash + 1);
+    if (follows(redis, preset, space)) {
+      space = redis.name_space;
+      redis.moved.push_back(fmt::format("Service {} → {}/{}", service, space, name));
+    }
     if (!is_dns_label(space) || !is_service_name(name)) {
       throw Error(
           ExitCode::usage,
@@ -214,6 +242,38 @@ void take_services(RedisSettings& redis, const Preset& preset) {
     const bool twice = std::find(redis.services.begin(), redis.services.end(), shown) != redis.services.end();
     if (!there && !twice) redis.services.push_back(shown);
   }
+}
+
+/// What a run is told about itself, not about Redis; and where a password is, which nothing of ours repeats.
+bool describes_redis(const OptionSpec& option) {
+  return !option.flag_only && option.name != "strict" && option.name != "password-file";
+}
+
+std::string chosen_by(const Origin& origin) {
+  const Source source = origin.source == Source::record ? origin.recorded_from : origin.source;
+  return source == Source::flag ? "flag" : source == Source::environment ? "variable" : "file";
+}
+
+/// Another run may start elsewhere.
+std::vector<std::string> without_working_folder(std::string_view option, std::vector<std::string> values) {
+  for (std::string& value : values) {
+    const bool is_file = option == "values" || (option == "chart" && value.starts_with("."));
+    if (is_file) value = std::filesystem::absolute(value).lexically_normal();
+  }
+  return values;
+}
+
+void take_choices(RedisSettings& redis, const Reader& reader) {
+  for (const OptionSpec& option : redis_options()) {
+    if (!describes_redis(option) || !reader.chosen(option.name)) continue;
+    const Settings& settings = reader.settings();
+    std::vector<std::string> values = without_working_folder(option.name, settings.list(option.name));
+    if (option.name == "set") values = keys_of_sets(values);
+    redis.chosen[std::string(option.name)] = {chosen_by(settings.origin(option.name)), std::move(values)};
+  }
+  if (!reader.chosen("preset")) return;
+  const std::string preset = redis.preset_file.empty() ? redis.preset : redis.preset_file;
+  redis.chosen["preset"] = {chosen_by(reader.settings().origin("preset")), {preset}};
 }
 
 }  // namespace
@@ -303,6 +363,16 @@ std::vector<OptionSpec> redis_options() {
        .help = "Warnings about risky settings are errors, and nothing is changed",
        .kind = Kind::flag,
        .group = "Run"},
+      {.name = "reset",
+       .help = "Forget what earlier runs were told: back to the preset and what is given now",
+       .kind = Kind::flag,
+       .flag_only = true,
+       .group = "Run"},
+      {.name = "restart",
+       .help = "Do not ask before a change that restarts a running Redis",
+       .kind = Kind::flag,
+       .flag_only = true,
+       .group = "Run"},
       {.name = "adopt",
        .help = "Take over a namespace, Secret or release of this name that something else made",
        .kind = Kind::flag,
@@ -329,6 +399,8 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   const Reader reader(settings);
   RedisSettings redis;
   redis.preset = preset.name;
+  const std::string named_preset = reader.text("preset");
+  if (is_preset_file(named_preset)) redis.preset_file = std::filesystem::absolute(named_preset).lexically_normal();
   redis.target = reader.text("target") == "local" ? Target::local : Target::kubernetes;
   redis.name_space = namespace_of(settings);
   redis.release = release_of(settings);
@@ -351,6 +423,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   if (!redis.sets.empty()) check_sets(redis.sets, reader.named("set"));
   redis.values_files = reader.list("values");
   if (!redis.values_files.empty()) check_values_files(redis.values_files, reader.named("values"));
+  take_choices(redis, reader);
   redis.adopt = reader.flag("adopt");
   redis.keep_on_failure = reader.flag("keep-on-failure");
   return redis;

@@ -40,9 +40,18 @@ struct ChartChoice {
   std::string version;
 };
 
+/// What was chosen for one option, above the preset. It is kept with the Redis, so that the next setup keeps it.
+struct Choice {
+  std::string by;  ///< "flag", "variable" or "file"
+  std::vector<std::string> values;
+  bool operator==(const Choice&) const = default;
+};
+using Choices = std::map<std::string, Choice>;  ///< by option
+
 /// Everything a Redis is set up with, typed and checked. One directive may stand several times (save).
 struct RedisSettings {
-  std::string preset;  ///< its name
+  std::string preset;       ///< its name
+  std::string preset_file;  ///< the file that it was read from; "" for a built-in one
   Target target = Target::kubernetes;
   std::string name_space;
   std::string release;
@@ -65,6 +74,8 @@ struct RedisSettings {
   std::vector<std::string> holds;     ///< the preset's, and "queue" when there is a stream
   std::map<std::string, AcceptedWarning> accepted;  ///< the preset's
   bool strict = false;                              ///< warnings of advice.hpp are errors
+  Choices chosen;                  ///< what describes this Redis beside the preset; of --set the keys alone
+  std::vector<std::string> moved;  ///< "mxclone → jobs": what of the preset's own namespace follows -n, see advice.cpp
   std::vector<std::string> sets;
   std::vector<std::string> values_files;
   bool adopt = false;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -20,14 +21,13 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr const char* annotation_name = "raibid-cli/spec";
-
 auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.groups, stream.max_length); }
 
 auto fields(const Spec& spec) {
   return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.metrics, spec.persistence, spec.size,
                   spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request, spec.cpu_limit,
-                  spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context);
+                  spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context, spec.preset_file,
+                  spec.chosen);
 }
 
 std::string chart_name(const ChartChoice& chart) {
@@ -59,7 +59,7 @@ std::string context_text(const SecurityContext& context) {
 }
 
 [[noreturn]] void refuse(const std::string& why) {
-  throw Error(ExitCode::failure, fmt::format("the annotation {} of this release is damaged: {}", annotation_name, why),
+  throw Error(ExitCode::failure, fmt::format("the annotation {} of this release is damaged: {}", spec_annotation, why),
               "run setup again with the options it was made with: it writes the annotation anew");
 }
 
@@ -110,6 +110,26 @@ void take_directives(const json& object, Directives& directives) {
   }
 }
 
+void take_chosen(const json& object, Choices& chosen) {
+  if (!object.contains("chosen")) return;
+  if (!object["chosen"].is_object()) refuse("\"chosen\" is no object");
+  for (const auto& [option, item] : object["chosen"].items()) {
+    if (!item.is_object()) refuse("\"chosen\" holds something else than choices");
+    Choice choice;
+    take(item, "by", choice.by);
+    take(item, "values", choice.values);
+    if (choice.by != "flag" && choice.by != "variable" && choice.by != "file") {
+      refuse("a choice is by no flag, variable or file");
+    }
+    chosen[option] = std::move(choice);
+  }
+}
+
+std::vector<std::string> names_of_files(std::vector<std::string> paths) {
+  for (std::string& path : paths) path = std::filesystem::path(path).filename();
+  return paths;
+}
+
 /// A string of compact JSON is the only place where "{{" can stand.
 std::string without_templates(std::string text) {
   for (std::size_t at = text.find("{{"); at != std::string::npos; at = text.find("{{", at))
@@ -147,7 +167,29 @@ Spec spec_of(const RedisSettings& settings) {
   spec.image = image_name(settings.image);
   spec.exporter_image = image_name(settings.exporter_image);
   spec.security_context = context_text(settings.security_context);
+  spec.preset_file = settings.preset_file;
+  spec.chosen = settings.chosen;
   return spec;
+}
+
+Spec spec_for_cluster(const RedisSettings& settings) {
+  Spec spec = spec_of(settings);
+  spec.preset_file.clear();
+  if (const auto preset = spec.chosen.find("preset"); preset != spec.chosen.end())
+    preset->second.values = names_of_files(preset->second.values);
+  if (const auto files = spec.chosen.find("values"); files != spec.chosen.end())
+    files->second.values = names_of_files(files->second.values);
+  return spec;
+}
+
+Spec with_folders(Spec record, const Spec& known) {
+  if (record.preset == known.preset && record.preset_file.empty()) record.preset_file = known.preset_file;
+  const auto files = record.chosen.find("values");
+  const auto folders = known.chosen.find("values");
+  if (files != record.chosen.end() && folders != known.chosen.end() &&
+      files->second.values == names_of_files(folders->second.values))
+    files->second.values = folders->second.values;
+  return record;
 }
 
 std::string to_json(const Spec& spec) {
@@ -157,7 +199,7 @@ std::string to_json(const Spec& spec) {
   }
   ordered_json directives = ordered_json::array();
   for (const auto& [name, value] : spec.directives) directives.push_back(ordered_json::array({name, value}));
-  const ordered_json object = {
+  ordered_json object = {
       {"preset", spec.preset},
       {"chart", spec.chart},
       {"streams", streams},
@@ -177,6 +219,11 @@ std::string to_json(const Spec& spec) {
       {"exporter_image", spec.exporter_image},
       {"security_context", spec.security_context},
   };
+  // left out where there is nothing to say: the record of an older version stays as it is
+  if (!spec.preset_file.empty()) object["preset_file"] = spec.preset_file;
+  for (const auto& [option, choice] : spec.chosen) {
+    object["chosen"][option] = {{"by", choice.by}, {"values", choice.values}};
+  }
   return without_templates(json_text(object));
 }
 
@@ -204,6 +251,8 @@ Spec parse_spec(std::string_view annotation) {
   take(object, "image", spec.image);
   take(object, "exporter_image", spec.exporter_image);
   take(object, "security_context", spec.security_context);
+  take(object, "preset_file", spec.preset_file);
+  take_chosen(object, spec.chosen);
   return spec;
 }
 

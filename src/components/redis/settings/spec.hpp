@@ -9,6 +9,9 @@
 
 namespace raibid {
 
+/// The annotation of the chart's objects that holds it.
+inline constexpr const char* spec_annotation = "raibid-cli/spec";
+
 /// What a Redis was asked to be: kept as an annotation of everything the chart makes, so that status on another
 /// machine, with another preset or none, knows what to hold it against. Never holds a secret.
 struct Spec {
@@ -26,11 +29,20 @@ struct Spec {
   std::vector<std::string> services;
   std::string image, exporter_image;  ///< "" for the chart's own
   std::string security_context;       ///< as chosen, "" for the chart's own
+  std::string preset_file;            ///< "" for a built-in preset, or of an older version
+  Choices chosen;
 
   bool operator==(const Spec&) const;
 };
 
 Spec spec_of(const RedisSettings& settings);
+
+/// The same without folders of this machine, which say nothing to others: what a cluster keeps. Setup from another
+/// folder changes nothing.
+Spec spec_for_cluster(const RedisSettings& settings);
+
+/// `record` with the folders that `known`, a record of this machine, has for the same files.
+Spec with_folders(Spec record, const Spec& known);
 
 /// One line of JSON without "{{", which charts would read as a template.
 std::string to_json(const Spec& spec);

@@ -176,7 +176,7 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   choose_user(values, settings);
   values["metrics"] = metrics(settings, cluster_has_service_monitors);
   values["networkPolicy"] = network_policy(settings);
-  values["commonAnnotations"] = {{"raibid-cli/spec", to_json(spec_of(settings))}};
+  values["commonAnnotations"] = {{spec_annotation, to_json(spec_for_cluster(settings))}};
   for (const std::string& service : settings.services)
     values["extraDeploy"].push_back(alias_service(service, settings, names));
   if (settings.chart.kind == ChartChoice::Kind::bitnami) {

@@ -33,7 +33,9 @@ struct View {
 };
 
 View look(Context& context) {
-  View view{redis_settings(context), {}, {}};
+  mention_unfinished(context);
+  OpenedPlace opened = open_recorded(context, NeedsPreset::yes);
+  View view{std::move(opened.settings), opened.place->installed(), {}};
   view.handover.name_space = application_namespace(view.settings, option(context, "app-namespace"));
   const std::string name = option(context, "name");
   view.handover.name = name.empty() ? view.settings.release + "-env" : name;
@@ -42,8 +44,6 @@ View look(Context& context) {
                 fmt::format("--name: {} is not a valid name of a Kubernetes object", in_quotes(view.handover.name)),
                 "names are lower-case letters, digits, - and .");
   }
-  mention_unfinished(context);
-  view.installed = open_place(context, view.settings)->installed();
   InstalledRedis seen = view.installed;
   std::string service = seen.host;
   if (view.settings.target == Target::kubernetes) {
@@ -156,8 +156,14 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   return document(context, {{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
 }
 
+/// Asks no cluster: what setup would do with these options, as far as this machine knows what it was told before.
+RedisSettings settings_for_files(Context& context) {
+  if (const auto record = record_on_this_machine(context)) take_record_for_setup(context, *record);
+  return redis_settings(context);
+}
+
 CommandResult export_compose(Context& context, const std::vector<std::string>&) {
-  const RedisSettings settings = redis_settings(context);
+  const RedisSettings settings = settings_for_files(context);
   const ordered_json file = compose_file(context.preset, settings);
   std::string comment =
       fmt::format("# {}: {}\n", printable(context.preset.name), printable(context.preset.description));
@@ -180,7 +186,7 @@ CommandResult export_compose(Context& context, const std::vector<std::string>&) 
 }
 
 CommandResult export_values(Context& context, const std::vector<std::string>&) {
-  const RedisSettings settings = redis_settings(context);
+  const RedisSettings settings = settings_for_files(context);
   const std::string comment =
       fmt::format("# values for the chart {}, without a secret: setup makes Secret {} beforehand\n",
                   option(context, "chart"), RedisNames(settings.release, settings.name_space).full);

@@ -53,21 +53,15 @@ ordered_json text_json(const std::string& text) {
 }  // namespace
 
 bool option_chosen(const Context& context, std::string_view name) {
-  return context.settings.is_set(name) && context.settings.origin(name).source > Source::preset;
+  return context.settings.is_set(name) && context.settings.origin(name).source > Source::record;
 }
 
-RedisSettings place_settings(const Context& context) {
-  SettingMap values = context.settings.all();
-  for (const char* const name : {"stream", "group", "max-length"}) {
-    const auto found = values.find(name);
-    if (found != values.end()) found->second = Setting{{}, {Source::default_value, "default"}};
-  }
-  return redis_settings(Settings(std::move(values)), context.preset, context.paths);
-}
-
-QueueSession::QueueSession(Context& context) : m_context(context), m_spec(chosen_stream(context)) {
+QueueSession::QueueSession(Context& context) : m_context(context) {
   mention_unfinished(context);
-  m_place = open_place(context, place_settings(context));
+  m_place = open_place(context, settings_to_find(context));
+  const InstalledRedis& installed = m_place->installed();
+  take_record_to_read(context, installed.record, NeedsPreset::no, installed.name_space);
+  m_spec = chosen_stream(context);
 }
 
 std::vector<std::string> QueueSession::streams() const {

@@ -18,8 +18,8 @@ namespace raibid {
 /// The queue that a command of `queue` works on, and the way to it.
 class QueueSession {
  public:
-  /// Chooses stream and group. Throws Error (usage) when neither an option nor the preset names a stream. Nothing is
-  /// asked of Redis yet.
+  /// Finds the Redis, and chooses stream and group: what an option names, else those that it was set up with. Throws
+  /// Error (usage) when there is no stream, and as Place::installed. Nothing is asked of Redis yet.
   explicit QueueSession(Context& context);
 
   const std::string& stream() const { return m_spec.name; }
@@ -53,10 +53,7 @@ class QueueSession {
   bool m_opened = false;  ///< there was a connection: there is a way to look after
 };
 
-/// The settings that name a Redis, without those of the queue: `--stream` means another one here than in setup.
-RedisSettings place_settings(const Context& context);
-
-/// Whether a flag, a variable or a file says it, above the preset.
+/// Whether a flag, a variable or a file says it, above the preset and what was recorded.
 bool option_chosen(const Context& context, std::string_view name);
 
 /// A result as -o says: the table's text, or the object.

@@ -238,8 +238,8 @@ Durability judge_durability(const DurabilityPolicy& policy, const std::vector<Ti
   return found;
 }
 
-CommandResult smoke_durability(Context& context, const RedisSettings& settings) {
-  const std::unique_ptr<Victim> victim = open_place(context, settings)->victim();
+CommandResult smoke_durability(Context& context, Place& place) {
+  const std::unique_ptr<Victim> victim = place.victim();
   return run_durability(context, *victim);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "components/component.hpp"
+#include "components/redis/place/place.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "sys/clock.hpp"
@@ -41,6 +42,6 @@ Durability judge_durability(const DurabilityPolicy& policy, const std::vector<Ti
 /// `smoke redis --durability`: asks, kills Redis in the middle of acknowledged writes (SIGKILL on this machine; on a
 /// cluster its pod, with a second of grace), and tells what survived. Exit code 0 only when nothing was lost that the
 /// policy does not allow.
-CommandResult smoke_durability(Context& context, const RedisSettings& settings);
+CommandResult smoke_durability(Context& context, Place& place);
 
 }  // namespace raibid

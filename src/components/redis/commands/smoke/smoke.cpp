@@ -137,13 +137,10 @@ std::vector<OptionSpec> smoke_options() {
 
 CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
-  const RedisSettings settings = redis_settings(context);
-  if (context.settings.flag("durability")) return smoke_durability(context, settings);
-  const std::unique_ptr<Place> place = open_place(context, settings);
-  if (context.guard.dry_run()) {
-    place->installed();  // whether it is there
-    return would_run(context, place->subject());
-  }
+  const bool durability = context.settings.flag("durability");
+  const auto [place, settings] = open_recorded(context, durability ? NeedsPreset::no : NeedsPreset::yes);
+  if (durability) return smoke_durability(context, *place);
+  if (context.guard.dry_run()) return would_run(context, place->subject());
   return run_all_operations(context, settings, *place);
 }
 

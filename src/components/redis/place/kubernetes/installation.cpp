@@ -61,6 +61,7 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
   credentials.release = settings.release;
   credentials.target = "kubernetes";
   credentials.username = settings.auth ? "default" : "";
+  credentials.record = to_json(spec_of(settings));
   credentials.path = credentials_path(context.paths, credentials, settings.preset);
   return credentials;
 }
@@ -366,7 +367,8 @@ StepResult Installation::upgrade() {
 void Installation::check_asked_for(const nlohmann::json& workload) const {
   const std::string spec = text_at(workload, {"metadata", "annotations", spec_annotation});
   const bool there = workload.is_object();
-  if (there && (spec.empty() || parse_spec(spec) == spec_of(settings))) return;  // some charts drop annotations
+  if (there && (spec.empty() || parse_spec(spec) == spec_for_cluster(settings)))
+    return;  // some charts drop annotations
   throw Error(ExitCode::failure,
               fmt::format("helm said that it changed release {}, but StatefulSet {} {}", settings.release,
                           m_names.workload, there ? "is not what was asked for" : "is not there"),

@@ -12,6 +12,7 @@
 #include "components/kubernetes/release_state.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "tools/kubectl.hpp"
 
 namespace raibid {
@@ -103,7 +104,6 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace);
 inline constexpr const char* managed_by_label = "app.kubernetes.io/managed-by";
 inline constexpr const char* managed_by_us = "raibid-cli";
 inline constexpr const char* digest_label = "raibid-cli/digest";
-inline constexpr const char* spec_annotation = "raibid-cli/spec";
 /// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
 inline constexpr const char* run_label = "raibid-cli/run";
 /// A label of Helm's record: the revision that another run has found ready, so that the run which made it may not undo

@@ -11,6 +11,7 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/evidence.hpp"
+#include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
@@ -18,7 +19,10 @@
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/run/restart.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/settings/advice.hpp"
+#include "components/redis/settings/record.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
@@ -205,23 +209,11 @@ void say_what_changes(const Context& context, const Installation& installation) 
   if (!smaller.empty()) context.reporter.warning(smaller);
 }
 
-/// Putting back what somebody changed in the pod template makes the pod anew, which nobody has asked for yet.
-void ask_before_restart(Context& context, const Installation& installation) {
-  if (!installation.observed.pod_runs || installation.drift().empty() || installation.restarts().empty()) return;
-  if (context.settings.flag("yes")) return;
-  const std::optional<bool> answer =
-      context.reporter.confirm("Somebody changed the pod template of the release. Put it back, which restarts Redis?");
-  context.signals.check();  // Ctrl-C at the question is no answer
-  if (answer && *answer) return;
-  throw Error(answer ? ExitCode::failure : ExitCode::usage,
-              answer ? "not put back, and nothing else was changed"
-                     : "putting the pod template back restarts Redis, and there is no terminal to ask on",
-              "to restart it now: " + context.scope().command("setup redis", "--yes"));
-}
-
 }  // namespace
 
-SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& settings) {
+SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given) {
+  RedisSettings settings = given;
+  const Told told(context);
   const TimePoint started = context.clock.now();
   const bool dry = context.guard.dry_run();
   const RedisNames names(settings.release, settings.name_space);
@@ -229,6 +221,19 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
   context.reporter.heading(describe(session.kubectl));
   context.reporter.step_started("preflight");
   Observed observed = observe(context, session.kubectl, names, settings, Look::with_state);
+  const auto take_record = [&] {
+    context.settings = told.settings;
+    context.preset = told.preset;
+    if (observed.workload && observed.release)
+      take_record_for_setup(context, with_folders_of_this_machine(context, parse_spec(observed.workload->spec),
+                                                                  session.kubectl.cluster().context,
+                                                                  settings.name_space, settings.release));
+    const std::vector<std::string> asked_for = settings.services;
+    settings = redis_settings(context);
+    if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings, Look::with_state);
+  };
+  take_record();
+  give_advice(context, settings);
 
   ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
                    context.deadline + evidence_limit + undo_limit);
@@ -260,6 +265,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
       settings.keep_on_failure);
   const auto look_again = [&] {
     observed = observe(context, session.kubectl, names, settings, Look::with_state);
+    take_record();  // another one when a change was undone
     lock.seen(observed.lease);
   };
   bool abandoned = false;  // whoever worked on the release is dead
@@ -271,6 +277,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
     abandoned = true;
     look_again();
   }
+  say_what_is_kept(context, told);
 
   Plan plan;
   run.before([&] {
@@ -285,12 +292,13 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& setti
     refuse_missing_chart(context, *installation);
     installation->compare_with_present();
     plan = installation->plan();
+    const std::vector<std::string> reasons = installation->restarts();
+    if (!dry && observed.pod_runs && !reasons.empty()) agree_to_restart(context, reasons);
   });
   if (dry) return {dry_run(context, *installation, plan), {}, false};
   context.reporter.step_ended("preflight", Mark::done, describe_preflight(session, observed, *installation),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
   say_what_changes(context, *installation);
-  run.before([&] { ask_before_restart(context, *installation); });
   const bool changed = run.execute(plan).changed;
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();

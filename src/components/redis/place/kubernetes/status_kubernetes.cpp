@@ -16,6 +16,7 @@
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/settings/record.hpp"
 
 namespace raibid {
 
@@ -279,8 +280,10 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
   }
-  HealthReport report = examine_release(kubectl, found, expected_spec(found, settings), redis, unfinished,
-                                        question_deadline(context), context.scope());
+  const Spec expected = expected_spec(found, settings);
+  refuse_other_preset(context, expected.preset);
+  HealthReport report =
+      examine_release(kubectl, found, expected, redis, unfinished, question_deadline(context), context.scope());
   return render_report(context, report_title(kubectl, found), report);
 }
 

@@ -14,12 +14,15 @@
 #include "components/redis/place/local/undo_local.hpp"
 #include "components/redis/run/home_lock.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/run/restart.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
+#include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/change.hpp"
+#include "components/redis/settings/record.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "config/yaml.hpp"
 #include "sys/files.hpp"
@@ -87,6 +90,11 @@ class LocalSetup {
     };
   }
 
+  /// Asks before a running server is restarted. Throws as agree_to_restart.
+  void agree() {
+    if (m_ran && needs_restart()) agree_to_restart(m_context, m_reasons);
+  }
+
   const Credentials& written() const { return m_credentials; }
   const LocalInstance& instance() const { return m_instance; }
   std::string conf() const { return local_conf(m_instance, m_port, m_settings); }
@@ -121,6 +129,7 @@ class LocalSetup {
     credentials.release = m_settings.release;
     credentials.target = "local";
     credentials.username = m_settings.auth ? "default" : "";
+    credentials.record = to_json(spec_of(m_settings));
     credentials.path = credentials_path(m_context.paths, credentials, m_settings.preset);
     return credentials;
   }
@@ -314,7 +323,18 @@ class LocalSetup {
 
 }  // namespace
 
-SetupOutcome setup_redis_local(Context& context, const RedisSettings& settings) {
+SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
+  RedisSettings settings = given;
+  const Told told(context);
+  const auto take_record = [&] {
+    context.settings = told.settings;
+    context.preset = told.preset;
+    const auto state = LocalInstance(context, settings.release).state();
+    if (state) take_record_for_setup(context, state->spec, state->name_space);
+    settings = redis_settings(context);
+  };
+  take_record();
+  give_advice(context, settings);
   const LocalServer server = find_local_server(context);
   LocalSetup setup(context, settings, server);
   context.reporter.heading(fmt::format("This machine, {}", context.paths.shown(setup.instance().folder())));
@@ -324,6 +344,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& settings) 
                    undo_limit);
   if (context.guard.dry_run()) {
     if (const auto left = run.left()) context.reporter.note(describe_left(*left));
+    say_what_is_kept(context, told);
     setup.look();
     setup.check_port();
     return {describe_plan(setup.plan()) + "\n# redis.conf\n" + setup.conf(), {}, false};
@@ -349,10 +370,13 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& settings) 
     if (interrupted) {
       setup.look();  // what the undos work with
       run.recover();
+      take_record();  // another one when a change was undone
     }
+    say_what_is_kept(context, told);
     setup.look();
     setup.check_port();
     plan = setup.plan();
+    setup.agree();
   });
   const bool changed = run.execute(plan).changed;
   return {"", setup.written(), changed};

@@ -12,6 +12,7 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/health.hpp"
+#include "components/redis/settings/record.hpp"
 #include "sys/files.hpp"
 #include "sys/listener.hpp"
 
@@ -36,7 +37,7 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
   const auto state = instance.state();
   if (!state) throw_not_installed(context, subject(settings));
-  return {"127.0.0.1", state->port, instance.password_of(*state)};
+  return {"127.0.0.1", state->port, instance.password_of(*state), state->spec, state->name_space};
 }
 
 HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
@@ -81,6 +82,7 @@ CommandResult status_redis_local(Context& context, const RedisSettings& settings
   auto state = instance.state();
   const int unfinished = mention_unfinished(context);
   if (!state) throw_not_installed(context, subject(settings));
+  refuse_other_preset(context, state->spec.preset);
   if (state->name_space.empty()) state->name_space = settings.name_space;
   HealthReport report = examine_instance(context, instance, *state, unfinished);
   return render_report(context, report_title(context, instance), report);

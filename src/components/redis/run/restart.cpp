@@ -1,0 +1,31 @@
+#include "components/redis/run/restart.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/redis/settings/record.hpp"
+#include "sys/signals.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+void agree_to_restart(Context& context, const std::vector<std::string>& reasons) {
+  if (context.settings.flag("yes") || context.settings.flag("restart")) return;
+  const std::string what = "this change restarts Redis: " + join(reasons, ", ");
+  const std::optional<bool> answer = context.reporter.confirm(what + ". Go on?");
+  context.signals.check();  // Ctrl-C at the question is no answer
+  if (answer && *answer) return;
+  if (answer) throw Error(ExitCode::failure, "nothing was changed");
+  const std::string flags = setup_flags(context);
+  throw Error(ExitCode::usage, what + "; there is no terminal to ask on, and nothing was changed",
+              "to do it: " + context.scope().command("setup redis", flags + (flags.empty() ? "" : " ") + "--restart"));
+}
+
+void say_what_is_kept(const Context& context, const Told& told) {
+  const std::string kept = kept_from_record(context, told);
+  if (!kept.empty())
+    context.reporter.note(fmt::format("kept from an earlier setup: {}; --reset goes back to the preset", kept));
+}
+
+}  // namespace raibid

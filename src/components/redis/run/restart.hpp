@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "components/context.hpp"
+#include "components/redis/settings/record.hpp"
+
+namespace raibid {
+
+/// Before a running Redis is restarted, which is a moment without Redis: done with --yes or --restart, or after a yes.
+/// `reasons` say what of the change needs it. Throws Error: (failure) after a no, (usage) when there is no terminal to
+/// ask on, with the command that does it. Nothing may have been changed yet.
+void agree_to_restart(Context& context, const std::vector<std::string>& reasons);
+
+/// Says what was kept from the record of an earlier setup, if anything was.
+void say_what_is_kept(const Context& context, const Told& told);
+
+}  // namespace raibid
