@@ -157,6 +157,31 @@ Command Kubectl::list_items(const std::string& kinds) const {
       {request_timeout(), "get", kinds, "--ignore-not-found", "-o", std::string("jsonpath=") + item_fields});
 }
 
+Command Kubectl::get_objects(const json& manifest) const {
+  json items = json::array();
+  for (const json& object : manifest) {
+    json metadata = {{"name", object.at("metadata").at("name")}};
+    if (object["metadata"].contains("namespace")) metadata["namespace"] = object["metadata"]["namespace"];
+    items.push_back({{"apiVersion", object.at("apiVersion")}, {"kind", object.at("kind")}, {"metadata", metadata}});
+  }
+  const json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};
+  return question({request_timeout(), "get", "--ignore-not-found", "-f", "-", "-o", "json"}, json_text(list));
+}
+
+Command Kubectl::all_records(const std::string& release) const {
+  return question({request_timeout(), "get", "secrets", "-l", "owner=helm,name=" + release, "-o", "json"});
+}
+
+Command Kubectl::deployed_record(const std::string& release) const {
+  return question(
+      {request_timeout(), "get", "secrets", "-l", "owner=helm,status=deployed,name=" + release, "-o", "json"});
+}
+
+Command Kubectl::deployed_records_everywhere(const std::string& selector) const {
+  return question(
+      {request_timeout(), "get", "secrets", everywhere, "-l", "owner=helm,status=deployed," + selector, "-o", "json"});
+}
+
 Command Kubectl::release_records(const std::string& release) const {
   // the server makes a table of it (its default for `get`) and sends of each object only that row and the metadata
   return question(
@@ -199,6 +224,18 @@ Command Kubectl::apply(const json& manifest) const {
   return repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=raibid-cli",
                              "--force-conflicts", no_client_validation, "-f", "-"},
                             json_text(manifest)));
+}
+
+Command Kubectl::apply_as_helm(const json& manifest) const {
+  return repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=helm", "--force-conflicts",
+                             no_client_validation, "-f", "-"},
+                            json_text(manifest)));
+}
+
+Command Kubectl::merge_as_helm(const std::string& object, const json& patch) const {
+  return repeatable(
+      command({request_timeout(), "patch", object, "--type=merge", "--field-manager=helm", "--patch-file=/dev/stdin"},
+              json_text(patch)));
 }
 
 Command Kubectl::create(const json& manifest) const {

@@ -70,6 +70,17 @@ class Kubectl {
   /// A whole answer that is one JSON object. Throws as the class says.
   static nlohmann::json parse_object(const Command& command, const Output& output);
 
+  /// `get` of the objects of `manifest` (an array) by their kind, name and namespace, in one request after the other;
+  /// what is not there is left out. Fails when the cluster does not know a kind.
+  Command get_objects(const nlohmann::json& manifest) const;
+
+  /// The Secrets in which Helm keeps the revisions of `release` (ten at most, as we install), with their data.
+  Command all_records(const std::string& release) const;
+  /// The Secret in which Helm keeps the deployed revision of `release`, with its data.
+  Command deployed_record(const std::string& release) const;
+  /// The same of every release in all namespaces that has these labels.
+  Command deployed_records_everywhere(const std::string& selector) const;
+
   /// The labels of each Secret in which Helm keeps a revision of `release`; the data, which can be large, stays behind.
   Command release_records(const std::string& release) const;
   /// Those of every release in all namespaces, by label selector.
@@ -106,6 +117,10 @@ class Kubectl {
   /// Creates or changes from standard input; leaves no copy in an annotation. Fields of the manifest that somebody else
   /// changed are taken back (--force-conflicts): what is ours was checked before, and a second run converges.
   Command apply(const nlohmann::json& manifest) const;
+  /// The same in the name of Helm, for objects of a release: its next change then finds the fields as its own.
+  Command apply_as_helm(const nlohmann::json& manifest) const;
+  /// Changes what `patch` names of "kind/name", lists as a whole (a JSON merge patch), in the name of Helm.
+  Command merge_as_helm(const std::string& object, const nlohmann::json& patch) const;
   /// Creates from standard input; fails when it is there already.
   Command create(const nlohmann::json& manifest) const;
   /// The same, and prints each object that it made as the server has it; goes on with the rest when one fails.

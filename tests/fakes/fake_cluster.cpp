@@ -309,6 +309,14 @@ void FakeCluster::get(Child& child, const Words& words) {
     }
     return;
   }
+  if (what == "secrets" && words.after("-l").starts_with("owner=helm")) {  // without what Helm keeps in them
+    for (json labels : m_state["releases"]) {
+      labels.erase("values");
+      items.push_back({{"kind", "Secret"}, {"metadata", {{"labels", labels}}}});
+    }
+    child.text = json{{"kind", "List"}, {"items", items}}.dump();
+    return;
+  }
   for (const auto& [key, object] : m_state["objects"].items()) {
     const bool named = words.has(key);
     const bool listed = what.find('/') == std::string::npos && (what + "/").find(key.substr(0, key.find('/'))) == 0;

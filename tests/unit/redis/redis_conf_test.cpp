@@ -85,3 +85,10 @@ TEST_CASE("text that sets a password") {
     CHECK_FALSE(sets_password(text));
   }
 }
+
+TEST_CASE("a whole redis.conf is read without what only says how the server is run") {
+  const Directives read = parse_redis_conf(
+      "# a comment\nbind * -::*\ndaemonize no\npidfile \"\"\ndir /data\naclfile /etc/redis/users.acl\n  Save \"\"\n\n"
+      "MaxMemory\t1gb\r\nappendonly");
+  CHECK(read == Directives{{"bind", "* -::*"}, {"save", "\"\""}, {"maxmemory", "1gb"}, {"appendonly", ""}});
+}

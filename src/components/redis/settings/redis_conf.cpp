@@ -24,6 +24,10 @@ constexpr std::array own_directives{
     "pidfile"sv,        "logfile"sv,  "supervised"sv, "unixsocket"sv, "unixsocketperm"sv,
     "protected-mode"sv, "tls-port"sv, "include"sv};
 
+/// Lines of a whole redis.conf that no running server is compared with.
+constexpr std::array start_directives{"daemonize"sv,  "pidfile"sv, "logfile"sv,    "dir"sv,           "aclfile"sv,
+                                      "supervised"sv, "include"sv, "unixsocket"sv, "unixsocketperm"sv};
+
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 int hex_digit(char c) {
@@ -104,6 +108,19 @@ std::string redis_conf(const Directives& directives) {
     text += fmt::format("{} {}\n", name, value.empty() ? "\"\"" : value);
   }
   return text;
+}
+
+Directives parse_redis_conf(std::string_view text) {
+  Directives directives;
+  for (const std::string& line : split(text, '\n')) {
+    const std::string_view row = trim(line);
+    if (row.empty() || row.front() == '#') continue;
+    const std::size_t end = std::min(row.find_first_of(" \t"), row.size());
+    std::string name = to_lower(row.substr(0, end));
+    if (std::find(start_directives.begin(), start_directives.end(), name) != start_directives.end()) continue;
+    directives.emplace_back(std::move(name), trim(row.substr(end)));
+  }
+  return directives;
 }
 
 std::optional<std::vector<std::string>> redis_words(std::string_view value) {

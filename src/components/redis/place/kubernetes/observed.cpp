@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -44,6 +45,7 @@ Observed::StoredSecret read_secret(const json& object) {
   secret.complete = data.contains("redis-password") && data.contains("users.acl") && data.contains("exporter.json");
   if (data.contains("redis-password"))
     secret.password = Secret(base64_decode(data["redis-password"].get<std::string>()));
+  if (data.contains("users.acl")) secret.acl = Secret(base64_decode(data["users.acl"].get<std::string>()));
   return secret;
 }
 
@@ -199,7 +201,33 @@ Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& 
                    kubectl.for_people({"auth", "can-i", "--list"}));
 }
 
-Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings) {
+namespace {
+
+/// What can only be asked when the rest is known: the claim's volume, which many a login may not see, and the state of
+/// the release.
+void look_further(Context& context, const Kubectl& kubectl, const std::string& release, Look look, Observed& observed) {
+  std::vector<Command> questions;
+  if (!observed.volume.empty()) questions.push_back(kubectl.get({"persistentvolume/" + observed.volume}));
+  const std::size_t first = questions.size();
+  if (look == Look::with_state && observed.release) {
+    for (Command& question : ReleaseState::questions(kubectl, release)) questions.push_back(std::move(question));
+  }
+  if (questions.empty()) return;
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
+  if (first > 0 && answers[0].ok()) {
+    for (const json& volume : Kubectl::parse_items(questions[0], answers[0])) {
+      if (auto deletion = deletion_of(volume)) observed.deletions.push_back(*deletion);
+    }
+  }
+  if (first == questions.size()) return;
+  observed.state = ReleaseState::read(context, kubectl, release, std::span<const Command>(questions).subspan(first),
+                                      std::span<const Output>(answers).subspan(first));
+}
+
+}  // namespace
+
+Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings,
+                 Look look) {
   const std::vector<Kubectl::Right> rights = needed_rights(true);
   std::vector<std::string> objects = {"namespace/kube-system",
                                       "namespace/" + settings.name_space,
@@ -243,12 +271,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     throw Error(ExitCode::preflight, std::string("kubectl gave an answer that cannot be understood: ") + error.what(),
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
   }
-  if (!observed.volume.empty()) {
-    for (const json& volume :
-         look_for_if_allowed(context, kubectl, {"persistentvolume/" + observed.volume}, question_deadline(context))) {
-      if (auto deletion = deletion_of(volume)) observed.deletions.push_back(*deletion);
-    }
-  }
+  look_further(context, kubectl, settings.release, look, observed);
   // the right to make a namespace only matters when there is none
   if (observed.name_space)
     std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });

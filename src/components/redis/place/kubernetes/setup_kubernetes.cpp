@@ -82,6 +82,19 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
   }
 }
 
+/// What somebody else has taken over is not overwritten.
+void refuse_other_owners(const Observed& observed, const Kubectl& kubectl) {
+  if (!observed.state) return;
+  for (const Drift& drift : observed.state->drift()) {
+    if (drift.owner.empty()) continue;
+    const std::string name = to_lower(drift.object.substr(0, drift.object.find(' ')));
+    cannot_set_up(
+        join(drift.lines(), "; ") + ", and is not overwritten",
+        "see who has it: " + kubectl.for_people({"get", name, drift.object.substr(name.size() + 1), "-o", "yaml"}) +
+            "; when nobody needs it there, remove it and run this again");
+  }
+}
+
 void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
   if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
   if (!settings.persistence || observed.claim || !observed.storage_classes_known) return;
@@ -215,7 +228,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
   context.reporter.heading(describe(session.kubectl));
   context.reporter.step_started("preflight");
-  Observed observed = observe(context, session.kubectl, names, settings);
+  Observed observed = observe(context, session.kubectl, names, settings, Look::with_state);
   const auto take_record = [&] {
     context.settings = told.settings;
     context.preset = told.preset;
@@ -225,7 +238,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                                                                   settings.name_space, settings.release));
     const std::vector<std::string> asked_for = settings.services;
     settings = redis_settings(context);
-    if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings);
+    if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings, Look::with_state);
   };
   take_record();
   give_advice(context, settings);
@@ -259,7 +272,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
       },
       settings.keep_on_failure);
   const auto look_again = [&] {
-    observed = observe(context, session.kubectl, names, settings);
+    observed = observe(context, session.kubectl, names, settings, Look::with_state);
     take_record();  // another one when a change was undone
     lock.seen(observed.lease);
   };
@@ -279,12 +292,14 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     settings = as_installed(settings, observed);
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_deletions(observed, settings, names, session.kubectl);
+    refuse_other_owners(observed, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
     refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!dry && repair(context, observed, names, session, settings, lock, abandoned, run.undos())) look_again();
     installation.emplace(context, settings, names, session, observed, lock,
                          choose_password(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
+    installation->compare_with_present();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();
     if (!dry && observed.pod_runs && !reasons.empty()) agree_to_restart(context, reasons);
