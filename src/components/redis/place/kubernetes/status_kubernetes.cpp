@@ -243,7 +243,7 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
                    {"unfinished_runs", unfinished}};
   if (unfinished > 0)
     report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                report.scope().command("setup redis") + " undoes that first"});
+                "setup undoes that first: " + report.scope().command("setup redis")});
   examine_record(found.record(), found.release(), report);
   examine_workload(found.object("StatefulSet"), names.workload, kubectl, report);
   examine_pod(found.object("Pod"), names.pod, kubectl, report);
