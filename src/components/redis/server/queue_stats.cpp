@@ -94,13 +94,15 @@ namespace {
 std::vector<std::string> passed_by_asynq(const std::string& name, const AsynqFacts& facts, const QueueLimits& limits) {
   std::vector<std::string> passed;
   if (limits.lag && facts.pending > *limits.lag)
-    passed.push_back(fmt::format("{}: {} tasks are pending, more than {}", name, facts.pending, *limits.lag));
+    passed.push_back(
+        fmt::format("{}: {} pending, more than {}", name, counted(facts.pending, "task is", "tasks are"), *limits.lag));
   if (limits.pending_age && facts.oldest_pending && *facts.oldest_pending > *limits.pending_age) {
     passed.push_back(fmt::format("{}: the oldest pending task has been waiting for {}, longer than {}", name,
                                  format_elapsed(*facts.oldest_pending), format_elapsed(*limits.pending_age)));
   }
   if (limits.dead && facts.archived > *limits.dead)
-    passed.push_back(fmt::format("{}: {} archived tasks, more than {}", name, facts.archived, *limits.dead));
+    passed.push_back(fmt::format("{}: {}, more than {}", name,
+                                 counted(facts.archived, "archived task", "archived tasks"), *limits.dead));
   return passed;
 }
 

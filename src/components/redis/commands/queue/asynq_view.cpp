@@ -92,7 +92,7 @@ std::vector<std::string> task_row(const JobView& view, std::int64_t now_ms) {
           task_time(view, now_ms),
           fmt::format("{} of {}", message.retried, message.retry),
           short_text(message.error),
-          short_text(message.payload)};
+          is_utf8(message.payload) ? short_text(message.payload) : fmt::format("{} bytes", message.payload.size())};
 }
 
 std::string task_text(const JobView& view, std::int64_t now_ms) {

@@ -171,8 +171,9 @@ CommandResult queue_show(Context& context, const std::vector<std::string>& argum
       missing.push_back(id);
   }
   if (!missing.empty())
-    context.reporter.warning(
-        fmt::format("not there (done and trimmed, removed, or never added): {}", join(missing, ", ")));
+    context.reporter.warning(fmt::format("not there ({}, removed, or never added): {}",
+                                         session.asynq() ? "done" : "done and trimmed",
+                                         printable(join(missing, ", "))));
   ordered_json object = {{"jobs", ordered_json::array()}};
   std::string text;
   for (const JobView& view : found) {
