@@ -74,6 +74,13 @@ default_objects() {
     protocol: "TCP"}], to: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "kube-system"}}}]}]'
 }
 
+pod_labels() {
+  renders "a component of the preset's renders" --set-json 'master.podLabels={"app.kubernetes.io/component": "redis", "team": "a"}'
+  has "the pod, its StatefulSet's selector and the Service agree on the component" '[$pod.metadata.labels, $set.selector.matchLabels,
+    $o["Service/raibid-redis-master"].spec.selector | .["app.kubernetes.io/component"]] == ["redis", "redis", "redis"] and
+    $pod.metadata.labels.team == "a"'
+}
+
 metrics() {
   local values=(--set "metrics.enabled=true,metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.additionalLabels.release=prometheus")
   renders "metrics render" "${values[@]}" --set 'metrics.extraArgs.check-single-streams=db0=raibid:jobs'
@@ -333,6 +340,7 @@ for helm in "${all[@]}"; do
   echo "-- $("$helm" version --short)"
   check "helm lint --strict" "$helm" lint --strict "$chart"
   default_objects
+  pod_labels
   metrics
   less_than_default
   clients

@@ -197,7 +197,7 @@ TEST_CASE("local: url and connect") {
   const std::string password = credentials.at("password");
   const std::string port = std::to_string(credentials.at("port").get<int>());
   CHECK(cli.local("url").out == "redis://127.0.0.1:" + port + "\n");
-  CHECK(cli.local("url", {"--with-password"}).out == "redis://:" + password + "@127.0.0.1:" + port + "\n");
+  CHECK(cli.local("url", {"--with-password"}).out == "redis://default:" + password + "@127.0.0.1:" + port + "\n");
   const Output ping = cli.local("connect", {"--", "redis-cli", "PING"});
   INFO(said(ping));
   CHECK(ping.out == "PONG\n");
@@ -227,4 +227,24 @@ TEST_CASE("local: a cluster that was named and is not there is an error, not thi
   const Output named = cli({"status", "--context", "nowhere"});
   INFO(said(named));
   CHECK(named.status == 3);
+}
+
+TEST_CASE("local: a user whose rights were changed in the running server is named, and put right without a restart") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  const int pid = cli.status().at("pid");
+  REQUIRE(redis(credentials, {"ACL", "SETUSER", "health", "+@all", "~*"}) == "OK");
+  const Output seen = cli.local("status");
+  INFO(said(seen));
+  CHECK(seen.status == 1);
+  CHECK(seen.out.find("user health may run +@all instead of -@all +ping, has the keys ~* instead of none") !=
+        std::string::npos);
+  const Output again = cli.local("setup");
+  INFO(said(again));
+  CHECK(again.status == 0);
+  CHECK(again.out.find("Ready in") != std::string::npos);
+  CHECK(cli.local("status").status == 0);
+  CHECK(cli.status().at("pid") == pid);
+  CHECK(cli.local("setup").out.find("Nothing changed") != std::string::npos);
 }

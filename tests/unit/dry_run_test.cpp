@@ -60,8 +60,9 @@ bool child_reads(const Command& command) {
   if (program == "kubectl" && verb == "create") {
     const json list = json::parse(command.input);
     const json& items = list.at("items");
-    return std::all_of(items.begin(), items.end(),
-                       [](const json& item) { return item.at("kind") == "SelfSubjectAccessReview"; });
+    return std::all_of(items.begin(), items.end(), [](const json& item) {
+      return item.at("kind") == "SelfSubjectAccessReview" || item.at("kind") == "SelfSubjectRulesReview";
+    });
   }
   const auto program_reads = reading.find(program);
   return program_reads != reading.end() && program_reads->second.contains(verb);
@@ -117,10 +118,12 @@ RedisReply answer(const std::string& line) {
   const bool config = words[0] == "CONFIG" && words.size() > 1 && words[1] == "GET";
   const bool memory = words[0] == "MEMORY" && words.size() > 1 && words[1] == "USAGE";
   const bool script = words[0] == "SCRIPT" && words.size() > 1 && words[1] == "LOAD";  // runs nothing
-  CHECK_MESSAGE((config || memory || script || reading.contains(words[0])), "sent to Redis: " << line);
+  const bool users = words[0] == "ACL" && words.size() > 1 && words[1] == "LIST";
+  CHECK_MESSAGE((config || memory || script || users || reading.contains(words[0])), "sent to Redis: " << line);
   if (words[0] == "AUTH") return FakeRedis::status("OK");
   if (words[0] == "PING") return FakeRedis::status("PONG");
   if (words[0] == "INFO") return FakeRedis::text("redis_version:7.0.15\r\nrole:master\r\nrun_id:abc\r\n");
+  if (users) return FakeRedis::list({});
   if (config) {
     const std::string value = words[2] == "appendonly" ? "yes" : words[2] == "appendfsync" ? "everysec" : "";
     return FakeRedis::list({FakeRedis::text(words[2]), FakeRedis::text(value)});
@@ -421,13 +424,16 @@ TEST_SUITE("dry run") {
     for (const Command& order :
          {kubectl.apply(json::object()), kubectl.create(json::object()), kubectl.create_and_show(json::object()),
           kubectl.replace_and_show(json::object()), kubectl.remove_when_fed("/x"), kubectl.remove({"pod/x"}, 1),
-          kubectl.delete_pod("x"), helm.upgrade_install({}), helm.uninstall("x"), helm.rollback("x", 1)}) {
+          kubectl.delete_pod("x"), kubectl.apply_as_helm(json::object()),
+          kubectl.merge_as_helm("service/x", json::object()), helm.upgrade_install({}), helm.uninstall("x"),
+          helm.rollback("x", 1)}) {
       CHECK_MESSAGE(!order.only_reads, shell_join(order.argv));
     }
     for (const Command& question :
          {Kubectl::config_view(""), kubectl.version(), kubectl.get({"pod/x"}), kubectl.review_rights({}),
           kubectl.watch("pods", ""), kubectl.port_forward("x", 1, 0), Helm::version(), helm.render({}),
-          helm.show_chart({}), helm.get_values("x")}) {
+          helm.show_chart({}), helm.get_values("x"), kubectl.get_objects(json::array()), kubectl.all_records("x"),
+          kubectl.deployed_record("x"), kubectl.deployed_records_everywhere("y=z")}) {
       CHECK_MESSAGE(question.only_reads, shell_join(question.argv));
     }
   }

@@ -67,10 +67,10 @@ std::string describe(const Deletion& deletion) {
   return printable(fmt::format("is being deleted since {}{}", deletion.since, held));
 }
 
-std::vector<json> look_for(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
+std::vector<json> look_for(Context&, const Kubectl& kubectl, const std::vector<std::string>& names,
                            TimePoint deadline) {
   const Command question = kubectl.get(names);
-  const json items = Kubectl::parse_items(question, run(context.runner, question, deadline));
+  const json items = Kubectl::parse_items(question, kubectl.run(question, deadline));
   return {items.begin(), items.end()};
 }
 

@@ -130,14 +130,14 @@ Step credentials_step(Context& context, Credentials& credentials, const std::str
   return step;
 }
 
-std::string settle_config(const RedisSettings& settings, RedisConnection& redis, bool& changed) {
+std::string settle_config(const Directives& directives, RedisConnection& redis, bool& changed) {
   changed = false;
-  for (const Difference& difference : config_differences(redis, settings.directives)) {
+  for (const Difference& difference : config_differences(redis, directives)) {
     const RedisReply reply = redis.command({"CONFIG", "SET", difference.name, difference.wanted});
     changed = changed || !reply.is_error();
   }
   std::vector<std::string> wrong;
-  for (const Difference& difference : config_differences(redis, settings.directives)) {
+  for (const Difference& difference : config_differences(redis, directives)) {
     wrong.push_back(
         fmt::format("{} is \"{}\" instead of \"{}\"", difference.name, difference.running, difference.wanted));
   }
@@ -149,9 +149,9 @@ std::string settle_config(const RedisSettings& settings, RedisConnection& redis,
   return describe_redis(redis);
 }
 
-std::vector<Undo> undo_settling(const RedisSettings& settings, RedisConnection& redis) {
+std::vector<Undo> undo_settling(const Directives& directives, RedisConnection& redis) {
   std::vector<Undo> undos;
-  for (const Difference& difference : config_differences(redis, settings.directives)) {
+  for (const Difference& difference : config_differences(redis, directives)) {
     undos.push_back(
         {"redis.config_set",
          {{"name", difference.name}, {"value", difference.running}},

@@ -5,6 +5,7 @@
 
 #include "components/context.hpp"
 #include "components/redis/server/credentials.hpp"
+#include "components/redis/settings/redis_conf.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "plan/step.hpp"
 #include "tools/redis_client.hpp"
@@ -29,10 +30,10 @@ std::string remove_credentials(Context& context, const Credentials& credentials)
 /// Brings a running Redis to what was asked, by CONFIG SET where it differs, and proves it with CONFIG GET. Returns
 /// what to say of it. Throws Error (failure) naming each directive that still differs. `changed` tells whether anything
 /// had to be set.
-std::string settle_config(const RedisSettings& settings, RedisConnection& redis, bool& changed);
+std::string settle_config(const Directives& directives, RedisConnection& redis, bool& changed);
 
 /// What sets back each directive that settle_config is about to change. Throws Error as config_differences.
-std::vector<Undo> undo_settling(const RedisSettings& settings, RedisConnection& redis);
+std::vector<Undo> undo_settling(const Directives& directives, RedisConnection& redis);
 
 /// Removes a file or folder of this machine that was not there before.
 Undo undo_file(const std::filesystem::path& path);

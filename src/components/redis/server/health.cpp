@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
+#include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
 #include "config/yaml.hpp"
 
@@ -77,6 +78,19 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
               "refuses all others (MISCONF)"});
   report.add({"settings", wrong.empty(), wrong.empty() ? "match the configuration" : join(wrong, "; "),
               report.scope().command("setup redis") + " sets them right"});
+}
+
+void examine_acl(RedisConnection& redis, const Secret& file, HealthReport& report) {
+  if (file.empty()) return;
+  const std::vector<AclDifference> differences = acl_differences(redis, file);
+  if (differences.empty()) report.add({"acl", true, "the users are those of users.acl"});
+  for (const AclDifference& one : differences) {
+    report.add({"acl", false, one.text,
+                one.unknown ? "users.acl does not have it, so the next start removes it; to remove it now: " +
+                                  report.scope().command("connect redis",
+                                                         "-- redis-cli ACL DELUSER " + shell_quote(printable(one.user)))
+                            : report.scope().command("setup redis") + " sets it right"});
+  }
 }
 
 void examine_memory(const Info& info, HealthReport& report) {
@@ -217,6 +231,7 @@ void examine_redis(RedisConnection& redis, const Expectation& expected, HealthRe
   examine_server(info, report);
   examine_persistence(redis, info, expected, report);
   examine_memory(info, report);
+  examine_acl(redis, expected.acl, report);
   for (const StreamSpec& stream : expected.streams) examine_stream(redis, stream, report);
 }
 

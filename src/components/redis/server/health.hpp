@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/secret.hpp"
 #include "components/component.hpp"
 #include "components/scope.hpp"
 #include "config/preset.hpp"
@@ -48,6 +49,7 @@ class HealthReport {
 struct Expectation {
   std::vector<std::pair<std::string, std::string>> directives;
   std::vector<StreamSpec> streams;
+  Secret acl = {};  ///< the ACL file that the server was given; empty when it has none
 };
 
 /// Looks at Redis itself: PONG, role, settings, persistence, memory, streams and groups. A Redis that does not answer

@@ -24,6 +24,10 @@ constexpr std::array own_directives{
     "pidfile"sv,        "logfile"sv,  "supervised"sv, "unixsocket"sv, "unixsocketperm"sv,
     "protected-mode"sv, "tls-port"sv, "include"sv};
 
+/// Lines of a whole redis.conf that no running server is compared with.
+constexpr std::array start_directives{"daemonize"sv,  "pidfile"sv, "logfile"sv,    "dir"sv,           "aclfile"sv,
+                                      "supervised"sv, "include"sv, "unixsocket"sv, "unixsocketperm"sv};
+
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 int hex_digit(char c) {
@@ -83,12 +87,40 @@ bool is_word_character(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <
 
 }  // namespace
 
+std::string conf_word(const std::string& text) {
+  const bool plain = !text.empty() && text.find_first_of(" \t\r\n\"'\\#") == std::string::npos;
+  if (plain) return text;
+  std::string word = "\"";
+  for (const char c : text) {
+    if (c == '\n') {
+      word += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') word += '\\';
+    word += c;
+  }
+  return word + '"';
+}
+
 std::string redis_conf(const Directives& directives) {
   std::string text;
   for (const auto& [name, value] : directives) {
     text += fmt::format("{} {}\n", name, value.empty() ? "\"\"" : value);
   }
   return text;
+}
+
+Directives parse_redis_conf(std::string_view text) {
+  Directives directives;
+  for (const std::string& line : split(text, '\n')) {
+    const std::string_view row = trim(line);
+    if (row.empty() || row.front() == '#') continue;
+    const std::size_t end = std::min(row.find_first_of(" \t"), row.size());
+    std::string name = to_lower(row.substr(0, end));
+    if (std::find(start_directives.begin(), start_directives.end(), name) != start_directives.end()) continue;
+    directives.emplace_back(std::move(name), trim(row.substr(end)));
+  }
+  return directives;
 }
 
 std::optional<std::vector<std::string>> redis_words(std::string_view value) {

@@ -39,7 +39,7 @@ void look_at_distant_services(Context& context, const Kubectl& kubectl, const st
     questions.push_back(there.get({"service/" + service.substr(slash + 1)}));
   }
   if (questions.empty()) return;
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   for (std::size_t i = 0; i < questions.size(); ++i) {
     for (const json& item : Kubectl::parse_items(questions[i], answers[i])) found.take(item);
   }
@@ -58,22 +58,35 @@ void look_at_missing_services(Context& context, const Kubectl& kubectl, FoundRel
   }
   if (!missing.empty()) {
     const Command question = kubectl.get(missing);
-    for (const json& item : Kubectl::parse_items(question, run(context.runner, question, question_deadline(context)))) {
+    for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline))) {
       found.take(item);
     }
   }
   look_at_distant_services(context, kubectl, wanted, found);
 }
 
-// What is outside the namespace: many a login may see neither its own namespace nor volumes.
-void look_around(Context& context, const Kubectl& kubectl, FoundRelease& found) {
+/// What can only be asked when the rest is known: what is outside the namespace, which many a login may not see, and
+/// (with Helm's records) what of the release has changed.
+void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found, const json* records) {
   std::vector<std::string> names = {"namespace/" + found.name_space()};
   if (const json* const claim = found.object("PersistentVolumeClaim")) {
     if (const std::string volume = text(*claim, "/spec/volumeName"); !volume.empty())
       names.push_back("persistentvolume/" + volume);
   }
-  for (const json& object : look_for_if_allowed(context, kubectl, names, question_deadline(context)))
-    found.take(object);
+  std::vector<Command> questions = {kubectl.get(names)};
+  if (records) questions.push_back(ReleaseState::list(kubectl, found.release()));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
+  if (answers[0].ok()) {
+    for (const json& object : Kubectl::parse_items(questions[0], answers[0])) found.take(object);
+  }
+  if (!records) return;
+  try {
+    found.take_state(ReleaseState::pick(context, kubectl, found.release(), *records,
+                                        Kubectl::parse_items(questions[1], answers[1])));
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    found.take_state(ReleaseState::not_known({found.release(), found.name_space()}, error.message(), *records));
+  }
 }
 
 bool is_forbidden(const Output& output) { return !output.ok() && output.err.find("orbidden") != std::string::npos; }
@@ -102,7 +115,8 @@ std::vector<FoundRelease> look_where_credentials_are(Context& context, const Kub
 FoundRelease::FoundRelease(std::string name_space, std::string release)
     : m_namespace(std::move(name_space)),
       m_release(std::move(release)),
-      m_found(std::make_unique<json>(json::object())) {}
+      m_found(std::make_unique<json>(json::object())),
+      m_state({m_release, m_namespace}) {}
 FoundRelease::~FoundRelease() = default;
 FoundRelease::FoundRelease(FoundRelease&&) noexcept = default;
 FoundRelease& FoundRelease::operator=(FoundRelease&&) noexcept = default;
@@ -161,13 +175,14 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
   for (const std::string& service : services) {
     if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
   }
-  const std::array<Command, 2> questions = {kubectl.get(wanted), kubectl.release_records(release)};
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Command> questions = {kubectl.get(wanted), kubectl.all_records(release)};
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   try {
     for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.take(item);
-    for (const json& record : Kubectl::parse_release_records(questions[1], answers[1])) found.take_record(record);
+    const json records = Kubectl::parse_items(questions[1], answers[1]);
+    for (const json& record : records) found.take_record(record.value("/metadata/labels"_json_pointer, json::object()));
     look_at_missing_services(context, kubectl, found);
-    if (found.installed()) look_around(context, kubectl, found);
+    if (found.installed()) look_further(context, kubectl, found, found.record() ? &records : nullptr);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   }
@@ -177,12 +192,13 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
 std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& kubectl,
                                                const std::vector<Credentials>& credentials) {
   const std::string ours = std::string(managed_by_label) + "=" + managed_by_us;
-  const std::array<Command, 3> questions = {
+  const std::vector<Command> questions = {
       kubectl.release_records_everywhere(ours),
-      kubectl.list_everywhere("statefulsets,pods,persistentvolumeclaims,services", "app.kubernetes.io/name=redis"),
+      kubectl.list_everywhere(std::string(release_kinds) + ",persistentvolumeclaims", "app.kubernetes.io/name=redis"),
       kubectl.list_everywhere("secrets", ours, "type=Opaque"),  // without Helm's, which hold whole charts
+      kubectl.deployed_records_everywhere(ours),
   };
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   if (std::any_of(answers.begin(), answers.end(), is_forbidden)) {
     return look_where_credentials_are(context, kubectl, credentials);
   }
@@ -191,8 +207,11 @@ std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& 
     for (const json& record : Kubectl::parse_release_records(questions[0], answers[0])) {
       release_of(all, record.value("namespace", ""), record.value("name", "")).take_record(record);
     }
-    for (const std::size_t question : {std::size_t{1}, std::size_t{2}}) {
-      for (const json& item : Kubectl::parse_items(questions[question], answers[question])) {
+    const json objects = Kubectl::parse_items(questions[1], answers[1]);
+    const json secrets = Kubectl::parse_items(questions[2], answers[2]);
+    const json manifests = Kubectl::parse_items(questions[3], answers[3]);
+    for (const json* const items : {&objects, &secrets}) {
+      for (const json& item : *items) {
         const std::string release =
             item.value("/metadata/labels"_json_pointer, json::object()).value("app.kubernetes.io/instance", "");
         for (FoundRelease& one : all) {
@@ -203,7 +222,8 @@ std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& 
     for (FoundRelease& one : all) {
       const Kubectl there(context.runner, kubectl.cluster(), one.name_space());
       look_at_missing_services(context, there, one);
-      look_around(context, there, one);
+      look_further(context, there, one, nullptr);
+      one.take_state(ReleaseState::pick(context, there, one.release(), manifests, objects));
     }
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);

@@ -8,6 +8,7 @@
 
 #include "components/context.hpp"
 #include "components/kubernetes/deletion.hpp"
+#include "components/kubernetes/release_state.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "tools/kubectl.hpp"
@@ -38,6 +39,10 @@ class FoundRelease {
   /// As setup annotated it; empty for a release of another hand. Throws as parse_spec.
   Spec spec() const;
 
+  /// How it differs from Helm's record of it.
+  const ReleaseState& state() const { return m_state; }
+  void take_state(ReleaseState state) { m_state = std::move(state); }
+
   /// Takes in what belongs to this release by name; the rest is left alone.
   void take(const nlohmann::json& object);
   void take_record(const nlohmann::json& labels);
@@ -46,6 +51,7 @@ class FoundRelease {
   std::string m_namespace;
   std::string m_release;
   std::unique_ptr<nlohmann::json> m_found;
+  ReleaseState m_state;
 };
 
 /// Asks for one release, and for the Services that its spec (or `services`) names. Throws Error (preflight) when the

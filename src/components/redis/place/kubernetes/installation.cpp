@@ -16,6 +16,7 @@
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
 #include "components/redis/settings/values.hpp"
 #include "sys/files.hpp"
@@ -35,6 +36,14 @@ constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is
 constexpr Duration helm_patience = std::chrono::milliseconds(500);
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
 constexpr const char* embedded_chart = "charts/redis";
+
+bool is_compared(const Observed& observed) { return observed.state && observed.state->unknown().empty(); }
+
+std::string names_of(const std::vector<Drift>& drift) {
+  std::vector<std::string> names;
+  for (const Drift& one : drift) names.push_back(one.object);
+  return join(names, ", ");
+}
 
 Credentials make_credentials(const Context& context, const RedisSettings& settings, const RedisNames& names,
                              const Cluster& cluster, const Observed& observed, const Secret& password) {
@@ -248,7 +257,12 @@ std::string Installation::digest() const {
 
 bool Installation::converged() const {
   return observed.release && observed.release->ours && observed.release->status == "deployed" &&
-         observed.release->digest == digest() && observed.workload && has_its_services();
+         observed.release->digest == digest() && observed.workload && (is_compared(observed) || has_its_services());
+}
+
+const std::vector<Drift>& Installation::drift() const {
+  static const std::vector<Drift> none;
+  return is_compared(observed) && converged() ? observed.state->drift() : none;
 }
 
 Helm::Install Installation::install_request() const {
@@ -269,7 +283,8 @@ Step Installation::release_step() {
   Step step;
   step.name = "release";
   step.intent =
-      converged()
+      !drift().empty() ? fmt::format("put back what was changed in {}: {}", settings.release, names_of(drift()))
+      : converged()
           ? settings.release + " is as it should be"
           : fmt::format("helm upgrade --install {} (chart {})", settings.release,
                         settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
@@ -320,6 +335,7 @@ StepResult Installation::upgrade() {
   m_step = "release";
   if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
   const int revision = observed.release ? observed.release->revision : 0;
+  if (!drift().empty()) return put_back();
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
   if (observed.workload) {  // the claim may have been deleted since it was looked at
     if (auto refusal = refuse_restart(m_context, session.kubectl, settings.release, m_context.deadline))
@@ -362,7 +378,7 @@ void Installation::check_asked_for(const nlohmann::json& workload) const {
 void Installation::expect_new_pod() {
   const Command question = session.kubectl.get({"statefulset/" + m_names.workload});
   for (;;) {
-    const nlohmann::json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.deadline));
+    const nlohmann::json found = Kubectl::parse_items(question, session.kubectl.run(question, m_context.deadline));
     const nlohmann::json& workload = found.empty() ? nlohmann::json() : found.front();
     check_asked_for(workload);
     const long long seen = workload.value("/status/observedGeneration"_json_pointer, 0LL);
@@ -431,12 +447,19 @@ Step Installation::redis_step() {
   step.undo = [this]() -> std::vector<Undo> {
     m_step = "redis";
     ready();  // here: the act comes after the lock was looked at, and a pod can take long to start
-    return observed.release ? undo_settling(settings, ready()) : std::vector<Undo>{};
+    RedisConnection& redis = ready();
+    return observed.release ? undo_settling(expected_directives(), redis) : std::vector<Undo>{};
   };
   step.act = [this]() -> StepResult {
     m_step = "redis";
     bool changed = false;
-    const std::string detail = settle_config(settings, ready(), changed);
+    RedisConnection& redis = ready();
+    std::string detail = settle_config(expected_directives(), redis, changed);
+    if (has_acl_file()) {
+      const std::vector<std::string> users = settle_acl(redis, observed.secret->acl);
+      if (!users.empty()) detail += "; put right: " + join(users, ", ");
+      changed = changed || !users.empty();
+    }
     mark_proven();
     return {changed || !converged() ? Outcome::changed : Outcome::unchanged, detail};
   };

@@ -39,8 +39,14 @@ class Installation {
   nlohmann::ordered_json secret_manifest();
   std::string render(TimePoint deadline);
 
-  /// Whether the release is there with the same chart and values: then helm has nothing to do.
+  /// Whether the release is there with the same chart and values: then helm has nothing to do. What of its objects
+  /// differs from its record (drift) is put back without helm.
   bool converged() const;
+  /// What was changed in the cluster since the release was made; empty when helm has something to do.
+  const std::vector<Drift>& drift() const;
+
+  /// For a change: asks helm what it will make, so that `restarts` and `dropped` name what -f and --set do as well.
+  void compare_with_present();
 
   const Credentials& credentials() const { return m_credentials; }
   /// What of this change makes the pod anew, and what Redis keeps until its next start; empty for a first install.
@@ -64,6 +70,11 @@ class Installation {
   void start_early();
   void store_password();
   StepResult upgrade();
+  StepResult put_back();
+  std::vector<std::string> template_changes() const;
+  /// What the running server is held against: what helm was given, whoever gave it.
+  const Directives& expected_directives();
+  bool has_acl_file() const;
   /// Waits until the pod is Ready and Redis answers PONG; the connection stays open for the steps that follow.
   RedisConnection& ready();
   Helm::Install install_request() const;
@@ -96,6 +107,8 @@ class Installation {
   std::unique_ptr<EarlyChild> m_secret;
   bool m_secret_made = false;  ///< with the namespace
   std::unique_ptr<EarlyChild> m_helm;
+  std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked
+  std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
   TimePoint m_asked_redis{};
 };

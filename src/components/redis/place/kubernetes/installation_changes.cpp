@@ -5,21 +5,165 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
+#include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/settings/change.hpp"
 
 namespace raibid {
 
+using nlohmann::json;
 using nlohmann::ordered_json;
 
+namespace {
+
+constexpr const char* restart_checksum = "spec.template.metadata.annotations[checksum/restart]";
+
+/// A Spec of these directives and nothing else.
+Spec only(const Directives& directives) {
+  Spec spec;
+  spec.directives = directives;
+  return spec;
+}
+
+std::string shown_change(const FieldDifference& field) {
+  constexpr std::string_view prefix = "spec.template.spec.";
+  const std::string path = field.path.starts_with(prefix) ? field.path.substr(prefix.size()) : field.path;
+  return fmt::format("{} {} → {}", path, field.live.empty() ? "none" : field.live,
+                     field.wanted.empty() ? "none" : field.wanted);
+}
+
+}  // namespace
+
+void Installation::compare_with_present() {
+  const bool is_change = observed.workload && observed.state && observed.state->unknown().empty() && !converged();
+  const bool helm_knows_more =
+      settings.chart.kind == ChartChoice::Kind::embedded || !settings.sets.empty() || !settings.values_files.empty();
+  if (!is_change || !helm_knows_more) return;
+  m_rendered = std::make_shared<json>(ReleaseState::objects_of(render(m_context.deadline)));
+}
+
+/// What of the pod template will be otherwise: by helm's own account, and by what somebody changed meanwhile.
+std::vector<std::string> Installation::template_changes() const {
+  const ReleaseName name{settings.release, settings.name_space};
+  const json& present = observed.state->manifest();
+  std::vector<std::string> changes;
+  for (const json& after : *m_rendered) {
+    const json* const before = find_object(present, after, name);
+    if (text_at(after, {"kind"}) != "StatefulSet" || !before) continue;
+    std::vector<FieldDifference> fields = compare_object(after, *before);
+    for (const FieldDifference& gone : compare_object(*before, after)) {
+      if (gone.live.empty()) fields.push_back({gone.path, gone.wanted, ""});
+    }
+    for (const FieldDifference& field : fields) {
+      if (!field.path.starts_with("spec.template.")) continue;
+      if (field.path != restart_checksum) {
+        changes.push_back(shown_change(field));
+        continue;
+      }
+      const auto lines = restart_directives(only(server_files(present, m_names).directives.value_or(Directives{})),
+                                            only(server_files(*m_rendered, m_names).directives.value_or(Directives{})));
+      changes.insert(changes.end(), lines.begin(), lines.end());
+      if (lines.empty()) changes.emplace_back("the chart's scripts");
+    }
+  }
+  for (const Drift& drift : observed.state->drift()) {
+    if (!drift.makes_pods_anew()) continue;
+    for (const std::string& change : drift.changes()) changes.push_back(change);
+  }
+  return changes;
+}
+
 std::vector<std::string> Installation::restarts() const {
-  if (!observed.workload || observed.workload->spec.empty() || converged()) return {};
-  return restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
+  std::vector<std::string> reasons;
+  for (const Drift& one : drift()) {
+    if (!one.makes_pods_anew()) continue;
+    for (const std::string& change : one.changes()) reasons.push_back(change);
+  }
+  if (!observed.workload || converged()) return reasons;
+  if (!observed.workload->spec.empty())
+    reasons = restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
+  const bool users_own = !settings.sets.empty() || !settings.values_files.empty();
+  return m_rendered && (users_own || reasons.empty()) ? template_changes() : reasons;
 }
 
 std::vector<std::string> Installation::dropped() const {
-  if (!observed.workload || observed.workload->spec.empty() || !restarts().empty()) return {};
+  if (!observed.workload || observed.workload->spec.empty() || converged() || !restarts().empty()) return {};
+  if (m_rendered) {
+    const auto before = server_files(observed.state->manifest(), m_names).directives;
+    const auto after = server_files(*m_rendered, m_names).directives;
+    if (before && after) return dropped_directives(only(*before), only(*after));
+  }
   return dropped_directives(parse_spec(observed.workload->spec), spec_of(settings));
+}
+
+// Without a revision of helm's: the release is as it should be, the cluster is not. Nothing is undone: what was put
+// back is what the release has.
+StepResult Installation::put_back() {
+  const bool new_pods = std::any_of(drift().begin(), drift().end(), [](const Drift& one) {
+    return one.makes_pods_anew() || one.object.starts_with("StatefulSet ");
+  });
+  if (new_pods) {
+    if (auto refusal = refuse_restart(m_context, session.kubectl, settings.release, m_context.deadline))
+      throw refusal->made_nothing();
+    m_pod_is_old = true;
+    m_rollout.expect_change();
+  }
+  // a server-side apply keeps a port that somebody added, and two ports cannot have one name
+  for (const auto& [space, service, ports] : observed.state->changed_ports()) {
+    const Kubectl there(m_context.runner, session.kubectl.cluster(), space);
+    const json patch = {{"spec", {{"ports", *ports}}}};
+    there.run_checked(there.merge_as_helm("service/" + service, patch), m_context.deadline);
+  }
+  for (const auto& [space, objects] : observed.state->repair()) {
+    const Kubectl there(m_context.runner, session.kubectl.cluster(), space);
+    there.run_checked(there.apply_as_helm(objects), m_context.deadline);
+  }
+  const std::vector<Command> questions = ReleaseState::questions(session.kubectl, settings.release);
+  const std::vector<Output> answers = session.kubectl.ask(questions, m_context.deadline);
+  const ReleaseState after = ReleaseState::read(m_context, session.kubectl, settings.release, questions, answers);
+  std::vector<std::string> left;
+  for (const Drift& one : after.drift()) {
+    for (const std::string& line : one.lines()) left.push_back(line);
+  }
+  if (!after.unknown().empty()) left.push_back(after.unknown());
+  if (!left.empty()) {
+    throw Error(
+        ExitCode::failure, "put back, and still not as the release has it: " + join(left, "; "),
+        "something else in the cluster changes it (a controller, an admission webhook); or remove the object and "
+        "run this again");
+  }
+  if (new_pods) {
+    expect_new_pod();
+    m_pod_is_old = false;
+  }
+  std::vector<std::string> done;
+  for (const Drift& one : drift()) {
+    for (const std::string& line : one.lines()) done.push_back(line);
+  }
+  return {Outcome::changed,
+          fmt::format("{}, revision {}; put back: {}", settings.release, observed.release->revision, join(done, "; "))};
+}
+
+const Directives& Installation::expected_directives() {
+  if (m_expected) return *m_expected;
+  if (converged() && observed.state) {
+    m_expected = server_files(observed.state->manifest(), m_names).directives;
+  } else if (!settings.sets.empty() || !settings.values_files.empty()) {
+    if (!m_rendered) m_rendered = std::make_shared<json>(ReleaseState::objects_of(render(m_context.deadline)));
+    m_expected = server_files(*m_rendered, m_names).directives;
+  }
+  if (!m_expected) m_expected = settings.directives;
+  return *m_expected;
+}
+
+/// A server that started with a Secret of this run has read it just now.
+bool Installation::has_acl_file() const {
+  return settings.auth && has_its_secret() && observed.state &&
+         server_files(observed.state->manifest(), m_names).has_acl;
 }
 
 // First, when nothing else is changed: a claim that has grown stays so, whatever comes after it.

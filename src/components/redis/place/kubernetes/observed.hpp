@@ -9,6 +9,7 @@
 #include "components/context.hpp"
 #include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/lease.hpp"
+#include "components/kubernetes/release_state.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/spec.hpp"
@@ -27,6 +28,7 @@ struct Observed {
     bool ours = false;
     bool complete = false;  ///< has every key that setup writes
     Secret password;        ///< empty when the key is missing
+    Secret acl{};           ///< users.acl
   };
   struct Release {
     int revision = 0;
@@ -43,6 +45,7 @@ struct Observed {
     std::string spec;                          ///< what it was set up with (see Spec)
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
+    std::string component{};                   ///< what its selector asks of the pod, beside name and instance
     bool kept_by_policy = false;               ///< helm leaves it when it removes the release (helm.sh/resource-policy)
   };
   struct Claim {
@@ -50,7 +53,7 @@ struct Observed {
     std::string storage_class;
   };
 
-  std::string cluster_uid;
+  std::string cluster_uid;  ///< of namespace kube-system; for who may not see it, made of the cluster's CA
   Kubectl::Versions versions;
   std::optional<Namespace> name_space;
   std::optional<StoredSecret> secret;
@@ -68,9 +71,11 @@ struct Observed {
   std::optional<Lease> lease;                   ///< who works on the release
   std::vector<std::string> storage_classes;
   std::string default_storage_class;
+  bool storage_classes_known = true;  ///< else this login may not list them
   bool service_monitors = false;
   std::vector<Kubectl::Right> refused;
   std::map<std::string, std::string> uids{};  ///< of what of the release is there, by "kind/name"
+  std::optional<ReleaseState> state{};        ///< how the release differs from its record, when there is a record
   TimePoint at{};                             ///< when it was asked for, by both clocks
   WallTime at_wall{};
 
@@ -80,9 +85,13 @@ struct Observed {
 /// The Error (preflight) that names the rights and how to see what there is.
 Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl);
 
-/// Asks the cluster everything at once, side by side. Throws Error (preflight) when it does not answer, or does not let
+enum class Look { without_state, with_state };
+
+/// Asks the cluster everything at once, side by side, and then, with_state, how an installed release differs from its
+/// record. Throws Error (preflight) when it does not answer, or does not let
 /// us look.
-Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings);
+Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings,
+                 Look look = Look::without_state);
 
 /// Asks once more when `observed` is older than two seconds, as in a run that slept before it had the lock, or waited
 /// for an answer. Throws Error (preflight, made_nothing) when somebody has changed release, claim, Secret or namespace

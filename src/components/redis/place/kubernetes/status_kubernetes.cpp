@@ -14,6 +14,7 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/record.hpp"
 
@@ -168,10 +169,47 @@ void examine_deletions(const FoundRelease& found, const Kubectl& kubectl, Health
 
 namespace {
 
+/// A line for each difference between the release's record and the cluster.
+void examine_state(const ReleaseState& state, HealthReport& report) {
+  ordered_json& data = report.data();
+  data["differences"] = ordered_json::array();
+  data["compared"] = state.unknown().empty();
+  if (!state.unknown().empty()) {
+    report.add({"objects", true, "not compared with the release: " + state.unknown()});
+    return;
+  }
+  for (const Drift& drift : state.drift()) {
+    const std::string hint = !drift.owner.empty()      ? "what takes it over also changes it; look there first"
+                             : drift.makes_pods_anew() ? repair(report) + ", which restarts Redis"
+                                                       : repair(report);
+    for (const std::string& line : drift.lines()) {
+      data["differences"].push_back(line);
+      report.add({"objects", false, line, hint});
+    }
+  }
+  for (const auto& [service, why] : state.dead_services()) {
+    const std::string line = fmt::format("Service {} leads to no ready pod: {}", service, why);
+    data["differences"].push_back(line);
+    report.add({"objects", false, line,
+                state.drift().empty() ? "the check of the pod says more; applications reach nothing by this name"
+                                      : repair(report)});
+  }
+  if (state.drift().empty() && state.dead_services().empty()) {
+    report.add({"objects", true,
+                fmt::format("{} as in revision {}",
+                            counted(static_cast<std::int64_t>(state.manifest().size()), "object", "objects"),
+                            state.revision())});
+  }
+}
+
 void examine_secret(const json* secret, const std::string& name, bool wanted, HealthReport& report) {
   if (secret || !wanted) return;
   report.add({"secret", false, fmt::format("Secret {} is gone: the next pod cannot start", name),
               report.scope().command("setup redis") + " makes it again, or says what it needs for that"});
+}
+
+Secret acl_of(const json* secret) {
+  return Secret(base64_decode(secret ? secret->value("/data/users.acl"_json_pointer, "") : ""));
 }
 
 Secret password_of(const json* secret) {
@@ -180,6 +218,10 @@ Secret password_of(const json* secret) {
 }
 
 }  // namespace
+
+bool answers(const FoundRelease& found, KubernetesRedis& redis, TimePoint until) {
+  return redis.answers(password_of(found.object("Secret")), until);
+}
 
 Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise) {
   const json* const workload = found.object("StatefulSet");
@@ -210,9 +252,14 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
   examine_secret(found.object("Secret"), names.full, expected.auth, report);
   examine_services(found, expected.services, report);
   examine_deletions(found, kubectl, report);
+  examine_state(found.state(), report);
+  const ServerFiles files = server_files(found.state().manifest(), names);
   try {
     RedisConnection& connection = redis.connection(password_of(found.object("Secret")), until);
-    examine_redis(connection, {expected.directives, expected.streams}, report);
+    examine_redis(connection,
+                  {files.directives.value_or(expected.directives), expected.streams,
+                   files.has_acl ? acl_of(found.object("Secret")) : Secret()},
+                  report);
   } catch (const Error& error) {
     if (error.signal() != 0) throw;
     report.data()["redis"] = {{"pong", false}};

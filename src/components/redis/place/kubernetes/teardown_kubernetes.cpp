@@ -127,7 +127,8 @@ class KubernetesTeardown {
         {"release", fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release), [this] {
            m_session.helm.run_checked(m_session.helm.uninstall(m_settings.release), m_context.deadline);
            // helm ends well, too, when it has left everything where it is; what comes after this needs Redis to be gone
-           const TimePoint until = std::min(m_context.deadline, m_context.runner.now() + settle_limit);
+           const TimePoint until =
+               std::min(m_context.deadline, m_context.runner.now() + m_context.pace->patience(settle_limit));
            check_workload_gone(m_context, m_session.kubectl, m_names, until, m_context.deadline);
            remove("pod/" + m_names.pod);  // waits for the pod, whose last act is to write its data
            return m_settings.release + " removed";
@@ -149,7 +150,8 @@ class KubernetesTeardown {
 
   // What the release left behind is collected within moments; what is still there after that is somebody else's.
   std::string remove_namespace() {
-    const TimePoint until = std::min(m_context.deadline, m_context.runner.now() + settle_limit);
+    const TimePoint until =
+        std::min(m_context.deadline, m_context.runner.now() + m_context.pace->patience(settle_limit));
     std::vector<std::string> contents =
         namespace_contents(m_session.kubectl, lease_object(m_settings.release), m_context.deadline);
     while (!contents.empty() && m_context.runner.now() < until && only_leftovers(contents)) {

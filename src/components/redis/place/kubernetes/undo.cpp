@@ -16,6 +16,7 @@
 #include "components/kubernetes/namespace_contents.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "tools/retry.hpp"
 
 namespace raibid {
 
@@ -28,7 +29,7 @@ constexpr Duration server_poll = std::chrono::milliseconds(500);
 constexpr Duration gone_poll = std::chrono::milliseconds(200);
 
 /// How long a StatefulSet that is being deleted may take.
-constexpr Duration workload_limit = std::chrono::seconds(15);
+constexpr Duration usual_workload_limit = std::chrono::seconds(15);
 constexpr const char* claim_kind = "persistentvolumeclaim";
 /// "kind/name" of what must be gone before the object may go.
 constexpr const char* needed_by_argument = "needed_by";
@@ -59,16 +60,22 @@ bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, b
   return true;
 }
 
-/// An API server that is away for a while (it restarts, the way to it is cut) must not leave an undo undone.
+/// An API server that is away for a while (it restarts, the way to it is cut), or answers with an error of its own,
+/// must not leave an undo undone: helm cannot be told to try again, so the whole undo is done again.
 void patiently(Context& context, const Kubectl& kubectl, const std::function<TimePoint()>& deadline,
                const std::function<void()>& undo) {
-  for (bool tried_again = false;; tried_again = true) {
+  constexpr int most_tries = 5;  // of a server that is there and refuses
+  for (int tried = 1;; ++tried) {
     try {
       return undo();
     } catch (const Error& error) {
       bool was_away = false;
       const bool unreachable = error.signal() == 0 && error.code() == ExitCode::preflight;
-      if (!unreachable || !server_answers(context, kubectl, deadline(), was_away) || (tried_again && !was_away)) throw;
+      if (!unreachable || !server_answers(context, kubectl, deadline(), was_away)) throw;
+      if (!was_away && (tried >= (passing_failure(error.message()) ? most_tries : 2) ||
+                        context.runner.now() + server_poll * tried >= deadline()))
+        throw;
+      if (!was_away) context.runner.wait({}, context.runner.now() + server_poll * tried);
     }
   }
 }
@@ -167,7 +174,8 @@ class Undoing {
     if (!theirs) throw Kept(used_since(release));
     const std::optional<Found> pod = find("pod", arguments.at("pod"));
     m_helm.run_checked(m_helm.uninstall(release), m_deadline());
-    const TimePoint until = std::min(m_deadline(), m_context.runner.now() + workload_limit);
+    const TimePoint until =
+        std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(usual_workload_limit));
     check_workload_gone(m_context, m_kubectl, m_names, until, m_deadline());
     if (pod) remove("pod", arguments.at("pod"), pod->uid);  // waits for it: its last act is to write its data
     if (const std::optional<Found> claim = find(claim_kind, m_names.claim)) m_claim_uid = claim->uid;
@@ -182,12 +190,16 @@ class Undoing {
     } else {
       const int newest = number_in(arguments.at("newest"));
       if (records.back().version <= newest) return;  // helm has not begun
+      // a rollback of ours that failed leaves a record of its own, with the labels of what it goes back to
+      const bool tried = m_rollback_over && records.back().version <= *m_rollback_over + 1;
       const Record& change = last_change(records, arguments.at(run_argument));
-      const bool theirs = change.version == newest + 1 && change.run == arguments.at(run_argument) && !change.proven;
+      const bool theirs =
+          tried || (change.version == newest + 1 && change.run == arguments.at(run_argument) && !change.proven);
       if (!theirs) throw Kept(used_since(release));
     }
     if (auto refusal = refuse_restart(m_context, m_kubectl, release, m_deadline()))
       throw refusal->with_code(ExitCode::failure);  // nothing that waiting would heal
+    m_rollback_over = records.back().version;
     m_helm.run_checked(m_helm.rollback(release, number_in(arguments.at("revision"))), m_deadline());
     check_deployed(release);
     // With OrderedReady (Bitnami's charts) a pod that never became Ready blocks the way back: it has to go by hand.
@@ -267,7 +279,7 @@ class Undoing {
   std::vector<Record> records_of(const std::string& release) const {
     const Command question = m_kubectl.release_records(release);
     std::vector<Record> records;
-    for (const json& record : Kubectl::parse_release_records(question, run(m_context.runner, question, m_deadline()))) {
+    for (const json& record : Kubectl::parse_release_records(question, m_kubectl.run(question, m_deadline()))) {
       const std::string version = record.value("version", "0");
       records.push_back({number_in(version), record.value("status", ""), record.value(run_label, ""),
                          record.value(proven_label, "") == version});
@@ -277,7 +289,7 @@ class Undoing {
 
   std::optional<Found> find(const std::string& kind, const std::string& name) const {
     const Command question = m_kubectl.get({kind + "/" + name});
-    const json items = Kubectl::parse_items(question, run(m_context.runner, question, m_deadline()));
+    const json items = Kubectl::parse_items(question, m_kubectl.run(question, m_deadline()));
     if (items.empty()) return std::nullopt;
     const json& object = items.front();
     return Found{text_at(object, {"metadata", "uid"}), text_at(object, {"metadata", "annotations", run_label}), object};
@@ -292,7 +304,7 @@ class Undoing {
   void remove(const std::string& kind, const std::string& name, const std::string& uid) const {
     const TimePoint until = m_deadline();
     const Command command = m_kubectl.remove_exactly(path_of(kind, name), uid);
-    const Output output = run(m_context.runner, command, until);
+    const Output output = m_kubectl.run(command, until);
     const bool was_gone = output.err.find("(NotFound)") != std::string::npos;
     const bool is_another = output.err.find("(Conflict)") != std::string::npos;
     if (!output.ok() && is_another) throw Kept(fmt::format("{} {} is kept: somebody has made it anew", kind, name));
@@ -315,7 +327,8 @@ class Undoing {
   const RedisNames& m_names;
   const UndoScope& m_scope;
   std::function<TimePoint()> m_deadline;
-  std::string m_claim_uid;  ///< of the release that was uninstalled in this replay
+  std::optional<int> m_rollback_over;  ///< the newest revision before helm rolled back in this replay
+  std::string m_claim_uid;             ///< of the release that was uninstalled in this replay
 };
 
 void refuse_without_run(const Arguments& arguments) {

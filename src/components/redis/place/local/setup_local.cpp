@@ -18,6 +18,7 @@
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/password.hpp"
+#include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/change.hpp"
@@ -103,7 +104,7 @@ class LocalSetup {
     if (!m_settings.auth) return {};
     const Secret present = m_instance.password();
     if (m_settings.password_file.empty()) return present.empty() ? generate_password(m_context.random) : present;
-    Secret wanted = read_password_file(m_settings.password_file);
+    Secret wanted = read_password_file(m_settings.password_file, m_context.deadline);
     if (!present.empty() && present != wanted) {
       throw Error(
           ExitCode::usage,
@@ -267,11 +268,16 @@ class LocalSetup {
     step.name = "redis";
     step.intent = "wait until Redis answers PONG, then compare its settings with what was asked";
     step.undo = [this] {
-      return m_ran ? undo_settling(m_settings, connection(m_context.deadline)) : std::vector<Undo>{};
+      return m_ran ? undo_settling(m_settings.directives, connection(m_context.deadline)) : std::vector<Undo>{};
     };
     step.act = [this]() -> StepResult {
       bool changed = false;
-      const std::string detail = settle_config(m_settings, connection(m_context.deadline), changed);
+      std::string detail = settle_config(m_settings.directives, connection(m_context.deadline), changed);
+      if (m_settings.auth && m_ran) {
+        const auto users = settle_acl(connection(m_context.deadline), Secret(acl_file(m_password, Secret())));
+        if (!users.empty()) detail += "; put right: " + join(users, ", ");
+        changed = changed || !users.empty();
+      }
       return {changed || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
     };
     return step;

@@ -13,6 +13,7 @@
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/settings/record.hpp"
+#include "sys/files.hpp"
 #include "sys/listener.hpp"
 
 namespace raibid {
@@ -61,7 +62,9 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
     try {
       const RedisEndpoint endpoint{"127.0.0.1", state.port, "", instance.password_of(state)};
       LocalConnector connector(context.redis, instance);
-      examine_redis(*connect_redis(connector, endpoint, reply_limit), {state.spec.directives, state.spec.streams},
+      examine_redis(*connect_redis(connector, endpoint, reply_limit),
+                    {state.spec.directives, state.spec.streams,
+                     state.spec.auth ? Secret(read_file(instance.acl()).value_or("")) : Secret()},
                     report);
     } catch (const Error& error) {
       report.add({"redis", false, error.message(), error.hint()});
