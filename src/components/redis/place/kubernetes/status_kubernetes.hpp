@@ -17,7 +17,8 @@ Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise);
 HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope);
 
-/// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none.
+/// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none. An
+/// exporter that is not ready is a check of its own, and none of the pod's.
 void examine_pod(const nlohmann::json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report);
 
 /// Adds the check `claim`. One that is being deleted fails, and the hint says how to keep the data.
