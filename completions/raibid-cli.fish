@@ -188,6 +188,7 @@ complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doct
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l adopt -d 'Take over a namespace, Secret or release of this name that something else made'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l discard-data -d 'Remove the data that an interrupted setup left, instead of going on with it'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l keep-on-failure -d 'Do not roll back when setup fails'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l role -d 'Print the least rights that setup needs, as a Role for kubectl apply'
 complete -c raibid-cli -n '__raibid_cli_at smoke redis' -l durability -d 'Instead: kill Redis in the middle of acknowledged writes, and tell what survived; asks first'
 complete -c raibid-cli -n '__raibid_cli_at connect redis' -l port -x -d 'Local port (default: a free one)'
 complete -c raibid-cli -n '__raibid_cli_at url redis' -l with-password -d 'Put the password into the address'

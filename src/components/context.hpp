@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <memory>
 
 #include "components/scope.hpp"
 #include "config/preset.hpp"
@@ -8,6 +9,7 @@
 #include "sys/clock.hpp"
 #include "sys/environment.hpp"
 #include "sys/files.hpp"
+#include "tools/pace.hpp"
 #include "ui/terminal.hpp"
 
 namespace raibid {
@@ -37,6 +39,8 @@ struct Context {
   Terminal terminal;
   ChangeGuard guard;  ///< --dry-run; runner, redis and files heed it by themselves
   Files files;
+  /// Of the cluster that this run has chosen: choose_cluster hands it to whatever asks the cluster.
+  std::shared_ptr<ClusterPace> pace = std::make_shared<ClusterPace>();
 
   OutputFormat format() const;
   /// The flags that name the same Redis again, for hints.

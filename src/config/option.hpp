@@ -28,7 +28,8 @@ struct OptionSpec {
   char letter = 0;              ///< the short flag, or 0
   bool flag_only = false;       ///< no variable and no key in files: it belongs to one run (--dry-run)
   std::string_view group = {};  ///< heading in --help
-  bool not_in_files = false;    ///< a variable, but no key in files: it says where the file is, or answers a question
+  bool is_path = false;  ///< its value may name a file: a leading "~/" is the user's home, also where no shell sees it
+  bool not_in_files = false;  ///< a variable, but no key in files: it says where the file is, or answers a question
 };
 
 /// The options that every command takes.

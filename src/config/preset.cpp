@@ -18,9 +18,9 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
-constexpr std::array<std::string_view, 12> known_template_names = {"host",     "port",     "address",   "url",
-                                                                   "username", "password", "namespace", "release",
-                                                                   "service",  "stream",   "group",     "max-length"};
+constexpr std::array<std::string_view, 13> known_template_names = {
+    "host",      "port",    "address", "url",    "password-url", "username",  "password",
+    "namespace", "release", "service", "stream", "group",        "max-length"};
 
 constexpr std::array<std::string_view, 4> contents = {"queue", "jobs", "cache", "locks"};
 
@@ -57,7 +57,9 @@ class PresetReader {
   void read_services(const YamlEntry& entry) { m_preset.services = texts(entry.value, entry.key); }
   void read_holds(const YamlEntry& entry);
   void read_security_context(const YamlEntry& entry);
+  void read_pod_labels(const YamlEntry& entry);
   void read_environment(const YamlEntry& entry);
+  void read_files(const YamlEntry& entry);
   void read_smoke(const YamlEntry& entry);
   void read_accepted(const YamlEntry& entry);
 
@@ -92,7 +94,9 @@ std::span<const PresetReader::Row> PresetReader::rows() {
       {"services", &PresetReader::read_services},
       {"holds", &PresetReader::read_holds},
       {"security-context", &PresetReader::read_security_context},
+      {"pod-labels", &PresetReader::read_pod_labels},
       {"environment", &PresetReader::read_environment},
+      {"files", &PresetReader::read_files},
       {"smoke", &PresetReader::read_smoke},
       {"accepted", &PresetReader::read_accepted},
   };
@@ -222,15 +226,37 @@ void PresetReader::read_security_context(const YamlEntry& entry) {
   if (context.run_as_user == 0) fail(entry.value.line, "runAsUser: Redis does not run as root");
 }
 
+void PresetReader::read_pod_labels(const YamlEntry& entry) {
+  expect(entry.value, Kind::map, entry.key);
+  for (const YamlEntry& pod_label : entry.value.entries)
+    m_preset.pod_labels.emplace(pod_label.key, text(pod_label.value, pod_label.key));
+}
+
 void PresetReader::read_environment(const YamlEntry& entry) {
   expect(entry.value, Kind::map, entry.key);
   for (const YamlEntry& variable : entry.value.entries) {
-    const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_", lower_case, decimal_digits);
-    if (!consists_of(variable.key, characters) || decimal_digits.find(variable.key.front()) != std::string_view::npos) {
+    // with dots, as Kubernetes takes them: viper looks for PREFIX_SECTION.KEY
+    const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_.", lower_case, decimal_digits);
+    const std::string not_first = std::string(decimal_digits) + ".";
+    if (!consists_of(variable.key, characters) || not_first.find(variable.key.front()) != std::string::npos) {
       fail(variable.line, fmt::format("{} is not a valid variable name", in_quotes(variable.key)));
     }
     check_template(variable.value, variable.key);
     m_preset.environment.emplace_back(variable.key, variable.value.text);
+  }
+}
+
+void PresetReader::read_files(const YamlEntry& entry) {
+  expect(entry.value, Kind::map, entry.key);
+  for (const YamlEntry& file : entry.value.entries) {
+    // a key of a Secret
+    const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_.-", lower_case, decimal_digits);
+    if (!consists_of(file.key, characters) || file.key.starts_with('.')) {
+      fail(file.line,
+           fmt::format("{} is not a valid file name: letters, digits, -, _ and ., no folder", in_quotes(file.key)));
+    }
+    check_template(file.value, file.key);
+    m_preset.files.emplace_back(file.key, file.value.text);
   }
 }
 

@@ -19,7 +19,7 @@ namespace raibid {
 struct StreamSpec {
   std::string name;
   std::vector<std::string> groups;
-  std::int64_t max_length = 0;          ///< 0: no limit
+  std::int64_t max_length = 0;         ///< 0: no limit
   std::vector<std::string> jobs = {};  ///< forms that a job may have: its fields, "NAME={}" for one with a JSON object
 };
 
@@ -53,7 +53,9 @@ struct AcceptedWarning {
 ///   services: [NAME, NAMESPACE/NAME]
 ///   holds: [queue, jobs, cache, locks]
 ///   security-context: {runAsUser: 999, runAsGroup: 999, fsGroup: 999}
+///   pod-labels: {app.kubernetes.io/component: redis}
 ///   environment: {REDIS_URL: "{{url}}", …}
+///   files: {config.yaml: "…"}          of the application, for `export secret`
 ///   smoke: [OPERATION, {operation: …, ttl: 24h}]
 ///   accepted: {WARNING: reason}
 ///
@@ -70,8 +72,11 @@ struct Preset {
   std::vector<std::string> services;           ///< further names of the Service that the application expects
   std::vector<std::string> holds;              ///< of known_contents(): what would be harmed by a wrong setting
   SecurityContext security_context;
+  std::map<std::string, std::string> pod_labels;  ///< of Redis' pod, for applications whose egress policy asks for them
   std::vector<std::pair<std::string, std::string>>
-      environment;                                  ///< the application's variables: templates over template_names()
+      environment;  ///< the application's variables: templates over template_names(); a name may have dots
+  std::vector<std::pair<std::string, std::string>>
+      files;  ///< the application's own files, by name: templates as well, whose values stand between double quotes
   std::vector<SmokeOperation> smoke;                ///< what proves it
   std::map<std::string, AcceptedWarning> accepted;  ///< silenced warnings, by name
 };
@@ -79,8 +84,9 @@ struct Preset {
 /// What a Redis can hold: "queue", "jobs" (a job store), "cache", "locks".
 std::span<const std::string_view> known_contents();
 
-/// What the templates of `environment` can be made of: host, port, address (host:port), url, password, … On a cluster
-/// the host is the name that the application expects (application_host).
+/// What the templates of `environment` can be made of: host, port, address (host:port), url, password-url (a URL with
+/// the password and no user's name), password, … On a cluster the host is the name that the application expects
+/// (application_host).
 std::span<const std::string_view> template_names();
 
 /// Parses a preset. `origin` names the file in errors (Error usage, with line): unknown key (nearest offered), wrong

@@ -19,6 +19,13 @@ namespace {
 constexpr std::string_view variable_prefix = "RAIBID_";
 // read by sys/environment before there are settings
 constexpr std::string_view home_variable = "RAIBID_HOME";
+/// What other programs of raibid read (raibid-ci's server, agent and scripts), and what names this program to scripts.
+constexpr std::array<std::string_view, 7> foreign_variables = {"RAIBID_CLI",         "RAIBID_ENV",    "RAIBID_ROOT",
+                                                               "RAIBID_LOG_LEVEL",   "RAIBID_TOOLS",  "RAIBID_CLUSTER",
+                                                               "RAIBID_RATE_LIMIT_RPM"};
+constexpr std::array<std::string_view, 9> foreign_prefixes = {
+    "RAIBID_REDIS_",  "RAIBID_SERVER_", "RAIBID_AGENT_", "RAIBID_AGENTS_",  "RAIBID_API_",
+    "RAIBID_CLUSTER_", "RAIBID_GITEA_",  "RAIBID_GITHUB_", "RAIBID_TEST_"};
 
 /// "true" or "false" for what people write into a variable; std::nullopt for anything else.
 std::optional<std::string> truth(const std::string& text) {
@@ -58,7 +65,7 @@ Setting default_of(const OptionSpec& option) {
 /// Puts the settings of one source over those below it.
 class Layers {
  public:
-  explicit Layers(std::span<const OptionSpec> options) : m_options(options) {
+  Layers(std::span<const OptionSpec> options, std::string home) : m_options(options), m_home(std::move(home)) {
     for (const OptionSpec& option : options) m_values.insert_or_assign(std::string(option.name), default_of(option));
   }
 
@@ -74,7 +81,11 @@ class Layers {
     const OptionSpec* option = find_option(m_options, name);
     if (option == nullptr) throw std::logic_error("no option is called " + name);
     for (std::string& value : setting.values) {
-      check_value(*option, value, described(name, setting.origin));
+      const std::string what = described(name, setting.origin);
+      if (option->kind == OptionKind::text || option->kind == OptionKind::list)
+        refuse_empty(setting.origin.source, value, what);
+      if (option->is_path) value = with_home(value, m_home);
+      check_value(*option, value, what);
       if (option->kind == OptionKind::flag) value = truth(value).value();
     }
     m_values.insert_or_assign(name, std::move(setting));
@@ -90,9 +101,22 @@ class Layers {
     return names_option ? origin.where : fmt::format("{}: {}", origin.where, name);
   }
 
+  /// Where somebody wrote it: an empty variable is one that is not set, and a preset may take a default away.
+  static void refuse_empty(Source source, const std::string& value, const std::string& what) {
+    if (!value.empty() || (source != Source::flag && source != Source::file)) return;
+    throw Error(ExitCode::usage, what + ": the value is empty", "leave it out for the default");
+  }
+
   std::span<const OptionSpec> m_options;
+  std::string m_home;
   SettingMap m_values;
 };
+
+bool is_of_another_program(std::string_view variable) {
+  return std::find(foreign_variables.begin(), foreign_variables.end(), variable) != foreign_variables.end() ||
+         std::any_of(foreign_prefixes.begin(), foreign_prefixes.end(),
+                     [&](std::string_view prefix) { return variable.starts_with(prefix); });
+}
 
 std::string warn_about(const std::string& variable, std::span<const OptionSpec> options) {
   // without the prefix, which all have in common and which would make everything look alike
@@ -130,6 +154,7 @@ void put_variables(Layers& layers, std::span<const OptionSpec> options, const En
     };
     const auto option = std::find_if(options.begin(), options.end(), named);
     if (option == options.end()) {
+      if (is_of_another_program(variable)) continue;
       warnings.push_back(warn_about(variable, options));
     } else if (!text.empty()) {
       layers.put(std::string(option->name),
@@ -175,7 +200,7 @@ std::string variable_name(std::string_view option) {
 
 Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment,
                           const SettingMap& file, const SettingMap& preset, std::vector<std::string>& warnings) {
-  Layers layers(options);
+  Layers layers(options, variable(environment, "HOME"));
   layers.put(preset, Source::preset);
   layers.put(file, Source::file);
   put_variables(layers, options, environment, warnings);
@@ -185,7 +210,7 @@ Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap&
 
 Settings with_record(std::span<const OptionSpec> options, const Settings& settings, const SettingMap& preset,
                      const SettingMap& record) {
-  Layers layers(options);
+  Layers layers(options, "");  // the paths among them are as they were found
   layers.put(preset, Source::preset);
   const auto put_record = [&](bool from_file) {
     for (const auto& [name, setting] : record) {

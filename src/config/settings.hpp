@@ -65,7 +65,8 @@ class Settings {
 /// Merges the sources. `options` are all of the program's, not only those of the command: variables and files are for
 /// every command. An empty variable counts as not set; a list is given as lines. Throws Error (usage) naming origin and
 /// value for a value that its option does not take, even where a higher source replaces it.
-/// `warnings` gains a line for each RAIBID_ variable that is no option (with the nearest name) or of no effect.
+/// `warnings` gains a line for each RAIBID_ variable that is no option (with the nearest name) or of no effect; what raibid's other
+/// programs read (RAIBID_REDIS_URL, …) is passed over.
 Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment,
                           const SettingMap& file, const SettingMap& preset, std::vector<std::string>& warnings);
 

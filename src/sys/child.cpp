@@ -27,6 +27,7 @@ constexpr std::size_t read_at_once = 256 << 10;  // so that one child that flood
 
 Child::Child(Spawned spawned, const Command& command)
     : m_pid(spawned.pid),
+      m_own_group(spawned.own_group),
       m_pidfd(std::move(spawned.pidfd)),
       m_in(std::move(spawned.in)),
       m_out{std::move(spawned.out), {}, "standard output"},
@@ -163,14 +164,17 @@ bool Child::ended_within(Duration patience) {
   }
 }
 
+/// To all of its group; one that shares ours is alone.
+void Child::kill(int signal) const { ::kill(m_own_group ? -m_pid : m_pid, signal); }
+
 void Child::end() {
   if (m_finished) return;
   m_discard = true;
   m_in.reset();
-  ::kill(-m_pid, SIGTERM);
-  ::kill(-m_pid, SIGCONT);
+  kill(SIGTERM);
+  kill(SIGCONT);
   ended_within(term_patience);
-  ::kill(-m_pid, SIGKILL);  // it has not been reaped, so the number still is this group's
+  kill(SIGKILL);  // it has not been reaped, so the number still is this group's
   reap();
 }
 

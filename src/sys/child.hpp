@@ -17,6 +17,7 @@ namespace raibid {
 /// The pipes' ends that stay with us, and the child's number.
 struct Spawned {
   int pid = -1;
+  bool own_group = true;  ///< it leads a process group
   UniqueFd pidfd, in, out, err;
 };
 
@@ -60,7 +61,10 @@ class Child final : public Process {
   void reap();
   bool ended_within(Duration patience);
 
+  void kill(int signal) const;
+
   int m_pid;
+  bool m_own_group;
   UniqueFd m_pidfd;
   UniqueFd m_in;
   Stream m_out, m_err;

@@ -42,9 +42,14 @@ std::string Paths::shown(const std::filesystem::path& path) const {
   return rest.empty() || rest.starts_with('/') ? "~" + rest : text;
 }
 
+std::string with_home(const std::string& path, const std::string& home) {
+  const bool starts = path == "~" || path.starts_with("~/");
+  return starts && !home.empty() ? home + path.substr(1) : path;
+}
+
 Paths resolve_paths(const Environment& environment) {
   const std::string user = variable(environment, "HOME");
-  const std::string home = variable(environment, "RAIBID_HOME");
+  const std::string home = with_home(variable(environment, "RAIBID_HOME"), user);
   const std::string temporary = variable(environment, "TMPDIR");
   if (user.empty() && home.empty()) {
     throw Error(ExitCode::preflight,

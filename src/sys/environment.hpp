@@ -14,6 +14,9 @@ Environment system_environment();
 /// The value, or "" when it is not set.
 std::string variable(const Environment& environment, const std::string& name);
 
+/// "~" and "~/x" with the user's home in place of ~, as a shell reads them; anything else as it is.
+std::string with_home(const std::string& path, const std::string& home);
+
 /// Where this program keeps its files.
 struct Paths {
   std::filesystem::path home;  ///< ~/.raibid, or RAIBID_HOME

@@ -7,6 +7,7 @@
 #include "sys/unique_fd.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,14 +27,30 @@ Error refused(const fs::path& path, int number, ExitCode code = ExitCode::failur
   return system_error(code, path.string(), number);
 }
 
+/// Until there is something to read, or the other end is closed.
+void wait_for_bytes(int fd, TimePoint until, const fs::path& path) {
+  constexpr Duration longest = std::chrono::hours(1);
+  const auto left = until - std::chrono::steady_clock::now();
+  pollfd end = {fd, POLLIN, 0};
+  const int ready =
+      ::poll(&end, 1, static_cast<int>(std::clamp(std::chrono::ceil<Duration>(left), Duration(0), longest).count()));
+  if (ready < 0) throw refused(path, errno);  // EINTR as well: it is how Ctrl-C ends the wait
+  if (ready == 0 && std::chrono::steady_clock::now() >= until)
+    throw Error(ExitCode::failure, path.string() + ": nothing came in time", "--timeout gives it longer");
+}
+
 /// Reads to the end, but no more than `most` bytes.
-std::string read_up_to(int fd, std::size_t most, const fs::path& path) {
+std::string read_up_to(int fd, std::size_t most, const fs::path& path, TimePoint until) {
   std::string content;
   std::array<char, 16384> buffer{};
   while (content.size() < most) {
     const ssize_t count = ::read(fd, buffer.data(), std::min(buffer.size(), most - content.size()));
     if (count == 0) break;
-    if (count < 0) throw refused(path, errno);  // EINTR as well: it is how Ctrl-C ends the wait for a FIFO
+    if (count < 0 && errno == EAGAIN) {
+      wait_for_bytes(fd, until, path);
+      continue;
+    }
+    if (count < 0) throw refused(path, errno);
     content.append(buffer.data(), static_cast<std::size_t>(count));
   }
   return content;
@@ -57,15 +74,15 @@ UniqueFd open_to_read(const fs::path& path, int flags = 0) {
   return fd;
 }
 
-std::string read_from(const UniqueFd& fd, const fs::path& path, std::size_t limit) {
+std::string read_from(const UniqueFd& fd, const fs::path& path, std::size_t limit, TimePoint until) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) throw refused(path, errno);
   if (S_ISDIR(status.st_mode)) throw Error(ExitCode::usage, path.string() + ": this is a directory, not a file");
   if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
     throw Error(ExitCode::usage, path.string() + ": this is not a regular file");
   }
-  if (::fcntl(fd.get(), F_SETFL, 0) != 0) throw refused(path, errno);
-  std::string content = read_up_to(fd.get(), std::max(limit, limit + 1), path);  // one more says that there is more
+  std::string content =
+      read_up_to(fd.get(), std::max(limit, limit + 1), path, until);  // one more says that there is more
   if (content.size() > limit) {
     throw Error(ExitCode::usage, path.string() + ": larger than " + std::to_string(limit) + " bytes");
   }
@@ -77,6 +94,13 @@ void refuse_link(const fs::path& path) {
   if (!fs::is_symlink(path, none)) return;
   throw Error(ExitCode::preflight, path.string() + " is a symbolic link, and passwords are not kept behind one",
               "put the file itself there, or set RAIBID_HOME to the folder where it is");
+}
+
+void refuse_special(int fd, const fs::path& path) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || S_ISREG(status.st_mode)) return;
+  throw Error(ExitCode::preflight, path.string() + " is no regular file: what it says is not trusted",
+              "see what it is (ls -l), and move it away");
 }
 
 std::string temporary_prefix(int pid) { return ".raibid-" + std::to_string(pid) + "-"; }
@@ -128,10 +152,10 @@ void sync_folder(const fs::path& folder) {
   if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL)) throw refused(folder, errno);
 }
 
-std::optional<std::string> read_file(const fs::path& path, std::size_t limit) {
+std::optional<std::string> read_file(const fs::path& path, std::size_t limit, TimePoint until) {
   const UniqueFd fd = open_to_read(path);
   if (!fd) return std::nullopt;
-  return read_from(fd, path, limit);
+  return read_from(fd, path, limit, until);
 }
 
 std::optional<std::string> read_own_file(const fs::path& path, std::size_t limit) {
@@ -139,7 +163,8 @@ std::optional<std::string> read_own_file(const fs::path& path, std::size_t limit
   const UniqueFd fd = open_to_read(path, O_NOFOLLOW);
   if (!fd) return std::nullopt;
   check_own_file(fd.get(), path);
-  return read_from(fd, path, limit);
+  refuse_special(fd.get(), path);  // we write a file there: a FIFO is somebody's mistake or trap, and could be silent
+  return read_from(fd, path, limit, TimePoint::max());
 }
 
 void write_own_file(const fs::path& path, std::string_view content) {

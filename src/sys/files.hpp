@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/change_guard.hpp"
+#include "sys/clock.hpp"
 
 namespace raibid {
 
@@ -19,11 +20,12 @@ namespace fs = std::filesystem;
 
 /// The whole file; std::nullopt when there is none. A directory, a device or more than `limit` bytes is an Error
 /// (usage). A FIFO is read to its end, so that `--password-file <(pass redis)` works; a signal ends the wait for it
-/// (failure).
-std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1 << 20);
+/// (failure), and so does `until`.
+std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1 << 20,
+                                     TimePoint until = TimePoint::max());
 
 /// As read_file and write_atomic (0600), for a file that we keep for ourselves, such as credentials. A symbolic link,
-/// and to read a file of another user or one that others can write, is Error (preflight).
+/// and to read a file of another user, one that others can write, or what is no regular file, is Error (preflight).
 std::optional<std::string> read_own_file(const fs::path& path, std::size_t limit = 1 << 20);
 void write_own_file(const fs::path& path, std::string_view content);
 

@@ -19,6 +19,9 @@ struct Command {
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
   bool input_follows = false;                                    ///< standard input stays open until Process::feed
   bool only_reads = false;  ///< it changes nothing: a dry run may start it, and starts no other
+  bool repeatable = false;  ///< doing it twice is doing it once: it may be started again when the server was in trouble
+  bool asks_user = false;   ///< it may ask something: it shares our terminal's input, and our process group, when there
+                            ///< is a terminal
 };
 
 /// The same, marked as one that changes nothing.

@@ -52,10 +52,11 @@ struct Launch {
   int go;            ///< a byte comes when it may run; an end when it may not
   int go_write;      ///< our end of it, which the child has to close to see that end
   int failure;       ///< takes the errno of an exec that failed
+  bool own_group;    ///< it gets a process group of its own
 };
 
 [[noreturn]] void become(const Launch& launch) {
-  ::setpgid(0, 0);
+  if (launch.own_group) ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != launch.parent) ::_exit(127);  // it died before prctl could see it
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
@@ -165,14 +166,20 @@ Spawned spawn(const Command& command, const SystemRunner::Observer& observer) {
   const std::vector<char*> environment = pointers(variables);
 
   Pipe in;
-  if (command.input.empty() && !command.input_follows) {
+  // only the terminal's foreground group may read from it
+  const bool on_terminal = command.asks_user && ::isatty(STDIN_FILENO) == 1;
+  if (on_terminal) {
+    in.read = UniqueFd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    if (!in.read) throw system_error(ExitCode::failure, program + ": standard input", errno);
+  } else if (command.input.empty() && !command.input_follows) {
     in.read = above_standard(::open("/dev/null", O_RDONLY | O_CLOEXEC), program);
   } else {
     in = make_pipe(program);
   }
   Pipe out = make_pipe(program), err = make_pipe(program), go = make_pipe(program), failure = make_pipe(program);
-  const Launch launch{program.c_str(), argv.data(),     environment.data(), ::getpid(),     in.read.get(),
-                      out.write.get(), err.write.get(), go.read.get(),      go.write.get(), failure.write.get()};
+  const Launch launch{program.c_str(), argv.data(),         environment.data(), ::getpid(),
+                      in.read.get(),   out.write.get(),     err.write.get(),    go.read.get(),
+                      go.write.get(),  failure.write.get(), !on_terminal};
   pid_t pid = -1;
   {
     const SignalsBlocked blocked;
@@ -180,12 +187,13 @@ Spawned spawn(const Command& command, const SystemRunner::Observer& observer) {
     if (pid == 0) become(launch);
   }
   if (pid < 0) throw system_error(ExitCode::failure, program + ": fork", errno);
-  ::setpgid(pid, pid);  // both sides do it, so that neither has to wait for the other
+  if (!on_terminal) ::setpgid(pid, pid);  // both sides do it, so that neither has to wait for the other
   failure.write.reset();
   go.read.reset();
 
   Spawned child;
   child.pid = pid;
+  child.own_group = !on_terminal;
   child.pidfd = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const int pidfd_errno = errno;
   if (!child.pidfd) {

@@ -1,6 +1,7 @@
 #include "tools/diagnosis.hpp"
 
 #include "base/strings.hpp"
+#include "tools/retry.hpp"
 
 #include <fmt/format.h>
 
@@ -60,11 +61,15 @@ struct Rule {
   std::vector<std::string_view> signs;
   std::string_view message;  ///< {context} {kubeconfig} {namespace} {reason}
   std::string_view hint;
+  bool unreachable = false;  ///< nobody answered: it may be a proxy on the way
 };
 
 /// The first that fits; the order is from the particular to the general.
 const std::vector<Rule>& cluster_rules() {
   static const std::vector<Rule> rules = {
+      {{"proxyconnect"},
+       "the proxy on the way to the cluster of context {context} does not answer: {reason}",
+       "See HTTPS_PROXY (and the kubeconfig's proxy-url); NO_PROXY takes the cluster's address out of it."},
       {{"getting credentials: exec"},
        "the credential plugin of context {context} failed: {reason}",
        "Log in with your provider's own tool, then see that `kubectl --context {context} get namespaces` works."},
@@ -98,12 +103,21 @@ const std::vector<Rule>& cluster_rules() {
       {{"onnection refused", "was refused - did you specify the right host or port", "cluster unreachable",
         "no route to host", "network is unreachable", "host is down", "i/o timeout", "Client.Timeout exceeded",
         "TLS handshake timeout", "context deadline exceeded", "connection reset by peer", "unexpected EOF",
-        "http2: client connection lost", "proxyconnect"},
+        "http2: client connection lost"},
        "the cluster of context {context} does not answer: {reason}",
        "Is it running, and is the way to it open (VPN, firewall)? For k3s: systemctl status k3s. --context chooses "
-       "another cluster."},
+       "another cluster.",
+       true},
   };
   return rules;
+}
+
+/// A proxy's address without user and password.
+std::string without_login(const std::string& proxy) {
+  const std::size_t at = proxy.rfind('@');
+  if (at == std::string::npos) return printable(proxy);
+  const std::size_t scheme = proxy.find("://");
+  return printable((scheme == std::string::npos ? "" : proxy.substr(0, scheme + 3)) + proxy.substr(at + 1));
 }
 
 std::string filled(std::string_view text, const Failure& failure) {
@@ -190,11 +204,24 @@ std::string failure_reason(const Output& output) {
 
 std::optional<Error> cluster_error(const Failure& failure) {
   if (std::optional<Error> refused = refused_right(failure)) return refused;
+  if (passing_failure(failure.reason)) {
+    return Error(ExitCode::preflight,
+                 filled("the cluster of context {context} cannot serve this now: {reason}", failure),
+                 "Asking again for half a minute did not help. See how the API server and its etcd are: kubectl get "
+                 "--raw '/readyz?verbose'");
+  }
   const std::string text = ": " + failure.reason;  // so that a sign can say "at its beginning"
   for (const Rule& rule : cluster_rules()) {
     const bool fits =
         std::any_of(rule.signs.begin(), rule.signs.end(), [&](std::string_view sign) { return has(text, sign); });
-    if (fits) return Error(ExitCode::preflight, filled(rule.message, failure), filled(rule.hint, failure));
+    if (!fits) continue;
+    Error error(ExitCode::preflight, filled(rule.message, failure), filled(rule.hint, failure));
+    if (!failure.proxy.empty() && rule.unreachable)
+      error.with_hint(
+          fmt::format("HTTPS_PROXY is set: is the proxy {} running? NO_PROXY takes the cluster's address out "
+                      "of it.\n{}",
+                      without_login(failure.proxy), error.hint()));
+    return error;
   }
   return std::nullopt;
 }

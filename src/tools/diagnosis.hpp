@@ -34,11 +34,14 @@ struct Failure {
   std::string context;
   std::string name_space;
   std::string kubeconfig;  ///< "" for the default
+  std::string proxy = {};  ///< that the environment names, "" for none
 };
 
 /// The Error (preflight) for a cluster that cannot be reached, refuses the login or the right, or for a kubeconfig that
 /// does not do; std::nullopt when the reason is none of these.
 std::optional<Error> cluster_error(const Failure& failure);
+
+inline constexpr const char* proxy_variable = "HTTPS_PROXY";
 
 /// The Error when none of the rules fits, and for a child that did not end in time.
 Error general_error(const Command& command, const Output& output, const Failure& failure);

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "tools/diagnosis.hpp"
+#include "tools/retry.hpp"
 
 #include <fmt/format.h>
 
@@ -48,7 +49,7 @@ Command helm_command(std::vector<std::string> argv, std::string input = {}) {
 std::vector<std::string> helm_arguments(const Cluster& cluster, const std::string& name_space) {
   std::vector<std::string> words = {"helm"};
   if (!cluster.kubeconfig.empty()) words.insert(words.end(), {"--kubeconfig", cluster.kubeconfig});
-  if (!cluster.context.empty()) words.insert(words.end(), {"--kube-context", cluster.context});
+  if (!cluster.context.empty() && !cluster.in_cluster) words.insert(words.end(), {"--kube-context", cluster.context});
   if (!name_space.empty()) words.insert(words.end(), {"-n", name_space});
   return words;
 }
@@ -176,7 +177,11 @@ Command Helm::show_chart(const Chart& chart) const {
   return question(words);
 }
 
-Command Helm::uninstall(const std::string& release) const { return command({"uninstall", release}); }
+Command Helm::uninstall(const std::string& release) const {
+  Command command = this->command({"uninstall", release});
+  command.repeatable = true;  // helm goes on with a release that is being uninstalled, and one that is gone is fine
+  return command;
+}
 
 Command Helm::rollback(const std::string& release, int revision) const {
   std::vector<std::string> words = {"rollback", release, std::to_string(revision), history};
@@ -189,7 +194,9 @@ Command Helm::get_values(const std::string& release) const {
 }
 
 Output Helm::run_checked(const Command& command, TimePoint deadline) const {
-  Output output = run(m_runner, command, deadline);
+  ClusterPace none;  // a chart that is fetched or rendered tells nothing of the cluster
+  Output output =
+      std::move(run_patiently(m_runner, std::span(&command, 1), none, [deadline] { return deadline; }).front());
   if (output.ok()) return output;
   const bool was_gone =
       !output.timed_out && subcommand(command) == "uninstall" && failure_reason(output).ends_with("release: not found");

@@ -4,10 +4,12 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "tools/diagnosis.hpp"
+#include "tools/retry.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -18,8 +20,10 @@ using nlohmann::json;
 namespace {
 
 /// For one request: kubectl repeats the first one up to five times when the server is silent (tried), so that the
-/// caller's deadline must stand behind it.
-constexpr auto request_timeout = "--request-timeout=10s";
+/// caller's deadline must stand behind it. The time that a credential plugin takes counts, too (tried).
+constexpr Duration usual_request = std::chrono::seconds(10);
+constexpr Duration usual_patience = std::chrono::seconds(10);
+constexpr int patience_share = 30;  ///< of the time that is left: ten seconds of the usual five minutes
 
 constexpr auto everywhere = "--all-namespaces";
 
@@ -47,7 +51,12 @@ Command kubectl_command(std::vector<std::string> argv, std::string input = {}) {
 }
 
 Command long_command(Command command) {
-  command.environment = {no_kuberc};
+  std::erase_if(command.environment, [](const auto& variable) { return variable.first.starts_with("GO"); });
+  return command;
+}
+
+Command repeatable(Command command) {
+  command.repeatable = true;
   return command;
 }
 
@@ -61,10 +70,19 @@ std::vector<std::string> with_selector(std::vector<std::string> words, const std
   return words;
 }
 
+json review_of(const Kubectl::Right& right, const std::string& name_space) {
+  json attributes = {{"verb", right.verb}, {"group", right.group}, {"resource", right.resource}};
+  if (!right.subresource.empty()) attributes["subresource"] = right.subresource;
+  if (!right.cluster_wide) attributes["namespace"] = name_space;
+  return {{"apiVersion", "authorization.k8s.io/v1"},
+          {"kind", "SelfSubjectAccessReview"},
+          {"spec", {{"resourceAttributes", std::move(attributes)}}}};
+}
+
 std::vector<std::string> kubectl_arguments(const Cluster& cluster, const std::string& name_space) {
   std::vector<std::string> words = {"kubectl"};
   if (!cluster.kubeconfig.empty()) words.insert(words.end(), {"--kubeconfig", cluster.kubeconfig});
-  if (!cluster.context.empty()) words.insert(words.end(), {"--context", cluster.context});
+  if (!cluster.context.empty() && !cluster.in_cluster) words.insert(words.end(), {"--context", cluster.context});
   if (!name_space.empty()) words.insert(words.end(), {"-n", name_space});
   return words;
 }
@@ -75,11 +93,22 @@ Kubectl::Kubectl(Runner& runner, Cluster cluster, std::string name_space)
     : m_runner(runner), m_cluster(std::move(cluster)), m_namespace(std::move(name_space)) {}
 
 Command Kubectl::command(const std::vector<std::string>& arguments, std::string input) const {
-  return kubectl_command(joined(kubectl_arguments(m_cluster, m_namespace), arguments), std::move(input));
+  Command command = kubectl_command(joined(kubectl_arguments(m_cluster, m_namespace), arguments), std::move(input));
+  // with that flag kubectl does not look for the cluster that it is in, and asks localhost (tried, 1.35)
+  if (m_cluster.in_cluster)
+    std::erase_if(command.argv, [](const std::string& word) { return word.starts_with("--request-timeout="); });
+  // as it is anyhow; here `explain` finds it, for kubectl does not tell a dead proxy from a dead server (tried)
+  if (!m_cluster.proxy.empty()) command.environment.emplace_back(proxy_variable, m_cluster.proxy);
+  return command;
 }
 
 Command Kubectl::question(const std::vector<std::string>& arguments, std::string input) const {
-  return reading(command(arguments, std::move(input)));
+  return repeatable(reading(command(arguments, std::move(input))));
+}
+
+std::string Kubectl::request_timeout() const {
+  const auto limit = std::chrono::ceil<std::chrono::seconds>(m_cluster.pace->patience(usual_request));
+  return fmt::format("--request-timeout={}s", limit.count());
 }
 
 Command Kubectl::config_view(const std::string& kubeconfig) {
@@ -88,42 +117,44 @@ Command Kubectl::config_view(const std::string& kubeconfig) {
   return reading(kubectl_command(joined(std::move(argv), {"config", "view", "-o", "json"})));
 }
 
-Command Kubectl::version() const { return question({request_timeout, "version", "-o", "json"}); }
+Command Kubectl::version() const { return question({request_timeout(), "version", "-o", "json"}); }
 
 Command Kubectl::get(const std::vector<std::string>& names) const {
   assert(!names.empty());
-  return question(joined(joined({request_timeout, "get"}, names), {"--ignore-not-found", "-o", "json"}));
+  return question(joined(joined({request_timeout(), "get"}, names), {"--ignore-not-found", "-o", "json"}));
 }
 
 Command Kubectl::list(const std::string& kinds, const std::string& selector) const {
-  return question(with_selector({request_timeout, "get", kinds, "-o", "json"}, selector));
+  return question(with_selector({request_timeout(), "get", kinds, "-o", "json"}, selector));
 }
 
 Command Kubectl::list_everywhere(const std::string& kinds, const std::string& selector,
                                  const std::string& fields) const {
-  std::vector<std::string> words = {request_timeout, "get", kinds, everywhere, "-o", "json"};
+  std::vector<std::string> words = {request_timeout(), "get", kinds, everywhere, "-o", "json"};
   if (!fields.empty()) words.insert(words.end(), {"--field-selector", fields});
   return question(with_selector(std::move(words), selector));
 }
 
 Command Kubectl::describe(const std::string& kinds, const std::string& selector) const {
-  return question(with_selector({request_timeout, "describe", kinds}, selector));
+  return question(with_selector({request_timeout(), "describe", kinds}, selector));
 }
 
 Command Kubectl::api_resources() const {
-  return question({request_timeout, "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
+  return question({request_timeout(), "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
 }
 
-Command Kubectl::all_api_resources() const { return question({request_timeout, "api-resources", "-o", "name"}); }
+Command Kubectl::all_api_resources() const { return question({request_timeout(), "api-resources", "-o", "name"}); }
 
-Command Kubectl::api_groups() const { return question({request_timeout, "get", "--raw", "/apis"}); }
+Command Kubectl::api_groups() const { return question({request_timeout(), "get", "--raw", "/apis"}); }
 
 Command Kubectl::api_group(const std::string& group_and_version) const {
-  return question({request_timeout, "get", "--raw", "/apis/" + group_and_version});
+  // of a group that nobody answers for: asking again does not help
+  return reading(command({request_timeout(), "get", "--raw", "/apis/" + group_and_version}));
 }
 
 Command Kubectl::list_items(const std::string& kinds) const {
-  return question({request_timeout, "get", kinds, "--ignore-not-found", "-o", std::string("jsonpath=") + item_fields});
+  return question(
+      {request_timeout(), "get", kinds, "--ignore-not-found", "-o", std::string("jsonpath=") + item_fields});
 }
 
 Command Kubectl::get_objects(const json& manifest) const {
@@ -134,85 +165,99 @@ Command Kubectl::get_objects(const json& manifest) const {
     items.push_back({{"apiVersion", object.at("apiVersion")}, {"kind", object.at("kind")}, {"metadata", metadata}});
   }
   const json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};
-  return question({request_timeout, "get", "--ignore-not-found", "-f", "-", "-o", "json"}, json_text(list));
+  return question({request_timeout(), "get", "--ignore-not-found", "-f", "-", "-o", "json"}, json_text(list));
 }
 
 Command Kubectl::all_records(const std::string& release) const {
-  return question({request_timeout, "get", "secrets", "-l", "owner=helm,name=" + release, "-o", "json"});
+  return question({request_timeout(), "get", "secrets", "-l", "owner=helm,name=" + release, "-o", "json"});
 }
 
 Command Kubectl::deployed_record(const std::string& release) const {
   return question(
-      {request_timeout, "get", "secrets", "-l", "owner=helm,status=deployed,name=" + release, "-o", "json"});
+      {request_timeout(), "get", "secrets", "-l", "owner=helm,status=deployed,name=" + release, "-o", "json"});
 }
 
 Command Kubectl::deployed_records_everywhere(const std::string& selector) const {
   return question(
-      {request_timeout, "get", "secrets", everywhere, "-l", "owner=helm,status=deployed," + selector, "-o", "json"});
+      {request_timeout(), "get", "secrets", everywhere, "-l", "owner=helm,status=deployed," + selector, "-o", "json"});
 }
 
 Command Kubectl::release_records(const std::string& release) const {
   // the server makes a table of it (its default for `get`) and sends of each object only that row and the metadata
   return question(
-      {request_timeout, "get", "secrets", "-l", "owner=helm,name=" + release, "--show-labels", "--no-headers"});
+      {request_timeout(), "get", "secrets", "-l", "owner=helm,name=" + release, "--show-labels", "--no-headers"});
 }
 
 Command Kubectl::release_records_everywhere(const std::string& selector) const {
-  return question(
-      {request_timeout, "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels", "--no-headers"});
+  return question({request_timeout(), "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels",
+                   "--no-headers"});
+}
+
+Command Kubectl::first_call(Duration limit) const {
+  const auto seconds = std::max(std::chrono::ceil<std::chrono::seconds>(limit), std::chrono::seconds(1));
+  Command command = question({fmt::format("--request-timeout={}s", seconds.count()), "version", "-o", "json"});
+  command.asks_user = true;
+  command.repeatable = false;
+  return command;
+}
+
+Command Kubectl::review_rules(const std::vector<Right>& single) const {
+  json items = json::array({{{"apiVersion", "authorization.k8s.io/v1"},
+                             {"kind", "SelfSubjectRulesReview"},
+                             {"spec", {{"namespace", m_namespace}}}}});
+  for (const Right& right : single) items.push_back(review_of(right, m_namespace));
+  return create_reviews(std::move(items));
 }
 
 Command Kubectl::review_rights(const std::vector<Right>& rights) const {
   json items = json::array();
-  for (const Right& right : rights) {
-    json attributes = {{"verb", right.verb}, {"group", right.group}, {"resource", right.resource}};
-    if (!right.subresource.empty()) attributes["subresource"] = right.subresource;
-    if (!right.cluster_wide) attributes["namespace"] = m_namespace;
-    items.push_back({{"apiVersion", "authorization.k8s.io/v1"},
-                     {"kind", "SelfSubjectAccessReview"},
-                     {"spec", {{"resourceAttributes", std::move(attributes)}}}});
-  }
+  for (const Right& right : rights) items.push_back(review_of(right, m_namespace));
+  return create_reviews(std::move(items));
+}
+
+Command Kubectl::create_reviews(json items) const {
   const json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};
-  return question({request_timeout, "create", no_client_validation, "-f", "-", "-o", "json"}, json_text(list));
+  return question({request_timeout(), "create", no_client_validation, "-f", "-", "-o", "json"}, json_text(list));
 }
 
 Command Kubectl::apply(const json& manifest) const {
-  return command({request_timeout, "apply", "--server-side", "--field-manager=raibid-cli", "--force-conflicts",
-                  no_client_validation, "-f", "-"},
-                 json_text(manifest));
+  return repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=raibid-cli",
+                             "--force-conflicts", no_client_validation, "-f", "-"},
+                            json_text(manifest)));
 }
 
 Command Kubectl::apply_as_helm(const json& manifest) const {
-  return command({request_timeout, "apply", "--server-side", "--field-manager=helm", "--force-conflicts",
-                  no_client_validation, "-f", "-"},
-                 json_text(manifest));
+  return repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=helm", "--force-conflicts",
+                             no_client_validation, "-f", "-"},
+                            json_text(manifest)));
 }
 
 Command Kubectl::merge_as_helm(const std::string& object, const json& patch) const {
-  return command({request_timeout, "patch", object, "--type=merge", "--field-manager=helm", "--patch-file=/dev/stdin"},
-                 json_text(patch));
+  return repeatable(
+      command({request_timeout(), "patch", object, "--type=merge", "--field-manager=helm", "--patch-file=/dev/stdin"},
+              json_text(patch)));
 }
 
 Command Kubectl::try_to_create(const json& manifest) const {
-  return question({request_timeout, "create", "--dry-run=server", no_client_validation, "-f", "-", "-o", "name"},
+  return question({request_timeout(), "create", "--dry-run=server", no_client_validation, "-f", "-", "-o", "name"},
                   json_text(manifest));
 }
 
 Command Kubectl::create(const json& manifest) const {
-  return command({request_timeout, "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-"},
+  return command({request_timeout(), "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-"},
                  json_text(manifest));
 }
 
 Command Kubectl::create_and_show(const json& manifest) const {
   return command(
-      {request_timeout, "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
+      {request_timeout(), "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
       json_text(manifest));
 }
 
 Command Kubectl::replace_and_show(const json& manifest) const {
-  return command(
-      {request_timeout, "replace", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
-      json_text(manifest));
+  return repeatable(command(
+      {request_timeout(), "replace", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
+      json_text(manifest)));
 }
 
 Command Kubectl::remove_when_fed(const std::string& path) const {
@@ -224,27 +269,27 @@ Command Kubectl::remove_when_fed(const std::string& path) const {
 Command Kubectl::remove_exactly(const std::string& path, const std::string& uid, std::optional<int> grace) const {
   json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", uid}}}};
   if (grace) options["gracePeriodSeconds"] = *grace;
-  return command({request_timeout, "delete", "--raw", path, "-f", "-"}, options.dump());
+  return repeatable(command({request_timeout(), "delete", "--raw", path, "-f", "-"}, options.dump()));
 }
 
 Command Kubectl::label(const std::string& object, const std::string& label) const {
-  return command({request_timeout, "label", object, label, "--overwrite"});
+  return repeatable(command({request_timeout(), "label", object, label, "--overwrite"}));
 }
 
 bool Kubectl::already_exists(const Output& output) { return output.err.find("(AlreadyExists)") != std::string::npos; }
 
 Command Kubectl::remove(const std::vector<std::string>& names, int timeout) const {
   assert(!names.empty());
-  return command(joined(joined({request_timeout, "delete"}, names),
-                        {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)}));
+  return repeatable(command(joined(joined({request_timeout(), "delete"}, names),
+                                   {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)})));
 }
 
 Command Kubectl::begin_removal(const std::string& name) const {
-  return command({request_timeout, "delete", name, "--ignore-not-found", "--wait=false"});
+  return repeatable(command({request_timeout(), "delete", name, "--ignore-not-found", "--wait=false"}));
 }
 
 Command Kubectl::delete_pod(const std::string& pod) const {
-  return command({request_timeout, "delete", "pod", pod, "--grace-period=1", "--wait=false"});
+  return command({request_timeout(), "delete", "pod", pod, "--grace-period=1", "--wait=false"});
 }
 
 Command Kubectl::watch(const std::string& kind, const std::string& selector) const {
@@ -252,7 +297,7 @@ Command Kubectl::watch(const std::string& kind, const std::string& selector) con
 }
 
 Command Kubectl::logs(const std::string& pod, const std::string& container, int lines, bool previous) const {
-  std::vector<std::string> words = {request_timeout, "logs", pod, "-c", container, fmt::format("--tail={}", lines),
+  std::vector<std::string> words = {request_timeout(), "logs", pod, "-c", container, fmt::format("--tail={}", lines),
                                     log_limit};
   if (previous) words.push_back("--previous");
   return question(words);
@@ -265,11 +310,26 @@ Command Kubectl::port_forward(const std::string& pod, int remote_port, int local
 }
 
 Output Kubectl::run(const Command& command, TimePoint deadline) const {
-  return raibid::run(m_runner, command, deadline);
+  return std::move(run(std::vector<Command>{command}, deadline).front());
 }
 
 std::vector<Output> Kubectl::run(const std::vector<Command>& commands, TimePoint deadline) const {
-  return run_all(m_runner, commands, deadline);
+  return run_patiently(m_runner, commands, *m_cluster.pace, [deadline] { return deadline; });
+}
+
+Output Kubectl::ask(const Command& command, TimePoint deadline) const {
+  return std::move(ask(std::vector<Command>{command}, deadline).front());
+}
+
+std::vector<Output> Kubectl::ask(const std::vector<Command>& commands, TimePoint deadline) const {
+  const TimePoint started = m_runner.now();
+  return run_patiently(m_runner, commands, *m_cluster.pace,
+                       [&] { return answer_deadline(*m_cluster.pace, started, deadline); });
+}
+
+TimePoint answer_deadline(const ClusterPace& pace, TimePoint now, TimePoint deadline) {
+  const Duration share = std::chrono::duration_cast<Duration>((deadline - now) / patience_share);
+  return std::min(deadline, now + pace.patience(std::max(usual_patience, share)));
 }
 
 Output Kubectl::run_checked(const Command& command, TimePoint deadline) const {

@@ -26,6 +26,8 @@ class Kubectl {
   /// The cluster of `context` ("" for the current one). Throws Error (preflight): no kubeconfig, no such context (the
   /// others named, the nearest offered), no current context.
   static Cluster parse_config_view(const Output& output, const std::string& kubeconfig, const std::string& context);
+  /// The answer is that of an empty kubeconfig, or of none.
+  static bool names_no_cluster(const Output& config_view);
 
   /// Client and server version.
   Command version() const;
@@ -57,6 +59,13 @@ class Kubectl {
   Command list_items(const std::string& kinds) const;
   /// The items of a get or list. Throws as the class says.
   static nlohmann::json parse_items(const Command& command, const Output& output);
+  /// The same, where this login may not see some: what kubectl found all the same, and the refused ones as
+  /// "namespaces/kube-system", or "nodes" of a list. Throws when something else failed.
+  struct Visible {
+    std::vector<std::string> refused;
+    std::unique_ptr<nlohmann::json> items;
+  };
+  static Visible parse_visible_items(const Command& command, const Output& output);
 
   /// A whole answer that is one JSON object. Throws as the class says.
   static nlohmann::json parse_object(const Command& command, const Output& output);
@@ -81,11 +90,25 @@ class Kubectl {
   /// Helm::Install gave.
   static nlohmann::json parse_release_records(const Command& command, const Output& output);
 
-  /// Asks for several rights in one request.
+  /// The client's and the server's version, as the first call that needs a login: a credential plugin may ask the user
+  /// something meanwhile. `limit` is for all that it does.
+  Command first_call(Duration limit) const;
+
   struct Right {
     std::string verb, group, resource, subresource;
     bool cluster_wide = false;
   };
+  /// All rights in the namespace in one request (SelfSubjectRulesReview), and `single` rights one by one: the rules do
+  /// not tell of rights for the whole cluster.
+  Command review_rules(const std::vector<Right>& single) const;
+  struct Reviewed {
+    std::vector<Right> refused;
+    std::vector<Right> unknown;  ///< not in the rules, which do not tell everything (an authorizer that is not RBAC)
+  };
+  /// `rights` by the rules; those for the whole cluster by the single answers, in their order.
+  static Reviewed parse_rules(const std::vector<Right>& rights, const Command& command, const Output& output);
+
+  /// Asks for several rights one by one.
   Command review_rights(const std::vector<Right>& rights) const;
   /// The rights of that list which are refused.
   static std::vector<Right> parse_refused(const std::vector<Right>& rights, const Command& command,
@@ -138,10 +161,15 @@ class Kubectl {
   /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to the pod's.
   Command port_forward(const std::string& pod, int remote_port, int local_port) const;
 
-  /// Runs a command; its exit code is for the caller to judge.
+  /// Runs a command; its exit code is for the caller to judge. What may be repeated is, when the server is in trouble:
+  /// see run_patiently.
   Output run(const Command& command, TimePoint deadline) const;
   /// The same for several side by side.
   std::vector<Output> run(const std::vector<Command>& commands, TimePoint deadline) const;
+
+  /// As `run`, for questions that the cluster answers soon or not at all: see answer_deadline.
+  Output ask(const Command& command, TimePoint deadline) const;
+  std::vector<Output> ask(const std::vector<Command>& commands, TimePoint deadline) const;
 
   /// Runs a command and throws as the class says when it fails.
   Output run_checked(const Command& command, TimePoint deadline) const;
@@ -158,11 +186,17 @@ class Kubectl {
   Command command(const std::vector<std::string>& arguments, std::string input = {}) const;
   /// One that changes nothing in the cluster.
   Command question(const std::vector<std::string>& arguments, std::string input = {}) const;
+  Command create_reviews(nlohmann::json items) const;
+  std::string request_timeout() const;
 
   Runner& m_runner;
   Cluster m_cluster;
   std::string m_namespace;
 };
+
+/// When a cluster counts as not answering that is asked `now`: a share of the time that is left until `deadline`, at
+/// least ten seconds, and more on a slow way.
+TimePoint answer_deadline(const ClusterPace& pace, TimePoint now, TimePoint deadline);
 
 /// Takes the complete JSON documents out of the output of `kubectl get -w -o json`, which prints them one after the
 /// other, indented or not. Throws Error (failure) on anything else, and on a document of more than 16 MiB.

@@ -167,6 +167,7 @@ Cluster Kubectl::parse_config_view(const Output& output, const std::string& kube
   cluster.name = text_at(chosen, "cluster");
   cluster.context_namespace = text_at(chosen, "namespace");
   const std::string user = text_at(chosen, "user");
+  cluster.plugin = text_at(member(member(named(member(view, "users"), user), "user"), "exec"), "command");
   cluster.server = text_at(member(named(member(view, "clusters"), cluster.name), "cluster"), "server");
   // kubectl itself would go on with http://localhost:8080 here, and ask for a user name there
   if (cluster.server.empty()) {
@@ -184,6 +185,11 @@ Cluster Kubectl::parse_config_view(const Output& output, const std::string& kube
   return cluster;
 }
 
+bool Kubectl::names_no_cluster(const Output& config_view) {
+  const json view = config_view.ok() ? try_parse_json(config_view.out) : json();
+  return view.is_object() && names_of(member(view, "contexts")).empty();
+}
+
 Kubectl::Versions Kubectl::parse_version(const Command& command, const Output& output) {
   check(command, output);
   const json answer = parse_json(command, output.out);
@@ -196,6 +202,29 @@ json Kubectl::parse_items(const Command& command, const Output& output) {
   json answer = parse_json(command, output.out);
   if (const json& items = member(answer, "items"); items.is_array()) return items;
   return json::array({std::move(answer)});  // one name was asked for
+}
+
+Kubectl::Visible Kubectl::parse_visible_items(const Command& command, const Output& output) {
+  // RBAC: Error from server (Forbidden): namespaces "x" is forbidden: User "y" cannot get resource "namespaces" …
+  constexpr std::string_view forbidden = "Error from server (Forbidden): ";
+  Visible visible;
+  Output seen = output;
+  if (!output.ok() && !output.timed_out) {
+    seen = {0, output.out, {}, false};
+    for (const std::string& line : split(output.err, '\n')) {
+      const std::string_view text = trim(line);
+      if (text.empty()) continue;
+      const std::size_t is = text.find(" is forbidden: User ");
+      if (!text.starts_with(forbidden) || is == std::string_view::npos) throw explain(command, output);
+      std::string what(text.substr(forbidden.size(), is - forbidden.size()));
+      std::erase(what, '"');
+      std::replace(what.begin(), what.end(), ' ', '/');
+      visible.refused.push_back(what);
+    }
+    if (visible.refused.empty()) throw explain(command, output);
+  }
+  visible.items = std::make_unique<json>(parse_items(command, seen));
+  return visible;
 }
 
 json Kubectl::parse_object(const Command& command, const Output& output) {
@@ -220,6 +249,54 @@ json Kubectl::parse_release_records(const Command& command, const Output& output
   return records;
 }
 
+namespace {
+
+bool names_or_all(const json& list, const std::vector<std::string>& names) {
+  if (!list.is_array()) return false;
+  return std::any_of(list.begin(), list.end(), [&](const json& one) {
+    return one == "*" || std::find(names.begin(), names.end(), one) != names.end();
+  });
+}
+
+bool allows(const json& rule, const Kubectl::Right& right) {
+  if (const json& only = member(rule, "resourceNames"); only.is_array() && !only.empty()) return false;
+  std::vector<std::string> resources = {right.resource};
+  if (!right.subresource.empty()) resources = {right.resource + "/" + right.subresource, "*/" + right.subresource};
+  return names_or_all(member(rule, "verbs"), {right.verb}) && names_or_all(member(rule, "apiGroups"), {right.group}) &&
+         names_or_all(member(rule, "resources"), resources);
+}
+
+bool is_true(const json& value) { return value.is_boolean() && value.get<bool>(); }
+
+}  // namespace
+
+Kubectl::Reviewed Kubectl::parse_rules(const std::vector<Right>& rights, const Command& command, const Output& output) {
+  check(command, output);
+  std::string text = output.out;
+  const std::vector<json> reviews = WatchParser().take(text);
+  const auto single = static_cast<std::size_t>(
+      std::count_if(rights.begin(), rights.end(), [](const Right& right) { return right.cluster_wide; }));
+  if (reviews.size() != single + 1) {
+    throw Error(ExitCode::failure,
+                fmt::format("kubectl answered {} of {} questions about rights", reviews.size(), single + 1));
+  }
+  const json& status = member(reviews.front(), "status");
+  const json& rules = member(status, "resourceRules");
+  const bool tells_all = !is_true(member(status, "incomplete"));
+  Reviewed reviewed;
+  std::size_t next = 1;
+  for (const Right& right : rights) {
+    if (right.cluster_wide) {
+      if (!is_true(member(member(reviews[next++], "status"), "allowed"))) reviewed.refused.push_back(right);
+      continue;
+    }
+    const bool allowed = rules.is_array() &&
+                         std::any_of(rules.begin(), rules.end(), [&](const json& rule) { return allows(rule, right); });
+    if (!allowed) (tells_all ? reviewed.refused : reviewed.unknown).push_back(right);
+  }
+  return reviewed;
+}
+
 std::vector<Kubectl::Right> Kubectl::parse_refused(const std::vector<Right>& rights, const Command& command,
                                                    const Output& output) {
   check(command, output);
@@ -242,6 +319,9 @@ Error Kubectl::explain(const Command& command, const Output& output) {
   failure.context = flag_value(command, "--context");
   failure.name_space = flag_value(command, "-n");
   failure.kubeconfig = flag_value(command, "--kubeconfig");
+  for (const auto& [name, value] : command.environment) {
+    if (name == proxy_variable) failure.proxy = value;
+  }
   failure.reason = failure_reason({output.status, {}, without_secrets(output.err, command.input), output.timed_out});
   if (output.out.starts_with("Please enter Username")) failure.reason = "Please enter Username";
   if (std::optional<Error> error = cluster_error(failure)) return *error;

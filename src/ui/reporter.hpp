@@ -26,7 +26,9 @@ class Reporter {
   virtual void step_ended(std::string_view name, Mark mark, std::string_view detail,
                           std::chrono::milliseconds elapsed) = 0;
 
-  virtual void note(std::string_view text) = 0;    ///< worth a line, also in a log
+  virtual void note(std::string_view text) = 0;  ///< worth a line, also in a log
+  /// What another program says to the user, as it comes: a question may have no line end. Before the first step.
+  virtual void pass_on(std::string_view text) = 0;
   virtual void detail(std::string_view text) = 0;  ///< only with -v
   virtual void warning(std::string_view text) = 0;
   virtual void error(const Error& error) = 0;  ///< message and hint

@@ -23,6 +23,9 @@ void ReporterBase::note(std::string_view text) {
   if (!m_options.quiet) say(Color::none, "", text);
 }
 
+/// Also with --quiet: whoever is asked something has to see it. A user's own program may colour what it says.
+void ReporterBase::pass_on(std::string_view text) { write(text); }
+
 void ReporterBase::detail(std::string_view text) {
   if (m_options.verbose && !m_options.quiet) say(Color::dim, "", text);
 }

@@ -15,6 +15,7 @@ class ReporterBase : public Reporter {
 
   void heading(std::string_view text) override;
   void note(std::string_view text) override;
+  void pass_on(std::string_view text) override;
   void detail(std::string_view text) override;
   void warning(std::string_view text) override;
   void error(const Error& error) override;

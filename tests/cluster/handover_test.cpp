@@ -6,6 +6,7 @@
 
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
+#include "config/yaml.hpp"
 #include "support/machine.hpp"
 
 using namespace raibid;
@@ -83,13 +84,13 @@ const std::vector<std::pair<std::string, std::string>>& applications() {
       {"raibid",
        R"(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" XINFO GROUPS "$REDIS_STREAM" | grep -x "$REDIS_CONSUMER_GROUP")"},
       {"mxclone",
-       R"(REDISCLI_AUTH=$MXCLONE_REDIS_REDIS_PASSWORD redis-cli -h "${MXCLONE_REDIS_REDIS_ADDRESS%:*}" -p "${MXCLONE_REDIS_REDIS_ADDRESS#*:}" -n "$MXCLONE_REDIS_REDIS_DB" SET "${MXCLONE_REDIS_REDIS_PREFIX}1" x | grep -x OK)"},
+       R"(/usr/bin/env | grep -qx "MXCLONE_REDIS.REDIS_PASSWORD=$MXCLONE_REDIS_REDIS_PASSWORD"; REDISCLI_AUTH=$MXCLONE_REDIS_REDIS_PASSWORD redis-cli -h "${MXCLONE_REDIS_REDIS_ADDRESS%:*}" -p "${MXCLONE_REDIS_REDIS_ADDRESS#*:}" -n "$MXCLONE_REDIS_REDIS_DB" SET "${MXCLONE_REDIS_REDIS_PREFIX}1" x | grep -x OK)"},
       {"will-it-compile",
        R"(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h "${REDIS_ADDR%:*}" -p "${REDIS_ADDR#*:}" -n "$REDIS_DB" PING | grep -x PONG)"},
       {"mirai",
        R"(address=${REDIS_URL#redis://}; redis-cli -h "${address%:*}" -p "${address#*:}" PING | grep -x PONG)"},
       {"sla-management",
-       R"(p=${REDIS_URL#redis://:}; a=${p#*@}; REDISCLI_AUTH=${p%@*} redis-cli -h "${a%:*}" -p "${a#*:}" PING | grep -x PONG)"},
+       R"(p=${REDIS_URL#redis://default:}; a=${p#*@}; REDISCLI_AUTH=${p%@*} redis-cli -h "${a%:*}" -p "${a#*:}" PING | grep -x PONG)"},
   };
   return commands;
 }
@@ -115,8 +116,34 @@ std::string without_quotes(const std::string& manifests) {
   return text.replace(at, 5, ": 1");
 }
 
+/// What the API server warns of when it gets a Job with this pod, in a namespace that warns by the standard
+/// "restricted".
+std::string warning_of(Handover& cli, const nlohmann::json& job_spec) {
+  const nlohmann::json job = {
+      {"apiVersion", "batch/v1"}, {"kind", "Job"}, {"metadata", {{"name", "worker"}}}, {"spec", job_spec}};
+  const Output output = attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "create",
+                                 "--dry-run=server", "-n", cli.name_space(), "-f", "-"},
+                                job.dump());
+  INFO(said(output));
+  CHECK(output.status == 0);
+  return output.err;
+}
+
+void check_pod_security(Handover& cli, const std::string& manifests) {
+  kubectl({"label", "namespace", cli.name_space(), "--overwrite", "pod-security.kubernetes.io/warn=restricted"});
+  const std::size_t job = manifests.rfind("---\n");
+  nlohmann::json spec = parse_yaml(job == std::string::npos ? manifests : manifests.substr(job + 4), "keda")
+                            .at("spec")
+                            .at("jobTargetRef");
+  const char* const violation = "would violate PodSecurity";
+  CHECK(warning_of(cli, spec).find(violation) == std::string::npos);
+  spec.at("template").at("spec").at("securityContext").erase("runAsNonRoot");
+  CHECK(warning_of(cli, spec).find(violation) != std::string::npos);
+}
+
 void check_keda(Handover& cli) {
   const std::string manifests = cli.exported({"keda"});
+  check_pod_security(cli, manifests);
   cli.apply(manifests, "server");
   const Output refused = attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "create",
                                   "--dry-run=server", "-n", cli.name_space(), "-f", "-"},

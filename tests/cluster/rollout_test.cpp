@@ -294,8 +294,8 @@ TEST_CASE("what is kept of a real failure") {
   const Verdict verdict = scene.doomed_after("\"reason\":\"BackOff\"");
   const TemporaryDirectory home(fs::temp_directory_path());
   const fs::path folder =
-      keep_evidence(Files(ChangeGuard(false)), scene.test.runner, scene.test.clock, *scene.test.kubectl, "app=app",
-                    home.path(), Error(ExitCode::failure, verdict.text, verdict.hint), "", scene.test.in(20s));
+      keep_evidence(Files(ChangeGuard(false)), scene.test.clock, *scene.test.kubectl, "app=app", home.path(),
+                    Error(ExitCode::failure, verdict.text, verdict.hint), "", scene.test.in(20s));
   CHECK(has(read_file(folder / "error.txt").value_or(""), "argument must be a memory value"));
   CHECK(has(read_file(folder / "describe.txt").value_or(""), "app-master-0"));
   CHECK(has(read_file(folder / "events.txt").value_or(""), "BackOff"));

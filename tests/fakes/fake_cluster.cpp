@@ -125,6 +125,9 @@ std::unique_ptr<Process> FakeCluster::start(const Command& command) {
   if (m_observer) m_observer(::getpid(), command);
   if (on_start) on_start(number);
   auto child = std::make_unique<Child>(*this, command, number);
+  if (m_rolling_back) ++m_rollback_children;
+  child->refused = m_fault.rollback_child > 0 && m_rollback_children >= m_fault.rollback_child &&
+                   m_rollback_children < m_fault.rollback_child + m_fault.server_errors;
   if (faulty && m_fault.kind == Fault::Kind::kill_before) die();
   const Words words(command.argv);
   child->stays = words.has("-w") || words.verb() == "port-forward";
@@ -156,6 +159,7 @@ void FakeCluster::begin(Child& child) {
 }
 
 void FakeCluster::step_said(const std::string& line) {
+  if (line.starts_with("started: rollback\n")) m_rolling_back = true;
   const bool begins = line.starts_with("started: " + m_fault.step + "\n");
   const bool ends = line.starts_with("ok: " + m_fault.step + ":");
   if (m_fault.step.empty() || (!begins && !ends)) return;
@@ -194,7 +198,11 @@ bool FakeCluster::wait(std::span<Process* const> processes, TimePoint until) {
   first->due = TimePoint::max();
   const bool faulty = first->number == m_fault.child;
   const auto is = [&](Fault::Kind kind) { return faulty && m_fault.kind == kind; };
-  if (is(Fault::Kind::exits)) {
+  if (first->refused && !first->stays) {
+    first->errors +=
+        "Error from server (InternalError): an error on the server (\"\") has prevented the request from succeeding\n";
+    first->finish(1);
+  } else if (is(Fault::Kind::exits)) {
     first->errors += "Error: it failed for the test's sake\n";
     first->finish(1);
   } else if (is(Fault::Kind::killed)) {
@@ -334,8 +342,10 @@ void FakeCluster::create(Child& child, const Words& words, bool half) {
   json manifest = json::parse(child.command.input);
   json items = manifest.value("items", json::array({manifest}));
   for (json& item : items) {
-    if (item["kind"] == "SelfSubjectAccessReview") {
-      item["status"] = {{"allowed", true}};
+    const bool rules = item["kind"] == "SelfSubjectRulesReview";
+    if (rules || item["kind"] == "SelfSubjectAccessReview") {
+      const json everything = {{"verbs", {"*"}}, {"apiGroups", {"*"}}, {"resources", {"*"}}};
+      item["status"] = rules ? json{{"resourceRules", {everything}}, {"incomplete", false}} : json{{"allowed", true}};
       if (!half) child.text += item.dump() + "\n";
       continue;
     }

@@ -36,6 +36,9 @@ struct Fault {
   int child = 0;          ///< the number of the child, counted from 1,
   std::string step = {};  ///< or a step: as it begins (kill_after: as it ends)
   std::function<void()> disk = {};
+  /// The API server answers the Nth child of the rollback with an error of its own, and those after it for so many.
+  int rollback_child = 0;
+  int server_errors = 0;
 };
 
 /// A cluster, kubectl and helm in one: answers what raibid-cli asks as the real ones do, and keeps what it is told in a
@@ -111,6 +114,8 @@ class FakeCluster final : public Runner, public RedisConnector {
   nlohmann::json m_state;
   int m_children = 0;
   int m_alive = 0;
+  int m_rollback_children = 0;  ///< started since the rollback began
+  bool m_rolling_back = false;
 };
 
 }  // namespace raibid

@@ -81,6 +81,7 @@ class FakeCluster::Child final : public Process {
   std::string text, errors;
   int exit_code = 0;
   TimePoint due = TimePoint::max();  ///< when its answer comes
+  bool refused = false;              ///< by the API server, with an error of its own
   bool stays = false;                ///< a watch or a port-forward
   std::string watched;               ///< "pods"
   nlohmann::json last_said;          ///< by a watch

@@ -46,6 +46,7 @@ class FakeReporter final : public Reporter {
     elapsed[std::string(name)] = time;
   }
   void note(std::string_view text) override { add("note", text); }
+  void pass_on(std::string_view text) override { add("passed on", text); }
   void detail(std::string_view text) override { add("detail", text); }
   void warning(std::string_view text) override { add("warn", text); }
   void error(const Error& error) override { add("error", error.message() + " [" + error.hint() + "]"); }

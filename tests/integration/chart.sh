@@ -74,6 +74,13 @@ default_objects() {
     protocol: "TCP"}], to: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "kube-system"}}}]}]'
 }
 
+pod_labels() {
+  renders "a component of the preset's renders" --set-json 'master.podLabels={"app.kubernetes.io/component": "redis", "team": "a"}'
+  has "the pod, its StatefulSet's selector and the Service agree on the component" '[$pod.metadata.labels, $set.selector.matchLabels,
+    $o["Service/raibid-redis-master"].spec.selector | .["app.kubernetes.io/component"]] == ["redis", "redis", "redis"] and
+    $pod.metadata.labels.team == "a"'
+}
+
 metrics() {
   local values=(--set "metrics.enabled=true,metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.additionalLabels.release=prometheus")
   renders "metrics render" "${values[@]}" --set 'metrics.extraArgs.check-single-streams=db0=raibid:jobs'
@@ -82,6 +89,8 @@ metrics() {
   has "exporter: only exporter.json is mounted" '[$exporter.volumeMounts[].name] == ["exporter"] and
     ($pod.spec.volumes[] | select(.name == "exporter").secret.items) == [{key: "exporter.json", path: "exporter.json"}]'
   has "exporter: pinned, as confined as Redis" '($exporter.image | test(":v[0-9.]+$")) and $exporter.securityContext == $redis.securityContext'
+  has "the Services of Redis publish it whatever becomes of the exporter" '[$o["Service/raibid-redis-master", "Service/raibid-redis-headless",
+    "Service/raibid-redis-metrics"].spec.publishNotReadyAddresses] == [true, true, null]'
   has "Service for metrics on 9121" '$o["Service/raibid-redis-metrics"].spec.ports[0].port == 9121'
   has "metrics only for the namespace monitoring unless told" '$policy.ingress[1] == {ports: [{port: 9121}],
     from: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "monitoring"}}}]}'
@@ -333,6 +342,7 @@ for helm in "${all[@]}"; do
   echo "-- $("$helm" version --short)"
   check "helm lint --strict" "$helm" lint --strict "$chart"
   default_objects
+  pod_labels
   metrics
   less_than_default
   clients

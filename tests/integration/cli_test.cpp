@@ -210,3 +210,56 @@ TEST_CASE("programs that it starts write no core dumps, and files for nobody els
   CHECK_FALSE(contains(lines[0], "unlimited"));
   CHECK(lines[1] == "0077");
 }
+
+TEST_CASE("status --watch ends soon after its reader has gone") {
+  Cli cli;
+  const Output output = cli.shell(R"sh(
+    $RAIBID_CLI setup redis --target local --size 64Mi >/dev/null || exit 9
+    timeout 20 bash -c '$RAIBID_CLI status --target local -w; echo $? > ended' | head -n 1
+    code=$?
+    for i in $(seq 100); do [ -s ended ] && break; sleep 0.1; done
+    $RAIBID_CLI teardown redis --target local --yes --delete-data >/dev/null || exit 8
+    cat ended; exit $code)sh");
+  INFO(said(output));
+  CHECK(output.status == 0);
+  CHECK(output.out.ends_with("\n0\n"));
+}
+
+TEST_CASE("a command behind connect -- gets this Redis under every name, and no other") {
+  Cli cli;
+  const Output output = cli.shell(R"sh(
+    $RAIBID_CLI setup redis --target local >/dev/null || exit 9
+    export REDIS_URL=redis://elsewhere:1 REDIS_ADDR=elsewhere:1 REDISCLI_AUTH=wrong REDIS_PASSWORD=wrong
+    $RAIBID_CLI connect redis --target local -- bash -c 'env | grep -E "^(REDIS|RAIBID_REDIS)"; redis-cli -h $REDIS_HOST -p $REDIS_PORT ping'
+    code=$?
+    unset REDIS_URL REDIS_ADDR REDISCLI_AUTH REDIS_PASSWORD
+    $RAIBID_CLI teardown redis --target local --yes --delete-data >/dev/null || exit 8
+    exit $code)sh");
+  INFO(said(output));
+  CHECK(output.status == 0);
+  CHECK(contains(output.out, "REDIS_HOST=127.0.0.1\n"));
+  CHECK(contains(output.out, "@127.0.0.1:"));
+  CHECK(contains(output.out, "PONG\n"));
+  CHECK_FALSE(contains(output.out, "elsewhere"));
+  CHECK_FALSE(contains(output.out, "REDIS_ADDR"));
+  CHECK_FALSE(contains(output.out, "wrong"));
+}
+
+TEST_CASE("a home with a space, quotes and a percent sign is a home") {
+  Cli cli;
+  const Output output = cli.shell(R"sh(
+    export HOME="$PWD/it's a \"100%\" home"; unset RAIBID_HOME
+    mkdir -p "$HOME"
+    mkdir -p "$HOME/.raibid"; chmod 700 "$HOME/.raibid"
+    echo 'Some-Password-1' > "$HOME/pass word"
+    printf 'target: local\npassword-file: "~/pass word"\n' > "$HOME/.raibid/config.yaml"
+    $RAIBID_CLI setup redis || exit 9
+    $RAIBID_CLI status redis || exit 8
+    grep -q Some-Password-1 "$HOME/.raibid/redis-credentials.json" || exit 7
+    $RAIBID_CLI connect redis -- redis-cli ping || exit 6
+    RAIBID_HOME='~/other' $RAIBID_CLI config show >/dev/null || exit 5
+    $RAIBID_CLI teardown redis --yes --delete-data || exit 4)sh");
+  INFO(said(output));
+  CHECK(output.status == 0);
+  CHECK(contains(output.out, "PONG"));
+}

@@ -197,7 +197,7 @@ TEST_CASE("local: url and connect") {
   const std::string password = credentials.at("password");
   const std::string port = std::to_string(credentials.at("port").get<int>());
   CHECK(cli.local("url").out == "redis://127.0.0.1:" + port + "\n");
-  CHECK(cli.local("url", {"--with-password"}).out == "redis://:" + password + "@127.0.0.1:" + port + "\n");
+  CHECK(cli.local("url", {"--with-password"}).out == "redis://default:" + password + "@127.0.0.1:" + port + "\n");
   const Output ping = cli.local("connect", {"--", "redis-cli", "PING"});
   INFO(said(ping));
   CHECK(ping.out == "PONG\n");

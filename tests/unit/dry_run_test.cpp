@@ -60,8 +60,9 @@ bool child_reads(const Command& command) {
   if (program == "kubectl" && verb == "create") {
     const json list = json::parse(command.input);
     const json& items = list.at("items");
-    return std::all_of(items.begin(), items.end(),
-                       [](const json& item) { return item.at("kind") == "SelfSubjectAccessReview"; });
+    return std::all_of(items.begin(), items.end(), [](const json& item) {
+      return item.at("kind") == "SelfSubjectAccessReview" || item.at("kind") == "SelfSubjectRulesReview";
+    });
   }
   const auto program_reads = reading.find(program);
   return program_reads != reading.end() && program_reads->second.contains(verb);

@@ -67,11 +67,21 @@ std::string describe(const Deletion& deletion) {
   return printable(fmt::format("is being deleted since {}{}", deletion.since, held));
 }
 
-std::vector<json> look_for(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
+std::vector<json> look_for(Context&, const Kubectl& kubectl, const std::vector<std::string>& names,
                            TimePoint deadline) {
   const Command question = kubectl.get(names);
-  const json items = Kubectl::parse_items(question, run(context.runner, question, deadline));
+  const json items = Kubectl::parse_items(question, kubectl.run(question, deadline));
   return {items.begin(), items.end()};
+}
+
+std::vector<json> look_for_if_allowed(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
+                                      TimePoint deadline) {
+  try {
+    return look_for(context, kubectl, names, deadline);
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    return {};
+  }
 }
 
 void remove_and_check(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,

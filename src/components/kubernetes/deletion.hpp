@@ -32,6 +32,10 @@ std::string name_of(const nlohmann::json& object);
 std::vector<nlohmann::json> look_for(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,
                                      TimePoint deadline);
 
+/// The same for objects that a login may have no right to see: then the answer is empty.
+std::vector<nlohmann::json> look_for_if_allowed(Context& context, const Kubectl& kubectl,
+                                                const std::vector<std::string>& names, TimePoint deadline);
+
 /// Deletes "kind/name" pairs, waits, and looks whether they are gone: an exit code of 0 alone proves nothing. Throws
 /// Error (failure) that names what holds each one that stays.
 void remove_and_check(Context& context, const Kubectl& kubectl, const std::vector<std::string>& names,

@@ -101,11 +101,11 @@ json parsed(const Command& command, const Output& output) {
   }
 }
 
-void collect(const Files& files, Runner& runner, const Kubectl& kubectl, const std::string& selector,
-             const fs::path& folder, TimePoint deadline) {
+void collect(const Files& files, const Kubectl& kubectl, const std::string& selector, const fs::path& folder,
+             TimePoint deadline) {
   const std::vector<Command> questions = {kubectl.describe(described, selector), kubectl.list("pods", selector),
                                           kubectl.list("events", "")};
-  const std::vector<Output> answers = run_all(runner, questions, deadline);
+  const std::vector<Output> answers = kubectl.run(questions, deadline);
   files.write_atomic(folder / "describe.txt", said(answers[0]));
   const json events = parsed(questions[2], answers[2]);
   files.write_atomic(folder / "events.txt", answers[2].ok() ? events_text(events) : said(answers[2]));
@@ -113,21 +113,20 @@ void collect(const Files& files, Runner& runner, const Kubectl& kubectl, const s
   const std::vector<Piece> logs = log_pieces(kubectl, parsed(questions[1], answers[1]));
   std::vector<Command> commands;
   for (const Piece& piece : logs) commands.push_back(piece.command);
-  const std::vector<Output> texts = run_all(runner, commands, deadline);
+  const std::vector<Output> texts = kubectl.run(commands, deadline);
   for (std::size_t i = 0; i < logs.size(); ++i) files.write_atomic(folder / logs[i].file, said(texts[i]));
 }
 
 }  // namespace
 
-std::string keep_evidence(const Files& files, Runner& runner, const Clock& clock, const Kubectl& kubectl,
-                          const std::string& selector, const fs::path& parent, const Error& error,
-                          const std::string& values, TimePoint deadline) {
+std::string keep_evidence(const Files& files, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
+                          const fs::path& parent, const Error& error, const std::string& values, TimePoint deadline) {
   fs::path folder;
   try {
     folder = make_folder(files, parent, clock, kubectl);
     files.write_atomic(folder / "error.txt", error_text(error, kubectl, clock));
     if (!values.empty()) files.write_atomic(folder / "values.yaml", values);
-    collect(files, runner, kubectl, selector, folder, deadline);
+    collect(files, kubectl, selector, folder, deadline);
   } catch (const std::exception&) {
     // a second Ctrl-C, a full disk: what is there already is worth its path
   }

@@ -15,8 +15,8 @@ class Error;
 /// the namespace's events, the containers' logs (current and previous), and the error itself, in a new 0700 folder
 /// under `parent`. Never Secrets, and values only as the caller hands them in. Returns the folder, or "" when nothing
 /// could be kept; does not throw. `deadline` bounds it: evidence must not eat the time for the rollback.
-std::string keep_evidence(const Files& files, Runner& runner, const Clock& clock, const Kubectl& kubectl,
-                          const std::string& selector, const std::filesystem::path& parent, const Error& error,
-                          const std::string& values, TimePoint deadline);
+std::string keep_evidence(const Files& files, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
+                          const std::filesystem::path& parent, const Error& error, const std::string& values,
+                          TimePoint deadline);
 
 }  // namespace raibid

@@ -17,6 +17,7 @@
 #include "components/kubernetes/session.hpp"
 #include "sys/process_table.hpp"
 #include "sys/signals.hpp"
+#include "tools/retry.hpp"
 
 namespace raibid {
 
@@ -241,7 +242,7 @@ bool ReleaseLock::create(const ordered_json* name_space, const ordered_json* sec
   items.push_back(lease_manifest(m_name, m_kubectl.name_space(), m_self));
   if (secret) items.push_back(*secret);
   const Command command = m_kubectl.create_and_show({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
-  const Output output = run(m_context.runner, command, m_context.deadline);
+  const Output output = m_kubectl.run(command, m_context.deadline);
   bool made_namespace = name_space == nullptr;
   json made_secret;
   for (const json& object : documents(output)) {
@@ -277,7 +278,7 @@ void ReleaseLock::replace(const Lease& present) {
   ordered_json manifest = lease_manifest(m_name, m_kubectl.name_space(), m_self);
   manifest["metadata"]["resourceVersion"] = present.resource_version;
   const Command command = m_kubectl.replace_and_show(manifest);
-  const Output output = run(m_context.runner, command, m_context.deadline);
+  const Output output = m_kubectl.run(command, m_context.deadline);
   for (const json& object : documents(output)) {
     if (text_at(object, {"kind"}) == "Lease") m_held = parse_lease(object);
   }
@@ -292,8 +293,8 @@ void ReleaseLock::replace(const Lease& present) {
 
 std::optional<Lease> ReleaseLock::look() const {
   const Command question = m_kubectl.get({"lease/" + m_name});
-  const json found =
-      Kubectl::parse_items(question, run(m_context.runner, question, m_context.runner.now() + release_limit));
+  const json found = Kubectl::parse_items(
+      question, m_kubectl.run(question, m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit)));
   if (found.empty()) return std::nullopt;
   return parse_lease(found.front());
 }
@@ -326,7 +327,7 @@ Command ReleaseLock::lease_removal() const {
 bool ReleaseLock::finish(Process& kubectl) const {
   if (kubectl.finished()) return false;  // the server waits a minute for the rest, not longer
   kubectl.feed("}");
-  const TimePoint until = m_context.runner.now() + release_limit;
+  const TimePoint until = m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit);
   Process* const one = &kubectl;
   bool interrupted = false;
   while (!kubectl.finished() && m_context.runner.now() < until) {
@@ -353,7 +354,13 @@ void ReleaseLock::release() {
   }
   if (!m_held) return;
   const std::unique_ptr<Process> prepared = std::move(m_releasing);
-  if (!prepared || !finish(*prepared)) finish(*m_context.runner.start(lease_removal()));
+  const bool given_up = prepared && finish(*prepared);
+  const TimePoint until = m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit);
+  for (Duration pause = ask_again; !given_up; pause *= 2) {
+    const std::unique_ptr<Process> removal = m_context.runner.start(lease_removal());
+    if (finish(*removal) || !passing_failure(removal->err()) || m_context.runner.now() + pause >= until) break;
+    m_context.runner.wait({}, m_context.runner.now() + pause);
+  }
   m_held.reset();
 }
 

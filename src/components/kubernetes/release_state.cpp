@@ -158,7 +158,7 @@ void ReleaseState::ask_for_the_rest(Context& context, const Kubectl& kubectl, js
   for (const auto& [space, objects] : by_namespace(missing, m_name.name_space)) {
     const Kubectl there(context.runner, kubectl.cluster(), space);
     const Command question = there.get_objects(objects);
-    for (const json& item : Kubectl::parse_items(question, run(context.runner, question, question_deadline(context))))
+    for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline)))
       live.push_back(item);
   }
 }
@@ -186,7 +186,7 @@ void ReleaseState::compare(Context& context, const Kubectl& kubectl, json live) 
     if (!settles || looks == endpoints_looks) break;
     context.runner.wait({}, context.runner.now() + endpoints_pause);
     const Command question = kubectl.list(slices, instance_label(m_name.name));
-    json again = Kubectl::parse_items(question, run(context.runner, question, question_deadline(context)));
+    json again = Kubectl::parse_items(question, kubectl.ask(question, context.deadline));
     for (json& object : live) {
       if (text_at(object, {"kind"}) != "EndpointSlice") again.push_back(std::move(object));
     }

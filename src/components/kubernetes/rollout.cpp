@@ -87,13 +87,13 @@ Rollout::Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, con
       m_event_watch(runner, clock, kubectl, "events", ""),
       m_pods(m_workload),
       m_events(m_workload),
-      m_claim_question(runner, clock, answer_patience),
-      m_node_question(runner, clock, answer_patience),
-      m_requests_question(runner, clock, answer_patience),
-      m_log_question(runner, clock, answer_patience),
-      m_server_question(runner, clock, answer_patience),
-      m_workload_question(runner, clock, answer_patience),
-      m_words_question(runner, clock, answer_patience) {}
+      m_claim_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
+      m_node_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
+      m_requests_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
+      m_log_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
+      m_server_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
+      m_workload_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
+      m_words_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)) {}
 
 Rollout::~Rollout() = default;
 

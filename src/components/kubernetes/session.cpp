@@ -3,18 +3,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "sys/files.hpp"
+#include "tools/diagnosis.hpp"
+#include "ui/reporter.hpp"
 
 namespace raibid {
 
 namespace {
 
-constexpr Duration question_limit = std::chrono::seconds(10);
 constexpr const char* k3s_kubeconfig = "/etc/rancher/k3s/k3s.yaml";
 
 // "" leaves the choice to kubectl: KUBECONFIG may be a list, which --kubeconfig cannot be
@@ -34,8 +36,84 @@ std::string choose_kubeconfig(const Context& context) {
 }  // namespace
 
 TimePoint question_deadline(const Context& context) {
-  return std::min(context.deadline, context.runner.now() + question_limit);
+  return answer_deadline(*context.pace, context.runner.now(), context.deadline);
 }
+
+std::optional<Cluster> cluster_of_this_pod(const Environment& environment, const fs::path& folder) {
+  const std::string host = variable(environment, "KUBERNETES_SERVICE_HOST");
+  const std::string port = variable(environment, "KUBERNETES_SERVICE_PORT");
+  std::error_code ignored;
+  if (host.empty() || port.empty() || !fs::exists(folder / "token", ignored)) return std::nullopt;
+  Cluster cluster;
+  cluster.in_cluster = true;
+  cluster.context = in_cluster_context;
+  cluster.name = in_cluster_context;
+  cluster.server = fmt::format("https://{}:{}", host.find(':') == std::string::npos ? host : "[" + host + "]", port);
+  cluster.context_namespace = std::string(trim(read_file(folder / "namespace").value_or("")));
+  return cluster;
+}
+
+namespace {
+
+/// What kubectl itself says of a failure; it is told when all is over.
+bool is_kubectls_own(std::string_view line) {
+  return line.starts_with("Unable to connect to the server") || line.starts_with("error: ") ||
+         line.starts_with("Error from server") || line.starts_with("E0") || line.starts_with("E1") ||
+         line.starts_with("I0") || line.starts_with("I1") || line.starts_with("W0") || line.starts_with("W1");
+}
+
+std::string without_kubectls_own(const std::string& text) {
+  std::string shown;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
+    const std::string line = text.substr(begin, end - begin);
+    if (!is_kubectls_own(line)) shown += line;
+    begin = end;
+  }
+  return shown;
+}
+
+/// A plugin may take seconds, ask for a password or show the address of a login page. So it runs once, seen by the user
+/// and with nothing beside it, before everything else is asked at once: most keep what they got for the next.
+void log_in(Context& context, const Kubectl& kubectl) {
+  const TimePoint started = context.runner.now();
+  const Command command = kubectl.first_call(
+      std::chrono::duration_cast<Duration>(std::max(context.deadline - started, TimePoint::duration(0))));
+  const std::unique_ptr<Process> process = context.runner.start(command);
+  Process* const one = process.get();
+  std::string said;
+  const auto pass_on = [&] {
+    const std::string text = std::exchange(process->err(), {});
+    said += text;
+    if (const std::string shown = without_kubectls_own(text); !shown.empty()) context.reporter.pass_on(shown);
+  };
+  while (!process->finished() && context.runner.now() < context.deadline) {
+    context.runner.wait({&one, 1}, context.deadline);
+    pass_on();
+  }
+  Output output = finish(context.runner, *process, context.runner.now());
+  output.err = said + output.err;
+  if (output.timed_out) {
+    throw Error(ExitCode::preflight,
+                fmt::format("the credential plugin {} of context {} did not come to an end in time",
+                            printable(kubectl.cluster().plugin), printable(kubectl.cluster().context)),
+                "--timeout gives it longer; to see what it waits for: " + kubectl.for_people({"version"}));
+  }
+  if (!output.ok()) throw Kubectl::explain(command, output).with_code(ExitCode::preflight);
+  context.pace->answered(std::chrono::duration_cast<Duration>(context.runner.now() - started));
+}
+
+Cluster chosen_cluster(const Context& context, const std::string& kubeconfig, const Output& view) {
+  const std::string wanted = context.settings.text("context");
+  const bool no_file = !context.settings.is_set("kubeconfig") && variable(context.environment, "KUBECONFIG").empty();
+  if (no_file && (wanted.empty() || wanted == in_cluster_context) && Kubectl::names_no_cluster(view)) {
+    if (std::optional<Cluster> cluster = cluster_of_this_pod(context.environment, service_account_folder))
+      return *cluster;
+  }
+  return Kubectl::parse_config_view(view, kubeconfig, wanted);
+}
+
+}  // namespace
 
 ClusterSession choose_cluster(Context& context, const std::string& name_space, NeedsHelm needs_helm) {
   const std::string kubeconfig = choose_kubeconfig(context);
@@ -45,11 +123,16 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
   Cluster cluster;
   HelmVersion version;
   try {
-    cluster = Kubectl::parse_config_view(answers[0], kubeconfig, context.settings.text("context"));
+    cluster = chosen_cluster(context, kubeconfig, answers[0]);
+    cluster.pace = context.pace;
+    for (const char* name : {"https_proxy", proxy_variable}) {
+      if (const std::string proxy = variable(context.environment, name); !proxy.empty()) cluster.proxy = proxy;
+    }
     if (needs_helm == NeedsHelm::yes) version = Helm::parse_version(questions[1], answers[1]);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);  // nothing has been changed yet
   }
+  if (!cluster.plugin.empty()) log_in(context, Kubectl(context.runner, cluster, name_space));
   return {Kubectl(context.runner, cluster, name_space), Helm(context.runner, cluster, name_space, version.major),
           version};
 }

@@ -29,7 +29,7 @@ Component redis_component() {
            {},
            status_unnamed},
           {"teardown", "Remove it; the data stays unless --delete-data", teardown_options(), teardown_redis},
-          {"doctor", "Check everything that setup needs, with a hint for what is missing", redis_options(),
+          {"doctor", "Check everything that setup needs, with a hint for what is missing", doctor_options(),
            doctor_redis},
           {"smoke", "Do on the real server what the preset's application does", smoke_options(), smoke_redis},
           {"connect", "Keep a port-forward to it open, or run a command through it", connect_options(),

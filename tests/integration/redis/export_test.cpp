@@ -145,17 +145,30 @@ TEST_CASE("export env leaves the password out unless it is asked for, and says s
   CHECK(cli.local({"export", "keda"}).out.find(password) == std::string::npos);
   const nlohmann::json secret = nlohmann::json::parse(cli.local({"export", "secret", "-o", "json"}).out);
   CHECK(base64_decode(secret.at("data").at("REDIS_PASSWORD").get<std::string>()) == password);
-  CHECK(secret.at("data").size() == 2);
+  CHECK(secret.at("data").size() == 3);
 }
 
 TEST_CASE("export keda names the queue, and a preset without one is told so") {
   ExportCli cli;
   REQUIRE(cli.local({"setup", "redis"}).status == 0);
+  const std::string keda = cli.local({"export", "keda"}).out;
+  for (const char* text : {"lagCount: \"1\"", "pendingEntriesCount: \"1\"", "type: cron", "strategy: default",
+                           "multipleScalersCalculation: sum", "runAsNonRoot: true", "allowPrivilegeEscalation: false",
+                           "type: RuntimeDefault", "scaledjob/raibid-worker autoscaling.keda.sh/paused=true"}) {
+    CAPTURE(text);
+    CHECK(keda.find(text) != std::string::npos);
+  }
+  REQUIRE(cli.local({"setup", "redis", "--preset", "mirai"}).status == 0);
+  const std::string asynq = cli.local({"export", "keda", "--preset", "mirai"}).out;
+  for (const char* state : {"pending", "active", "retry", "scheduled"})
+    CHECK(asynq.find(std::string("listName: \"asynq:{critical}:") + state) != std::string::npos);
+  CHECK(cli.local({"teardown", "redis", "--preset", "mirai", "--yes", "--delete-data"}).status == 0);
   const Output lists = cli.local({"export", "keda", "--list", "a: list", "--list", "b"});
   CHECK(lists.err.find("is this machine's alone") != std::string::npos);
   REQUIRE(lists.status == 0);
   CHECK(lists.out.find("listName: \"a: list\"") != std::string::npos);
   CHECK(lists.out.find("multipleScalersCalculation: sum") != std::string::npos);
+  CHECK(lists.out.find("strategy: accurate") != std::string::npos);
   const std::string preset = cli.preset({});
   REQUIRE(cli.local({"setup", "redis", "--preset", preset}).status == 0);
   const Output none = cli.local({"export", "keda", "--preset", preset});
@@ -165,6 +178,60 @@ TEST_CASE("export keda names the queue, and a preset without one is told so") {
             .out.find("consumerGroup: \"g\"") != std::string::npos);
   CHECK(cli.local({"export", "secret", "--name", "No Name"}).status == 2);
   CHECK(cli.local({"export", "secret", "--app-namespace", "No"}).status == 2);
+}
+
+TEST_CASE("export hands mxclone names with a dot and a config.yaml, since its configuration takes no others") {
+  ExportCli cli;
+  const std::vector<std::string> mxclone = {"--preset", "mxclone"};
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.end(), mxclone.begin(), mxclone.end());
+    const Output output = cli.local(words);
+    INFO(said(output));
+    CHECK(output.status == 0);
+    return output.out;
+  };
+  run({"setup", "redis", "--password-file", cli.password_file()});
+  const nlohmann::json secret = nlohmann::json::parse(run({"export", "secret", "-o", "json"})).at("data");
+  for (const char* name : {"MXCLONE_REDIS_REDIS_PASSWORD", "MXCLONE_REDIS.REDIS_PASSWORD"})
+    CHECK(base64_decode(secret.at(name).get<std::string>()) == odd_password);
+  const nlohmann::json map = nlohmann::json::parse(run({"export", "configmap", "-o", "json"})).at("data");
+  CHECK(map.at("MXCLONE_REDIS.REDIS_ADDRESS") == map.at("MXCLONE_REDIS_REDIS_ADDRESS"));
+
+  const std::string text = base64_decode(secret.at("config.yaml").get<std::string>());
+  const nlohmann::json config = parse_yaml(text, "config.yaml");
+  CHECK(config.at("job_store_type") == "redis");
+  CHECK(config.at("redis").at("redis_password") == odd_password);
+  CHECK(config.at("redis").at("redis_address") == map.at("MXCLONE_REDIS_REDIS_ADDRESS"));
+  CHECK(config.at("redis").at("redis_prefix") == "traceroutejob:");
+  const std::string shell = run({"export", "env", "--with-password"});
+  CHECK(in_shell(cli.file("mxclone.sh", shell)).count("MXCLONE_REDIS_REDIS_ADDRESS") == 1);
+  const std::string dotenv = run({"export", "env", "--with-password", "--format", "dotenv"});
+  const std::string docker = run({"export", "env", "--with-password", "--format", "docker"});
+  if (!readers().empty()) {
+    const nlohmann::json read = read_by({"dotenv", cli.file("mxclone.env", dotenv)});
+    CHECK(read.at("godotenv").at("MXCLONE_REDIS.REDIS_PASSWORD") == odd_password);
+    CHECK(read.at("compose").at("MXCLONE_REDIS.REDIS_PASSWORD") == odd_password);
+    CHECK(read_by({"docker", cli.file("mxclone.list", docker)}).at("MXCLONE_REDIS.REDIS_PASSWORD") == odd_password);
+  }
+  CHECK(cli.local({"teardown", "redis", "--preset", "mxclone", "--yes", "--delete-data"}).status == 0);
+}
+
+TEST_CASE("url and export: redis-cli logs in with what they write, and raibid's guide has its own form") {
+  ExportCli cli;
+  REQUIRE(cli.local({"setup", "redis"}).status == 0);
+  const auto logs_in = [](const std::string& url) {
+    return attempt({"redis-cli", "--no-auth-warning", "-u", std::string(trim(url)), "PING"}).out == "PONG\n";
+  };
+  const std::string url = cli.local({"url", "redis", "--with-password"}).out;
+  CHECK(url.starts_with("redis://default:"));
+  CHECK(logs_in(url));
+  const nlohmann::json variables =
+      nlohmann::json::parse(cli.local({"export", "env", "--with-password", "-o", "json"}).out);
+  CHECK(variables.at("RAIBID_REDIS_URL").get<std::string>() + "\n" == url);
+  CHECK(logs_in(variables.at("RAIBID_REDIS_URL")));
+  CHECK(variables.at("REDIS_URL").get<std::string>().starts_with("redis://:"));
+  CHECK(variables.at("QUEUE_STREAM") == "raibid:jobs");
+  CHECK(variables.at("CONSUMER_GROUP") == "raibid-workers");
 }
 
 TEST_CASE("export values: what helm takes for the embedded chart, without an installation and without a secret") {
@@ -195,6 +262,8 @@ TEST_CASE("export compose: compose's own loader takes it, and its start script m
     const nlohmann::json loaded = read.at("project").at("services").at("redis");
     CHECK(loaded.at("deploy").at("resources").at("limits").at("memory") == std::to_string(512 << 20));
     CHECK(read.at("extensions").at("x-redis-environment").at("REDIS_URL") == "redis://:from-the-file@redis:6379");
+    CHECK(read.at("extensions").at("x-redis-environment").at("RAIBID_REDIS_URL") ==
+          "redis://default:from-the-file@redis:6379");
     CHECK(loaded.dump().find("from-the-file") == std::string::npos);
   }
 

@@ -31,13 +31,9 @@ class SmokeCli : public Cli {
                  "name: mine\ndescription: a test's\nsettings: {namespace: mine, release: mine-redis}\n" + lines);
   }
 
-  /// redis-cli 7.0 takes no address without a user's name, hence the parts of redis://:PASSWORD@HOST:PORT.
   std::string redis(std::vector<std::string> command) {
     const std::string url(trim(local("url", {"--with-password"}).out));
-    command.insert(command.begin(), {"redis-cli", "-p", url.substr(url.rfind(':') + 1)});
-    const std::size_t password = std::string_view("redis://:").size();
-    if (const std::size_t at = url.find('@'); at != std::string::npos)
-      command.insert(command.begin() + 1, {"--no-auth-warning", "-a", url.substr(password, at - password)});
+    command.insert(command.begin(), {"redis-cli", "--no-auth-warning", "-u", url});
     const std::string answer(trim(must(command)));
     REQUIRE(answer.find("NOAUTH") == std::string::npos);
     return answer;

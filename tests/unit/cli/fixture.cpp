@@ -56,6 +56,7 @@ std::vector<OptionSpec> setup_options() {
        .letter = 'f',
        .group = "Chart"},
       {.name = "set", .help = "a value of the chart", .kind = Kind::list, .metavar = "KEY=VALUE", .group = "Chart"},
+      {.name = "image", .help = "image of Redis", .metavar = "REPOSITORY[:TAG]"},
       {.name = "size", .help = "of the claim", .kind = Kind::bytes, .default_value = "8Gi", .group = "Storage"},
       {.name = "no-persistence", .help = "keep nothing", .kind = Kind::flag, .group = "Storage"},
       {.name = "memory-request", .help = "memory", .kind = Kind::bytes},

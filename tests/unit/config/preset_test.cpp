@@ -81,13 +81,16 @@ TEST_CASE("the raibid preset has every value of the deployment guide") {
   CHECK(preset.streams[0].groups == std::vector<std::string>{"raibid-workers"});
   CHECK(preset.streams[0].max_length == 10000);
   CHECK(preset.client_namespaces.empty());
-  CHECK(preset.environment == Pairs{{"REDIS_URL", "{{url}}"},
+  CHECK(preset.environment == Pairs{{"REDIS_URL", "{{password-url}}"},
                                     {"REDIS_HOST", "{{host}}"},
                                     {"REDIS_PORT", "{{port}}"},
                                     {"REDIS_PASSWORD", "{{password}}"},
                                     {"REDIS_STREAM", "{{stream}}"},
                                     {"REDIS_CONSUMER_GROUP", "{{group}}"},
-                                    {"REDIS_STREAM_MAX_LENGTH", "{{max-length}}"}});
+                                    {"REDIS_STREAM_MAX_LENGTH", "{{max-length}}"},
+                                    {"RAIBID_REDIS_URL", "{{url}}"},
+                                    {"QUEUE_STREAM", "{{stream}}"},
+                                    {"CONSUMER_GROUP", "{{group}}"}});
   REQUIRE(preset.smoke.size() == 3);
   CHECK(preset.smoke[0].name == "stream-queue");
 }

@@ -51,6 +51,30 @@ std::string refusal(const Sources& sources) {
 
 }  // namespace
 
+TEST_CASE("a path may begin with ~ in every source, and nothing else may") {
+  Sources sources;
+  sources.environment = {{"HOME", "/home/a %s 'b'"}, {"RAIBID_KUBECONFIG", "~/k"}, {"RAIBID_CONTEXT", "~/c"}};
+  sources.file = given("preset", {"~/p.yaml"}, "~/.raibid/config.yaml:1");
+  sources.flags = given("config", {"~/c.yaml"});
+  const Settings settings = resolve(sources);
+  CHECK(settings.text("kubeconfig") == "/home/a %s 'b'/k");
+  CHECK(settings.text("preset") == "/home/a %s 'b'/p.yaml");
+  CHECK(settings.text("config") == "/home/a %s 'b'/c.yaml");
+  CHECK(settings.text("context") == "~/c");
+}
+
+TEST_CASE("an empty value is refused where somebody wrote it, and an empty variable is none") {
+  Sources flag;
+  flag.flags = given("context", {""});
+  CHECK(refusal(flag) == "--context: the value is empty");
+  Sources file;
+  file.file = given("image", {""}, "~/.raibid/config.yaml:2");
+  CHECK(refusal(file) == "~/.raibid/config.yaml:2: image: the value is empty");
+  Sources variable;
+  variable.environment = {{"RAIBID_IMAGE", ""}};
+  CHECK_FALSE(resolve(variable).is_set("image"));
+}
+
 TEST_CASE("a higher source replaces a lower one, lists included") {
   Sources sources;
   CHECK(resolve(sources).text("size") == "8Gi");
@@ -164,6 +188,13 @@ TEST_CASE("variables") {
   CHECK(warnings[1] == "RAIBID_DRY_RUN has no effect: --dry-run can only be given on the command line");
   CHECK(warnings[2] == "RAIBID_QUITE_ELSE is not a setting");
   CHECK(warnings[3] == "RAIBID_SIEZ is not a setting; did you mean RAIBID_SIZE?");
+}
+
+TEST_CASE("no warning of what other programs of raibid read") {
+  std::vector<std::string> warnings;
+  resolve({.environment = {{"RAIBID_REDIS_URL", "redis://x"}, {"RAIBID_CLI", "/x"}, {"RAIBID_SERVER_PORT", "1"}}},
+          &warnings);
+  CHECK(warnings.empty());
 }
 
 TEST_CASE("the options that every command takes") {

@@ -287,6 +287,39 @@ TEST_CASE("a setup without a password, whose plan lacks that step, comes to its 
   CHECK(run(world, {"teardown", "redis", "--yes", "--delete-data"}).code == 0);
 }
 
+TEST_CASE("errors of the API server's own do not end a rollback") {
+  struct Start {
+    Words arguments;
+    bool installed;
+  };
+  for (const Start& start : {Start{{"setup", "redis", "-v"}, false},
+                             Start{{"setup", "redis", "-v", "--memory-limit", "768Mi", "--restart"}, true}}) {
+    World clean;
+    if (start.installed) REQUIRE(run(clean, {"setup", "redis", "-v"}).code == 0);
+    const json before = start.installed ? contents(clean) : json();
+    // the child whose failure leaves most to undo
+    Fault fault{Kind::exits};
+    for (int child = static_cast<int>(run(World(clean), start.arguments).steps.size()); child > 0; --child) {
+      fault.child = child;
+      if (run(World(clean), start.arguments, fault).code == 4) break;
+    }
+    REQUIRE(run(World(clean), start.arguments, fault).code == 4);
+    int tried = 0;
+    for (fault.rollback_child = 1; fault.rollback_child < 40; ++fault.rollback_child) {
+      const World world(clean);
+      fault.server_errors = 2;
+      const Ran ran = run(world, start.arguments, fault);
+      INFO(fault.rollback_child << ": " << ran.err);
+      CHECK(ran.code == 4);
+      const json now = contents(world);
+      CHECK(start.installed ? without_password(now) == without_password(before) : now.at("release").is_null());
+      CHECK(left_behind(world).empty());
+      if (ran.err.find("rollback") != std::string::npos) ++tried;
+    }
+    CHECK(tried > 10);
+  }
+}
+
 TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as before or complete") {
   const Words setup = {"setup", "redis", "-v"};
   World empty;

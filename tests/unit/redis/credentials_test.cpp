@@ -263,9 +263,13 @@ TEST_CASE("credentials behind a symbolic link, of another user or open to others
   };
   fs::create_symlink(elsewhere, file);
   refused("is a symbolic link");
-  CHECK(has(error_of([&] { save_credentials(Files(ChangeGuard(false)), changed, file); }).message(), "is a symbolic link"));
+  CHECK(has(error_of([&] { save_credentials(Files(ChangeGuard(false)), changed, file); }).message(),
+            "is a symbolic link"));
   fs::create_symlink("nowhere", home.file("redis-credentials.x@y.json"));  // a dangling one would be made
-  CHECK(has(error_of([&] { save_credentials(Files(ChangeGuard(false)), changed, home.file("redis-credentials.x@y.json")); }).message(), "link"));
+  CHECK(has(error_of([&] {
+              save_credentials(Files(ChangeGuard(false)), changed, home.file("redis-credentials.x@y.json"));
+            }).message(),
+            "link"));
   fs::remove(home.file("redis-credentials.x@y.json"));
   CHECK(read_file(elsewhere) == text);
   CHECK(mode_of(elsewhere) == 0644);
@@ -281,9 +285,10 @@ TEST_CASE("credentials behind a symbolic link, of another user or open to others
 
 TEST_CASE("connection URLs") {
   const std::string host = "raibid-redis-master.raibid-redis.svc.cluster.local";
-  CHECK(redis_url(host, 6379, Secret("Abc123")) == "redis://:Abc123@" + host + ":6379");
+  CHECK(redis_url(host, 6379, Secret("Abc123")) == "redis://default:Abc123@" + host + ":6379");
+  CHECK(redis_url(host, 6379, Secret("Abc123"), "") == "redis://:Abc123@" + host + ":6379");
   CHECK(redis_url(host, 6379, Secret()) == "redis://" + host + ":6379");
   CHECK(redis_url("127.0.0.1", 21000, Secret("p@ss:w/rd?#[]%~-._")) ==
-        "redis://:p%40ss%3Aw%2Frd%3F%23%5B%5D%25~-._@127.0.0.1:21000");
-  CHECK(redis_url("::1", 6379, Secret("x")) == "redis://:x@[::1]:6379");
+        "redis://default:p%40ss%3Aw%2Frd%3F%23%5B%5D%25~-._@127.0.0.1:21000");
+  CHECK(redis_url("::1", 6379, Secret("x")) == "redis://default:x@[::1]:6379");
 }

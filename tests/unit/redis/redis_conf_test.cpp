@@ -7,6 +7,11 @@
 using namespace raibid;
 using namespace raibid::test;
 
+TEST_CASE("a path with spaces and quotes is one word of redis.conf") {
+  CHECK(conf_word("/home/ann/.raibid/x") == "/home/ann/.raibid/x");
+  CHECK(conf_word("/home/a b/it's \"100%\" \\x") == R"("/home/a b/it's \"100%\" \\x")");
+}
+
 TEST_CASE("redis.conf has a line for each directive, in order") {
   CHECK(redis_conf({{"save", "900 1"}, {"save", "300 10"}, {"appendonly", "yes"}}) ==
         "save 900 1\nsave 300 10\nappendonly yes\n");

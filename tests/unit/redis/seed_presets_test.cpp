@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "components/presets.hpp"
+#include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/settings/clients.hpp"
 #include "components/redis/settings/services.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -18,13 +19,15 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 /// A preset as setup takes it, when nobody says anything else.
 struct Loaded {
-  explicit Loaded(const std::string& name, const std::string& name_space = "", const std::string& client = "") {
+  explicit Loaded(const std::string& name, const std::string& name_space = "", const std::string& client = "",
+                  const std::string& chart = "") {
     std::vector<OptionSpec> options = global_options();
     for (const OptionSpec& option : redis_options()) options.push_back(option);
     preset = load_preset(name, options);
     SettingMap flags;
     if (!name_space.empty()) flags["namespace"] = {{name_space}, {Source::flag, "-n"}};
     if (!client.empty()) flags["allow-from"] = {{client}, {Source::flag, "--allow-from"}};
+    if (!chart.empty()) flags["chart"] = {{chart}, {Source::flag, "--chart"}};
     std::vector<std::string> warnings;
     const Settings resolved = resolve_settings(options, flags, {}, {}, preset.settings, warnings);
     settings = redis_settings(resolved, preset, {"/home/u/.raibid", "/home/u", "/tmp"});
@@ -67,7 +70,14 @@ TEST_CASE("preset mxclone: a job store behind a short name, with a password") {
                                             {"MXCLONE_REDIS_REDIS_ADDRESS", "{{address}}"},
                                             {"MXCLONE_REDIS_REDIS_PASSWORD", "{{password}}"},
                                             {"MXCLONE_REDIS_REDIS_DB", "0"},
-                                            {"MXCLONE_REDIS_REDIS_PREFIX", "traceroutejob:"}});
+                                            {"MXCLONE_REDIS_REDIS_PREFIX", "traceroutejob:"},
+                                            {"MXCLONE_REDIS.REDIS_ADDRESS", "{{address}}"},
+                                            {"MXCLONE_REDIS.REDIS_PASSWORD", "{{password}}"},
+                                            {"MXCLONE_REDIS.REDIS_DB", "0"},
+                                            {"MXCLONE_REDIS.REDIS_PREFIX", "traceroutejob:"}});
+  REQUIRE(mxclone.preset.files.size() == 1);
+  CHECK(mxclone.preset.files[0].first == "config.yaml");
+  CHECK_FALSE(mxclone.settings.image);  // its guide names redis:alpine, which is any version
   CHECK(mxclone.operations() == Texts{"job-store", "claim-contention"});
   CHECK(mxclone.preset.smoke[0].parameters.at("prefix") == "traceroutejob:");
 }
@@ -98,7 +108,8 @@ TEST_CASE("preset will-it-compile: hashes for a day, the pool by its formula") {
   CHECK(compile.preset.smoke[1].parameters.at("index-prefix") == "job:index:status:");
 }
 
-TEST_CASE("preset mirai: its redis.conf line for line, no password, and namespace mirai alone may connect") {
+TEST_CASE(
+    "preset mirai: its redis.conf line for line, no password; namespace mirai and Asynqmon may connect, nobody else") {
   const Loaded mirai("mirai");
   CHECK(mirai.settings.name_space == "redis");
   CHECK(mirai.settings.services == Texts{"redis"});
@@ -118,13 +129,16 @@ TEST_CASE("preset mirai: its redis.conf line for line, no password, and namespac
                                            {"notify-keyspace-events", "Ex"},
                                            {"databases", "16"}});
   CHECK(mirai.preset.holds == Texts{"queue", "cache", "locks"});
-  CHECK(mirai.clients() == Texts{"mirai"});
+  CHECK(mirai.clients() == Texts{"mirai", "redis/app=asynqmon"});
   const json policy = mirai.values()["networkPolicy"];
   CHECK(policy["allowExternal"] == false);
   CHECK(policy["addExternalClientAccess"] == false);
   CHECK(policy["extraIngress"] ==
         json{{{"ports", {{{"port", 6379}}}},
-              {"from", {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "mirai"}}}}}}}}}});
+              {"from",
+               {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "mirai"}}}}}},
+                {{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "redis"}}}}},
+                 {"podSelector", {{"matchLabels", {{"app", "asynqmon"}}}}}}}}}});
   CHECK(mirai.preset.environment == Pairs{{"ENABLE_REDIS_CACHE", "true"}, {"REDIS_URL", "{{url}}"}});
   CHECK(mirai.operations() == Texts{"asynq-queue", "cache-ttl"});
   CHECK(mirai.preset.smoke[0].parameters.at("queues") == "critical=6,default=3,low=1");
@@ -150,13 +164,70 @@ TEST_CASE("preset sla-management: cache, channels and locks of five minutes") {
   CHECK(sla.preset.smoke[2].parameters.at("timeout") == "5m");
 }
 
+TEST_CASE("the image that a guide names is asked for, and by the embedded chart alone") {
+  for (const char* preset : {"mirai", "will-it-compile", "sla-management"}) {
+    CAPTURE(preset);
+    const Loaded loaded(preset);
+    CHECK(loaded.values()["image"] ==
+          json{{"registry", "docker.io"}, {"repository", "library/redis"}, {"tag", "7-alpine"}});
+    CHECK_FALSE(Loaded(preset, "", "", "bitnami").settings.image);
+  }
+  CHECK_FALSE(Loaded("raibid").settings.image);
+}
+
+TEST_CASE("preset raibid: its guide's form of the URL, and what raibid-ci's server and agent read") {
+  const Loaded raibid("raibid");
+  const std::map<std::string, std::string> environment(raibid.preset.environment.begin(),
+                                                       raibid.preset.environment.end());
+  CHECK(environment.at("REDIS_URL") == "{{password-url}}");
+  CHECK(environment.at("RAIBID_REDIS_URL") == "{{url}}");
+  CHECK(environment.at("QUEUE_STREAM") == "{{stream}}");
+  CHECK(environment.at("CONSUMER_GROUP") == "{{group}}");
+}
+
+TEST_CASE(
+    "will-it-compile's pod carries the label that its application's egress policy asks for, no other preset's does") {
+  const Loaded compile("will-it-compile");
+  const json values = compile.values();
+  CHECK(values["master"]["podLabels"] == json{{"app.kubernetes.io/component", "redis"}});
+  CHECK(values["extraDeploy"][0]["spec"]["selector"]["app.kubernetes.io/component"] == "redis");
+  for (const char* preset : {"raibid", "mxclone", "mirai", "sla-management"}) {
+    CAPTURE(preset);
+    CHECK_FALSE(Loaded(preset).values()["master"].contains("podLabels"));
+  }
+  // Bitnami's chart writes the component itself
+  CHECK_FALSE(Loaded("will-it-compile", "", "", "bitnami").values()["master"].contains("podLabels"));
+}
+
+TEST_CASE("an installed release keeps its image and the component that its selector has") {
+  const Loaded compile("will-it-compile");
+  Observed observed;
+  observed.workload = {
+      "will-it-compile-redis", R"({"preset":"will-it-compile"})", "2Gi", std::nullopt, "master", false};
+  const RedisSettings kept = as_installed(compile.settings, observed);
+  CHECK_FALSE(kept.image);
+  CHECK(kept.pod_labels.at("app.kubernetes.io/component") == "master");
+  observed.workload->spec = R"({"image":"docker.io/library/redis:8"})";
+  CHECK(as_installed(compile.settings, observed).image->tag == "8");
+  RedisSettings asked = compile.settings;
+  asked.image_of_preset = false;
+  CHECK(as_installed(asked, observed).image->tag == "7-alpine");
+  CHECK(as_installed(compile.settings, Observed{}).image->tag == "7-alpine");
+}
+
+TEST_CASE("a further client far away does not change the name by which the application finds Redis") {
+  Loaded mxclone("mxclone");
+  mxclone.settings.clients.push_back({"keda", {}});
+  CHECK(application_host(mxclone.settings, mxclone.names()) == "redis-service");
+}
+
 TEST_CASE("a preset's own namespace follows -n, with its clients; those of other namespaces stay") {
   const Loaded moved("mxclone", "stores");
   CHECK(moved.clients() == Texts{"stores/app=mxclone"});
   CHECK(application_host(moved.settings, moved.names()) == "redis-service");
   const json from = moved.values()["networkPolicy"]["extraIngress"][0]["from"];
   CHECK(from[0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] == "stores");
-  CHECK(Loaded("mirai", "stores").clients() == Texts{"mirai"});
+  CHECK(Loaded("mirai", "stores").clients() == Texts{"mirai", "stores/app=asynqmon"});
 }
 
 TEST_CASE("a Redis that lives elsewhere is reached by its long name") {

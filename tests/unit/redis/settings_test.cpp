@@ -102,7 +102,7 @@ TEST_CASE("what is given replaces it") {
                                                     {"cpu-request", "1"},
                                                     {"cpu-limit", "2"},
                                                     {"no-metrics", "true"},
-                                                    {"password-file", "~/secret"},
+                                                    {"password-file", "/home/u/secret"},
                                                     {"adopt", "true"},
                                                     {"keep-on-failure", "true"},
                                                     {"set", "a.b=c"}});
@@ -273,6 +273,23 @@ TEST_CASE("clients that are none") {
     CAPTURE(client);
     CHECK(has(refusal({{"allow-from", client}}).message(), "--allow-from"));
   }
+}
+
+TEST_CASE("a size without its unit, or with that of thousandths, is refused with what was probably meant") {
+  struct Case {
+    const char *option, *value, *meant;
+  };
+  for (const Case& one : {Case{"size", "2", "2Gi"}, Case{"size", "2m", "2Mi"}, Case{"size", "100k", "100Mi"},
+                          Case{"size", "0.5", "0.5Gi"}, Case{"memory-request", "256", "256Mi"},
+                          Case{"memory-request", "256m", "256Mi"}}) {
+    CAPTURE(one.value);
+    const Error error = refusal({{one.option, one.value}});
+    CHECK(error.code() == ExitCode::usage);
+    CHECK(has(error.message(), std::string("--") + one.option + ": \"" + one.value + "\""));
+    CHECK(error.hint() == std::string("did you mean ") + one.meant + "?");
+  }
+  CHECK(redis_settings_of({{"size", "1e9"}}).size == "1e9");
+  CHECK(redis_settings_of({{"size", "2G"}}).size == "2G");
 }
 
 TEST_CASE("no password and a password file contradict each other") {

@@ -1,5 +1,6 @@
 #include "sys/files.hpp"
 #include "base/error.hpp"
+#include "sys/reader_gone.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -105,6 +106,35 @@ TEST_CASE("read_file reads a FIFO to its end and does not wait for one that nobo
   const Fixture fixture;
   REQUIRE(::mkfifo(fixture.path("fifo").c_str(), 0600) == 0);
   CHECK(read_file(fixture.path("fifo")).value().empty());
+}
+
+TEST_CASE("read_file waits for a silent FIFO no longer than it is told") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);  // the writer is there, and says nothing
+  const auto started = std::chrono::steady_clock::now();
+  CHECK(code_of([&] {
+          read_file("/dev/fd/" + std::to_string(ends[0]), 100, started + std::chrono::milliseconds(50));
+        }) == ExitCode::failure);
+  CHECK(std::chrono::steady_clock::now() - started >= std::chrono::milliseconds(50));
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a file of our own that is a FIFO or a device is refused before it is read") {
+  REQUIRE(::mkfifo(path("fifo").c_str(), 0600) == 0);
+  const int writer = ::open(path("fifo").c_str(), O_RDWR | O_CLOEXEC);  // it would say nothing for ever
+  REQUIRE(writer >= 0);
+  CHECK(code_of([&] { read_own_file(path("fifo")); }) == ExitCode::preflight);
+  ::close(writer);
+}
+
+TEST_CASE("a pipe tells when its reader has gone") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  CHECK_FALSE(reader_gone(ends[1]));
+  ::close(ends[0]);
+  CHECK(reader_gone(ends[1]));
+  ::close(ends[1]);
 }
 
 TEST_CASE_FIXTURE(Fixture, "write_atomic makes and replaces, with the mode that was asked for") {

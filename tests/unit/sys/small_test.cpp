@@ -76,6 +76,15 @@ TEST_CASE("paths are shown with ~ for the home directory, and only for that") {
   CHECK(resolve_paths({{"RAIBID_HOME", "/r"}}).shown("/etc/x") == "/etc/x");
 }
 
+TEST_CASE("a ~ that no shell has seen is the home directory") {
+  CHECK(with_home("~/x", "/home/ann") == "/home/ann/x");
+  CHECK(with_home("~", "/home/a b") == "/home/a b");
+  CHECK(with_home("~bob/x", "/home/ann") == "~bob/x");
+  CHECK(with_home("/a/~/x", "/home/ann") == "/a/~/x");
+  CHECK(with_home("~/x", "") == "~/x");
+  CHECK(resolve_paths({{"HOME", "/home/ann"}, {"RAIBID_HOME", "~/r"}}).home == "/home/ann/r");
+}
+
 TEST_CASE("SHA-256 of FIPS 180-2's examples") {
   CHECK(sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

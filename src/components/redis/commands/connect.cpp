@@ -10,9 +10,11 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/redis/commands/export/variables.hpp"
 #include "components/redis/commands/url.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/settings/services.hpp"
 #include "config/yaml.hpp"
 #include "sys/foreground.hpp"
 #include "sys/signals.hpp"
@@ -22,18 +24,37 @@ namespace raibid {
 
 namespace {
 
-// redis-cli takes the server from its arguments alone; other programs find it in their environment.
-Command aimed_at(const std::vector<std::string>& arguments, const std::string& host, int port, const Secret& password) {
+// redis-cli takes the server from its arguments alone; other programs find it in their environment, under general names
+// and under those of the preset's application.
+Command aimed_at(const Context& context, const RedisSettings& settings, const std::vector<std::string>& arguments,
+                 const std::string& host, int port, const Secret& password) {
   Command command;
   command.argv = arguments;
   const std::string program = arguments[0].substr(arguments[0].rfind('/') + 1);
   if (program == "redis-cli" || program == "valkey-cli") {
     command.argv.insert(command.argv.begin() + 1, {"-h", host, "-p", std::to_string(port)});
   }
-  command.environment = {{"REDIS_HOST", host}, {"REDIS_PORT", std::to_string(port)}};
+  const InstalledRedis redis{host, port, password};
   // the one place where a secret enters an environment: the user asked for this command to be logged in
-  if (!password.empty()) command.environment.push_back({"REDISCLI_AUTH", password.reveal()});
+  command.environment = {
+      {"REDIS_HOST", host}, {"REDIS_PORT", std::to_string(port)}, {"REDIS_URL", redis_url(host, port, password)}};
+  if (!password.empty()) {
+    command.environment.push_back({"REDIS_PASSWORD", password.reveal()});
+    command.environment.push_back({"REDISCLI_AUTH", password.reveal()});
+  }
+  const std::string service = RedisNames(settings.release, settings.name_space).workload;
+  for (const Variable& variable : application_variables(context.preset, settings, redis, service))
+    command.environment.push_back({variable.name, variable.value.reveal()});
   return command;
+}
+
+/// What the caller's environment says of some Redis: it may be another one.
+std::vector<std::string> foreign_variables(const Environment& environment) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : environment) {
+    if (name.starts_with("REDIS_") || name.starts_with("REDISCLI_")) names.push_back(name);
+  }
+  return names;
 }
 
 /// What --dry-run says.
@@ -75,8 +96,10 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
   place->prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
   const RedisEndpoint endpoint = place->endpoint(question_deadline(context));
   if (!arguments.empty()) {
-    return {"", run_foreground(context.guard, aimed_at(arguments, endpoint.host, endpoint.port, password),
-                               context.signals, [&place] { place->look_after(); })};
+    const Command command = aimed_at(context, settings, arguments, endpoint.host, endpoint.port, password);
+    return {"", run_foreground(
+                    context.guard, command, context.signals, [&place] { place->look_after(); },
+                    foreign_variables(context.environment))};
   }
   if (place->keep_open() == nullptr) {
     return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, endpoint.host,
@@ -97,11 +120,16 @@ std::vector<OptionSpec> url_options() {
 
 CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
-  const InstalledRedis installed = open_recorded(context, NeedsPreset::no).place->installed();
+  const auto [place, settings] = open_recorded(context, NeedsPreset::no);
+  const InstalledRedis installed = place->installed();
   const bool with_password = context.settings.flag("with-password");
-  const std::string url = redis_url(installed.host, installed.port, with_password ? installed.password : Secret());
+  // the name that the application expects, as `export` hands it over
+  const std::string host = settings.target == Target::kubernetes
+                               ? application_host(settings, RedisNames(settings.release, settings.name_space))
+                               : installed.host;
+  const std::string url = redis_url(host, installed.port, with_password ? installed.password : Secret());
   if (context.format() == OutputFormat::table) return {url + "\n"};
-  const nlohmann::ordered_json object = {{"url", url}, {"host", installed.host}, {"port", installed.port}};
+  const nlohmann::ordered_json object = {{"url", url}, {"host", host}, {"port", installed.port}};
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
 }
 

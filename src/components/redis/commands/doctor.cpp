@@ -33,7 +33,18 @@ void examine_home(const Context& context, HealthReport& report) {
 
 }  // namespace
 
+std::vector<OptionSpec> doctor_options() {
+  std::vector<OptionSpec> options = redis_options();
+  options.push_back({.name = "role",
+                     .help = "Print the least rights that setup needs, as a Role for kubectl apply",
+                     .kind = OptionKind::flag,
+                     .flag_only = true,
+                     .group = "Run"});
+  return options;
+}
+
 CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
+  if (context.settings.flag("role")) return {open_installer(context, redis_settings(context))->rights()};
   mention_unfinished(context);
   if (const auto record = record_on_this_machine(context)) take_record_for_setup(context, *record);
   const RedisSettings settings = redis_settings(context);

@@ -31,8 +31,7 @@ void throw_not_installed(const Context& context, const std::string& subject) {
 InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, const RedisNames& names,
                                   const RedisSettings& settings) {
   const Command question = kubectl.get({"secret/" + names.full, "statefulset/" + names.workload});
-  const nlohmann::json items =
-      Kubectl::parse_items(question, run(context.runner, question, question_deadline(context)));
+  const nlohmann::json items = Kubectl::parse_items(question, kubectl.ask(question, context.deadline));
   InstalledRedis installed{names.host, 6379, {}};
   bool there = false;
   for (const nlohmann::json& item : items) {

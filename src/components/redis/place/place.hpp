@@ -87,6 +87,8 @@ class Installer {
   virtual CommandResult teardown() = 0;
   /// The checks of `doctor`: what setup needs. Each is made, whatever the others say.
   virtual void examine_ground(HealthReport& report) = 0;
+  /// The rights that setup needs there, as manifests. Throws Error (usage) where there is nobody to give them.
+  virtual std::string rights() const = 0;
   /// The checks of `status`. Throws Error (not_installed) when it is not there.
   virtual CommandResult status() = 0;
 };

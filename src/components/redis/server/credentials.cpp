@@ -233,10 +233,10 @@ void save_credentials(const Files& files, const Credentials& credentials, const 
   files.write_own_file(path, to_json(credentials));
 }
 
-std::string redis_url(const std::string& host, int port, const Secret& password) {
+std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user) {
   const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
   if (password.empty()) return fmt::format("redis://{}:{}", address, port);
-  return fmt::format("redis://:{}@{}:{}", percent_encoded(password.reveal()), address, port);
+  return fmt::format("redis://{}:{}@{}:{}", user, percent_encoded(password.reveal()), address, port);
 }
 
 }  // namespace raibid

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.hpp"
@@ -56,8 +57,9 @@ bool credentials_are_saved(const Credentials& credentials, const std::filesystem
 /// Throws Error (preflight) when `path` is a symbolic link or the folder cannot be written in.
 void save_credentials(const Files& files, const Credentials& credentials, const std::filesystem::path& path);
 
-/// "redis://:PASSWORD@HOST:PORT", or without the password. What of a password a URL reads otherwise is percent-encoded
-/// (RFC 3986).
-std::string redis_url(const std::string& host, int port, const Secret& password);
+/// "redis://default:PASSWORD@HOST:PORT", or without both where there is no password. What of a password a URL reads
+/// otherwise is percent-encoded (RFC 3986). With an empty `user`, "redis://:PASSWORD@…", the password goes to the same
+/// user, but redis-cli before 7.2 does not log in with such a URL.
+std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user = "default");
 
 }  // namespace raibid

@@ -61,7 +61,7 @@ Secret generate_password(Random& random) {
   return secret;
 }
 
-Secret read_password_file(const std::string& path) {
+Secret read_password_file(const std::string& path, TimePoint until) {
   const auto refuse = [&](const std::string& why) -> Secret {
     throw Error(ExitCode::usage, fmt::format("--password-file {}: {}", printable(path), why),
                 fmt::format("the first line is the password: {} to {} printable ASCII characters without spaces",
@@ -69,7 +69,7 @@ Secret read_password_file(const std::string& path) {
   };
   std::optional<std::string> content;
   try {
-    content = read_file(path, largest_password_file);
+    content = read_file(path, largest_password_file, until);
   } catch (Error& error) {
     throw error.with_code(ExitCode::usage).during("reading --password-file");
   }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/secret.hpp"
+#include "sys/clock.hpp"
 
 namespace raibid {
 
@@ -13,7 +14,7 @@ class Random;
 Secret generate_password(Random& random);
 
 /// The first line of a file (at most 512 characters, printable ASCII without space, at least 8). Throws Error (usage).
-Secret read_password_file(const std::string& path);
+Secret read_password_file(const std::string& path, TimePoint until = TimePoint::max());
 
 /// The ACL file: the default user with the password's SHA-256 (or nopass), `health` for probes, which may only PING,
 /// and `exporter` (when it has a password), which may only read what metrics need.

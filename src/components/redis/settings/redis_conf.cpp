@@ -87,6 +87,21 @@ bool is_word_character(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <
 
 }  // namespace
 
+std::string conf_word(const std::string& text) {
+  const bool plain = !text.empty() && text.find_first_of(" \t\r\n\"'\\#") == std::string::npos;
+  if (plain) return text;
+  std::string word = "\"";
+  for (const char c : text) {
+    if (c == '\n') {
+      word += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') word += '\\';
+    word += c;
+  }
+  return word + '"';
+}
+
 std::string redis_conf(const Directives& directives) {
   std::string text;
   for (const auto& [name, value] : directives) {

@@ -15,6 +15,9 @@ using Directives = std::vector<std::pair<std::string, std::string>>;
 /// The text of redis.conf, one directive a line.
 std::string redis_conf(const Directives& directives);
 
+/// `text` as one word of redis.conf: in quotes, as sdssplitargs reads them, where it would be several words or none.
+std::string conf_word(const std::string& text);
+
 /// The lines of a redis.conf: what a chart made of its values. Comments are left out, and so are the lines that say how
 /// the server is run rather than what it does (dir, daemonize, aclfile …).
 Directives parse_redis_conf(std::string_view text);

@@ -24,6 +24,8 @@ constexpr std::int64_t least_memory = 16 * mebibyte;
 /// Shares of the memory limit in percent: writing an AOF or a snapshot forks, and the copied pages need room.
 constexpr std::int64_t share_with_persistence = 60;
 constexpr std::int64_t share_without = 75;
+/// Nobody means a claim of two bytes: the unit is missing, or is the m of thousandths.
+constexpr std::int64_t least_size = mebibyte;
 constexpr std::size_t longest_key = 255;
 
 /// What a command does not offer counts as not set: teardown, for instance, knows nothing of --image.
@@ -51,18 +53,32 @@ class Reader {
 };
 
 void take_images(RedisSettings& redis, const Reader& reader) {
-  if (!reader.text("image").empty()) redis.image = parse_image(reader.text("image"), reader.named("image"));
+  // a preset's image is that of its guide, an official one: another chart has images of its own
+  const bool fits = redis.chart.kind == ChartChoice::Kind::embedded || reader.chosen("image");
+  if (!reader.text("image").empty() && fits) redis.image = parse_image(reader.text("image"), reader.named("image"));
+  redis.image_of_preset = redis.image && !reader.chosen("image");
   if (!reader.text("exporter-image").empty()) {
     redis.exporter_image = parse_image(reader.text("exporter-image"), reader.named("exporter-image"));
   }
+}
+
+/// "2", "2m": bytes, or thousandths of one.
+[[noreturn]] void refuse_too_few(const Reader& reader, std::string_view name, const std::string& unit) {
+  const std::string text = reader.text(name);
+  const std::string number = text.substr(0, text.find_first_not_of("0123456789."));
+  const std::string meant = text.ends_with('m') || text.ends_with('M') ? "Mi" : text.ends_with('k') ? "Mi" : unit;
+  reader.refuse(name, text.ends_with('m') ? "is thousandths of a byte" : "is only a few bytes",
+                fmt::format("did you mean {}{}?", number, meant));
 }
 
 void take_storage(RedisSettings& redis, const Reader& reader) {
   redis.persistence = !reader.flag("no-persistence");
   redis.size = reader.text("size");
   redis.storage_class = reader.text("storage-class");
-  if (!redis.size.empty() && parse_bytes(redis.size, reader.named("size")) == 0) {
-    reader.refuse("size", "leaves no room for data", "use a size such as 8Gi, or --no-persistence");
+  if (!redis.size.empty()) {
+    const std::int64_t bytes = parse_bytes(redis.size, reader.named("size"));
+    if (bytes == 0) reader.refuse("size", "leaves no room for data", "use a size such as 8Gi, or --no-persistence");
+    if (bytes < least_size) refuse_too_few(reader, "size", "Gi");
   }
   if (!redis.storage_class.empty() && redis.storage_class != "-" && !is_dns_subdomain(redis.storage_class)) {
     reader.refuse("storage-class", "is not a valid StorageClass name", "kubectl get storageclass lists them");
@@ -93,6 +109,10 @@ void take_resources(RedisSettings& redis, const Reader& reader) {
     reader.refuse("memory-limit", "is too little for Redis to start",
                   "use at least 16Mi; Mi and Gi are the usual units (512Mi)");
   }
+  if (!redis.memory_request.empty() && parse_bytes(redis.memory_request, reader.named("memory-request")) < least_size &&
+      parse_bytes(redis.memory_request, reader.named("memory-request")) > 0) {
+    refuse_too_few(reader, "memory-request", "Mi");
+  }
   check_request(reader, "memory-request", "memory-limit", parse_bytes);
   check_request(reader, "cpu-request", "cpu-limit", parse_millicores);
 }
@@ -121,10 +141,9 @@ void take_preset_clients(RedisSettings& redis, const std::vector<std::string>& c
   }
 }
 
-void take_access(RedisSettings& redis, const Reader& reader, const Preset& preset, const Paths& paths) {
+void take_access(RedisSettings& redis, const Reader& reader, const Preset& preset) {
   redis.auth = !reader.flag("no-auth");
   redis.password_file = reader.text("password-file");
-  if (redis.password_file.starts_with("~/")) redis.password_file = paths.user / redis.password_file.substr(2);
   if (!redis.auth && !redis.password_file.empty()) {
     throw Error(ExitCode::usage,
                 fmt::format("{} and {} contradict each other", reader.named("no-auth"), reader.named("password-file")),
@@ -285,7 +304,8 @@ std::vector<OptionSpec> redis_options() {
        .help = "Chart: embedded, bitnami, a path, oci://… or REPOSITORY/NAME",
        .metavar = "CHART",
        .default_value = "embedded",
-       .group = "Chart and images"},
+       .group = "Chart and images",
+       .is_path = true},
       {.name = "chart-version", .help = "Version of the chart", .metavar = "VERSION", .group = "Chart and images"},
       {.name = "image", .help = "Image of Redis or Valkey", .metavar = "REPOSITORY[:TAG]", .group = "Chart and images"},
       {.name = "exporter-image",
@@ -335,7 +355,8 @@ std::vector<OptionSpec> redis_options() {
       {.name = "password-file",
        .help = "Take the password from the first line of this file instead of making one",
        .metavar = "FILE",
-       .group = "Access"},
+       .group = "Access",
+       .is_path = true},
       {.name = "allow-from",
        .help = "Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given",
        .kind = Kind::list,
@@ -358,7 +379,8 @@ std::vector<OptionSpec> redis_options() {
        .kind = Kind::list,
        .metavar = "FILE",
        .letter = 'f',
-       .group = "Chart and images"},
+       .group = "Chart and images",
+       .is_path = true},
       {.name = "strict",
        .help = "Warnings about risky settings are errors, and nothing is changed",
        .kind = Kind::flag,
@@ -395,7 +417,7 @@ RedisSettings redis_settings(const Context& context) {
   return redis_settings(context.settings, context.preset, context.paths);
 }
 
-RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths& paths) {
+RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths&) {
   const Reader reader(settings);
   RedisSettings redis;
   redis.preset = preset.name;
@@ -409,11 +431,12 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_storage(redis, reader);
   take_resources(redis, reader);
   redis.metrics = !reader.flag("no-metrics");
-  take_access(redis, reader, preset, paths);
+  take_access(redis, reader, preset);
   take_streams(redis, reader, preset);
   take_directives(redis, reader, preset);
   take_services(redis, preset);
   redis.security_context = preset.security_context;
+  redis.pod_labels = preset.pod_labels;
   redis.holds = preset.holds;
   const bool queue = std::find(redis.holds.begin(), redis.holds.end(), "queue") != redis.holds.end();
   if (!redis.streams.empty() && !queue) redis.holds.emplace_back("queue");

@@ -57,6 +57,7 @@ struct RedisSettings {
   std::string release;
   ChartChoice chart;
   std::optional<ImageReference> image;
+  bool image_of_preset = false;  ///< nobody asked for it: a release that has another one keeps it
   std::optional<ImageReference> exporter_image;
   bool persistence = true;
   std::string size;
@@ -71,7 +72,8 @@ struct RedisSettings {
   std::vector<StreamSpec> streams;
   std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
   SecurityContext security_context;   ///< the preset's: who Redis runs as
-  std::vector<std::string> holds;     ///< the preset's, and "queue" when there is a stream
+  std::map<std::string, std::string> pod_labels;    ///< the preset's
+  std::vector<std::string> holds;                   ///< the preset's, and "queue" when there is a stream
   std::map<std::string, AcceptedWarning> accepted;  ///< the preset's
   bool strict = false;                              ///< warnings of advice.hpp are errors
   Choices chosen;                  ///< what describes this Redis beside the preset; of --set the keys alone

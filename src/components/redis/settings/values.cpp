@@ -113,10 +113,28 @@ ordered_json network_policy(const RedisSettings& settings) {
   return values;
 }
 
+constexpr const char* component_label = "app.kubernetes.io/component";
+
 ordered_json own_labels(const RedisSettings& settings) {
   return {{"app.kubernetes.io/name", "redis"},
           {"app.kubernetes.io/instance", settings.release},
-          {"app.kubernetes.io/component", "master"}};
+          {component_label, "master"}};
+}
+
+/// Redis' pod by its labels. The embedded chart lets a preset choose the component; another chart has its own.
+ordered_json pod_selector(const RedisSettings& settings) {
+  ordered_json selector = own_labels(settings);
+  const auto chosen = settings.pod_labels.find(component_label);
+  if (settings.chart.kind == ChartChoice::Kind::embedded && chosen != settings.pod_labels.end())
+    selector[component_label] = chosen->second;
+  return selector;
+}
+
+void choose_pod_labels(ordered_json& values, const RedisSettings& settings) {
+  for (const auto& [key, value] : settings.pod_labels) {
+    if (key == component_label && settings.chart.kind != ChartChoice::Kind::embedded) continue;
+    values["master"]["podLabels"][key] = value;
+  }
 }
 
 /// A further name for Redis: in its own namespace a Service of the same pod, elsewhere one that DNS leads here.
@@ -133,7 +151,7 @@ ordered_json alias_service(const std::string& service, const RedisSettings& sett
   manifest["metadata"] = {{"name", service}, {"labels", own_labels(settings)}};
   manifest["spec"] = {{"type", "ClusterIP"},
                       {"publishNotReadyAddresses", true},  // as the chart's own Service has it
-                      {"selector", own_labels(settings)},
+                      {"selector", pod_selector(settings)},
                       {"ports", ordered_json::array({port})}};
   return manifest;
 }
@@ -176,6 +194,7 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   values["commonConfiguration"] = redis_conf(settings.directives);
   values["master"] = {{"persistence", persistence(settings)}, {"resources", resources(settings)}};
   choose_user(values, settings);
+  choose_pod_labels(values, settings);
   values["metrics"] = metrics(settings, cluster_has_service_monitors);
   values["networkPolicy"] = network_policy(settings);
   values["commonAnnotations"] = {{spec_annotation, to_json(spec_for_cluster(settings))}};

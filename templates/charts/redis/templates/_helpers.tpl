@@ -16,6 +16,11 @@ app.kubernetes.io/name: {{ include "redis.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{- /* What an application's own egress policy may select Redis' pod by. Selectors never change, so a release keeps what it began with. */}}
+{{- define "redis.component" -}}
+app.kubernetes.io/component: {{ index .Values.master.podLabels "app.kubernetes.io/component" | default "master" | quote }}
+{{- end }}
+
 {{- /* (dict "root" $ "name" "F-master" "component" "master" "labels" {} "annotations" {}): an object's metadata */}}
 {{- define "redis.metadata" -}}
 {{- $own := include "redis.selector" .root | fromYaml -}}

@@ -26,7 +26,7 @@ struct Desk {
   Error error{ExitCode::failure, "container redis ends with exit code 1", "see its log"};
 
   std::string keep(const fs::path& parent) {
-    return keep_evidence(Files(ChangeGuard(false)), runner, runner.clock(), kubectl, "app=app", parent, error,
+    return keep_evidence(Files(ChangeGuard(false)), runner.clock(), kubectl, "app=app", parent, error,
                          "image: redis:7\n", runner.now() + seconds(10));
   }
   std::string keep() { return keep(home.path() / "evidence"); }

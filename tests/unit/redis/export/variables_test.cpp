@@ -25,7 +25,7 @@ TEST_CASE("a variable is secret when its value holds the password, or would") {
   preset.environment = {
       {"URL", "{{url}}/0"}, {"PASSWORD", "{{ password }}"}, {"ADDRESS", "{{address}}"}, {"FIXED", "password url"}};
   const auto with = application_variables(preset, settings(), {"h", 1, Secret("p w")}, "s");
-  CHECK(with.at(0).value == Secret("redis://:p%20w@h:1/0"));
+  CHECK(with.at(0).value == Secret("redis://default:p%20w@h:1/0"));
   CHECK(with.at(0).secret);
   CHECK(with.at(1).value == Secret("p w"));
   CHECK(with.at(1).secret);
@@ -53,10 +53,38 @@ TEST_CASE("the host is the name that the application expects, with a domain wher
 
 TEST_CASE("the application's namespace: the one that was chosen, the first client's, Redis' own") {
   RedisSettings redis = settings();
-  CHECK(application_namespace(redis, "") == "redis");
+  CHECK(chosen_namespace(redis, "") == "redis");
   redis.clients = {{"mirai", {}}, {"other", {}}};
-  CHECK(application_namespace(redis, "") == "mirai");
-  CHECK(application_namespace(redis, "elsewhere") == "elsewhere");
+  CHECK(chosen_namespace(redis, "") == "mirai");
+  CHECK(chosen_namespace(redis, "elsewhere") == "elsewhere");
+}
+
+TEST_CASE("a URL without a user's name, for a guide that writes it so") {
+  Preset preset;
+  preset.name = "mine";
+  preset.environment = {{"URL", "{{password-url}}"}};
+  const auto with = application_variables(preset, settings(), {"h", 1, Secret("pw")}, "s");
+  CHECK(with.at(0).value == Secret("redis://:pw@h:1"));
+  CHECK(with.at(0).secret);
+  CHECK(application_variables(preset, settings(), {"h", 1, Secret()}, "s").at(0).value == Secret("redis://h:1"));
+}
+
+TEST_CASE("a file of the application: values are escaped for the double quotes around them") {
+  Preset preset;
+  preset.name = "mine";
+  preset.files = {{"config.yaml", "redis:\n  password: \"{{password}}\"\n"}};
+  const auto files = application_files(preset, settings(), {"h", 1, Secret(R"(a"b\c)")}, "s");
+  REQUIRE(files.size() == 1);
+  CHECK(files[0].name == "config.yaml");
+  CHECK(files[0].secret);
+  CHECK(files[0].value == Secret("redis:\n  password: \"a\\\"b\\\\c\"\n"));
+}
+
+TEST_CASE("a name with a dot: no shell can export it, .env files and docker can") {
+  const Variable dotted = {"MXCLONE_REDIS.REDIS_PASSWORD", Secret("pw"), true};
+  CHECK(shell_line(dotted).starts_with("# MXCLONE_REDIS.REDIS_PASSWORD: a shell cannot export"));
+  CHECK(dotenv_line(dotted) == "MXCLONE_REDIS.REDIS_PASSWORD=pw\n");
+  CHECK(docker_line(dotted) == "MXCLONE_REDIS.REDIS_PASSWORD=pw\n");
 }
 
 TEST_CASE("lines of variables") {

@@ -30,13 +30,14 @@ struct View {
   RedisSettings settings;
   InstalledRedis installed;
   Handover handover;
+  std::vector<Variable> files;
 };
 
 View look(Context& context) {
   mention_unfinished(context);
   OpenedPlace opened = open_recorded(context, NeedsPreset::yes);
-  View view{std::move(opened.settings), opened.place->installed(), {}};
-  view.handover.name_space = application_namespace(view.settings, option(context, "app-namespace"));
+  View view{std::move(opened.settings), opened.place->installed(), {}, {}};
+  view.handover.name_space = chosen_namespace(view.settings, option(context, "app-namespace"));
   const std::string name = option(context, "name");
   view.handover.name = name.empty() ? view.settings.release + "-env" : name;
   if (!is_dns_subdomain(view.handover.name)) {
@@ -52,6 +53,7 @@ View look(Context& context) {
     service = expected.short_name;
   }
   view.handover.variables = application_variables(context.preset, view.settings, seen, service);
+  view.files = application_files(context.preset, view.settings, seen, service);
   if (view.handover.variables.empty()) {
     throw Error(ExitCode::usage, fmt::format("preset {} has no environment to export", context.preset.name),
                 "add one to it, for instance environment: {REDIS_URL: \"{{url}}\"}");
@@ -89,9 +91,10 @@ CommandResult export_env(Context& context, const std::vector<std::string>&) {
 }
 
 CommandResult export_secret(Context& context, const std::vector<std::string>&) {
-  const View view = look(context);
+  View view = look(context);
   if (view.installed.password.empty())
     context.reporter.note("this Redis has no password: the Secret is for the sake of those who mount it");
+  view.handover.variables.insert(view.handover.variables.end(), view.files.begin(), view.files.end());
   return document(context, secret_manifest(view.handover, context.preset.name));
 }
 
@@ -101,7 +104,7 @@ CommandResult export_configmap(Context& context, const std::vector<std::string>&
 
 std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& settings) {
   std::vector<Queue> queues;
-  for (const std::string& list : context.settings.list("list")) queues.push_back({"", "", list});
+  for (const std::string& list : context.settings.list("list")) queues.push_back({"", "", list, false});
   if (queues.empty()) queues = queues_of(context.preset, settings);
   if (!queues.empty()) return queues;
   throw Error(ExitCode::usage,
@@ -136,6 +139,7 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   input.queues = chosen_queues(context, view.settings);
   input.image = option(context, "worker-image");
   if (input.image.empty()) input.image = context.preset.name + "-worker:latest";
+  input.lists_of_the_user = !context.settings.list("list").empty();
   choose_secret(context, view, input);
   if (view.settings.target == Target::local)
     context.reporter.warning(fmt::format("KEDA runs in a cluster, and {} is this machine's alone", input.address));
@@ -147,7 +151,15 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
         "the NetworkPolicy does not let KEDA's operator in: setup with --allow-from for its namespace (keda) beside "
         "the others");
   const std::string text = keda_manifests(view.handover, context.preset.name, input);
-  if (context.format() != OutputFormat::json) return {text};
+  if (context.format() != OutputFormat::json) {
+    const std::string name = keda_job_name(context.preset.name);
+    return {fmt::format(
+                "# KEDA 2.17 or newer (2.16 refuses activationLagCount \"0\"). Pausing the queue does not pause KEDA:\n"
+                "#   kubectl annotate -n {0} scaledjob/{1} autoscaling.keda.sh/paused=true\n"
+                "#   kubectl annotate -n {0} scaledjob/{1} autoscaling.keda.sh/paused-\n",
+                view.handover.name_space, name) +
+            text};
+  }
   ordered_json items = ordered_json::array();
   for (std::size_t at = 0, end = 0; end != std::string::npos; at = end + 4) {
     end = text.find("---\n", at);

@@ -19,6 +19,9 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 constexpr int most_jobs = 10;
 constexpr int polling_seconds = 10;
+constexpr int kept_jobs = 10;
+constexpr int worker_user = 1000;
+constexpr const char* many = "1000000";
 constexpr const char* api = "keda.sh/v1alpha1";
 constexpr const char* asynq_operation = "asynq-queue";
 constexpr const char* usual_asynq_queues = "default";
@@ -37,59 +40,111 @@ ordered_json authentication(const Handover& handover, const std::string& preset,
           {"spec", {{"secretTargetRef", ordered_json::array({target})}}}};
 }
 
+/// What the Pod Security standard "restricted" asks of a pod (kubernetes.io/docs/concepts/security/pod-security-standards).
 ordered_json worker(const Handover& handover, const std::string& image) {
   const bool secrets =
       std::any_of(handover.variables.begin(), handover.variables.end(), [](const Variable& v) { return v.secret; });
   ordered_json from = ordered_json::array({{{"configMapRef", {{"name", handover.name}}}}});
   if (secrets) from.push_back({{"secretRef", {{"name", handover.name}}}});
-  const ordered_json container = {{"name", "worker"}, {"image", image}, {"envFrom", from}};
-  return {{"template", {{"spec", {{"restartPolicy", "Never"}, {"containers", ordered_json::array({container})}}}}}};
+  const ordered_json pod_security = {
+      {"runAsNonRoot", true}, {"runAsUser", worker_user}, {"seccompProfile", {{"type", "RuntimeDefault"}}}};
+  const ordered_json security = {{"allowPrivilegeEscalation", false}, {"capabilities", {{"drop", {"ALL"}}}}};
+  const ordered_json container = {
+      {"name", "worker"}, {"image", image}, {"envFrom", from}, {"securityContext", security}};
+  const ordered_json pod = {{"restartPolicy", "Never"},
+                            {"automountServiceAccountToken", false},
+                            {"securityContext", pod_security},
+                            {"containers", ordered_json::array({container})}};
+  // a Job that failed is not tried again by Kubernetes: what it left makes KEDA start another
+  return {{"backoffLimit", 0}, {"template", {{"spec", pod}}}};
 }
 
-// One Job for each waiting entry: what a Job has taken is no longer in the lag or the list, hence "accurate".
+/// KEDA starts as many Jobs as the triggers say together, less those that run ("default"). That is right where a job
+/// stays visible while a worker has it: waiting and taken ones together are the work to be done. What is popped from a
+/// list of the user's is not visible any more, hence "accurate" there.
 ordered_json scaled_job(const Handover& handover, const std::string& preset, const KedaInput& input) {
-  ordered_json strategy = {{"strategy", "accurate"}};
-  if (input.queues.size() > 1) strategy["multipleScalersCalculation"] = "sum";
+  const ordered_json strategy = {{"strategy", input.lists_of_the_user ? "accurate" : "default"},
+                                 {"multipleScalersCalculation", "sum"}};
   return {{"apiVersion", api},
           {"kind", "ScaledJob"},
-          {"metadata", metadata(preset + "-worker", handover, preset)},
+          {"metadata", metadata(keda_job_name(preset), handover, preset)},
           {"spec",
            {{"jobTargetRef", worker(handover, input.image)},
             {"pollingInterval", polling_seconds},
             {"maxReplicaCount", most_jobs},
+            {"successfulJobsHistoryLimit", kept_jobs},
+            {"failedJobsHistoryLimit", kept_jobs},
             {"scalingStrategy", strategy}}}};
 }
 
-Metadata trigger_metadata(const Queue& queue, const std::string& address) {
-  Metadata rows = {{"address", address}};
-  if (!queue.list.empty()) {
-    rows.insert(rows.end(), {{"listName", queue.list}, {"listLength", "1"}, {"activationListLength", "0"}});
-  } else {
-    rows.insert(
-        rows.end(),
-        {{"stream", queue.stream}, {"consumerGroup", queue.group}, {"lagCount", "1"}, {"activationLagCount", "0"}});
+struct Trigger {
+  const char* type;
+  Metadata metadata;
+};
+
+/// Entries that nobody was given yet, and those that somebody has not acknowledged: a dead worker's as well. KEDA's
+/// scaler looks at one of the two, so there is a trigger for each.
+std::vector<Trigger> stream_triggers(const Queue& queue, const std::string& address) {
+  const auto with = [&](Metadata counts) {
+    Metadata rows = {{"address", address}, {"stream", queue.stream}, {"consumerGroup", queue.group}};
+    rows.insert(rows.end(), counts.begin(), counts.end());
+    rows.emplace_back("databaseIndex", "0");
+    return Trigger{"redis-streams", rows};
+  };
+  return {with({{"lagCount", "1"}, {"activationLagCount", "0"}}), with({{"pendingEntriesCount", "1"}})};
+}
+
+/// KEDA takes the length of a sorted set, too. A due time is not looked at, so that what is due is never missed.
+Trigger list_trigger(const Queue& queue, const std::string& address) {
+  return {"redis",
+          {{"address", address},
+           {"listName", queue.list},
+           {"listLength", queue.later ? many : "1"},
+           {"activationListLength", "0"},
+           {"databaseIndex", "0"}}};
+}
+
+/// One Job every ten minutes, whatever the others say: after an XDEL of a waiting entry Redis does not know the group's
+/// lag, and KEDA sees nothing that waits.
+Trigger round_trigger() {
+  return {
+      "cron",
+      {{"timezone", "Etc/UTC"}, {"start", "*/10 * * * *"}, {"end", "1-59/10 * * * *"}, {"desiredReplicas", "1"}}};
+}
+
+std::vector<Trigger> triggers(const KedaInput& input) {
+  std::vector<Trigger> all;
+  bool streams = false;
+  for (const Queue& queue : input.queues) {
+    if (!queue.list.empty()) {
+      all.push_back(list_trigger(queue, input.address));
+      continue;
+    }
+    streams = true;
+    for (const Trigger& trigger : stream_triggers(queue, input.address)) all.push_back(trigger);
   }
-  rows.emplace_back("databaseIndex", "0");
-  return rows;
+  if (streams) all.push_back(round_trigger());
+  return all;
 }
 
 /// By hand: KEDA refuses a number or a boolean here, so every value shows its quotes. JSON strings are YAML.
-std::string trigger(const Queue& queue, const Handover& handover, const KedaInput& input) {
-  std::string text = fmt::format("    - type: {}\n      metadata:\n", queue.list.empty() ? "redis-streams" : "redis");
-  for (const auto& [key, value] : trigger_metadata(queue, input.address)) {
+std::string trigger_text(const Trigger& trigger, const Handover& handover, const KedaInput& input) {
+  std::string text = fmt::format("    - type: {}\n      metadata:\n", trigger.type);
+  for (const auto& [key, value] : trigger.metadata)
     text += fmt::format("        {}: {}\n", key, json_text(nlohmann::json(value)));
-  }
-  if (!input.secret_name.empty())
+  if (!input.secret_name.empty() && trigger.type != std::string_view("cron"))
     text += fmt::format("      authenticationRef:\n        name: {}\n", authentication_name(handover));
   return text;
 }
 
 }  // namespace
 
+std::string keda_job_name(const std::string& preset) { return preset + "-worker"; }
+
 std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings) {
   std::vector<Queue> queues;
   for (const StreamSpec& stream : settings.streams) {
-    for (const std::string& group : stream.groups) queues.push_back({stream.name, group, ""});
+    for (const std::string& group : stream.groups) queues.push_back({stream.name, group, "", false});
   }
   if (!queues.empty()) return queues;
   for (const SmokeOperation& operation : preset.smoke) {
@@ -97,8 +152,11 @@ std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings
     const auto given = operation.parameters.find("queues");
     const std::string names = given == operation.parameters.end() ? usual_asynq_queues : given->second;
     for (const std::string& name : split(names, ',')) {
-      queues.push_back(
-          {"", "", fmt::format("asynq:{{{}}}:pending", trim(name.substr(0, name.find('='))))});  // critical=6
+      const auto key = [&](const char* state) {
+        return fmt::format("asynq:{{{}}}:{}", trim(name.substr(0, name.find('='))), state);  // critical=6
+      };
+      for (const char* state : {"pending", "active"}) queues.push_back({"", "", key(state), false});
+      for (const char* state : {"retry", "scheduled"}) queues.push_back({"", "", key(state), true});
     }
   }
   return queues;
@@ -108,7 +166,7 @@ std::string keda_manifests(const Handover& handover, const std::string& preset, 
   std::string text;
   if (!input.secret_name.empty()) text += to_yaml(authentication(handover, preset, input)) + "---\n";
   text += to_yaml(scaled_job(handover, preset, input)) + "  triggers:\n";
-  for (const Queue& queue : input.queues) text += trigger(queue, handover, input);
+  for (const Trigger& trigger : triggers(input)) text += trigger_text(trigger, handover, input);
   return text;
 }
 

@@ -1,5 +1,7 @@
 #include "components/redis/commands/export/variables.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <map>
 
@@ -7,6 +9,7 @@
 
 #include "assets/assets.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/naming.hpp"
@@ -29,16 +32,15 @@ bool is_bare(char c) {
          std::string_view("_-./:@%+,").find(c) != std::string_view::npos;
 }
 
-}  // namespace
-
-std::vector<Variable> application_variables(const Preset& preset, const RedisSettings& settings,
-                                            const InstalledRedis& redis, const std::string& service) {
+std::map<std::string, std::string> template_values(const RedisSettings& settings, const InstalledRedis& redis,
+                                                   const std::string& service) {
   const StreamSpec stream = settings.streams.empty() ? StreamSpec{} : settings.streams.front();
-  const std::map<std::string, std::string> values = {
+  return {
       {"host", redis.host},
       {"port", std::to_string(redis.port)},
       {"address", fmt::format("{}:{}", redis.host, redis.port)},
       {"url", redis_url(redis.host, redis.port, redis.password)},
+      {"password-url", redis_url(redis.host, redis.port, redis.password, "")},
       {"username", redis.password.empty() ? "" : "default"},
       {"password", redis.password.reveal()},
       {"namespace", settings.name_space},
@@ -48,13 +50,34 @@ std::vector<Variable> application_variables(const Preset& preset, const RedisSet
       {"group", stream.groups.empty() ? "" : stream.groups.front()},
       {"max-length", stream.name.empty() ? "" : std::to_string(stream.max_length)},
   };
+}
+
+}  // namespace
+
+std::vector<Variable> application_variables(const Preset& preset, const RedisSettings& settings,
+                                            const InstalledRedis& redis, const std::string& service) {
+  const std::map<std::string, std::string> values = template_values(settings, redis, service);
   std::vector<Variable> variables;
   for (const auto& [name, text] : preset.environment) {
-    const bool secret = mentions(text, "password") || (mentions(text, "url") && !redis.password.empty());
+    const bool url = mentions(text, "url") || mentions(text, "password-url");
+    const bool secret = mentions(text, "password") || (url && !redis.password.empty());
     const std::string origin = fmt::format("preset {}: environment.{}", preset.name, name);
     variables.push_back({name, Secret(render(text, values, origin)), secret});
   }
   return variables;
+}
+
+std::vector<Variable> application_files(const Preset& preset, const RedisSettings& settings,
+                                        const InstalledRedis& redis, const std::string& service) {
+  std::map<std::string, std::string> values = template_values(settings, redis, service);
+  for (auto& [name, value] : values) {
+    const std::string quoted = json_text(nlohmann::json(value));
+    value = quoted.substr(1, quoted.size() - 2);
+  }
+  std::vector<Variable> files;
+  for (const auto& [name, text] : preset.files)
+    files.push_back({name, Secret(render(text, values, fmt::format("preset {}: files.{}", preset.name, name))), true});
+  return files;
 }
 
 std::string password_variable(const Preset& preset) {
@@ -66,27 +89,26 @@ std::string password_variable(const Preset& preset) {
   return "";
 }
 
-std::string application_namespace(const RedisSettings& settings, const std::string& chosen) {
-  if (!chosen.empty()) {
-    if (!is_dns_label(chosen)) {
-      throw Error(ExitCode::usage, fmt::format("--app-namespace: {} is not a valid namespace name", in_quotes(chosen)),
-                  "names are lower-case letters, digits and -");
-    }
-    return chosen;
+std::string chosen_namespace(const RedisSettings& settings, const std::string& chosen) {
+  if (chosen.empty()) return application_namespace(settings);
+  if (!is_dns_label(chosen)) {
+    throw Error(ExitCode::usage, fmt::format("--app-namespace: {} is not a valid namespace name", in_quotes(chosen)),
+                "names are lower-case letters, digits and -");
   }
-  return settings.clients.empty() ? settings.name_space : settings.clients.front().name_space;
+  return chosen;
 }
 
 ExpectedHost expected_host(const RedisSettings& settings, const std::string& application_namespace) {
-  RedisSettings seen = settings;
-  seen.clients = {{application_namespace, {}}};
   const RedisNames names(settings.release, settings.name_space);
   if (settings.services.empty()) return {names.host, names.workload};
   const std::string& first = settings.services.front();
-  return {application_host(seen, names), first.substr(first.find('/') == std::string::npos ? 0 : first.find('/') + 1)};
+  return {application_host(settings, names, application_namespace),
+          first.substr(first.find('/') == std::string::npos ? 0 : first.find('/') + 1)};
 }
 
 std::string shell_line(const Variable& variable) {
+  if (variable.name.find('.') != std::string::npos)
+    return fmt::format("# {}: a shell cannot export a name with a dot; --format dotenv or docker can\n", variable.name);
   return fmt::format("export {}={}\n", variable.name, shell_quote(variable.value.reveal()));
 }
 

@@ -21,11 +21,16 @@ struct Variable {
 std::vector<Variable> application_variables(const Preset& preset, const RedisSettings& settings,
                                             const InstalledRedis& redis, const std::string& service);
 
+/// The preset's `files` in the same way. A value stands between double quotes in them, so what JSON and YAML escape there
+/// is escaped.
+std::vector<Variable> application_files(const Preset& preset, const RedisSettings& settings,
+                                        const InstalledRedis& redis, const std::string& service);
+
 /// The variable that is the password and nothing else ("{{password}}"), or "".
 std::string password_variable(const Preset& preset);
 
-/// Where the application lives: `chosen` (--app-namespace), else the first client's namespace, else Redis' own.
-std::string application_namespace(const RedisSettings& settings, const std::string& chosen);
+/// Where the application lives: `chosen` (--app-namespace), else as application_namespace says.
+std::string chosen_namespace(const RedisSettings& settings, const std::string& chosen);
 
 /// The name under which an application in that namespace expects Redis (application_host), and the Service's short
 /// name.
@@ -35,7 +40,7 @@ struct ExpectedHost {
 ExpectedHost expected_host(const RedisSettings& settings, const std::string& application_namespace);
 
 /// The forms that `export env` writes. Each throws Error (usage) naming the variable whose value it cannot hold.
-/// POSIX sh: export NAME='…'.
+/// POSIX sh: export NAME='…'; a comment for a name with a dot, which no shell can export.
 std::string shell_line(const Variable& variable);
 /// What godotenv and compose read alike: bare, 'literal', or "with \" \\ \$ and \n escaped".
 std::string dotenv_line(const Variable& variable);

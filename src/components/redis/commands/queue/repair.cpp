@@ -7,8 +7,10 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/queue/queue_session.hpp"
+#include "components/redis/settings/services.hpp"
 #include "sys/clock.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -164,11 +166,25 @@ CommandResult queue_dead(Context& context, const std::vector<std::string>& argum
                 [](StreamQueue& queue, const auto& all) { return queue.drop_dead(all); });
 }
 
+namespace {
+
+/// KEDA's scalers do not look at the key that pauses a queue.
+void mention_keda(const Context& context, const char* change) {
+  const RedisSettings settings = redis_settings(context);
+  if (settings.target != Target::kubernetes) return;
+  context.reporter.note(
+      fmt::format("KEDA, if it starts your workers, is told apart: kubectl annotate -n {} scaledjob/{} {}",
+                  application_namespace(settings), keda_job_name(context.preset.name), change));
+}
+
+}  // namespace
+
 CommandResult queue_pause(Context& context, const std::vector<std::string>& arguments) {
   QueueSession session(context);
   std::string note = "since " + rfc3339(context.clock.wall());
   if (!arguments.empty()) note += ": " + join(arguments, " ");
   if (!context.guard.dry_run()) session.queue().pause(note);
+  mention_keda(context, "autoscaling.keda.sh/paused=true");
   return queue_result(context,
                       [&] {
                         return context.guard.dry_run()
@@ -183,6 +199,7 @@ CommandResult queue_resume(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);
   if (context.guard.dry_run()) return {"Would resume. Nothing was changed (--dry-run).\n"};
   const bool was = session.queue().resume();
+  mention_keda(context, "autoscaling.keda.sh/paused-");
   return queue_result(context,
                       [&] {
                         return was ? fmt::format("Resumed {}.\n", session.stream())

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -18,6 +19,7 @@
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "config/yaml.hpp"
+#include "sys/reader_gone.hpp"
 #include "ui/reporter.hpp"
 #include "ui/table.hpp"
 #include "ui/text.hpp"
@@ -28,6 +30,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr Duration look_for_reader = std::chrono::milliseconds(200);
 constexpr Duration between_looks = std::chrono::seconds(2);
 
 std::string memory_of(const ordered_json& redis) {
@@ -121,7 +124,8 @@ class WatchScreen {
       tell_changes(all, rows, lines);
     }
     m_context.results << std::flush;
-    if (!m_context.results) throw Error(ExitCode::failure, "standard output cannot be written", "");
+    if (!m_context.results && !reader_gone(STDOUT_FILENO))
+      throw Error(ExitCode::failure, "standard output cannot be written", "");
     m_rows = std::move(rows);
   }
 
@@ -167,7 +171,11 @@ CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Sco
       any = true;
       code = exit_code(all, board.unattached_runs());
       screen.show(all);
-      context.runner.wait({}, context.runner.now() + between_looks);
+      const TimePoint next = context.runner.now() + between_looks;
+      while (context.runner.now() < next) {
+        if (reader_gone(STDOUT_FILENO)) return {"", code};
+        context.runner.wait({}, std::min(next, context.runner.now() + look_for_reader));
+      }
     }
   } catch (const Error& error) {
     if (error.signal() == SIGINT) return {"", code};  // Ctrl-C is how this ends

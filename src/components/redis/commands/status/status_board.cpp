@@ -18,6 +18,10 @@ namespace raibid {
 
 namespace {
 
+/// A Redis that is well answers a PING through a port-forward that is open in a few milliseconds.
+constexpr Duration quick_look = std::chrono::milliseconds(300);
+constexpr Duration least_share = std::chrono::seconds(1);
+
 /// A record of a release that cannot be read is that release's trouble, not everybody's.
 Seen broken(const std::string& release, const std::string& place, const std::string& title, const Error& error) {
   HealthReport report;
@@ -102,19 +106,45 @@ void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
   for (const FoundRelease& one : found) {
     if (one.object("Pod")) reach(one.name_space(), one.release()).redis.prepare();
   }
-  const TimePoint until = question_deadline(m_context);  // one for all: several that are silent are waited for at once
-  for (const FoundRelease& one : found) {
-    Reach& there = reach(one.name_space(), one.release());
-    const int unfinished = take_unfinished(fmt::format("namespace {}, release {}", one.name_space(), one.release()));
-    const std::string place = "namespace " + one.name_space();
-    try {
-      const Spec expected = m_scope.only ? expected_spec(one, *m_scope.only) : one.spec();
-      all.push_back({one.release(), place, report_title(there.kubectl, one),
-                     examine_release(there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope())});
-    } catch (const Error& error) {
-      if (error.signal() != 0) throw;
-      all.push_back(broken(one.release(), place, report_title(there.kubectl, one), error));
+  examine(found, all);
+}
+
+/// Whose Redis answers at once is examined at once. Those that are silent come last and share the time that is left, so
+/// that none waits on another's account.
+void StatusBoard::examine(const std::vector<FoundRelease>& found, std::vector<Seen>& all) {
+  const TimePoint until = question_deadline(m_context);
+  std::vector<std::optional<Seen>> rows(found.size());
+  std::vector<std::size_t> silent;
+  for (std::size_t at = 0; at < found.size(); ++at) {
+    const FoundRelease& one = found[at];
+    const bool may_answer = found.size() > 1 && one.object("Pod") != nullptr;
+    const TimePoint soon = m_context.runner.now() + quick_look;
+    if (may_answer && !answers(one, reach(one.name_space(), one.release()).redis, soon)) {
+      silent.push_back(at);
+    } else {
+      rows[at].emplace(row_of(one, until));
     }
+  }
+  for (std::size_t left = silent.size(); left > 0; --left) {
+    const TimePoint now = m_context.runner.now();
+    const auto share = std::chrono::duration_cast<Duration>((until - now) / left);
+    const std::size_t at = silent[silent.size() - left];
+    rows[at].emplace(row_of(found[at], now + std::max(share, least_share)));
+  }
+  for (std::optional<Seen>& row : rows) all.push_back(std::move(*row));
+}
+
+Seen StatusBoard::row_of(const FoundRelease& one, TimePoint until) {
+  Reach& there = reach(one.name_space(), one.release());
+  const int unfinished = take_unfinished(fmt::format("namespace {}, release {}", one.name_space(), one.release()));
+  const std::string place = "namespace " + one.name_space();
+  try {
+    const Spec expected = m_scope.only ? expected_spec(one, *m_scope.only) : one.spec();
+    return {one.release(), place, report_title(there.kubectl, one),
+            examine_release(there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope())};
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    return broken(one.release(), place, report_title(there.kubectl, one), error);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "components/context.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/found_release.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/settings/settings.hpp"
 
@@ -50,6 +51,8 @@ class StatusBoard {
   };
 
   void look_at_cluster(std::vector<Seen>& all);
+  void examine(const std::vector<FoundRelease>& found, std::vector<Seen>& all);
+  Seen row_of(const FoundRelease& one, TimePoint until);
   void look_at_machine(std::vector<Seen>& all);
   Reach& reach(const std::string& name_space, const std::string& release);
   /// Killed runs whose subject ends like this one's.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "components/redis/server/connect.hpp"
 
 namespace raibid {
@@ -16,7 +17,8 @@ KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const
 
 void KubernetesRedis::prepare() {
   const TimePoint now = m_context.runner.now();
-  const bool mute = !m_tunnel.finished() && m_tunnel.port() == 0 && now - m_tunnel_started >= tunnel_patience;
+  const bool mute = !m_tunnel.finished() && m_tunnel.port() == 0 &&
+                    now - m_tunnel_started >= m_context.pace->patience(tunnel_patience);
   if (mute) m_tunnel.process()->end();
   if (!m_tunnel.finished()) return;
   m_connection.reset();  // it led through the port-forward that ended
@@ -45,6 +47,18 @@ RedisEndpoint KubernetesRedis::endpoint(const Secret& password, TimePoint deadli
   endpoint.port = m_tunnel.wait_ready(deadline);
   endpoint.password = password;
   return endpoint;
+}
+
+bool KubernetesRedis::answers(const Secret& password, TimePoint until) {
+  try {
+    const RedisEndpoint redis = endpoint(password, until);
+    const Duration left = std::chrono::duration_cast<Duration>(until - m_context.runner.now());
+    connect_redis(m_context.redis, redis, std::clamp(left, Duration(100), reply_limit));
+    return true;
+  } catch (const Error& error) {
+    if (error.signal() != 0) throw;
+    return false;  // whoever connects is told why
+  }
 }
 
 RedisConnection& KubernetesRedis::connection(const Secret& password, TimePoint deadline) {

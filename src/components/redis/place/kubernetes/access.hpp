@@ -28,6 +28,8 @@ class KubernetesRedis {
   RedisEndpoint endpoint(const Secret& password, TimePoint deadline);
   /// An authenticated connection. Throws as connect_redis.
   RedisConnection& connection(const Secret& password, TimePoint deadline);
+  /// Whether it answers until then. A connection that was given little time is not kept.
+  bool answers(const Secret& password, TimePoint until);
   PortForward& tunnel() { return m_tunnel; }
 
  private:

@@ -84,7 +84,11 @@ std::map<std::string, Room> free_room(const json& nodes, const json& pods) {
 
 std::string examine_room(Context& context, const Kubectl& kubectl, const RedisSettings& settings) {
   const std::vector<Command> questions = {kubectl.list("nodes", ""), kubectl.list_everywhere("pods")};
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    if (!Kubectl::parse_visible_items(questions[i], answers[i]).refused.empty())
+      return "not known: this login may not list nodes and the pods of all namespaces";
+  }
   const auto rooms =
       free_room(Kubectl::parse_items(questions[0], answers[0]), Kubectl::parse_items(questions[1], answers[1]));
   const std::int64_t memory = parse_bytes(settings.memory_request, "--memory-request");
@@ -111,6 +115,7 @@ std::string examine_rights(const Observed& observed, const Kubectl& kubectl) {
 
 std::string examine_storage(const Observed& observed, const RedisSettings& settings) {
   if (!settings.persistence) return "none needed (--no-persistence)";
+  if (!observed.storage_classes_known) return "not known: this login may not list StorageClasses";
   const std::string classes = join(observed.storage_classes, ", ");
   const std::string wanted = settings.storage_class.empty() ? observed.default_storage_class : settings.storage_class;
   if (wanted.empty()) {

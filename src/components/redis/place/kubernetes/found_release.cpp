@@ -39,7 +39,7 @@ void look_at_distant_services(Context& context, const Kubectl& kubectl, const st
     questions.push_back(there.get({"service/" + service.substr(slash + 1)}));
   }
   if (questions.empty()) return;
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   for (std::size_t i = 0; i < questions.size(); ++i) {
     for (const json& item : Kubectl::parse_items(questions[i], answers[i])) found.take(item);
   }
@@ -58,7 +58,7 @@ void look_at_missing_services(Context& context, const Kubectl& kubectl, FoundRel
   }
   if (!missing.empty()) {
     const Command question = kubectl.get(missing);
-    for (const json& item : Kubectl::parse_items(question, run(context.runner, question, question_deadline(context)))) {
+    for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline))) {
       found.take(item);
     }
   }
@@ -75,7 +75,7 @@ void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found,
   }
   std::vector<Command> questions = {kubectl.get(names)};
   if (records) questions.push_back(ReleaseState::list(kubectl, found.release()));
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   if (answers[0].ok()) {
     for (const json& object : Kubectl::parse_items(questions[0], answers[0])) found.take(object);
   }
@@ -175,8 +175,8 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
   for (const std::string& service : services) {
     if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
   }
-  const std::array<Command, 2> questions = {kubectl.get(wanted), kubectl.all_records(release)};
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Command> questions = {kubectl.get(wanted), kubectl.all_records(release)};
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   try {
     for (const json& item : Kubectl::parse_items(questions[0], answers[0])) found.take(item);
     const json records = Kubectl::parse_items(questions[1], answers[1]);
@@ -192,13 +192,13 @@ FoundRelease look_at_release(Context& context, const Kubectl& kubectl, const std
 std::vector<FoundRelease> look_at_all_releases(Context& context, const Kubectl& kubectl,
                                                const std::vector<Credentials>& credentials) {
   const std::string ours = std::string(managed_by_label) + "=" + managed_by_us;
-  const std::array<Command, 4> questions = {
+  const std::vector<Command> questions = {
       kubectl.release_records_everywhere(ours),
       kubectl.list_everywhere(std::string(release_kinds) + ",persistentvolumeclaims", "app.kubernetes.io/name=redis"),
       kubectl.list_everywhere("secrets", ours, "type=Opaque"),  // without Helm's, which hold whole charts
       kubectl.deployed_records_everywhere(ours),
   };
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   if (std::any_of(answers.begin(), answers.end(), is_forbidden)) {
     return look_where_credentials_are(context, kubectl, credentials);
   }

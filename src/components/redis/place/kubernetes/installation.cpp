@@ -390,7 +390,7 @@ void Installation::check_asked_for(const nlohmann::json& workload) const {
 void Installation::expect_new_pod() {
   const Command question = session.kubectl.get({"statefulset/" + m_names.workload});
   for (;;) {
-    const nlohmann::json found = Kubectl::parse_items(question, run(m_context.runner, question, m_context.deadline));
+    const nlohmann::json found = Kubectl::parse_items(question, session.kubectl.run(question, m_context.deadline));
     const nlohmann::json& workload = found.empty() ? nlohmann::json() : found.front();
     check_asked_for(workload);
     const long long seen = workload.value("/status/observedGeneration"_json_pointer, 0LL);

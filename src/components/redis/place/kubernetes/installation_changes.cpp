@@ -55,7 +55,7 @@ void Installation::try_new_pod() const {
     if (text_at(object, {"kind"}) != "StatefulSet" || text_at(object, {"metadata", "name"}) != m_names.workload)
       continue;
     const Command question = session.kubectl.try_to_create(pod_of_set(object, m_names.pod));
-    const Output answer = run(m_context.runner, question, question_deadline(m_context));
+    const Output answer = session.kubectl.run(question, question_deadline(m_context));
     for (const std::string& warning : warnings_in(answer)) m_context.reporter.warning("the new pod: " + warning);
     if (const auto refusal = refusal_of_pod(answer)) throw *refusal;
   }
@@ -138,7 +138,7 @@ StepResult Installation::put_back() {
     there.run_checked(there.apply_as_helm(objects), m_context.deadline);
   }
   const std::vector<Command> questions = ReleaseState::questions(session.kubectl, settings.release);
-  const std::vector<Output> answers = run_all(m_context.runner, questions, question_deadline(m_context));
+  const std::vector<Output> answers = session.kubectl.ask(questions, m_context.deadline);
   const ReleaseState after = ReleaseState::read(m_context, session.kubectl, settings.release, questions, answers);
   std::vector<std::string> left;
   for (const Drift& one : after.drift()) {

@@ -1,6 +1,7 @@
 #include "components/redis/place/kubernetes/kubernetes_installer.hpp"
 
 #include "components/redis/place/kubernetes/doctor_kubernetes.hpp"
+#include "components/redis/place/kubernetes/role.hpp"
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "components/redis/place/kubernetes/teardown_kubernetes.hpp"
@@ -12,6 +13,8 @@ SetupOutcome KubernetesInstaller::setup() { return setup_redis_kubernetes(m_cont
 CommandResult KubernetesInstaller::teardown() { return teardown_redis_kubernetes(m_context, m_settings); }
 
 void KubernetesInstaller::examine_ground(HealthReport& report) { examine_kubernetes(m_context, m_settings, report); }
+
+std::string KubernetesInstaller::rights() const { return role_manifests(m_settings); }
 
 CommandResult KubernetesInstaller::status() { return status_redis_kubernetes(m_context, m_settings); }
 

@@ -12,6 +12,7 @@ class KubernetesInstaller final : public Installer {
   SetupOutcome setup() override;
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
+  std::string rights() const override;
   CommandResult status() override;
 
  private:

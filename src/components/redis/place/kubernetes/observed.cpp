@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
+#include "sys/random.hpp"
 
 namespace raibid {
 
@@ -50,6 +51,7 @@ Observed::StoredSecret read_secret(const json& object) {
 
 Observed::Workload read_workload(const json& object) {
   Observed::Workload workload{annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
+  workload.component = string_at(object, "/spec/selector/matchLabels/app.kubernetes.io~1component"_json_pointer);
   workload.kept_by_policy = annotation(object, "helm.sh/resource-policy") == "keep";
   for (const json& claim : object.value("/spec/volumeClaimTemplates"_json_pointer, json::array())) {
     workload.claim_size = string_at(claim, "/spec/resources/requests/storage"_json_pointer);
@@ -126,6 +128,47 @@ void take_release(Observed& observed, const json& record) {
                       record.value(proven_label, "") == std::to_string(revision)};
 }
 
+std::vector<Kubectl::Right> single_reviews(std::vector<Kubectl::Right> rights) {
+  std::erase_if(rights, [](const Kubectl::Right& right) { return !right.cluster_wide; });
+  return rights;
+}
+
+/// The rules tell everything where RBAC alone decides; what they leave open is asked one by one.
+std::vector<Kubectl::Right> refused_rights(Context& context, const Kubectl& kubectl,
+                                           const std::vector<Kubectl::Right>& rights, const Command& question,
+                                           const Output& answer) {
+  Kubectl::Reviewed reviewed = Kubectl::parse_rules(rights, question, answer);
+  if (reviewed.unknown.empty()) return reviewed.refused;
+  const Command one_by_one = kubectl.review_rights(reviewed.unknown);
+  const std::vector<Kubectl::Right> refused =
+      Kubectl::parse_refused(reviewed.unknown, one_by_one, kubectl.ask(one_by_one, context.deadline));
+  reviewed.refused.insert(reviewed.refused.end(), refused.begin(), refused.end());
+  return reviewed.refused;
+}
+
+/// What tells this cluster from others for a login that may not see kube-system: its CA, which every namespace has.
+std::string cluster_mark(Context& context, const Kubectl& kubectl) {
+  for (const json& object : look_for_if_allowed(context, kubectl, {"configmap/kube-root-ca.crt"}, context.deadline)) {
+    const std::string certificate = text_at(object, {"data", "ca.crt"});
+    if (!certificate.empty()) return "ca-" + sha256_hex(certificate).substr(0, 32);
+  }
+  return "server-" + sha256_hex(kubectl.cluster().server).substr(0, 32);
+}
+
+/// An account of one namespace may see neither kube-system nor, as an object, its own namespace.
+void take_objects(Context& context, const Kubectl& kubectl, const Command& question, const Output& answer,
+                  const RedisNames& names, Observed& observed) {
+  const Kubectl::Visible visible = Kubectl::parse_visible_items(question, answer);
+  const std::string own = "namespaces/" + kubectl.name_space();
+  for (const std::string& refused : visible.refused) {
+    if (refused != own && refused != "namespaces/kube-system") throw Kubectl::explain(question, answer);
+  }
+  for (const json& item : *visible.items) take(observed, item, names, kubectl.name_space());
+  const bool hidden = std::find(visible.refused.begin(), visible.refused.end(), own) != visible.refused.end();
+  if (hidden) observed.name_space = Observed::Namespace{};  // it has rights there, so it is there
+  if (observed.cluster_uid.empty()) observed.cluster_uid = cluster_mark(context, kubectl);
+}
+
 }  // namespace
 
 std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
@@ -170,7 +213,7 @@ void look_further(Context& context, const Kubectl& kubectl, const std::string& r
     for (Command& question : ReleaseState::questions(kubectl, release)) questions.push_back(std::move(question));
   }
   if (questions.empty()) return;
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   if (first > 0 && answers[0].ok()) {
     for (const json& volume : Kubectl::parse_items(questions[0], answers[0])) {
       if (auto deletion = deletion_of(volume)) observed.deletions.push_back(*deletion);
@@ -198,28 +241,30 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
   const std::vector<Command> questions = {
-      kubectl.review_rights(rights),  // a dozen requests in a row: the longest go first
       kubectl.get(objects),
+      kubectl.review_rules(single_reviews(rights)),
       kubectl.release_records(settings.release),
       kubectl.list("storageclasses", ""),
       kubectl.version(),
   };
   const TimePoint asked = context.clock.now();
   const WallTime asked_wall = context.clock.wall();
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   Observed observed;
   observed.at = asked;
   observed.at_wall = asked_wall;
   try {
     observed.versions = Kubectl::parse_version(questions[4], answers[4]);
-    observed.refused = Kubectl::parse_refused(rights, questions[0], answers[0]);
-    const bool all_answered =
-        std::all_of(answers.begin(), answers.end(), [](const Output& answer) { return answer.ok(); });
-    if (!all_answered && !observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
-    for (const json& item : Kubectl::parse_items(questions[1], answers[1]))
-      take(observed, item, names, settings.name_space);
+    observed.refused = refused_rights(context, kubectl, rights, questions[1], answers[1]);
+    const bool all_answered = answers[0].ok() && answers[2].ok();
+    const auto of_this_namespace = [](const Kubectl::Right& right) { return !right.cluster_wide; };
+    const bool lacks_some = std::any_of(observed.refused.begin(), observed.refused.end(), of_this_namespace);
+    if (!all_answered && lacks_some) throw missing_rights(observed.refused, kubectl);
+    take_objects(context, kubectl, questions[0], answers[0], names, observed);
     for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_release(observed, record);
-    for (const json& item : Kubectl::parse_items(questions[3], answers[3])) take_storage_class(observed, item);
+    const Kubectl::Visible classes = Kubectl::parse_visible_items(questions[3], answers[3]);
+    observed.storage_classes_known = classes.refused.empty();
+    for (const json& item : *classes.items) take_storage_class(observed, item);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   } catch (const json::exception& error) {

@@ -45,6 +45,7 @@ struct Observed {
     std::string spec;                          ///< what it was set up with (see Spec)
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
+    std::string component{};                   ///< what its selector asks of the pod, beside name and instance
     bool kept_by_policy = false;               ///< helm leaves it when it removes the release (helm.sh/resource-policy)
   };
   struct Claim {
@@ -52,7 +53,7 @@ struct Observed {
     std::string storage_class;
   };
 
-  std::string cluster_uid;
+  std::string cluster_uid;  ///< of namespace kube-system; for who may not see it, made of the cluster's CA
   Kubectl::Versions versions;
   std::optional<Namespace> name_space;
   std::optional<StoredSecret> secret;
@@ -70,6 +71,7 @@ struct Observed {
   std::optional<Lease> lease;                   ///< who works on the release
   std::vector<std::string> storage_classes;
   std::string default_storage_class;
+  bool storage_classes_known = true;  ///< else this login may not list them
   bool service_monitors = false;
   std::vector<Kubectl::Right> refused;
   std::map<std::string, std::string> uids{};  ///< of what of the release is there, by "kind/name"

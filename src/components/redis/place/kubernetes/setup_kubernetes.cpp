@@ -97,7 +97,7 @@ void refuse_other_owners(const Observed& observed, const Kubectl& kubectl) {
 
 void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
   if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
-  if (!settings.persistence || observed.claim) return;
+  if (!settings.persistence || observed.claim || !observed.storage_classes_known) return;
   const std::string classes = join(observed.storage_classes, ", ");
   const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(),
                                settings.storage_class) != observed.storage_classes.end();
@@ -167,7 +167,7 @@ Secret choose_password(Context& context, const Observed& observed, const RedisSe
   }
   if (settings.password_file.empty() && present.empty()) refuse_new_password(observed, settings, names, kubectl);
   if (settings.password_file.empty()) return present.empty() ? generate_password(context.random) : present;
-  Secret wanted = read_password_file(settings.password_file);
+  Secret wanted = read_password_file(settings.password_file, context.deadline);
   if (!present.empty() && present != wanted) {
     throw Error(ExitCode::usage,
                 fmt::format("release {} has another password than --password-file {}", settings.release,
@@ -205,6 +205,14 @@ void say_what_changes(const Context& context, const Installation& installation) 
   if (const auto dropped = installation.dropped(); !dropped.empty()) {
     context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
   }
+  if (installation.settings.persistence && !installation.observed.claim &&
+      !installation.observed.storage_classes_known) {
+    context.reporter.note("this login may not list StorageClasses: whether " +
+                          (installation.settings.storage_class.empty()
+                               ? std::string("there is a default one for the claim")
+                               : "there is one named " + installation.settings.storage_class) +
+                          " shows when the pod starts");
+  }
   const std::string smaller = about_shrinking(installation.observed, installation.settings);
   if (!smaller.empty()) context.reporter.warning(smaller);
 }
@@ -236,14 +244,14 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   give_advice(context, settings);
 
   ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
-                   context.deadline + evidence_limit + undo_limit);
+                   context.deadline + context.pace->patience(evidence_limit) + context.pace->patience(undo_limit));
   lock.seen(observed.lease);
   if (!dry) lock.refuse_if_held();
 
   JournaledRun run(context,
                    {"setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release),
                     journal_key(observed.cluster_uid, settings.name_space, settings.release)},
-                   undo_limit);
+                   context.pace->patience(undo_limit));
   const auto undo_until = [&run] { return run.undo_until(); };
   const UndoScope scope{
       run.id(), context.settings.flag("discard-data") ? UndoScope::LeftData::discard : UndoScope::LeftData::keep};
@@ -258,9 +266,9 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   run.on_failure(
       [&](const Error& error) -> std::string {
         if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
-        return keep_evidence(context.files, context.runner, context.clock, session.kubectl, names.selector,
-                             context.paths.evidence(), error, to_yaml(installation->values()),
-                             context.clock.now() + evidence_limit);
+        return keep_evidence(context.files, context.clock, session.kubectl, names.selector, context.paths.evidence(),
+                             error, to_yaml(installation->values()),
+                             context.clock.now() + context.pace->patience(evidence_limit));
       },
       settings.keep_on_failure);
   const auto look_again = [&] {
@@ -281,6 +289,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
 
   Plan plan;
   run.before([&] {
+    settings = as_installed(settings, observed);
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_deletions(observed, settings, names, session.kubectl);
     refuse_other_owners(observed, session.kubectl);

@@ -242,6 +242,10 @@ Secret password_of(const json* secret) {
 
 }  // namespace
 
+bool answers(const FoundRelease& found, KubernetesRedis& redis, TimePoint until) {
+  return redis.answers(password_of(found.object("Secret")), until);
+}
+
 Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise) {
   const json* const workload = found.object("StatefulSet");
   const json annotations =

@@ -17,6 +17,9 @@ Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise);
 HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope);
 
+/// Whether its Redis answers until then.
+bool answers(const FoundRelease& found, KubernetesRedis& redis, TimePoint until);
+
 /// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none. An
 /// exporter that is not ready is a check of its own, and none of the pod's.
 void examine_pod(const nlohmann::json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report);

@@ -129,7 +129,8 @@ class KubernetesTeardown {
            run_helm(m_context, m_session.kubectl, m_session.helm, m_settings.release,
                     m_session.helm.uninstall(m_settings.release), m_context.deadline);
            // helm ends well, too, when it has left everything where it is; what comes after this needs Redis to be gone
-           const TimePoint until = std::min(m_context.deadline, m_context.runner.now() + settle_limit);
+           const TimePoint until =
+               std::min(m_context.deadline, m_context.runner.now() + m_context.pace->patience(settle_limit));
            check_workload_gone(m_context, m_session.kubectl, m_names, until, m_context.deadline);
            remove("pod/" + m_names.pod);  // waits for the pod, whose last act is to write its data
            return m_settings.release + " removed";
@@ -151,7 +152,8 @@ class KubernetesTeardown {
 
   // What the release left behind is collected within moments; what is still there after that is somebody else's.
   std::string remove_namespace() {
-    const TimePoint until = std::min(m_context.deadline, m_context.runner.now() + settle_limit);
+    const TimePoint until =
+        std::min(m_context.deadline, m_context.runner.now() + m_context.pace->patience(settle_limit));
     std::vector<std::string> contents =
         namespace_contents(m_session.kubectl, lease_object(m_settings.release), m_context.deadline);
     while (!contents.empty() && m_context.runner.now() < until && only_leftovers(contents)) {

@@ -59,6 +59,7 @@ void refuse_growing(const Observed& observed, const RedisSettings& settings, con
                     const Kubectl& kubectl) {
   if (!claim_is_to_grow(observed, settings)) return;
   const std::string& storage_class = observed.claim_made->storage_class;
+  if (!observed.storage_classes_known) return;  // the server refuses it
   const auto& expandable = observed.expandable_classes;
   if (std::find(expandable.begin(), expandable.end(), storage_class) != expandable.end()) return;
   cannot_change(
@@ -95,6 +96,20 @@ std::string about_shrinking(const Observed& observed, const RedisSettings& setti
   if (parse_bytes(settings.size, "--size") >= parse_bytes(present, "the claim's size")) return "";
   return fmt::format("the claim has {} and keeps it, though {} were asked for: no claim can shrink", present,
                      settings.size);
+}
+
+RedisSettings as_installed(const RedisSettings& settings, const Observed& observed) {
+  RedisSettings kept = settings;
+  if (!observed.workload) return kept;
+  if (settings.image_of_preset && !observed.workload->spec.empty()) {
+    const std::string image = parse_spec(observed.workload->spec).image;
+    kept.image.reset();
+    if (!image.empty()) kept.image = parse_image(image, "the release's image");
+  }
+  const auto component = kept.pod_labels.find("app.kubernetes.io/component");
+  if (component != kept.pod_labels.end() && !observed.workload->component.empty())
+    component->second = observed.workload->component;
+  return kept;
 }
 
 void refuse_unchangeable(const Observed& observed, const RedisSettings& settings, const RedisNames& names,

@@ -7,6 +7,11 @@
 
 namespace raibid {
 
+/// The settings as an installed release can have them. What only the preset says gives way to what is there: the image,
+/// since an older server may not read a newer one's data, and the component label, which a StatefulSet's selector
+/// holds.
+RedisSettings as_installed(const RedisSettings& settings, const Observed& observed);
+
 /// Refuses (Error preflight, before anything is changed) what Kubernetes does not let anybody change in place, and what
 /// helm would only find out in the middle: another chart, data on disk or not, the claim's StorageClass, a claim that
 /// should grow and cannot, a further Service that is somebody else's.

@@ -18,6 +18,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
+#include "tools/retry.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -31,7 +32,7 @@ constexpr Duration server_poll = std::chrono::milliseconds(500);
 constexpr Duration gone_poll = std::chrono::milliseconds(200);
 
 /// How long a StatefulSet that is being deleted may take.
-constexpr Duration workload_limit = std::chrono::seconds(15);
+constexpr Duration usual_workload_limit = std::chrono::seconds(15);
 constexpr const char* claim_kind = "persistentvolumeclaim";
 /// Nobody keeps what Redis writes at its end.
 constexpr const char* data_goes_argument = "data_goes";
@@ -69,16 +70,22 @@ bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, b
   return true;
 }
 
-/// An API server that is away for a while (it restarts, the way to it is cut) must not leave an undo undone.
+/// An API server that is away for a while (it restarts, the way to it is cut), or answers with an error of its own,
+/// must not leave an undo undone: helm cannot be told to try again, so the whole undo is done again.
 void patiently(Context& context, const Kubectl& kubectl, const std::function<TimePoint()>& deadline,
                const std::function<void()>& undo) {
-  for (bool tried_again = false;; tried_again = true) {
+  constexpr int most_tries = 5;  // of a server that is there and refuses
+  for (int tried = 1;; ++tried) {
     try {
       return undo();
     } catch (const Error& error) {
       bool was_away = false;
       const bool unreachable = error.signal() == 0 && error.code() == ExitCode::preflight;
-      if (!unreachable || !server_answers(context, kubectl, deadline(), was_away) || (tried_again && !was_away)) throw;
+      if (!unreachable || !server_answers(context, kubectl, deadline(), was_away)) throw;
+      if (!was_away && (tried >= (passing_failure(error.message()) ? most_tries : 2) ||
+                        context.runner.now() + server_poll * tried >= deadline()))
+        throw;
+      if (!was_away) context.runner.wait({}, context.runner.now() + server_poll * tried);
     }
   }
 }
@@ -177,7 +184,8 @@ class Undoing {
     if (!theirs) throw Kept(used_since(release));
     const std::optional<Found> pod = find("pod", arguments.at("pod"));
     run_helm(m_context, m_kubectl, m_helm, release, m_helm.uninstall(release), m_deadline());
-    const TimePoint until = std::min(m_deadline(), m_context.runner.now() + workload_limit);
+    const TimePoint until =
+        std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(usual_workload_limit));
     check_workload_gone(m_context, m_kubectl, m_names, until, m_deadline());
     // waits for it: its last act is to write its data
     if (pod) end_pod(arguments.at("pod"), pod->uid, arguments.contains(data_goes_argument));
@@ -193,12 +201,16 @@ class Undoing {
     } else {
       const int newest = number_in(arguments.at("newest"));
       if (records.back().version <= newest) return;  // helm has not begun
+      // a rollback of ours that failed leaves a record of its own, with the labels of what it goes back to
+      const bool tried = m_rollback_over && records.back().version <= *m_rollback_over + 1;
       const Record& change = last_change(records, arguments.at(run_argument));
-      const bool theirs = change.version == newest + 1 && change.run == arguments.at(run_argument) && !change.proven;
+      const bool theirs =
+          tried || (change.version == newest + 1 && change.run == arguments.at(run_argument) && !change.proven);
       if (!theirs) throw Kept(used_since(release));
     }
     if (auto refusal = refuse_restart(m_context, m_kubectl, release, m_deadline()))
       throw refusal->with_code(ExitCode::failure);  // nothing that waiting would heal
+    m_rollback_over = records.back().version;
     run_helm(m_context, m_kubectl, m_helm, release, m_helm.rollback(release, number_in(arguments.at("revision"))),
              m_deadline());
     check_deployed(release);
@@ -280,7 +292,8 @@ class Undoing {
   /// The revision whose pods the StatefulSet makes, once its controller has taken in the last change; "" when it has
   /// not in time, or there is no StatefulSet: then no pod is known to be of a failed revision.
   std::string present_revision() const {
-    const TimePoint until = std::min(m_deadline(), m_context.runner.now() + controller_patience);
+    const TimePoint until =
+        std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(controller_patience));
     for (;;) {
       const std::optional<Found> set = find("statefulset", m_names.workload);
       if (!set) return {};
@@ -295,21 +308,22 @@ class Undoing {
   /// Deletes that very pod, and waits for its end: not longer than what an undo can spare. Then it is left to its node,
   /// and taken away when nobody keeps its data.
   void end_pod(const std::string& name, const std::string& uid, bool data_goes) const {
-    const TimePoint until = std::min(m_deadline(), m_context.runner.now() + pod_patience);
+    const TimePoint until =
+        std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(pod_patience));
     if (!begin_removal("pod", name, uid) || is_gone_by("pod", name, uid, until)) return;
     if (!data_goes) {
       m_context.reporter.note(fmt::format("pod {} is still ending: its grace is longer than this can wait", name));
       return;
     }
     const Command command = m_kubectl.remove_exactly(path_of("pod", name), uid, 0);
-    const Output output = run(m_context.runner, command, m_deadline());
+    const Output output = m_kubectl.run(command, m_deadline());
     if (!output.ok() && !was_gone(output) && !is_another(output)) throw Kubectl::explain(command, output);
   }
 
   std::vector<Record> records_of(const std::string& release) const {
     const Command question = m_kubectl.release_records(release);
     std::vector<Record> records;
-    for (const json& record : Kubectl::parse_release_records(question, run(m_context.runner, question, m_deadline()))) {
+    for (const json& record : Kubectl::parse_release_records(question, m_kubectl.run(question, m_deadline()))) {
       const std::string version = record.value("version", "0");
       records.push_back({number_in(version), record.value("status", ""), record.value(run_label, ""),
                          record.value(proven_label, "") == version});
@@ -319,7 +333,7 @@ class Undoing {
 
   std::optional<Found> find(const std::string& kind, const std::string& name) const {
     const Command question = m_kubectl.get({kind + "/" + name});
-    const json items = Kubectl::parse_items(question, run(m_context.runner, question, m_deadline()));
+    const json items = Kubectl::parse_items(question, m_kubectl.run(question, m_deadline()));
     if (items.empty()) return std::nullopt;
     const json& object = items.front();
     return Found{text_at(object, {"metadata", "uid"}), text_at(object, {"metadata", "annotations", run_label}), object};
@@ -346,7 +360,7 @@ class Undoing {
   /// False when there is another object of that name, which is left alone.
   bool begin_removal(const std::string& kind, const std::string& name, const std::string& uid) const {
     const Command command = m_kubectl.remove_exactly(path_of(kind, name), uid);
-    const Output output = run(m_context.runner, command, m_deadline());
+    const Output output = m_kubectl.run(command, m_deadline());
     if (!output.ok() && is_another(output)) return false;
     if (!output.ok() && !was_gone(output)) throw Kubectl::explain(command, output);
     return true;
@@ -368,7 +382,8 @@ class Undoing {
   const RedisNames& m_names;
   const UndoScope& m_scope;
   std::function<TimePoint()> m_deadline;
-  std::string m_claim_uid;  ///< of the release that was uninstalled in this replay
+  std::optional<int> m_rollback_over;  ///< the newest revision before helm rolled back in this replay
+  std::string m_claim_uid;             ///< of the release that was uninstalled in this replay
 };
 
 void refuse_without_run(const Arguments& arguments) {

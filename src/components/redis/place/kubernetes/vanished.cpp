@@ -76,7 +76,7 @@ std::string joined(const std::vector<Document>& documents) {
 std::vector<std::string> take_out_vanished(Context& context, const Kubectl& kubectl, const std::string& release,
                                            TimePoint deadline) {
   const Command question = kubectl.all_records(release);
-  const Output answer = run(context.runner, question, deadline);
+  const Output answer = kubectl.run(question, deadline);
   if (!answer.ok()) return {};
   const json secrets = Kubectl::parse_items(question, answer);
   std::vector<std::vector<Document>> manifests;
@@ -90,7 +90,7 @@ std::vector<std::string> take_out_vanished(Context& context, const Kubectl& kube
   }
   std::vector<Command> questions;
   for (const std::string& group : groups) questions.push_back(kubectl.api_group(group));
-  const std::vector<Output> answers = run_all(context.runner, questions, deadline);
+  const std::vector<Output> answers = kubectl.run(questions, deadline);
   std::map<std::string, std::optional<std::set<std::string>>> known;
   for (std::size_t i = 0; const std::string& group : groups) known[group] = kinds_of(answers[i++]);
 

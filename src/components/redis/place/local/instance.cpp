@@ -208,8 +208,8 @@ std::string local_conf(const LocalInstance& instance, int port, const RedisSetti
   std::string text = "# written by raibid-cli setup redis --target local; the next setup writes it again\n";
   text += fmt::format("unixsocket {}\nunixsocketperm 700\n", LocalInstance::socket_name);  // below dir
   text += fmt::format("bind 127.0.0.1\nport {}\ndaemonize yes\npidfile {}\nlogfile {}\ndir {}\naclfile {}\n", port,
-                      (instance.folder() / "redis.pid").string(), instance.log().string(), instance.data().string(),
-                      instance.acl().string());
+                      conf_word((instance.folder() / "redis.pid").string()), conf_word(instance.log().string()),
+                      conf_word(instance.data().string()), conf_word(instance.acl().string()));
   return text + redis_conf(settings.directives);
 }
 

@@ -1,5 +1,6 @@
 #include "components/redis/place/local/local_installer.hpp"
 
+#include "base/error.hpp"
 #include "components/redis/place/local/doctor_local.hpp"
 #include "components/redis/place/local/setup_local.hpp"
 #include "components/redis/place/local/status_local.hpp"
@@ -12,6 +13,11 @@ SetupOutcome LocalInstaller::setup() { return setup_redis_local(m_context, m_set
 CommandResult LocalInstaller::teardown() { return teardown_redis_local(m_context, m_settings); }
 
 void LocalInstaller::examine_ground(HealthReport& report) { examine_local(m_context, m_settings, report); }
+
+std::string LocalInstaller::rights() const {
+  throw Error(ExitCode::usage, "--role speaks of a cluster's rights, and --target local has none",
+              "leave --target local out");
+}
 
 CommandResult LocalInstaller::status() { return status_redis_local(m_context, m_settings); }
 

@@ -104,7 +104,7 @@ class LocalSetup {
     if (!m_settings.auth) return {};
     const Secret present = m_instance.password();
     if (m_settings.password_file.empty()) return present.empty() ? generate_password(m_context.random) : present;
-    Secret wanted = read_password_file(m_settings.password_file);
+    Secret wanted = read_password_file(m_settings.password_file, m_context.deadline);
     if (!present.empty() && present != wanted) {
       throw Error(
           ExitCode::usage,
