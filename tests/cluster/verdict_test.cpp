@@ -87,18 +87,20 @@ TEST_CASE("a kind that has vanished from the cluster stops neither a change nor 
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-vanished");
   const auto before = cluster_state(cli.name_space());
+  const std::vector<std::string> monitored = {"--set", "metrics.serviceMonitor.enabled=true"};
   {
     const MonitorDefinition definition;
-    REQUIRE(cli.setup().status == 0);
+    REQUIRE(cli.setup(monitored).status == 0);
     REQUIRE(has(kubectl({"get", "-n", cli.name_space(), "servicemonitors", "-o", "name"}), "raibid-redis"));
   }
-  const Output changed = cli.setup();
+  const Output changed =
+      cli.setup({"--set", "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.interval=10s"});
   INFO(said(changed));
   CHECK(changed.status == 0);
   CHECK(has(changed.err, "the cluster does not know the kind of ServiceMonitor raibid-redis any more"));
   {
     const MonitorDefinition definition;
-    REQUIRE(cli.setup().status == 0);
+    REQUIRE(cli.setup(monitored).status == 0);
   }
   const Output removed = cli.teardown({"--yes", "--delete-data"});
   INFO(said(removed));

@@ -204,6 +204,16 @@ bool runs(const json& pod, std::string_view aside) {
   });
 }
 
+/// The image of the container that was set aside is chosen by another option.
+std::optional<Judgement> with_its_option(const Observation& seen, const json& status,
+                                         std::optional<Judgement> trouble) {
+  constexpr std::string_view option = "--image";
+  if (!trouble || seen.aside.empty() || text_at(status, {"name"}) != seen.aside) return trouble;
+  if (const std::size_t found = trouble->hint.find(option); found != std::string::npos)
+    trouble->hint.replace(found, option.size(), "--exporter-image");
+  return trouble;
+}
+
 std::optional<Judgement> judge_containers(const Observation& seen) {
   for (const std::string_view kind : {"initContainerStatuses", "containerStatuses"}) {
     for (const json& status : items_at(*seen.pod, {"status", kind})) {
@@ -211,8 +221,8 @@ std::optional<Judgement> judge_containers(const Observation& seen) {
       if (kind == "initContainerStatuses" && end.is_object() && number_at(end, {"exitCode"}) == 0)
         continue;  // it has done its work
       if (text_at(status, {"name"}) == aside_of(seen)) continue;
-      if (auto trouble = judge_image(seen, status)) return trouble;
-      if (auto trouble = judge_container(seen, status)) return trouble;
+      if (auto trouble = judge_image(seen, status)) return with_its_option(seen, status, trouble);
+      if (auto trouble = judge_container(seen, status)) return with_its_option(seen, status, trouble);
     }
   }
   return std::nullopt;
@@ -276,8 +286,8 @@ std::optional<Judgement> judge_aside(const Observation& observation) {
     return std::nullopt;
   for (const json& status : items_at(*observation.pod, {"status", "containerStatuses"})) {
     if (text_at(status, {"name"}) != observation.aside) continue;
-    if (auto trouble = judge_image(observation, status)) return trouble;
-    if (auto trouble = judge_container(observation, status)) return trouble;
+    if (auto trouble = judge_image(observation, status)) return with_its_option(observation, status, trouble);
+    if (auto trouble = judge_container(observation, status)) return with_its_option(observation, status, trouble);
   }
   return std::nullopt;
 }

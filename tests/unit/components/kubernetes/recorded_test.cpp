@@ -44,7 +44,7 @@ const std::vector<Row>& rows() {
        197,
        {"redis", "Redis:7", "must be lowercase"},
        {"--image"}},
-      {"exporter-image", State::doomed, "invalid-image-name", 506, {"metrics", "Exporter:1"}, {"--image"}},
+      {"exporter-image", State::doomed, "invalid-image-name", 506, {"metrics", "Exporter:1"}, {"--exporter-image"}},
       {"scaled-to-zero",
        State::doomed,
        "scaled-to-zero",
