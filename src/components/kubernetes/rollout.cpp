@@ -329,10 +329,12 @@ void Rollout::ask_for_words(const Judgement& judgement) {
     m_words.clear();
     return;
   }
-  const Duration pause = judgement.reason->name == "not-ready" ? facts_last : look_again;
-  if (m_words_question.pending() || m_words_question.age() < pause) return;
+  if (m_words_question.pending() || m_words_question.age() < look_again) return;
   if (judgement.reason->name == "not-ready" && standing(judgement) < slow_ready) return;
   const Observation seen = observe();
+  const std::string id = text_at(container_status(*seen.pod, judgement.running), {"containerID"});
+  if (judgement.reason->name == "not-ready" && id == m_words_of) return;  // it says so before anything else
+  m_words_of = id;
   m_words_question.ask(
       m_kubectl.logs(text_at(*seen.pod, {"metadata", "name"}), judgement.running, fetched_words, false));
 }

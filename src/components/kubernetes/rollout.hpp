@@ -108,7 +108,8 @@ class Rollout {
   std::unique_ptr<nlohmann::json> m_claim;
   std::unique_ptr<nlohmann::json> m_set;  ///< the StatefulSet
   bool m_set_is_gone = false;
-  std::string m_words;  ///< the last lines of the container that is not ready
+  std::string m_words;                ///< the last lines of the container that is not ready
+  std::string m_words_of = "nobody";  ///< the id of the container that was asked for them last
   std::unique_ptr<nlohmann::json> m_node_list;
   std::unique_ptr<nlohmann::json> m_pod_list;  ///< of all namespaces: what the nodes have promised
   std::vector<NodeFacts> m_nodes;
