@@ -80,7 +80,7 @@ void check_ours(const Words& arguments, const std::string& command) {
     const bool elsewhere = !here.empty() && !there.empty() && here != there;  // meant so: "or on this machine"
     if (!elsewhere) check_scope(run, hint);
   } catch (const std::exception& error) {
-    FAIL_CHECK(command + ": " + error.what());
+    FAIL_CHECK((command + ": " + error.what()));
   }
 }
 
@@ -96,7 +96,7 @@ void check_theirs(const std::string& command, const char* variable) {
   }
   words.emplace_back("--help");
   const Output output = attempt(words);
-  if (!output.ok()) FAIL_CHECK(command + ": " + output.err);
+  if (!output.ok()) FAIL_CHECK((command + ": " + output.err));
 }
 
 }  // namespace
