@@ -238,6 +238,12 @@ Command Kubectl::merge_as_helm(const std::string& object, const json& patch) con
               json_text(patch)));
 }
 
+Command Kubectl::merge(const std::string& object, const json& patch) const {
+  return repeatable(command(
+      {request_timeout(), "patch", object, "--type=merge", "--field-manager=raibid-cli", "--patch-file=/dev/stdin"},
+      json_text(patch)));
+}
+
 Command Kubectl::create(const json& manifest) const {
   return command({request_timeout(), "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-"},
                  json_text(manifest));

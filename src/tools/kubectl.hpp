@@ -121,6 +121,8 @@ class Kubectl {
   Command apply_as_helm(const nlohmann::json& manifest) const;
   /// Changes what `patch` names of "kind/name", lists as a whole (a JSON merge patch), in the name of Helm.
   Command merge_as_helm(const std::string& object, const nlohmann::json& patch) const;
+  /// The same in our own name.
+  Command merge(const std::string& object, const nlohmann::json& patch) const;
   /// Creates from standard input; fails when it is there already.
   Command create(const nlohmann::json& manifest) const;
   /// The same, and prints each object that it made as the server has it; goes on with the rest when one fails.

@@ -177,3 +177,9 @@ TEST_CASE("no value ever holds a password or says where one is") {
   CHECK_FALSE(has(text, "hunter2"));
   CHECK_FALSE(has(text, "\"password\""));
 }
+
+TEST_CASE("the chart is told what to trim and when, and nothing without a schedule") {
+  CHECK_FALSE(values_for({}).contains("trim"));
+  CHECK(values_for({{"trim-schedule", "@hourly"}})["trim"] ==
+        json::parse(R"({"schedule": "@hourly", "streams": [{"name": "raibid:jobs", "maxLength": 10000}]})"));
+}

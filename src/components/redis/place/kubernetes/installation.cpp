@@ -155,7 +155,7 @@ ordered_json Installation::namespace_manifest() const {
 
 ordered_json Installation::secret_manifest() {
   ordered_json data = ordered_json::object();
-  for (const auto& [key, value] : secret_content(m_password, generate_password(m_context.random))) {
+  for (const auto& [key, value] : secret_content(m_password, generate_password(m_context.random), trim_user())) {
     data[key] = base64_encode(value.reveal());
   }
   const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
@@ -210,6 +210,32 @@ void Installation::start_early() {
   if (settings.auth && !has_its_secret() && observed.name_space) store_password();
 }
 
+TrimUser Installation::trim_user() {
+  TrimUser user;
+  for (const StreamSpec& stream : trimmed_streams(settings)) user.streams.push_back(stream.name);
+  if (user.streams.empty()) return user;
+  const bool known = observed.secret && !observed.secret->trim.empty();
+  user.password = known ? observed.secret->trim : generate_password(m_context.random);
+  return user;
+}
+
+bool Installation::trim_user_is_missing() const {
+  TrimUser user{observed.secret ? observed.secret->trim : Secret(), {}};
+  for (const StreamSpec& stream : trimmed_streams(settings)) user.streams.push_back(stream.name);
+  if (user.streams.empty()) return false;
+  return user.password.empty() || with_trim_user(observed.secret->acl, user) != observed.secret->acl;
+}
+
+// Beside the others, whose passwords stay. Redis reads the file at its start; the running one is told by settle_acl,
+// without a restart. Nothing undoes it: whoever does not have its password cannot use it, and only the CronJob does.
+void Installation::add_trim_user() {
+  const TrimUser user = trim_user();
+  m_acl = with_trim_user(observed.secret->acl, user);
+  const ordered_json data = {{"users.acl", base64_encode(m_acl.reveal())},
+                             {"trim-password", base64_encode(user.password.reveal())}};
+  session.kubectl.run_checked(session.kubectl.merge("secret/" + m_names.full, {{"data", data}}), m_context.deadline);
+}
+
 void Installation::store_password() {
   const ordered_json manifest = secret_manifest();
   // create, not apply, where there is none: one that somebody makes at this moment is not overwritten; what is in a
@@ -224,6 +250,7 @@ Step Installation::password_step() {
   Step step;
   step.name = "password";
   step.intent = ours ? "reuse the one in Secret " + m_names.full : "put it into Secret " + m_names.full;
+  if (ours && trim_user_is_missing()) step.intent += ", and add the user trim, which may do nothing but trim";
   step.undo = [this, ours]() -> std::vector<Undo> {
     if (ours) return {};
     if (observed.secret) return {undo_adoption(session.kubectl, m_names.full)};
@@ -236,6 +263,10 @@ Step Installation::password_step() {
     if (!ours && !m_secret) store_password();
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
     if (observed.name_space) m_rollout.start();
+    if (ours && trim_user_is_missing()) {
+      add_trim_user();
+      return {Outcome::changed, detail + ", user trim added"};
+    }
     if (ours) return {Outcome::unchanged, detail};
     const Output output = finish(m_context.runner, *kubectl, m_context.deadline);
     if (output.ok()) return {Outcome::changed, detail};
@@ -456,7 +487,7 @@ Step Installation::redis_step() {
     RedisConnection& redis = ready();
     std::string detail = settle_config(expected_directives(), redis, changed);
     if (has_acl_file()) {
-      const std::vector<std::string> users = settle_acl(redis, observed.secret->acl);
+      const std::vector<std::string> users = settle_acl(redis, m_acl.empty() ? observed.secret->acl : m_acl);
       if (!users.empty()) detail += "; put right: " + join(users, ", ");
       changed = changed || !users.empty();
     }
