@@ -304,7 +304,7 @@ TEST_CASE("streams with a limit are trimmed by a schedule, on a cluster with the
   const Given schedule{"trim-schedule", "*/10 * * * *"};
   CHECK(redis_settings_of({}).trim_schedule.empty());
   CHECK(trimmed_streams(redis_settings_of({})).empty());
-  CHECK(redis_settings_of({{"trim-schedule", ""}}).trim_schedule.empty());
+  CHECK(redis_settings_of({{"trim-schedule", "off"}}).trim_schedule.empty());
   Preset two = job_queue_preset();
   two.streams.push_back({"endless", {"g"}, 0});
   const std::vector<StreamSpec> streams = trimmed_streams(redis_settings_of({schedule}, two));

@@ -221,9 +221,10 @@ bool is_schedule(const std::string& text) {
 /// A preset's schedule holds where it can; one that was asked for is refused where it cannot.
 void take_trimming(RedisSettings& redis, const Reader& reader) {
   const std::string schedule = reader.text("trim-schedule");
-  if (schedule.empty()) return;
+  if (schedule.empty() || schedule == "off") return;
   if (!is_schedule(schedule))
-    reader.refuse("trim-schedule", "is no schedule", "five fields as cron has them, for instance '*/10 * * * *'");
+    reader.refuse("trim-schedule", "is no schedule",
+                  "five fields as cron has them, for instance '*/10 * * * *'; or off");
   const bool limited = std::any_of(redis.streams.begin(), redis.streams.end(),
                                    [](const StreamSpec& stream) { return stream.max_length > 0; });
   const bool embedded = redis.chart.kind == ChartChoice::Kind::embedded;
@@ -404,7 +405,7 @@ std::vector<OptionSpec> redis_options() {
        .metavar = "N",
        .group = "Queue"},
       {.name = "trim-schedule",
-       .help = "When the cluster trims streams to their limit, as cron has it; '' for never",
+       .help = "When the cluster trims streams to their limit, as cron has it, or off",
        .metavar = "SCHEDULE",
        .group = "Queue"},
       {.name = "set",
