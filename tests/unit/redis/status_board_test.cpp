@@ -79,8 +79,9 @@ TEST_CASE("silent Redises take nothing of their neighbours' time in status") {
   json found = objects("StatefulSet", releases);
   for (const json& pod : objects("Pod", releases)) found.push_back(pod);
   runner.expect(argv_has({"get", "secrets", "--show-labels"}), {0, records, "", false});
-  runner.expect(argv_has({"get", "statefulsets,pods,persistentvolumeclaims,services"}), {0, list_of(found), "", false});
+  runner.expect(argv_has({"get", "--all-namespaces", "app.kubernetes.io/name=redis"}), {0, list_of(found), "", false});
   runner.expect(argv_has({"get", "secrets", "--field-selector"}), {0, list_of(objects("Secret", releases)), "", false});
+  runner.expect(argv_has({"get", "secrets", "--all-namespaces"}), {0, list_of(json::array()), "", false});
   Redises redises(runner.clock());
   int port = 40001;
   for (const std::string& release : releases) {
