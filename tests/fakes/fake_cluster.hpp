@@ -83,6 +83,7 @@ class FakeCluster final : public Runner, public RedisConnector {
   void helm(Child& child, const Words& words, bool half);
   void create(Child& child, const Words& words, bool half);
   void replace(Child& child, const Words& words);
+  void patch(Child& child, const Words& words);
   void label(Child& child, const Words& words);
   void remove(Child& child, const Words& words);
   void remove_raw(Child& child, const Words& words);

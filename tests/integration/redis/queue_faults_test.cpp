@@ -235,4 +235,44 @@ TEST_CASE("queue, LOADING: Redis was killed and reads a long AOF") {
        "LOADING", "loading", false});
 }
 
+TEST_CASE("status is not healthy, with the reason, when a limit of the preset's stream is passed") {
+  Cli cli;
+  const std::string preset = (cli.folder() / "mine.yaml").string();
+  write_atomic(
+      preset,
+      "name: mine\ndescription: limits\nsettings:\n  namespace: mine\n  release: mine-redis\nstreams:\n"
+      "  - name: mine:jobs\n    groups: [workers]\n    max-lag: 2\n    max-pending-age: 1ms\n    max-dead: 0\n");
+  REQUIRE(cli({"setup", "redis", "--target", "local", "--preset", preset}).status == 0);
+  const auto status = [&] { return cli({"status", "redis", "--target", "local", "--preset", preset, "-o", "json"}); };
+  const Output before = status();
+  INFO(said(before));
+  CHECK(before.status == 0);
+  CHECK(json::parse(before.out).at("passed_limits").empty());
+  write_atomic(cli.folder() / "jobs.jsonl", job_lines(3));
+  const std::vector<std::string> where = {"--target", "local", "--preset", preset};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.begin() + 1, where.begin(), where.end());
+    words.insert(words.begin(), "queue");
+    return cli(words);
+  };
+  REQUIRE(with({"add", (cli.folder() / "jobs.jsonl").string()}).status == 0);
+  const Output behind = status();
+  INFO(said(behind));
+  CHECK(behind.status == 1);
+  CHECK(json::parse(behind.out).at("healthy") == false);
+  CHECK(json::parse(behind.out).at("passed_limits") ==
+        json{"mine:jobs, group workers: 3 jobs are waiting, more than 2"});
+  // the first fails and is dead, the others are done
+  const Output worked = with({"work", "--until-empty", "--max-deliveries", "1", "--", "sh", "-c", "test $JOB_ID != 1"});
+  INFO(said(worked));
+  REQUIRE(worked.status == 0);
+  const Output dead = status();
+  INFO(said(dead));
+  CHECK(dead.status == 1);
+  CHECK(json::parse(dead.out).at("passed_limits") == json{"mine:jobs: 1 dead letters, more than 0"});
+  REQUIRE(with({"dead", "drop", "--all", "--yes"}).status == 0);
+  CHECK(status().status == 0);
+  cli({"teardown", "redis", "--target", "local", "--preset", preset, "--yes", "--delete-data"});
+}
+
 }  // namespace raibid::queue_faults_test
