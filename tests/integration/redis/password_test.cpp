@@ -187,8 +187,10 @@ TEST_CASE("ACL file: the trim user trims its streams safely, and does nothing el
     CAPTURE(command.front());
     CHECK(trimmer->command(command).error_code() == "NOPERM");
   }
-  CHECK(has(trimmer->command({"EVAL", "return redis.call('XADD', KEYS[1], '*', 'a', 'b')", "1", "raibid:jobs"}).text,
-            "ACL failure"));
+  const std::vector<std::string> adding = {"EVAL", "return redis.call('XADD', KEYS[1], '*', 'a', 'b')", "1",
+                                           "raibid:jobs"};
+  CHECK(trimmer->command(adding).is_error());  // in other words from version to version
+  CHECK(owner->command({"XLEN", "raibid:jobs"}).integer == 6);
   CHECK(acl_differences(*owner, Secret(acl_file(Secret("swordfish"), Secret("fishsword"), user))).empty());
 }
 

@@ -30,6 +30,7 @@ const std::vector<OptionSpec>& options() {
     for (const char* name : {"allow-from", "set", "values"})
       rows.push_back({.name = name, .help = "", .kind = OptionKind::list});
     rows.push_back({.name = "max-length", .help = "", .kind = OptionKind::integer});
+    rows.push_back({.name = "trim-schedule", .help = ""});
     return rows;
   }();
   return all;

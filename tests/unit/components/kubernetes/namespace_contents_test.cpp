@@ -83,7 +83,7 @@ TEST_CASE("what only looks like Kubernetes' own is somebody's data") {
                        "eventlistener.triggers.tekton.dev/github", "configmap.example.com/kube-root-ca.crt",
                        "configmap/kube-root-ca.crt.bak", "secret/default-token-of-our-shop", "endpoints/database",
                        "endpointslice.discovery.k8s.io/database-1", "endpointslicemirror.example.com/m",
-                       "controllerrevision.apps/by-hand"});
+                       "job.batch/by-hand", "pod/by-hand", "controllerrevision.apps/by-hand"});
   CHECK(space.asked_kinds() ==
         "eventsources.argoproj.io,eventbus.argoproj.io,events.example.com,pods.my.metrics.k8s.io");
 }
