@@ -226,8 +226,8 @@ bool Installation::trim_user_is_missing() const {
   return user.password.empty() || with_trim_user(observed.secret->acl, user) != observed.secret->acl;
 }
 
-// Beside the others, whose passwords stay. Redis reads the file at its start; the running one is told by settle_acl,
-// without a restart. Nothing undoes it: whoever does not have its password cannot use it, and only the CronJob does.
+// Beside the others, whose passwords stay; when all that may fail has been done. Redis reads the file at its start; the
+// running one is told by settle_acl, without a restart. Nothing undoes it: a user whose password nobody has.
 void Installation::add_trim_user() {
   const TrimUser user = trim_user();
   m_acl = with_trim_user(observed.secret->acl, user);
@@ -250,7 +250,6 @@ Step Installation::password_step() {
   Step step;
   step.name = "password";
   step.intent = ours ? "reuse the one in Secret " + m_names.full : "put it into Secret " + m_names.full;
-  if (ours && trim_user_is_missing()) step.intent += ", and add the user trim, which may do nothing but trim";
   step.undo = [this, ours]() -> std::vector<Undo> {
     if (ours) return {};
     if (observed.secret) return {undo_adoption(session.kubectl, m_names.full)};
@@ -263,10 +262,6 @@ Step Installation::password_step() {
     if (!ours && !m_secret) store_password();
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
     if (observed.name_space) m_rollout.start();
-    if (ours && trim_user_is_missing()) {
-      add_trim_user();
-      return {Outcome::changed, detail + ", user trim added"};
-    }
     if (ours) return {Outcome::unchanged, detail};
     const Output output = finish(m_context.runner, *kubectl, m_context.deadline);
     if (output.ok()) return {Outcome::changed, detail};
@@ -475,6 +470,8 @@ Step Installation::redis_step() {
   Step step;
   step.name = "redis";
   step.intent = "wait until the pod is Ready and Redis answers PONG, then compare its settings with what was asked";
+  if (settings.auth && has_its_secret() && trim_user_is_missing())
+    step.intent += "; add the user trim, which may do nothing but trim";
   step.undo = [this]() -> std::vector<Undo> {
     m_step = "redis";
     ready();  // here: the act comes after the lock was looked at, and a pod can take long to start
@@ -486,8 +483,15 @@ Step Installation::redis_step() {
     bool changed = false;
     RedisConnection& redis = ready();
     std::string detail = settle_config(expected_directives(), redis, changed);
+    const bool adds_user = settings.auth && has_its_secret() && trim_user_is_missing();
+    if (adds_user) {
+      add_trim_user();
+      detail += "; user trim added";
+      changed = true;
+    }
     if (has_acl_file()) {
-      const std::vector<std::string> users = settle_acl(redis, m_acl.empty() ? observed.secret->acl : m_acl);
+      std::vector<std::string> users = settle_acl(redis, m_acl.empty() ? observed.secret->acl : m_acl);
+      if (adds_user) std::erase_if(users, [](const std::string& user) { return user.starts_with("user trim "); });
       if (!users.empty()) detail += "; put right: " + join(users, ", ");
       changed = changed || !users.empty();
     }
