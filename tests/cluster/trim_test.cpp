@@ -106,7 +106,7 @@ TEST_CASE("the CronJob trims what is done; what is pending or undelivered stays,
   CHECK_FALSE(spec.contains("envFrom"));
   CHECK(spec.at("command") == json({"sh", "/etc/trim/trim.sh"}));
 
-  const Output gone = one.cli.teardown({"--delete-data"});
+  const Output gone = one.cli.teardown({"--delete-data", "--yes"});
   INFO(said(gone));
   CHECK(gone.status == 0);
   CHECK(has(gone.out + gone.err, "namespace/raibid-test-trim removed"));

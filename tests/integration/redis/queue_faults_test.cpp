@@ -212,12 +212,12 @@ TEST_CASE("queue, LOADING: Redis was killed and reads a long AOF") {
   const RedisReply where = cli.redis()->command({"INFO", "server"});
   const std::string config_file = parse_info(where.text).at("config_file");
   cli.order({"CONFIG", "SET", "appendfsync", "always"});
-  for (int at = 0; at < 6000; ++at) cli.order({"SET", fmt::format("fill:{}", at % 10), std::to_string(at)});
+  cli.order({"EVAL", "for i = 1, 150000 do redis.call('SET', 'fill', i) end return 'OK'", "0"});
   const int server = cli.server();
   FaultCli* const it = &cli;
   cli.meets({[&, it] {
                REQUIRE(::kill(server, SIGKILL) == 0);
-               REQUIRE(attempt({"redis-server", config_file, "--key-load-delay", "3000"}).status == 0);
+               REQUIRE(attempt({"redis-server", config_file, "--key-load-delay", "100"}).status == 0);
                const TimePoint until = it->runner().now() + 30s;
                while (!has(it->queue("stats").err, "LOADING") && it->runner().now() < until)
                  it->runner().wait({}, it->runner().now() + 20ms);
