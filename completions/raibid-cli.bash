@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -30,7 +30,7 @@ _raibid_cli() {
       --password-file) compopt -o default;;
       -f | --values) compopt -o default;;
       --format) words='shell dotenv docker';;
-      --state) words='waiting pending dead done';;
+      --state) words='waiting pending dead done active scheduled retry archived completed aggregating';;
     esac
   elif [[ $current == -* ]]; then
     words='--help --version --kubeconfig --context --namespace --release --preset --target --config --output --color --verbose --quiet --timeout --yes --dry-run'
@@ -48,23 +48,23 @@ _raibid_cli() {
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group' ;;
       export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
-      queue/stats) words+=' --stream --all --max-lag --max-pending-age --max-dead --rate' ;;
-      queue/top) words+=' --stream --group --interval --looks' ;;
-      queue/add) words+=' --stream --max-length --field --resume --again --skip-invalid' ;;
-      queue/ls) words+=' --stream --group --from --to --state --field --newest --limit' ;;
-      queue/show) words+=' --stream --group' ;;
-      queue/grep) words+=' --stream --group --from --to --state --field --newest --limit' ;;
-      queue/tail) words+=' --stream --group --follow --limit' ;;
-      queue/export) words+=' --stream --from --to --dead' ;;
-      queue/import) words+=' --stream --max-length --new-ids --resume --again --skip-invalid' ;;
-      queue/trim) words+=' --stream --max-length --older-than' ;;
-      queue/retry) words+=' --stream --group --all --idle' ;;
-      queue/claim) words+=' --stream --group --all --idle --consumer' ;;
-      queue/dead) words+=' --stream --group --all --limit' ;;
-      queue/rm) words+=' --stream --group' ;;
-      queue/pause) words+=' --stream' ;;
-      queue/resume) words+=' --stream' ;;
-      queue/work) words+=' --stream --group --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty' ;;
+      queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate' ;;
+      queue/top) words+=' --stream --group --queue --interval --looks' ;;
+      queue/add) words+=' --stream --max-length --queue --field --resume --again --skip-invalid' ;;
+      queue/ls) words+=' --stream --group --queue --from --to --state --field --newest --limit' ;;
+      queue/show) words+=' --stream --group --queue' ;;
+      queue/grep) words+=' --stream --group --queue --from --to --state --field --newest --limit' ;;
+      queue/tail) words+=' --stream --group --queue --follow --limit' ;;
+      queue/export) words+=' --stream --queue --from --to --dead' ;;
+      queue/import) words+=' --stream --max-length --queue --new-ids --resume --again --skip-invalid' ;;
+      queue/trim) words+=' --stream --max-length --queue --older-than' ;;
+      queue/retry) words+=' --stream --group --queue --all --idle' ;;
+      queue/claim) words+=' --stream --group --queue --all --idle --consumer' ;;
+      queue/dead) words+=' --stream --group --queue --all --limit' ;;
+      queue/rm) words+=' --stream --group --queue' ;;
+      queue/pause) words+=' --stream --queue' ;;
+      queue/resume) words+=' --stream --queue' ;;
+      queue/work) words+=' --stream --group --queue --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty' ;;
     esac
   else
     case $verb/$object in

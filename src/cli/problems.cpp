@@ -56,9 +56,10 @@ Error unknown_object(const CommandTable& table, const std::string& verb, const s
   const char* what = table.rows_of(verb).front()->own ? "word" : "component";
   const std::string near = nearest(word, objects);
   const std::string& offered = near.empty() ? objects.front() : near;
-  return mistake(fmt::format("unknown {} '{}' behind '{}'{}", what, printable(word), verb, did_you_mean(word, objects)),
-                 fmt::format("run: raibid-cli {} {}{}", verb, offered,
-                             objects.size() > 1 ? fmt::format(" (there are: {})", join(objects, ", ")) : ""));
+  return mistake(
+      fmt::format("unknown {} '{}' behind '{}'{}", what, printable(word), verb, did_you_mean(word, objects)),
+      fmt::format("{}run: raibid-cli {} {}",
+                  objects.size() > 1 ? fmt::format("there are: {}; ", join(objects, ", ")) : "", verb, offered));
 }
 
 Error missing_word(const CommandTable& table, const std::string& verb) {

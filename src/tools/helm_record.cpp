@@ -62,10 +62,25 @@ class Inflater {
   bool m_ready;
 };
 
-}  // namespace
+std::string gzip(std::string text, const std::string& name) {
+  constexpr int memory_level = 8;  // zlib's default
+  z_stream stream{};
+  if (::deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, gzip_only, memory_level, Z_DEFAULT_STRATEGY) != Z_OK)
+    damaged(name, "no memory");
+  std::string packed(::deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(text.data());
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  const int result = ::deflate(&stream, Z_FINISH);
+  packed.resize(stream.total_out);
+  ::deflateEnd(&stream);
+  if (result != Z_STREAM_END) damaged(name, "it cannot be packed");
+  return packed;
+}
 
-std::optional<HelmRecord> read_helm_record(const json& secret) {
-  if (!secret.is_object() || secret.value("type", "") != record_type) return std::nullopt;
+/// The record inside Helm's Secret, which is one.
+json record_in(const json& secret) {
   const std::string name = secret.value("/metadata/name"_json_pointer, "");
   const std::string stored = secret.value("/data/release"_json_pointer, "");
   std::optional<std::string> text;
@@ -76,12 +91,28 @@ std::optional<HelmRecord> read_helm_record(const json& secret) {
   }
   if (!text) damaged(name, "it is not gzipped");
   if (nested_too_deeply(*text)) damaged(name, "it is nested too deeply");
-  const json record = try_parse_json(*text);
+  json record = try_parse_json(*text);
   if (!record.is_object() || !record.contains("manifest") || !record["manifest"].is_string() ||
       !record.contains("version") || !record["version"].is_number_integer())
     damaged(name, "it is no release");
+  return record;
+}
+
+}  // namespace
+
+std::optional<HelmRecord> read_helm_record(const json& secret) {
+  if (!secret.is_object() || secret.value("type", "") != record_type) return std::nullopt;
+  const json record = record_in(secret);
   return HelmRecord{record.value("name", ""), record.value("namespace", ""), record["version"].get<int>(),
                     record["manifest"].get<std::string>()};
+}
+
+json with_manifest(json secret, const std::string& manifest) {
+  json record = record_in(secret);
+  record["manifest"] = manifest;
+  const std::string packed = gzip(json_text(record), secret.value("/metadata/name"_json_pointer, ""));
+  secret["data"]["release"] = base64_encode(base64_encode(packed));
+  return secret;
 }
 
 }  // namespace raibid

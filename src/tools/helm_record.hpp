@@ -19,4 +19,7 @@ struct HelmRecord {
 /// Throws Error (failure) for a record that is damaged, or larger than 64 MiB.
 std::optional<HelmRecord> read_helm_record(const nlohmann::json& secret);
 
+/// That Secret with another manifest in its record, and everything else as it was. Throws as read_helm_record.
+nlohmann::json with_manifest(nlohmann::json secret, const std::string& manifest);
+
 }  // namespace raibid

@@ -244,6 +244,11 @@ Command Kubectl::merge(const std::string& object, const json& patch) const {
       json_text(patch)));
 }
 
+Command Kubectl::try_to_create(const json& manifest) const {
+  return question({request_timeout(), "create", "--dry-run=server", no_client_validation, "-f", "-", "-o", "name"},
+                  json_text(manifest));
+}
+
 Command Kubectl::create(const json& manifest) const {
   return command({request_timeout(), "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-"},
                  json_text(manifest));
@@ -267,8 +272,9 @@ Command Kubectl::remove_when_fed(const std::string& path) const {
   return command;
 }
 
-Command Kubectl::remove_exactly(const std::string& path, const std::string& uid) const {
-  const json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", uid}}}};
+Command Kubectl::remove_exactly(const std::string& path, const std::string& uid, std::optional<int> grace) const {
+  json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", uid}}}};
+  if (grace) options["gracePeriodSeconds"] = *grace;
   return repeatable(command({request_timeout(), "delete", "--raw", path, "-f", "-"}, options.dump()));
 }
 

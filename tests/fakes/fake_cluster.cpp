@@ -93,7 +93,8 @@ void FakeCluster::forget(const std::string& key) {
   json& objects = m_state["objects"];
   objects.erase(key);
   if (key == claim_key) m_state["groups"] = json::object();
-  if (key == set_key) objects.erase(pod_key);
+  if (key == set_key && pod_grace == milliseconds(0)) objects.erase(pod_key);
+  if (key == set_key && find(pod_key)) begin_end(pod_key);
   if (key == pod_key && find(set_key)) make_pod();
   if (!key.starts_with("namespace/")) return;
   m_state["releases"] = json::array();
@@ -222,7 +223,18 @@ bool FakeCluster::wait(std::span<Process* const> processes, TimePoint until) {
   return true;
 }
 
+void FakeCluster::begin_end(const std::string& key) {
+  json& pod = *find(key);
+  if (pod["metadata"].contains("deletionTimestamp")) return;
+  pod["metadata"]["deletionTimestamp"] = "2026-01-31T12:00:00Z";
+  pod["gone_at"] = std::chrono::duration_cast<milliseconds>(m_clock.now() - FakeClock().now() + pod_grace).count();
+}
+
 void FakeCluster::cluster_goes_on() {
+  if (json* const ending = find(pod_key);
+      ending != nullptr && ending->contains("gone_at") &&
+      milliseconds((*ending)["gone_at"].get<long long>()) <= m_clock.now() - FakeClock().now())
+    forget(pod_key);
   json* const pod = find(pod_key);
   if (pod == nullptr || (*pod)["status"]["phase"] == "Running") return;
   if (milliseconds((*pod)["ready_at"].get<long long>()) > m_clock.now() - FakeClock().now()) return;
@@ -328,6 +340,7 @@ void FakeCluster::get(Child& child, const Words& words) {
 }
 
 void FakeCluster::create(Child& child, const Words& words, bool half) {
+  if (words.has("--dry-run=server")) return try_to_create(child, half);
   json manifest = json::parse(child.command.input);
   json items = manifest.value("items", json::array({manifest}));
   for (json& item : items) {
@@ -351,6 +364,12 @@ void FakeCluster::create(Child& child, const Words& words, bool half) {
     }
     if (half) return;
   }
+}
+
+void FakeCluster::try_to_create(Child& child, bool half) {
+  if (half) return;
+  child.errors = pod_answer;
+  child.exit_code = pod_answer.starts_with("Error") ? 1 : 0;
 }
 
 void FakeCluster::replace(Child& child, const Words& words) {
@@ -405,7 +424,8 @@ void FakeCluster::remove_raw(Child& child, const Words& words) {
     if (!options["preconditions"].contains(field)) continue;
     if (options["preconditions"][field] != (*object)["metadata"][field]) return child.fail("(Conflict): precondition");
   }
-  forget(key);
+  const bool slowly = key == pod_key && pod_grace > milliseconds(0) && options.value("gracePeriodSeconds", 30) > 0;
+  slowly ? begin_end(key) : forget(key);
 }
 
 }  // namespace raibid

@@ -69,6 +69,12 @@ class FakeCluster final : public Runner, public RedisConnector {
   bool helm_is_idle = false;
   /// kubectl delete ends well and deletes nothing.
   bool delete_is_idle = false;
+  /// How long a pod that is deleted still ends.
+  std::chrono::milliseconds pod_grace{0};
+  /// A pod of an earlier revision stays until it is deleted, as with OrderedReady when it never became Ready.
+  bool keeps_pods = false;
+  /// What the server says on standard error to a pod that it is only to try (--dry-run=server).
+  std::string pod_answer;
   /// Called with the number of each child as it starts.
   std::function<void(int child)> on_start;
 
@@ -82,6 +88,8 @@ class FakeCluster final : public Runner, public RedisConnector {
   void kubectl(Child& child, const Words& words, bool half);
   void helm(Child& child, const Words& words, bool half);
   void create(Child& child, const Words& words, bool half);
+  void try_to_create(Child& child, bool half);
+  void begin_end(const std::string& key);
   void replace(Child& child, const Words& words);
   void patch(Child& child, const Words& words);
   void label(Child& child, const Words& words);

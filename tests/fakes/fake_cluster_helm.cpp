@@ -138,7 +138,7 @@ void FakeCluster::install_objects(const json& record) {
                 {"values", record["values"]},
                 {"spec", {{"volumeClaimTemplates", {{{"metadata", {{"name", "redis-data"}}}, {"spec", asked}}}}}},
                 {"status", {{"observedGeneration", generation}, {"updateRevision", revision}}}});
-  make_pod();
+  if (!keeps_pods || !find(pod_key)) make_pod();
 }
 
 void FakeCluster::make_pod() {

@@ -97,6 +97,11 @@ std::unique_ptr<Process> RecordedCluster::start(const Command& command) {
     return watch(has(command.argv, "events") && !has(command.argv, "pods") ? "events" : "pods");
   if (has(command.argv, "logs")) return answer(recording.at("log").get<std::string>());
   if (has(command.argv, "persistentvolumeclaim/")) return answer(list_of(recording.at("claims")));
+  if (has(command.argv, "statefulset/")) {
+    const json usual = {{"spec", {{"replicas", 1}}}};  // of a recording that did not ask
+    const json set = recording.value("workload", usual);
+    return answer(list_of(set.is_null() ? json::array() : json::array({set})));
+  }
   if (has(command.argv, "nodes")) return answer(list_of(recording.at("nodes")));
   if (has(command.argv, "--all-namespaces")) {
     return recording.contains("pods") ? answer(list_of(recording.at("pods")))

@@ -89,6 +89,8 @@ metrics() {
   has "exporter: only exporter.json is mounted" '[$exporter.volumeMounts[].name] == ["exporter"] and
     ($pod.spec.volumes[] | select(.name == "exporter").secret.items) == [{key: "exporter.json", path: "exporter.json"}]'
   has "exporter: pinned, as confined as Redis" '($exporter.image | test(":v[0-9.]+$")) and $exporter.securityContext == $redis.securityContext'
+  has "the Services of Redis publish it whatever becomes of the exporter" '[$o["Service/raibid-redis-master", "Service/raibid-redis-headless",
+    "Service/raibid-redis-metrics"].spec.publishNotReadyAddresses] == [true, true, null]'
   has "Service for metrics on 9121" '$o["Service/raibid-redis-metrics"].spec.ports[0].port == 9121'
   has "metrics only for the namespace monitoring unless told" '$policy.ingress[1] == {ports: [{port: 9121}],
     from: [{namespaceSelector: {matchLabels: {"kubernetes.io/metadata.name": "monitoring"}}}]}'

@@ -7,6 +7,8 @@
 //	readers asynq-enqueue ADDRESS       one task for each of mirai's queues, with its client's options
 //	readers asynq-process ADDRESS QUEUES COUNT   a server until COUNT tasks are done; QUEUES is name=weight,…
 //	readers asynq-inspect ADDRESS QUEUE          what the Inspector sees of it
+//	readers asynq-fill ADDRESS QUEUE             a task in each state that client and server bring one to; their IDs by state
+//	readers asynq-act ADDRESS QUEUE ACTION [ID]  the Inspector's RunTask, DeleteTask, ArchiveTask, PauseQueue or UnpauseQueue
 package main
 
 import (
@@ -35,6 +37,8 @@ func main() {
 		"asynq-enqueue": enqueue,
 		"asynq-process": process,
 		"asynq-inspect": inspect,
+		"asynq-fill":    fill,
+		"asynq-act":     act,
 	}
 	run, ok := commands[strings.Join(os.Args[1:2], "")]
 	if !ok {
@@ -166,6 +170,7 @@ func inspect(arguments []string) (any, error) {
 	lists := map[string]func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
 		"pending": inspector.ListPendingTasks, "active": inspector.ListActiveTasks, "retry": inspector.ListRetryTasks,
 		"archived": inspector.ListArchivedTasks, "scheduled": inspector.ListScheduledTasks,
+		"completed": inspector.ListCompletedTasks,
 	}
 	for state, list := range lists {
 		found, err := list(arguments[1])
@@ -175,4 +180,81 @@ func inspect(arguments []string) (any, error) {
 		result[state] = found
 	}
 	return result, nil
+}
+
+func fill(arguments []string) (any, error) {
+	address, queue := asynq.RedisClientOpt{Addr: arguments[0]}, arguments[1]
+	client := asynq.NewClient(address)
+	defer client.Close()
+	inspector := asynq.NewInspector(address)
+	defer inspector.Close()
+	ids := map[string]string{}
+	add := func(state, kind, payload string, options ...asynq.Option) error {
+		task := asynq.NewTaskWithHeaders(kind, []byte(payload), map[string]string{"tenant": "one"})
+		info, err := client.Enqueue(task, append(options, asynq.Queue(queue))...)
+		if err == nil {
+			ids[state] = info.ID
+		}
+		return err
+	}
+	err := errors.Join(
+		add("completed", "works", `{"n":1}`, asynq.Retention(time.Hour)),
+		add("retry", "fails", `{"n":2}`, asynq.MaxRetry(3)),
+		add("archived", "fails", `{"n":3}`, asynq.MaxRetry(0)))
+	if err != nil {
+		return nil, err
+	}
+	server := asynq.NewServer(address, asynq.Config{
+		Concurrency: 1, Queues: map[string]int{queue: 1}, LogLevel: asynq.FatalLevel,
+		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Hour }})
+	handler := func(_ context.Context, task *asynq.Task) error {
+		if task.Type() == "fails" {
+			return errors.New("no disk left")
+		}
+		_, err := task.ResultWriter().Write([]byte("fine"))
+		return err
+	}
+	if err := server.Start(asynq.HandlerFunc(handler)); err != nil {
+		return nil, err
+	}
+	until := time.Now().Add(30 * time.Second)
+	for state, id := range ids {
+		for {
+			info, err := inspector.GetTaskInfo(queue, id)
+			if err == nil && info.State.String() == state {
+				break
+			}
+			if time.Now().After(until) {
+				return nil, fmt.Errorf("no task came to state %s: %w", state, err)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	server.Shutdown()
+	return ids, errors.Join(
+		add("scheduled", "later", `{"n":4}`, asynq.ProcessIn(2*time.Hour)),
+		add("aggregating", "grouped", `{"n":5}`, asynq.Group("books")),
+		add("unique", "once", `{"n":6}`, asynq.Unique(time.Hour)),
+		add("binary", "bytes", "\x00\xff\n"),
+		add("pending", "works", `{"n":7}`, asynq.Timeout(time.Minute)))
+}
+
+func act(arguments []string) (any, error) {
+	inspector := asynq.NewInspector(asynq.RedisClientOpt{Addr: arguments[0]})
+	defer inspector.Close()
+	queue, id := arguments[1], strings.Join(arguments[3:], "")
+	switch action := arguments[2]; action {
+	case "run":
+		return true, inspector.RunTask(queue, id)
+	case "delete":
+		return true, inspector.DeleteTask(queue, id)
+	case "archive":
+		return true, inspector.ArchiveTask(queue, id)
+	case "pause":
+		return true, inspector.PauseQueue(queue)
+	case "unpause":
+		return true, inspector.UnpauseQueue(queue)
+	default:
+		return nil, fmt.Errorf("unknown action %s", action)
+	}
 }

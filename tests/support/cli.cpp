@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "support/hints.hpp"
 #include "support/machine.hpp"
 #include "sys/files.hpp"
 
@@ -72,7 +73,9 @@ Command Cli::command(const std::vector<std::string>& arguments) const {
 }
 
 Output Cli::operator()(const std::vector<std::string>& arguments, Duration limit) {
-  return run(runner(), command(arguments), runner().now() + limit);
+  const Output output = run(runner(), command(arguments), runner().now() + limit);
+  check_hints(arguments, output.err + "\n" + output.out);
+  return output;
 }
 
 Output Cli::shell(const std::string& line, Duration limit) {

@@ -23,10 +23,13 @@ constexpr Duration settling = seconds(2);
 /// Trouble that is gone within this needs no closer look.
 constexpr Duration closer_look = seconds(2);
 constexpr Duration slow_start = seconds(10);
+/// Redis is Ready long before, unless it loads a lot or waits for something.
+constexpr Duration slow_ready = seconds(4);
 constexpr Duration look_again = seconds(5);
 constexpr Duration facts_last = seconds(15);
 constexpr Duration answer_patience = seconds(3);
 constexpr Duration hidden_outage = seconds(1);
+constexpr int fetched_words = 3;
 constexpr int fetched_log_lines = 8;
 constexpr int shown_log_lines = 5;
 constexpr std::size_t few_nodes = 20;  ///< up to here the pods of all nodes are few enough to be counted
@@ -88,7 +91,9 @@ Rollout::Rollout(Runner& runner, const Clock& clock, const Kubectl& kubectl, con
       m_node_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
       m_requests_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
       m_log_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
-      m_server_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)) {}
+      m_server_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
+      m_workload_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)),
+      m_words_question(runner, clock, kubectl.cluster().pace->patience(answer_patience)) {}
 
 Rollout::~Rollout() = default;
 
@@ -102,9 +107,9 @@ void Rollout::start() {
 
 std::vector<Process*> Rollout::processes() const {
   std::vector<Process*> all;
-  for (Process* process :
-       {m_pod_watch.process(), m_event_watch.process(), m_claim_question.process(), m_node_question.process(),
-        m_requests_question.process(), m_log_question.process(), m_server_question.process()}) {
+  for (Process* process : {m_pod_watch.process(), m_event_watch.process(), m_claim_question.process(),
+                           m_node_question.process(), m_requests_question.process(), m_log_question.process(),
+                           m_server_question.process(), m_workload_question.process(), m_words_question.process()}) {
     if (process != nullptr) all.push_back(process);
   }
   return all;
@@ -151,6 +156,8 @@ void Rollout::expect_revision(std::string controller_revision_hash) {
   m_pods.expect_revision(std::move(controller_revision_hash));
 }
 
+void Rollout::expect_workload() { m_workload_made = m_clock.now(); }
+
 std::vector<const json*> Rollout::counting() const {
   return m_change_pending ? std::vector<const json*>() : m_pods.counting();
 }
@@ -164,7 +171,21 @@ std::string Rollout::running_pod() const {
 
 bool Rollout::ready() const {
   const std::vector<const json*> pods = counting();
-  return !pods.empty() && std::all_of(pods.begin(), pods.end(), [](const json* pod) { return is_ready(*pod); });
+  return !pods.empty() && std::all_of(pods.begin(), pods.end(), [this](const json* pod) {
+    return is_ready(*pod) || is_ready_without(*pod, m_aside);
+  });
+}
+
+bool Rollout::waits_for_aside() const {
+  const std::vector<const json*> pods = counting();
+  return ready() && !std::all_of(pods.begin(), pods.end(), [](const json* pod) { return is_ready(*pod); });
+}
+
+std::optional<Verdict> Rollout::aside_trouble() const {
+  const std::optional<Judgement> trouble = judge_aside(observe());
+  if (!trouble) return std::nullopt;
+  return Verdict{Verdict::State::waiting, std::string(trouble->reason->name), printable(trouble->text),
+                 printable(trouble->hint)};
 }
 
 std::optional<TimePoint> Rollout::running_since() const {
@@ -195,6 +216,10 @@ Observation Rollout::observe() const {
   seen.lost_pods = m_pods.lost();
   seen.loss = m_pods.loss();
   seen.events = m_events.seen(workload_events_from());
+  seen.aside = m_aside;
+  seen.set = m_set.get();
+  seen.set_is_gone = m_set_is_gone;
+  seen.words = m_words;
   seen.claim = m_claim.get();
   seen.nodes = m_nodes;
   seen.command = [this](const std::vector<std::string>& arguments) { return m_kubectl.for_people(arguments); };
@@ -264,6 +289,12 @@ void Rollout::take_answers() {
     m_pod_list = std::make_unique<json>(items_or_none(m_requests_question, *answer));
     m_nodes = read_nodes(*m_node_list, *m_pod_list);
   }
+  if (auto answer = m_workload_question.take(); answer && answer->ok()) {
+    const json items = items_or_none(m_workload_question, *answer);
+    m_set_is_gone = items.is_array() && items.empty();
+    m_set = items.is_array() && !items.empty() ? std::make_unique<json>(items.front()) : nullptr;
+  }
+  if (auto answer = m_words_question.take(); answer && answer->ok()) m_words = answer->out;
   if (auto answer = m_log_question.take()) m_log = last_lines(*answer);
   if (auto answer = m_server_question.take(); answer && answer->ok()) {
     m_pod_watch.reached();
@@ -275,6 +306,37 @@ void Rollout::ask_for(const Judgement& judgement) {
   ask_for_claim(judgement);
   ask_for_nodes(judgement);
   ask_for_log(judgement);
+  ask_for_workload(judgement);
+  ask_for_words(judgement);
+}
+
+void Rollout::ask_for_workload(const Judgement& judgement) {
+  const bool matters = is_one_of(judgement.reason->name, {"no-pod", "old-pod", "scaled-to-zero", "workload-gone"});
+  if (!matters || m_clock.now() < m_workload_made) {
+    m_set.reset();
+    m_set_is_gone = false;
+    return;
+  }
+  if (m_workload_question.pending() || m_workload_question.age() < look_again) return;
+  if (standing(judgement) < closer_look || m_clock.now() - m_workload_made < closer_look) return;
+  m_workload_question.ask(m_kubectl.get({"statefulset/" + m_workload}));
+}
+
+/// Of a container that runs and is not ready: it may say itself what it waits for.
+void Rollout::ask_for_words(const Judgement& judgement) {
+  const std::vector<const json*> pods = counting();
+  if (judgement.running.empty() || pods.empty()) {
+    m_words.clear();
+    return;
+  }
+  if (m_words_question.pending() || m_words_question.age() < look_again) return;
+  if (judgement.reason->name == "not-ready" && standing(judgement) < slow_ready) return;
+  const Observation seen = observe();
+  const std::string id = text_at(container_status(*seen.pod, judgement.running), {"containerID"});
+  if (judgement.reason->name == "not-ready" && id == m_words_of) return;  // it says so before anything else
+  m_words_of = id;
+  m_words_question.ask(
+      m_kubectl.logs(text_at(*seen.pod, {"metadata", "name"}), judgement.running, fetched_words, false));
 }
 
 void Rollout::ask_for_claim(const Judgement& judgement) {

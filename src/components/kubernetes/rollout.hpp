@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace raibid {
@@ -32,6 +33,10 @@ class Rollout {
 
   /// The namespace is of this run's making: all that a watch finds in it counts, however late it starts.
   void expect_nothing_older() { m_nothing_older = true; }
+  /// The container that does not decide: an exporter. Without it the pod may be as ready as Redis is.
+  void set_aside(std::string container) { m_aside = std::move(container); }
+  /// The StatefulSet has been made: from here on one without a pod is looked at.
+  void expect_workload();
   void start();  ///< a second call does nothing
   std::vector<Process*> processes() const;
   /// Takes in what the watches have said. Throws Error when a watch fails for good (no rights, no server for longer
@@ -47,7 +52,12 @@ class Rollout {
 
   /// The name of the pod that counts once the API shows it Running, else "".
   std::string running_pod() const;
+  /// The pods are Ready, or would be without the container that was set aside.
   bool ready() const;
+  /// Ready without the container that was set aside: it is starting, or fails.
+  bool waits_for_aside() const;
+  /// Why that container does not run; nothing while it is starting.
+  std::optional<Verdict> aside_trouble() const;
   /// When the API first showed it Running.
   std::optional<TimePoint> running_since() const;
 
@@ -69,6 +79,8 @@ class Rollout {
   void ask_for_claim(const Judgement& judgement);
   void ask_for_nodes(const Judgement& judgement);
   void ask_for_log(const Judgement& judgement);
+  void ask_for_workload(const Judgement& judgement);
+  void ask_for_words(const Judgement& judgement);
   void ask_for_server();
   /// How long the same reason and subject have stood.
   Duration standing(const Judgement& judgement);
@@ -77,6 +89,8 @@ class Rollout {
   const Clock& m_clock;
   const Kubectl& m_kubectl;
   std::string m_workload;
+  std::string m_aside;
+  TimePoint m_workload_made = TimePoint::max();
 
   ResourceWatch m_pod_watch;
   ResourceWatch m_event_watch;
@@ -89,7 +103,13 @@ class Rollout {
   Question m_requests_question;
   Question m_log_question;
   Question m_server_question;
+  Question m_workload_question;
+  Question m_words_question;
   std::unique_ptr<nlohmann::json> m_claim;
+  std::unique_ptr<nlohmann::json> m_set;  ///< the StatefulSet
+  bool m_set_is_gone = false;
+  std::string m_words;                ///< the last lines of the container that is not ready
+  std::string m_words_of = "nobody";  ///< the id of the container that was asked for them last
   std::unique_ptr<nlohmann::json> m_node_list;
   std::unique_ptr<nlohmann::json> m_pod_list;  ///< of all namespaces: what the nodes have promised
   std::vector<NodeFacts> m_nodes;

@@ -41,6 +41,7 @@ constexpr std::array table = {
     Reason{"quota", at_once, false, "a ResourceQuota has no room, or wants what the pod does not say"},
     Reason{"limit-range", at_once, false, "a LimitRange allows less, or more"},
     Reason{"pod-security", at_once, false, "the namespace's Pod Security level forbids the pod"},
+    Reason{"scaled-to-zero", at_once, false, "the StatefulSet is to have no pod"},
     Reason{"admission", at_once, false, "admission refuses the pod: a policy, a webhook, a class that does not exist"},
     Reason{"invalid-pod", at_once, false, "the API refuses the pod as invalid"},
     Reason{"storage-class", at_once, false, "there is no such StorageClass, or none is set"},
@@ -66,6 +67,7 @@ constexpr std::array table = {
     Reason{"service-account", half_a_minute, true, "the ServiceAccount is not there"},
     Reason{"webhook", half_a_minute, true, "an admission webhook does not answer"},
     Reason{"pod-creation", half_a_minute, true, "the controller cannot make the pod for another reason"},
+    Reason{"workload-gone", half_a_minute, false, "the StatefulSet is not there any more, or is being deleted"},
     Reason{"old-pod", half_a_minute, false, "the controller does not replace a pod of the previous revision"},
     Reason{"unschedulable", half_a_minute, true, "no node takes the pod: resources, selector, taints, volumes"},
     Reason{"provisioner", half_a_minute, true, "nobody makes the volume: the provisioner does not answer"},
@@ -73,6 +75,8 @@ constexpr std::array table = {
     Reason{"node-not-ready", half_a_minute, true, "the pod's node, or the only one for it, is not Ready"},
     Reason{"mount", half_a_minute, true, "a volume cannot be attached or mounted"},
     Reason{"sandbox", half_a_minute, true, "the node cannot make the pod's network or sandbox"},
+    // longer than the grace of a pod that is deleted (terminationGracePeriodSeconds, 60 s in the embedded chart)
+    Reason{"volume-locked", Grace{Grace::Kind::unchanged, 0, seconds(90)}, true, "another server has the data open"},
     Reason{"api-server", Grace{Grace::Kind::unchanged, 0, seconds(60)}, true, "the API server does not answer"},
 };
 
@@ -82,6 +86,30 @@ Judgement judge_loss(const Observation& seen) {
       "see what the node says about it: " + seen.command({"describe", "pod", pod_name(seen)}));
   lost.failures = seen.lost_pods;
   return lost;
+}
+
+/// What the StatefulSet itself says of why it has no pod.
+std::optional<Judgement> judge_workload(const Observation& seen) {
+  if (seen.set_is_gone) {
+    return judgement("workload-gone",
+                     fmt::format("StatefulSet {} is not there: somebody has removed it", seen.workload),
+                     "see what is left: " + seen.command({"get", "statefulsets,pods"}));
+  }
+  if (seen.set == nullptr) return std::nullopt;
+  if (!text_at(*seen.set, {"metadata", "deletionTimestamp"}).empty()) {
+    return judgement("workload-gone", fmt::format("StatefulSet {} is being deleted", seen.workload),
+                     "see what holds it: " + seen.command({"get", "statefulset", seen.workload, "-o", "yaml"}));
+  }
+  if (at(*seen.set, {"spec"}).contains("replicas") && number_at(*seen.set, {"spec", "replicas"}) == 0) {
+    return judgement("scaled-to-zero", fmt::format("StatefulSet {} is scaled to zero: it makes no pod", seen.workload),
+                     "start it again: " + seen.command({"scale", "statefulset", seen.workload, "--replicas=1"}));
+  }
+  if (number_at(*seen.set, {"status", "observedGeneration"}) < number_at(*seen.set, {"metadata", "generation"})) {
+    return judgement("no-pod", fmt::format("no controller has looked at StatefulSet {} yet", seen.workload),
+                     "see whether the controller manager runs (k3s: systemctl status k3s), and: " +
+                         seen.command({"describe", "statefulset", seen.workload}));
+  }
+  return std::nullopt;
 }
 
 Judgement judge_absence(const Observation& seen) {
@@ -94,6 +122,7 @@ Judgement judge_absence(const Observation& seen) {
     return judgement("pod-ending", fmt::format("waiting for the previous pod {} to end", name),
                      "if it does not end, see its node: " + seen.command({"get", "pod", name, "-o", "wide"}));
   }
+  if (auto stopped = judge_workload(seen)) return *stopped;
   if (auto refused = judge_creation(seen)) return *refused;
   if (!name.empty()) {
     return judgement(
@@ -102,6 +131,11 @@ Judgement judge_absence(const Observation& seen) {
   }
   return judgement("no-pod", fmt::format("waiting for StatefulSet {} to make its pod", seen.workload),
                    "see what keeps it: " + seen.command({"describe", "statefulset", seen.workload}));
+}
+
+/// The container that does not decide, once each has started: see is_ready_without.
+std::string_view aside_of(const Observation& seen) {
+  return text_at(*seen.pod, {"status", "phase"}) == "Running" ? std::string_view(seen.aside) : std::string_view();
 }
 
 /// What the probe said, for a container that runs and is not ready.
@@ -121,12 +155,25 @@ Judgement judge_unready(const Observation& seen) {
   for (const json& status : items_at(*seen.pod, {"status", "containerStatuses"})) {
     if (flag_at(status, {"ready"}) || !at(status, {"state"}).contains("running")) continue;
     const std::string container = text_at(status, {"name"});
+    if (container == aside_of(seen)) continue;
+    if (contains(seen.words, lock_is_held)) {
+      Judgement held = judgement(
+          "volume-locked",
+          fmt::format("container {} of pod {} waits for another server that has the data open", container, pod),
+          "a pod that was deleted by force ends by itself; see which pods use the claim: " +
+              seen.command({"get", "pods", "--all-namespaces", "-o", "wide"}));
+      held.running = container;
+      return held;
+    }
     std::string text = fmt::format("container {} of pod {} runs and is not ready", container, pod);
     if (const std::string words = probe_words(seen, container); !words.empty()) text += ": " + words;
     if (const std::int64_t restarts = number_at(status, {"restartCount"}); restarts > 0) {
       text += fmt::format(" (restarted {})", times(static_cast<int>(restarts)));
     }
-    return judgement("not-ready", text, "see what it does: " + seen.command({"logs", pod, "-c", container}));
+    Judgement unready =
+        judgement("not-ready", text, "see what it does: " + seen.command({"logs", pod, "-c", container}));
+    unready.running = container;
+    return unready;
   }
   return judgement("not-ready", fmt::format("waiting for pod {} to become Ready", pod),
                    "see its conditions: " + seen.command({"describe", "pod", pod}));
@@ -150,10 +197,21 @@ Judgement judge_start(const Observation& seen) {
   return judgement("container-creating", fmt::format("node {} prepares pod {}", node, pod), hint);
 }
 
-bool runs(const json& pod) {
+bool runs(const json& pod, std::string_view aside) {
   const json& statuses = items_at(pod, {"status", "containerStatuses"});
-  return !statuses.empty() && std::all_of(statuses.begin(), statuses.end(),
-                                          [](const json& status) { return at(status, {"state"}).contains("running"); });
+  return !statuses.empty() && std::all_of(statuses.begin(), statuses.end(), [&](const json& status) {
+    return text_at(status, {"name"}) == aside || at(status, {"state"}).contains("running");
+  });
+}
+
+/// The image of the container that was set aside is chosen by another option.
+std::optional<Judgement> with_its_option(const Observation& seen, const json& status,
+                                         std::optional<Judgement> trouble) {
+  constexpr std::string_view option = "--image";
+  if (!trouble || seen.aside.empty() || text_at(status, {"name"}) != seen.aside) return trouble;
+  if (const std::size_t found = trouble->hint.find(option); found != std::string::npos)
+    trouble->hint.replace(found, option.size(), "--exporter-image");
+  return trouble;
 }
 
 std::optional<Judgement> judge_containers(const Observation& seen) {
@@ -162,21 +220,24 @@ std::optional<Judgement> judge_containers(const Observation& seen) {
       const json& end = at(status, {"state", "terminated"});
       if (kind == "initContainerStatuses" && end.is_object() && number_at(end, {"exitCode"}) == 0)
         continue;  // it has done its work
-      if (auto trouble = judge_image(seen, status)) return trouble;
-      if (auto trouble = judge_container(seen, status)) return trouble;
+      if (text_at(status, {"name"}) == aside_of(seen)) continue;
+      if (auto trouble = judge_image(seen, status)) return with_its_option(seen, status, trouble);
+      if (auto trouble = judge_container(seen, status)) return with_its_option(seen, status, trouble);
     }
   }
   return std::nullopt;
 }
 
 Judgement judge_pod(const Observation& seen) {
-  if (is_ready(*seen.pod)) return judgement("ready", fmt::format("pod {} is Ready", pod_name(seen)));
+  if (is_ready(*seen.pod) || is_ready_without(*seen.pod, seen.aside))
+    return judgement("ready", fmt::format("pod {} is Ready", pod_name(seen)));
   if (text_at(*seen.pod, {"status", "phase"}) == "Failed") return judge_loss(seen);
   // a pod that is given up at once is made again at once: between two losses it looks like one on its way
-  if (seen.lost_pods >= find_reason("pod-failed").grace.repetitions && !runs(*seen.pod)) return judge_loss(seen);
+  if (seen.lost_pods >= find_reason("pod-failed").grace.repetitions && !runs(*seen.pod, aside_of(seen)))
+    return judge_loss(seen);
   if (auto trouble = judge_placement(seen)) return *trouble;
   if (auto trouble = judge_containers(seen)) return *trouble;
-  if (runs(*seen.pod)) return judge_unready(seen);
+  if (runs(*seen.pod, aside_of(seen))) return judge_unready(seen);
   if (auto trouble = judge_mounts(seen)) return *trouble;
   return judge_start(seen);
 }
@@ -196,6 +257,39 @@ bool is_ready(const json& pod) {
   return std::any_of(conditions.begin(), conditions.end(), [](const json& condition) {
     return text_at(condition, {"type"}) == "Ready" && text_at(condition, {"status"}) == "True";
   });
+}
+
+bool is_ready_without(const json& pod, std::string_view aside) {
+  const bool runs = text_at(pod, {"status", "phase"}) == "Running";
+  if (aside.empty() || !runs || !text_at(pod, {"metadata", "deletionTimestamp"}).empty()) return false;
+  const auto holds = [&](const std::string& type) {
+    const json& conditions = items_at(pod, {"status", "conditions"});
+    return std::any_of(conditions.begin(), conditions.end(), [&](const json& condition) {
+      return text_at(condition, {"type"}) == type && text_at(condition, {"status"}) == "True";
+    });
+  };
+  for (const json& gate : items_at(pod, {"spec", "readinessGates"})) {
+    if (!holds(text_at(gate, {"conditionType"}))) return false;
+  }
+  bool others = false;
+  for (const json& status : items_at(pod, {"status", "containerStatuses"})) {
+    if (text_at(status, {"name"}) == aside) continue;
+    if (!flag_at(status, {"ready"}) || !at(status, {"state"}).contains("running")) return false;
+    others = true;
+  }
+  return others && holds("Initialized");
+}
+
+std::optional<Judgement> judge_aside(const Observation& observation) {
+  if (observation.pod == nullptr || is_ready(*observation.pod) ||
+      !is_ready_without(*observation.pod, observation.aside))
+    return std::nullopt;
+  for (const json& status : items_at(*observation.pod, {"status", "containerStatuses"})) {
+    if (text_at(status, {"name"}) != observation.aside) continue;
+    if (auto trouble = judge_image(observation, status)) return with_its_option(observation, status, trouble);
+    if (auto trouble = judge_container(observation, status)) return with_its_option(observation, status, trouble);
+  }
+  return std::nullopt;
 }
 
 Judgement judge(const Observation& observation) {

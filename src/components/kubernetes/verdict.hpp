@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -73,6 +74,10 @@ struct Observation {
   int lost_pods = 0;                       ///< pods that failed as a whole since then (evicted, refused by the kubelet)
   std::string loss;                        ///< why the last of them did
   std::map<std::string, int> earlier_restarts;  ///< of the pod's containers, before the rollout began
+  std::string aside;                            ///< the container that does not decide about the pod, or ""
+  const nlohmann::json* set = nullptr;          ///< the StatefulSet, once it was read
+  bool set_is_gone = false;                     ///< it was asked for, and is not there
+  std::string words{};                          ///< the last lines of a container that runs and is not ready
   std::vector<SeenEvent> events;          ///< of the pod, the StatefulSet and its claims; the last to happen is last
   const nlohmann::json* claim = nullptr;  ///< the claim that an event named, once it was read
   std::vector<NodeFacts> nodes;           ///< when they were asked for
@@ -88,6 +93,7 @@ struct Judgement {
   std::string subject = {};    ///< what has to stay the same for `unchanged`; a message that varies has none
   int failures = 1;            ///< for `repetitions`
   std::string container = {};  ///< whose last log lines say more
+  std::string running = {};    ///< the container that runs and is not ready: what it says may tell why
 };
 
 /// Pure: the same observation gives the same judgement. Never throws for what a cluster may show.
@@ -98,5 +104,16 @@ Verdict decide(const Judgement& judgement, Duration unchanged_for);
 
 /// The pod's own condition.
 bool is_ready(const nlohmann::json& pod);
+
+/// Everything of the pod is ready, the container `aside` left out: an exporter that fails takes the condition Ready
+/// from the pod, and the program beside it works. Never true for a pod that is being deleted, or that is not Running
+/// because a container has not started once: to such a pod kubectl forwards no port.
+bool is_ready_without(const nlohmann::json& pod, std::string_view aside);
+
+/// What keeps the container `aside` of a pod that is ready without it from running; nothing when it runs.
+std::optional<Judgement> judge_aside(const Observation& observation);
+
+/// What start.sh of the embedded chart says while another server holds the lock on the data.
+inline constexpr std::string_view lock_is_held = "another server uses /data: waiting for its end";
 
 }  // namespace raibid

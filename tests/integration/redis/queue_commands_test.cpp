@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.hpp"
+#include "components/redis/commands/smoke/asynq.hpp"
 #include "support/queue_cli.hpp"
 #include "support/thrown.hpp"
 #include "sys/files.hpp"
@@ -316,6 +317,13 @@ TEST_CASE("queue: not installed is exit code 6") {
 TEST_CASE("queue: every example of docs/queue.md runs") {
   QueueCli cli;
   cli.write("jobs.jsonl", job_lines(10));
+  AsynqTask task;
+  task.type = "ai:generation";
+  task.id = "task-1";
+  task.queue = "default";
+  const auto redis = cli.redis();
+  AsynqQueue("default").announce(*redis);
+  REQUIRE(AsynqQueue("default").enqueue(*redis, task, 1));
   const std::string text = read_file(fs::path(RAIBID_SOURCE_DIR) / "docs" / "queue.md").value();
   int examples = 0;
   for (const std::string& line : split(text, '\n')) {

@@ -2,6 +2,7 @@
 
 #include "base/strings.hpp"
 #include "components/context.hpp"
+#include "support/hints.hpp"
 #include "sys/files.hpp"
 #include "ui/reporter.hpp"
 
@@ -123,6 +124,7 @@ int CommandLine::run_to(std::ostream& results, const std::vector<std::string>& a
   const int code = run_cli(arguments, dependencies, components);
   err = messages.str();
   INFO("stderr: ", err);
+  if (components.size() == raibid::components().size()) check_hints(arguments, err);  // not of the made-up ones
   return code;
 }
 

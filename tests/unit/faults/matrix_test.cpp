@@ -4,6 +4,7 @@
 #include "cli/cli.hpp"
 #include "components/component.hpp"
 #include "fakes/fake_cluster.hpp"
+#include "support/hints.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
@@ -115,6 +116,7 @@ Ran run(const World& world, const Words& arguments, const Fault& fault = {}) {
     const json said = json::parse(*text);
     ran.alive = said["alive"];
     ran.err = said["err"];
+    raibid::test::check_hints(arguments, ran.err);
     ran.steps = split(trim(said["steps"].get<std::string>()), '\n');
   }
   return ran;

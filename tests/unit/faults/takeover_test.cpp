@@ -331,4 +331,66 @@ TEST_CASE("a run whose journal was replaced stops") {
   CHECK_FALSE(homes.uid(claim).empty());
 }
 
+TEST_CASE("a rollback leaves the pod that it has just restored alone") {
+  const Homes homes;
+  REQUIRE(homes.run("a", setup).code == 0);
+  const fs::path deletions = homes.folder.path() / "deletions";
+  const Ran failed = homes.run("a", with(setup, {"--memory-limit", "768Mi", "--restart"}), {Kind::sigterm, 0, "redis"},
+                               [&](FakeCluster& cluster, const std::string&) {
+                                 cluster.observe([&](int, const Command& command) {
+                                   for (const std::string& word : command.argv) {
+                                     if (word.find("/pods/") == std::string::npos) continue;
+                                     write_atomic(deletions, word);
+                                   }
+                                 });
+                               });
+  INFO(failed.err);
+  CHECK(failed.code == 143);
+  CHECK(homes.releases().back()["values"] == homes.releases().front()["values"]);
+  CHECK_FALSE(fs::exists(deletions));
+}
+
+TEST_CASE("a pod of the failed revision that the controller does not replace is deleted by the rollback") {
+  const Homes homes;
+  REQUIRE(homes.run("a", setup).code == 0);
+  const Ran failed = homes.run("a", with(setup, {"--memory-limit", "768Mi", "--restart"}), {Kind::sigterm, 0, "redis"},
+                               [&](FakeCluster& cluster, const std::string& line) {
+                                 cluster.keeps_pods = cluster.keeps_pods || has(line, "started: rollback");
+                               });
+  INFO(failed.err);
+  CHECK(failed.code == 143);
+  const json objects = homes.now().at("objects");
+  CHECK(objects.at("pod/raibid-redis-master-0").at("metadata").at("labels").at("controller-revision-hash") ==
+        objects.at("statefulset/raibid-redis-master").at("status").at("updateRevision"));
+}
+
+TEST_CASE("a pod that takes its whole grace to end does not eat the minute for undoing") {
+  const Homes homes;
+  const Ran failed = homes.run("a", setup, {Kind::sigterm, 0, "redis"}, [](FakeCluster& cluster, const std::string&) {
+    cluster.pod_grace = std::chrono::minutes(10);
+  });
+  INFO(failed.err);
+  CHECK(failed.code == 143);
+  CHECK(homes.uid("pod/raibid-redis-master-0").empty());
+  CHECK(homes.uid(claim).empty());
+  CHECK(homes.uid("namespace/raibid-redis").empty());
+  CHECK_FALSE(homes.journal_left("a"));
+}
+
+TEST_CASE("a pod over a claim that is kept is never taken away by force, and setup says that it still ends") {
+  const Homes homes;
+  REQUIRE(homes.run("a", setup).code == 0);
+  REQUIRE(homes.run("a", {"teardown", "redis", "-v", "--yes"}).code == 0);
+  REQUIRE_FALSE(homes.uid(claim).empty());
+  const std::string claimed = homes.uid(claim);
+  const Ran failed = homes.run("a", setup, {Kind::sigterm, 0, "redis"}, [](FakeCluster& cluster, const std::string&) {
+    cluster.pod_grace = std::chrono::minutes(10);
+  });
+  INFO(failed.err);
+  CHECK(failed.code == 143);
+  CHECK(has(failed.err, "pod raibid-redis-master-0 is still ending"));
+  CHECK_FALSE(homes.uid("pod/raibid-redis-master-0").empty());
+  CHECK(homes.uid(claim) == claimed);
+}
+
 }  // namespace raibid::takeover_test

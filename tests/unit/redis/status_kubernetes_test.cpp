@@ -54,6 +54,34 @@ TEST_CASE("status passes a pod that Kubernetes calls Ready, and no other") {
   CHECK(check_of(nullptr).text == "redis-0 does not exist");
 }
 
+TEST_CASE("an exporter that fails is a check of its own, and not the pod's") {
+  json failing =
+      pod("Running", false,
+          {{{"name", "redis"}, {"ready", true}, {"restartCount", 0}, {"state", {{"running", json::object()}}}},
+           {{"name", "metrics"},
+            {"ready", false},
+            {"restartCount", 4},
+            {"state", {{"waiting", {{"reason", "CrashLoopBackOff"}}}}},
+            {"lastState", {{"terminated", {{"exitCode", 3}, {"reason", "Error"}}}}}}});
+  failing["status"]["conditions"].push_back({{"type", "Initialized"}, {"status", "True"}});
+  Look look;
+  examine_pod(&failing, "redis-0", look.kubectl, look.report);
+  REQUIRE(look.report.checks().size() == 2);
+  CHECK(look.report.checks()[0].passed);
+  CHECK(look.report.checks()[0].text.starts_with("redis-0 ready but for its exporter, 4 restarts"));
+  CHECK_FALSE(look.report.checks()[1].passed);
+  CHECK(look.report.checks()[1].name == "exporter");
+  CHECK(look.report.checks()[1].text.find("container metrics of pod redis-0 ends with exit code 3") !=
+        std::string::npos);
+
+  json redis_too = failing;
+  redis_too["status"]["containerStatuses"][0]["ready"] = false;
+  Look other;
+  examine_pod(&redis_too, "redis-0", other.kubectl, other.report);
+  CHECK(other.report.checks().size() == 1);
+  CHECK_FALSE(other.report.checks()[0].passed);
+}
+
 TEST_CASE("status tells how a container ended last") {
   const json ended = {{"reason", "OOMKilled"}, {"exitCode", 137}, {"finishedAt", "2026-01-31T12:00:00Z"}};
   const json restarted =

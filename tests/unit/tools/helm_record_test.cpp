@@ -26,3 +26,16 @@ TEST_CASE("Helm's record gives its manifest, and a damaged one is named") {
     CHECK_THROWS_AS(read_helm_record(secret), Error);
   }
 }
+
+TEST_CASE("another manifest in Helm's record leaves everything else as it was") {
+  const nlohmann::json secret = test::helm_secret("jobs", "apps", 7, "---\nkind: Service\n");
+  const nlohmann::json changed = with_manifest(secret, "---\nkind: Secret\n");
+  const auto record = read_helm_record(changed);
+  REQUIRE(record);
+  CHECK(record->manifest == "---\nkind: Secret\n");
+  CHECK(record->release == "jobs");
+  CHECK(record->revision == 7);
+  nlohmann::json rest = changed;
+  rest["data"]["release"] = secret["data"]["release"];
+  CHECK(rest == secret);
+}

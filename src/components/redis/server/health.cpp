@@ -90,7 +90,7 @@ void examine_acl(RedisConnection& redis, const Secret& file, HealthReport& repor
                 one.unknown ? "users.acl does not have it, so the next start removes it; to remove it now: " +
                                   report.scope().command("connect redis",
                                                          "-- redis-cli ACL DELUSER " + shell_quote(printable(one.user)))
-                            : report.scope().command("setup redis") + " sets it right"});
+                            : "setup sets it right: " + report.scope().command("setup redis")});
   }
 }
 

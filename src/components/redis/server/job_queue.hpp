@@ -8,12 +8,15 @@
 #include <utility>
 #include <vector>
 
+#include "components/redis/server/asynq_message.hpp"
 #include "components/redis/server/queue_stats.hpp"
 #include "components/redis/server/stream_entry.hpp"
 
 namespace raibid {
 
-enum class JobState { waiting, pending, dead, done };
+/// The states of a job of a stream, then those of a task of Asynq. `pending` is a word of both: a consumer has the job
+/// of a stream, and a task of Asynq waits for a worker.
+enum class JobState { waiting, pending, dead, done, active, scheduled, retry, archived, completed, aggregating };
 std::string_view state_name(JobState state);
 std::optional<JobState> parse_job_state(std::string_view name);
 
@@ -24,9 +27,10 @@ struct JobView {
   std::string consumer;  ///< of a pending job, and of a dead one the last that had it
   Duration idle{0};      ///< of a pending job: since it was delivered last
   std::int64_t deliveries = 0;
-  std::string reason;    ///< why it is dead
-  std::string origin;    ///< ID that a dead job had
-  bool deleted = false;  ///< pending, but its entry is gone
+  std::string reason;                  ///< why it is dead
+  std::string origin;                  ///< ID that a dead job had
+  bool deleted = false;                ///< pending, but its entry is gone
+  std::optional<AsynqTaskFacts> task;  ///< of a task of Asynq: the rest of what is known
 };
 
 /// Which jobs: all conditions hold.
@@ -45,8 +49,8 @@ struct JobOutcome {
   bool ok = false;
 };
 
-/// What the commands `queue …` need of a queue, whatever keys it consists of: streams (stream_queue.hpp). All throw
-/// Error (failure) with Redis' own words.
+/// What the commands `queue …` need of a queue, whatever keys it consists of: streams (stream_queue.hpp) or
+/// Asynq's (asynq_queue.hpp). All throw Error (failure) with Redis' own words.
 class JobQueue {
  public:
   virtual ~JobQueue() = default;

@@ -89,7 +89,27 @@ Duration age_of(const std::string& id, std::int64_t now_ms) {
   return Duration(now_ms - static_cast<std::int64_t>(parsed->ms));
 }
 
+namespace {
+
+std::vector<std::string> passed_by_asynq(const std::string& name, const AsynqFacts& facts, const QueueLimits& limits) {
+  std::vector<std::string> passed;
+  if (limits.lag && facts.pending > *limits.lag)
+    passed.push_back(
+        fmt::format("{}: {} pending, more than {}", name, counted(facts.pending, "task is", "tasks are"), *limits.lag));
+  if (limits.pending_age && facts.oldest_pending && *facts.oldest_pending > *limits.pending_age) {
+    passed.push_back(fmt::format("{}: the oldest pending task has been waiting for {}, longer than {}", name,
+                                 format_elapsed(*facts.oldest_pending), format_elapsed(*limits.pending_age)));
+  }
+  if (limits.dead && facts.archived > *limits.dead)
+    passed.push_back(fmt::format("{}: {}, more than {}", name,
+                                 counted(facts.archived, "archived task", "archived tasks"), *limits.dead));
+  return passed;
+}
+
+}  // namespace
+
 std::vector<std::string> passed_limits(const QueueFacts& facts, const QueueLimits& limits, std::int64_t now_ms) {
+  if (facts.asynq) return passed_by_asynq(facts.stream, *facts.asynq, limits);
   std::vector<std::string> passed;
   for (const GroupFacts& group : facts.groups) {
     const std::string who = fmt::format("{}, group {}", facts.stream, group.name);

@@ -37,10 +37,20 @@ struct GroupFacts {
   std::int64_t waiting() const { return lag.value_or(counted); }
 };
 
+/// An Asynq queue as one look sees it: how many tasks are in each state, in Asynq's words.
+struct AsynqFacts {
+  std::int64_t pending = 0, active = 0, scheduled = 0, retry = 0, archived = 0, completed = 0, aggregating = 0;
+  std::int64_t expired_leases = 0;         ///< of the active ones: their worker is dead, or stalls
+  std::optional<Duration> oldest_pending;  ///< how long the next task has been waiting, where Redis knows it
+  std::int64_t processed_today = 0, failed_today = 0;  ///< attempts; the day is that of UTC
+  std::int64_t processed = 0, failed = 0;              ///< ever
+  std::optional<double> processed_per_second;          ///< between two looks
+};
+
 /// A queue as one look sees it.
 struct QueueFacts {
-  std::string stream;
-  std::string kind;  ///< "stream", "none", or what else the key holds
+  std::string stream;  ///< its name
+  std::string kind;    ///< "stream", "asynq", "none", or what else the key holds
   std::int64_t length = 0;
   std::int64_t limit = 0;             ///< the preset's; 0: none
   std::optional<std::int64_t> added;  ///< ever; Redis 7 and newer
@@ -51,6 +61,7 @@ struct QueueFacts {
   bool dead_recent_more = false;
   std::string paused;                      ///< "" when it is not
   std::optional<double> added_per_second;  ///< between two looks
+  std::optional<AsynqFacts> asynq;         ///< of an Asynq queue; `length` and `dead` are set too
 };
 
 /// One look at each of `streams`: two pipelines whatever their number and length. `now_ms` is the server's idea of now

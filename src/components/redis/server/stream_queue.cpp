@@ -15,7 +15,8 @@ namespace raibid {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> names = {"waiting", "pending", "dead", "done"};
+constexpr std::array<std::string_view, 10> names = {"waiting",   "pending", "dead",     "done",      "active",
+                                                    "scheduled", "retry",   "archived", "completed", "aggregating"};
 constexpr std::size_t dead_fields = 5;
 constexpr std::size_t pending_page = 100;  // with their payloads in one round trip
 /// IDs that one script works on: it keeps the server meanwhile.

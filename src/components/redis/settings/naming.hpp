@@ -7,6 +7,9 @@
 
 namespace raibid {
 
+/// The container beside Redis that serves metrics, in the embedded chart and in Bitnami's.
+inline constexpr const char* exporter_container = "metrics";
+
 /// Where every Redis that we install listens inside its pod.
 constexpr int redis_port = 6379;
 

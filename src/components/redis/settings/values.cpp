@@ -149,8 +149,10 @@ ordered_json alias_service(const std::string& service, const RedisSettings& sett
   }
   const ordered_json port = {{"name", "tcp-redis"}, {"port", redis_port}, {"targetPort", "redis"}};
   manifest["metadata"] = {{"name", service}, {"labels", own_labels(settings)}};
-  manifest["spec"] = {
-      {"type", "ClusterIP"}, {"selector", pod_selector(settings)}, {"ports", ordered_json::array({port})}};
+  manifest["spec"] = {{"type", "ClusterIP"},
+                      {"publishNotReadyAddresses", true},  // as the chart's own Service has it
+                      {"selector", pod_selector(settings)},
+                      {"ports", ordered_json::array({port})}};
   return manifest;
 }
 

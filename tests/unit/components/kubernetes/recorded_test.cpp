@@ -18,7 +18,7 @@ namespace {
 
 constexpr long long a_second = 1000;
 constexpr long long half_a_minute = 30000;
-constexpr long long whole_replay = 70000;
+constexpr long long whole_replay = 110000;
 
 /// What has to come of a recording. `shown` is when the cluster has shown enough, in milliseconds since its first
 /// document: the second failure, or the first sight and half a minute.
@@ -35,6 +35,7 @@ const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
       {"healthy", State::ready, "ready", 319, {"app-master-0"}, {}},
       {"healthy-claim", State::ready, "ready", 2201, {"app-master-0"}, {}},
+      {"exporter-crash", State::ready, "ready", 1278, {"app-master-0"}, {}},
       {"pod-deleted", State::ready, "ready", 1141, {"app-master-0"}, {}},
 
       {"invalid-image-name",
@@ -43,6 +44,26 @@ const std::vector<Row>& rows() {
        197,
        {"redis", "Redis:7", "must be lowercase"},
        {"--image"}},
+      {"exporter-image", State::doomed, "invalid-image-name", 506, {"metrics", "Exporter:1"}, {"--exporter-image"}},
+      {"scaled-to-zero",
+       State::doomed,
+       "scaled-to-zero",
+       3965 + 2000,
+       {"StatefulSet app-master is scaled to zero"},
+       {"scale statefulset app-master --replicas=1"}},
+      {"workload-gone",
+       State::doomed,
+       "workload-gone",
+       4036 + 2000 + half_a_minute,
+       {"StatefulSet app-master is not there"},
+       {"get statefulsets"}},
+      {"volume-locked",
+       State::doomed,
+       "volume-locked",
+       // since Redis runs and is not ready: until its words are read, and then what such a lock is given
+       1128 + 4000 + 90000,
+       {"container redis of pod app-master-0 waits for another server that has the data open", "for 90 s now"},
+       {"get pods --all-namespaces"}},
       {"image-never",
        State::doomed,
        "image-never",
@@ -266,7 +287,11 @@ struct Replay {
   Rollout rollout{cluster, cluster.clock(), kubectl, "app=app", "app-master"};
   std::set<std::string> lines;  ///< all that it waited for
 
-  explicit Replay(const std::string& name) : cluster(name) { rollout.start(); }
+  explicit Replay(const std::string& name) : cluster(name) {
+    rollout.set_aside("metrics");
+    rollout.start();
+    rollout.expect_workload();
+  }
 
   /// Until something is decided, or everything has been shown.
   Verdict decision() {
@@ -340,6 +365,42 @@ TEST_CASE("what the nodes have promised stands beside what they have") {
                                       pod("node1", "Succeeded", "1Gi"), pod("node2", "Running", "7Gi")};
   CHECK(replay.decision().text.find("node1 has 23 GiB of memory, 22 GiB of memory of it requested by its pods") !=
         std::string::npos);
+}
+
+TEST_CASE("a container that waits for the lock on the data says so long before it is given up") {
+  Replay replay("volume-locked");
+  while (replay.cluster.elapsed() < 9000) {
+    replay.cluster.wait(replay.rollout.processes(), replay.cluster.now() + milliseconds(250));
+    replay.rollout.pump();
+    replay.rollout.verdict();
+  }
+  CHECK(replay.rollout.verdict().reason == "volume-locked");
+  CHECK(replay.rollout.verdict().state == State::waiting);
+}
+
+TEST_CASE("an exporter that fails does not decide about Redis, and what ails it is told") {
+  Replay replay("exporter-crash");
+  REQUIRE(replay.decision().state == State::ready);
+  CHECK(replay.rollout.ready());
+  CHECK(replay.rollout.waits_for_aside());
+  const auto trouble = replay.rollout.aside_trouble();
+  REQUIRE(trouble);
+  CHECK(trouble->text.find("container metrics of pod app-master-0 ends with exit code 3") != std::string::npos);
+  CHECK(trouble->hint.find("logs app-master-0 -c metrics --previous") != std::string::npos);
+
+  Replay whole("exporter-crash");
+  whole.rollout.set_aside("");
+  CHECK(whole.decision().reason == "crash");
+}
+
+TEST_CASE("a healthy start asks neither for the StatefulSet nor for what Redis says") {
+  for (const char* name : {"healthy", "healthy-claim"}) {
+    Replay replay(name);
+    REQUIRE(replay.decision().state == State::ready);
+    CHECK(replay.cluster.asked("statefulset/") == 0);
+    CHECK(replay.cluster.asked("logs") == 0);
+    CHECK_FALSE(replay.rollout.waits_for_aside());
+  }
 }
 
 TEST_CASE("a working provisioner costs no question") {

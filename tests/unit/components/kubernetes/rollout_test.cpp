@@ -288,6 +288,7 @@ TEST_CASE("a Redis that was restarted long ago and now loads its data is not fai
   pod.state = running();
   pod.last_state = terminated(137, "long-ago", "OOMKilled");
   w.pods->says(added(pod.object()));
+  w.runner.expect(argv_has({"logs", "app-master-0", "--tail=3"}), {0, "Reading RDB base file on AOF loading...\n", ""});
   CHECK(w.after(seconds(60)).reason == "not-ready");
   pod.restarts = 9;
   w.runner.expect(argv_has({"logs", "app-master-0", "--previous"}), {0, "", ""});

@@ -83,6 +83,8 @@ CommandResult queue_add(Context& context, const std::vector<std::string>& argume
   if (!jobs_given && (arguments.size() != 1 || !context.settings.list("field").empty()))
     throw Error(ExitCode::usage, "one file at a time, and no other jobs beside it");
   QueueSession session(context);
+  session.need_stream(
+      "its task needs a type that the application handles; asynq.Client of the application enqueues it");
   if (jobs_given) return add_given(session, jobs);
   UploadPlan plan;
   plan.forms = session.job_forms();

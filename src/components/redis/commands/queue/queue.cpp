@@ -11,7 +11,8 @@ namespace {
 using Kind = OptionKind;
 using Options = std::vector<OptionSpec>;
 
-/// stream, group and max-length as setup has them.
+/// stream, group and max-length as setup has them,
+/// and --queue.
 Options which_queue(std::initializer_list<std::string_view> names) {
   Options options;
   for (const OptionSpec& own : redis_options()) {
@@ -19,6 +20,11 @@ Options which_queue(std::initializer_list<std::string_view> names) {
       if (own.name == name) options.push_back(own);
     }
   }
+  options.push_back({.name = "queue",
+                     .help = "An Asynq queue of this Redis, instead of a stream",
+                     .metavar = "NAME",
+                     .flag_only = true,
+                     .group = "Queue"});
   return options;
 }
 
@@ -69,7 +75,8 @@ Options filters() {
   return range() + Options{{.name = "state",
                             .help = "Only jobs of this state",
                             .kind = Kind::choice,
-                            .choices = {"waiting", "pending", "dead", "done"},
+                            .choices = {"waiting", "pending", "dead", "done", "active", "scheduled", "retry",
+                                        "archived", "completed", "aggregating"},
                             .flag_only = true},
                            fields(),
                            flag("newest", "The newest first"),
@@ -121,7 +128,7 @@ std::vector<ComponentCommand> queue_commands() {
       row("trim", "Remove old entries that every group is done with, and no others",
           which_queue({"stream", "max-length"}) + Options{duration("older-than", "Only what was added longer ago")},
           queue_trim),
-      row("retry", "Put pending jobs back into the stream",
+      row("retry", "Put pending jobs back into the stream; run tasks of Asynq now",
           queue + all_flag() + Options{duration("idle", "Only jobs that nobody has touched for so long")}, queue_retry,
           "[ID…]"),
       row("claim", "Give pending jobs to another consumer",

@@ -9,9 +9,12 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/redis/commands/queue/asynq_view.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/asynq_queue.hpp"
 #include "components/redis/server/job_lines.hpp"
 #include "components/redis/server/script.hpp"
+#include "components/redis/server/stream_queue.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -37,7 +40,8 @@ StreamSpec chosen_stream(const Context& context) {
     spec = context.preset.streams.front();
   if (!name.empty()) spec.name = name;
   if (spec.name.empty()) {
-    throw Error(ExitCode::usage, fmt::format("preset {} has no stream", context.preset.name), "name one with --stream");
+    throw Error(ExitCode::usage, fmt::format("preset {} has no stream", context.preset.name),
+                "name one with --stream, or an Asynq queue with --queue");
   }
   if (option_chosen(context, "group")) spec.groups = {context.settings.text("group")};
   if (option_chosen(context, "max-length")) spec.max_length = context.settings.integer("max-length");
@@ -45,12 +49,24 @@ StreamSpec chosen_stream(const Context& context) {
   return spec;
 }
 
+/// --queue says so, or the preset: no stream, and an application whose smoke operation is that of Asynq.
+bool is_asynq(const Context& context) {
+  const bool named = context.settings.is_set("queue");
+  if (named && option_chosen(context, "stream"))
+    throw Error(ExitCode::usage, "--queue names an Asynq queue, and --stream a stream", "leave one of them out");
+  if (named && context.settings.text("queue").empty()) throw Error(ExitCode::usage, "--queue: the name is empty");
+  if (named) return true;
+  if (option_chosen(context, "stream") || !context.preset.streams.empty()) return false;
+  return std::any_of(context.preset.smoke.begin(), context.preset.smoke.end(),
+                     [](const SmokeOperation& operation) { return operation.name == "asynq-queue"; });
+}
+
+}  // namespace
+
 ordered_json text_json(const std::string& text) {
   if (is_utf8(text)) return text;
   return {{"base64", base64_encode(text)}};
 }
-
-}  // namespace
 
 bool option_chosen(const Context& context, std::string_view name) {
   return context.settings.is_set(name) && context.settings.origin(name).source > Source::record;
@@ -61,7 +77,41 @@ QueueSession::QueueSession(Context& context) : m_context(context) {
   m_place = open_place(context, settings_to_find(context));
   const InstalledRedis& installed = m_place->installed();
   take_record_to_read(context, installed.record, NeedsPreset::no, installed.name_space);
-  m_spec = chosen_stream(context);
+  m_asynq = is_asynq(context);
+  if (!m_asynq) {
+    m_spec = chosen_stream(context);
+    return;
+  }
+  if (option_chosen(context, "group"))
+    throw Error(ExitCode::usage, "--group is of a stream: an Asynq queue has no groups of consumers");
+  if (context.settings.is_set("queue")) m_spec.name = context.settings.text("queue");
+}
+
+void QueueSession::need_stream(const std::string& why) const {
+  if (!m_asynq) return;
+  throw Error(ExitCode::usage, "this is for streams, not for an Asynq queue: " + why,
+              "for a stream of this Redis name it with --stream");
+}
+
+std::vector<std::string> QueueSession::asynq_queues() {
+  if (m_context.settings.is_set("queue")) return {m_context.settings.text("queue")};
+  return asynq_queue_names(redis());
+}
+
+const std::string& QueueSession::name() {
+  if (!m_asynq || m_named) return m_spec.name;
+  const std::vector<std::string> there = asynq_queue_names(redis());
+  const std::string list = there.empty() ? "nothing was ever enqueued" : "there are: " + printable(join(there, ", "));
+  if (m_spec.name.empty() && there.size() > 1)
+    throw Error(ExitCode::usage, "this Redis has several Asynq queues: " + printable(join(there, ", ")),
+                "name one with --queue");
+  if (m_spec.name.empty() && there.empty())
+    throw Error(ExitCode::failure, "this Redis has no Asynq queue: nothing was ever enqueued");
+  if (m_spec.name.empty()) m_spec.name = there.front();
+  if (std::find(there.begin(), there.end(), m_spec.name) == there.end())
+    throw Error(ExitCode::failure, fmt::format("there is no Asynq queue {}", in_quotes(m_spec.name)), list);
+  m_named = true;
+  return m_spec.name;
 }
 
 std::vector<std::string> QueueSession::streams() const {
@@ -98,7 +148,10 @@ RedisConnection& QueueSession::redis() {
   return *m_redis;
 }
 
-StreamQueue QueueSession::queue() { return {redis(), stream(), group(), now_ms()}; }
+std::unique_ptr<JobQueue> QueueSession::queue() {
+  if (m_asynq) return std::make_unique<AsynqJobQueue>(redis(), name(), now_ms());
+  return std::make_unique<StreamQueue>(redis(), stream(), group(), now_ms());
+}
 
 void QueueSession::reconnect(Duration patience) {
   m_redis.reset();
@@ -109,7 +162,7 @@ void QueueSession::reconnect(Duration patience) {
       if (m_opened) m_place->look_after();
       m_redis = m_place->connect(std::min(until, m_context.runner.now() + no_answer));
       // a server that loads or has no master yet is not one to go on with
-      expect_no_error(m_redis->command({"XLEN", stream()}), "to go on");
+      expect_no_error(m_redis->command({"EXISTS", stream()}), "to go on");
       return;
     } catch (const Error& error) {
       m_redis.reset();
@@ -165,6 +218,7 @@ std::string age_text(Duration age) {
 }
 
 ordered_json job_json(const JobView& view) {
+  if (view.task) return task_json(view);
   ordered_json object = {{"id", view.job.id}, {"state", state_name(view.state)}};
   ordered_json fields = ordered_json::object();
   bool plain = true;  // an object can hold the fields

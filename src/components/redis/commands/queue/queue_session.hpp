@@ -11,16 +11,27 @@
 #include "base/strings.hpp"
 #include "components/component.hpp"
 #include "components/redis/place/place.hpp"
-#include "components/redis/server/stream_queue.hpp"
+#include "components/redis/server/job_queue.hpp"
 
 namespace raibid {
 
 /// The queue that a command of `queue` works on, and the way to it.
 class QueueSession {
  public:
-  /// Finds the Redis, and chooses stream and group: what an option names, else those that it was set up with. Throws
-  /// Error (usage) when there is no stream, and as Place::installed. Nothing is asked of Redis yet.
+  /// Finds the Redis, and chooses stream and group: what an option names, else those that it was set up with. A preset
+  /// without streams whose application uses Asynq (its smoke operation says so), or --queue, makes it an Asynq queue.
+  /// Throws Error (usage) when there is neither, and as Place::installed. Nothing is asked of Redis yet.
   explicit QueueSession(Context& context);
+
+  /// An Asynq queue, not a stream.
+  bool asynq() const { return m_asynq; }
+  /// For commands that only know streams. Throws Error (usage) with `why` when this is an Asynq queue.
+  void need_stream(const std::string& why) const;
+  /// The stream; or the Asynq queue that --queue names, else the only one of this Redis, which is asked for. Throws
+  /// Error (usage) when there are several to choose from, (failure) when there is none, or not the named one.
+  const std::string& name();
+  /// The Asynq queue that --queue names, or every one of this Redis.
+  std::vector<std::string> asynq_queues();
 
   const std::string& stream() const { return m_spec.name; }
   /// The group that --group or the preset names; else the stream's only one, which is asked for; "" when it has none.
@@ -35,7 +46,7 @@ class QueueSession {
   Context& context() { return m_context; }
   Place& place() { return *m_place; }
   RedisConnection& redis();
-  StreamQueue queue();
+  std::unique_ptr<JobQueue> queue();
   /// Another connection in place of the one that broke; tries until `patience` has passed.
   void reconnect(Duration patience);
 
@@ -46,6 +57,8 @@ class QueueSession {
  private:
   Context& m_context;
   StreamSpec m_spec;
+  bool m_asynq = false;
+  bool m_named = false;  ///< the Asynq queue is chosen, and it is there
   bool m_has_group = false;
   std::string m_group;
   std::unique_ptr<Place> m_place;
@@ -73,6 +86,7 @@ std::string age_text(Duration age);
 nlohmann::ordered_json queue_json(const QueueFacts& facts, std::int64_t now_ms);
 
 /// For JSON: bytes that are no UTF-8 as {"base64": …}.
+nlohmann::ordered_json text_json(const std::string& text);
 nlohmann::ordered_json job_json(const JobView& view);
 
 }  // namespace raibid

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/export/manifests.hpp"
+#include "components/redis/commands/queue/asynq_view.hpp"
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/queue/queue_session.hpp"
 #include "components/redis/settings/services.hpp"
@@ -21,13 +22,17 @@ namespace raibid {
 namespace {
 
 using nlohmann::ordered_json;
-using Act = std::function<std::vector<JobOutcome>(StreamQueue& queue, const std::vector<std::string>& ids)>;
+using Act = std::function<std::vector<JobOutcome>(JobQueue& queue, const std::vector<std::string>& ids)>;
 
 /// The jobs that a command names, by ID or (--all) by state.
 std::vector<std::string> named_jobs(QueueSession& session, const std::vector<std::string>& words, JobState state) {
   const Settings& settings = session.context().settings;
   std::vector<std::string> ids;
   for (const std::string& word : words) {
+    if (session.asynq()) {
+      ids.push_back(word);
+      continue;
+    }
     const std::optional<StreamId> id = parse_stream_id(word);
     if (!id) throw Error(ExitCode::usage, fmt::format("{} is not the ID of a job", in_quotes(word)));
     ids.push_back(id->text());
@@ -42,7 +47,7 @@ std::vector<std::string> named_jobs(QueueSession& session, const std::vector<std
   JobFilter filter;
   filter.state = state;
   const Duration idle = settings.is_set("idle") ? settings.duration("idle") : Duration(0);
-  session.queue().scan(filter, [&](const JobView& view) {
+  session.queue()->scan(filter, [&](const JobView& view) {
     session.context().signals.check();
     if (view.state != JobState::pending || view.idle >= idle) ids.push_back(view.job.id);
     return true;
@@ -87,23 +92,29 @@ CommandResult act_on(QueueSession& session, const std::vector<std::string>& ids,
   }
   if (!question.empty() && !queue_agreed(context, fmt::format("{} {} of {}?", question, jobs, session.subject())))
     return {"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
-  StreamQueue queue = session.queue();
-  return outcome_result(context, verb, act(queue, ids));
+  return outcome_result(context, verb, act(*session.queue(), ids));
 }
 
 void need_group(QueueSession& session) {
-  if (session.group().empty())
+  if (!session.asynq() && session.group().empty())
     throw Error(ExitCode::failure, fmt::format("stream {} has no group: nothing is pending", session.stream()));
+}
+
+std::string resume_command(QueueSession& session) {
+  return session.context().scope().command("queue resume",
+                                           session.asynq() ? "--queue " + shell_quote(session.name()) : "");
 }
 
 CommandResult dead_list(QueueSession& session) {
   const std::int64_t most = session.context().settings.integer("limit");
   JobFilter filter;
-  filter.state = JobState::dead;
+  filter.state = session.asynq() ? JobState::archived : JobState::dead;
   ordered_json object = {{"jobs", ordered_json::array()}, {"more", false}};
-  Table table({"ID", "WAS", "DELIVERIES", "CONSUMER", "REASON"});
+  const std::int64_t now = session.now_ms();
+  Table table(session.asynq() ? task_headings()
+                              : std::vector<std::string>{"ID", "WAS", "DELIVERIES", "CONSUMER", "REASON"});
   std::int64_t count = 0;
-  session.queue().scan(filter, [&](const JobView& view) {
+  session.queue()->scan(filter, [&](const JobView& view) {
     session.context().signals.check();
     if (most > 0 && count == most) {
       object["more"] = true;
@@ -111,7 +122,9 @@ CommandResult dead_list(QueueSession& session) {
     }
     ++count;
     object["jobs"].push_back(job_json(view));
-    table.add({view.job.id, view.origin, std::to_string(view.deliveries), view.consumer, view.reason});
+    table.add(view.task ? task_row(view, now)
+                        : std::vector<std::string>{view.job.id, view.origin, std::to_string(view.deliveries),
+                                                   view.consumer, view.reason});
     return true;
   });
   return queue_result(
@@ -128,26 +141,33 @@ CommandResult dead_list(QueueSession& session) {
 CommandResult queue_retry(Context& context, const std::vector<std::string>& arguments) {
   QueueSession session(context);
   need_group(session);
+  if (session.asynq()) {
+    if (context.settings.is_set("idle"))
+      throw Error(ExitCode::usage, "--idle is for the pending jobs of a stream", "name the tasks, or --all");
+    return act_on(session, named_jobs(session, arguments, JobState::retry), "retry", "Run now instead of later",
+                  [](JobQueue& queue, const auto& ids) { return queue.retry(ids); });
+  }
   return act_on(session, named_jobs(session, arguments, JobState::pending), "retry",
                 "Whoever works on them now loses them. Put back into the stream",
-                [](StreamQueue& queue, const auto& ids) { return queue.retry(ids); });
+                [](JobQueue& queue, const auto& ids) { return queue.retry(ids); });
 }
 
 CommandResult queue_claim(Context& context, const std::vector<std::string>& arguments) {
   const std::string consumer = context.settings.text("consumer");
   if (consumer.empty()) throw Error(ExitCode::usage, "who is to have the jobs?", "name the consumer with --consumer");
   QueueSession session(context);
+  session.need_stream("its servers themselves take back what a dead worker had, when the lease has expired");
   need_group(session);
   const Duration idle = context.settings.is_set("idle") ? context.settings.duration("idle") : Duration(0);
   return act_on(session, named_jobs(session, arguments, JobState::pending), "claim", "",
-                [&](StreamQueue& queue, const auto& ids) { return queue.claim(ids, consumer, idle); });
+                [&](JobQueue& queue, const auto& ids) { return queue.claim(ids, consumer, idle); });
 }
 
 CommandResult queue_remove(Context& context, const std::vector<std::string>& arguments) {
   if (context.settings.flag("all")) throw Error(ExitCode::usage, "rm takes IDs: queue trim removes what is done");
   QueueSession session(context);
   return act_on(session, named_jobs(session, arguments, JobState::waiting), "remove", "Remove for good, done or not,",
-                [](StreamQueue& queue, const auto& ids) { return queue.remove(ids); });
+                [](JobQueue& queue, const auto& ids) { return queue.remove(ids); });
 }
 
 CommandResult queue_dead(Context& context, const std::vector<std::string>& arguments) {
@@ -158,23 +178,26 @@ CommandResult queue_dead(Context& context, const std::vector<std::string>& argum
                 "there are: ls, requeue, drop");
   QueueSession session(context);
   if (what == "ls") return dead_list(session);
-  const std::vector<std::string> ids = named_jobs(session, words, JobState::dead);
+  const std::vector<std::string> ids =
+      named_jobs(session, words, session.asynq() ? JobState::archived : JobState::dead);
   if (what == "requeue")
-    return act_on(session, ids, "requeue", "Add again as new jobs",
-                  [](StreamQueue& queue, const auto& all) { return queue.requeue(all); });
+    return act_on(session, ids, "requeue", session.asynq() ? "Run again" : "Add again as new jobs",
+                  [](JobQueue& queue, const auto& all) { return queue.requeue(all); });
   return act_on(session, ids, "drop", "Remove for good",
-                [](StreamQueue& queue, const auto& all) { return queue.drop_dead(all); });
+                [](JobQueue& queue, const auto& all) { return queue.drop_dead(all); });
 }
 
 namespace {
 
 /// KEDA's scalers do not look at the key that pauses a queue.
-void mention_keda(const Context& context, const char* change) {
+void mention_keda(QueueSession& session, const char* change) {
+  const Context& context = session.context();
   const RedisSettings settings = redis_settings(context);
   if (settings.target != Target::kubernetes) return;
   context.reporter.note(
-      fmt::format("KEDA, if it starts your workers, is told apart: kubectl annotate -n {} scaledjob/{} {}",
-                  application_namespace(settings), keda_job_name(context.preset.name), change));
+      fmt::format("KEDA, if it starts your workers, is told apart: kubectl annotate -n {} scaledjob/{} {}{}",
+                  application_namespace(settings), keda_job_name(context.preset.name), change,
+                  session.asynq() ? " (one ScaledJob for all of the preset's queues)" : ""));
 }
 
 }  // namespace
@@ -183,29 +206,32 @@ CommandResult queue_pause(Context& context, const std::vector<std::string>& argu
   QueueSession session(context);
   std::string note = "since " + rfc3339(context.clock.wall());
   if (!arguments.empty()) note += ": " + join(arguments, " ");
-  if (!context.guard.dry_run()) session.queue().pause(note);
-  mention_keda(context, "autoscaling.keda.sh/paused=true");
+  if (session.asynq() && !arguments.empty())
+    context.reporter.warning("Asynq keeps no reason for a pause, only since when: the reason is left out");
+  if (!context.guard.dry_run()) session.queue()->pause(note);
+  mention_keda(session, "autoscaling.keda.sh/paused=true");
   return queue_result(context,
                       [&] {
                         return context.guard.dry_run()
                                    ? "Would pause. Nothing was changed (--dry-run).\n"
-                                   : fmt::format("Paused {}. queue work takes no more jobs until: {}\n",
-                                                 session.stream(), context.scope().command("queue resume"));
+                                   : fmt::format("Paused {}. {} no more jobs until: {}\n", printable(session.name()),
+                                                 session.asynq() ? "The library's servers take" : "queue work takes",
+                                                 resume_command(session));
                       },
-                      {{"stream", printable(session.stream())}, {"paused", note}});
+                      {{session.asynq() ? "queue" : "stream", printable(session.name())}, {"paused", note}});
 }
 
 CommandResult queue_resume(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);
   if (context.guard.dry_run()) return {"Would resume. Nothing was changed (--dry-run).\n"};
-  const bool was = session.queue().resume();
-  mention_keda(context, "autoscaling.keda.sh/paused-");
+  const bool was = session.queue()->resume();
+  mention_keda(session, "autoscaling.keda.sh/paused-");
   return queue_result(context,
                       [&] {
-                        return was ? fmt::format("Resumed {}.\n", session.stream())
-                                   : fmt::format("{} was not paused.\n", session.stream());
+                        return was ? fmt::format("Resumed {}.\n", printable(session.name()))
+                                   : fmt::format("{} was not paused.\n", printable(session.name()));
                       },
-                      {{"stream", printable(session.stream())}, {"was_paused", was}});
+                      {{session.asynq() ? "queue" : "stream", printable(session.name())}, {"was_paused", was}});
 }
 
 }  // namespace raibid

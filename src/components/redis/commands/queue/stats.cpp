@@ -7,8 +7,10 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/commands/queue/asynq_view.hpp"
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/queue/queue_session.hpp"
+#include "components/redis/server/asynq_queue.hpp"
 #include "components/redis/server/script.hpp"
 #include "ui/reporter.hpp"
 #include "ui/table.hpp"
@@ -62,21 +64,46 @@ void add_rates(std::vector<QueueFacts>& later, const std::vector<QueueFacts>& ea
   for (std::size_t i = 0; i < later.size() && i < earlier.size(); ++i) {
     if (later[i].added && earlier[i].added)
       later[i].added_per_second = static_cast<double>(*later[i].added - *earlier[i].added) / seconds;
+    if (later[i].asynq && earlier[i].asynq) {
+      const std::int64_t done = later[i].asynq->processed - earlier[i].asynq->processed;
+      later[i].asynq->processed_per_second = static_cast<double>(done) / seconds;
+    }
   }
+}
+
+struct Chosen {
+  std::vector<std::string> streams, asynq_queues;
+};
+
+/// What an option or the preset names; --all: every stream and every Asynq queue.
+Chosen chosen_queues(QueueSession& session) {
+  const Settings& settings = session.context().settings;
+  const bool named = option_chosen(session.context(), "stream") || settings.is_set("queue");
+  if (settings.flag("all") && !named) return {all_streams(session.redis()), asynq_queue_names(session.redis())};
+  if (session.asynq()) return {{}, session.asynq_queues()};
+  return {session.streams(), {}};
+}
+
+std::vector<QueueFacts> read_facts(QueueSession& session, const Chosen& chosen) {
+  const std::int64_t now = session.now_ms();
+  std::vector<QueueFacts> all;
+  if (!chosen.streams.empty()) all = read_queue_facts(session.redis(), chosen.streams, now);
+  if (chosen.asynq_queues.empty()) return all;
+  for (QueueFacts& facts : read_asynq_facts(session.redis(), chosen.asynq_queues, now)) all.push_back(std::move(facts));
+  return all;
 }
 
 View look(QueueSession& session) {
   Context& context = session.context();
   const Settings& settings = context.settings;
-  const std::vector<std::string> streams =
-      settings.flag("all") && !option_chosen(context, "stream") ? all_streams(session.redis()) : session.streams();
+  const Chosen chosen = chosen_queues(session);
   View view;
   view.now_ms = session.now_ms();
-  view.queues = read_queue_facts(session.redis(), streams, view.now_ms);
+  view.queues = read_facts(session, chosen);
   if (settings.is_set("rate")) {
     const TimePoint first = context.runner.now();
     context.runner.wait({}, first + settings.duration("rate"));
-    std::vector<QueueFacts> later = read_queue_facts(session.redis(), streams, session.now_ms());
+    std::vector<QueueFacts> later = read_facts(session, chosen);
     add_rates(later, view.queues, std::chrono::duration_cast<Duration>(context.runner.now() - first));
     view.queues = std::move(later);
   }
@@ -85,6 +112,7 @@ View look(QueueSession& session) {
       if (known.name == facts.stream) facts.limit = known.max_length;
     }
     if (facts.stream == session.stream()) facts.limit = session.limit();
+    if (facts.asynq) facts.limit = 0;
     for (std::string& line : passed_limits(facts, limits_of(settings), view.now_ms))
       view.passed.push_back(std::move(line));
   }
@@ -191,9 +219,15 @@ std::string consumers_text(const View& view) {
 }
 
 std::string view_text(const View& view) {
+  const bool asynq = std::any_of(view.queues.begin(), view.queues.end(), [](const auto& q) { return q.asynq; });
+  const bool streams = std::any_of(view.queues.begin(), view.queues.end(), [](const auto& q) { return !q.asynq; });
+  if (!asynq && !streams) return "No queues.\n";
   Table table({"STREAM", "LENGTH", "ADDED", "GROUP", "WAITING", "PENDING", "OLDEST PENDING", "DEAD"});
-  for (const QueueFacts& facts : view.queues) add_rows(table, facts, view.now_ms);
-  std::string text = table.text() + consumers_text(view);
+  for (const QueueFacts& facts : view.queues) {
+    if (!facts.asynq) add_rows(table, facts, view.now_ms);
+  }
+  std::string text = streams ? table.text() + consumers_text(view) : "";
+  if (asynq) text += (streams ? "\n" : "") + asynq_table(view.queues);
   for (const QueueFacts& facts : view.queues) {
     if (!facts.paused.empty())
       text += fmt::format("\n{} is paused: {}\n", printable(facts.stream), printable(facts.paused));
@@ -204,6 +238,7 @@ std::string view_text(const View& view) {
 }  // namespace
 
 ordered_json queue_json(const QueueFacts& facts, std::int64_t now_ms) {
+  if (facts.asynq) return asynq_json(facts);
   ordered_json object = {{"stream", printable(facts.stream)}, {"kind", facts.kind}, {"length", facts.length}};
   object["limit"] = facts.limit > 0 ? ordered_json(facts.limit) : ordered_json(nullptr);
   object["added"] = facts.added ? ordered_json(*facts.added) : ordered_json(nullptr);

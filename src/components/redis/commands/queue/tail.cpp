@@ -107,6 +107,7 @@ class Tail {
 
 CommandResult queue_tail(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);
+  session.need_stream("it has no order of arrival to follow; queue ls shows its tasks by state");
   Tail tail(session);
   try {
     tail.begin(context.settings.integer("limit"));

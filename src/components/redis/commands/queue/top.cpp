@@ -15,6 +15,8 @@
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/queue/queue_session.hpp"
 #include "components/redis/commands/queue/top_view.hpp"
+#include "components/redis/server/asynq_queue.hpp"
+#include "components/redis/server/stream_queue.hpp"
 #include "config/yaml.hpp"
 #include "sys/full_screen.hpp"
 #include "sys/signals.hpp"
@@ -39,7 +41,9 @@ std::string wall_clock(std::chrono::system_clock::time_point time) {
 /// Facts over time, and the acts on the selected job.
 class Top {
  public:
-  explicit Top(QueueSession& session) : m_session(session), m_streams(session.streams()) {
+  explicit Top(QueueSession& session)
+      : m_session(session), m_streams(session.asynq() ? session.asynq_queues() : session.streams()) {
+    if (m_streams.empty()) throw Error(ExitCode::failure, "this Redis has no Asynq queue: nothing was ever enqueued");
     m_model.subject = session.place().subject();
     m_model.queues = m_streams.size();
   }
@@ -67,9 +71,13 @@ class Top {
   }
 
   void next_list() {
-    m_model.list = m_model.list == JobState::pending ? JobState::dead
-                   : m_model.list == JobState::dead  ? JobState::waiting
-                                                     : JobState::pending;
+    using State = JobState;
+    static const std::vector<State> of_stream = {State::pending, State::dead, State::waiting};
+    static const std::vector<State> of_asynq = {State::pending, State::active, State::retry, State::scheduled,
+                                                State::archived};
+    const std::vector<State>& all = m_session.asynq() ? of_asynq : of_stream;
+    const auto at = std::find(all.begin(), all.end(), m_model.list);
+    m_model.list = at == all.end() || at + 1 == all.end() ? all.front() : *(at + 1);
     m_model.selected = 0;
     m_model.opened = false;
     look();
@@ -80,23 +88,26 @@ class Top {
   }
 
   void retry(const std::string& id) {
-    act([&](StreamQueue& queue) { return m_model.list == JobState::dead ? queue.requeue({id}) : queue.retry({id}); },
+    act([&](JobQueue& queue) { return m_model.list == JobState::dead ? queue.requeue({id}) : queue.retry({id}); },
         "put back");
   }
 
   void remove(const std::string& id) {
-    act([&](StreamQueue& queue) { return m_model.list == JobState::dead ? queue.drop_dead({id}) : queue.remove({id}); },
+    act([&](JobQueue& queue) { return m_model.list == JobState::dead ? queue.drop_dead({id}) : queue.remove({id}); },
         "removed");
   }
 
   void toggle_pause() {
     try {
-      StreamQueue queue = queue_now();
-      if (m_model.queue.paused.empty())
-        queue.pause("queue top");
+      const bool pause = m_model.queue.paused.empty();
+      const std::unique_ptr<JobQueue> queue = queue_now();
+      if (pause)
+        queue->pause("queue top");
       else
-        queue.resume();
-      m_model.message = m_model.queue.paused.empty() ? "paused: queue work takes no more jobs" : "resumed";
+        queue->resume();
+      m_model.message = !pause              ? "resumed"
+                        : m_session.asynq() ? "paused: the library's servers take no more tasks"
+                                            : "paused: queue work takes no more jobs";
       look();
     } catch (const Error& error) {
       if (error.signal() != 0) throw;
@@ -113,7 +124,10 @@ class Top {
     return m_model.queue.groups.empty() ? "" : m_model.queue.groups.front().name;
   }
 
-  StreamQueue queue_now() { return {m_session.redis(), stream(), group(), m_session.now_ms()}; }
+  std::unique_ptr<JobQueue> queue_now() {
+    if (m_session.asynq()) return std::make_unique<AsynqJobQueue>(m_session.redis(), stream(), m_session.now_ms());
+    return std::make_unique<StreamQueue>(m_session.redis(), stream(), group(), m_session.now_ms());
+  }
 
   void forget() {
     m_model.added.clear();
@@ -126,6 +140,13 @@ class Top {
 
   void take_facts() {
     const TimePoint now = m_session.context().runner.now();
+    if (m_session.asynq()) {
+      m_model.queue = read_asynq_facts(m_session.redis(), {stream()}, m_session.now_ms()).at(0);
+      take_rates(now);
+      take_jobs();
+      m_seen = true;
+      return;
+    }
     m_model.queue = read_queue_facts(m_session.redis(), {stream()}, m_session.now_ms()).at(0);
     if (stream() == m_session.stream()) m_model.queue.limit = m_session.limit();
     for (const StreamSpec& known : m_session.context().preset.streams) {
@@ -140,27 +161,28 @@ class Top {
     const QueueFacts& facts = m_model.queue;
     std::int64_t open = 0;
     for (const GroupFacts& group : facts.groups) open = std::max(open, group.waiting() + group.pending);
-    if (m_before && facts.added && m_before->added) {
+    // of Asynq's tasks only those that were processed are counted
+    const std::optional<std::int64_t> count = facts.asynq ? facts.asynq->processed : facts.added;
+    if (m_before && count && m_before->added) {
       const double seconds = std::chrono::duration<double>(now - m_before->time).count();
-      const auto added = static_cast<double>(*facts.added - *m_before->added);
+      const auto added = static_cast<double>(*count - *m_before->added);
       if (seconds > 0 && added >= 0) {
         m_model.added.push_back(added / seconds);
         if (m_model.added.size() > most_rates) m_model.added.erase(m_model.added.begin());
-        m_model.done = std::max(0.0, (added - static_cast<double>(open - m_before->open)) / seconds);
+        if (!facts.asynq) m_model.done = std::max(0.0, (added - static_cast<double>(open - m_before->open)) / seconds);
       }
     }
-    m_before = Before{now, facts.added, open};
+    m_before = Before{now, count, open};
   }
 
   void take_jobs() {
     const std::string marked = selected() == nullptr ? "" : selected()->job.id;
     m_model.jobs.clear();
     m_model.more_jobs = false;
-    if (m_model.queue.kind != "stream") return;
+    if (m_model.queue.kind != "stream" && m_model.queue.kind != "asynq") return;
     JobFilter filter;
     filter.state = m_model.list;
-    StreamQueue queue = queue_now();
-    queue.scan(filter, [&](const JobView& view) {
+    queue_now()->scan(filter, [&](const JobView& view) {
       m_model.more_jobs = m_model.jobs.size() == most_jobs;
       if (!m_model.more_jobs) m_model.jobs.push_back(view);
       return !m_model.more_jobs;
@@ -173,10 +195,9 @@ class Top {
     m_model.selected = std::min(m_model.selected, m_model.jobs.empty() ? 0 : m_model.jobs.size() - 1);
   }
 
-  void act(const std::function<std::vector<JobOutcome>(StreamQueue&)>& what, const std::string& done) {
+  void act(const std::function<std::vector<JobOutcome>(JobQueue&)>& what, const std::string& done) {
     try {
-      StreamQueue queue = queue_now();
-      const JobOutcome outcome = what(queue).at(0);
+      const JobOutcome outcome = what(*queue_now()).at(0);
       m_model.message = outcome.ok ? fmt::format("job {} was {}", outcome.id, done)
                                    : fmt::format("job {}: {}", outcome.id, outcome.result);
       m_model.opened = false;
@@ -272,15 +293,18 @@ class LiveScreen {
         ask(model.queue.paused.empty() ? "Pause this queue?" : "Resume this queue?", [this] { m_top.toggle_pause(); });
         break;
       case 'r':
-        if (job != nullptr && model.list == JobState::waiting)
-          model.message = "a waiting job needs no retry";
+        if (job != nullptr &&
+            (model.list == JobState::waiting || (model.queue.asynq && model.list == JobState::pending)))
+          model.message = fmt::format("a {} job needs no retry", state_name(model.list));
         else if (job != nullptr)
-          ask(fmt::format("Put job {} back into the queue?", job->job.id),
+          ask(model.queue.asynq ? "Run task " + printable(job->job.id) + " now?"
+                                : "Put job " + job->job.id + " back into the queue?",
               [this, id = job->job.id] { m_top.retry(id); });
         break;
       case 'd':
         if (job != nullptr)
-          ask(fmt::format("Remove job {} for good?", job->job.id), [this, id = job->job.id] { m_top.remove(id); });
+          ask(fmt::format("Remove job {} for good?", printable(job->job.id)),
+              [this, id = job->job.id] { m_top.remove(id); });
         break;
       default:
         break;
@@ -326,7 +350,10 @@ void print_looks(QueueSession& session, Top& top, Duration interval, std::int64_
   for (std::int64_t look = 1;; ++look) {
     if (look > 1) top.look();
     TopModel& model = top.model();
-    if (!model.added.empty()) model.queue.added_per_second = model.added.back();
+    if (!model.added.empty()) {
+      model.queue.added_per_second = model.added.back();
+      if (model.queue.asynq) model.queue.asynq->processed_per_second = model.added.back();
+    }
     switch (context.format()) {
       case OutputFormat::json:
         context.results << queue_json(model.queue, model.now_ms).dump() << '\n';

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.hpp"
+#include "components/redis/commands/queue/asynq_view.hpp"
 #include "components/redis/commands/queue/queue_session.hpp"
 #include "components/redis/server/job_lines.hpp"
 #include "ui/chart.hpp"
@@ -65,6 +66,8 @@ class Frame {
 
   void overview() {
     const QueueFacts& queue = m_model.queue;
+    if (queue.kind == "asynq") return tasks_overview(*queue.asynq);
+    if (queue.kind == "none" && queue.asynq) return add("this Asynq queue is not there", Look::warning);
     if (queue.kind != "stream") {
       add(queue.kind == "none" ? "this stream is not there (setup makes it, or the first job)"
                                : fmt::format("this key is not a stream but a {}", printable(queue.kind)),
@@ -76,6 +79,22 @@ class Frame {
     rate_row();
     group_rows();
     consumer_rows();
+    job_rows();
+  }
+
+  void tasks_overview(const AsynqFacts& tasks) {
+    if (!m_model.queue.paused.empty()) add("paused " + m_model.queue.paused, Look::warning);
+    row("pending", with_separators(tasks.pending) +
+                       (tasks.oldest_pending ? ", the oldest for " + age_text(*tasks.oldest_pending) : ""));
+    row("active",
+        with_separators(tasks.active) +
+            (tasks.expired_leases > 0 ? fmt::format(", {} without a worker", tasks.expired_leases) : ""),
+        tasks.expired_leases > 0 ? Look::warning : Look::plain);
+    row("later", fmt::format("{} scheduled, {} retry", with_separators(tasks.scheduled), with_separators(tasks.retry)));
+    row("archived", with_separators(tasks.archived), tasks.archived > 0 ? Look::warning : Look::plain);
+    const double now = m_model.added.empty() ? 0 : m_model.added.back();
+    row("done", fmt::format("{}  {:.1f}/s; today {}, failed {}", sparkline(m_model.added, chart_width(), m_style.utf8),
+                            now, with_separators(tasks.processed_today), with_separators(tasks.failed_today)));
     job_rows();
   }
 
@@ -144,6 +163,13 @@ class Frame {
   }
 
   std::string job_text(const JobView& view) const {
+    if (view.task) {
+      const AsynqMessage& message = view.task->message;
+      const std::string error = message.error.empty() ? "" : printable(message.error.substr(0, 200)) + "  ";
+      return padded(shortened(printable(view.job.id), 18, "…"), 18) + "  " +
+             padded(task_time(view, m_model.now_ms), 20) + "  " + printable(message.type) + "  " + error +
+             printable(message.payload.substr(0, 200));
+    }
     const std::string age = age_text(age_of(view.job.id, m_model.now_ms));
     std::string text = padded(view.job.id, 18) + "  " + padded(age, 8) + "  ";
     if (m_model.list != JobState::waiting) {
@@ -158,6 +184,11 @@ class Frame {
   }
 
   std::string list_title() const {
+    if (m_model.queue.asynq) {
+      std::string title;
+      for (const char c : state_name(m_model.list)) title += static_cast<char>(c - 'a' + 'A');
+      return title + " TASKS, THE NEXT FIRST";
+    }
     switch (m_model.list) {
       case JobState::dead:
         return "DEAD JOBS";
@@ -195,6 +226,12 @@ class Frame {
       const std::string shown =
           is_utf8(value) ? printable(value) : fmt::format("{} bytes that are not text", value.size());
       for (const std::string& line : folded(shown, m_style.columns - 2)) text.push_back("  " + line);
+    }
+    if (view.task) {
+      text.clear();
+      for (const std::string& line : split(task_text(view, m_model.now_ms), '\n')) {
+        for (const std::string& part : folded(line, m_style.columns - 2)) text.push_back(part);
+      }
     }
     const std::size_t room = m_style.rows - std::min(m_style.rows, m_lines.size() + 1);
     const std::size_t most = text.size() > room ? text.size() - room : 0;
@@ -245,6 +282,16 @@ std::string top_line(const TopModel& model) {
   const QueueFacts& queue = model.queue;
   std::string text = fmt::format("{} {}", model.clock, printable(queue.stream));
   if (!model.failure.empty()) return text + ": " + model.failure;
+  if (queue.asynq && queue.kind == "asynq") {
+    const AsynqFacts& tasks = *queue.asynq;
+    text += fmt::format(": {} pending", with_separators(tasks.pending));
+    if (tasks.oldest_pending) text += fmt::format(" (oldest {})", age_text(*tasks.oldest_pending));
+    text +=
+        fmt::format(", {} active, {} scheduled, {} retry, {} archived", with_separators(tasks.active),
+                    with_separators(tasks.scheduled), with_separators(tasks.retry), with_separators(tasks.archived));
+    if (!model.added.empty()) text += fmt::format(", done {:.1f}/s", model.added.back());
+    return text + (queue.paused.empty() ? "" : ", paused");
+  }
   if (queue.kind != "stream") return text + (queue.kind == "none" ? ": not there" : ": a " + printable(queue.kind));
   text += fmt::format(": length {}{}", with_separators(queue.length),
                       queue.limit > 0 ? " of " + with_separators(queue.limit) : "");

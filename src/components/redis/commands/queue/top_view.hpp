@@ -14,7 +14,7 @@ struct TopModel {
   std::string subject;  ///< "release raibid-redis in namespace jobs of k3s-dev"
   QueueFacts queue;
   std::size_t queues = 1;      ///< of the preset: Tab goes to the next
-  std::vector<double> added;   ///< jobs per second, oldest first
+  std::vector<double> added;   ///< jobs per second, oldest first; of an Asynq queue those that were processed
   std::optional<double> done;  ///< jobs per second between the last two looks
   JobState list = JobState::pending;
   std::vector<JobView> jobs;  ///< of that state, oldest first

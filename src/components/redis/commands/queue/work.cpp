@@ -65,6 +65,7 @@ CommandResult queue_work(Context& context, const std::vector<std::string>& argum
     throw Error(ExitCode::usage, "which command is to do the jobs?",
                 "run: " + context.scope().command("queue work", "-- COMMAND"));
   QueueSession session(context);
+  session.need_stream("its tasks are for the application's own asynq.Server");
   if (context.guard.dry_run())
     return {fmt::format("Would hand each job of {} to {}. Nothing was done (--dry-run).\n", session.subject(),
                         shell_join(arguments))};

@@ -15,6 +15,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
+#include "components/redis/place/kubernetes/vanished.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
@@ -34,6 +35,8 @@ constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is
 /// In a namespace of our own making the watches can start late: what they cost is helm's until it has ended or this
 /// long.
 constexpr Duration helm_patience = std::chrono::milliseconds(500);
+/// Redis is ready: for so long an exporter that is on its way (its image is being pulled) is waited for.
+constexpr Duration exporter_patience = std::chrono::seconds(10);
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
 constexpr const char* embedded_chart = "charts/redis";
 
@@ -106,6 +109,7 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
       m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
       m_redis(context, cluster.kubectl, names) {
+  m_rollout.set_aside(exporter_container);
   if (!seen.name_space) m_rollout.expect_nothing_older();
 }
 
@@ -327,7 +331,8 @@ Step Installation::release_step() {
     // a StatefulSet's claims are not part of the release
     if (settings.persistence && !observed.claim)
       undos.push_back(undo_claim(session.kubectl, m_names.claim, "statefulset/" + m_names.workload));
-    undos.push_back(undo_install(session.helm, settings.release, m_names.pod));
+    const bool data_goes = !settings.persistence || !observed.claim;
+    undos.push_back(undo_install(session.helm, settings.release, m_names.pod, data_goes));
     return undos;
   };
   step.act = [this] { return upgrade(); };
@@ -362,6 +367,7 @@ StepResult Installation::upgrade() {
   if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
   const int revision = observed.release ? observed.release->revision : 0;
   if (!drift().empty()) return put_back();
+  if (converged()) m_rollout.expect_workload();
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
   if (observed.workload) {  // the claim may have been deleted since it was looked at
     if (auto refusal = refuse_restart(m_context, session.kubectl, settings.release, m_context.deadline))
@@ -381,9 +387,15 @@ StepResult Installation::upgrade() {
     }
   }
   const Output output{helm->status(), helm->out(), helm->err()};
+  if (!output.ok()) {
+    // nothing was changed: helm stops at the record of what it is to change
+    if (take_out_vanished(m_context, session.kubectl, settings.release, m_context.deadline).empty())
+      throw Helm::explain(command, output);
+    session.helm.run_checked(session.helm.upgrade_install(install_request()), m_context.deadline);
+  }
   m_chart.reset();
-  if (!output.ok()) throw Helm::explain(command, output);
   m_rollout.start();
+  m_rollout.expect_workload();
   if (m_pod_is_old) expect_new_pod();
   m_pod_is_old = false;
   return {Outcome::changed, fmt::format("{}, revision {}", settings.release, revision + 1)};
@@ -433,10 +445,28 @@ void Installation::ask_redis_why() {
   if (!m_redis.try_connection(m_password) && listens) m_context.reporter.step_progress(m_step, m_redis.waiting_for());
 }
 
+/// The exporter starts beside Redis and decides nothing; it is waited for while it is on its way, which is no longer
+/// than Redis itself takes, or until it shows that it fails.
+bool Installation::exporter_may_come() {
+  if (!m_rollout.waits_for_aside()) return false;
+  const TimePoint now = m_context.runner.now();
+  if (!m_ready_without_exporter) m_ready_without_exporter = now;
+  return now - *m_ready_without_exporter < exporter_patience && !m_rollout.aside_trouble();
+}
+
+void Installation::say_what_ails_exporter() const {
+  if (!m_rollout.waits_for_aside()) return;
+  const std::optional<Verdict> trouble = m_rollout.aside_trouble();
+  m_context.reporter.warning(fmt::format(
+      "Redis is ready and its exporter is not: {}\n{}",
+      trouble ? trouble->text : fmt::format("container {} is still starting", exporter_container),
+      trouble ? trouble->hint : "see how far it is: " + session.kubectl.for_people({"describe", "pod", m_names.pod})));
+}
+
 RedisConnection& Installation::ready() {
   m_lock.prepare_release();  // beside this wait, it costs no time
   for (;;) {
-    const bool is_ready = m_rollout.ready();
+    const bool is_ready = m_rollout.ready() && !exporter_may_come();
     if (is_ready) {
       if (RedisConnection* const redis = m_redis.try_connection(m_password)) return *redis;
     }
@@ -496,6 +526,7 @@ Step Installation::redis_step() {
       changed = changed || !users.empty();
     }
     mark_proven();
+    say_what_ails_exporter();
     return {changed || !converged() ? Outcome::changed : Outcome::unchanged, detail};
   };
   return step;

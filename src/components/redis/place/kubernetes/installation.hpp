@@ -48,6 +48,11 @@ class Installation {
   /// For a change: asks helm what it will make, so that `restarts` and `dropped` name what -f and --set do as well.
   void compare_with_present();
 
+  /// Before a running pod is replaced: asks the API server whether it would take the new one. Throws Error (preflight)
+  /// when it refuses; says what it warns of (Pod Security). What depends on the pod that ends (a quota), and a login
+  /// that may not make pods, refuse nothing.
+  void try_new_pod() const;
+
   const Credentials& credentials() const { return m_credentials; }
   /// What of this change makes the pod anew, and what Redis keeps until its next start; empty for a first install.
   std::vector<std::string> restarts() const;
@@ -97,6 +102,8 @@ class Installation {
   void expect_new_pod();
   void check_asked_for(const nlohmann::json& workload) const;
   void ask_redis_why();
+  bool exporter_may_come();
+  void say_what_ails_exporter() const;
 
   Context& m_context;
   ReleaseLock& m_lock;
@@ -117,6 +124,7 @@ class Installation {
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
   TimePoint m_asked_redis{};
+  std::optional<TimePoint> m_ready_without_exporter;
 };
 
 }  // namespace raibid

@@ -8,10 +8,13 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/new_pod.hpp"
+#include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/settings/change.hpp"
+#include "ui/reporter.hpp"
 
 namespace raibid {
 
@@ -44,6 +47,18 @@ void Installation::compare_with_present() {
       settings.chart.kind == ChartChoice::Kind::embedded || !settings.sets.empty() || !settings.values_files.empty();
   if (!is_change || !helm_knows_more) return;
   m_rendered = std::make_shared<json>(ReleaseState::objects_of(render(m_context.deadline)));
+}
+
+void Installation::try_new_pod() const {
+  if (!m_rendered || restarts().empty()) return;
+  for (const json& object : *m_rendered) {
+    if (text_at(object, {"kind"}) != "StatefulSet" || text_at(object, {"metadata", "name"}) != m_names.workload)
+      continue;
+    const Command question = session.kubectl.try_to_create(pod_of_set(object, m_names.pod));
+    const Output answer = session.kubectl.run(question, question_deadline(m_context));
+    for (const std::string& warning : warnings_in(answer)) m_context.reporter.warning("the new pod: " + warning);
+    if (const auto refusal = refusal_of_pod(answer)) throw *refusal;
+  }
 }
 
 /// What of the pod template will be otherwise: by helm's own account, and by what somebody changed meanwhile.
@@ -136,6 +151,7 @@ StepResult Installation::put_back() {
         "something else in the cluster changes it (a controller, an admission webhook); or remove the object and "
         "run this again");
   }
+  m_rollout.expect_workload();
   if (new_pods) {
     expect_new_pod();
     m_pod_is_old = false;

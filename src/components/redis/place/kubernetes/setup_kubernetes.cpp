@@ -300,6 +300,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                          choose_password(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
     installation->compare_with_present();
+    installation->try_new_pod();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();
     if (!dry && observed.pod_runs && !reasons.empty()) agree_to_restart(context, reasons);

@@ -35,7 +35,8 @@ void examine_record(const json* record, const std::string& name, HealthReport& r
       {"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status), repair(report)});
 }
 
-void examine_workload(const json* workload, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
+void examine_workload(const json* workload, const json* pod, const std::string& name, const Kubectl& kubectl,
+                      HealthReport& report) {
   const int wanted = workload ? workload->value("/spec/replicas"_json_pointer, 0) : 0;
   const int ready = workload ? workload->value("/status/readyReplicas"_json_pointer, 0) : 0;
   const auto deletion = workload ? deletion_of(*workload) : std::nullopt;
@@ -46,11 +47,30 @@ void examine_workload(const json* workload, const std::string& name, const Kubec
                     report.scope().command("setup redis") + " makes it again"});
     return;
   }
-  report.add({"workload", workload && wanted > 0 && ready == wanted,
-              workload ? fmt::format("{} of {} ready", ready, wanted) : "missing",
+  const bool only_exporter = wanted == 1 && ready == 0 && pod && is_ready_without(*pod, exporter_container);
+  report.add({"workload", workload && wanted > 0 && (ready == wanted || only_exporter),
+              workload ? fmt::format("{} of {} ready{}", ready, wanted, only_exporter ? ", but for the exporter" : "")
+                       : "missing",
               workload && wanted == 0 ? "it is scaled to zero; start it again: " +
                                             kubectl.for_people({"scale", "statefulset", name, "--replicas=1"})
                                       : repair(report)});
+}
+
+}  // namespace
+
+namespace {
+
+void examine_exporter(const json& pod, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
+  Observation seen;
+  seen.pod = &pod;
+  seen.aside = exporter_container;
+  seen.command = [&](const std::vector<std::string>& arguments) { return kubectl.for_people(arguments); };
+  const auto trouble = judge_aside(seen);
+  report.add({"exporter", false,
+              "Redis works, and its exporter does not: " +
+                  (trouble ? printable(trouble->text)
+                           : fmt::format("container {} of pod {} does not run", exporter_container, name)),
+              trouble ? printable(trouble->hint) : kubectl.for_people({"describe", "pod", name})});
 }
 
 }  // namespace
@@ -76,19 +96,22 @@ void examine_pod(const json* pod, const std::string& name, const Kubectl& kubect
               {"finished_at", ended.value("finishedAt", "")}};
     }
   }
+  const bool serves = ready || is_ready_without(*pod, exporter_container);
   report.data()["pod"] = {
       {"name", name}, {"phase", phase}, {"ready", ready}, {"restarts", restarts}, {"last_termination", last}};
   std::string text = fmt::format("{} {}, {} restarts", name,
-                                 ready  ? "Ready"
-                                 : goes ? "is being deleted"
-                                        : phase + ", not Ready",
+                                 ready    ? "Ready"
+                                 : serves ? "ready but for its exporter"
+                                 : goes   ? "is being deleted"
+                                          : phase + ", not Ready",
                                  restarts);
   if (last.is_object()) {
     text += fmt::format(" (last: {} of {}, exit code {}, {})", last["reason"].get<std::string>(),
                         last["container"].get<std::string>(), last["exit_code"].get<int>(),
                         last["finished_at"].get<std::string>());
   }
-  report.add({"pod", ready, text, kubectl.for_people({"describe", "pod", name})});
+  report.add({"pod", serves, text, kubectl.for_people({"describe", "pod", name})});
+  if (serves && !ready) examine_exporter(*pod, name, kubectl, report);
 }
 
 namespace {
@@ -273,9 +296,9 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
                    {"unfinished_runs", unfinished}};
   if (unfinished > 0)
     report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                report.scope().command("setup redis") + " undoes that first"});
+                "setup undoes that first: " + report.scope().command("setup redis")});
   examine_record(found.record(), found.release(), report);
-  examine_workload(found.object("StatefulSet"), names.workload, kubectl, report);
+  examine_workload(found.object("StatefulSet"), found.object("Pod"), names.workload, kubectl, report);
   examine_pod(found.object("Pod"), names.pod, kubectl, report);
   examine_claim(found.object("PersistentVolumeClaim"), names.claim, found.release(), expected.persistence, kubectl,
                 report);

@@ -20,7 +20,8 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
 /// Whether its Redis answers until then.
 bool answers(const FoundRelease& found, KubernetesRedis& redis, TimePoint until);
 
-/// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none.
+/// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none. An
+/// exporter that is not ready is a check of its own, and none of the pod's.
 void examine_pod(const nlohmann::json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report);
 
 /// Adds the check `claim`. One that is being deleted fails, and the hint says how to keep the data.

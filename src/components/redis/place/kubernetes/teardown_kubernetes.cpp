@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
+#include "components/redis/place/kubernetes/vanished.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/removal.hpp"
 #include "components/redis/run/steps.hpp"
@@ -125,7 +126,8 @@ class KubernetesTeardown {
     }
     m_removals.goes.push_back(
         {"release", fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release), [this] {
-           m_session.helm.run_checked(m_session.helm.uninstall(m_settings.release), m_context.deadline);
+           run_helm(m_context, m_session.kubectl, m_session.helm, m_settings.release,
+                    m_session.helm.uninstall(m_settings.release), m_context.deadline);
            // helm ends well, too, when it has left everything where it is; what comes after this needs Redis to be gone
            const TimePoint until =
                std::min(m_context.deadline, m_context.runner.now() + m_context.pace->patience(settle_limit));

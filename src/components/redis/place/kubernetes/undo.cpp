@@ -14,9 +14,12 @@
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/lease.hpp"
 #include "components/kubernetes/namespace_contents.hpp"
+#include "components/kubernetes/verdict.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/vanished.hpp"
 #include "tools/retry.hpp"
+#include "ui/reporter.hpp"
 
 namespace raibid {
 
@@ -31,6 +34,13 @@ constexpr Duration gone_poll = std::chrono::milliseconds(200);
 /// How long a StatefulSet that is being deleted may take.
 constexpr Duration usual_workload_limit = std::chrono::seconds(15);
 constexpr const char* claim_kind = "persistentvolumeclaim";
+/// Nobody keeps what Redis writes at its end.
+constexpr const char* data_goes_argument = "data_goes";
+/// How long a pod gets to end before the undo goes on without it. Redis ends within a second; what takes longer is the
+/// grace of a sidecar, or of a container that has not trapped SIGTERM yet.
+constexpr Duration pod_patience = std::chrono::seconds(10);
+/// How long the controller may take to take in what a rollback changed.
+constexpr Duration controller_patience = std::chrono::seconds(5);
 /// "kind/name" of what must be gone before the object may go.
 constexpr const char* needed_by_argument = "needed_by";
 
@@ -173,11 +183,12 @@ class Undoing {
                                                   : is_of_run(records, arguments.at(run_argument));
     if (!theirs) throw Kept(used_since(release));
     const std::optional<Found> pod = find("pod", arguments.at("pod"));
-    m_helm.run_checked(m_helm.uninstall(release), m_deadline());
+    run_helm(m_context, m_kubectl, m_helm, release, m_helm.uninstall(release), m_deadline());
     const TimePoint until =
         std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(usual_workload_limit));
     check_workload_gone(m_context, m_kubectl, m_names, until, m_deadline());
-    if (pod) remove("pod", arguments.at("pod"), pod->uid);  // waits for it: its last act is to write its data
+    // waits for it: its last act is to write its data
+    if (pod) end_pod(arguments.at("pod"), pod->uid, arguments.contains(data_goes_argument));
     if (const std::optional<Found> claim = find(claim_kind, m_names.claim)) m_claim_uid = claim->uid;
   }
 
@@ -200,15 +211,17 @@ class Undoing {
     if (auto refusal = refuse_restart(m_context, m_kubectl, release, m_deadline()))
       throw refusal->with_code(ExitCode::failure);  // nothing that waiting would heal
     m_rollback_over = records.back().version;
-    m_helm.run_checked(m_helm.rollback(release, number_in(arguments.at("revision"))), m_deadline());
+    run_helm(m_context, m_kubectl, m_helm, release, m_helm.rollback(release, number_in(arguments.at("revision"))),
+             m_deadline());
     check_deployed(release);
     // With OrderedReady (Bitnami's charts) a pod that never became Ready blocks the way back: it has to go by hand.
+    const std::string revision = present_revision();
     const std::optional<Found> pod = find("pod", arguments.at("pod"));
-    if (!pod) return;
-    for (const json& condition : pod->object.value("/status/conditions"_json_pointer, json::array())) {
-      if (condition.value("type", "") == "Ready" && condition.value("status", "") == "True") return;
-    }
-    remove("pod", arguments.at("pod"), pod->uid);
+    if (!pod || revision.empty() || is_ready(pod->object)) return;
+    const std::string of = text_at(pod->object, {"metadata", "labels", "controller-revision-hash"});
+    const bool ends_anyhow = !text_at(pod->object, {"metadata", "deletionTimestamp"}).empty();
+    if (of == revision || ends_anyhow) return;  // the one that the rollback has just made, or the controller's to end
+    end_pod(arguments.at("pod"), pod->uid, false);
   }
 
   /// What was changed inside Redis: in a recovery only while its release is that run's.
@@ -276,6 +289,37 @@ class Undoing {
                 fmt::format("{} stays: {} is still there and needs it", arguments.at("name"), workload->second));
   }
 
+  /// The revision whose pods the StatefulSet makes, once its controller has taken in the last change; "" when it has
+  /// not in time, or there is no StatefulSet: then no pod is known to be of a failed revision.
+  std::string present_revision() const {
+    const TimePoint until =
+        std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(controller_patience));
+    for (;;) {
+      const std::optional<Found> set = find("statefulset", m_names.workload);
+      if (!set) return {};
+      if (number_at(set->object, {"status", "observedGeneration"}) >=
+          number_at(set->object, {"metadata", "generation"}))
+        return text_at(set->object, {"status", "updateRevision"});
+      if (m_context.runner.now() >= until) return {};
+      m_context.runner.wait({}, std::min(until, m_context.runner.now() + gone_poll));
+    }
+  }
+
+  /// Deletes that very pod, and waits for its end: not longer than what an undo can spare. Then it is left to its node,
+  /// and taken away when nobody keeps its data.
+  void end_pod(const std::string& name, const std::string& uid, bool data_goes) const {
+    const TimePoint until =
+        std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(pod_patience));
+    if (!begin_removal("pod", name, uid) || is_gone_by("pod", name, uid, until)) return;
+    if (!data_goes) {
+      m_context.reporter.note(fmt::format("pod {} is still ending: its grace is longer than this can wait", name));
+      return;
+    }
+    const Command command = m_kubectl.remove_exactly(path_of("pod", name), uid, 0);
+    const Output output = m_kubectl.run(command, m_deadline());
+    if (!output.ok() && !was_gone(output) && !is_another(output)) throw Kubectl::explain(command, output);
+  }
+
   std::vector<Record> records_of(const std::string& release) const {
     const Command question = m_kubectl.release_records(release);
     std::vector<Record> records;
@@ -303,19 +347,30 @@ class Undoing {
   /// Deletes that very object and waits until it is gone.
   void remove(const std::string& kind, const std::string& name, const std::string& uid) const {
     const TimePoint until = m_deadline();
+    if (!begin_removal(kind, name, uid))
+      throw Kept(fmt::format("{} {} is kept: somebody has made it anew", kind, name));
+    if (is_gone_by(kind, name, uid, until)) return;
+    throw Error(ExitCode::failure, fmt::format("{} {} was deleted and is still there", kind, name),
+                "see what keeps it: " + m_kubectl.for_people({"get", kind, name, "-o", "yaml"}));
+  }
+
+  static bool was_gone(const Output& output) { return output.err.find("(NotFound)") != std::string::npos; }
+  static bool is_another(const Output& output) { return output.err.find("(Conflict)") != std::string::npos; }
+
+  /// False when there is another object of that name, which is left alone.
+  bool begin_removal(const std::string& kind, const std::string& name, const std::string& uid) const {
     const Command command = m_kubectl.remove_exactly(path_of(kind, name), uid);
-    const Output output = m_kubectl.run(command, until);
-    const bool was_gone = output.err.find("(NotFound)") != std::string::npos;
-    const bool is_another = output.err.find("(Conflict)") != std::string::npos;
-    if (!output.ok() && is_another) throw Kept(fmt::format("{} {} is kept: somebody has made it anew", kind, name));
-    if (!output.ok() && !was_gone) throw Kubectl::explain(command, output);
+    const Output output = m_kubectl.run(command, m_deadline());
+    if (!output.ok() && is_another(output)) return false;
+    if (!output.ok() && !was_gone(output)) throw Kubectl::explain(command, output);
+    return true;
+  }
+
+  bool is_gone_by(const std::string& kind, const std::string& name, const std::string& uid, TimePoint until) const {
     for (;;) {
       const std::optional<Found> present = find(kind, name);
-      if (!present || present->uid != uid) return;
-      if (m_context.runner.now() >= until) {
-        throw Error(ExitCode::failure, fmt::format("{} {} was deleted and is still there", kind, name),
-                    "see what keeps it: " + m_kubectl.for_people({"get", kind, name, "-o", "yaml"}));
-      }
+      if (!present || present->uid != uid) return true;
+      if (m_context.runner.now() >= until) return false;
       m_context.runner.wait({}, std::min(until, m_context.runner.now() + gone_poll));
     }
   }
@@ -388,8 +443,10 @@ Undo undo_adoption(const Kubectl& kubectl, const std::string& secret) {
           kubectl.for_people({"label", "secret", secret, fmt::format("{}-", managed_by_label)})};
 }
 
-Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod) {
-  return {"helm.uninstall", {{"release", release}, {"pod", pod}}, helm.for_people({"uninstall", release})};
+Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod, bool data_goes) {
+  std::map<std::string, std::string> arguments = {{"release", release}, {"pod", pod}};
+  if (data_goes) arguments[data_goes_argument] = "true";
+  return {"helm.uninstall", arguments, helm.for_people({"uninstall", release})};
 }
 
 Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod) {

@@ -55,7 +55,7 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
                    {"unfinished_runs", unfinished}};
   if (unfinished > 0)
     report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                report.scope().command("setup redis") + " undoes that first"});
+                "setup undoes that first: " + report.scope().command("setup redis")});
   report.add(server_check(instance, state.port, pid));
   report.data()["redis"] = {{"pong", false}};
   if (pid) {
