@@ -141,8 +141,10 @@ TEST_CASE("further names: a Service of the same pod here, a name in DNS elsewher
   REQUIRE(objects.size() == 2);
   CHECK(objects[0]["metadata"]["name"] == "redis");
   CHECK_FALSE(objects[0]["metadata"].contains("namespace"));
-  CHECK(objects[0]["spec"] ==
-        json::parse(R"({"type": "ClusterIP", "publishNotReadyAddresses": true, "ports": [{"name": "tcp-redis", "port": 6379, "targetPort": "redis"}],
+  CHECK(
+      objects[0]["spec"] ==
+      json::parse(
+          R"({"type": "ClusterIP", "publishNotReadyAddresses": true, "ports": [{"name": "tcp-redis", "port": 6379, "targetPort": "redis"}],
     "selector": {"app.kubernetes.io/name": "redis", "app.kubernetes.io/instance": "raibid-redis", "app.kubernetes.io/component": "master"}})"));
   CHECK(objects[1]["metadata"]["namespace"] == "app");
   CHECK(objects[1]["metadata"]["name"] == "redis-service");
