@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --allow-from --stream --group --max-length --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -151,6 +151,7 @@ complete -c raibid-cli -n '__raibid_cli_at setup redis' -l allow-from -x -d 'Who
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l group -x -d 'Name of its consumer group'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l max-length -x -d 'Entries that the stream should hold at most; 0 for no limit'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l trim-schedule -x -d 'When the cluster trims streams to their limit, as cron has it, or off'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l set -x -d 'A value of the chart, as helm takes it'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -s f -l values -r -F -d 'A file of the chart\'s values'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l strict -d 'Warnings about risky settings are errors, and nothing is changed'
@@ -180,6 +181,7 @@ complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doct
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l group -x -d 'Name of its consumer group'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l max-length -x -d 'Entries that the stream should hold at most; 0 for no limit'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l trim-schedule -x -d 'When the cluster trims streams to their limit, as cron has it, or off'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l set -x -d 'A value of the chart, as helm takes it'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -s f -l values -r -F -d 'A file of the chart\'s values'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l strict -d 'Warnings about risky settings are errors, and nothing is changed'
@@ -223,6 +225,7 @@ complete -c raibid-cli -n '__raibid_cli_at export compose' -l allow-from -x -d '
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l group -x -d 'Name of its consumer group'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l max-length -x -d 'Entries that the stream should hold at most; 0 for no limit'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l trim-schedule -x -d 'When the cluster trims streams to their limit, as cron has it, or off'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l set -x -d 'A value of the chart, as helm takes it'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -s f -l values -r -F -d 'A file of the chart\'s values'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l strict -d 'Warnings about risky settings are errors, and nothing is changed'
@@ -249,6 +252,7 @@ complete -c raibid-cli -n '__raibid_cli_at export values' -l allow-from -x -d 'W
 complete -c raibid-cli -n '__raibid_cli_at export values' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l group -x -d 'Name of its consumer group'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l max-length -x -d 'Entries that the stream should hold at most; 0 for no limit'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l trim-schedule -x -d 'When the cluster trims streams to their limit, as cron has it, or off'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l set -x -d 'A value of the chart, as helm takes it'
 complete -c raibid-cli -n '__raibid_cli_at export values' -s f -l values -r -F -d 'A file of the chart\'s values'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l strict -d 'Warnings about risky settings are errors, and nothing is changed'

@@ -1,5 +1,6 @@
 #include "config/preset.hpp"
 
+#include "base/error.hpp"
 #include "base/strings.hpp"
 #include "config/redis_directives.hpp"
 #include "config/yaml_guard.hpp"
@@ -74,6 +75,7 @@ class PresetReader {
   std::string text(const YamlNode& node, std::string_view what) const;
   std::vector<std::string> texts(const YamlNode& node, std::string_view what) const;
   std::int64_t number(const YamlNode& node, std::string_view what) const;
+  Duration duration(const YamlNode& node, std::string_view what) const;
   [[noreturn]] void refuse_key(const YamlEntry& entry, std::string_view where,
                                const std::vector<std::string>& known) const;
 
@@ -185,8 +187,15 @@ StreamSpec PresetReader::stream(const YamlNode& node) const {
       spec.max_length = number(entry.value, "max-length");
     } else if (entry.key == "jobs") {
       spec.jobs = texts(entry.value, "jobs");
+    } else if (entry.key == "max-lag") {
+      spec.limits.lag = number(entry.value, "max-lag");
+    } else if (entry.key == "max-pending-age") {
+      spec.limits.pending_age = duration(entry.value, "max-pending-age");
+    } else if (entry.key == "max-dead") {
+      spec.limits.dead = number(entry.value, "max-dead");
     } else {
-      refuse_key(entry, " of a stream", {"name", "groups", "max-length", "jobs"});
+      refuse_key(entry, " of a stream",
+                 {"name", "groups", "max-length", "jobs", "max-lag", "max-pending-age", "max-dead"});
     }
   }
   if (spec.name.empty()) fail(node.line, "a stream has a name");
@@ -348,6 +357,14 @@ std::int64_t PresetReader::number(const YamlNode& node, std::string_view what) c
     fail(node.line, fmt::format("{}: {} is not a number of 0 or more", what, in_quotes(given)));
   }
   return value;
+}
+
+Duration PresetReader::duration(const YamlNode& node, std::string_view what) const {
+  try {
+    return parse_duration(value_text(node, what), what);
+  } catch (const Error& error) {
+    fail(node.line, error.message());
+  }
 }
 
 void PresetReader::refuse_key(const YamlEntry& entry, std::string_view where,

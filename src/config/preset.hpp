@@ -15,12 +15,23 @@
 
 namespace raibid {
 
+/// What may be wrong with a queue before somebody should look. Unset limits hold always.
+struct QueueLimits {
+  std::optional<std::int64_t> lag;  ///< waiting jobs of a group
+  std::optional<Duration> pending_age;
+  std::optional<std::int64_t> dead;
+
+  bool any() const { return lag || pending_age || dead; }
+  bool operator==(const QueueLimits&) const = default;
+};
+
 /// A stream that setup creates, with the groups that read it.
 struct StreamSpec {
   std::string name;
   std::vector<std::string> groups;
   std::int64_t max_length = 0;         ///< 0: no limit
   std::vector<std::string> jobs = {};  ///< forms that a job may have: its fields, "NAME={}" for one with a JSON object
+  QueueLimits limits = {};             ///< beyond which status is not healthy
 };
 
 /// Who Redis runs as. What hardens the pod (non-root, no capabilities, …) is not a preset's to choose.
@@ -48,7 +59,8 @@ struct AcceptedWarning {
 ///   description: …                     one line
 ///   settings: {size: 8Gi, …}           any option that a file may give, except preset
 ///   redis: {appendonly: yes, save: ["900 1", "300 10"], …}        redis.conf
-///   streams: [{name: …, groups: […], max-length: 10000, jobs: ["FIELD FIELD", "FIELD={}"]}]
+///   streams: [{name: …, groups: […], max-length: 10000, jobs: ["FIELD FIELD", "FIELD={}"],
+///              max-lag: 1000, max-pending-age: 15m, max-dead: 10}]
 ///   clients: [NAMESPACE, NAMESPACE/label=value]
 ///   services: [NAME, NAMESPACE/NAME]
 ///   holds: [queue, jobs, cache, locks]

@@ -238,6 +238,12 @@ Command Kubectl::merge_as_helm(const std::string& object, const json& patch) con
               json_text(patch)));
 }
 
+Command Kubectl::merge(const std::string& object, const json& patch) const {
+  return repeatable(command(
+      {request_timeout(), "patch", object, "--type=merge", "--field-manager=raibid-cli", "--patch-file=/dev/stdin"},
+      json_text(patch)));
+}
+
 Command Kubectl::try_to_create(const json& manifest) const {
   return question({request_timeout(), "create", "--dry-run=server", no_client_validation, "-f", "-", "-o", "name"},
                   json_text(manifest));

@@ -121,6 +121,8 @@ class Kubectl {
   Command apply_as_helm(const nlohmann::json& manifest) const;
   /// Changes what `patch` names of "kind/name", lists as a whole (a JSON merge patch), in the name of Helm.
   Command merge_as_helm(const std::string& object, const nlohmann::json& patch) const;
+  /// The same in our own name.
+  Command merge(const std::string& object, const nlohmann::json& patch) const;
   /// What the server would say to creating it (--dry-run=server): admission included, and nothing is made. Warnings
   /// are lines of standard error that begin with "Warning: ".
   Command try_to_create(const nlohmann::json& manifest) const;

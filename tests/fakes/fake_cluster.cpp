@@ -286,6 +286,8 @@ void FakeCluster::kubectl(Child& child, const Words& words, bool half) {
     get(child, words);
   } else if (verb == "replace" || verb == "apply") {
     replace(child, words);
+  } else if (verb == "patch") {
+    patch(child, words);
   } else if (verb == "label") {
     label(child, words);
   } else if (verb == "delete") {
@@ -380,6 +382,15 @@ void FakeCluster::replace(Child& child, const Words& words) {
     return child.fail("(Conflict): the object has been modified");
   put(key, manifest);
   child.text = find(key)->dump() + "\n";
+}
+
+/// A merge patch.
+void FakeCluster::patch(Child& child, const Words& words) {
+  const json* const present = find(words.list.at(1));
+  if (present == nullptr) return child.fail("(NotFound): " + words.list.at(1) + " not found");
+  json patched = *present;
+  patched.merge_patch(json::parse(child.command.input));
+  put(words.list.at(1), patched);
 }
 
 /// Of Helm's record of a revision.

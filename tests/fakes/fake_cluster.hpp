@@ -91,6 +91,7 @@ class FakeCluster final : public Runner, public RedisConnector {
   void try_to_create(Child& child, bool half);
   void begin_end(const std::string& key);
   void replace(Child& child, const Words& words);
+  void patch(Child& child, const Words& words);
   void label(Child& child, const Words& words);
   void remove(Child& child, const Words& words);
   void remove_raw(Child& child, const Words& words);

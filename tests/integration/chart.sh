@@ -101,6 +101,28 @@ metrics() {
     (.spec.selector.matchLabels | to_entries | length == 3 and all($labels[.key] == .value))'
 }
 
+trimmed='trim.streams=[{"name":"raibid:jobs","maxLength":5},{"name":"odd*name","maxLength":100}]'
+trimming() {
+  renders "trimming renders" --set 'trim.schedule=*/10 * * * *' --set-json "$trimmed"
+  has "a CronJob, one run at a time, and little history" '$o["CronJob/raibid-redis-trim"].spec | .schedule == "*/10 * * * *" and
+    .concurrencyPolicy == "Forbid" and .successfulJobsHistoryLimit == 1 and .failedJobsHistoryLimit == 1'
+  has "trimming: as confined as Redis, without a token" '$o["CronJob/raibid-redis-trim"].spec.jobTemplate.spec.template.spec as $trim |
+    $trim.securityContext == $pod.spec.securityContext and $trim.containers[0].securityContext == $redis.securityContext and
+    $trim.automountServiceAccountToken == false and $trim.containers[0].image == $redis.image'
+  has "trimming: no secret in environment or arguments, one key of the Secret as a file" '$o["CronJob/raibid-redis-trim"].spec.jobTemplate.spec.template.spec as $trim |
+    ($trim.containers[0] | has("env") or has("envFrom") | not) and $trim.containers[0].command == ["sh", "/etc/trim/trim.sh"] and
+    [$trim.volumes[].projected.sources[].secret | values] == [{name: "raibid-redis", items: [{key: "trim-password", path: "trim-password"}]}]'
+  has "trimming: no Service leads to its pods" '$o["CronJob/raibid-redis-trim"].spec.jobTemplate.spec.template.metadata.labels as $labels |
+    all($all[] | select(.kind == "Service").spec.selector | to_entries; any(.[]; $labels[.key] != .value))'
+  check "trimming changes no checksum, so Redis is not restarted" same_checksum --set trim.schedule=@hourly --set-json "$trimmed"
+  renders "trimming with named clients renders" --set trim.schedule=@hourly --set-json "$trimmed" \
+    --set networkPolicy.allowExternal=false,networkPolicy.addExternalClientAccess=false
+  has "named clients: the CronJob's pods get in, too" '$o["CronJob/raibid-redis-trim"].spec.jobTemplate.spec.template.metadata.labels as $labels |
+    any($policy.ingress[]; .from[0].podSelector.matchLabels // {} | length == 2 and (to_entries | all($labels[.key] == .value)))'
+  renders "a schedule without a stream renders" --set trim.schedule=@hourly
+  has "without a stream there is no CronJob" '$o["CronJob/raibid-redis-trim"] == null'
+}
+
 less_than_default() {
   renders "without authentication renders" --set auth.enabled=false,metrics.enabled=true
   has "without authentication: no Secret anywhere" '([$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] == []) and
@@ -182,6 +204,8 @@ master.service.ports.redis=70000|redis
 master.readinessProbe.periodSeconds=0|periodSeconds
 metrics.extraArgs.redis\.password=x|redis.password
 commonLabels.a=1|commonLabels
+trim.schedule=daily|schedule
+trim.streams[0].name=a b|name
 extraDeploy=x|extraDeploy
 commonConfiguration=requirepass x|requirepass
 master.configuration="user" x on|user
@@ -264,6 +288,46 @@ make_busy() { # until the server is stopped
   as_default eval 'while true do end' 0 >/dev/null &
 }
 
+# The CronJob's script, with this machine's paths and port.
+trim_run() { PATH=$work/pod/bin "${shell[@]}" "$work/pod/trim.sh" > "$work/trimmed" 2>&1; }
+says() { grep -qxF -- "$1" "$work/trimmed"; }
+has_entries() { [[ $(as_default xlen "$1") == "$2" ]]; }
+trim_script() {
+  local home=$work/pod rights job
+  render --set trim.schedule=@hourly --set-json "$trimmed" >/dev/null
+  start_script "$1" "${shell[@]}"
+  for file in trim.sh trim.lua streams; do
+    jq -r --arg file $file '.items[] | select(.kind == "ConfigMap").data[$file] | values' "$work/objects.json" |
+      sed -e "s|/etc/trim|$home|g; s|-h raibid-redis-master -p 6379||" > "$home/$file"
+  done
+  sed -i '/^$/d' "$home/streams"
+  echo of-trim > "$home/trim-password"
+  rights='resetchannels -@all +eval +evalsha +type +xlen +xinfo|groups +xpending +xrange +xtrim +time ~raibid:jobs ~odd\*name'
+  # shellcheck disable=SC2086 # words
+  check "$2: the user trim" accepted acl setuser trim on ">of-trim" $rights
+  check "$2: streams that are not there are no failure" trim_run
+  check "$2: … and it says so" says "raibid:jobs: no-stream: nothing is trimmed, for nobody can say what is done"
+  as_default xgroup create raibid:jobs workers 0 mkstream >/dev/null
+  for job in {1..2000}; do echo "xadd raibid:jobs * job_id $job"; done | as_default >/dev/null
+  check "$2: a stream over its limit" has_entries raibid:jobs 2000
+  check "$2: nothing is done: the script runs" trim_run
+  check "$2: … and leaves what no worker has been given" has_entries raibid:jobs 2000
+  as_default --raw xreadgroup group workers c count 1990 streams raibid:jobs '>' | grep -E '^[0-9]+-[0-9]+$' | head -n 1980 |
+    xargs env REDISCLI_AUTH=secret redis-cli -p "$port" xack raibid:jobs workers >/dev/null
+  check "$2: 1980 are done" trim_run
+  check "$2: … and go" says "raibid:jobs: 1980 removed, limit 5"
+  check "$2: … pending and undelivered ones stay" has_entries raibid:jobs 20
+  as_default set 'odd*name' x >/dev/null
+  check "$2: a key that is no stream is a failure" no_trim
+  check "$2: … that names it" says "odd*name: wrong-type"
+  check "$2: … and the other stream had its turn" says "raibid:jobs: 0 removed, limit 5"
+  echo wrong > "$home/trim-password"
+  check "$2: a wrong password is a failure" no_trim
+  check "$2: … that says why" grep -q WRONGPASS "$work/trimmed"
+  stop_server
+}
+no_trim() { ! trim_run; }
+
 scripts_on_this_machine() {
   local name shell
   for name in redis valkey; do
@@ -280,6 +344,7 @@ scripts_on_this_machine() {
       [[ $name == valkey || ${shell[0]} == *bash ]] || probe_verdicts "$with"
       stop_server
       [[ $name == valkey ]] || one_at_a_time "$with"
+      trim_script $name "$with"
     done
   done
   render --set auth.enabled=false >/dev/null; start_script valkey "${shell[@]}"
@@ -344,6 +409,7 @@ for helm in "${all[@]}"; do
   default_objects
   pod_labels
   metrics
+  trimming
   less_than_default
   clients
   values_reach_objects

@@ -67,6 +67,8 @@ bool is_kubernetes_own(const Item& item, const std::set<std::string>& services) 
   if (is("", "Secret")) return item.name.starts_with("default-token-") && item.service_account == "default";
   if (is("", "Endpoints")) return services.contains(item.name) || !item.made_endpoints.empty();
   if (is("discovery.k8s.io", "EndpointSlice")) return item.owner_kinds == "Service" || item.owner_kinds == "Endpoints";
+  if (is("batch", "Job")) return item.owner_kinds == "CronJob";
+  if (is("", "Pod")) return item.owner_kinds == "Job";
   if (is("apps", "ControllerRevision")) return item.owner_kinds == "StatefulSet" || item.owner_kinds == "DaemonSet";
   return false;
 }

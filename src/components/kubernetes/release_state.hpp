@@ -79,6 +79,6 @@ class ReleaseState {
 
 /// The kinds that `list` asks for.
 inline constexpr const char* release_kinds =
-    "statefulsets,services,configmaps,networkpolicies,endpointslices.discovery.k8s.io,pods";
+    "statefulsets,services,configmaps,networkpolicies,cronjobs.batch,endpointslices.discovery.k8s.io,pods";
 
 }  // namespace raibid

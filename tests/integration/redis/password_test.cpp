@@ -1,5 +1,7 @@
 // The ACL file in a real redis-server.
 #include "components/redis/server/password.hpp"
+#include "components/redis/server/running_acl.hpp"
+#include "components/redis/server/safe_trim.hpp"
 
 #include <doctest/doctest.h>
 
@@ -16,8 +18,9 @@ namespace {
 /// A server with users.acl, as either target starts one.
 class ServerWithUsers {
  public:
-  ServerWithUsers(const Secret& password, const Secret& exporter) : m_folder(std::filesystem::temp_directory_path()) {
-    write_atomic(acl(), acl_file(password, exporter));
+  ServerWithUsers(const Secret& password, const Secret& exporter, const TrimUser& trim = {})
+      : m_folder(std::filesystem::temp_directory_path()) {
+    write_atomic(acl(), acl_file(password, exporter, trim));
   }
   std::string conf() const { return "aclfile " + acl() + "\n"; }
 
@@ -137,4 +140,69 @@ TEST_CASE("ACL file: passwords of every printable character") {
   const ServerWithUsers users{Secret(all), Secret()};
   const RedisServer server(users.conf());
   CHECK(server.connect(all)->command({"PING"}).text == "PONG");
+}
+
+TEST_CASE("ACL file: the trim user trims its streams safely, and does nothing else") {
+  const TrimUser user{Secret("catfish"), {"raibid:jobs", "odd*[name]"}};
+  const ServerWithUsers users(Secret("swordfish"), Secret("fishsword"), user);
+  const RedisServer server(users.conf());
+  const auto owner = server.connect("swordfish");
+  for (const char* stream : {"raibid:jobs", "odd*[name]"}) {
+    owner->command({"XGROUP", "CREATE", stream, "workers", "0", "MKSTREAM"});
+    for (int job = 0; job < 10; ++job) owner->command({"XADD", stream, "*", "job_id", std::to_string(job)});
+    const RedisReply given =
+        owner->command({"XREADGROUP", "GROUP", "workers", "c", "COUNT", "6", "STREAMS", stream, ">"});
+    const std::vector<RedisReply>& entries = given.items.at(0).items.at(1).items;
+    for (int job = 0; job < 4; ++job)
+      owner->command({"XACK", stream, "workers", entries.at(static_cast<std::size_t>(job)).items.at(0).text});
+  }
+  const auto trimmer = server.connect("catfish", "trim");
+  const TrimRequest request{3, "", false};
+  // the script is given as it is (EVAL), for nobody lets this user load one
+  for (const char* stream : {"raibid:jobs", "odd*[name]"}) {
+    CAPTURE(stream);
+    const TrimResult result = safe_trim(*trimmer, stream, request, {});
+    CHECK(result.removed == 4);
+    CHECK(result.reason == "pending");
+    CHECK(owner->command({"XLEN", stream}).integer == 6);
+  }
+  owner->command({"XADD", "other", "*", "a", "b"});
+  owner->command({"XADD", "oddx[name]", "*", "a", "b"});
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"GET", "k"},
+                                             {"XADD", "raibid:jobs", "*", "a", "b"},
+                                             {"XDEL", "raibid:jobs", "0-1"},
+                                             {"DEL", "raibid:jobs"},
+                                             {"XACK", "raibid:jobs", "workers", "0-1"},
+                                             {"XREADGROUP", "GROUP", "workers", "c", "STREAMS", "raibid:jobs", ">"},
+                                             {"XINFO", "STREAM", "raibid:jobs"},
+                                             {"XTRIM", "other", "MAXLEN", "0"},
+                                             {"XTRIM", "oddx[name]", "MAXLEN", "0"},
+                                             {"EVAL", "return redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)", "1", "other"},
+                                             {"CONFIG", "GET", "*"},
+                                             {"KEYS", "*"},
+                                             {"SCRIPT", "LOAD", "return 1"},
+                                             {"ACL", "LIST"},
+                                             {"SHUTDOWN"}}) {
+    CAPTURE(command.front());
+    CHECK(trimmer->command(command).error_code() == "NOPERM");
+  }
+  const std::vector<std::string> adding = {"EVAL", "return redis.call('XADD', KEYS[1], '*', 'a', 'b')", "1",
+                                           "raibid:jobs"};
+  CHECK(trimmer->command(adding).is_error());  // in other words from version to version
+  CHECK(owner->command({"XLEN", "raibid:jobs"}).integer == 6);
+  CHECK(acl_differences(*owner, Secret(acl_file(Secret("swordfish"), Secret("fishsword"), user))).empty());
+}
+
+TEST_CASE("ACL file: a running server gets the trim user without a restart") {
+  const ServerWithUsers users(Secret("swordfish"), Secret("fishsword"));
+  const RedisServer server(users.conf());
+  const auto owner = server.connect("swordfish");
+  const Secret before(acl_file(Secret("swordfish"), Secret("fishsword")));
+  const TrimUser user{Secret("catfish"), {"raibid:jobs"}};
+  CHECK(settle_acl(*owner, with_trim_user(before, user)) == std::vector<std::string>{"user trim does not exist"});
+  CHECK(server.connect("catfish", "trim")->command({"XLEN", "raibid:jobs"}).integer == 0);
+  const TrimUser other{Secret("catfish"), {"other:jobs"}};
+  CHECK(settle_acl(*owner, with_trim_user(before, other)).size() == 1);
+  CHECK(server.connect("catfish", "trim")->command({"XLEN", "raibid:jobs"}).error_code() == "NOPERM");
 }

@@ -70,6 +70,7 @@ std::vector<OptionSpec> setup_options() {
       {.name = "stream", .help = "its stream's name [as it's called: \"x\"]", .metavar = "NAME"},
       {.name = "group", .help = "its group"},
       {.name = "max-length", .help = "of the stream", .kind = Kind::integer},
+      {.name = "trim-schedule", .help = "when it is trimmed"},
       {.name = "adopt", .help = "take it over", .kind = Kind::flag, .flag_only = true},
   };
 }

@@ -30,6 +30,7 @@ const std::vector<OptionSpec>& options() {
     for (const char* name : {"allow-from", "set", "values"})
       rows.push_back({.name = name, .help = "", .kind = OptionKind::list});
     rows.push_back({.name = "max-length", .help = "", .kind = OptionKind::integer});
+    rows.push_back({.name = "trim-schedule", .help = ""});
     return rows;
   }();
   return all;
@@ -93,6 +94,18 @@ TEST_CASE("the raibid preset has every value of the deployment guide") {
                                     {"CONSUMER_GROUP", "{{group}}"}});
   REQUIRE(preset.smoke.size() == 3);
   CHECK(preset.smoke[0].name == "stream-queue");
+}
+
+TEST_CASE("a stream's limits, named as the flags of queue stats") {
+  const Preset preset = parse(
+      "name: mine\nstreams:\n  - name: a\n    max-lag: 1000\n    max-pending-age: 15m\n    max-dead: 0\n  - name: b\n");
+  REQUIRE(preset.streams.size() == 2);
+  CHECK(preset.streams[0].limits == QueueLimits{1000, std::chrono::minutes(15), 0});
+  CHECK_FALSE(preset.streams[1].limits.any());
+  CHECK(refusal("streams:\n  - name: a\n    max-lag: few\n") ==
+        "mine.yaml:4: max-lag: \"few\" is not a number of 0 or more");
+  CHECK(refusal("streams:\n  - name: a\n    max-pending-age: soon\n").starts_with("mine.yaml:4: max-pending-age: "));
+  CHECK(refusal("streams:\n  - name: a\n    max-age: 1m\n").find("max-age") != std::string::npos);
 }
 
 TEST_CASE("every preset that is compiled in can be read, and is called as its file") {

@@ -183,3 +183,27 @@ TEST_CASE("what the Secret holds without passwords") {
   CHECK(content.size() == 1);
   CHECK(content.count("users.acl") == 1);
 }
+
+TEST_CASE("the trim user: these streams, what the script calls, and nothing else") {
+  const TrimUser trim{Secret("catfish"), {"raibid:jobs", "a*b?[c]\\d"}};
+  const std::string rules =
+      "resetchannels -@all +eval +evalsha +type +xlen +xinfo|groups +xpending +xrange +xtrim +time ~raibid:jobs "
+      R"(~a\*b\?\[c\]\\d)";
+  const std::string text = acl_file(Secret("swordfish"), Secret("fishsword"), trim);
+  CHECK(has(text, "user trim on #" + sha256_hex("catfish") + " " + rules + "\n"));
+  CHECK_FALSE(has(text, "catfish"));
+  const auto content = secret_content(Secret("swordfish"), Secret("fishsword"), trim);
+  CHECK(content.size() == 4);
+  CHECK(content.at("trim-password").reveal() == "catfish");
+  CHECK(content.at("users.acl").reveal() == text);
+}
+
+TEST_CASE("the trim user is added to an ACL file, and replaced in one, beside users that stay") {
+  const Secret before(acl_file(Secret("swordfish"), Secret("fishsword")));
+  const TrimUser trim{Secret("catfish"), {"raibid:jobs"}};
+  const Secret added = with_trim_user(before, trim);
+  CHECK(added.reveal() == acl_file(Secret("swordfish"), Secret("fishsword"), trim));
+  CHECK(with_trim_user(added, trim).reveal() == added.reveal());
+  const TrimUser other{Secret("catfish"), {"other:jobs"}};
+  CHECK(with_trim_user(added, other).reveal() == acl_file(Secret("swordfish"), Secret("fishsword"), other));
+}

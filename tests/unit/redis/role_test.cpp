@@ -27,7 +27,7 @@ bool allows(const std::vector<RoleRule>& rules, const Kubectl::Right& right) {
 
 TEST_CASE("the printed Role has every right that setup asks for") {
   const std::vector<RoleRule> rules = role_rules(redis_settings_of({}));
-  for (const Kubectl::Right& right : needed_rights(false)) {
+  for (const Kubectl::Right& right : needed_rights(false, true)) {
     INFO(right.verb, " ", right.resource, "/", right.subresource);
     CHECK(allows(rules, right));
   }

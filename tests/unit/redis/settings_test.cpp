@@ -33,32 +33,13 @@ TEST_CASE("the options of setup redis are those of its description") {
     CHECK_FALSE(option.help.empty());
     CHECK_FALSE(option.group.empty());
   }
-  CHECK(names == std::set<std::string>{"chart",
-                                       "chart-version",
-                                       "image",
-                                       "exporter-image",
-                                       "size",
-                                       "storage-class",
-                                       "no-persistence",
-                                       "memory-request",
-                                       "memory-limit",
-                                       "cpu-request",
-                                       "cpu-limit",
-                                       "no-metrics",
-                                       "no-auth",
-                                       "password-file",
-                                       "allow-from",
-                                       "stream",
-                                       "group",
-                                       "max-length",
-                                       "set",
-                                       "values",
-                                       "strict",
-                                       "reset",
-                                       "restart",
-                                       "adopt",
-                                       "discard-data",
-                                       "keep-on-failure"});
+  CHECK(names == std::set<std::string>{"chart",        "chart-version", "image",          "exporter-image",
+                                       "size",         "storage-class", "no-persistence", "memory-request",
+                                       "memory-limit", "cpu-request",   "cpu-limit",      "no-metrics",
+                                       "no-auth",      "password-file", "allow-from",     "stream",
+                                       "group",        "max-length",    "trim-schedule",  "set",
+                                       "values",       "strict",        "reset",          "restart",
+                                       "adopt",        "discard-data",  "keep-on-failure"});
   for (const OptionSpec& option : global_options()) {
     CAPTURE(std::string(option.name));
     CHECK(names.count(std::string(option.name)) == 0);
@@ -317,4 +298,32 @@ TEST_CASE("further Service names") {
     preset.services = {service};
     CHECK(has(refusal({}, preset).message(), "preset raibid: services"));
   }
+}
+
+TEST_CASE("streams with a limit are trimmed by a schedule, on a cluster with the embedded chart") {
+  const Given schedule{"trim-schedule", "*/10 * * * *"};
+  CHECK(redis_settings_of({}).trim_schedule.empty());
+  CHECK(trimmed_streams(redis_settings_of({})).empty());
+  CHECK(redis_settings_of({{"trim-schedule", "off"}}).trim_schedule.empty());
+  Preset two = job_queue_preset();
+  two.streams.push_back({"endless", {"g"}, 0});
+  const std::vector<StreamSpec> streams = trimmed_streams(redis_settings_of({schedule}, two));
+  REQUIRE(streams.size() == 1);
+  CHECK(streams[0].name == "raibid:jobs");
+  CHECK(redis_settings_of({{"trim-schedule", "@hourly"}}).trim_schedule == "@hourly");
+  for (const char* bad : {"daily", "* * * *", "* * * * * *", "* * * * $(x)", "@", "@x y"}) {
+    CAPTURE(bad);
+    CHECK(has(refusal({{"trim-schedule", bad}}).message(), "is no schedule"));
+  }
+  CHECK(has(refusal({schedule, {"target", "local"}}).message(), "no cluster"));
+  CHECK(has(refusal({schedule, {"chart", "bitnami"}}).message(), "only the embedded chart"));
+  CHECK(has(refusal({schedule, {"max-length", "0"}}).message(), "no stream has a limit"));
+}
+
+TEST_CASE("a preset's schedule for trimming holds where it can") {
+  const Given preset{"trim-schedule", "@hourly", "preset raibid:9", Source::preset};
+  CHECK(redis_settings_of({preset}).trim_schedule == "@hourly");
+  CHECK(redis_settings_of({preset, {"target", "local"}}).trim_schedule.empty());
+  CHECK(redis_settings_of({preset, {"chart", "bitnami"}}).trim_schedule.empty());
+  CHECK(redis_settings_of({preset, {"max-length", "0"}}).trim_schedule.empty());
 }

@@ -30,6 +30,22 @@ TEST_CASE("a spec comes back as it was written") {
   CHECK_FALSE(parse_spec(to_json(other)) == spec);
 }
 
+TEST_CASE("a spec keeps the limits of its streams, and says nothing of those that have none") {
+  Spec spec = some_spec();
+  CHECK(to_json(spec).find("max_lag") == std::string::npos);
+  spec.streams[0].limits = {1000, std::chrono::minutes(15), 0};
+  const Spec read = parse_spec(to_json(spec));
+  CHECK(read == spec);
+  CHECK(read.streams[0].limits.pending_age == Duration(900'000));
+  CHECK(read.streams[0].limits.dead == 0);
+  CHECK_FALSE(read == some_spec());
+  for (const char* bad : {R"({"streams":[{"name":"a","max_lag":-1}]})", R"({"streams":[{"name":"a","max_dead":"1"}]})",
+                          R"({"streams":[{"name":"a","max_pending_age_ms":1.5}]})"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_spec(bad), Error);
+  }
+}
+
 TEST_CASE("a spec says what was asked, on one line") {
   const std::string text = to_json(some_spec());
   CHECK(text.find('\n') == std::string::npos);

@@ -155,3 +155,37 @@ TEST_CASE("status names every object of the release that is being deleted") {
   CHECK(names == std::set<std::string>{"secret", "service", "namespace", "volume"});
   CHECK(look.report.data()["being_deleted"].size() == 5);
 }
+
+namespace {
+
+Check trimming(const json& status, const json& spec = json::object()) {
+  json cronjob = {
+      {"metadata", {{"name", "raibid-redis-trim"}}}, {"spec", {{"schedule", "@hourly"}}}, {"status", status}};
+  cronjob["spec"].update(spec);
+  Look look;
+  examine_trimming(&cronjob, look.kubectl, look.report);
+  return look.report.checks().at(0);
+}
+
+}  // namespace
+
+TEST_CASE("status tells when the streams were trimmed last, and fails when that failed") {
+  const std::string early = "2026-01-31T12:00:00Z";
+  const std::string late = "2026-01-31T12:10:00Z";
+  CHECK(trimming(json::object()).text == "no run yet (@hourly)");
+  CHECK(trimming({{"lastScheduleTime", early}, {"lastSuccessfulTime", late}}).text ==
+        "last success 2026-01-31T12:10:00Z (@hourly)");
+  CHECK(trimming({{"lastScheduleTime", early}, {"lastSuccessfulTime", late}}).passed);
+  const json active = {{"lastScheduleTime", late}, {"active", {{{"name", "trim-1"}}}}};
+  CHECK(trimming(active).passed);
+  const Check failed = trimming({{"lastScheduleTime", late}, {"lastSuccessfulTime", early}});
+  CHECK_FALSE(failed.passed);
+  CHECK(failed.text == "the run of 2026-01-31T12:10:00Z failed; last success 2026-01-31T12:00:00Z");
+  CHECK(failed.hint.find("app.kubernetes.io/component=trim") != std::string::npos);
+  CHECK(trimming({{"lastScheduleTime", late}}).text ==
+        "the run of 2026-01-31T12:10:00Z failed; none has succeeded yet");
+  CHECK_FALSE(trimming({{"lastSuccessfulTime", late}}, {{"suspend", true}}).passed);
+  Look without;
+  examine_trimming(nullptr, without.kubectl, without.report);
+  CHECK(without.report.checks().empty());
+}

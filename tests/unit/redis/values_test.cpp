@@ -141,8 +141,10 @@ TEST_CASE("further names: a Service of the same pod here, a name in DNS elsewher
   REQUIRE(objects.size() == 2);
   CHECK(objects[0]["metadata"]["name"] == "redis");
   CHECK_FALSE(objects[0]["metadata"].contains("namespace"));
-  CHECK(objects[0]["spec"] ==
-        json::parse(R"({"type": "ClusterIP", "publishNotReadyAddresses": true, "ports": [{"name": "tcp-redis", "port": 6379, "targetPort": "redis"}],
+  CHECK(
+      objects[0]["spec"] ==
+      json::parse(
+          R"({"type": "ClusterIP", "publishNotReadyAddresses": true, "ports": [{"name": "tcp-redis", "port": 6379, "targetPort": "redis"}],
     "selector": {"app.kubernetes.io/name": "redis", "app.kubernetes.io/instance": "raibid-redis", "app.kubernetes.io/component": "master"}})"));
   CHECK(objects[1]["metadata"]["namespace"] == "app");
   CHECK(objects[1]["metadata"]["name"] == "redis-service");
@@ -176,4 +178,10 @@ TEST_CASE("no value ever holds a password or says where one is") {
   const std::string text = values_for({{"password-file", "/home/u/hunter2"}, {"chart", "bitnami"}}).dump();
   CHECK_FALSE(has(text, "hunter2"));
   CHECK_FALSE(has(text, "\"password\""));
+}
+
+TEST_CASE("the chart is told what to trim and when, and nothing without a schedule") {
+  CHECK_FALSE(values_for({}).contains("trim"));
+  CHECK(values_for({{"trim-schedule", "@hourly"}})["trim"] ==
+        json::parse(R"({"schedule": "@hourly", "streams": [{"name": "raibid:jobs", "maxLength": 10000}]})"));
 }

@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
+#include "components/redis/server/queue_stats.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
 #include "config/yaml.hpp"
@@ -206,6 +207,30 @@ void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthRepo
   report.data()["streams"].push_back(data);
 }
 
+/// A line for each limit of the preset that is passed; nothing for streams without one.
+void examine_limits(RedisConnection& redis, const std::vector<StreamSpec>& streams, HealthReport& report) {
+  std::vector<std::string> names;
+  std::vector<QueueLimits> limits;
+  for (const StreamSpec& stream : streams) {
+    if (!stream.limits.any()) continue;
+    names.push_back(stream.name);
+    limits.push_back(stream.limits);
+  }
+  report.data()["passed_limits"] = ordered_json::array();
+  if (names.empty()) return;
+  const std::vector<RedisReply> time = checked(redis, {"TIME"}).items;
+  const std::int64_t now_ms = number(time.at(0).text) * 1000 + number(time.at(1).text) / 1000;
+  const std::vector<QueueFacts> facts = read_queue_facts(redis, names, now_ms);
+  for (std::size_t at = 0; at < facts.size(); ++at) {
+    const std::vector<std::string> passed = passed_limits(facts[at], limits[at], now_ms);
+    for (const std::string& line : passed) {
+      report.data()["passed_limits"].push_back(line);
+      report.add({"limits", false, line, "see who is stuck: " + report.scope().command("queue stats")});
+    }
+    if (passed.empty()) report.add({"limits", true, facts[at].stream + " keeps the limits of its preset"});
+  }
+}
+
 }  // namespace
 
 HealthReport::HealthReport() : m_data(std::make_unique<ordered_json>(ordered_json::object())) {}
@@ -233,6 +258,7 @@ void examine_redis(RedisConnection& redis, const Expectation& expected, HealthRe
   examine_memory(info, report);
   examine_acl(redis, expected.acl, report);
   for (const StreamSpec& stream : expected.streams) examine_stream(redis, stream, report);
+  examine_limits(redis, expected.streams, report);
 }
 
 ordered_json report_data(HealthReport& report) {

@@ -39,8 +39,28 @@ constexpr std::string_view exporter_rules =
     "+slowlog|len +slowlog|get "
     "+cluster|info +type +llen +hlen +scard +zcard +xlen +xinfo|stream +xinfo|groups +xinfo|consumers";
 
+/// What the safe trim calls (templates/scripts/queue/trim.lua), and what runs it.
+constexpr std::string_view trim_rules =
+    "resetchannels -@all +eval +evalsha +type +xlen +xinfo|groups +xpending +xrange +xtrim +time";
+
+/// A key as an ACL pattern that means this key alone.
+std::string key_pattern(std::string_view key) {
+  std::string pattern = "~";
+  for (const char c : key) {
+    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
 std::string credential(const Secret& password) {
   return password.empty() ? "nopass" : "#" + sha256_hex(password.reveal());
+}
+
+std::string trim_user(const TrimUser& trim) {
+  std::string text = fmt::format("user trim on {} {}", credential(trim.password), trim_rules);
+  for (const std::string& stream : trim.streams) text += " " + key_pattern(stream);
+  return text + "\n";
 }
 
 }  // namespace
@@ -88,17 +108,30 @@ Secret read_password_file(const std::string& path, TimePoint until) {
   return Secret(std::string(line));
 }
 
-std::string acl_file(const Secret& password, const Secret& exporter_password) {
+std::string acl_file(const Secret& password, const Secret& exporter_password, const TrimUser& trim) {
   std::string text = fmt::format("user default on {} ~* &* +@all\n", credential(password));
   text += "user health on nopass resetchannels -@all +ping\n";
   if (!exporter_password.empty())
     text += fmt::format("user exporter on {} {}\n", credential(exporter_password), exporter_rules);
+  if (!trim.password.empty()) text += trim_user(trim);
   return text;
 }
 
-std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password) {
+Secret with_trim_user(const Secret& acl, const TrimUser& trim) {
+  std::string text;
+  for (const std::string& line : split(acl.reveal(), '\n')) {
+    if (!line.empty() && !line.starts_with("user trim ")) text += line + "\n";
+  }
+  Secret all(text + trim_user(trim));
+  explicit_bzero(text.data(), text.size());
+  return all;
+}
+
+std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password,
+                                             const TrimUser& trim) {
   std::map<std::string, Secret> content;
-  content.emplace("users.acl", acl_file(password, exporter_password));
+  content.emplace("users.acl", acl_file(password, exporter_password, trim));
+  if (!trim.password.empty()) content.emplace("trim-password", trim.password);
   if (!password.empty()) content.emplace("redis-password", password);
   if (!exporter_password.empty()) {
     nlohmann::ordered_json by_address;

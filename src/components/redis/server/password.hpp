@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/secret.hpp"
 #include "sys/clock.hpp"
@@ -16,11 +17,22 @@ Secret generate_password(Random& random);
 /// The first line of a file (at most 512 characters, printable ASCII without space, at least 8). Throws Error (usage).
 Secret read_password_file(const std::string& path, TimePoint until = TimePoint::max());
 
-/// The ACL file: the default user with the password's SHA-256 (or nopass), `health` for probes, which may only PING,
-/// and `exporter` (when it has a password), which may only read what metrics need.
-std::string acl_file(const Secret& password, const Secret& exporter_password);
+/// Who trims by itself: a user that may run the safe trim on these streams, and nothing else.
+struct TrimUser {
+  Secret password;                   ///< empty: there is no such user
+  std::vector<std::string> streams;  ///< keys
+};
 
-/// What the Secret holds, by key: redis-password, users.acl, exporter.json. A password that is empty has no key.
-std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password);
+/// The ACL file: the default user with the password's SHA-256 (or nopass), `health` for probes, which may only PING,
+/// `exporter` (when it has a password), which may only read what metrics need, and `trim`.
+std::string acl_file(const Secret& password, const Secret& exporter_password, const TrimUser& trim = {});
+
+/// What the Secret holds, by key: redis-password, users.acl, exporter.json, trim-password. A password that is empty has
+/// no key.
+std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password,
+                                             const TrimUser& trim = {});
+
+/// An ACL file with this trim user instead of the one it has, if any; its other users stay as they are.
+Secret with_trim_user(const Secret& acl, const TrimUser& trim);
 
 }  // namespace raibid

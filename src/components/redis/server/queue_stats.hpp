@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/preset.hpp"
 #include "tools/redis_client.hpp"
 
 namespace raibid {
@@ -67,13 +68,6 @@ struct QueueFacts {
 /// as ours: what is recent is seen from there. Throws Error (failure).
 std::vector<QueueFacts> read_queue_facts(RedisConnection& redis, const std::vector<std::string>& streams,
                                          std::int64_t now_ms);
-
-/// What may be wrong with a queue before somebody should look. Unset limits hold always.
-struct QueueLimits {
-  std::optional<std::int64_t> lag;
-  std::optional<Duration> pending_age;
-  std::optional<std::int64_t> dead;
-};
 
 /// A line for each limit that is passed; empty when all hold. A job's age counts from when it was added.
 std::vector<std::string> passed_limits(const QueueFacts& facts, const QueueLimits& limits, std::int64_t now_ms);

@@ -1,6 +1,7 @@
 #include "components/redis/settings/settings.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -207,6 +208,40 @@ void take_streams(RedisSettings& redis, const Reader& reader, const Preset& pres
                 stream.empty() ? "" : reader.named("stream"), group.empty() ? "" : reader.named("group"));
 }
 
+/// Five fields of cron, or @hourly and the like; the cluster reads them closely.
+bool is_schedule(const std::string& text) {
+  const std::string letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  if (text.starts_with('@')) return text.size() > 1 && text.find_first_not_of(letters, 1) == std::string::npos;
+  const std::vector<std::string> fields = split(text, ' ');
+  return fields.size() == 5 && std::all_of(fields.begin(), fields.end(), [&](const std::string& field) {
+           return !field.empty() && field.find_first_not_of(letters + "0123456789*/,-?") == std::string::npos;
+         });
+}
+
+/// A preset's schedule holds where it can; one that was asked for is refused where it cannot.
+void take_trimming(RedisSettings& redis, const Reader& reader) {
+  const std::string schedule = reader.text("trim-schedule");
+  if (schedule.empty() || schedule == "off") return;
+  if (!is_schedule(schedule))
+    reader.refuse("trim-schedule", "is no schedule",
+                  "five fields as cron has them, for instance '*/10 * * * *'; or off");
+  const bool limited = std::any_of(redis.streams.begin(), redis.streams.end(),
+                                   [](const StreamSpec& stream) { return stream.max_length > 0; });
+  const bool embedded = redis.chart.kind == ChartChoice::Kind::embedded;
+  if (redis.target == Target::kubernetes && embedded && limited) {
+    redis.trim_schedule = schedule;
+  } else if (reader.chosen("trim-schedule")) {
+    throw Error(ExitCode::usage,
+                fmt::format("{}: {}", reader.named("trim-schedule"),
+                            redis.target == Target::local ? "there is no cluster that could keep a schedule"
+                            : embedded                    ? "no stream has a limit"
+                                                          : "only the embedded chart trims by itself"),
+                redis.target == Target::local ? "run `queue trim --yes` from cron or a systemd timer: docs/queue.md"
+                : embedded                    ? "give one with --max-length"
+                                              : "run `queue trim --yes` from a CronJob of your own");
+  }
+}
+
 bool writes_to_disk(const std::string& directive) {
   return directive == "save" || directive == "appendonly" || directive == "appendfsync" ||
          directive.starts_with("aof-") || directive.starts_with("auto-aof-");
@@ -369,6 +404,10 @@ std::vector<OptionSpec> redis_options() {
        .kind = Kind::integer,
        .metavar = "N",
        .group = "Queue"},
+      {.name = "trim-schedule",
+       .help = "When the cluster trims streams to their limit, as cron has it, or off",
+       .metavar = "SCHEDULE",
+       .group = "Queue"},
       {.name = "set",
        .help = "A value of the chart, as helm takes it",
        .kind = Kind::list,
@@ -433,6 +472,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   redis.metrics = !reader.flag("no-metrics");
   take_access(redis, reader, preset);
   take_streams(redis, reader, preset);
+  take_trimming(redis, reader);
   take_directives(redis, reader, preset);
   take_services(redis, preset);
   redis.security_context = preset.security_context;
@@ -450,6 +490,14 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   redis.adopt = reader.flag("adopt");
   redis.keep_on_failure = reader.flag("keep-on-failure");
   return redis;
+}
+
+std::vector<StreamSpec> trimmed_streams(const RedisSettings& settings) {
+  std::vector<StreamSpec> streams;
+  if (settings.trim_schedule.empty()) return streams;
+  std::copy_if(settings.streams.begin(), settings.streams.end(), std::back_inserter(streams),
+               [](const StreamSpec& stream) { return stream.max_length > 0; });
+  return streams;
 }
 
 std::string directive(const RedisSettings& settings, std::string_view name) {

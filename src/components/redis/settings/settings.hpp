@@ -70,6 +70,7 @@ struct RedisSettings {
   std::vector<std::pair<std::string, std::string>>
       directives;  ///< redis.conf: the preset's, and maxmemory derived from the limit
   std::vector<StreamSpec> streams;
+  std::string trim_schedule;  ///< when the cluster trims the streams that have a limit, as cron has it; "": never
   std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
   SecurityContext security_context;   ///< the preset's: who Redis runs as
   std::map<std::string, std::string> pod_labels;    ///< the preset's
@@ -92,6 +93,9 @@ std::vector<OptionSpec> redis_options();
 /// get what theirs and the preset say.
 RedisSettings redis_settings(const Context& context);
 RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths& paths);
+
+/// The streams that are trimmed by themselves; empty without a schedule.
+std::vector<StreamSpec> trimmed_streams(const RedisSettings& settings);
 
 /// The value a directive is set to last, or "".
 std::string directive(const RedisSettings& settings, std::string_view name);

@@ -21,7 +21,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.groups, stream.max_length); }
+auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.groups, stream.max_length, stream.limits); }
 
 auto fields(const Spec& spec) {
   return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.metrics, spec.persistence, spec.size,
@@ -88,6 +88,14 @@ void take(const json& object, const char* key, std::vector<std::string>& values)
   }
 }
 
+void take_limit(const json& object, const char* key, std::optional<std::int64_t>& value) {
+  if (!object.contains(key)) return;
+  std::int64_t limit = 0;
+  take(object, key, limit, &json::is_number_integer);
+  if (limit < 0) refuse(fmt::format("a stream's \"{}\" is negative", key));
+  value = limit;
+}
+
 void take_streams(const json& object, std::vector<StreamSpec>& streams) {
   for (const json& item : list_at(object, "streams")) {
     if (!item.is_object()) refuse("\"streams\" holds something else than streams");
@@ -97,6 +105,11 @@ void take_streams(const json& object, std::vector<StreamSpec>& streams) {
     take(item, "groups", stream.groups);
     take(item, "max_length", stream.max_length, &json::is_number_integer);
     if (stream.max_length < 0) refuse("a stream's \"max_length\" is negative");
+    take_limit(item, "max_lag", stream.limits.lag);
+    take_limit(item, "max_dead", stream.limits.dead);
+    std::optional<std::int64_t> age;
+    take_limit(item, "max_pending_age_ms", age);
+    if (age) stream.limits.pending_age = Duration(*age);
     streams.push_back(std::move(stream));
   }
 }
@@ -196,6 +209,9 @@ std::string to_json(const Spec& spec) {
   ordered_json streams = ordered_json::array();
   for (const StreamSpec& stream : spec.streams) {
     streams.push_back({{"name", stream.name}, {"groups", stream.groups}, {"max_length", stream.max_length}});
+    if (stream.limits.lag) streams.back()["max_lag"] = *stream.limits.lag;
+    if (stream.limits.pending_age) streams.back()["max_pending_age_ms"] = stream.limits.pending_age->count();
+    if (stream.limits.dead) streams.back()["max_dead"] = *stream.limits.dead;
   }
   ordered_json directives = ordered_json::array();
   for (const auto& [name, value] : spec.directives) directives.push_back(ordered_json::array({name, value}));

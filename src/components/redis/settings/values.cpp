@@ -196,6 +196,10 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   choose_user(values, settings);
   choose_pod_labels(values, settings);
   values["metrics"] = metrics(settings, cluster_has_service_monitors);
+  for (const StreamSpec& stream : trimmed_streams(settings)) {
+    values["trim"]["schedule"] = settings.trim_schedule;
+    values["trim"]["streams"].push_back({{"name", stream.name}, {"maxLength", stream.max_length}});
+  }
   values["networkPolicy"] = network_policy(settings);
   values["commonAnnotations"] = {{spec_annotation, to_json(spec_for_cluster(settings))}};
   for (const std::string& service : settings.services)

@@ -89,6 +89,11 @@ aclfile /etc/redis/users.acl
 {{- if or .ingressNSMatchLabels .ingressNSPodMatchLabels }}{{ toJson $peer }}{{ end -}}
 {{- end }}
 
+{{- /* "LIMIT NAME" a line; a name has no spaces */}}
+{{- define "redis.trimStreams" -}}
+{{- range .Values.trim.streams }}{{ printf "%d %s\n" (int64 .maxLength) .name }}{{ end }}
+{{- end }}
+
 {{- define "redis.scripts" -}}
 start.sh: |
   trap 'exit 143' TERM # PID 1 without a handler ignores it, and the pod would take its whole grace to end

@@ -53,6 +53,8 @@ TEST_CASE("a namespace's contents are everything but what Kubernetes itself make
       "v1\tEndpoints\tgone\t\t\t2026-01-31T12:00:00Z\n"
       "discovery.k8s.io/v1\tEndpointSlice\tweb-8zk4t\tService\t\t\n"
       "apps/v1\tControllerRevision\tdb-7fb9f\tStatefulSet\t\t\n"
+      "batch/v1\tJob\traibid-redis-trim-29\tCronJob\t\t\n"
+      "v1\tPod\traibid-redis-trim-29-x\tJob\t\t\n"
       "coordination.k8s.io/v1\tLease\tours\t\t\t\n"
       "coordination.k8s.io/v1\tLease\ttheirs\t\t\t\n";
   CHECK(space.contents("secrets\npods\nevents\nevents.events.k8s.io\n", items) ==
@@ -72,6 +74,8 @@ TEST_CASE("what only looks like Kubernetes' own is somebody's data") {
       "v1\tEndpoints\tdatabase\t\t\t\n"
       "discovery.k8s.io/v1\tEndpointSlice\tdatabase-1\t\t\t\n"
       "example.com/v1\tEndpointSliceMirror\tm\t\t\t\n"
+      "batch/v1\tJob\tby-hand\t\t\t\n"
+      "v1\tPod\tby-hand\t\t\t\n"
       "apps/v1\tControllerRevision\tby-hand\t\t\t\n";
   const Names found = space.contents(
       "eventsources.argoproj.io\neventbus.argoproj.io\nevents.example.com\npods.my.metrics.k8s.io\n", items);
@@ -79,7 +83,7 @@ TEST_CASE("what only looks like Kubernetes' own is somebody's data") {
                        "eventlistener.triggers.tekton.dev/github", "configmap.example.com/kube-root-ca.crt",
                        "configmap/kube-root-ca.crt.bak", "secret/default-token-of-our-shop", "endpoints/database",
                        "endpointslice.discovery.k8s.io/database-1", "endpointslicemirror.example.com/m",
-                       "controllerrevision.apps/by-hand"});
+                       "job.batch/by-hand", "pod/by-hand", "controllerrevision.apps/by-hand"});
   CHECK(space.asked_kinds() ==
         "eventsources.argoproj.io,eventbus.argoproj.io,events.example.com,pods.my.metrics.k8s.io");
 }

@@ -162,12 +162,12 @@ void QueueSession::reconnect(Duration patience) {
       if (m_opened) m_place->look_after();
       m_redis = m_place->connect(std::min(until, m_context.runner.now() + no_answer));
       // a server that loads or has no master yet is not one to go on with
-      if (!m_redis->command({"EXISTS", stream()}).is_error()) return;
-      m_redis.reset();
+      expect_no_error(m_redis->command({"EXISTS", stream()}), "to go on");
+      return;
     } catch (const Error& error) {
+      m_redis.reset();
       if (error.signal() != 0 || m_context.runner.now() >= until) throw;
     }
-    if (m_context.runner.now() >= until) throw Error(ExitCode::failure, "Redis does not answer again");
     m_context.runner.wait({}, m_context.runner.now() + between_attempts);
   }
 }

@@ -133,13 +133,14 @@ void Worker::talk_to_redis() {
   } catch (const Error& error) {
     if (error.signal() != 0) throw;
     // what is done is not forgotten, and acknowledged on the next connection
-    complain(error.message());
+    complain(error);
     m_recovered = false;
     m_next_redis = m_context.runner.now() + between_complaints;
     try {
       m_session.reconnect(reconnect_patience);
     } catch (const Error& again) {
       if (again.signal() != 0) throw;
+      complain(again);  // why it cannot go on: another password, or it loads its data
     }
   }
 }
@@ -330,7 +331,7 @@ void Worker::start_jobs() {
       m_later.push_back({std::move(job), now + between_complaints});
       m_recovered = false;
       m_next_redis = now;
-      complain(error.message());
+      complain(error);
       return;
     }
     if (entries_of(std::move(reply)).empty()) continue;  // removed, or done by another
@@ -545,6 +546,10 @@ void Worker::give_back() {
 }
 
 /// Once, until something goes well again.
+void Worker::complain(const Error& error) {
+  complain(error.message() + (error.hint().empty() ? "" : "; " + error.hint()));
+}
+
 void Worker::complain(const std::string& what) {
   if (what == m_complaint) return;
   m_complaint = what;

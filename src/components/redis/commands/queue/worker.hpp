@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "components/redis/commands/queue/queue_session.hpp"
 #include "components/redis/server/script.hpp"
 #include "sys/process.hpp"
@@ -91,6 +92,7 @@ class Worker {
   void on_signal(int signal);
   void give_back();
   void complain(const std::string& what);
+  void complain(const Error& error);
 
   QueueSession& m_session;
   Context& m_context;

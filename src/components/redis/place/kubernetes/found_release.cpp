@@ -81,8 +81,11 @@ void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found,
   }
   if (!records) return;
   try {
-    found.take_state(ReleaseState::pick(context, kubectl, found.release(), *records,
-                                        Kubectl::parse_items(questions[1], answers[1])));
+    const json objects = Kubectl::parse_items(questions[1], answers[1]);
+    for (const json& object : objects) {
+      if (object.value("kind", "") == "CronJob") found.take(object);  // with when it ran last
+    }
+    found.take_state(ReleaseState::pick(context, kubectl, found.release(), *records, objects));
   } catch (const Error& error) {
     if (error.signal() != 0) throw;
     found.take_state(ReleaseState::not_known({found.release(), found.name_space()}, error.message(), *records));
@@ -156,7 +159,8 @@ void FoundRelease::take(const json& object) {
   const std::map<std::string, std::string> wanted = {{"Secret", names.full},
                                                      {"StatefulSet", names.workload},
                                                      {"Pod", names.pod},
-                                                     {"PersistentVolumeClaim", names.claim}};
+                                                     {"PersistentVolumeClaim", names.claim},
+                                                     {"CronJob", names.full + "-trim"}};
   const auto found = wanted.find(kind);
   if (found != wanted.end() && found->second == name && space == m_namespace) (*m_found)[kind] = object;
 }

@@ -26,7 +26,7 @@ class FoundRelease {
   const std::string& name_space() const { return m_namespace; }
   const std::string& release() const { return m_release; }
 
-  /// Of kind Secret, StatefulSet, Pod, PersistentVolumeClaim, or (when the login may see it) Namespace or
+  /// Of kind Secret, StatefulSet, Pod, PersistentVolumeClaim, CronJob, or (when the login may see it) Namespace or
   /// PersistentVolume; nullptr when it is not there.
   const nlohmann::json* object(const std::string& kind) const;
   /// "NAME", or "NAMESPACE/NAME" for one of another namespace.

@@ -159,7 +159,7 @@ ordered_json Installation::namespace_manifest() const {
 
 ordered_json Installation::secret_manifest() {
   ordered_json data = ordered_json::object();
-  for (const auto& [key, value] : secret_content(m_password, generate_password(m_context.random))) {
+  for (const auto& [key, value] : secret_content(m_password, generate_password(m_context.random), trim_user())) {
     data[key] = base64_encode(value.reveal());
   }
   const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
@@ -212,6 +212,32 @@ void Installation::start_early() {
     m_helm = std::make_unique<EarlyChild>(m_context.runner, session.helm.upgrade_install(install_request()));
   }
   if (settings.auth && !has_its_secret() && observed.name_space) store_password();
+}
+
+TrimUser Installation::trim_user() {
+  TrimUser user;
+  for (const StreamSpec& stream : trimmed_streams(settings)) user.streams.push_back(stream.name);
+  if (user.streams.empty()) return user;
+  const bool known = observed.secret && !observed.secret->trim.empty();
+  user.password = known ? observed.secret->trim : generate_password(m_context.random);
+  return user;
+}
+
+bool Installation::trim_user_is_missing() const {
+  TrimUser user{observed.secret ? observed.secret->trim : Secret(), {}};
+  for (const StreamSpec& stream : trimmed_streams(settings)) user.streams.push_back(stream.name);
+  if (user.streams.empty()) return false;
+  return user.password.empty() || with_trim_user(observed.secret->acl, user) != observed.secret->acl;
+}
+
+// Beside the others, whose passwords stay; when all that may fail has been done. Redis reads the file at its start; the
+// running one is told by settle_acl, without a restart. Nothing undoes it: a user whose password nobody has.
+void Installation::add_trim_user() {
+  const TrimUser user = trim_user();
+  m_acl = with_trim_user(observed.secret->acl, user);
+  const ordered_json data = {{"users.acl", base64_encode(m_acl.reveal())},
+                             {"trim-password", base64_encode(user.password.reveal())}};
+  session.kubectl.run_checked(session.kubectl.merge("secret/" + m_names.full, {{"data", data}}), m_context.deadline);
 }
 
 void Installation::store_password() {
@@ -474,6 +500,8 @@ Step Installation::redis_step() {
   Step step;
   step.name = "redis";
   step.intent = "wait until the pod is Ready and Redis answers PONG, then compare its settings with what was asked";
+  if (settings.auth && has_its_secret() && trim_user_is_missing())
+    step.intent += "; add the user trim, which may do nothing but trim";
   step.undo = [this]() -> std::vector<Undo> {
     m_step = "redis";
     ready();  // here: the act comes after the lock was looked at, and a pod can take long to start
@@ -485,8 +513,15 @@ Step Installation::redis_step() {
     bool changed = false;
     RedisConnection& redis = ready();
     std::string detail = settle_config(expected_directives(), redis, changed);
+    const bool adds_user = settings.auth && has_its_secret() && trim_user_is_missing();
+    if (adds_user) {
+      add_trim_user();
+      detail += "; user trim added";
+      changed = true;
+    }
     if (has_acl_file()) {
-      const std::vector<std::string> users = settle_acl(redis, observed.secret->acl);
+      std::vector<std::string> users = settle_acl(redis, m_acl.empty() ? observed.secret->acl : m_acl);
+      if (adds_user) std::erase_if(users, [](const std::string& user) { return user.starts_with("user trim "); });
       if (!users.empty()) detail += "; put right: " + join(users, ", ");
       changed = changed || !users.empty();
     }

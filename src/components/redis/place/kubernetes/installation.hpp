@@ -74,6 +74,11 @@ class Installation {
   /// Starts what will store the password and what will make the release: both wait for their input until their step.
   void start_early();
   void store_password();
+  /// The user of the streams that are trimmed, with the password that it has or a new one; of no stream: none.
+  TrimUser trim_user();
+  /// Whether our Secret lacks the trim user, or has it with other rights.
+  bool trim_user_is_missing() const;
+  void add_trim_user();
   StepResult upgrade();
   StepResult put_back();
   std::vector<std::string> template_changes() const;
@@ -112,6 +117,7 @@ class Installation {
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   std::unique_ptr<ChartFolder> m_chart;
   std::unique_ptr<EarlyChild> m_secret;
+  Secret m_acl;                ///< users.acl of our Secret, which this run may have added the trim user to
   bool m_secret_made = false;  ///< with the namespace
   std::unique_ptr<EarlyChild> m_helm;
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked

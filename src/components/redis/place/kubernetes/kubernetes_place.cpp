@@ -49,6 +49,9 @@ std::unique_ptr<RedisConnection> KubernetesPlace::connect(TimePoint deadline) {
 
 void KubernetesPlace::look_after() {
   if (!m_redis) return;
+  // whether the port-forward has ended is seen by a wait for it alone
+  if (Process* const tunnel = m_redis->tunnel().process(); tunnel && !tunnel->finished())
+    m_context.runner.wait({&tunnel, 1}, m_context.runner.now());
   if (m_redis->tunnel().finished()) m_redis->prepare();
   m_redis->tunnel().port();
 }

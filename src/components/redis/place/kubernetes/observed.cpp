@@ -46,6 +46,7 @@ Observed::StoredSecret read_secret(const json& object) {
   if (data.contains("redis-password"))
     secret.password = Secret(base64_decode(data["redis-password"].get<std::string>()));
   if (data.contains("users.acl")) secret.acl = Secret(base64_decode(data["users.acl"].get<std::string>()));
+  if (data.contains("trim-password")) secret.trim = Secret(base64_decode(data["trim-password"].get<std::string>()));
   return secret;
 }
 
@@ -171,7 +172,7 @@ void take_objects(Context& context, const Kubectl& kubectl, const Command& quest
 
 }  // namespace
 
-std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
+std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims) {
   std::vector<Kubectl::Right> rights = {
       {"create", "", "secrets", ""},
       {"patch", "", "secrets", ""},
@@ -186,6 +187,7 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace) {
       {"create", "coordination.k8s.io", "leases", ""},
       {"delete", "coordination.k8s.io", "leases", ""},
   };
+  if (trims) rights.push_back({"create", "batch", "cronjobs", ""});
   if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
   return rights;
 }
@@ -228,7 +230,7 @@ void look_further(Context& context, const Kubectl& kubectl, const std::string& r
 
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings,
                  Look look) {
-  const std::vector<Kubectl::Right> rights = needed_rights(true);
+  const std::vector<Kubectl::Right> rights = needed_rights(true, !trimmed_streams(settings).empty());
   std::vector<std::string> objects = {"namespace/kube-system",
                                       "namespace/" + settings.name_space,
                                       "secret/" + names.full,

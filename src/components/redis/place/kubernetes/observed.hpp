@@ -29,6 +29,7 @@ struct Observed {
     bool complete = false;  ///< has every key that setup writes
     Secret password;        ///< empty when the key is missing
     Secret acl{};           ///< users.acl
+    Secret trim{};          ///< trim-password
   };
   struct Release {
     int revision = 0;
@@ -99,8 +100,8 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
 void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const RedisNames& names,
                              const RedisSettings& settings, const Observed& observed);
 
-/// What setup needs to be allowed to do.
-std::vector<Kubectl::Right> needed_rights(bool create_namespace);
+/// What setup needs to be allowed to do; `trims`: with a CronJob.
+std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims = false);
 
 /// Labels and annotations by which we know our own.
 inline constexpr const char* managed_by_label = "app.kubernetes.io/managed-by";

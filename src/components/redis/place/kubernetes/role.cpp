@@ -56,6 +56,7 @@ std::vector<RoleRule> role_rules(const RedisSettings& settings) {
       {{""}, {"secrets", "configmaps", "services"}, all_verbs()},
       {{"apps"}, {"statefulsets"}, all_verbs()},
       {{"networking.k8s.io"}, {"networkpolicies"}, all_verbs()},
+      {{"batch"}, {"cronjobs"}, all_verbs()},
       {{"coordination.k8s.io"}, {"leases"}, all_verbs()},
       {{""}, {"persistentvolumeclaims"}, {"get", "list", "watch", "update", "patch", "delete"}},
       {{""}, {"pods"}, {"get", "list", "watch", "delete"}},

@@ -175,6 +175,36 @@ void examine_claim(const json* claim, const std::string& name, const std::string
   report.add({"claim", phase == "Bound", text, kubectl.for_people({"describe", "pvc", name})});
 }
 
+void examine_trimming(const json* cronjob, const Kubectl& kubectl, HealthReport& report) {
+  if (!cronjob) return;
+  const std::string name = cronjob->value("/metadata/name"_json_pointer, "");
+  const std::string schedule = cronjob->value("/spec/schedule"_json_pointer, "");
+  const std::string began = cronjob->value("/status/lastScheduleTime"_json_pointer, "");
+  const std::string succeeded = cronjob->value("/status/lastSuccessfulTime"_json_pointer, "");
+  const bool running = !cronjob->value("/status/active"_json_pointer, json::array()).empty();
+  const bool suspended = cronjob->value("/spec/suspend"_json_pointer, false);
+  // both are RFC 3339 in UTC, which sort as text
+  const bool failed = !running && began > succeeded;
+  report.data()["trimming"] = {{"schedule", schedule},
+                               {"suspended", suspended},
+                               {"running", running},
+                               {"last_started", began.empty() ? ordered_json() : ordered_json(began)},
+                               {"last_succeeded", succeeded.empty() ? ordered_json() : ordered_json(succeeded)}};
+  const std::string success = succeeded.empty() ? "none has succeeded yet" : "last success " + succeeded;
+  if (suspended) {
+    report.add({"trimming", false, fmt::format("CronJob {} is suspended; {}", name, success), repair(report)});
+  } else if (failed) {
+    report.add({"trimming", false, fmt::format("the run of {} failed; {}", began, success),
+                "see why: " + kubectl.for_people({"logs", "-l", "app.kubernetes.io/component=trim", "--tail=20"}) +
+                    "; by hand: " + report.scope().command("queue trim")});
+  } else {
+    const std::string run = running && succeeded.empty() ? "the first run is under way"
+                            : succeeded.empty()          ? "no run yet"
+                                                         : success + (running ? ", running now" : "");
+    report.add({"trimming", true, fmt::format("{} ({})", run, schedule)});
+  }
+}
+
 void examine_deletions(const FoundRelease& found, const Kubectl& kubectl, HealthReport& report) {
   report.data()["being_deleted"] = ordered_json::array();
   for (const Deletion& deletion : found.deletions()) {
@@ -275,6 +305,7 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
   examine_secret(found.object("Secret"), names.full, expected.auth, report);
   examine_services(found, expected.services, report);
   examine_deletions(found, kubectl, report);
+  examine_trimming(found.object("CronJob"), kubectl, report);
   examine_state(found.state(), report);
   const ServerFiles files = server_files(found.state().manifest(), names);
   try {

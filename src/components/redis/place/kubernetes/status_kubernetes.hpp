@@ -28,6 +28,9 @@ void examine_pod(const nlohmann::json* pod, const std::string& name, const Kubec
 void examine_claim(const nlohmann::json* claim, const std::string& name, const std::string& release, bool wanted,
                    const Kubectl& kubectl, HealthReport& report);
 
+/// When the streams were trimmed last, and whether that went well; nothing without a CronJob.
+void examine_trimming(const nlohmann::json* cronjob, const Kubectl& kubectl, HealthReport& report);
+
 /// Adds a failed check for each further object that is being deleted: Service, Secret, namespace, volume.
 void examine_deletions(const FoundRelease& found, const Kubectl& kubectl, HealthReport& report);
 
