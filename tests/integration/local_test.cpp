@@ -248,3 +248,31 @@ TEST_CASE("local: a user whose rights were changed in the running server is name
   CHECK(cli.status().at("pid") == pid);
   CHECK(cli.local("setup").out.find("Nothing changed") != std::string::npos);
 }
+
+TEST_CASE("local: a change that fails in a later step gives redis.conf and the record back") {
+  Cli cli;
+  REQUIRE(cli({"setup", "redis", "--target", "local"}).status == 0);
+  REQUIRE(cli({"connect", "redis", "--target", "local", "--", "redis-cli", "set", "text", "1"}).status == 0);
+  const auto before = tree(cli.home() / "local");
+  const std::string conf = before.at("raibid-redis/redis.conf"), state = before.at("raibid-redis/state.json");
+  const Output failed = cli({"setup", "redis", "--target", "local", "--stream", "text", "--memory-limit", "2Gi"});
+  INFO(said(failed));
+  CHECK(failed.status == 4);
+  const auto after = tree(cli.home() / "local");
+  CHECK(after.at("raibid-redis/redis.conf") == conf);
+  CHECK(after.at("raibid-redis/state.json") == state);
+  CHECK(cli({"status", "--target", "local"}).status == 0);
+  CHECK(cli({"setup", "redis", "--target", "local"}).status == 0);
+  for (const auto& [path, content] : tree(cli.home() / "local")) CHECK(path.find(".previous") == std::string::npos);
+  CHECK(cli({"teardown", "redis", "--target", "local", "--yes", "--delete-data"}).status == 0);
+}
+
+TEST_CASE("local: a server whose pid file is gone is found, and its data do not go under it") {
+  Cli cli;
+  REQUIRE(cli({"setup", "redis", "--target", "local"}).status == 0);
+  std::filesystem::remove(cli.home() / "local" / "raibid-redis" / "redis.pid");
+  CHECK(cli({"status", "--target", "local"}).status == 0);
+  CHECK(cli({"setup", "redis", "--target", "local"}).status == 0);
+  CHECK(cli({"teardown", "redis", "--target", "local", "--yes", "--delete-data"}).status == 0);
+  CHECK(tree(cli.home() / "local").empty());
+}

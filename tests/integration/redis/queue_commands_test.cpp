@@ -314,6 +314,28 @@ TEST_CASE("queue: not installed is exit code 6") {
   CHECK(cli({"queue", "work", "--target", "local", "--", "true"}).status == 6);
 }
 
+TEST_CASE("queue: hints name the stream that was asked for") {
+  QueueCli cli;
+  const std::string jobs = cli.write("broken.jsonl", job_lines(3) + "no job\n");
+  const Output broken = cli.queue("add", {"--stream", "other", jobs});
+  CHECK(broken.status == 2);
+  CHECK(has(broken.err, "queue add --target local --stream other " + jobs + " --resume"));
+  const Output paused = cli.queue("pause", {"--stream", "other"});
+  CHECK(has(paused.out + paused.err, "queue resume --target local --stream other"));
+}
+
+TEST_CASE("queue work: a paused queue is told, and --until-empty does not wait for it") {
+  QueueCli cli;
+  cli.queue("add", {cli.write("jobs", job_lines(3))});
+  REQUIRE(cli.queue("pause").status == 0);
+  const Output output = cli.queue("work", {"--until-empty", "--", "true"});
+  INFO(said(output));
+  CHECK(output.status == 1);
+  CHECK(has(output.err, "is paused"));
+  CHECK(has(output.err, "raibid-cli queue resume"));
+  CHECK(cli.length() == 3);
+}
+
 TEST_CASE("queue: every example of docs/queue.md runs") {
   QueueCli cli;
   cli.write("jobs.jsonl", job_lines(10));

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -332,6 +333,42 @@ TEST_CASE("upload: a run that another one takes over from adds nothing more, and
   CHECK(error_of([&] { first.run(*redis); }).code() == ExitCode::failure);
   CHECK(taken);
   CHECK(job_ids(*other) == one_to(20'000));
+}
+
+TEST_CASE("upload: two runs that begin at the same moment take turns, and each line is added once") {
+  const RedisServer server;
+  const std::string text = numbered_lines(20'000);
+  const auto redis = with_group(server);
+  for (int round = 0; round < 10; ++round) {
+    checked(*redis, {"DEL", stream, upload_key(stream, "test")});
+    checked(*redis, {"XGROUP", "CREATE", stream, group, "0", "MKSTREAM"});
+    const auto run = [&](const std::string& token) {
+      try {
+        UploadPlan plan = plan_of();
+        plan.resumes = true;
+        plan.token = token;
+        const auto own = server.connect();
+        upload(*own, text, plan);
+      } catch (const Error&) {
+        // whoever was overtaken
+      }
+    };
+    std::vector<pid_t> children;
+    for (const char* token : {"one", "two", "three"}) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        run(token);
+        ::_exit(0);
+      }
+      children.push_back(child);
+    }
+    for (const pid_t child : children) ::waitpid(child, nullptr, 0);
+    UploadPlan rest = plan_of();
+    rest.resumes = true;
+    upload(*redis, text, rest);
+    std::vector<std::string> ids = job_ids(*redis);
+    CHECK(ids == one_to(20'000));
+  }
 }
 
 TEST_CASE("upload: a user that may not end connections adds by script, and does not take over from a transaction") {

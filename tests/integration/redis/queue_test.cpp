@@ -3,8 +3,8 @@
 #include "components/redis/server/running_config.hpp"
 #include "components/redis/server/streams.hpp"
 
-#include <algorithm>
 #include <doctest/doctest.h>
+#include <algorithm>
 
 #include "support/cli.hpp"
 #include "support/redis_server.hpp"

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t batch_jobs = 500;
 constexpr std::size_t batch_bytes = 64u << 10;
 constexpr const char* keep_seconds = "604800";
+constexpr int most_turns = 20;
 constexpr const char* trim_budget = "2000";  // microseconds of the server, after a batch
 
 /// FNV-1a: it finds another input, it does not protect from one.
@@ -133,41 +134,40 @@ void Upload::run(RedisConnection& redis) {
   expect_no_error(redis.command({"HSET", m_plan.record, "ended", "1"}), "the record of the upload");
 }
 
-/// Makes sure that no earlier run adds anything more, and writes down where this one begins.
+/// Makes sure that no earlier run adds anything more, and writes down where this one begins. Two runs that begin at
+/// once take turns: the record goes from one token to the next in one step, and only after the connection of the one
+/// before has ended, so that whatever it added is in the record.
 void Upload::begin(RedisConnection& redis) {
-  m_transactions = take_over(redis) && !m_plan.keep_ids;
-  if (m_plan.resumes) {
-    m_plan.after = read_upload(redis, m_plan.record).value_or(UploadRecord{});
-    m_previous = std::to_string(m_plan.after.line);
-    m_result.line = m_plan.after.line;
-  } else {
-    expect_no_error(redis.command({"DEL", m_plan.record}), "the record of the upload");
-  }
-  if (!m_transactions) load_script(redis, m_script);
-  expect_no_error(
-      redis.command({"HSET", m_plan.record, "token", m_plan.token, "line", std::to_string(m_plan.after.line), "digest",
-                     m_plan.after.digest, "ended", "0", "transactions", m_transactions ? "1" : "0"}),
-      "the record of the upload");
-  expect_no_error(redis.command({"EXPIRE", m_plan.record, keep_seconds}), "the record of the upload");
-}
-
-/// Names this connection, and ends that of the run which wrote the record: what it sent and the server has not read yet
-/// goes with it. False where this user may not do that. Throws Error (preflight) when a run that used transactions
-/// cannot be ended.
-bool Upload::take_over(RedisConnection& redis) {
-  const std::optional<UploadRecord> before = read_upload(redis, m_plan.record);
   const std::string mine = connection_name(m_plan.token);
   const bool named = !redis.command({"CLIENT", "SETNAME", mine}).is_error();
+  for (int turn = 0; turn < most_turns; ++turn) {
+    const std::optional<UploadRecord> before = read_upload(redis, m_plan.record);
+    m_transactions = end_earlier_run(redis, before, named) && !m_plan.keep_ids;
+    const RedisReply taken = run_script(redis, queue_script("take"), {m_plan.record},
+                                        {before ? before->token : "", m_plan.token, m_plan.resumes ? "1" : "",
+                                         m_transactions ? "1" : "0", keep_seconds});
+    if (taken.integer != 1) continue;
+    if (m_plan.resumes) m_plan.after = read_upload(redis, m_plan.record).value_or(UploadRecord{});
+    m_previous = std::to_string(m_plan.after.line);
+    m_result.line = m_plan.after.line;
+    if (!m_transactions) load_script(redis, m_script);
+    return;
+  }
+  throw Error(ExitCode::preflight, "other runs add the same input at the same moment", "wait for them, then run again");
+}
+
+/// Ends the connection of the run which wrote the record: what it sent and the server has not read yet goes with it.
+/// False where this user may not do that; `named` says whether this connection has its name. Throws Error (preflight)
+/// when a run that used transactions cannot be ended.
+bool Upload::end_earlier_run(RedisConnection& redis, const std::optional<UploadRecord>& before, bool named) const {
   const RedisReply clients = redis.command({"CLIENT", "LIST"});
-  bool may = named && !clients.is_error() && !connection_called(clients.text, mine).empty();
-  std::string other = before && may ? connection_called(clients.text, connection_name(before->token)) : "";
+  const bool seen =
+      named && !clients.is_error() && !connection_called(clients.text, connection_name(m_plan.token)).empty();
   // nobody has this address: the answer tells whether a connection may be ended
   const RedisReply right = redis.command({"CLIENT", "KILL", "ADDR", "0.0.0.0:0"});
-  may = may && (!right.is_error() || right.error_code() != "NOPERM");
-  if (may && !other.empty()) {
-    const RedisReply killed = redis.command({"CLIENT", "KILL", "ID", other});
-    may = !killed.is_error();
-  }
+  bool may = seen && (!right.is_error() || right.error_code() != "NOPERM");
+  const std::string other = before && may ? connection_called(clients.text, connection_name(before->token)) : "";
+  if (!other.empty()) may = !redis.command({"CLIENT", "KILL", "ID", other}).is_error();
   if (!may && before && before->transactions && !before->ended) {
     throw Error(ExitCode::preflight,
                 "an earlier run of this input may still be adding jobs, and this user may not end its connection",

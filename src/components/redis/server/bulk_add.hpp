@@ -102,7 +102,7 @@ class Upload final : public RedisFeed {
   bool take_job(std::string_view line);
   void check_beginning() const;
   void begin(RedisConnection& redis);
-  bool take_over(RedisConnection& redis);
+  bool end_earlier_run(RedisConnection& redis, const std::optional<UploadRecord>& before, bool named) const;
   std::size_t append_batch(std::string& out);
   std::size_t append_transaction(std::string& out, const std::string& digest);
   std::size_t append_trim(std::string& out);

@@ -157,7 +157,7 @@ CommandResult queue_grep(Context& context, const std::vector<std::string>& argum
 CommandResult queue_show(Context& context, const std::vector<std::string>& arguments) {
   if (arguments.empty())
     throw Error(ExitCode::usage, "which job?",
-                "give one or several IDs: " + context.scope().command("queue ls") + " lists them");
+                "give one or several IDs; to list them: " + queue_command(context, "ls"));
   QueueSession session(context);
   for (const std::string& id : arguments) {
     if (!session.asynq() && !parse_stream_id(id))

@@ -178,6 +178,15 @@ std::int64_t QueueSession::now_ms() const {
 
 std::string QueueSession::subject() const { return fmt::format("queue {} of {}", m_spec.name, m_place->subject()); }
 
+std::string queue_command(const Context& context, const std::string& verb, const std::string& rest) {
+  std::string words;
+  for (const char* const name : {"stream", "queue"}) {
+    if (context.settings.is_set(name) && option_chosen(context, name))
+      words += fmt::format("--{} {} ", name, shell_quote(context.settings.text(name)));
+  }
+  return context.scope().command("queue " + verb, trim(words + rest));
+}
+
 CommandResult queue_result(const Context& context, const std::function<std::string()>& text,
                            const ordered_json& object) {
   if (context.format() == OutputFormat::table) return {text()};

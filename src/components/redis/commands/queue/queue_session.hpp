@@ -69,6 +69,10 @@ class QueueSession {
 /// Whether a flag, a variable or a file says it, above the preset and what was recorded.
 bool option_chosen(const Context& context, std::string_view name);
 
+/// "raibid-cli queue VERB …" that acts on the same queue of the same Redis: with what chose it (--stream or --queue)
+/// and the run's scope.
+std::string queue_command(const Context& context, const std::string& verb, const std::string& rest = "");
+
 /// A result as -o says: the table's text, or the object.
 CommandResult queue_result(const Context& context, const std::function<std::string()>& text,
                            const nlohmann::ordered_json& object);

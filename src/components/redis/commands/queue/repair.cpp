@@ -101,8 +101,9 @@ void need_group(QueueSession& session) {
 }
 
 std::string resume_command(QueueSession& session) {
-  return session.context().scope().command("queue resume",
-                                           session.asynq() ? "--queue " + shell_quote(session.name()) : "");
+  const bool named = session.context().settings.is_set("queue");
+  return queue_command(session.context(), "resume",
+                       session.asynq() && !named ? "--queue " + shell_quote(session.name()) : "");
 }
 
 CommandResult dead_list(QueueSession& session) {

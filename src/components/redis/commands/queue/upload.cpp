@@ -206,7 +206,7 @@ CommandResult upload_file(QueueSession& session, const std::string& path, Upload
 
   Progress progress(context);
   Upload upload(std::move(plan), reader, context.signals, [&](const UploadResult& result) { progress.show(result); });
-  const std::string again = context.scope().command("queue " + verb, shell_quote(path) + " --resume");
+  const std::string again = queue_command(context, verb, shell_quote(path) + " --resume");
   try {
     upload.run(session.redis());
   } catch (Error& error) {

@@ -63,7 +63,7 @@ std::string text_of(const WorkerResult& result) {
 CommandResult queue_work(Context& context, const std::vector<std::string>& arguments) {
   if (arguments.empty())
     throw Error(ExitCode::usage, "which command is to do the jobs?",
-                "run: " + context.scope().command("queue work", "-- COMMAND"));
+                "run: " + queue_command(context, "work", "-- COMMAND"));
   QueueSession session(context);
   session.need_stream("its tasks are for the application's own asynq.Server");
   if (context.guard.dry_run())

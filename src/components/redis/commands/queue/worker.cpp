@@ -96,6 +96,7 @@ WorkerResult Worker::run() {
   while (!ended()) {
     try {
       talk_to_redis();
+      if (m_refusal && !holds_any() && m_acks.empty()) throw *m_refusal;
       start_jobs();
       close_inputs();
       wait();
@@ -156,7 +157,16 @@ void Worker::exchange() {
   }
   if (now >= m_next_pause_check) {
     const RedisReply reply = redis.command({"EXISTS", pause_key(m_session.stream())});
-    m_paused = reply.integer == 1;
+    const bool paused = reply.integer == 1;
+    if (paused && !m_paused) {
+      const std::string resume = "to go on: " + queue_command(m_context, "resume");
+      const std::string what = fmt::format("queue {} is paused", printable(m_session.stream()));
+      if (m_plan.until_empty)
+        m_refusal = Error(ExitCode::failure, what + ": it would wait for ever", resume);
+      else
+        m_context.reporter.note(what + ": no more jobs are taken; " + resume);
+    }
+    m_paused = paused;
     m_next_pause_check = now + between_pause_checks;
   }
   const bool wants = !m_stopping && !m_paused && room() > 0 && now >= m_next_read;

@@ -59,6 +59,35 @@ std::string version_of(const std::string& text) {
   return at == std::string::npos ? "" : text.substr(at + 2, text.find(' ', at) - at - 2);
 }
 
+bool works_in(int pid, const fs::path& folder) {
+  std::error_code failed;
+  const fs::path there = fs::read_symlink(fmt::format("/proc/{}/cwd", pid), failed);
+  return !failed && there == folder;
+}
+
+/// 0 when it cannot be told.
+int parent_of(int pid) {
+  const std::string status = read_file(fmt::format("/proc/{}/status", pid)).value_or("");
+  const std::size_t at = status.find("\nPPid:\t");
+  return at == std::string::npos ? 0 : std::atoi(status.c_str() + at + 7);
+}
+
+/// The server that works in this folder, by what the system says of processes. Its own children (a rewrite of the AOF)
+/// do not listen, and a redis-cli that somebody started there is not a server.
+std::optional<int> server_in(const fs::path& folder) {
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator("/proc", failed)) {
+    const std::string name = entry.path().filename().string();
+    int pid = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error != std::errc() || end != name.data() + name.size() || !works_in(pid, folder)) continue;
+    const std::string program = read_file(entry.path() / "comm").value_or("");
+    const bool server = program.starts_with("redis-server") || program.starts_with("valkey-server");
+    if (server && !works_in(parent_of(pid), folder)) return pid;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 LocalInstance::LocalInstance(const Context& context, const std::string& release)
@@ -94,15 +123,15 @@ Secret LocalInstance::password() const {
 }
 
 std::optional<int> LocalInstance::pid() const {
+  std::error_code failed;
+  const fs::path folder = fs::weakly_canonical(data(), failed);
   const std::optional<std::string> text = read_file(m_folder / "redis.pid");
   int pid = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() || pid <= 0)
-    return std::nullopt;
+  const bool number =
+      text && std::from_chars(text->data(), text->data() + text->size(), pid).ec == std::errc() && pid > 0;
   // a pid file outlives a reboot: the number may be anybody's by now
-  std::error_code failed;
-  const fs::path works_in = fs::read_symlink(fmt::format("/proc/{}/cwd", pid), failed);
-  if (failed || works_in != fs::weakly_canonical(data(), failed)) return std::nullopt;
-  return pid;
+  if (number && works_in(pid, folder)) return pid;
+  return server_in(folder);  // somebody removed the file, or another server did when it ended
 }
 
 bool LocalInstance::listens(int port) const {

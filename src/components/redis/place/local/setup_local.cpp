@@ -99,6 +99,14 @@ class LocalSetup {
   const LocalInstance& instance() const { return m_instance; }
   std::string conf() const { return local_conf(m_instance, m_port, m_settings); }
 
+  /// The copies that an undo of a later step still needs; gone once the run has ended well, and before one begins.
+  void forget_previous_files() {
+    for (const fs::path& path : {m_instance.acl(), m_instance.conf(), m_instance.state_file()}) {
+      const fs::path previous = path.string() + ".previous";
+      if (fs::exists(previous)) m_context.files.remove_tree(previous);
+    }
+  }
+
  private:
   Secret choose_password() {
     if (!m_settings.auth) return {};
@@ -205,7 +213,6 @@ class LocalSetup {
         m_instance.stop(m_context.runner, m_context.deadline);
       }
       if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_port, m_context.deadline);
-      for (const auto& [path, content] : changed) m_context.files.remove_tree(path.string() + ".previous");
       const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port,
                                              restart ? ", restarted" : "");
       return {!changed.empty() || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
@@ -372,6 +379,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
       run.recover();
       take_record();  // another one when a change was undone
     }
+    setup.forget_previous_files();
     say_what_is_kept(context, told);
     setup.look();
     setup.check_port();
@@ -379,6 +387,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
     setup.agree();
   });
   const bool changed = run.execute(plan).changed;
+  setup.forget_previous_files();
   return {"", setup.written(), changed};
 }
 
