@@ -75,6 +75,7 @@ Command Cli::command(const std::vector<std::string>& arguments) const {
 Output Cli::operator()(const std::vector<std::string>& arguments, Duration limit) {
   const Output output = run(runner(), command(arguments), runner().now() + limit);
   check_hints(arguments, output.err + "\n" + output.out);
+  check_hints_for_others(output.err + "\n" + output.out);
   return output;
 }
 

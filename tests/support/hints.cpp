@@ -120,10 +120,14 @@ Words hinted_commands(const std::string& text) {
 void check_hints(const Words& arguments, const std::string& text) {
   for (const std::string& command : hinted_commands(text)) {
     CAPTURE(command);
-    if (command.starts_with("raibid-cli "))
-      check_ours(arguments, command);
-    else
-      check_theirs(command, command.starts_with("helm ") ? "HELM4" : "KUBECTL");
+    if (command.starts_with("raibid-cli ")) check_ours(arguments, command);
+  }
+}
+
+void check_hints_for_others(const std::string& text) {
+  for (const std::string& command : hinted_commands(text)) {
+    CAPTURE(command);
+    if (!command.starts_with("raibid-cli ")) check_theirs(command, command.starts_with("helm ") ? "HELM4" : "KUBECTL");
   }
 }
 

@@ -9,9 +9,12 @@ namespace raibid::test {
 /// semicolon, or a middle dot.
 std::vector<std::string> hinted_commands(const std::string& text);
 
-/// Fails the test for a hint that cannot be typed: a command of ours that does not parse, or that acts on another Redis
-/// than `arguments` did (target, kubeconfig, context, namespace, release, preset); one of kubectl's or helm's that the
-/// program in KUBECTL or HELM4 does not know (not looked at where these are not set).
+/// Fails the test for a hint of ours that cannot be typed: it does not parse, or acts on another Redis than `arguments`
+/// did (target, kubeconfig, context, namespace, release, preset, stream, queue).
 void check_hints(const std::vector<std::string>& arguments, const std::string& text);
+
+/// Fails the test for a hint that kubectl or helm does not understand: asked of the programs in KUBECTL and HELM4, once
+/// for each command; not looked at where these are not set.
+void check_hints_for_others(const std::string& text);
 
 }  // namespace raibid::test
