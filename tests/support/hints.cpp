@@ -37,7 +37,8 @@ std::size_t command_begin(const std::string& line, std::size_t at) {
 void add_commands(Words& commands, const std::string& line) {
   for (std::size_t at = command_begin(line, 0); at != std::string::npos; at = command_begin(line, at + 1)) {
     std::size_t end = line.size();
-    for (const char* stop : {"; ", " · ", ", then ", ", or "}) end = std::min(end, line.find(stop, at));
+    if (at > 0 && line[at - 1] == '`') end = std::min(end, line.find('`', at));
+    for (const char* stop : {"; ", " · ", ", then ", ", or ", " && "}) end = std::min(end, line.find(stop, at));
     commands.push_back(line.substr(at, end - at));
     at = end;
   }

@@ -78,7 +78,7 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
               "fails Redis "
               "refuses all others (MISCONF)"});
   report.add({"settings", wrong.empty(), wrong.empty() ? "match the configuration" : join(wrong, "; "),
-              report.scope().command("setup redis") + " sets them right"});
+              "setup sets them right: " + report.scope().command("setup redis")});
 }
 
 void examine_acl(RedisConnection& redis, const Secret& file, HealthReport& report) {
@@ -157,7 +157,7 @@ void examine_group(RedisConnection& redis, const std::string& stream, const std:
   });
   if (found == groups.items.end()) {
     report.add({"group", false, fmt::format("{} of {} does not exist", name, stream),
-                report.scope().command("setup redis") + " creates it"});
+                "setup creates it: " + report.scope().command("setup redis")});
     return;
   }
   const std::int64_t pending = integer_field(*found, "pending");
@@ -194,7 +194,7 @@ void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthRepo
                        {"groups", ordered_json::array()}};
   if (length.is_error() || groups.is_error()) {
     report.add({"stream", false, fmt::format("{}: {}", stream.name, length.is_error() ? length.text : groups.text),
-                report.scope().command("setup redis") + " creates what is missing"});
+                "setup creates what is missing: " + report.scope().command("setup redis")});
   } else {
     const bool fits = stream.max_length == 0 || length.integer <= stream.max_length + stream.max_length / 10;
     const std::string limit = stream.max_length == 0 ? "" : fmt::format(" of {}", stream.max_length);

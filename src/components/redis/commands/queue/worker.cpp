@@ -83,7 +83,7 @@ Worker::Worker(QueueSession& session, WorkerPlan plan)
       m_group(session.group()) {
   if (m_group.empty()) {
     throw Error(ExitCode::failure, fmt::format("stream {} has no group", m_session.stream()),
-                m_context.scope().command("setup redis") + " creates the preset's");
+                "setup creates the preset's: " + m_context.scope().command("setup redis"));
   }
   m_session.redis();  // one that cannot be reached now is an error; later it is waited for
   m_slots.resize(m_plan.concurrency);

@@ -25,7 +25,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-std::string repair(const HealthReport& report) { return report.scope().command("setup redis") + " repairs it"; }
+std::string repair(const HealthReport& report) { return "setup repairs it: " + report.scope().command("setup redis"); }
 
 void examine_record(const json* record, const std::string& name, HealthReport& report) {
   const std::string status = record ? record->value("status", "") : "missing";
@@ -43,8 +43,8 @@ void examine_workload(const json* workload, const json* pod, const std::string& 
   report.data()["workload"] = {{"replicas", wanted}, {"ready_replicas", ready}};
   if (deletion) {
     report.add({"workload", false, fmt::format("{} of {} ready, {}", ready, wanted, describe(*deletion)),
-                "it goes as soon as nothing holds it (metadata.finalizers); then " +
-                    report.scope().command("setup redis") + " makes it again"});
+                "it goes as soon as nothing holds it (metadata.finalizers); then setup makes it again: " +
+                    report.scope().command("setup redis")});
     return;
   }
   const bool only_exporter = wanted == 1 && ready == 0 && pod && is_ready_without(*pod, exporter_container);
@@ -233,7 +233,7 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
   }
   for (const Drift& drift : state.drift()) {
     const std::string hint = !drift.owner.empty()      ? "what takes it over also changes it; look there first"
-                             : drift.makes_pods_anew() ? repair(report) + ", which restarts Redis"
+                             : drift.makes_pods_anew() ? "this restarts Redis; " + repair(report)
                                                        : repair(report);
     for (const std::string& line : drift.lines()) {
       data["differences"].push_back(line);
@@ -258,7 +258,7 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
 void examine_secret(const json* secret, const std::string& name, bool wanted, HealthReport& report) {
   if (secret || !wanted) return;
   report.add({"secret", false, fmt::format("Secret {} is gone: the next pod cannot start", name),
-              report.scope().command("setup redis") + " makes it again, or says what it needs for that"});
+              "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
 
 Secret acl_of(const json* secret) {
