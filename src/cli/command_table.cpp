@@ -11,13 +11,6 @@ namespace {
 /// The verbs that look, and so may guess which component is meant when only one can be.
 bool may_guess(std::string_view verb) { return verb == "status" || verb == "doctor"; }
 
-void add_new(std::vector<OptionSpec>& all, const std::vector<OptionSpec>& more) {
-  for (const OptionSpec& option : more) {
-    const auto same = [&option](const OptionSpec& known) { return known.name == option.name; };
-    if (std::none_of(all.begin(), all.end(), same)) all.push_back(option);
-  }
-}
-
 CommandRow component_row(const Component& component, const ComponentCommand& command) {
   CommandRow row;
   row.verb = command.verb;
@@ -79,18 +72,6 @@ const CommandRow* CommandTable::find(std::string_view verb, std::string_view obj
     if (row.verb == verb && (row.object == object || (object.empty() && row.object_optional))) return &row;
   }
   return nullptr;
-}
-
-std::vector<OptionSpec> all_options(const std::vector<Component>& components, std::string_view component) {
-  std::vector<OptionSpec> all = global_options();
-  const auto add_those_of = [&all](const Component& one) {
-    for (const ComponentCommand& command : one.commands) add_new(all, command.options);
-  };
-  for (const Component& one : components) {
-    if (one.name == component) add_those_of(one);
-  }
-  for (const Component& one : components) add_those_of(one);
-  return all;
 }
 
 }  // namespace raibid

@@ -68,9 +68,8 @@ CommandResult show_config(const Call& call) {
   const Session session = open_session(options, call.invocation.flags, call.dependencies.environment);
   call.reporter = make_reporter(call.dependencies.terminal, reporter_options(session.settings), call.dependencies.err);
   for (const std::string& warning : session.warnings) call.reporter->warning(warning);
-  std::erase_if(options, [](const OptionSpec& option) {
-    return option.flag_only;
-  });  // they hold for one command, and are none to keep
+  // a flag of one command is not a setting
+  std::erase_if(options, [](const OptionSpec& option) { return option.flag_only; });
   const OutputFormat format = output_format(session.settings.text("output"));
   if (format == OutputFormat::table) return {table(session.settings, options), 0};
   return {formatted(list(session.settings, options), format), 0};

@@ -13,7 +13,7 @@ namespace raibid {
 /// What is wrong with a command line, each with the nearest thing that exists and a command that works.
 
 Error unknown_command(const CommandTable& table, const std::string& word);
-/// The word behind `verb` is none of those it takes.
+/// `verb` does not take this word.
 Error unknown_object(const CommandTable& table, const std::string& verb, const std::string& word);
 /// `verb` stands alone and needs a word behind it, or there is no verb at all.
 Error missing_word(const CommandTable& table, const std::string& verb);

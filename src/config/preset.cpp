@@ -213,8 +213,8 @@ void PresetReader::read_holds(const YamlEntry& entry) {
   for (std::size_t at = 0; at < m_preset.holds.size(); ++at) {
     const std::string& held = m_preset.holds[at];
     if (std::find(known.begin(), known.end(), held) != known.end()) continue;
-    fail(entry.value.items[at].line,
-         fmt::format("holds: {} is none of {}{}", in_quotes(held), join(known, ", "), did_you_mean(held, known)));
+    fail(entry.value.items[at].line, fmt::format("holds: unknown value {}; known are {}{}", in_quotes(held),
+                                                 join(known, ", "), did_you_mean(held, known)));
   }
 }
 

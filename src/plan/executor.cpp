@@ -154,7 +154,7 @@ std::string Executor::evidence_of(const Error& error) {
   if (!m_dependencies.keep_evidence) return {};
   try {
     const std::string where = m_dependencies.keep_evidence(error);
-    return where.empty() ? "" : "what explains it was kept in " + where;
+    return where.empty() ? "" : "diagnostics saved to " + where;
   } catch (const std::exception& problem) {
     return fmt::format("what explains it could not be kept: {}", problem.what());
   }

@@ -75,7 +75,7 @@ class Journal {
 
   /// Everything is complete (or undone): the file goes, unless another has taken its name.
   void close();
-  /// Starts anew after a recovery: what was recorded before is forgotten.
+  /// Starts again after a recovery: what was recorded before is forgotten.
   void restart(const JournalHeader& header);
 
  private:

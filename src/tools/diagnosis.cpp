@@ -87,7 +87,7 @@ const std::vector<Rule>& cluster_rules() {
        "no trusted connection to the cluster of context {context}: {reason}",
        "The certificate is not the one that the kubeconfig expects: fetch the cluster's kubeconfig again (k3s makes a "
        "new one when "
-       "it is installed anew), or correct the server's name in it."},
+       "it is installed again), or correct the server's name in it."},
       {{"You must be logged in to the server", "Unauthorized",
         "the server has asked for the client to provide credentials"},
        "the cluster of context {context} refuses the login: {reason}",

@@ -174,13 +174,13 @@ Cluster Kubectl::parse_config_view(const Output& output, const std::string& kube
     throw Error(ExitCode::preflight,
                 fmt::format("context {} names the cluster \"{}\", which has no server in the kubeconfig{}",
                             printable(cluster.context), printable(cluster.name), shown(kubeconfig)),
-                "Choose another context with --context, or mend it: kubectl config set-cluster");
+                "Choose another context with --context, or correct it: kubectl config set-cluster");
   }
   if (!user.empty() && named(member(view, "users"), user).is_null()) {
     throw Error(ExitCode::preflight,
                 fmt::format("context {} names the user \"{}\", which the kubeconfig{} does not have",
                             printable(cluster.context), printable(user), shown(kubeconfig)),
-                "Choose another context with --context, or mend it: kubectl config set-credentials");
+                "Choose another context with --context, or correct it: kubectl config set-credentials");
   }
   return cluster;
 }

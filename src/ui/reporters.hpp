@@ -26,7 +26,7 @@ struct ReporterOptions {
 };
 
 /// The reporter for `terminal`, writing to `out` (stderr), which must outlive it. On a terminal a step is a line that
-/// is written anew while it goes on; elsewhere each change of state is a line of its own, and nothing is ever asked. A
+/// is rewritten while it goes on; elsewhere each change of state is a line of its own, and nothing is ever asked. A
 /// terminal that cannot rewrite (TERM=dumb) gets plain lines, and questions.
 std::unique_ptr<Reporter> make_reporter(const Terminal& terminal, ReporterOptions options, std::ostream& out);
 

@@ -8,7 +8,7 @@ namespace raibid {
 
 /// What is at the other end of stderr, stdout and stdin: found out once, at the edge.
 struct Terminal {
-  bool rewrites = false;         ///< stderr is a terminal on which a line can be written anew (not TERM=dumb)
+  bool rewrites = false;         ///< stderr is a terminal on which a line can be rewritten (not TERM=dumb)
   bool results_rewrite = false;  ///< the same of stdout
   bool questions = false;        ///< stderr and stdin are both terminals: there is someone to ask
   bool color = false;            ///< stderr is a terminal with colours, and NO_COLOR (no-color.org) is not set

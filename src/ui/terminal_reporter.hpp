@@ -4,7 +4,7 @@
 
 namespace raibid {
 
-/// For people: the step that goes on is a line that is written anew, and becomes a line with a mark when it has ended.
+/// For people: the step that goes on is a line that is rewritten, and becomes a line with a mark when it has ended.
 /// Only step lines are laid out to the terminal's width; all else is left whole, so that commands in it can be copied.
 class TerminalReporter final : public ReporterBase {
  public:

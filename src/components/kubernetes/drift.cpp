@@ -233,7 +233,7 @@ std::vector<FieldDifference> compare_object(const json& wanted, const json& live
   return std::move(comparison.differences);
 }
 
-bool Drift::makes_pods_anew() const {
+bool Drift::replaces_pods() const {
   return std::any_of(fields.begin(), fields.end(),
                      [](const FieldDifference& field) { return field.path.starts_with("spec.template."); });
 }

@@ -30,8 +30,8 @@ struct Drift {
   std::string owner;  ///< who has it now, when that is not the release: "Argo CD (…)"
   std::vector<FieldDifference> fields;
 
-  /// The pods of its workload are made anew when it is put back.
-  bool makes_pods_anew() const;
+  /// Putting it back replaces the pods of its workload.
+  bool replaces_pods() const;
   /// A line for each difference: "Service raibid-redis-master is missing".
   std::vector<std::string> lines() const;
   /// The differences alone: "containers[redis].image is redis:6, the release has redis:7".

@@ -146,7 +146,7 @@ std::optional<Judgement> judge_image(const Observation& seen, const json& status
   if (waiting == "InvalidImageName") {
     return judgement(
         "invalid-image-name",
-        fmt::format("container {} of pod {} has an image whose name is none: {} ({})", container, pod_name(seen), image,
+        fmt::format("container {} of pod {} has an invalid image name: {} ({})", container, pod_name(seen), image,
                     message.substr(message.rfind(": ") == std::string::npos ? 0 : message.rfind(": ") + 2)),
         "write it as REPOSITORY:TAG, in lower case, with --image");
   }

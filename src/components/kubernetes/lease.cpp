@@ -58,7 +58,7 @@ std::string host_name() {
   return name.data();
 }
 
-/// A pid means something only within its PID namespace, until the machine starts anew. (Containers of one machine share
+/// A pid identifies a process only within its PID namespace and until the next boot. (Containers of one machine share
 /// the boot; machines that were cloned share their machine-id.)
 std::string this_machine() {
   std::error_code ignored;
@@ -307,7 +307,7 @@ Command ReleaseLock::removal(const std::string& path, const std::string& uid,
                                 {"preconditions", {{"uid", uid}, {"resourceVersion", resource_version}}}};
   Command command = m_kubectl.remove_when_fed(path);
   command.input = json_text(options);
-  command.input.pop_back();  // without it they are none
+  command.input.pop_back();  // omit the closing brace so that the request stays open
   return command;
 }
 

@@ -25,7 +25,7 @@ class PodTable {
   /// A document of the watch. `born` when the pod is one that has just been made.
   News take(const std::string& type, const nlohmann::json& pod, bool listed, TimePoint now);
 
-  /// Another child lists anew: what it does not name until `forget_stale` is gone.
+  /// Another child lists again: what it does not name until `forget_stale` is gone.
   void mark_stale();
   void forget_stale();
   bool has_stale() const;

@@ -114,7 +114,7 @@ class Rollout {
   std::unique_ptr<nlohmann::json> m_pod_list;  ///< of all namespaces: what the nodes have promised
   std::vector<NodeFacts> m_nodes;
   std::string m_log_of;              ///< the ended container whose log was asked for
-  std::optional<std::string> m_log;  ///< its last lines, or why there are none
+  std::optional<std::string> m_log;  ///< its last lines, or why they could not be read
 
   bool m_started = false;
   bool m_nothing_older = false;

@@ -46,7 +46,7 @@ constexpr std::array table = {
     Reason{"invalid-pod", at_once, false, "the API refuses the pod as invalid"},
     Reason{"storage-class", at_once, false, "there is no such StorageClass, or none is set"},
     Reason{"claim-lost", at_once, false, "the claim's volume is gone"},
-    Reason{"invalid-image-name", at_once, false, "the image's name is none"},
+    Reason{"invalid-image-name", at_once, false, "invalid image name"},
     Reason{"image-never", at_once, false, "the image is not on the node and may not be pulled"},
     Reason{"container-config", at_once, false, "the container's configuration cannot be used"},
     Reason{"missing-secret", at_once, false, "a Secret, or a key of it, is not there"},

@@ -253,7 +253,7 @@ TEST_CASE("mistakes in a preset are told with file and line") {
         "mine.yaml:3: A: nothing is called \"hots\"; did you mean host?");
   CHECK(refusal("environment:\n  A: \"{{host}}{{port\"\n") == "mine.yaml:3: A: a {{ that is not closed");
   CHECK(refusal("holds: [cash]\n") ==
-        "mine.yaml:2: holds: \"cash\" is none of queue, jobs, cache, locks; did you mean cache?");
+        "mine.yaml:2: holds: unknown value \"cash\"; known are queue, jobs, cache, locks; did you mean cache?");
   CHECK(refusal("smoke: stream-queue\n") == "mine.yaml:2: smoke is a list, not a single value");
   CHECK(refusal("smoke:\n  - ttl: 5m\n") == "mine.yaml:3: smoke: which operation?");
   CHECK(refusal("accepted:\n  no-password: \"\"\n") == "mine.yaml:3: the reason for accepting no-password is empty");

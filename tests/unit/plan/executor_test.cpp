@@ -142,7 +142,7 @@ TEST_CASE_FIXTURE(Fixture, "a failure undoes everything, newest first, with that
   const Error error = failure_of({makes("a"), makes("b"), makes("c", throws(ExitCode::failure)), makes("d")});
   CHECK(error.code() == ExitCode::rolled_back);
   CHECK(error.message() == "broken");
-  CHECK(error.hint() == "mend it\nwhat explains it was kept in /evidence/1");
+  CHECK(error.hint() == "mend it\ndiagnostics saved to /evidence/1");
   CHECK(happened == Strings{"do a", "do b", "do c", "evidence: broken", "undo c", "undo b", "undo a"});
   CHECK(reporter.has("failed: c: broken"));
   CHECK(reporter.has("done: rollback: 3 undone"));
@@ -195,7 +195,7 @@ TEST_CASE_FIXTURE(Fixture, "an undo that fails does not keep the others from bei
   CHECK(error.code() == ExitCode::remains);
   CHECK(error.message() == "broken");
   CHECK(error.hint() ==
-        "mend it\nwhat explains it was kept in /evidence/1\nb is stuck\nwhat remains can be removed with:\n  rm b");
+        "mend it\ndiagnostics saved to /evidence/1\nb is stuck\nwhat remains can be removed with:\n  rm b");
   CHECK(reporter.has("failed: rollback: 2 of 3 undone"));
   CHECK(journal_left());
   const Journal log = journal();
@@ -233,7 +233,7 @@ TEST_CASE_FIXTURE(Fixture, "a second signal during the rollback stops it at once
   CHECK(error.message() == "interrupted (SIGTERM)");
   CHECK(happened.back() == "undo c");
   CHECK(error.hint() ==
-        "what explains it was kept in /evidence/1\nrollback stopped: interrupted (SIGINT)\n"
+        "diagnostics saved to /evidence/1\nrollback stopped: interrupted (SIGINT)\n"
         "what remains can be removed with:\n  rm b\n  rm a");
   CHECK(journal().pending().size() == 2);
 }

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "components/redis/place/kubernetes/vanished.hpp"
+#include "fakes/fake_desk.hpp"
 #include "fakes/fake_random.hpp"
 #include "fakes/fake_redis.hpp"
 #include "fakes/fake_reporter.hpp"
@@ -26,28 +27,7 @@ constexpr const char* kept =
 const std::string monitor =
     "---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata:\n  name: jobs\n";
 
-struct Desk {
-  FakeRunner runner;
-  Signals signals;
-  FakeRandom random;
-  FakeReporter reporter;
-  FakeRedis redis{[](const std::string&) { return FakeRedis::error("ERR no Redis here"); }};
-  std::ostringstream out;
-  Context context{runner,
-                  runner.clock(),
-                  random,
-                  signals,
-                  reporter,
-                  redis,
-                  {},
-                  {},
-                  {},
-                  {},
-                  runner.now() + std::chrono::minutes(5),
-                  out,
-                  {},
-                  ChangeGuard(false),
-                  Files(ChangeGuard(false))};
+struct Desk : test::FakeDesk {
   Cluster cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""};
   Kubectl kubectl{runner, cluster, "apps"};
   Helm helm{runner, cluster, "apps"};

@@ -49,7 +49,7 @@ bool may_need_record(const Context& context) {
                      [&](const char* option) { return context.settings.origin(option).source > Source::record; });
 }
 
-/// Before anything is asked of a cluster, where that can be: a mistake needs none to be told.
+/// Before the cluster is asked where possible: a mistake in the settings needs no cluster to be found.
 RedisSettings first_settings(Context& context) {
   const Told told(context);
   try {
@@ -61,7 +61,7 @@ RedisSettings first_settings(Context& context) {
       take_record_for_setup(context, place->installed().record, place->installed().name_space);
     } catch (const Error& error) {
       if (error.signal() != 0) throw;
-      context.settings = told.settings;  // there is none: it is wrong
+      context.settings = told.settings;  // no such preset: the error below says so
       context.preset = told.preset;
     }
   }

@@ -26,7 +26,7 @@ constexpr int last_port = 65535;
 
 [[noreturn]] void unusable_file(const fs::path& path, const std::string& why) {
   throw Error(ExitCode::preflight, fmt::format("the credentials file {} {}", path.string(), why),
-              fmt::format("it is never overwritten: mend it, or move it away ({})",
+              fmt::format("it is never overwritten: correct it, or move it away ({})",
                           shell_join(std::vector<std::string>{"mv", path.string(), path.string() + ".damaged"})));
 }
 

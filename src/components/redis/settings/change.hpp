@@ -7,7 +7,7 @@
 
 namespace raibid {
 
-/// What of a change a running Redis cannot take in, each as "memory limit 512Mi → 1Gi": its pod is made anew. Empty
+/// What of a change a running Redis cannot take in, each as "memory limit 512Mi → 1Gi": its pod is replaced. Empty
 /// when CONFIG SET does all of it.
 std::vector<std::string> restart_reasons(const Spec& before, const Spec& after);
 

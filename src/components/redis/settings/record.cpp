@@ -10,28 +10,10 @@
 #include "components/component.hpp"
 #include "components/presets.hpp"
 #include "components/redis/settings/naming.hpp"
-#include "config/option.hpp"
 
 namespace raibid {
 
 namespace {
-
-/// Every option that a file may name, as src/cli has them.
-const std::vector<OptionSpec>& known_options() {
-  static const std::vector<OptionSpec> options = [] {
-    std::vector<OptionSpec> all = global_options();
-    for (const Component& component : components()) {
-      for (const ComponentCommand& command : component.commands) {
-        for (const OptionSpec& option : command.options) {
-          const auto same = [&](const OptionSpec& known) { return known.name == option.name; };
-          if (std::none_of(all.begin(), all.end(), same)) all.push_back(option);
-        }
-      }
-    }
-    return all;
-  }();
-  return options;
-}
 
 Source source_of(const Choice& choice) {
   return choice.by == "flag" ? Source::flag : choice.by == "variable" ? Source::environment : Source::file;
@@ -77,7 +59,7 @@ Preset load_recorded(const Spec& record) {
   if (!is_known(name))
     throw Error(ExitCode::usage, what + ", whose file is not known here", "name it with --preset FILE");
   try {
-    return load_preset(name, known_options());
+    return load_preset(name, all_options(components()));
   } catch (Error& error) {
     throw Error(ExitCode::usage, fmt::format("{}: {}", what, error.message()),
                 "name the preset's file with --preset FILE");
@@ -190,7 +172,7 @@ void take_record_for_setup(Context& context, const Spec& record, const std::stri
     }
     now = without_repetitions(now, record.chosen);
   }
-  context.settings = with_record(known_options(), now, context.preset.settings, map);
+  context.settings = with_record(all_options(components()), now, context.preset.settings, map);
 }
 
 void take_record_to_read(Context& context, const Spec& record, NeedsPreset needs, const std::string& name_space) {
@@ -223,7 +205,7 @@ void take_record_to_read(Context& context, const Spec& record, NeedsPreset needs
   context.preset.settings["namespace"] = {{map.at("namespace").values}, {Source::preset, "recorded"}};
   context.preset.settings.erase("allow-from");
   if (!record.clients.empty()) map["allow-from"] = recorded(record.clients, Source::flag);
-  context.settings = with_record(known_options(), context.settings, context.preset.settings, map);
+  context.settings = with_record(all_options(components()), context.settings, context.preset.settings, map);
 }
 
 void refuse_other_preset(const Context& context, const std::string& recorded) {

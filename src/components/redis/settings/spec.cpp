@@ -60,7 +60,7 @@ std::string context_text(const SecurityContext& context) {
 
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(ExitCode::failure, fmt::format("the annotation {} of this release is damaged: {}", spec_annotation, why),
-              "run setup again with the options it was made with: it writes the annotation anew");
+              "run setup again with the options it was made with: it writes the annotation again");
 }
 
 /// Takes `key` when it is there. nlohmann's get<> would take a float for an int; its message would quote the value.

@@ -148,7 +148,7 @@ TEST_CASE("a difference is told in plain words, and a Secret's values are not to
   std::vector<std::string> lines;
   for (const Drift& drift : compare_release(manifest, live, release)) {
     for (const std::string& line : drift.lines()) lines.push_back(line);
-    CHECK(drift.makes_pods_anew() == (drift.object == "StatefulSet jobs-redis-master"));
+    CHECK(drift.replaces_pods() == (drift.object == "StatefulSet jobs-redis-master"));
   }
   CHECK(lines == std::vector<std::string>{
                      "ConfigMap jobs-redis-configuration: data[redis.conf] is not what the release has",

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "components/kubernetes/release_state.hpp"
+#include "fakes/fake_desk.hpp"
 #include "fakes/fake_random.hpp"
 #include "fakes/fake_redis.hpp"
 #include "fakes/fake_reporter.hpp"
@@ -23,28 +24,7 @@ constexpr const char* manifest =
     "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: main\nspec:\n  selector:\n    app: redis\n"
     "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: files\ndata:\n  a: b\n";
 
-struct Desk {
-  FakeRunner runner;
-  Signals signals;
-  FakeRandom random;
-  FakeReporter reporter;
-  FakeRedis redis{[](const std::string&) { return FakeRedis::error("ERR no Redis here"); }};
-  std::ostringstream out;
-  Context context{runner,
-                  runner.clock(),
-                  random,
-                  signals,
-                  reporter,
-                  redis,
-                  {},
-                  {},
-                  {},
-                  {},
-                  runner.now() + std::chrono::minutes(5),
-                  out,
-                  {},
-                  ChangeGuard(false),
-                  Files(ChangeGuard(false))};
+struct Desk : test::FakeDesk {
   Kubectl kubectl{runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps"};
 
   ReleaseState read(const json& records, const Output& objects) {

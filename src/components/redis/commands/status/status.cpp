@@ -105,7 +105,7 @@ CommandResult render_all(const Context& context, std::vector<Seen>& all, int una
               "set a Redis up: " + context.scope().command("setup redis"));
 }
 
-/// Writes each look anew over the one before on a terminal; elsewhere only the lines that are not as they were.
+/// On a terminal each look replaces the one before; elsewhere only lines that changed are written.
 class WatchScreen {
  public:
   explicit WatchScreen(Context& context) : m_context(context) {}

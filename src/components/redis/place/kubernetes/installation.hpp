@@ -54,7 +54,7 @@ class Installation {
   void try_new_pod() const;
 
   const Credentials& credentials() const { return m_credentials; }
-  /// What of this change makes the pod anew, and what Redis keeps until its next start; empty for a first install.
+  /// What of this change replaces the pod, and what Redis keeps until its next start; empty for a first install.
   std::vector<std::string> restarts() const;
   std::vector<std::string> dropped() const;
   /// The class of the claim that will be made, "" when none is.

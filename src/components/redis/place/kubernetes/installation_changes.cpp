@@ -86,7 +86,7 @@ std::vector<std::string> Installation::template_changes() const {
     }
   }
   for (const Drift& drift : observed.state->drift()) {
-    if (!drift.makes_pods_anew()) continue;
+    if (!drift.replaces_pods()) continue;
     for (const std::string& change : drift.changes()) changes.push_back(change);
   }
   return changes;
@@ -95,7 +95,7 @@ std::vector<std::string> Installation::template_changes() const {
 std::vector<std::string> Installation::restarts() const {
   std::vector<std::string> reasons;
   for (const Drift& one : drift()) {
-    if (!one.makes_pods_anew()) continue;
+    if (!one.replaces_pods()) continue;
     for (const std::string& change : one.changes()) reasons.push_back(change);
   }
   if (!observed.workload || converged()) return reasons;
@@ -119,7 +119,7 @@ std::vector<std::string> Installation::dropped() const {
 // back is what the release has.
 StepResult Installation::put_back() {
   const bool new_pods = std::any_of(drift().begin(), drift().end(), [](const Drift& one) {
-    return one.makes_pods_anew() || one.object.starts_with("StatefulSet ");
+    return one.replaces_pods() || one.object.starts_with("StatefulSet ");
   });
   if (new_pods) {
     if (auto refusal = refuse_restart(m_context, session.kubectl, settings.release, m_context.deadline))

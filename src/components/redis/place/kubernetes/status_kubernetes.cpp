@@ -233,7 +233,7 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
   }
   for (const Drift& drift : state.drift()) {
     const std::string hint = !drift.owner.empty()      ? "what takes it over also changes it; look there first"
-                             : drift.makes_pods_anew() ? "this restarts Redis; " + repair(report)
+                             : drift.replaces_pods() ? "this restarts Redis; " + repair(report)
                                                        : repair(report);
     for (const std::string& line : drift.lines()) {
       data["differences"].push_back(line);

@@ -20,7 +20,7 @@ constexpr const char* embedded_chart_name = "embedded";
 }
 
 /// `options` are those that make the difference.
-std::string anew(const RedisSettings& settings, const std::string& options) {
+std::string set_up_again(const RedisSettings& settings, const std::string& options) {
   const Scope scope = Scope().found("kubernetes", settings.name_space, settings.release, "");
   return fmt::format("keep it as it is, or remove it (the data is kept) and set it up again: {} && {}",
                      scope.command("teardown redis"), scope.command("setup redis", options));
@@ -36,7 +36,7 @@ void refuse_other_chart(const std::string& present, const RedisSettings& setting
   cannot_change(
       fmt::format("release {} was made with the chart {}, and a StatefulSet cannot change to another chart's in place",
                   settings.release, present),
-      anew(settings, "--chart " + shell_quote(chart)));
+      set_up_again(settings, "--chart " + shell_quote(chart)));
 }
 
 void refuse_other_persistence(const Observed::Workload& workload, const RedisSettings& settings) {
@@ -44,7 +44,7 @@ void refuse_other_persistence(const Observed::Workload& workload, const RedisSet
   if (persists == settings.persistence) return;
   cannot_change(fmt::format("release {} keeps its data {}, and a StatefulSet cannot change that in place",
                             settings.release, persists ? "in a claim" : "in memory alone"),
-                anew(settings, settings.persistence ? "--no-persistence=false" : "--no-persistence"));
+                set_up_again(settings, settings.persistence ? "--no-persistence=false" : "--no-persistence"));
 }
 
 void refuse_other_class(const Observed::Claim& claim, const RedisSettings& settings, const RedisNames& names) {

@@ -107,7 +107,7 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
   try {
     const nlohmann::json object = parse_json(nested_too_deeply(*text) ? "" : *text);
     if (!object.at("port").is_number_unsigned() || object.at("port") > 65535) {
-      throw Error(ExitCode::preflight, fmt::format("{} is damaged: its port is none", state_file().string()),
+      throw Error(ExitCode::preflight, fmt::format("{} is damaged: it has no valid port", state_file().string()),
                   damaged_hint);
     }
     return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(json_text(object.at("spec")))};
