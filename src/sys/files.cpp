@@ -99,7 +99,7 @@ void refuse_link(const fs::path& path) {
 void refuse_special(int fd, const fs::path& path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0 || S_ISREG(status.st_mode)) return;
-  throw Error(ExitCode::preflight, path.string() + " is no regular file: what it says is not trusted",
+  throw Error(ExitCode::preflight, path.string() + " is not a regular file, so it is not read",
               "see what it is (ls -l), and move it away");
 }
 

@@ -127,7 +127,7 @@ TEST_CASE("a credential plugin that takes six seconds is seen, and nothing is ro
   const Output short_of_time = cli.status({"--timeout", "2s"});
   INFO(said(short_of_time));
   CHECK(short_of_time.status == 3);
-  CHECK(short_of_time.err.find("did not come to an end in time") != std::string::npos);
+  CHECK(short_of_time.err.find("did not finish in time") != std::string::npos);
   cli.set("KUBECONFIG", kubeconfig_as(cli.folder(), admin));
   CHECK(cli.teardown({"--yes", "--delete-data"}).status == 0);
 }

@@ -306,7 +306,7 @@ trim_script() {
   # shellcheck disable=SC2086 # words
   check "$2: the user trim" accepted acl setuser trim on ">of-trim" $rights
   check "$2: streams that are not there are no failure" trim_run
-  check "$2: … and it says so" says "raibid:jobs: no-stream: nothing is trimmed, for nobody can say what is done"
+  check "$2: … and it says so" says "raibid:jobs: no-stream: nothing is trimmed, because only a group tells which entries are done"
   as_default xgroup create raibid:jobs workers 0 mkstream >/dev/null
   for job in {1..2000}; do echo "xadd raibid:jobs * job_id $job"; done | as_default >/dev/null
   check "$2: a stream over its limit" has_entries raibid:jobs 2000

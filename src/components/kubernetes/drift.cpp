@@ -186,7 +186,7 @@ std::string other_owner(const json& wanted, const json& live, const ReleaseName&
     if (const std::string value = foreign(wanted, live, where, key); !value.empty())
       return printable(fmt::format("{} ({})", tool, value));
   }
-  if (helm.empty()) return "somebody else (it has no annotation of Helm)";
+  if (helm.empty()) return "another owner (it has no annotation of Helm)";
   if (helm == release.name && (space.empty() || space == release.name_space)) return "";
   return printable(fmt::format("Helm release {} in namespace {}", helm, space));
 }

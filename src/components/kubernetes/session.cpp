@@ -95,7 +95,7 @@ void log_in(Context& context, const Kubectl& kubectl) {
   output.err = said + output.err;
   if (output.timed_out) {
     throw Error(ExitCode::preflight,
-                fmt::format("the credential plugin {} of context {} did not come to an end in time",
+                fmt::format("the credential plugin {} of context {} did not finish in time",
                             printable(kubectl.cluster().plugin), printable(kubectl.cluster().context)),
                 "--timeout gives it longer; to see what it waits for: " + kubectl.for_people({"version"}));
   }

@@ -41,7 +41,7 @@ constexpr std::array table = {
     Reason{"quota", at_once, false, "a ResourceQuota has no room, or wants what the pod does not say"},
     Reason{"limit-range", at_once, false, "a LimitRange allows less, or more"},
     Reason{"pod-security", at_once, false, "the namespace's Pod Security level forbids the pod"},
-    Reason{"scaled-to-zero", at_once, false, "the StatefulSet is to have no pod"},
+    Reason{"scaled-to-zero", at_once, false, "the StatefulSet has zero replicas"},
     Reason{"admission", at_once, false, "admission refuses the pod: a policy, a webhook, a class that does not exist"},
     Reason{"invalid-pod", at_once, false, "the API refuses the pod as invalid"},
     Reason{"storage-class", at_once, false, "there is no such StorageClass, or none is set"},
@@ -91,8 +91,7 @@ Judgement judge_loss(const Observation& seen) {
 /// What the StatefulSet itself says of why it has no pod.
 std::optional<Judgement> judge_workload(const Observation& seen) {
   if (seen.set_is_gone) {
-    return judgement("workload-gone",
-                     fmt::format("StatefulSet {} is not there: somebody has removed it", seen.workload),
+    return judgement("workload-gone", fmt::format("StatefulSet {} is missing: somebody removed it", seen.workload),
                      "see what is left: " + seen.command({"get", "statefulsets,pods"}));
   }
   if (seen.set == nullptr) return std::nullopt;
@@ -101,7 +100,7 @@ std::optional<Judgement> judge_workload(const Observation& seen) {
                      "see what holds it: " + seen.command({"get", "statefulset", seen.workload, "-o", "yaml"}));
   }
   if (at(*seen.set, {"spec"}).contains("replicas") && number_at(*seen.set, {"spec", "replicas"}) == 0) {
-    return judgement("scaled-to-zero", fmt::format("StatefulSet {} is scaled to zero: it makes no pod", seen.workload),
+    return judgement("scaled-to-zero", fmt::format("StatefulSet {} is scaled to zero, so it has no pod", seen.workload),
                      "start it again: " + seen.command({"scale", "statefulset", seen.workload, "--replicas=1"}));
   }
   if (number_at(*seen.set, {"status", "observedGeneration"}) < number_at(*seen.set, {"metadata", "generation"})) {
@@ -157,11 +156,11 @@ Judgement judge_unready(const Observation& seen) {
     const std::string container = text_at(status, {"name"});
     if (container == aside_of(seen)) continue;
     if (contains(seen.words, lock_is_held)) {
-      Judgement held = judgement(
-          "volume-locked",
-          fmt::format("container {} of pod {} waits for another server that has the data open", container, pod),
-          "a pod that was deleted by force ends by itself; see which pods use the claim: " +
-              seen.command({"get", "pods", "--all-namespaces", "-o", "wide"}));
+      Judgement held =
+          judgement("volume-locked",
+                    fmt::format("container {} of pod {} waits: another server still has the data open", container, pod),
+                    "a pod that was deleted by force ends later by itself; to see which pods use the claim: " +
+                        seen.command({"get", "pods", "--all-namespaces", "-o", "wide"}));
       held.running = container;
       return held;
     }

@@ -68,7 +68,7 @@ TEST_CASE("queue add: a bad line says how far it came, a second run asks what is
   INFO(said(broken));
   CHECK(broken.status == 2);
   CHECK(has(broken.err, "line 501: field job_type is missing"));
-  CHECK(has(broken.err, "added up to line 500"));
+  CHECK(has(broken.err, "lines up to 500 were added"));
   CHECK(has(broken.err, "--resume"));
   CHECK(cli.length() == 500);
   cli.write("jobs.jsonl", job_lines(600));

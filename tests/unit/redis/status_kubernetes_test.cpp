@@ -68,7 +68,7 @@ TEST_CASE("an exporter that fails is a check of its own, and not the pod's") {
   examine_pod(&failing, "redis-0", look.kubectl, look.report);
   REQUIRE(look.report.checks().size() == 2);
   CHECK(look.report.checks()[0].passed);
-  CHECK(look.report.checks()[0].text.starts_with("redis-0 ready but for its exporter, 4 restarts"));
+  CHECK(look.report.checks()[0].text.starts_with("redis-0 ready except for its exporter, 4 restarts"));
   CHECK_FALSE(look.report.checks()[1].passed);
   CHECK(look.report.checks()[1].name == "exporter");
   CHECK(look.report.checks()[1].text.find("container metrics of pod redis-0 ends with exit code 3") !=

@@ -16,7 +16,7 @@ struct InstalledRedis {
   std::string host;
   int port = 6379;
   Secret password;
-  Spec record{};             ///< what it was set up with; empty for one of another hand
+  Spec record{};             ///< what it was set up with; empty for one not set up by raibid-cli
   std::string name_space{};  ///< it was set up with; "" when its record has none
 };
 

@@ -74,7 +74,7 @@ fs::path inside_home(const Paths& paths, const std::string& text) {
   throw Error(ExitCode::remains,
               fmt::format("the journal names {}, which is not in {}: it is left alone", printable(text),
                           printable(paths.home.string())),
-              "only a home that was moved has such a journal; look at it in " + paths.journal().string());
+              "such a journal comes from a home that was moved; look at it in " + paths.journal().string());
 }
 
 }  // namespace

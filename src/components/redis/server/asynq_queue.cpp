@@ -239,7 +239,7 @@ std::vector<JobOutcome> AsynqJobQueue::retry(const std::vector<std::string>& ids
 
 std::vector<JobOutcome> AsynqJobQueue::claim(const std::vector<std::string>&, const std::string&, Duration) {
   throw Error(ExitCode::usage, "a task of Asynq cannot be given to a worker",
-              "the library's servers take back what a dead worker had when its lease has expired");
+              "the library's servers take back the tasks of a dead worker when its lease has expired");
 }
 
 std::vector<JobOutcome> AsynqJobQueue::remove(const std::vector<std::string>& ids) {

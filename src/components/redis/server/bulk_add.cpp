@@ -170,7 +170,7 @@ bool Upload::end_earlier_run(RedisConnection& redis, const std::optional<UploadR
   if (!other.empty()) may = !redis.command({"CLIENT", "KILL", "ID", other}).is_error();
   if (!may && before && before->transactions && !before->ended) {
     throw Error(ExitCode::preflight,
-                "an earlier run of this input may still be adding jobs, and this user may not end its connection",
+                "an earlier run may still be adding this input, and this user may not end its connection",
                 "use a user that may CLIENT LIST and CLIENT KILL");
   }
   return may;

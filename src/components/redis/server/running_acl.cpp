@@ -186,7 +186,7 @@ std::vector<std::string> settle_acl(RedisConnection& redis, const Secret& file) 
   if (done.empty()) return done;
   for (const AclDifference& left : acl_differences(redis, file)) {
     if (left.unknown) continue;
-    throw Error(ExitCode::failure, "Redis keeps other rights than users.acl has: " + left.text,
+    throw Error(ExitCode::failure, "running users differ from users.acl: " + left.text,
                 "something else changes them; see ACL LOG and ACL LIST");
   }
   return done;

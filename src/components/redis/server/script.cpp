@@ -50,7 +50,7 @@ void expect_no_error(const RedisReply& reply, const std::string& doing) {
   const std::string code = reply.error_code();
   if (code == "OOM")
     hint = "Redis is at its maxmemory: let the workers catch up, trim the queue, or give it more memory";
-  if (code == "LOADING") hint = "it is loading its data after a start: try again in a while";
+  if (code == "LOADING") hint = "it has just started and is loading its data: try again in a while";
   if (code == "NOAUTH") hint = "its password was changed meanwhile";
   if (code == "READONLY") hint = "this Redis is a replica: write to its master";
   if (code == "MISCONF") hint = "it cannot write its data: is the volume full?";

@@ -138,8 +138,8 @@ std::string durable_locks(const RedisSettings&) {
 bool is_moved(const RedisSettings& settings) { return !settings.moved.empty(); }
 
 std::string why_moved(const RedisSettings& settings) {
-  return fmt::format("preset {} is written for another namespace than {}; what it names there follows: {}",
-                     settings.preset, settings.name_space, join(settings.moved, ", "));
+  return fmt::format("preset {} is written for another namespace than {}; its own names follow: {}", settings.preset,
+                     settings.name_space, join(settings.moved, ", "));
 }
 
 std::string own_namespace(const RedisSettings&) {

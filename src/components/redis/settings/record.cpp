@@ -111,7 +111,7 @@ void refuse_lost_sets(const Context& context, const Spec& record) {
   throw Error(ExitCode::usage,
               fmt::format("this Redis was set up with --set {}, whose values are not recorded: they might be secrets",
                           printable(join(sets->second.values, ", "))),
-              "give --set again, or go back to the preset and what is given now with --reset");
+              "give --set again, or use --reset to go back to the preset and the options of this run");
 }
 
 /// Files of another machine, of which a cluster has the names alone.
@@ -122,7 +122,7 @@ void refuse_lost_files(const Context& context, const Spec& record) {
     if (std::filesystem::path(file).is_absolute()) continue;
     throw Error(ExitCode::usage,
                 fmt::format("this Redis was set up with -f {}, whose folder is not known here", printable(file)),
-                "give -f again, or go back to the preset and what is given now with --reset");
+                "give -f again, or use --reset to go back to the preset and the options of this run");
   }
 }
 
@@ -155,7 +155,7 @@ bool is_of_the_queue(const std::string& option) {
 }  // namespace
 
 void take_record_for_setup(Context& context, const Spec& record, const std::string& name_space) {
-  if (record.preset.empty()) return;  // of another hand
+  if (record.preset.empty()) return;  // not set up by raibid-cli
   SettingMap map;
   if (chooses_preset(context, record)) {
     keep_names(context, name_space, map);
@@ -214,7 +214,7 @@ void refuse_other_preset(const Context& context, const std::string& recorded) {
       ExitCode::usage,
       fmt::format("{} is preset {}, but release {} was set up with preset {}", named(context.settings, "preset"),
                   in_quotes(context.preset.name), release_of(context.settings), in_quotes(recorded)),
-      "leave --preset out: what was set up decides. Another Redis is named with -n and --release");
+      "leave --preset out to use the recorded one; name another Redis with -n and --release");
 }
 
 RedisSettings settings_to_find(const Context& context) {

@@ -223,8 +223,7 @@ void take_trimming(RedisSettings& redis, const Reader& reader) {
   const std::string schedule = reader.text("trim-schedule");
   if (schedule.empty() || schedule == "off") return;
   if (!is_schedule(schedule))
-    reader.refuse("trim-schedule", "is no schedule",
-                  "five fields as cron has them, for instance '*/10 * * * *'; or off");
+    reader.refuse("trim-schedule", "is no schedule", "give five cron fields, for instance '*/10 * * * *'; or off");
   const bool limited = std::any_of(redis.streams.begin(), redis.streams.end(),
                                    [](const StreamSpec& stream) { return stream.max_length > 0; });
   const bool embedded = redis.chart.kind == ChartChoice::Kind::embedded;
@@ -405,7 +404,7 @@ std::vector<OptionSpec> redis_options() {
        .metavar = "N",
        .group = "Queue"},
       {.name = "trim-schedule",
-       .help = "When the cluster trims streams to their limit, as cron has it, or off",
+       .help = "When to trim the streams to their limit: a cron schedule, or off",
        .metavar = "SCHEDULE",
        .group = "Queue"},
       {.name = "set",
@@ -425,7 +424,7 @@ std::vector<OptionSpec> redis_options() {
        .kind = Kind::flag,
        .group = "Run"},
       {.name = "reset",
-       .help = "Forget what earlier runs were told: back to the preset and what is given now",
+       .help = "Drop the recorded choices: use the preset and the options of this run",
        .kind = Kind::flag,
        .flag_only = true,
        .group = "Run"},

@@ -178,7 +178,7 @@ TEST_CASE("an object that somebody else has now is told apart") {
   CHECK(owner(flux) == "Flux (shop)");
   json by_hand = live;
   by_hand["metadata"].erase("annotations");
-  CHECK(owner(by_hand) == "somebody else (it has no annotation of Helm)");
+  CHECK(owner(by_hand) == "another owner (it has no annotation of Helm)");
 }
 
 TEST_CASE("an object of the same name in another group or namespace is another one") {

@@ -82,7 +82,7 @@ TEST_CASE("a credential plugin has until --timeout, and is named when that passe
   Context context = scene.context(60s);
   ExitCode code = ExitCode::ok;
   const std::string message = tests::message_of([&] { choose_cluster(context, "jobs", NeedsHelm::no); }, &code);
-  CHECK(message == "the credential plugin aws of context eks did not come to an end in time");
+  CHECK(message == "the credential plugin aws of context eks did not finish in time");
   CHECK(code == ExitCode::preflight);
   CHECK(first.ended_by_us());
 }

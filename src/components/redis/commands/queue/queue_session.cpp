@@ -83,7 +83,7 @@ QueueSession::QueueSession(Context& context) : m_context(context) {
     return;
   }
   if (option_chosen(context, "group"))
-    throw Error(ExitCode::usage, "--group is of a stream: an Asynq queue has no groups of consumers");
+    throw Error(ExitCode::usage, "--group is for streams: an Asynq queue has no consumer groups");
   if (context.settings.is_set("queue")) m_spec.name = context.settings.text("queue");
 }
 
@@ -101,12 +101,12 @@ std::vector<std::string> QueueSession::asynq_queues() {
 const std::string& QueueSession::name() {
   if (!m_asynq || m_named) return m_spec.name;
   const std::vector<std::string> there = asynq_queue_names(redis());
-  const std::string list = there.empty() ? "nothing was ever enqueued" : "there are: " + printable(join(there, ", "));
+  const std::string list = there.empty() ? "nothing was enqueued yet" : "there are: " + printable(join(there, ", "));
   if (m_spec.name.empty() && there.size() > 1)
     throw Error(ExitCode::usage, "this Redis has several Asynq queues: " + printable(join(there, ", ")),
                 "name one with --queue");
   if (m_spec.name.empty() && there.empty())
-    throw Error(ExitCode::failure, "this Redis has no Asynq queue: nothing was ever enqueued");
+    throw Error(ExitCode::failure, "this Redis has no Asynq queue: nothing was enqueued yet");
   if (m_spec.name.empty()) m_spec.name = there.front();
   if (std::find(there.begin(), there.end(), m_spec.name) == there.end())
     throw Error(ExitCode::failure, fmt::format("there is no Asynq queue {}", in_quotes(m_spec.name)), list);

@@ -157,7 +157,7 @@ CommandResult queue_claim(Context& context, const std::vector<std::string>& argu
   const std::string consumer = context.settings.text("consumer");
   if (consumer.empty()) throw Error(ExitCode::usage, "who is to have the jobs?", "name the consumer with --consumer");
   QueueSession session(context);
-  session.need_stream("its servers themselves take back what a dead worker had, when the lease has expired");
+  session.need_stream("its servers take back the tasks of a dead worker when the lease has expired");
   need_group(session);
   const Duration idle = context.settings.is_set("idle") ? context.settings.duration("idle") : Duration(0);
   return act_on(session, named_jobs(session, arguments, JobState::pending), "claim", "",
@@ -196,7 +196,7 @@ void mention_keda(QueueSession& session, const char* change) {
   const RedisSettings settings = redis_settings(context);
   if (settings.target != Target::kubernetes) return;
   context.reporter.note(
-      fmt::format("KEDA, if it starts your workers, is told apart: kubectl annotate -n {} scaledjob/{} {}{}",
+      fmt::format("if KEDA starts your workers, pause or resume it too: kubectl annotate -n {} scaledjob/{} {}{}",
                   application_namespace(settings), keda_job_name(context.preset.name), change,
                   session.asynq() ? " (one ScaledJob for all of the preset's queues)" : ""));
 }
@@ -208,7 +208,7 @@ CommandResult queue_pause(Context& context, const std::vector<std::string>& argu
   std::string note = "since " + rfc3339(context.clock.wall());
   if (!arguments.empty()) note += ": " + join(arguments, " ");
   if (session.asynq() && !arguments.empty())
-    context.reporter.warning("Asynq keeps no reason for a pause, only since when: the reason is left out");
+    context.reporter.warning("Asynq stores only when a pause began: the reason is left out");
   if (!context.guard.dry_run()) session.queue()->pause(note);
   mention_keda(session, "autoscaling.keda.sh/paused=true");
   return queue_result(context,

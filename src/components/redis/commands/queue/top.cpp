@@ -43,7 +43,7 @@ class Top {
  public:
   explicit Top(QueueSession& session)
       : m_session(session), m_streams(session.asynq() ? session.asynq_queues() : session.streams()) {
-    if (m_streams.empty()) throw Error(ExitCode::failure, "this Redis has no Asynq queue: nothing was ever enqueued");
+    if (m_streams.empty()) throw Error(ExitCode::failure, "this Redis has no Asynq queue: nothing was enqueued yet");
     m_model.subject = session.place().subject();
     m_model.queues = m_streams.size();
   }

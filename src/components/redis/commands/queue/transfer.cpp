@@ -18,7 +18,7 @@ namespace raibid {
 
 CommandResult queue_export(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);
-  session.need_stream("the line of an export is an entry of a stream");
+  session.need_stream("export writes entries of a stream");
   const Settings& settings = context.settings;
   const bool dead = settings.flag("dead");
   const std::string key = dead ? dead_letters_key(session.stream()) : session.stream();
@@ -51,7 +51,7 @@ CommandResult queue_import(Context& context, const std::vector<std::string>& arg
     throw Error(ExitCode::usage, "which file is to be imported?",
                 "give a FILE that queue export wrote, or - for standard input");
   QueueSession session(context);
-  session.need_stream("the line of an export is an entry of a stream");
+  session.need_stream("export writes entries of a stream");
   UploadPlan plan;
   plan.exported = true;
   plan.keep_ids = !context.settings.flag("new-ids");

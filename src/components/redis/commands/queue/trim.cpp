@@ -74,7 +74,7 @@ CommandResult result_of(Context& context, const std::string& stream, const TrimR
 
 CommandResult queue_trim(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);
-  session.need_stream("nothing piles up there; a task that is done goes by itself, and its retention says when");
+  session.need_stream("there is nothing to trim: Asynq removes a finished task when its retention is over");
   const TrimRequest request = request_of(session);
   const auto between = [&](std::int64_t) { context.signals.check(); };
   if (!request.dry_run && !context.settings.flag("yes")) {

@@ -103,8 +103,8 @@ std::string what_is_there(QueueSession& session, const std::string& key, const s
     session.reconnect(record_patience);
     if (const std::optional<UploadRecord> record = read_upload(session.redis(), key)) {
       if (record->token != token) return "another run that adds the same input has taken over";
-      const std::string more = record->beyond.empty() ? "" : ", and some lines behind it";
-      return fmt::format("it is added up to line {}{}", record->line, more);
+      const std::string more = record->beyond.empty() ? "" : ", and some lines after it";
+      return fmt::format("lines up to {} were added{}", record->line, more);
     }
   } catch (const Error& error) {
     if (error.signal() != 0) throw;

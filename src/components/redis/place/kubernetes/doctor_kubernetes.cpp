@@ -87,7 +87,7 @@ std::string examine_room(Context& context, const Kubectl& kubectl, const RedisSe
   const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   for (std::size_t i = 0; i < questions.size(); ++i) {
     if (!Kubectl::parse_visible_items(questions[i], answers[i]).refused.empty())
-      return "not known: this login may not list nodes and the pods of all namespaces";
+      return "unknown: this login may not list nodes and the pods of all namespaces";
   }
   const auto rooms =
       free_room(Kubectl::parse_items(questions[0], answers[0]), Kubectl::parse_items(questions[1], answers[1]));
@@ -115,7 +115,7 @@ std::string examine_rights(const Observed& observed, const Kubectl& kubectl) {
 
 std::string examine_storage(const Observed& observed, const RedisSettings& settings) {
   if (!settings.persistence) return "none needed (--no-persistence)";
-  if (!observed.storage_classes_known) return "not known: this login may not list StorageClasses";
+  if (!observed.storage_classes_known) return "unknown: this login may not list StorageClasses";
   const std::string classes = join(observed.storage_classes, ", ");
   const std::string wanted = settings.storage_class.empty() ? observed.default_storage_class : settings.storage_class;
   if (wanted.empty()) {

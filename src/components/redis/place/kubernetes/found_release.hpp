@@ -36,7 +36,7 @@ class FoundRelease {
   /// Everything found that is being deleted.
   std::vector<Deletion> deletions() const;
   bool installed() const { return record() != nullptr || object("StatefulSet") != nullptr; }
-  /// As setup annotated it; empty for a release of another hand. Throws as parse_spec.
+  /// As setup annotated it; empty for a release not set up by raibid-cli. Throws as parse_spec.
   Spec spec() const;
 
   /// How it differs from Helm's record of it.

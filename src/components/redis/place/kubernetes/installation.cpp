@@ -383,7 +383,7 @@ StepResult Installation::upgrade() {
     if (m_context.runner.now() >= patience_ends) m_rollout.start();
     tend(helm.get(), m_context.deadline);
     if (m_context.runner.now() >= m_context.deadline) {
-      throw Error(ExitCode::failure, "helm did not come to an end in time", "give it longer with --timeout");
+      throw Error(ExitCode::failure, "helm did not finish in time", "give it longer with --timeout");
     }
   }
   const Output output{helm->status(), helm->out(), helm->err()};

@@ -146,10 +146,10 @@ StepResult Installation::put_back() {
   }
   if (!after.unknown().empty()) left.push_back(after.unknown());
   if (!left.empty()) {
-    throw Error(
-        ExitCode::failure, "put back, and still not as the release has it: " + join(left, "; "),
-        "something else in the cluster changes it (a controller, an admission webhook); or remove the object and "
-        "run this again");
+    throw Error(ExitCode::failure, "put back, but it still differs from the release: " + join(left, "; "),
+                "something else in the cluster changes it (a controller, an admission webhook): stop that, or remove "
+                "the object and "
+                "run this again");
   }
   m_rollout.expect_workload();
   if (new_pods) {

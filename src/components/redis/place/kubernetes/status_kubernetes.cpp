@@ -101,7 +101,7 @@ void examine_pod(const json* pod, const std::string& name, const Kubectl& kubect
       {"name", name}, {"phase", phase}, {"ready", ready}, {"restarts", restarts}, {"last_termination", last}};
   std::string text = fmt::format("{} {}, {} restarts", name,
                                  ready    ? "Ready"
-                                 : serves ? "ready but for its exporter"
+                                 : serves ? "ready except for its exporter"
                                  : goes   ? "is being deleted"
                                           : phase + ", not Ready",
                                  restarts);
@@ -232,9 +232,9 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
     return;
   }
   for (const Drift& drift : state.drift()) {
-    const std::string hint = !drift.owner.empty()      ? "what takes it over also changes it; look there first"
+    const std::string hint = !drift.owner.empty()    ? "what takes it over also changes it; look there first"
                              : drift.replaces_pods() ? "this restarts Redis; " + repair(report)
-                                                       : repair(report);
+                                                     : repair(report);
     for (const std::string& line : drift.lines()) {
       data["differences"].push_back(line);
       report.add({"objects", false, line, hint});
@@ -243,9 +243,9 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
   for (const auto& [service, why] : state.dead_services()) {
     const std::string line = fmt::format("Service {} leads to no ready pod: {}", service, why);
     data["differences"].push_back(line);
-    report.add({"objects", false, line,
-                state.drift().empty() ? "the check of the pod says more; applications reach nothing by this name"
-                                      : repair(report)});
+    report.add(
+        {"objects", false, line,
+         state.drift().empty() ? "applications reach nothing by this name; see the check of the pod" : repair(report)});
   }
   if (state.drift().empty() && state.dead_services().empty()) {
     report.add({"objects", true,

@@ -111,10 +111,10 @@ std::vector<std::string> take_out_vanished(Context& context, const Kubectl& kube
   }
   std::vector<std::string> gone(names.begin(), names.end());
   if (!gone.empty()) {
-    context.reporter.note(fmt::format(
-        "the cluster does not know the kind of {} any more, and with its definition the object went: taken out of "
-        "Helm's record of release {}",
-        join(gone, ", "), release));
+    context.reporter.note(
+        fmt::format("the kind of {} no longer exists in the cluster, nor does the object: taken out of "
+                    "Helm's record of release {}",
+                    join(gone, ", "), release));
   }
   return gone;
 }

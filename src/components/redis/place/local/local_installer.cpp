@@ -15,8 +15,7 @@ CommandResult LocalInstaller::teardown() { return teardown_redis_local(m_context
 void LocalInstaller::examine_ground(HealthReport& report) { examine_local(m_context, m_settings, report); }
 
 std::string LocalInstaller::rights() const {
-  throw Error(ExitCode::usage, "--role speaks of a cluster's rights, and --target local has none",
-              "leave --target local out");
+  throw Error(ExitCode::usage, "--role is for a cluster; --target local needs no rights", "leave --target local out");
 }
 
 CommandResult LocalInstaller::status() { return status_redis_local(m_context, m_settings); }
