@@ -97,7 +97,7 @@ TEST_CASE("a kind that has vanished from the cluster stops neither a change nor 
       cli.setup({"--set", "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.interval=10s"});
   INFO(said(changed));
   CHECK(changed.status == 0);
-  CHECK(has(changed.err, "the cluster does not know the kind of ServiceMonitor raibid-redis any more"));
+  CHECK(has(changed.err, "the kind of ServiceMonitor raibid-redis no longer exists in the cluster"));
   {
     const MonitorDefinition definition;
     REQUIRE(cli.setup(monitored).status == 0);
