@@ -18,6 +18,7 @@ namespace raibid {
 namespace {
 
 using Kind = YamlNode::Kind;
+using namespace std::string_view_literals;
 
 constexpr std::array<std::string_view, 13> known_template_names = {
     "host",      "port",    "address", "url",    "password-url", "username",  "password",
@@ -59,6 +60,7 @@ class PresetReader {
   void read_holds(const YamlEntry& entry);
   void read_security_context(const YamlEntry& entry);
   void read_pod_labels(const YamlEntry& entry);
+  void read_user(const YamlEntry& entry);
   void read_environment(const YamlEntry& entry);
   void read_files(const YamlEntry& entry);
   void read_smoke(const YamlEntry& entry);
@@ -74,6 +76,7 @@ class PresetReader {
   std::string value_text(const YamlNode& node, std::string_view what) const;
   std::string text(const YamlNode& node, std::string_view what) const;
   std::vector<std::string> texts(const YamlNode& node, std::string_view what) const;
+  std::vector<std::string> acl_words(const YamlEntry& entry, const std::string& characters) const;
   std::int64_t number(const YamlNode& node, std::string_view what) const;
   Duration duration(const YamlNode& node, std::string_view what) const;
   [[noreturn]] void refuse_key(const YamlEntry& entry, std::string_view where,
@@ -97,6 +100,7 @@ std::span<const PresetReader::Row> PresetReader::rows() {
       {"holds", &PresetReader::read_holds},
       {"security-context", &PresetReader::read_security_context},
       {"pod-labels", &PresetReader::read_pod_labels},
+      {"user", &PresetReader::read_user},
       {"environment", &PresetReader::read_environment},
       {"files", &PresetReader::read_files},
       {"smoke", &PresetReader::read_smoke},
@@ -241,6 +245,39 @@ void PresetReader::read_pod_labels(const YamlEntry& entry) {
     m_preset.pod_labels.emplace(pod_label.key, text(pod_label.value, pod_label.key));
 }
 
+void PresetReader::read_user(const YamlEntry& entry) {
+  expect(entry.value, Kind::map, entry.key);
+  UserSpec& user = m_preset.user;
+  for (const YamlEntry& field : entry.value.entries) {
+    if (field.key == "name") {
+      user.name = text(field.value, field.key);
+    } else if (field.key == "keys") {
+      user.keys = acl_words(field, "");
+    } else if (field.key == "channels") {
+      user.channels = acl_words(field, "");
+    } else if (field.key == "commands") {
+      user.commands = acl_words(field, std::string(lower_case) + std::string(decimal_digits) + "-_|@.");
+    } else {
+      refuse_key(field, " of a user", {"name", "keys", "channels", "commands"});
+    }
+  }
+  if (!is_user_name(user.name)) fail(entry.value.line, fmt::format("user: {}", user_name_rule));
+  if (user.commands.empty()) fail(entry.value.line, "user: which commands?");
+}
+
+/// Words of an ACL, each of which stands behind its sign; `characters` are those that they have, or "" for any.
+std::vector<std::string> PresetReader::acl_words(const YamlEntry& entry, const std::string& characters) const {
+  const std::vector<std::string> words = texts(entry.value, entry.key);
+  for (std::size_t at = 0; at < words.size(); ++at) {
+    const bool plain = words[at].find_first_of(" \t\r\n()") == std::string::npos;
+    if (plain && (characters.empty() || consists_of(words[at], characters))) continue;
+    fail(entry.value.items[at].line,
+         fmt::format("user: {}: {} is no {}", entry.key, in_quotes(words[at]),
+                     characters.empty() ? "pattern: it has no space and no parenthesis" : "command: \"get\", \"xinfo|groups\""));
+  }
+  return words;
+}
+
 void PresetReader::read_environment(const YamlEntry& entry) {
   expect(entry.value, Kind::map, entry.key);
   for (const YamlEntry& variable : entry.value.entries) {
@@ -375,6 +412,14 @@ void PresetReader::refuse_key(const YamlEntry& entry, std::string_view where,
 }  // namespace
 
 std::span<const std::string_view> known_contents() { return contents; }
+
+bool is_user_name(std::string_view name) {
+  constexpr std::array taken = {"default"sv, "admin"sv, "health"sv, "exporter"sv, "trim"sv, "replica"sv, "sentinel"sv, "backup"sv};
+  constexpr std::size_t longest = 64;
+  const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_-.", lower_case, decimal_digits);
+  return name.size() <= longest && consists_of(name, characters) &&
+         std::find(taken.begin(), taken.end(), name) == taken.end();
+}
 
 std::span<const std::string_view> template_names() { return known_template_names; }
 

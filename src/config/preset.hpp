@@ -41,6 +41,16 @@ struct SecurityContext {
   std::optional<std::int64_t> fs_group;
 };
 
+/// A user of Redis and what it may do. Without a name it is `default`, which may do everything.
+struct UserSpec {
+  std::string name;
+  std::vector<std::string> keys;      ///< patterns, as `~` of an ACL takes them; the streams come by themselves
+  std::vector<std::string> channels;  ///< as `&`
+  std::vector<std::string> commands;  ///< without the `+`: "get", "xinfo|groups"
+
+  bool operator==(const UserSpec&) const = default;
+};
+
 /// Something that `smoke` does as the preset's application would, with what it needs to know (prefix, ttl, …).
 struct SmokeOperation {
   std::string name;
@@ -66,6 +76,7 @@ struct AcceptedWarning {
 ///   holds: [queue, jobs, cache, locks]
 ///   security-context: {runAsUser: 999, runAsGroup: 999, fsGroup: 999}
 ///   pod-labels: {app.kubernetes.io/component: redis}
+///   user: {name: mine, keys: ["job:*"], channels: [PATTERN], commands: [get, set, "xinfo|groups"]}
 ///   environment: {REDIS_URL: "{{url}}", …}
 ///   files: {config.yaml: "…"}          of the application, for `export secret`
 ///   smoke: [OPERATION, {operation: …, ttl: 24h}]
@@ -85,6 +96,7 @@ struct Preset {
   std::vector<std::string> holds;              ///< of known_contents(): what would be harmed by a wrong setting
   SecurityContext security_context;
   std::map<std::string, std::string> pod_labels;  ///< of Redis' pod, for applications whose egress policy asks for them
+  UserSpec user;  ///< what the application needs as a user of its own; --user says whether it has one
   std::vector<std::pair<std::string, std::string>>
       environment;  ///< the application's variables: templates over template_names(); a name may have dots
   std::vector<std::pair<std::string, std::string>>
@@ -95,6 +107,13 @@ struct Preset {
 
 /// What a Redis can hold: "queue", "jobs" (a job store), "cache", "locks".
 std::span<const std::string_view> known_contents();
+
+/// Whether an application's user may have this name: letters, digits, -, _ and ., and not that of a user which has a job
+/// of its own (default, admin, health, exporter, trim …).
+bool is_user_name(std::string_view name);
+inline constexpr std::string_view user_name_rule =
+    "a name is 1 to 64 letters, digits, -, _ and ., and not default, admin, health, exporter, trim, replica, sentinel or "
+    "backup";
 
 /// What the templates of `environment` can be made of: host, port, address (host:port), url, password-url (a URL with
 /// the password and no user's name), password, … On a cluster the host is the name that the application expects

@@ -71,6 +71,7 @@ std::vector<OptionSpec> setup_options() {
       {.name = "group", .help = "its group"},
       {.name = "max-length", .help = "of the stream", .kind = Kind::integer},
       {.name = "trim-schedule", .help = "when it is trimmed"},
+      {.name = "user", .help = "who the application logs in as"},
       {.name = "adopt", .help = "take it over", .kind = Kind::flag, .flag_only = true},
   };
 }

@@ -31,6 +31,7 @@ const std::vector<OptionSpec>& options() {
       rows.push_back({.name = name, .help = "", .kind = OptionKind::list});
     rows.push_back({.name = "max-length", .help = "", .kind = OptionKind::integer});
     rows.push_back({.name = "trim-schedule", .help = ""});
+    rows.push_back({.name = "user", .help = ""});
     return rows;
   }();
   return all;

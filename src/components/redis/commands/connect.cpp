@@ -27,18 +27,22 @@ namespace {
 // redis-cli takes the server from its arguments alone; other programs find it in their environment, under general names
 // and under those of the preset's application.
 Command aimed_at(const Context& context, const RedisSettings& settings, const std::vector<std::string>& arguments,
-                 const std::string& host, int port, const Secret& password) {
+                 const std::string& host, int port, const Login& login) {
   Command command;
   command.argv = arguments;
   const std::string program = arguments[0].substr(arguments[0].rfind('/') + 1);
   if (program == "redis-cli" || program == "valkey-cli") {
     command.argv.insert(command.argv.begin() + 1, {"-h", host, "-p", std::to_string(port)});
+    if (!login.username.empty()) command.argv.insert(command.argv.begin() + 5, {"--user", login.username});
   }
-  const InstalledRedis redis{host, port, password};
+  InstalledRedis redis{host, port, login.password};
+  redis.username = login.username;
+  const Secret& password = login.password;
   // the one place where a secret enters an environment: the user asked for this command to be logged in
   command.environment = {
-      {"REDIS_HOST", host}, {"REDIS_PORT", std::to_string(port)}, {"REDIS_URL", redis_url(host, port, password)}};
+      {"REDIS_HOST", host}, {"REDIS_PORT", std::to_string(port)}, {"REDIS_URL", redis_url(host, port, password, shown_user(login))}};
   if (!password.empty()) {
+    command.environment.push_back({"REDIS_USERNAME", shown_user(login)});
     command.environment.push_back({"REDIS_PASSWORD", password.reveal()});
     command.environment.push_back({"REDISCLI_AUTH", password.reveal()});
   }
@@ -85,18 +89,23 @@ std::vector<OptionSpec> connect_options() {
            .help = "Local port (default: a free one)",
            .kind = OptionKind::integer,
            .metavar = "PORT",
+           .flag_only = true},
+          {.name = "admin",
+           .help = "Log the command in as raibid-cli itself, which may do everything, not as the application's user",
+           .kind = OptionKind::flag,
            .flag_only = true}};
 }
 
 CommandResult connect_redis_command(Context& context, const std::vector<std::string>& arguments) {
   mention_unfinished(context);
   const auto [place, settings] = open_recorded(context, NeedsPreset::no);
-  const Secret password = place->installed().password;
+  const InstalledRedis& installed = place->installed();
+  const Login login = context.settings.flag("admin") ? installed.admin : installed.login();
   if (context.guard.dry_run()) return would_connect(arguments, place->subject());
   place->prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
   const RedisEndpoint endpoint = place->endpoint(question_deadline(context));
   if (!arguments.empty()) {
-    const Command command = aimed_at(context, settings, arguments, endpoint.host, endpoint.port, password);
+    const Command command = aimed_at(context, settings, arguments, endpoint.host, endpoint.port, login);
     return {"", run_foreground(
                     context.guard, command, context.signals, [&place] { place->look_after(); },
                     foreign_variables(context.environment))};
@@ -127,9 +136,10 @@ CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   const std::string host = settings.target == Target::kubernetes
                                ? application_host(settings, RedisNames(settings.release, settings.name_space))
                                : installed.host;
-  const std::string url = redis_url(host, installed.port, with_password ? installed.password : Secret());
+  const std::string url =
+      redis_url(host, installed.port, with_password ? installed.password : Secret(), shown_user(installed.login()));
   if (context.format() == OutputFormat::table) return {url + "\n"};
-  const nlohmann::ordered_json object = {{"url", url}, {"host", host}, {"port", installed.port}};
+  const nlohmann::ordered_json object = {{"url", url}, {"host", host}, {"port", installed.port}, {"username", shown_user(installed.login())}};
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
 }
 

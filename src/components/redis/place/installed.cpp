@@ -9,6 +9,7 @@
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/presets.hpp"
+#include "components/redis/place/kubernetes/secret_content.hpp"
 
 namespace raibid {
 
@@ -39,8 +40,12 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
       there = true;
       installed.record = parse_spec(text_at(item, {"metadata", "annotations", spec_annotation}));
     }
-    if (item.value("kind", "") == "Secret")
-      installed.password = Secret(base64_decode(item.value("/data/redis-password"_json_pointer, "")));
+    if (item.value("kind", "") == "Secret") {
+      const SecretContent content = content_of(&item);
+      installed.username = application_login(content).username;
+      installed.password = application_login(content).password;
+      installed.admin = admin_login(content);
+    }
   }
   if (!there)
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,

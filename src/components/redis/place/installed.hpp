@@ -4,6 +4,7 @@
 
 #include "components/context.hpp"
 #include "components/redis/server/credentials.hpp"
+#include "components/redis/server/users.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/spec.hpp"
@@ -18,6 +19,10 @@ struct InstalledRedis {
   Secret password;
   Spec record{};             ///< what it was set up with; empty for one not set up by raibid-cli
   std::string name_space{};  ///< it was set up with; "" when its record has none
+  std::string username{};    ///< the application's user; "" for `default`
+  Login admin{};             ///< what raibid-cli logs in with for its own work
+
+  Login login() const { return {username, password}; }
 };
 
 /// Both throw Error (not_installed) when it is not there. The password is the cluster's (the release's own) one, not

@@ -59,6 +59,9 @@ class Place {
   virtual RedisEndpoint endpoint(TimePoint deadline) = 0;
   /// An authenticated connection of its own. Throws as `endpoint` and connect_redis.
   virtual std::unique_ptr<RedisConnection> connect(TimePoint deadline) = 0;
+  /// The same for raibid-cli's own work, which the application's user may not do; where that may do everything, it is
+  /// that user's.
+  virtual std::unique_ptr<RedisConnection> administer(TimePoint deadline) { return connect(deadline); }
   /// Sees to it that the endpoint stays reachable while somebody else uses it; called now and then.
   virtual void look_after() = 0;
   /// The child that keeps the way to it open, for Runner::wait; nullptr when there is none. Opens it again when it

@@ -10,16 +10,28 @@
 
 namespace raibid {
 
-void agree_to_restart(Context& context, const std::vector<std::string>& reasons) {
-  if (context.settings.flag("yes") || context.settings.flag("restart")) return;
-  const std::string what = "this change restarts Redis: " + join(reasons, ", ");
+namespace {
+
+void agree(Context& context, const std::string& what, const std::string& flag) {
   const std::optional<bool> answer = context.reporter.confirm(what + ". Go on?");
   context.signals.check();  // Ctrl-C at the question is no answer
   if (answer && *answer) return;
   if (answer) throw Error(ExitCode::failure, "nothing was changed");
   const std::string flags = setup_flags(context);
   throw Error(ExitCode::usage, what + "; there is no terminal to ask on, and nothing was changed",
-              "to do it: " + context.scope().command("setup redis", flags + (flags.empty() ? "" : " ") + "--restart"));
+              "to do it: " + context.scope().command("setup redis", flags + (flags.empty() ? "" : " ") + flag));
+}
+
+}  // namespace
+
+void agree_to_restart(Context& context, const std::vector<std::string>& reasons) {
+  if (context.settings.flag("yes") || context.settings.flag("restart")) return;
+  agree(context, "this change restarts Redis: " + join(reasons, ", "), "--restart");
+}
+
+void agree_to_other_user(Context& context, const std::string& before) {
+  if (context.settings.flag("yes")) return;
+  agree(context, fmt::format("clients that log in as {} will be refused when they connect again", before), "--yes");
 }
 
 void say_what_is_kept(const Context& context, const Told& told) {

@@ -13,6 +13,10 @@ namespace raibid {
 /// ask on, with the command that does it. Nothing may have been changed yet.
 void agree_to_restart(Context& context, const std::vector<std::string>& reasons);
 
+/// The same before the application gets another user: clients that log in as `before` are refused from their next
+/// connection on. Done with --yes, or after a yes.
+void agree_to_other_user(Context& context, const std::string& before);
+
 /// Says what was kept from the record of an earlier setup, if anything was.
 void say_what_is_kept(const Context& context, const Told& told);
 

@@ -140,6 +140,7 @@ std::optional<Credentials> read_credentials(const fs::path& path) {
   credentials.release = reader.optional("release");
   credentials.target = reader.optional("target");
   credentials.username = reader.optional("username");
+  credentials.admin_password = Secret(reader.optional("admin_password"));
   credentials.record = reader.object("record");
   credentials.path = path;
   return credentials;
@@ -216,6 +217,7 @@ std::string to_json(const Credentials& credentials) {
       {"target", credentials.target},
       {"username", credentials.username},
   };
+  if (!credentials.admin_password.empty()) object["admin_password"] = credentials.admin_password.reveal();
   if (!credentials.record.empty()) object["record"] = parse_json(credentials.record);
   return json_text(object, 2) + "\n";
 }
@@ -236,7 +238,7 @@ void save_credentials(const Files& files, const Credentials& credentials, const 
 std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user) {
   const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
   if (password.empty()) return fmt::format("redis://{}:{}", address, port);
-  return fmt::format("redis://{}:{}@{}:{}", user, percent_encoded(password.reveal()), address, port);
+  return fmt::format("redis://{}:{}@{}:{}", percent_encoded(user), percent_encoded(password.reveal()), address, port);
 }
 
 }  // namespace raibid

@@ -24,7 +24,8 @@ struct Credentials {
   std::string cluster_uid;  ///< UID of namespace kube-system; "" for the local target
   std::string release;
   std::string target;          ///< "kubernetes" or "local"
-  std::string username;        ///< "default"
+  std::string username;        ///< "default", or the application's own
+  Secret admin_password;       ///< of `admin`, when the application has a user of its own; else empty
   std::string record;          ///< JSON of what it was set up with (Spec), "" when the file has none
   std::filesystem::path path;  ///< where it was read from; not part of the file
 };

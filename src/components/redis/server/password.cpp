@@ -108,8 +108,9 @@ Secret read_password_file(const std::string& path, TimePoint until) {
   return Secret(std::string(line));
 }
 
-std::string acl_file(const Secret& password, const Secret& exporter_password, const TrimUser& trim) {
-  std::string text = fmt::format("user default on {} ~* &* +@all\n", credential(password));
+std::string acl_file(const Secret& password, const Secret& exporter_password, const TrimUser& trim,
+                     const ApplicationUser& application) {
+  std::string text = application_lines(application.user, credential(password), application.admin_password);
   text += "user health on nopass resetchannels -@all +ping\n";
   if (!exporter_password.empty())
     text += fmt::format("user exporter on {} {}\n", credential(exporter_password), exporter_rules);
@@ -127,12 +128,16 @@ Secret with_trim_user(const Secret& acl, const TrimUser& trim) {
   return all;
 }
 
-std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password,
-                                             const TrimUser& trim) {
-  std::map<std::string, Secret> content;
-  content.emplace("users.acl", acl_file(password, exporter_password, trim));
+SecretContent secret_content(const Secret& password, const Secret& exporter_password, const TrimUser& trim,
+                             const ApplicationUser& application) {
+  SecretContent content;
+  content.emplace(acl_key, acl_file(password, exporter_password, trim, application));
   if (!trim.password.empty()) content.emplace("trim-password", trim.password);
-  if (!password.empty()) content.emplace("redis-password", password);
+  if (!password.empty()) content.emplace(password_key, password);
+  if (!application.user.name.empty()) {
+    content.emplace(username_key, application.user.name);
+    content.emplace(admin_password_key, application.admin_password);
+  }
   if (!exporter_password.empty()) {
     nlohmann::ordered_json by_address;
     for (const char* address : exporter_addresses) by_address[address] = exporter_password.reveal();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/secret.hpp"
+#include "components/redis/server/users.hpp"
 #include "sys/clock.hpp"
 
 namespace raibid {
@@ -23,14 +24,21 @@ struct TrimUser {
   std::vector<std::string> streams;  ///< keys
 };
 
-/// The ACL file: the default user with the password's SHA-256 (or nopass), `health` for probes, which may only PING,
-/// `exporter` (when it has a password), which may only read what metrics need, and `trim`.
-std::string acl_file(const Secret& password, const Secret& exporter_password, const TrimUser& trim = {});
+/// The application's user, when it is not `default`, and the password of `admin`, who is there with it.
+struct ApplicationUser {
+  UserSpec user{};
+  Secret admin_password{};
+};
 
-/// What the Secret holds, by key: redis-password, users.acl, exporter.json, trim-password. A password that is empty has
-/// no key.
-std::map<std::string, Secret> secret_content(const Secret& password, const Secret& exporter_password,
-                                             const TrimUser& trim = {});
+/// The ACL file: the application's user with the password's SHA-256 (or nopass; application_lines), `health` for
+/// probes, which may only PING, `exporter` (when it has a password), which may only read what metrics need, and `trim`.
+std::string acl_file(const Secret& password, const Secret& exporter_password, const TrimUser& trim = {},
+                     const ApplicationUser& application = {});
+
+/// What the Secret holds, by key: users.acl, exporter.json, trim-password and what SecretContent names. A password that
+/// is empty has no key.
+SecretContent secret_content(const Secret& password, const Secret& exporter_password, const TrimUser& trim = {},
+                             const ApplicationUser& application = {});
 
 /// An ACL file with this trim user instead of the one it has, if any; its other users stay as they are.
 Secret with_trim_user(const Secret& acl, const TrimUser& trim);

@@ -1,6 +1,8 @@
 #include "components/redis/server/running_acl.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -28,7 +30,11 @@ struct AclUser {
   std::set<std::string> others;                   ///< selectors, flags
   std::string base = "-@all";
   std::set<std::string> commands;  ///< what is added to the base, or taken from it
+  Words in_order{};                ///< the same as written: a later rule counts
 };
+
+/// The names that a category of commands stands for (ACL CAT): Redis 7.0 shows categories where commands were given.
+using Category = std::function<Words(const std::string& name)>;
 
 /// A selector, "(…)", is one word.
 Words acl_words(const std::string& line) {
@@ -48,10 +54,59 @@ void take_command(AclUser& user, const std::string& rule) {
   if (rule == "+@all" || rule == "-@all") {
     user.base = rule;
     user.commands.clear();
+    user.in_order.clear();
     return;
   }
   user.commands.erase((rule.front() == '+' ? "-" : "+") + rule.substr(1));
   user.commands.insert(rule);
+  user.in_order.push_back(rule);
+}
+
+bool names_category(const AclUser& user) {
+  return std::any_of(user.in_order.begin(), user.in_order.end(), [](const std::string& rule) { return rule[1] == '@'; });
+}
+
+/// Every command that the user may run, those with subcommands by these alone. Its base is -@all.
+std::set<std::string> all_commands(const AclUser& user, const std::set<std::string>& known, const Category& category) {
+  std::set<std::string> all;
+  for (const std::string& rule : user.in_order) {
+    const std::string name = rule.substr(1);
+    Words words = name.starts_with('@') ? category(name.substr(1)) : Words{name};
+    for (const std::string& word : Words(words)) {
+      for (auto sub = known.lower_bound(word + "|"); sub != known.end() && sub->starts_with(word + "|"); ++sub)
+        words.push_back(*sub);
+    }
+    for (const std::string& word : words) {
+      if (rule.front() == '+') all.insert(word);
+      if (rule.front() == '-') all.erase(word);
+    }
+  }
+  std::erase_if(all, [&](const std::string& word) {
+    const auto sub = known.lower_bound(word + "|");
+    return sub != known.end() && sub->starts_with(word + "|");
+  });
+  return all;
+}
+
+/// What one may run and the other may not, in words; "" when that is nothing.
+std::string command_difference(const AclUser& running, const AclUser& wanted, const Category& category) {
+  std::set<std::string> known;
+  for (const AclUser* user : {&running, &wanted}) {
+    for (const std::string& rule : user->in_order) {
+      const std::string name = rule.substr(1);
+      for (const std::string& word : name.starts_with('@') ? category(name.substr(1)) : Words{name}) known.insert(word);
+    }
+  }
+  const std::set<std::string> is = all_commands(running, known, category);
+  const std::set<std::string> should = all_commands(wanted, known, category);
+  Words more;
+  Words less;
+  std::set_difference(is.begin(), is.end(), should.begin(), should.end(), std::back_inserter(more));
+  std::set_difference(should.begin(), should.end(), is.begin(), is.end(), std::back_inserter(less));
+  Words parts;
+  if (!more.empty()) parts.push_back("may run " + printable(join(more, " ")) + " as well");
+  if (!less.empty()) parts.push_back("may not run " + printable(join(less, " ")));
+  return join(parts, ", ");
 }
 
 /// redis.io/docs/latest/operate/oss_and_stack/management/security/acl: "ACL rules".
@@ -117,7 +172,8 @@ std::string in_words(const std::set<std::string>& words, const std::string& firs
 constexpr const char* exporter = "exporter";
 
 /// What of `running` is otherwise than in the file, in words; "" when nothing is.
-std::string difference(const std::string& name, const AclUser& running, const AclUser& wanted) {
+std::string difference(const std::string& name, const AclUser& running, const AclUser& wanted,
+                       const Category& category) {
   std::vector<std::string> all;
   const auto compare = [&](const std::string& what, const std::string& is, const std::string& should) {
     if (is != should) all.push_back(fmt::format("{} {} instead of {}", what, is, should));
@@ -129,7 +185,14 @@ std::string difference(const std::string& name, const AclUser& running, const Ac
   } else if (running.hashes != wanted.hashes && !keeps_its_own) {
     all.push_back("has other passwords");
   }
-  compare("may run", in_words(running.commands, running.base), in_words(wanted.commands, wanted.base));
+  const bool same = running.base == wanted.base && running.commands == wanted.commands;
+  const bool limited = running.base == "-@all" && wanted.base == "-@all";
+  if (!same && limited && (names_category(running) || names_category(wanted))) {
+    const std::string commands = command_difference(running, wanted, category);
+    if (!commands.empty()) all.push_back(commands);
+  } else {
+    compare("may run", in_words(running.commands, running.base), in_words(wanted.commands, wanted.base));
+  }
   compare("has the keys", in_words(running.keys), in_words(wanted.keys));
   if (wanted.channels)
     compare("has the channels", in_words(running.channels.value_or(std::set<std::string>{})),
@@ -146,12 +209,20 @@ std::map<std::string, AclUser> running_users(RedisConnection& redis) {
 
 std::map<std::string, AclUser> users_of(const Secret& file) { return parse_acl(split(file.reveal(), '\n')); }
 
+Category categories_of(RedisConnection& redis) {
+  return [&redis](const std::string& name) {
+    Words words;
+    for (const RedisReply& word : redis.command({"ACL", "CAT", name}).items) words.push_back(word.text);
+    return words;
+  };
+}
+
 std::vector<AclDifference> differences(const std::map<std::string, AclUser>& running,
-                                       const std::map<std::string, AclUser>& wanted) {
+                                       const std::map<std::string, AclUser>& wanted, const Category& category) {
   std::vector<AclDifference> all;
   for (const auto& [name, user] : wanted) {
     const auto there = running.find(name);
-    const std::string what = there == running.end() ? "does not exist" : difference(name, there->second, user);
+    const std::string what = there == running.end() ? "does not exist" : difference(name, there->second, user, category);
     if (!what.empty()) all.push_back({name, fmt::format("user {} {}", printable(name), what)});
   }
   for (const auto& [name, user] : running) {
@@ -164,14 +235,14 @@ std::vector<AclDifference> differences(const std::map<std::string, AclUser>& run
 }  // namespace
 
 std::vector<AclDifference> acl_differences(RedisConnection& redis, const Secret& file) {
-  return differences(running_users(redis), users_of(file));
+  return differences(running_users(redis), users_of(file), categories_of(redis));
 }
 
 std::vector<std::string> settle_acl(RedisConnection& redis, const Secret& file) {
   const std::map<std::string, AclUser> wanted = users_of(file);
   const std::map<std::string, AclUser> running = running_users(redis);
   std::vector<std::string> done;
-  for (const AclDifference& one : differences(running, wanted)) {
+  for (const AclDifference& one : differences(running, wanted, categories_of(redis))) {
     if (one.unknown) continue;
     Words order = {"ACL", "SETUSER", one.user, "reset"};
     const auto there = running.find(one.user);
@@ -190,6 +261,27 @@ std::vector<std::string> settle_acl(RedisConnection& redis, const Secret& file) 
                 "something else changes them; see ACL LOG and ACL LIST");
   }
   return done;
+}
+
+void let_in(RedisConnection& redis, const Secret& file) {
+  const std::map<std::string, AclUser> running = running_users(redis);
+  for (const auto& [name, user] : users_of(file)) {
+    if (!user.on) continue;
+    const auto there = running.find(name);
+    Words order = {"ACL", "SETUSER", name};
+    if (there == running.end()) {
+      order.push_back("reset");
+      order.insert(order.end(), user.rules.begin(), user.rules.end());
+    } else {
+      if (!there->second.on) order.push_back("on");
+      if (!there->second.nopass) {
+        for (const std::string& hash : user.hashes) {
+          if (!there->second.hashes.contains(hash)) order.push_back("#" + hash);
+        }
+      }
+    }
+    if (order.size() > 3) checked(redis, order);
+  }
 }
 
 }  // namespace raibid

@@ -23,4 +23,8 @@ std::vector<AclDifference> acl_differences(RedisConnection& redis, const Secret&
 /// the file does not have are left alone. Returns what was changed. Throws Error (failure) when one stays different.
 std::vector<std::string> settle_acl(RedisConnection& redis, const Secret& file);
 
+/// Lets everybody in whom `file` lets in, and takes nothing from anybody: users that are not there are made, and the
+/// others are turned on and get the file's passwords beside those that they have (ACL SETUSER).
+void let_in(RedisConnection& redis, const Secret& file);
+
 }  // namespace raibid

@@ -148,6 +148,12 @@ void take_streams_of(const Spec& record, Preset& preset, SettingMap& map) {
   map["max-length"] = recorded({std::to_string(first.max_length)}, Source::flag);
 }
 
+/// The user that clients of a Redis log in as stays until somebody asks for another one, whatever a preset says by now.
+void keep_user(Preset& preset, const Spec& record) {
+  if (record.chosen.contains("user")) return;
+  preset.settings["user"] = {{record.user.empty() ? "default" : record.user}, {Source::preset, "recorded"}};
+}
+
 bool is_of_the_queue(const std::string& option) {
   return option == "stream" || option == "group" || option == "max-length";
 }
@@ -170,6 +176,7 @@ void take_record_for_setup(Context& context, const Spec& record, const std::stri
     for (const auto& [option, choice] : record.chosen) {
       if (option != "preset" && option != "set") map[option] = recorded(choice.values, source_of(choice));
     }
+    keep_user(context.preset, record);
     now = without_repetitions(now, record.chosen);
   }
   context.settings = with_record(all_options(components()), now, context.preset.settings, map);
@@ -198,6 +205,7 @@ void take_record_to_read(Context& context, const Spec& record, NeedsPreset needs
     const bool is_in_spec = is_of_the_queue(option) || option == "allow-from" || option == "preset";
     if (!is_in_spec && option != "set" && option != "values") map[option] = recorded(choice.values, source_of(choice));
   }
+  keep_user(context.preset, record);
   take_streams_of(record, context.preset, map);
   context.preset.client_namespaces = record.clients;
   context.preset.services = record.services;

@@ -208,6 +208,51 @@ void take_streams(RedisSettings& redis, const Reader& reader, const Preset& pres
                 stream.empty() ? "" : reader.named("stream"), group.empty() ? "" : reader.named("group"));
 }
 
+/// A key as a pattern of an ACL that means this key alone.
+std::string exact_pattern(std::string_view key) {
+  std::string pattern;
+  for (const char c : key) {
+    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
+/// The keys that make a stream a queue (server/queue_keys.hpp).
+void add_stream_keys(UserSpec& user, const std::vector<StreamSpec>& streams) {
+  for (const StreamSpec& stream : streams) {
+    const std::string name = exact_pattern(stream.name);
+    for (const char* const rest : {"", ":dead", ":paused", ":upload:*"}) user.keys.push_back(name + rest);
+  }
+}
+
+/// --user: `default`, or the application's user, whose rights the preset knows.
+void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset) {
+  const std::string name = reader.text("user");
+  if (name.empty() || name == "default") return;
+  if (!is_user_name(name)) reader.refuse("user", "is no name for a user", std::string(user_name_rule));
+  const bool embedded = redis.target == Target::local || redis.chart.kind == ChartChoice::Kind::embedded;
+  if (!redis.auth || !embedded) {
+    if (!reader.chosen("user")) return;  // the preset's own holds where it can
+    throw Error(ExitCode::usage,
+                fmt::format("{}: {}", reader.named("user"),
+                            embedded ? "without a password nobody logs in, so there is no user"
+                                     : "only the embedded chart takes users; another chart knows `default` alone"),
+                "leave it out, or use --user default");
+  }
+  if (preset.user.commands.empty()) {
+    throw Error(ExitCode::usage,
+                fmt::format("{}: preset {} does not say what a user of its application needs", reader.named("user"),
+                            preset.name),
+                "add to the preset: user: {name: ..., keys: [...], commands: [...]}; or use --user default");
+  }
+  redis.user = preset.user;
+  redis.user.name = name;
+  redis.user.keys.emplace_back("raibid-smoke:*");  // of `smoke`, which works as this user
+  redis.user.channels.emplace_back("raibid-smoke:*");
+  add_stream_keys(redis.user, redis.streams);
+}
+
 /// Five fields of cron, or @hourly and the like; the cluster reads them closely.
 bool is_schedule(const std::string& text) {
   const std::string letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -391,6 +436,12 @@ std::vector<OptionSpec> redis_options() {
        .metavar = "FILE",
        .group = "Access",
        .is_path = true},
+      {.name = "user",
+       .help = "Who the application logs in as: default, which may do everything, or a user with what the preset needs, "
+               "by this name",
+       .metavar = "NAME",
+       .default_value = "default",
+       .group = "Access"},
       {.name = "allow-from",
        .help = "Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given",
        .kind = Kind::list,
@@ -472,6 +523,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_access(redis, reader, preset);
   take_streams(redis, reader, preset);
   take_trimming(redis, reader);
+  take_user(redis, reader, preset);
   take_directives(redis, reader, preset);
   take_services(redis, preset);
   redis.security_context = preset.security_context;

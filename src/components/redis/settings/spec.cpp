@@ -24,7 +24,7 @@ using nlohmann::ordered_json;
 auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.groups, stream.max_length, stream.limits); }
 
 auto fields(const Spec& spec) {
-  return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.metrics, spec.persistence, spec.size,
+  return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.user, spec.metrics, spec.persistence, spec.size,
                   spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request, spec.cpu_limit,
                   spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context, spec.preset_file,
                   spec.chosen);
@@ -165,6 +165,7 @@ Spec spec_of(const RedisSettings& settings) {
   spec.streams = settings.streams;
   spec.directives = settings.directives;
   spec.auth = settings.auth;
+  spec.user = settings.user.name;
   spec.metrics = settings.metrics;
   spec.persistence = settings.persistence;
   if (settings.persistence) {
@@ -236,6 +237,7 @@ std::string to_json(const Spec& spec) {
       {"security_context", spec.security_context},
   };
   // left out where there is nothing to say: the record of an older version stays as it is
+  if (!spec.user.empty()) object["user"] = spec.user;
   if (!spec.preset_file.empty()) object["preset_file"] = spec.preset_file;
   for (const auto& [option, choice] : spec.chosen) {
     object["chosen"][option] = {{"by", choice.by}, {"values", choice.values}};
@@ -254,6 +256,7 @@ Spec parse_spec(std::string_view annotation) {
   take_streams(object, spec.streams);
   take_directives(object, spec.directives);
   take(object, "auth", spec.auth);
+  take(object, "user", spec.user);
   take(object, "metrics", spec.metrics);
   take(object, "persistence", spec.persistence);
   take(object, "size", spec.size);

@@ -20,6 +20,7 @@ struct Spec {
   std::vector<StreamSpec> streams;
   Directives directives;
   bool auth = true;
+  std::string user;  ///< the application's, "" for `default`
   bool metrics = true;
   bool persistence = true;
   std::string size;

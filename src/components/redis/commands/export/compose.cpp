@@ -56,15 +56,22 @@ std::string configuration(const RedisSettings& settings) {
 
 // The hash of the password goes into an ACL file in memory; printf is the shell's own, so no process shows the
 // password.
-constexpr const char* start_script =
-    "umask 077\n"
-    "[ -s /run/secrets/redis-password ] || { echo 'the secret redis-password is empty' >&2; exit 1; }\n"
-    "hash=$(printf %s \"$(cat /run/secrets/redis-password)\" | sha256sum | cut -d ' ' -f 1)\n"
-    "{\n"
-    "  echo \"user default on #$hash ~* &* +@all\"\n"
-    "  echo 'user health on nopass resetchannels -@all +ping'\n"
-    "} > /run/redis/users.acl\n"
-    "exec redis-server /etc/redis/redis.conf\n";
+// A user of the application's own comes without `admin`, for whom nobody here has a password.
+std::string start_script(const UserSpec& user) {
+  const std::string application =
+      user.name.empty()
+          ? "  echo \"user default on #$hash ~* &* +@all\"\n"
+          : fmt::format("  echo 'user default off'\n  echo \"user {} on #$hash \"{}\n", user.name,
+                        shell_quote(user_rules(user)));
+  return "umask 077\n"
+         "[ -s /run/secrets/redis-password ] || { echo 'the secret redis-password is empty' >&2; exit 1; }\n"
+         "hash=$(printf %s \"$(cat /run/secrets/redis-password)\" | sha256sum | cut -d ' ' -f 1)\n"
+         "{\n" +
+         application +
+         "  echo 'user health on nopass resetchannels -@all +ping'\n"
+         "} > /run/redis/users.acl\n"
+         "exec redis-server /etc/redis/redis.conf\n";
+}
 
 ordered_json limits(const RedisSettings& settings) {
   ordered_json resources = ordered_json::object();
@@ -96,7 +103,7 @@ ordered_json redis_service(const RedisSettings& settings) {
   const std::int64_t user = settings.security_context.run_as_user.value_or(usual_user);
   ordered_json service = {{"image", image(settings)}, {"restart", "unless-stopped"}, {"user", std::to_string(user)}};
   if (settings.auth) {
-    service["command"] = {"sh", "-ec", without_variables(start_script)};
+    service["command"] = {"sh", "-ec", without_variables(start_script(settings.user))};
     service["secrets"] = {"redis-password"};
     service["tmpfs"] = {fmt::format("/run/redis:uid={},mode=0700", user)};
   } else {
@@ -115,6 +122,7 @@ ordered_json redis_service(const RedisSettings& settings) {
 
 ordered_json environment(const Preset& preset, const RedisSettings& settings) {
   InstalledRedis redis{service_name(preset), redis_port, Secret(settings.auth ? password_mark : "")};
+  redis.username = settings.user.name;
   ordered_json variables = ordered_json::object();
   const std::string reference = fmt::format("${{{}:?}}", compose_password_variable(preset));
   for (const Variable& variable : application_variables(preset, settings, redis, redis.host)) {

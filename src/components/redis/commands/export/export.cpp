@@ -115,6 +115,7 @@ std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& se
 // The release's own Secret where the application can read it: it is the one that a changed password changes.
 void choose_secret(const Context& context, const View& view, KedaInput& input) {
   if (view.installed.password.empty()) return;
+  input.username = view.installed.username;
   if (view.settings.target == Target::kubernetes && view.handover.name_space == view.settings.name_space) {
     input.secret_name = RedisNames(view.settings.release, view.settings.name_space).full;
     input.secret_key = "redis-password";

@@ -132,7 +132,10 @@ std::string trigger_text(const Trigger& trigger, const Handover& handover, const
   std::string text = fmt::format("    - type: {}\n      metadata:\n", trigger.type);
   for (const auto& [key, value] : trigger.metadata)
     text += fmt::format("        {}: {}\n", key, json_text(nlohmann::json(value)));
-  if (!input.secret_name.empty() && trigger.type != std::string_view("cron"))
+  const bool asks_redis = trigger.type != std::string_view("cron");
+  if (!input.username.empty() && asks_redis)
+    text += fmt::format("        username: {}\n", json_text(nlohmann::json(input.username)));
+  if (!input.secret_name.empty() && asks_redis)
     text += fmt::format("      authenticationRef:\n        name: {}\n", authentication_name(handover));
   return text;
 }

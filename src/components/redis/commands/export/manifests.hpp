@@ -36,6 +36,7 @@ std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings
 struct KedaInput {
   std::string address;                  ///< host:port, as KEDA's operator reaches it
   std::string secret_name, secret_key;  ///< where the password is, in the application's namespace; "" without one
+  std::string username;                 ///< of the application's user; "" for `default`
   std::string image;                    ///< the worker's
   std::vector<Queue> queues;
   bool lists_of_the_user = false;  ///< --list: what a Job takes is no longer in the list

@@ -39,9 +39,10 @@ std::map<std::string, std::string> template_values(const RedisSettings& settings
       {"host", redis.host},
       {"port", std::to_string(redis.port)},
       {"address", fmt::format("{}:{}", redis.host, redis.port)},
-      {"url", redis_url(redis.host, redis.port, redis.password)},
-      {"password-url", redis_url(redis.host, redis.port, redis.password, "")},
-      {"username", redis.password.empty() ? "" : "default"},
+      {"url", redis_url(redis.host, redis.port, redis.password, shown_user(redis.login()))},
+      // a user of its own has to be named
+      {"password-url", redis_url(redis.host, redis.port, redis.password, redis.username)},
+      {"username", shown_user(redis.login())},
       {"password", redis.password.reveal()},
       {"namespace", settings.name_space},
       {"release", settings.release},

@@ -105,7 +105,7 @@ std::size_t claim(const SmokeClients& pods, const std::string& key, int job) {
 }  // namespace
 
 std::string smoke_job_store(SmokeBench& bench, const SmokeParameters& parameters) {
-  expect_no_eviction(bench.redis(), "a job that a client polls for");
+  expect_no_eviction(bench.admin(), "a job that a client polls for");
   const SmokeClients pods = bench.clients(replicas);
   const std::string prefix = bench.key(parameter(parameters, "prefix", usual_prefix));
   const std::string key = prefix + "1";

@@ -15,9 +15,9 @@ constexpr Duration ttl_grace = std::chrono::seconds(5);
 
 }  // namespace
 
-SmokeBench::SmokeBench(std::function<std::unique_ptr<RedisConnection>()> connect, const Preset& preset, std::string id,
-                       Runner& runner)
+SmokeBench::SmokeBench(Connect connect, const Preset& preset, std::string id, Runner& runner, Connect administer)
     : m_connect(std::move(connect)),
+      m_administer(std::move(administer)),
       m_preset(preset),
       m_id(std::move(id)),
       m_prefix(fmt::format("{}{}:", prefix, m_id)),
@@ -54,12 +54,19 @@ void SmokeBench::remove_all(RedisConnection& redis) const {
   for (const std::vector<std::string>& command : m_last_commands) checked(redis, command);
 }
 
+RedisConnection& SmokeBench::admin() {
+  if (!m_administer) return *m_redis;
+  if (!m_admin) m_admin = m_administer();
+  return *m_admin;
+}
+
 void SmokeBench::clean() {
   try {
-    remove_all(*m_redis);
+    remove_all(admin());
   } catch (const Error&) {
     m_redis = m_connect();  // an operation may have left the connection in the middle of something
-    remove_all(*m_redis);
+    m_admin.reset();
+    remove_all(admin());
   }
 }
 
@@ -137,8 +144,8 @@ void expect_ttl(RedisConnection& redis, const std::string& key, Duration ttl) {
   expect(close, fmt::format("a key that should live for {} s has {} s left", ttl.count() / 1000, left / 1000));
 }
 
-void expect_no_eviction(RedisConnection& redis, const std::string& what) {
-  const RedisReply reply = checked(redis, {"CONFIG", "GET", "maxmemory-policy"});
+void expect_no_eviction(RedisConnection& admin, const std::string& what) {
+  const RedisReply reply = checked(admin, {"CONFIG", "GET", "maxmemory-policy"});
   const RedisReply* policy = reply.field("maxmemory-policy");
   expect(policy != nullptr, "CONFIG GET does not know maxmemory-policy");
   expect(policy->text == "noeviction",

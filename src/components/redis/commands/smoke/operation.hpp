@@ -18,15 +18,19 @@ using SmokeClients = std::vector<std::unique_ptr<RedisConnection>>;
 /// What a smoke operation works with: connections to the real server, and names that are taken away afterwards.
 class SmokeBench {
  public:
-  /// `id` makes the names of this run its own: lower-case hex.
-  SmokeBench(std::function<std::unique_ptr<RedisConnection>()> connect, const Preset& preset, std::string id,
-             Runner& runner);
+  using Connect = std::function<std::unique_ptr<RedisConnection>()>;
+
+  /// `id` makes the names of this run its own: lower-case hex. `connect` logs in as the application, `administer` as
+  /// raibid-cli itself; without it that is the same.
+  SmokeBench(Connect connect, const Preset& preset, std::string id, Runner& runner, Connect administer = {});
 
   /// The connection for whatever needs only one.
   RedisConnection& redis() { return *m_redis; }
   /// Another client, or several.
   std::unique_ptr<RedisConnection> connect() { return m_connect(); }
   SmokeClients clients(int count);
+  /// For what an application does not do: looking at the settings, cutting a connection, cleaning up.
+  RedisConnection& admin();
   const Preset& preset() const { return m_preset; }
 
   /// The prefix of the keys of a run, without its id.
@@ -51,13 +55,15 @@ class SmokeBench {
   void remove(RedisConnection& redis, const std::string& pattern) const;
   void remove_all(RedisConnection& redis) const;
 
-  std::function<std::unique_ptr<RedisConnection>()> m_connect;
+  Connect m_connect;
+  Connect m_administer;
   const Preset& m_preset;
   std::string m_id, m_prefix;
   Runner& m_runner;
   std::vector<std::string> m_patterns;
   std::vector<std::vector<std::string>> m_last_commands;
   std::unique_ptr<RedisConnection> m_redis;
+  std::unique_ptr<RedisConnection> m_admin;
 };
 
 /// Something an application does with its Redis, done for real: what a preset's SmokeOperation of that name means.
@@ -96,8 +102,9 @@ std::string milliseconds(Duration duration);
 /// Throws Error (failure) unless the key lives for about `ttl`.
 void expect_ttl(RedisConnection& redis, const std::string& key, Duration ttl);
 
-/// Throws Error (failure) when this Redis may drop what must not be lost; `what` says what that is ("a lock").
-void expect_no_eviction(RedisConnection& redis, const std::string& what);
+/// Throws Error (failure) when this Redis may drop what must not be lost; `what` says what that is ("a lock"). Asks
+/// CONFIG, which an application's user need not be allowed.
+void expect_no_eviction(RedisConnection& admin, const std::string& what);
 
 /// The operations, one file for each application's kind of work.
 std::string smoke_stream_queue(SmokeBench& bench, const SmokeParameters& parameters);

@@ -147,7 +147,7 @@ std::string smoke_pubsub_invalidation(SmokeBench& bench, const SmokeParameters& 
 
 std::string smoke_fencing_locks(SmokeBench& bench, const SmokeParameters& parameters) {
   const Duration timeout = time_parameter(parameters, "timeout", usual_timeout);
-  expect_no_eviction(bench.redis(), "a lock that is held");
+  expect_no_eviction(bench.admin(), "a lock that is held");
   const SmokeClients clients = bench.clients(pods);
   const std::string prefix = bench.key(parameter(parameters, "prefix", lock_prefix));
   const std::string lock = prefix + "cache_lock";
@@ -178,7 +178,7 @@ std::string smoke_fallback(SmokeBench& bench, const SmokeParameters& parameters)
   checked(*pod, {"SET", key, memory, "EX", "60"});
   const std::string id = std::to_string(checked(*pod, {"CLIENT", "ID"}).integer);
   // what the pod sees of a Redis that goes away, without taking it away from others
-  expect(checked(bench.redis(), {"CLIENT", "KILL", "ID", id}).integer == 1, "the pod's connection could not be cut");
+  expect(checked(bench.admin(), {"CLIENT", "KILL", "ID", id}).integer == 1, "the pod's connection could not be cut");
   const TimePoint cut = bench.now();
   bool noticed = false;
   try {

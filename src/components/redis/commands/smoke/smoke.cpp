@@ -88,7 +88,8 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
   std::string id;
   for (const std::uint8_t byte : bytes) id += fmt::format("{:02x}", byte);
   place.endpoint(question_deadline(context));  // it can be reached: else that is said once, not for each operation
-  SmokeBench bench([&] { return place.connect(question_deadline(context)); }, preset, id, context.runner);
+  SmokeBench bench([&] { return place.connect(question_deadline(context)); }, preset, id, context.runner,
+                   [&] { return place.administer(question_deadline(context)); });
   for (const SmokeOperation& operation : preset.smoke) find_test(operation.name);  // before anything is written
   std::vector<Row> rows;
   try {

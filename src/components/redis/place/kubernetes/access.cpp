@@ -26,7 +26,7 @@ void KubernetesRedis::prepare() {
   m_tunnel_started = now;
 }
 
-RedisConnection* KubernetesRedis::try_connection(const Secret& password) {
+RedisConnection* KubernetesRedis::try_connection(const Login& login) {
   const int port = m_tunnel.port();
   m_waiting_for = m_tunnel.last_error().empty() ? "the port-forward does not listen yet"
                                                 : "the port-forward ended: " + m_tunnel.last_error();
@@ -34,7 +34,8 @@ RedisConnection* KubernetesRedis::try_connection(const Secret& password) {
   if (!m_connection) {
     RedisEndpoint redis;
     redis.port = port;
-    redis.password = password;
+    redis.username = login.username;
+    redis.password = login.password;
     Answer answer = ask_for_pong(m_context.redis, redis, reply_limit);
     m_connection = std::move(answer.connection);
     m_waiting_for = answer.waiting_for;
@@ -42,16 +43,23 @@ RedisConnection* KubernetesRedis::try_connection(const Secret& password) {
   return m_connection.get();
 }
 
-RedisEndpoint KubernetesRedis::endpoint(const Secret& password, TimePoint deadline) {
+RedisEndpoint KubernetesRedis::endpoint(const Login& login, TimePoint deadline) {
   RedisEndpoint endpoint;
   endpoint.port = m_tunnel.wait_ready(deadline);
-  endpoint.password = password;
+  endpoint.username = login.username;
+  endpoint.password = login.password;
   return endpoint;
 }
 
-bool KubernetesRedis::answers(const Secret& password, TimePoint until) {
+std::unique_ptr<RedisConnection> KubernetesRedis::another(const Login& login, TimePoint deadline) {
+  const RedisEndpoint redis = endpoint(login, deadline);
+  const Duration left = std::chrono::duration_cast<Duration>(deadline - m_context.runner.now());
+  return connect_redis(m_context.redis, redis, std::clamp(left, Duration(100), reply_limit));
+}
+
+bool KubernetesRedis::answers(const Login& login, TimePoint until) {
   try {
-    const RedisEndpoint redis = endpoint(password, until);
+    const RedisEndpoint redis = endpoint(login, until);
     const Duration left = std::chrono::duration_cast<Duration>(until - m_context.runner.now());
     connect_redis(m_context.redis, redis, std::clamp(left, Duration(100), reply_limit));
     return true;
@@ -61,10 +69,10 @@ bool KubernetesRedis::answers(const Secret& password, TimePoint until) {
   }
 }
 
-RedisConnection& KubernetesRedis::connection(const Secret& password, TimePoint deadline) {
+RedisConnection& KubernetesRedis::connection(const Login& login, TimePoint deadline) {
   if (!m_connection || m_tunnel.finished()) {
     m_connection.reset();
-    const RedisEndpoint redis = endpoint(password, deadline);
+    const RedisEndpoint redis = endpoint(login, deadline);
     const Duration left = std::chrono::duration_cast<Duration>(deadline - m_context.runner.now());
     m_connection = connect_redis(m_context.redis, redis, std::clamp(left, Duration(100), reply_limit));
   }

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "components/context.hpp"
+#include "components/redis/server/users.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "tools/kubectl.hpp"
 #include "tools/port_forward.hpp"
@@ -21,15 +22,19 @@ class KubernetesRedis {
   void prepare();
   /// One look: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong for what no waiting
   /// heals.
-  RedisConnection* try_connection(const Secret& password);
+  RedisConnection* try_connection(const Login& login);
   /// What the last look was still waiting for: a port-forward that listens, a Redis that has loaded its data.
   const std::string& waiting_for() const { return m_waiting_for; }
   /// Where Redis listens for us. Throws Error (failure) when the pod cannot be reached.
-  RedisEndpoint endpoint(const Secret& password, TimePoint deadline);
+  RedisEndpoint endpoint(const Login& login, TimePoint deadline);
   /// An authenticated connection. Throws as connect_redis.
-  RedisConnection& connection(const Secret& password, TimePoint deadline);
+  RedisConnection& connection(const Login& login, TimePoint deadline);
   /// Whether it answers until then. A connection that was given little time is not kept.
-  bool answers(const Secret& password, TimePoint until);
+  bool answers(const Login& login, TimePoint until);
+  /// Another authenticated connection, beside the one that is kept. Throws as connect_redis.
+  std::unique_ptr<RedisConnection> another(const Login& login, TimePoint deadline);
+  /// The next connection is a new one: who is logged in over the present one goes, or another should be.
+  void forget_connection() { m_connection.reset(); }
   PortForward& tunnel() { return m_tunnel; }
 
  private:

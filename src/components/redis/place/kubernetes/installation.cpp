@@ -49,11 +49,11 @@ std::string names_of(const std::vector<Drift>& drift) {
 }
 
 Credentials make_credentials(const Context& context, const RedisSettings& settings, const RedisNames& names,
-                             const Cluster& cluster, const Observed& observed, const Secret& password) {
+                             const Cluster& cluster, const Observed& observed, const Passwords& passwords) {
   Credentials credentials;
   credentials.host = names.host;
   credentials.port = redis_port;
-  credentials.password = password;
+  credentials.password = passwords.application;
   credentials.name_space = settings.name_space;
   if (!settings.streams.empty()) {
     credentials.stream = settings.streams.front().name;
@@ -63,7 +63,8 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
   credentials.cluster_uid = observed.cluster_uid;
   credentials.release = settings.release;
   credentials.target = "kubernetes";
-  credentials.username = settings.auth ? "default" : "";
+  credentials.username = shown_user({settings.user.name, passwords.application});
+  credentials.admin_password = passwords.admin;
   credentials.record = to_json(spec_of(settings));
   credentials.path = credentials_path(context.paths, credentials, settings.preset);
   return credentials;
@@ -95,7 +96,7 @@ class ChartFolder {
 };
 
 Installation::Installation(Context& context, const RedisSettings& wanted, const RedisNames& names,
-                           ClusterSession& cluster, const Observed& seen, ReleaseLock& lock, Secret password,
+                           ClusterSession& cluster, const Observed& seen, ReleaseLock& lock, Passwords passwords,
                            std::string run)
     : settings(wanted),
       observed(seen),
@@ -103,12 +104,14 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_context(context),
       m_lock(lock),
       m_names(names),
-      m_password(std::move(password)),
+      m_passwords(std::move(passwords)),
       m_run(std::move(run)),
-      m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_password)),
+      m_credentials(make_credentials(context, wanted, names, cluster.kubectl.cluster(), seen, m_passwords)),
       m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
       m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
-      m_redis(context, cluster.kubectl, names) {
+      m_redis(context, cluster.kubectl, names),
+      m_store(context, cluster.kubectl, names.full, [&context] { return context.deadline; }) {
+  m_login = has_its_secret() && settings.auth ? admin_login(seen.secret->content) : wanted_login();
   m_rollout.set_aside(exporter_container);
   if (!seen.name_space) m_rollout.expect_nothing_older();
 }
@@ -122,6 +125,7 @@ Plan Installation::plan() {
   if (claim_is_to_grow(observed, settings)) plan.push_back(claim_step());
   plan.push_back(release_step());
   plan.push_back(redis_step());
+  if (changes_users()) plan.push_back(users_change_step());
   if (!settings.streams.empty()) {
     plan.push_back(stream_step(settings, redis));
     // what a first install wrote goes with its release and claim
@@ -159,7 +163,8 @@ ordered_json Installation::namespace_manifest() const {
 
 ordered_json Installation::secret_manifest() {
   ordered_json data = ordered_json::object();
-  for (const auto& [key, value] : secret_content(m_password, generate_password(m_context.random), trim_user())) {
+  for (const auto& [key, value] : secret_content(m_passwords.application, generate_password(m_context.random),
+                                                  trim_user(), application_user())) {
     data[key] = base64_encode(value.reveal());
   }
   const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
@@ -261,7 +266,7 @@ Step Installation::password_step() {
     return {undo_secret(session.kubectl, m_names.full, observed.workload ? "" : "statefulset/" + m_names.workload)};
   };
   step.act = [this, ours]() -> StepResult {
-    const std::string detail = fmt::format("{} characters, Secret {}", m_password.reveal().size(), m_names.full);
+    const std::string detail = fmt::format("{} characters, Secret {}", m_passwords.application.reveal().size(), m_names.full);
     if (m_secret_made) return {Outcome::changed, detail};
     if (!ours && !m_secret) store_password();
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
@@ -442,7 +447,7 @@ void Installation::ask_redis_why() {
   if (!runs || now - m_asked_redis < ask_again) return;
   m_asked_redis = now;
   const bool listens = m_redis.tunnel().port() != 0;
-  if (!m_redis.try_connection(m_password) && listens) m_context.reporter.step_progress(m_step, m_redis.waiting_for());
+  if (!m_redis.try_connection(m_login) && listens) m_context.reporter.step_progress(m_step, m_redis.waiting_for());
 }
 
 /// The exporter starts beside Redis and decides nothing; it is waited for while it is on its way, which is no longer
@@ -468,7 +473,7 @@ RedisConnection& Installation::ready() {
   for (;;) {
     const bool is_ready = m_rollout.ready() && !exporter_may_come();
     if (is_ready) {
-      if (RedisConnection* const redis = m_redis.try_connection(m_password)) return *redis;
+      if (RedisConnection* const redis = m_redis.try_connection(m_login)) return *redis;
     }
     tend(nullptr, m_context.deadline);
     if (!is_ready) ask_redis_why();

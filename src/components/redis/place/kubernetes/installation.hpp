@@ -12,6 +12,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/settings/naming.hpp"
@@ -23,12 +24,18 @@ namespace raibid {
 
 class ChartFolder;
 
+/// Those that this run goes by: known from an earlier one, or new.
+struct Passwords {
+  Secret application;  ///< empty without a password
+  Secret admin;        ///< of `admin`; empty while the application's user is `default`
+};
+
 /// One Redis on its way into a cluster: what the steps of setup share. The watch and the port-forward start as early as
 /// they can and are looked after while a step waits for something else.
 class Installation {
  public:
   Installation(Context& context, const RedisSettings& settings, const RedisNames& names, ClusterSession& session,
-               const Observed& observed, ReleaseLock& lock, Secret password, std::string run);
+               const Observed& observed, ReleaseLock& lock, Passwords passwords, std::string run);
   ~Installation();
 
   Plan plan();
@@ -57,6 +64,14 @@ class Installation {
   /// What of this change replaces the pod, and what Redis keeps until its next start; empty for a first install.
   std::vector<std::string> restarts() const;
   std::vector<std::string> dropped() const;
+  /// Whether the application gets another user, or other rights, in a Redis that is there.
+  bool changes_users() const;
+  /// Whether clients that log in as they do now will be refused: another name.
+  bool changes_user_name() const;
+  /// The users that a change of this run has replaced are of no use any more.
+  void forget_previous_users();
+  /// What whoever undoes may log in with, whatever has been done by then.
+  std::vector<Login> logins() const;
   /// The class of the claim that will be made, "" when none is.
   std::string storage_class() const;
 
@@ -70,10 +85,19 @@ class Installation {
   Step claim_step();
   Step release_step();
   Step redis_step();
+  Step users_change_step();
 
   /// Starts what will store the password and what will make the release: both wait for their input until their step.
   void start_early();
   void store_password();
+  /// raibid-cli's own login once all is as it should be.
+  Login wanted_login() const {
+    return settings.user.name.empty() ? Login(m_passwords.application) : Login(std::string(admin_user), m_passwords.admin);
+  }
+  ApplicationUser application_user() const { return {settings.user, m_passwords.admin}; }
+  /// What our Secret holds, with the application's user as it should be.
+  SecretContent with_wanted_user(const SecretContent& present) const;
+  std::string describe_user_change() const;
   /// The user of the streams that are trimmed, with the password that it has or a new one; of no stream: none.
   TrimUser trim_user();
   /// Whether our Secret lacks the trim user, or has it with other rights.
@@ -108,7 +132,8 @@ class Installation {
   Context& m_context;
   ReleaseLock& m_lock;
   const RedisNames& m_names;
-  Secret m_password;
+  Passwords m_passwords;
+  Login m_login;  ///< raibid-cli's own, as the running server knows it now
   std::string m_run;  ///< with which everything is stamped that it makes; "" in a dry run
   Credentials m_credentials;
   Rollout m_rollout;
@@ -123,6 +148,7 @@ class Installation {
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
+  SecretStore m_store;
   TimePoint m_asked_redis{};
   std::optional<TimePoint> m_ready_without_exporter;
 };

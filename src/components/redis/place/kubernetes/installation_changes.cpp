@@ -182,6 +182,48 @@ bool Installation::has_acl_file() const {
          server_files(observed.state->manifest(), m_names).has_acl;
 }
 
+SecretContent Installation::with_wanted_user(const SecretContent& present) const {
+  return with_application_user(present, settings.user, m_passwords.admin);
+}
+
+bool Installation::changes_users() const {
+  if (!settings.auth || !has_its_secret() || settings.chart.kind != ChartChoice::Kind::embedded) return false;
+  const SecretContent& present = observed.secret->content;
+  const bool has_none = settings.user.name.empty() && application_login(present).username.empty();
+  return !has_none && with_wanted_user(present) != present;
+}
+
+bool Installation::changes_user_name() const {
+  return changes_users() && application_login(observed.secret->content).username != settings.user.name;
+}
+
+std::string Installation::describe_user_change() const {
+  const std::string before = shown_user(application_login(observed.secret->content));
+  const std::string after = shown_user({settings.user.name, m_passwords.application});
+  return before == after ? "the rights of user " + after : fmt::format("user {} instead of {}", after, before);
+}
+
+/// When all that may fail of the release has been done; Redis reads the file at its start, and the running one is told.
+Step Installation::users_change_step() {
+  const LogIn log_in = [this](const Login& login) { return m_redis.another(login, m_context.deadline); };
+  return users_step(
+      m_store, log_in, [this](const SecretContent& present) { return with_wanted_user(present); },
+      describe_user_change(), m_run, m_context.scope().command("setup redis"), [this] {
+        m_login = wanted_login();
+        m_redis.forget_connection();
+      });
+}
+
+void Installation::forget_previous_users() {
+  if (changes_users()) raibid::forget_previous_users(m_store);
+}
+
+std::vector<Login> Installation::logins() const {
+  std::vector<Login> all = {m_login, wanted_login()};
+  if (observed.secret) all.push_back(admin_login(observed.secret->content));
+  return all;
+}
+
 // First, when nothing else is changed: a claim that has grown stays so, whatever comes after it.
 Step Installation::claim_step() {
   const std::string from_to = fmt::format("{}: {} → {}", m_names.claim, observed.claim_made->requested, settings.size);

@@ -40,11 +40,17 @@ void KubernetesPlace::prepare(int local_port) {
 RedisEndpoint KubernetesPlace::endpoint(TimePoint deadline) {
   const InstalledRedis& redis = installed();  // before the port-forward: "not installed" says more than its failure
   prepare();
-  return m_redis->endpoint(redis.password, deadline);
+  return m_redis->endpoint(redis.login(), deadline);
 }
 
 std::unique_ptr<RedisConnection> KubernetesPlace::connect(TimePoint deadline) {
   return connect_redis(m_context.redis, endpoint(deadline), reply_limit);
+}
+
+std::unique_ptr<RedisConnection> KubernetesPlace::administer(TimePoint deadline) {
+  const Login admin = installed().admin;
+  prepare();
+  return connect_redis(m_context.redis, m_redis->endpoint(admin, deadline), reply_limit);
 }
 
 void KubernetesPlace::look_after() {

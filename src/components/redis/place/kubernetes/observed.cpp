@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/redis/place/kubernetes/secret_content.hpp"
 #include "sys/random.hpp"
 
 namespace raibid {
@@ -43,10 +44,11 @@ Observed::StoredSecret read_secret(const json& object) {
   secret.ours = label(object, managed_by_label) == managed_by_us;
   const json data = object.value("data", json::object());
   secret.complete = data.contains("redis-password") && data.contains("users.acl") && data.contains("exporter.json");
-  if (data.contains("redis-password"))
-    secret.password = Secret(base64_decode(data["redis-password"].get<std::string>()));
-  if (data.contains("users.acl")) secret.acl = Secret(base64_decode(data["users.acl"].get<std::string>()));
-  if (data.contains("trim-password")) secret.trim = Secret(base64_decode(data["trim-password"].get<std::string>()));
+  if (data.contains(username_key) && !data.contains(admin_password_key)) secret.complete = false;
+  secret.content = content_of(&object);
+  secret.password = value_of(secret.content, password_key);
+  secret.acl = value_of(secret.content, acl_key);
+  secret.trim = value_of(secret.content, "trim-password");
   return secret;
 }
 

@@ -10,6 +10,7 @@
 #include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/lease.hpp"
 #include "components/kubernetes/release_state.hpp"
+#include "components/redis/server/users.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/spec.hpp"
@@ -30,6 +31,7 @@ struct Observed {
     Secret password;        ///< empty when the key is missing
     Secret acl{};           ///< users.acl
     Secret trim{};          ///< trim-password
+    SecretContent content{};  ///< all keys
   };
   struct Release {
     int revision = 0;

@@ -177,6 +177,18 @@ Secret choose_password(Context& context, const Observed& observed, const RedisSe
   return wanted;
 }
 
+/// Of `admin`, who is there when the application has a user of its own.
+Secret choose_admin_password(Context& context, const Observed& observed, const RedisSettings& settings) {
+  if (settings.user.name.empty()) return {};
+  Secret present = observed.secret ? value_of(observed.secret->content, admin_password_key) : Secret();
+  if (present.empty()) {
+    if (const auto credentials = find_credentials(context.paths, "kubernetes", observed.cluster_uid,
+                                                  settings.name_space, settings.release))
+      present = credentials->admin_password;
+  }
+  return present.empty() ? generate_password(context.random) : present;
+}
+
 nlohmann::ordered_json redacted(nlohmann::ordered_json manifest) {
   for (auto& value : manifest["data"]) value = "***";
   return manifest;
@@ -257,9 +269,19 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
       run.id(), context.settings.flag("discard-data") ? UndoScope::LeftData::discard : UndoScope::LeftData::keep};
   std::optional<Installation> installation;
   KubernetesRedis undo_redis(context, session.kubectl, names);
+  SecretStore undo_store(context, session.kubectl, names.full, undo_until);
+  std::unique_ptr<RedisConnection> undo_connection;
+  const LogIn log_in = [&](const Login& login) { return undo_redis.another(login, undo_until()); };
   add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
-    return undo_redis.connection(installation ? installation->credentials().password : stored_password(observed),
-                                 undo_until());
+    if (undo_connection && !undo_redis.tunnel().finished()) return *undo_connection;
+    undo_connection =
+        installation ? log_in_as_any(log_in, installation->logins())
+                     : log_in(observed.secret ? admin_login(observed.secret->content) : Login());
+    return *undo_connection;
+  });
+  add_users_undo(run.undos(), undo_store, [&](const Login& login) {
+    undo_connection.reset();  // who is logged in there may be gone afterwards
+    return log_in(login);
   });
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope, undo_until);
   run.also_hold([&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : undo_until()); });
@@ -297,19 +319,24 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!dry && repair(context, observed, names, session, settings, lock, abandoned, run.undos())) look_again();
     installation.emplace(context, settings, names, session, observed, lock,
-                         choose_password(context, observed, settings, names, session.kubectl), run.id());
+                         Passwords{choose_password(context, observed, settings, names, session.kubectl),
+                                   choose_admin_password(context, observed, settings)},
+                         run.id());
     refuse_missing_chart(context, *installation);
     installation->compare_with_present();
     installation->try_new_pod();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();
     if (!dry && observed.pod_runs && !reasons.empty()) agree_to_restart(context, reasons);
+    if (!dry && observed.pod_runs && installation->changes_user_name())
+      agree_to_other_user(context, shown_user(application_login(observed.secret->content)));
   });
   if (dry) return {dry_run(context, *installation, plan), {}, false};
   context.reporter.step_ended("preflight", Mark::done, describe_preflight(session, observed, *installation),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
   say_what_changes(context, *installation);
   const bool changed = run.execute(plan).changed;
+  installation->forget_previous_users();
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
   return {"", installation->credentials(), changed};

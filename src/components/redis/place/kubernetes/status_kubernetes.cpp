@@ -14,6 +14,7 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/record.hpp"
@@ -261,19 +262,13 @@ void examine_secret(const json* secret, const std::string& name, bool wanted, He
               "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
 
-Secret acl_of(const json* secret) {
-  return Secret(base64_decode(secret ? secret->value("/data/users.acl"_json_pointer, "") : ""));
-}
-
-Secret password_of(const json* secret) {
-  const std::string encoded = secret ? secret->value("/data/redis-password"_json_pointer, "") : "";
-  return Secret(base64_decode(encoded));
-}
+/// Who status logs in as.
+Login login_for(const FoundRelease& found) { return admin_login(content_of(found.object("Secret"))); }
 
 }  // namespace
 
 bool answers(const FoundRelease& found, KubernetesRedis& redis, TimePoint until) {
-  return redis.answers(password_of(found.object("Secret")), until);
+  return redis.answers(login_for(found), until);
 }
 
 Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise) {
@@ -309,10 +304,10 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
   examine_state(found.state(), report);
   const ServerFiles files = server_files(found.state().manifest(), names);
   try {
-    RedisConnection& connection = redis.connection(password_of(found.object("Secret")), until);
+    RedisConnection& connection = redis.connection(login_for(found), until);
     examine_redis(connection,
                   {files.directives.value_or(expected.directives), expected.streams,
-                   files.has_acl ? acl_of(found.object("Secret")) : Secret()},
+                   files.has_acl ? value_of(content_of(found.object("Secret")), acl_key) : Secret()},
                   report);
   } catch (const Error& error) {
     if (error.signal() != 0) throw;

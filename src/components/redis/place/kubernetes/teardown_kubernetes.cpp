@@ -12,6 +12,7 @@
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
@@ -205,8 +206,11 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   const UndoScope scope{run.id(), UndoScope::LeftData::leave};
   KubernetesRedis redis(context, session.kubectl, names);
   add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
-    return redis.connection(observed.secret ? observed.secret->password : Secret(), context.deadline);
+    return redis.connection(observed.secret ? admin_login(observed.secret->content) : Login(), context.deadline);
   });
+  SecretStore store(context, session.kubectl, names.full, [&context] { return context.deadline; });
+  add_users_undo(run.undos(), store,
+                 [&](const Login& login) { return redis.another(login, context.deadline); });
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope,
                        [&context] { return context.deadline; });
   run.also_hold([&](Before) { return lock.taken_over(context.deadline); });

@@ -34,7 +34,7 @@ class KubernetesVictim final : public Victim {
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override {
     m_redis.prepare();
     std::unique_ptr<RedisConnection> redis =
-        connect_redis(m_context.redis, m_redis.endpoint(m_installed.password, deadline), reply_limit);
+        connect_redis(m_context.redis, m_redis.endpoint(m_installed.admin, deadline), reply_limit);
     m_run = run_id(*redis);
     return redis;
   }
@@ -78,7 +78,8 @@ class KubernetesVictim final : public Victim {
     if (port == 0) return nullptr;
     RedisEndpoint endpoint;
     endpoint.port = port;
-    endpoint.password = m_installed.password;
+    endpoint.username = m_installed.admin.username;
+    endpoint.password = m_installed.admin.password;
     std::unique_ptr<RedisConnection> redis = ask_for_pong(m_context.redis, endpoint, reply_limit).connection;
     if (!redis) return nullptr;
     try {

@@ -122,6 +122,32 @@ Secret LocalInstance::password() const {
   return Secret(text ? std::string(trim(*text)) : "");
 }
 
+std::filesystem::path LocalInstance::file_of(const std::string& key) const {
+  return key == password_key ? password_file() : m_folder / key;
+}
+
+SecretContent LocalInstance::content() const {
+  SecretContent content;
+  for (const char* const key : {acl_key, password_key, username_key, admin_password_key, previous_users_key}) {
+    const std::optional<std::string> text = read_own_file(file_of(key));
+    const bool is_password = key != std::string_view(acl_key) && key != std::string_view(previous_users_key);
+    if (text) content.emplace(key, is_password ? std::string(trim(*text)) : *text);
+  }
+  return content;
+}
+
+void LocalUserStore::write(const SecretContent& changes) {
+  for (const auto& [key, value] : changes) {
+    const fs::path path = m_instance.file_of(key);
+    if (value.empty()) {
+      m_files.remove_tree(path);
+    } else {
+      const bool is_line = !value.reveal().ends_with('\n') && key != previous_users_key;
+      m_files.write_own_file(path, value.reveal() + (is_line ? "\n" : ""));
+    }
+  }
+}
+
 std::optional<int> LocalInstance::pid() const {
   std::error_code failed;
   const fs::path folder = fs::weakly_canonical(data(), failed);

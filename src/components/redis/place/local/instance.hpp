@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/redis/run/users.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/values.hpp"
@@ -44,8 +45,12 @@ class LocalInstance {
   std::optional<State> state() const;
   /// Also that of an instance which asks for none now: it gets the same one again when it does.
   Secret password() const;
-  /// What its clients log in with: nothing where none is asked for, which Redis would refuse.
-  Secret password_of(const State& state) const { return state.spec.auth ? password() : Secret(); }
+  /// Who may log in, key by key as a Secret of a cluster has it; each is a file of the folder.
+  SecretContent content() const;
+  /// The same, without passwords where none is asked for: Redis would refuse them.
+  SecretContent content_of(const State& state) const { return state.spec.auth ? content() : SecretContent{}; }
+  /// The file of a key of SecretContent.
+  std::filesystem::path file_of(const std::string& key) const;
 
   /// Whether the server runs and is what answers at 127.0.0.1:`port`.
   bool listens(int port) const;
@@ -69,6 +74,20 @@ class LocalInstance {
  private:
   std::filesystem::path m_folder;
   ChangeGuard m_guard;
+};
+
+/// The users of an instance: files of its folder, private and written whole.
+class LocalUserStore final : public UserStore {
+ public:
+  LocalUserStore(const Context& context, LocalInstance instance)
+      : m_files(context.files), m_instance(std::move(instance)) {}
+
+  SecretContent read() override { return m_instance.content(); }
+  void write(const SecretContent& changes) override;
+
+ private:
+  const Files& m_files;
+  LocalInstance m_instance;
 };
 
 /// "redis-server" or "valkey-server", whichever PATH has, with its version. Throws Error (preflight) when it has

@@ -33,12 +33,20 @@ void LocalPlace::prepare(int) {}
 RedisEndpoint LocalPlace::endpoint(TimePoint) {
   const InstalledRedis& redis = installed();
   m_instance.require_running(redis.port);  // who asks hands the password to what listens there
-  return {redis.host, redis.port, "", redis.password};
+  return {redis.host, redis.port, redis.username, redis.password};
 }
 
 std::unique_ptr<RedisConnection> LocalPlace::connect(TimePoint deadline) {
   LocalConnector connector(m_context.redis, m_instance);
   return connect_redis(connector, endpoint(deadline), reply_limit);
+}
+
+std::unique_ptr<RedisConnection> LocalPlace::administer(TimePoint deadline) {
+  LocalConnector connector(m_context.redis, m_instance);
+  RedisEndpoint redis = endpoint(deadline);
+  redis.username = installed().admin.username;
+  redis.password = installed().admin.password;
+  return connect_redis(connector, redis, reply_limit);
 }
 
 void LocalPlace::look_after() {}

@@ -20,6 +20,7 @@ class LocalPlace final : public Place {
   void prepare(int local_port = 0) override;
   RedisEndpoint endpoint(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override;
+  std::unique_ptr<RedisConnection> administer(TimePoint deadline) override;
   void look_after() override;
   Process* keep_open() override;
   std::unique_ptr<Victim> victim() override;

@@ -27,6 +27,7 @@
 #include "config/yaml.hpp"
 #include "sys/files.hpp"
 #include "sys/listener.hpp"
+#include "sys/random.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -43,7 +44,8 @@ class LocalSetup {
         m_settings(settings),
         m_server(server),
         m_instance(context, settings.release),
-        m_connector(context.redis, m_instance) {}
+        m_connector(context.redis, m_instance),
+        m_store(context, m_instance) {}
 
   /// Reads what is there; the journal is held by then.
   void look() {
@@ -55,6 +57,10 @@ class LocalSetup {
     m_port = state ? state->port : choose_port();
     if (state) m_before = state->spec;
     m_password = choose_password();
+    m_present = m_before && m_before->auth ? m_instance.content() : SecretContent{};
+    m_admin_password = choose_admin_password();
+    const bool known = m_settings.auth && !value_of(m_present, password_key).empty();
+    m_login = known ? admin_login(m_present) : wanted_login();
     m_credentials = credentials();
   }
 
@@ -67,6 +73,7 @@ class LocalSetup {
   Plan plan() {
     const RedisSource redis = [this]() -> RedisConnection& { return connection(m_context.deadline); };
     Plan steps = {folder_step(), server_step(), redis_step()};
+    if (changes_users()) steps.insert(m_ran ? steps.end() : steps.begin() + 1, users_change_step());
     if (m_settings.auth) steps.insert(steps.begin() + 1, password_step());
     if (!m_settings.streams.empty()) {
       steps.push_back(stream_step(m_settings, redis));
@@ -79,6 +86,11 @@ class LocalSetup {
 
   void add_undos(UndoTable& table, const std::function<TimePoint()>& deadline) {
     add_common_undos(table, m_context, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
+    add_users_undo(table, m_store, [this, deadline](const Login& login) -> std::unique_ptr<RedisConnection> {
+      m_connection.reset();
+      if (!m_instance.pid()) return nullptr;  // it reads the files when it starts
+      return log_in(login, deadline());
+    });
     table["local.stop"] = [this, deadline](const auto&) {
       m_connection.reset();
       m_instance.stop(m_context.runner, deadline());
@@ -93,6 +105,16 @@ class LocalSetup {
   /// Asks before a running server is restarted. Throws as agree_to_restart.
   void agree() {
     if (m_ran && needs_restart()) agree_to_restart(m_context, m_reasons);
+    const std::string before = application_login(m_present).username;
+    if (changes_users() && before != m_settings.user.name)
+      agree_to_other_user(m_context, shown_user(application_login(m_present)));
+  }
+
+  void set_run(const std::string& id) { m_run = id; }
+  /// The run has ended well.
+  void forget_previous_users() {
+    if (!m_instance.content().contains(previous_users_key)) return;
+    raibid::forget_previous_users(m_store);
   }
 
   const Credentials& written() const { return m_credentials; }
@@ -122,6 +144,51 @@ class LocalSetup {
     return wanted;
   }
 
+  Secret choose_admin_password() const {
+    if (m_settings.user.name.empty()) return {};
+    const Secret present = value_of(m_instance.content(), admin_password_key);
+    return present.empty() ? generate_password(m_context.random) : present;
+  }
+
+  ApplicationUser application_user() const { return {m_settings.user, m_admin_password}; }
+
+  /// raibid-cli's own login once all is as it should be.
+  Login wanted_login() const {
+    return m_settings.user.name.empty() ? Login(m_password) : Login(std::string(admin_user), m_admin_password);
+  }
+
+  /// Whether the application gets another user, or other rights, in a Redis that is there.
+  bool changes_users() const {
+    if (!m_settings.auth || !m_before || !m_before->auth || value_of(m_present, password_key).empty()) return false;
+    const bool has_none = m_settings.user.name.empty() && application_login(m_present).username.empty();
+    return !has_none && with_application_user(m_present, m_settings.user, m_admin_password) != m_present;
+  }
+
+  std::unique_ptr<RedisConnection> log_in(const Login& login, TimePoint deadline) {
+    RedisEndpoint endpoint;
+    endpoint.port = m_port;
+    endpoint.username = login.username;
+    endpoint.password = login.password;
+    const Duration left = std::chrono::duration_cast<Duration>(deadline - m_context.runner.now());
+    return connect_redis(m_connector, endpoint, std::clamp(left, Duration(100), reply_limit));
+  }
+
+  Step users_change_step() {
+    const std::string before = shown_user(application_login(m_present));
+    const std::string after = shown_user({m_settings.user.name, m_password});
+    return users_step(
+        m_store,
+        [this](const Login& login) { return m_instance.pid() ? log_in(login, m_context.deadline) : nullptr; },
+        [this](const SecretContent& present) {
+          return with_application_user(present, m_settings.user, m_admin_password);
+        },
+        before == after ? "the rights of user " + after : fmt::format("user {} instead of {}", after, before), m_run,
+        m_context.scope().command("setup redis"), [this] {
+          m_login = wanted_login();
+          m_connection.reset();
+        });
+  }
+
   Credentials credentials() const {
     Credentials credentials;
     credentials.host = "127.0.0.1";
@@ -136,7 +203,8 @@ class LocalSetup {
     credentials.context = "local";
     credentials.release = m_settings.release;
     credentials.target = "local";
-    credentials.username = m_settings.auth ? "default" : "";
+    credentials.username = shown_user({m_settings.user.name, m_password});
+    credentials.admin_password = m_admin_password;
     credentials.record = to_json(spec_of(m_settings));
     credentials.path = credentials_path(m_context.paths, credentials, m_settings.preset);
     return credentials;
@@ -160,29 +228,56 @@ class LocalSetup {
     return step;
   }
 
+  /// What of the passwords no file has yet (an empty value: a file that should go). Users that change do so in a step
+  /// of their own.
+  SecretContent missing_passwords() const {
+    SecretContent missing;
+    if (m_instance.password().empty()) missing[password_key] = m_password;
+    if (changes_users()) return missing;
+    const SecretContent present = m_instance.content();
+    const SecretContent wanted = {{username_key, Secret(m_settings.user.name)}, {admin_password_key, m_admin_password}};
+    for (const auto& [key, value] : wanted) {
+      if (value_of(present, key) != value) missing[key] = value;
+    }
+    return missing;
+  }
+
   Step password_step() {
     Step step;
     step.name = "password";
     step.intent = fmt::format("keep it in {} (0600)", m_context.paths.shown(m_instance.password_file()));
     step.undo = [this]() -> std::vector<Undo> {
-      if (!m_instance.password().empty()) return {};
-      const std::string path = m_instance.password_file();
-      return {{"file.remove", {{"path", path}}, "rm -f " + shell_quote(path)}};
+      std::vector<Undo> undos;
+      for (const auto& [key, value] : missing_passwords()) {
+        if (value.empty()) continue;
+        const std::string path = m_instance.file_of(key);
+        undos.push_back({"file.remove", {{"path", path}}, "rm -f " + shell_quote(path)});
+      }
+      return undos;
     };
     step.act = [this]() -> StepResult {
       const std::string detail = fmt::format("{} characters", m_password.reveal().size());
-      if (!m_instance.password().empty()) return {Outcome::unchanged, detail};
-      m_context.files.write_own_file(m_instance.password_file(), m_password.reveal() + "\n");
-      return {Outcome::changed, detail};
+      const SecretContent missing = missing_passwords();
+      m_store.write(missing);
+      return {missing.empty() ? Outcome::unchanged : Outcome::changed, detail};
     };
     return step;
+  }
+
+  /// Users that are about to change are changed by a step of their own (users_change_step). Two passwords that hold
+  /// stay.
+  std::string acl_text() const {
+    const std::vector<std::string> hashes = password_hashes(m_present);
+    const bool both = hashes.size() > 1 && std::find(hashes.begin(), hashes.end(), sha256_hex(m_password.reveal())) != hashes.end();
+    if (changes_users() || (both && m_settings.auth)) return value_of(m_present, acl_key).reveal();
+    return acl_file(m_password, Secret(), {}, application_user());
   }
 
   std::vector<std::pair<fs::path, std::string>> files() const {
     const Spec spec = spec_of(m_settings);
     const nlohmann::ordered_json state = {
         {"port", m_port}, {"namespace", m_settings.name_space}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
-    return {{m_instance.acl(), acl_file(m_password, Secret())},
+    return {{m_instance.acl(), acl_text()},
             {m_instance.conf(), conf()},
             {m_instance.state_file(), json_text(state, 2) + "\n"}};
   }
@@ -281,7 +376,7 @@ class LocalSetup {
       bool changed = false;
       std::string detail = settle_config(m_settings.directives, connection(m_context.deadline), changed);
       if (m_settings.auth && m_ran) {
-        const auto users = settle_acl(connection(m_context.deadline), Secret(acl_file(m_password, Secret())));
+        const auto users = settle_acl(connection(m_context.deadline), Secret(acl_text()));
         if (!users.empty()) detail += "; put right: " + join(users, ", ");
         changed = changed || !users.empty();
       }
@@ -295,7 +390,8 @@ class LocalSetup {
     if (!m_connection) {
       RedisEndpoint endpoint;
       endpoint.port = m_port;
-      endpoint.password = m_password;
+      endpoint.username = m_login.username;
+      endpoint.password = m_login.password;
       m_connection = wait_for_pong(m_connector, endpoint, m_context.runner, deadline, [this](const std::string& text) {
         if (!m_instance.pid()) throw ended();
         m_context.reporter.step_progress("redis", text);
@@ -321,6 +417,11 @@ class LocalSetup {
   bool m_ran = false;
   int m_port = 0;
   Secret m_password;
+  Secret m_admin_password;  ///< of `admin`; empty while the application's user is `default`
+  SecretContent m_present;  ///< who may log in before this run
+  Login m_login;            ///< raibid-cli's own, as the running server knows it now
+  std::string m_run;        ///< the id of the run
+  LocalUserStore m_store;
   Credentials m_credentials;
   std::optional<Spec> m_before;
   std::optional<bool> m_restart;
@@ -356,6 +457,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
     setup.check_port();
     return {describe_plan(setup.plan()) + "\n# redis.conf\n" + setup.conf(), {}, false};
   }
+  setup.set_run(run.id());
   setup.add_undos(run.undos(), [&run] { return run.undo_until(); });
   if (!context.settings.flag("discard-data")) {
     keep_left_data(run.undos(), setup.instance(), run.id(),
@@ -388,6 +490,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
   });
   const bool changed = run.execute(plan).changed;
   setup.forget_previous_files();
+  setup.forget_previous_users();
   return {"", setup.written(), changed};
 }
 

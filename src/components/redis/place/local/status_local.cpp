@@ -37,7 +37,10 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
   const auto state = instance.state();
   if (!state) throw_not_installed(context, subject(settings));
-  return {"127.0.0.1", state->port, instance.password_of(*state), state->spec, state->name_space};
+  const SecretContent content = instance.content_of(*state);
+  const Login login = application_login(content);
+  return {"127.0.0.1",   state->port,        login.password, state->spec, state->name_space,
+          login.username, admin_login(content)};
 }
 
 HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
@@ -60,7 +63,8 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
   report.data()["redis"] = {{"pong", false}};
   if (pid) {
     try {
-      const RedisEndpoint endpoint{"127.0.0.1", state.port, "", instance.password_of(state)};
+      const Login login = admin_login(instance.content_of(state));
+      const RedisEndpoint endpoint{"127.0.0.1", state.port, login.username, login.password};
       LocalConnector connector(context.redis, instance);
       examine_redis(*connect_redis(connector, endpoint, reply_limit),
                     {state.spec.directives, state.spec.streams,

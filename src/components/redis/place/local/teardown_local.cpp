@@ -75,9 +75,15 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
   LocalConnector connector(context.redis, instance);
   add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
     const InstalledRedis installed = find_local(context, settings);
-    RedisEndpoint endpoint{installed.host, installed.port, "", installed.password};
+    RedisEndpoint endpoint{installed.host, installed.port, installed.admin.username, installed.admin.password};
     redis = connect_redis(connector, endpoint, std::chrono::seconds(5));
     return *redis;
+  });
+  LocalUserStore store(context, instance);
+  add_users_undo(run.undos(), store, [&](const Login& login) -> std::unique_ptr<RedisConnection> {
+    const auto state = instance.state();
+    if (!state || !instance.pid()) return nullptr;
+    return connect_redis(connector, {"127.0.0.1", state->port, login.username, login.password}, std::chrono::seconds(5));
   });
   keep_left_data(run.undos(), instance, "", "");  // whether it goes is said by --delete-data
   if (run.open()) run.recover();

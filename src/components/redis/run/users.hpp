@@ -1,0 +1,56 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "components/redis/server/users.hpp"
+#include "plan/step.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// Where the users of one Redis are kept beside the running server, which reads them at its next start: a Secret, or
+/// files of this machine.
+class UserStore {
+ public:
+  virtual ~UserStore() = default;
+  virtual SecretContent read() = 0;
+  /// Gives these keys these values; an empty value removes the key. The other keys stay.
+  virtual void write(const SecretContent& changes) = 0;
+};
+
+/// Logs in to the running server. nullptr when it does not run: then the store is all there is. Throws as
+/// connect_redis.
+using LogIn = std::function<std::unique_ptr<RedisConnection>(const Login&)>;
+
+/// What the content of the store becomes; asked when it is about to change.
+using UserChange = std::function<SecretContent(const SecretContent& present)>;
+
+/// Changes the users of a running Redis: first whatever lets somebody in, by ACL SETUSER; then,
+/// after both the application and raibid-cli have logged in that way, the store; only then what keeps somebody out.
+/// Nobody who knows a password of before or after is refused meanwhile, and ACL LOAD, which closes connections, is
+/// never used. What was there before stays in the store (previous_users_key) until `forget_previous_users`.
+/// `run` is the id of the run, without which nothing is taken back.
+void change_users(UserStore& store, const LogIn& log_in, const UserChange& change, const std::string& run);
+
+/// Takes back what change_users of that run did, whole or in part; can run twice. Throws Kept when another run has
+/// changed the users since, Error (failure) when no password that is known opens the running server.
+void restore_users(UserStore& store, const LogIn& log_in, const std::string& run);
+
+/// The run has ended well: nothing is to be taken back any more.
+void forget_previous_users(UserStore& store);
+
+/// A step that changes the users, with its undo, "users.restore". `after` is called when it is done: who was logged in
+/// before may be gone.
+Step users_step(UserStore& store, const LogIn& log_in, const UserChange& change, const std::string& what,
+                const std::string& run, const std::string& by_hand, std::function<void()> after);
+
+/// What "users.restore" does.
+void add_users_undo(UndoTable& table, UserStore& store, const LogIn& log_in);
+
+/// The first of these logins that the server lets in. Throws the last refusal when it lets nobody in.
+std::unique_ptr<RedisConnection> log_in_as_any(const LogIn& log_in, const std::vector<Login>& logins);
+
+}  // namespace raibid
