@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --user | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -35,19 +35,19 @@ _raibid_cli() {
   elif [[ $current == -* ]]; then
     words='--help --version --kubeconfig --context --namespace --release --preset --target --config --output --color --verbose --quiet --timeout --yes --dry-run'
     case $verb/$object in
-      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       status/ | status/redis) words+=' --all --watch' ;;
       teardown/redis) words+=' --delete-data' ;;
-      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
+      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
       smoke/redis) words+=' --durability' ;;
-      connect/redis) words+=' --port' ;;
+      connect/redis) words+=' --port --admin' ;;
       url/redis) words+=' --with-password' ;;
       export/env) words+=' --format --with-password --app-namespace' ;;
       export/secret) words+=' --app-namespace --name' ;;
       export/configmap) words+=' --app-namespace --name' ;;
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group' ;;
-      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
-      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
       queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate' ;;
       queue/top) words+=' --stream --group --queue --interval --looks' ;;
       queue/add) words+=' --stream --max-length --queue --field --resume --again --skip-invalid' ;;

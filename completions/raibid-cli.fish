@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -147,6 +147,7 @@ complete -c raibid-cli -n '__raibid_cli_at setup redis' -l cpu-limit -x -d 'CPU 
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l no-metrics -d 'No Prometheus exporter beside Redis'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l group -x -d 'Name of its consumer group'
@@ -177,6 +178,7 @@ complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doct
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l no-metrics -d 'No Prometheus exporter beside Redis'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l group -x -d 'Name of its consumer group'
@@ -193,6 +195,7 @@ complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doct
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l role -d 'Print the least rights that setup needs, as a Role for kubectl apply'
 complete -c raibid-cli -n '__raibid_cli_at smoke redis' -l durability -d 'Instead: kill Redis in the middle of acknowledged writes, and tell what survived; asks first'
 complete -c raibid-cli -n '__raibid_cli_at connect redis' -l port -x -d 'Local port (default: a free one)'
+complete -c raibid-cli -n '__raibid_cli_at connect redis' -l admin -d 'Log the command in as raibid-cli itself, which may do everything, not as the application\'s user'
 complete -c raibid-cli -n '__raibid_cli_at url redis' -l with-password -d 'Put the password into the address'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l format -x -a 'shell dotenv docker' -d 'How it is written'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l with-password -d 'Also the variables that hold the password'
@@ -221,6 +224,7 @@ complete -c raibid-cli -n '__raibid_cli_at export compose' -l cpu-limit -x -d 'C
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l no-metrics -d 'No Prometheus exporter beside Redis'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l group -x -d 'Name of its consumer group'
@@ -248,6 +252,7 @@ complete -c raibid-cli -n '__raibid_cli_at export values' -l cpu-limit -x -d 'CP
 complete -c raibid-cli -n '__raibid_cli_at export values' -l no-metrics -d 'No Prometheus exporter beside Redis'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l group -x -d 'Name of its consumer group'

@@ -269,7 +269,7 @@ class LocalSetup {
   std::string acl_text() const {
     const std::vector<std::string> hashes = password_hashes(m_present);
     const bool both = hashes.size() > 1 && std::find(hashes.begin(), hashes.end(), sha256_hex(m_password.reveal())) != hashes.end();
-    if (changes_users() || (both && m_settings.auth)) return value_of(m_present, acl_key).reveal();
+    if (changes_users() || (both && m_settings.auth)) return value_of(m_instance.content(), acl_key).reveal();
     return acl_file(m_password, Secret(), {}, application_user());
   }
 
