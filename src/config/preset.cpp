@@ -271,9 +271,9 @@ std::vector<std::string> PresetReader::acl_words(const YamlEntry& entry, const s
   for (std::size_t at = 0; at < words.size(); ++at) {
     const bool plain = words[at].find_first_of(" \t\r\n()") == std::string::npos;
     if (plain && (characters.empty() || consists_of(words[at], characters))) continue;
-    fail(entry.value.items[at].line,
-         fmt::format("user: {}: {} is no {}", entry.key, in_quotes(words[at]),
-                     characters.empty() ? "pattern: it has no space and no parenthesis" : "command: \"get\", \"xinfo|groups\""));
+    fail(entry.value.items[at].line, fmt::format("user: {}: {} is no {}", entry.key, in_quotes(words[at]),
+                                                 characters.empty() ? "pattern: it has no space and no parenthesis"
+                                                                    : "command: \"get\", \"xinfo|groups\""));
   }
   return words;
 }
@@ -414,7 +414,8 @@ void PresetReader::refuse_key(const YamlEntry& entry, std::string_view where,
 std::span<const std::string_view> known_contents() { return contents; }
 
 bool is_user_name(std::string_view name) {
-  constexpr std::array taken = {"default"sv, "admin"sv, "health"sv, "exporter"sv, "trim"sv, "replica"sv, "sentinel"sv, "backup"sv};
+  constexpr std::array taken = {"default"sv, "admin"sv,   "health"sv,   "exporter"sv,
+                                "trim"sv,    "replica"sv, "sentinel"sv, "backup"sv};
   constexpr std::size_t longest = 64;
   const std::string characters = fmt::format("{}ABCDEFGHIJKLMNOPQRSTUVWXYZ{}_-.", lower_case, decimal_digits);
   return name.size() <= longest && consists_of(name, characters) &&

@@ -108,11 +108,12 @@ struct Preset {
 /// What a Redis can hold: "queue", "jobs" (a job store), "cache", "locks".
 std::span<const std::string_view> known_contents();
 
-/// Whether an application's user may have this name: letters, digits, -, _ and ., and not that of a user which has a job
-/// of its own (default, admin, health, exporter, trim …).
+/// Whether an application's user may have this name: letters, digits, -, _ and ., and not that of a user which has a
+/// job of its own (default, admin, health, exporter, trim …).
 bool is_user_name(std::string_view name);
 inline constexpr std::string_view user_name_rule =
-    "a name is 1 to 64 letters, digits, -, _ and ., and not default, admin, health, exporter, trim, replica, sentinel or "
+    "a name is 1 to 64 letters, digits, -, _ and ., and not default, admin, health, exporter, trim, replica, sentinel "
+    "or "
     "backup";
 
 /// What the templates of `environment` can be made of: host, port, address (host:port), url, password-url (a URL with

@@ -107,9 +107,16 @@ json FakeCluster::contents() const {
   for (const auto& [key, object] : m_state.at("objects").items()) seen["objects"].push_back(key);
   if (const auto secret = m_state.at("objects").find("secret/raibid-redis"); secret != m_state.at("objects").end()) {
     seen["password"] = (*secret).at("data").at("redis-password");
+    for (const auto& [key, value] : (*secret).at("data").items()) seen["secret"].push_back(key);
   }
   for (const json& record : m_state.at("releases")) {
     if (record.at("status") != "superseded") seen["release"] = {record.at("status"), record.at("values")};
+  }
+  for (const auto& [name, rules] : m_state.value("users", json::object()).items()) {
+    json shown = rules;  // in any order, and with new passwords
+    std::erase_if(shown.get_ref<json::array_t&>(), [](const json& r) { return r.get<std::string>().starts_with('#'); });
+    std::sort(shown.begin(), shown.end());
+    if (m_state.at("objects").contains(pod_key)) seen["users"][name] = shown;
   }
   if (const auto set = m_state.at("objects").find(set_key); set != m_state.at("objects").end())
     seen["running"] = (*set).at("values");

@@ -144,6 +144,14 @@ void FakeCluster::install_objects(const json& record) {
 void FakeCluster::make_pod() {
   const json& set = *find(set_key);
   const json owner = {{"kind", "StatefulSet"}, {"name", workload}};
+  if (const json* const secret = find("secret/raibid-redis"); secret && (*secret)["data"].contains("users.acl")) {
+    json users = json::object();
+    for (const std::string& line : split(base64_decode((*secret)["data"]["users.acl"].get<std::string>()), '\n')) {
+      const std::vector<std::string> words = split(line, ' ');
+      if (words.size() > 2) users[words[1]] = json(std::vector<std::string>(words.begin() + 2, words.end()));
+    }
+    m_state["users"] = users;
+  }
   put(pod_key,
       {{"kind", "Pod"},
        {"metadata",
@@ -164,6 +172,11 @@ class FakeCluster::Connection final : public RedisConnection {
     if (m_cluster.find(pod_key) == nullptr) throw Error(ExitCode::failure, "the connection to Redis broke");
     const json* const secret = m_cluster.find("secret/raibid-redis");
     const std::string& name = words.at(0);
+    if (name == "AUTH" && m_cluster.m_state.contains("users")) {
+      m_known = lets_in(words.size() > 2 ? words[1] : "default", words.back());
+      return m_known ? FakeRedis::status("OK")
+                     : FakeRedis::error("WRONGPASS invalid username-password pair or user is disabled.");
+    }
     if (name == "AUTH") {
       m_known = secret != nullptr && (*secret)["data"]["redis-password"] == base64_encode(words.at(1));
       return m_known ? FakeRedis::status("OK")
@@ -176,6 +189,7 @@ class FakeCluster::Connection final : public RedisConnection {
     if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\n");
     if (name == "CONFIG" && words.at(1) == "GET")
       return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text(setting(words.at(2)))});
+    if (name == "ACL") return acl(words);
     if (name == "DEL") m_cluster.m_state["groups"].erase(words.at(1));
     if (name == "XLEN" || name == "DEL") return {RedisReply::Type::integer, "", 0, {}};
     if (name == "XGROUP" || name == "XINFO") return group(words);
@@ -196,6 +210,39 @@ class FakeCluster::Connection final : public RedisConnection {
   }
 
  private:
+  bool lets_in(const std::string& user, const std::string& password) const {
+    const json known = m_cluster.m_state["users"].value(user, json::array());
+    const auto has = [&](const std::string& rule) {
+      return std::find(known.begin(), known.end(), json(rule)) != known.end();
+    };
+    return has("on") && (has("nopass") || has("#" + sha256_hex(password)));
+  }
+
+  /// Rules stand as they were given, one of them once; `reset` and on or off replace what was there.
+  RedisReply acl(const std::vector<std::string>& words) {
+    json& users = m_cluster.m_state["users"];
+    if (words.at(1) == "LIST") {
+      std::vector<RedisReply> lines;
+      for (const auto& [name, rules] : users.items()) {
+        std::string line = "user " + name;
+        for (const json& rule : rules) line += " " + rule.get<std::string>();
+        lines.push_back(FakeRedis::text(line));
+      }
+      return FakeRedis::list(lines);
+    }
+    for (std::size_t i = 2; words.at(1) == "DELUSER" && i < words.size(); ++i) users.erase(words[i]);
+    for (std::size_t i = 3; words.at(1) == "SETUSER" && i < words.size(); ++i) {
+      json& rules = users[words[2]];
+      if (!rules.is_array() || words[i] == "reset") rules = json::array();
+      if (words[i] == "reset") continue;
+      if (words[i] == "on" || words[i] == "off")
+        std::erase_if(rules.get_ref<json::array_t&>(), [](const json& rule) { return rule == "on" || rule == "off"; });
+      if (std::find(rules.begin(), rules.end(), json(words[i])) == rules.end()) rules.push_back(words[i]);
+    }
+    m_cluster.save();
+    return FakeRedis::status("OK");
+  }
+
   std::string setting(const std::string& name) const {
     const json values = json::parse((*m_cluster.find(set_key))["values"].get<std::string>());
     for (const std::string& line : split(values.value("commonConfiguration", ""), '\n')) {

@@ -330,6 +330,7 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   const std::vector<Row> commands = {
       {"setup", setup, empty},
       {"upgrade", {"setup", "redis", "-v", "--memory-limit", "768Mi", "--restart"}, installed},
+      {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, installed}};
 
   std::string table = fmt::format("{:<24}{:>9}", "step", "children");

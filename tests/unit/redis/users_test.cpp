@@ -61,7 +61,8 @@ TEST_CASE("users: a change keeps the passwords and the other users, and going ba
   CHECK(value_of(after, password_key) == Secret("a-password"));
   CHECK(value_of(after, "exporter.json") == value_of(before, "exporter.json"));
   CHECK(dropped_users(value_of(before, acl_key), value_of(after, acl_key)).empty());
-  CHECK(dropped_users(value_of(after, acl_key), value_of(before, acl_key)) == std::vector<std::string>{"admin", "worker"});
+  CHECK(dropped_users(value_of(after, acl_key), value_of(before, acl_key)) ==
+        std::vector<std::string>{"admin", "worker"});
   CHECK(with_application_user(after, {}, {}) == before);
   CHECK(with_application_user(after, worker, Secret("of-the-admin")) == after);
   UserSpec renamed = worker;

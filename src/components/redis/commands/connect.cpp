@@ -39,8 +39,9 @@ Command aimed_at(const Context& context, const RedisSettings& settings, const st
   redis.username = login.username;
   const Secret& password = login.password;
   // the one place where a secret enters an environment: the user asked for this command to be logged in
-  command.environment = {
-      {"REDIS_HOST", host}, {"REDIS_PORT", std::to_string(port)}, {"REDIS_URL", redis_url(host, port, password, shown_user(login))}};
+  command.environment = {{"REDIS_HOST", host},
+                         {"REDIS_PORT", std::to_string(port)},
+                         {"REDIS_URL", redis_url(host, port, password, shown_user(login))}};
   if (!password.empty()) {
     command.environment.push_back({"REDIS_USERNAME", shown_user(login)});
     command.environment.push_back({"REDIS_PASSWORD", password.reveal()});
@@ -139,7 +140,8 @@ CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   const std::string url =
       redis_url(host, installed.port, with_password ? installed.password : Secret(), shown_user(installed.login()));
   if (context.format() == OutputFormat::table) return {url + "\n"};
-  const nlohmann::ordered_json object = {{"url", url}, {"host", host}, {"port", installed.port}, {"username", shown_user(installed.login())}};
+  const nlohmann::ordered_json object = {
+      {"url", url}, {"host", host}, {"port", installed.port}, {"username", shown_user(installed.login())}};
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
 }
 

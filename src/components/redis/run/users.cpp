@@ -73,7 +73,7 @@ std::unique_ptr<RedisConnection> log_in_as_any(const LogIn& log_in, const std::v
     try {
       return log_in(logins[at]);
     } catch (const Error& error) {
-      if (error.signal() != 0 || at + 1 == logins.size()) throw;
+      if (at + 1 == logins.size()) throw;
     }
   }
   return nullptr;

@@ -63,7 +63,8 @@ void take_command(AclUser& user, const std::string& rule) {
 }
 
 bool names_category(const AclUser& user) {
-  return std::any_of(user.in_order.begin(), user.in_order.end(), [](const std::string& rule) { return rule[1] == '@'; });
+  return std::any_of(user.in_order.begin(), user.in_order.end(),
+                     [](const std::string& rule) { return rule[1] == '@'; });
 }
 
 /// Every command that the user may run, those with subcommands by these alone. Its base is -@all.
@@ -222,7 +223,8 @@ std::vector<AclDifference> differences(const std::map<std::string, AclUser>& run
   std::vector<AclDifference> all;
   for (const auto& [name, user] : wanted) {
     const auto there = running.find(name);
-    const std::string what = there == running.end() ? "does not exist" : difference(name, there->second, user, category);
+    const std::string what =
+        there == running.end() ? "does not exist" : difference(name, there->second, user, category);
     if (!what.empty()) all.push_back({name, fmt::format("user {} {}", printable(name), what)});
   }
   for (const auto& [name, user] : running) {

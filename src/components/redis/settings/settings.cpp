@@ -249,7 +249,7 @@ void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset)
   redis.user = preset.user;
   redis.user.name = name;
   redis.user.keys.emplace_back("raibid-smoke:*");  // of `smoke`, which works as this user
-  redis.user.channels.emplace_back("raibid-smoke:*");
+  if (!redis.user.channels.empty()) redis.user.channels.emplace_back("raibid-smoke:*");
   add_stream_keys(redis.user, redis.streams);
 }
 
@@ -437,8 +437,9 @@ std::vector<OptionSpec> redis_options() {
        .group = "Access",
        .is_path = true},
       {.name = "user",
-       .help = "Who the application logs in as: default, which may do everything, or a user with what the preset needs, "
-               "by this name",
+       .help =
+           "Who the application logs in as: default, which may do everything, or a user with what the preset needs, "
+           "by this name",
        .metavar = "NAME",
        .default_value = "default",
        .group = "Access"},

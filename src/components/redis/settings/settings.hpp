@@ -66,7 +66,7 @@ struct RedisSettings {
   bool metrics = true;
   bool auth = true;
   std::string password_file;
-  UserSpec user;  ///< the application's, with the keys of the streams; without a name it is `default`
+  UserSpec user;                ///< the application's, with the keys of the streams; without a name it is `default`
   std::vector<Client> clients;  ///< empty: the cluster's own pods
   std::vector<std::pair<std::string, std::string>>
       directives;  ///< redis.conf: the preset's, and maxmemory derived from the limit

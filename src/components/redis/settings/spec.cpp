@@ -24,10 +24,10 @@ using nlohmann::ordered_json;
 auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.groups, stream.max_length, stream.limits); }
 
 auto fields(const Spec& spec) {
-  return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.user, spec.metrics, spec.persistence, spec.size,
-                  spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request, spec.cpu_limit,
-                  spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context, spec.preset_file,
-                  spec.chosen);
+  return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.user, spec.metrics, spec.persistence,
+                  spec.size, spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request,
+                  spec.cpu_limit, spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context,
+                  spec.preset_file, spec.chosen);
 }
 
 std::string chart_name(const ChartChoice& chart) {

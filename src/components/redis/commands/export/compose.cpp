@@ -58,11 +58,10 @@ std::string configuration(const RedisSettings& settings) {
 // password.
 // A user of the application's own comes without `admin`, for whom nobody here has a password.
 std::string start_script(const UserSpec& user) {
-  const std::string application =
-      user.name.empty()
-          ? "  echo \"user default on #$hash ~* &* +@all\"\n"
-          : fmt::format("  echo 'user default off'\n  echo \"user {} on #$hash \"{}\n", user.name,
-                        shell_quote(user_rules(user)));
+  const std::string application = user.name.empty()
+                                      ? "  echo \"user default on #$hash ~* &* +@all\"\n"
+                                      : fmt::format("  echo 'user default off'\n  echo \"user {} on #$hash \"{}\n",
+                                                    user.name, shell_quote(user_rules(user)));
   return "umask 077\n"
          "[ -s /run/secrets/redis-password ] || { echo 'the secret redis-password is empty' >&2; exit 1; }\n"
          "hash=$(printf %s \"$(cat /run/secrets/redis-password)\" | sha256sum | cut -d ' ' -f 1)\n"

@@ -163,8 +163,8 @@ ordered_json Installation::namespace_manifest() const {
 
 ordered_json Installation::secret_manifest() {
   ordered_json data = ordered_json::object();
-  for (const auto& [key, value] : secret_content(m_passwords.application, generate_password(m_context.random),
-                                                  trim_user(), application_user())) {
+  for (const auto& [key, value] :
+       secret_content(m_passwords.application, generate_password(m_context.random), trim_user(), application_user())) {
     data[key] = base64_encode(value.reveal());
   }
   const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
@@ -266,7 +266,8 @@ Step Installation::password_step() {
     return {undo_secret(session.kubectl, m_names.full, observed.workload ? "" : "statefulset/" + m_names.workload)};
   };
   step.act = [this, ours]() -> StepResult {
-    const std::string detail = fmt::format("{} characters, Secret {}", m_passwords.application.reveal().size(), m_names.full);
+    const std::string detail =
+        fmt::format("{} characters, Secret {}", m_passwords.application.reveal().size(), m_names.full);
     if (m_secret_made) return {Outcome::changed, detail};
     if (!ours && !m_secret) store_password();
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();

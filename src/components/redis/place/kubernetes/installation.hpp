@@ -92,7 +92,8 @@ class Installation {
   void store_password();
   /// raibid-cli's own login once all is as it should be.
   Login wanted_login() const {
-    return settings.user.name.empty() ? Login(m_passwords.application) : Login(std::string(admin_user), m_passwords.admin);
+    return settings.user.name.empty() ? Login(m_passwords.application)
+                                      : Login(std::string(admin_user), m_passwords.admin);
   }
   ApplicationUser application_user() const { return {settings.user, m_passwords.admin}; }
   /// What our Secret holds, with the application's user as it should be.
@@ -133,7 +134,7 @@ class Installation {
   ReleaseLock& m_lock;
   const RedisNames& m_names;
   Passwords m_passwords;
-  Login m_login;  ///< raibid-cli's own, as the running server knows it now
+  Login m_login;      ///< raibid-cli's own, as the running server knows it now
   std::string m_run;  ///< with which everything is stamped that it makes; "" in a dry run
   Credentials m_credentials;
   Rollout m_rollout;

@@ -208,7 +208,8 @@ Step Installation::users_change_step() {
   const LogIn log_in = [this](const Login& login) { return m_redis.another(login, m_context.deadline); };
   return users_step(
       m_store, log_in, [this](const SecretContent& present) { return with_wanted_user(present); },
-      describe_user_change(), m_run, m_context.scope().command("setup redis"), [this] {
+      describe_user_change(), m_run, m_context.scope().command("setup redis"),
+      [this] {
         m_login = wanted_login();
         m_redis.forget_connection();
       });

@@ -27,10 +27,10 @@ struct Observed {
   };
   struct StoredSecret {
     bool ours = false;
-    bool complete = false;  ///< has every key that setup writes
-    Secret password;        ///< empty when the key is missing
-    Secret acl{};           ///< users.acl
-    Secret trim{};          ///< trim-password
+    bool complete = false;    ///< has every key that setup writes
+    Secret password;          ///< empty when the key is missing
+    Secret acl{};             ///< users.acl
+    Secret trim{};            ///< trim-password
     SecretContent content{};  ///< all keys
   };
   struct Release {

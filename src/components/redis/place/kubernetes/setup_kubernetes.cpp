@@ -182,8 +182,8 @@ Secret choose_admin_password(Context& context, const Observed& observed, const R
   if (settings.user.name.empty()) return {};
   Secret present = observed.secret ? value_of(observed.secret->content, admin_password_key) : Secret();
   if (present.empty()) {
-    if (const auto credentials = find_credentials(context.paths, "kubernetes", observed.cluster_uid,
-                                                  settings.name_space, settings.release))
+    if (const auto credentials =
+            find_credentials(context.paths, "kubernetes", observed.cluster_uid, settings.name_space, settings.release))
       present = credentials->admin_password;
   }
   return present.empty() ? generate_password(context.random) : present;
@@ -274,9 +274,8 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const LogIn log_in = [&](const Login& login) { return undo_redis.another(login, undo_until()); };
   add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
     if (undo_connection && !undo_redis.tunnel().finished()) return *undo_connection;
-    undo_connection =
-        installation ? log_in_as_any(log_in, installation->logins())
-                     : log_in(observed.secret ? admin_login(observed.secret->content) : Login());
+    undo_connection = installation ? log_in_as_any(log_in, installation->logins())
+                                   : log_in(observed.secret ? admin_login(observed.secret->content) : Login());
     return *undo_connection;
   });
   add_users_undo(run.undos(), undo_store, [&](const Login& login) {

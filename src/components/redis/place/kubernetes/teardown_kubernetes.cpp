@@ -12,8 +12,8 @@
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
-#include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
+#include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
 #include "components/redis/run/journaled_run.hpp"
@@ -209,8 +209,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
     return redis.connection(observed.secret ? admin_login(observed.secret->content) : Login(), context.deadline);
   });
   SecretStore store(context, session.kubectl, names.full, [&context] { return context.deadline; });
-  add_users_undo(run.undos(), store,
-                 [&](const Login& login) { return redis.another(login, context.deadline); });
+  add_users_undo(run.undos(), store, [&](const Login& login) { return redis.another(login, context.deadline); });
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope,
                        [&context] { return context.deadline; });
   run.also_hold([&](Before) { return lock.taken_over(context.deadline); });

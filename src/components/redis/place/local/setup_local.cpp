@@ -177,13 +177,13 @@ class LocalSetup {
     const std::string before = shown_user(application_login(m_present));
     const std::string after = shown_user({m_settings.user.name, m_password});
     return users_step(
-        m_store,
-        [this](const Login& login) { return m_instance.pid() ? log_in(login, m_context.deadline) : nullptr; },
+        m_store, [this](const Login& login) { return m_instance.pid() ? log_in(login, m_context.deadline) : nullptr; },
         [this](const SecretContent& present) {
           return with_application_user(present, m_settings.user, m_admin_password);
         },
         before == after ? "the rights of user " + after : fmt::format("user {} instead of {}", after, before), m_run,
-        m_context.scope().command("setup redis"), [this] {
+        m_context.scope().command("setup redis"),
+        [this] {
           m_login = wanted_login();
           m_connection.reset();
         });
@@ -268,7 +268,8 @@ class LocalSetup {
   /// stay.
   std::string acl_text() const {
     const std::vector<std::string> hashes = password_hashes(m_present);
-    const bool both = hashes.size() > 1 && std::find(hashes.begin(), hashes.end(), sha256_hex(m_password.reveal())) != hashes.end();
+    const bool both =
+        hashes.size() > 1 && std::find(hashes.begin(), hashes.end(), sha256_hex(m_password.reveal())) != hashes.end();
     if (changes_users() || (both && m_settings.auth)) return value_of(m_instance.content(), acl_key).reveal();
     return acl_file(m_password, Secret(), {}, application_user());
   }

@@ -83,7 +83,8 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
   add_users_undo(run.undos(), store, [&](const Login& login) -> std::unique_ptr<RedisConnection> {
     const auto state = instance.state();
     if (!state || !instance.pid()) return nullptr;
-    return connect_redis(connector, {"127.0.0.1", state->port, login.username, login.password}, std::chrono::seconds(5));
+    return connect_redis(connector, {"127.0.0.1", state->port, login.username, login.password},
+                         std::chrono::seconds(5));
   });
   keep_left_data(run.undos(), instance, "", "");  // whether it goes is said by --delete-data
   if (run.open()) run.recover();

@@ -36,7 +36,9 @@ class LocalVictim final : public Victim {
   std::string how() const override { return "SIGKILL"; }
 
   std::unique_ptr<RedisConnection> connect(TimePoint) override {
-    return connect_redis(m_connector, {m_installed.host, m_installed.port, m_installed.admin.username, m_installed.admin.password}, reply_limit);
+    return connect_redis(m_connector,
+                         {m_installed.host, m_installed.port, m_installed.admin.username, m_installed.admin.password},
+                         reply_limit);
   }
 
   void kill() override {
@@ -50,8 +52,9 @@ class LocalVictim final : public Victim {
 
   std::unique_ptr<RedisConnection> come_back(TimePoint deadline) override {
     revive(deadline);
-    return wait_for_pong(m_connector, {m_installed.host, m_installed.port, m_installed.admin.username, m_installed.admin.password}, m_context.runner,
-                         deadline, [](const std::string&) {});
+    return wait_for_pong(m_connector,
+                         {m_installed.host, m_installed.port, m_installed.admin.username, m_installed.admin.password},
+                         m_context.runner, deadline, [](const std::string&) {});
   }
 
   void revive(TimePoint deadline) override {
