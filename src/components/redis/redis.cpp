@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "components/redis/commands/credentials.hpp"
 #include "components/redis/commands/doctor.hpp"
 #include "components/redis/commands/examples.hpp"
 #include "components/redis/commands/export/export.hpp"
@@ -38,6 +39,7 @@ Component redis_component() {
       },
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
+  for (ComponentCommand& command : credentials_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : queue_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : redis.commands) {
     const std::string_view object = command.object.empty() ? redis.name : command.object;

@@ -41,10 +41,10 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
       installed.record = parse_spec(text_at(item, {"metadata", "annotations", spec_annotation}));
     }
     if (item.value("kind", "") == "Secret") {
-      const SecretContent content = content_of(&item);
-      installed.username = application_login(content).username;
-      installed.password = application_login(content).password;
-      installed.admin = admin_login(content);
+      installed.content = content_of(&item);
+      installed.username = application_login(installed.content).username;
+      installed.password = application_login(installed.content).password;
+      installed.admin = admin_login(installed.content);
     }
   }
   if (!there)

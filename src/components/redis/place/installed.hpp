@@ -21,6 +21,7 @@ struct InstalledRedis {
   std::string name_space{};  ///< it was set up with; "" when its record has none
   std::string username{};    ///< the application's user; "" for `default`
   Login admin{};             ///< what raibid-cli logs in with for its own work
+  SecretContent content{};   ///< all of it
 
   Login login() const { return {username, password}; }
 };

@@ -9,8 +9,10 @@
 #include "components/context.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/victim.hpp"
+#include "components/redis/run/users.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/health.hpp"
+#include "components/redis/server/rotation.hpp"
 #include "components/redis/settings/record.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "sys/process.hpp"
@@ -62,6 +64,8 @@ class Place {
   /// The same for raibid-cli's own work, which the application's user may not do; where that may do everything, it is
   /// that user's.
   virtual std::unique_ptr<RedisConnection> administer(TimePoint deadline) { return connect(deadline); }
+  /// Whether its exporter, if it has one, has started after then and so knows the passwords of then.
+  virtual bool exporter_started_after(WallTime) { return true; }
   /// Sees to it that the endpoint stays reachable while somebody else uses it; called now and then.
   virtual void look_after() = 0;
   /// The child that keeps the way to it open, for Runner::wait; nullptr when there is none. Opens it again when it
@@ -70,6 +74,13 @@ class Place {
 
   /// It as something to kill. Throws Error (usage) when the place cannot do that, (not_installed) when it is not there.
   virtual std::unique_ptr<Victim> victim() = 0;
+};
+
+/// A change of who may log in to a Redis that is there.
+struct UsersPlan {
+  std::string operation;  ///< "credentials rotate"
+  std::string what;       ///< for people: "a second password"
+  UserChange change;
 };
 
 /// What setup came to.
@@ -92,6 +103,9 @@ class Installer {
   virtual void examine_ground(HealthReport& report) = 0;
   /// The rights that setup needs there, as manifests. Throws Error (usage) where there is nobody to give them.
   virtual std::string rights() const = 0;
+  /// Changes who may log in, and this user's credentials file with it, as a run of its own with journal, lock and undo.
+  /// Returns the plan of a dry run, else "". Throws Error: preflight, and rolled_back or remains as Executor::run.
+  virtual std::string change_users(const UsersPlan& plan) = 0;
   /// The checks of `status`. Throws Error (not_installed) when it is not there.
   virtual CommandResult status() = 0;
 };

@@ -15,6 +15,7 @@ namespace raibid {
 ///   redis-password  of the application's user
 ///   redis-username  its name, when it is not `default`
 ///   admin-password  of the user `admin`, with which raibid-cli itself logs in when `default` is off
+///   rotated-at      since when two passwords of the application's user hold; internal-rotated-at of the others
 ///   previous-users  what a change of the users replaced, until the run that changes them has ended
 using SecretContent = std::map<std::string, Secret>;
 
@@ -26,6 +27,8 @@ inline constexpr const char* password_key = "redis-password";
 inline constexpr const char* username_key = "redis-username";
 inline constexpr const char* admin_password_key = "admin-password";
 inline constexpr const char* previous_users_key = "previous-users";
+inline constexpr const char* rotated_at_key = "rotated-at";
+inline constexpr const char* internal_rotated_at_key = "internal-rotated-at";
 
 /// Who logs in. An empty name is `default`, by the form of AUTH that every version knows; an empty password: nobody
 /// logs in.

@@ -53,7 +53,7 @@ Credentials make_credentials(const Context& context, const RedisSettings& settin
   Credentials credentials;
   credentials.host = names.host;
   credentials.port = redis_port;
-  credentials.password = passwords.application;
+  credentials.password = passwords.handed_out();
   credentials.name_space = settings.name_space;
   if (!settings.streams.empty()) {
     credentials.stream = settings.streams.front().name;

@@ -28,6 +28,8 @@ class ChartFolder;
 struct Passwords {
   Secret application;  ///< empty without a password
   Secret admin;        ///< of `admin`; empty while the application's user is `default`
+  const Secret& handed_out() const { return next.empty() ? application : next; }
+  Secret next{};  ///< a second one of the application, which is to be handed out from now on; mostly empty
 };
 
 /// One Redis on its way into a cluster: what the steps of setup share. The watch and the port-forward start as early as
@@ -92,7 +94,7 @@ class Installation {
   void store_password();
   /// raibid-cli's own login once all is as it should be.
   Login wanted_login() const {
-    return settings.user.name.empty() ? Login(m_passwords.application)
+    return settings.user.name.empty() ? Login(m_passwords.handed_out())
                                       : Login(std::string(admin_user), m_passwords.admin);
   }
   ApplicationUser application_user() const { return {settings.user, m_passwords.admin}; }

@@ -13,6 +13,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
+#include "components/redis/server/rotation.hpp"
 #include "components/redis/settings/change.hpp"
 #include "ui/reporter.hpp"
 
@@ -183,14 +184,16 @@ bool Installation::has_acl_file() const {
 }
 
 SecretContent Installation::with_wanted_user(const SecretContent& present) const {
-  return with_application_user(present, settings.user, m_passwords.admin);
+  SecretContent wanted = with_application_user(present, settings.user, m_passwords.admin);
+  return m_passwords.next.empty() ? wanted
+                                  : with_second_password(std::move(wanted), m_passwords.next, m_context.clock.wall());
 }
 
 bool Installation::changes_users() const {
   if (!settings.auth || !has_its_secret() || settings.chart.kind != ChartChoice::Kind::embedded) return false;
   const SecretContent& present = observed.secret->content;
   const bool has_none = settings.user.name.empty() && application_login(present).username.empty();
-  return !has_none && with_wanted_user(present) != present;
+  return !m_passwords.next.empty() || (!has_none && with_wanted_user(present) != present);
 }
 
 bool Installation::changes_user_name() const {
@@ -200,7 +203,8 @@ bool Installation::changes_user_name() const {
 std::string Installation::describe_user_change() const {
   const std::string before = shown_user(application_login(observed.secret->content));
   const std::string after = shown_user({settings.user.name, m_passwords.application});
-  return before == after ? "the rights of user " + after : fmt::format("user {} instead of {}", after, before);
+  if (before != after) return fmt::format("user {} instead of {}", after, before);
+  return m_passwords.next.empty() ? "the rights of user " + after : "a second password; both hold until --finish";
 }
 
 /// When all that may fail of the release has been done; Redis reads the file at its start, and the running one is told.

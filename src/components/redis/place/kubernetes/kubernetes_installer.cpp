@@ -5,6 +5,7 @@
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "components/redis/place/kubernetes/teardown_kubernetes.hpp"
+#include "components/redis/place/kubernetes/users_kubernetes.hpp"
 
 namespace raibid {
 
@@ -15,6 +16,10 @@ CommandResult KubernetesInstaller::teardown() { return teardown_redis_kubernetes
 void KubernetesInstaller::examine_ground(HealthReport& report) { examine_kubernetes(m_context, m_settings, report); }
 
 std::string KubernetesInstaller::rights() const { return role_manifests(m_settings); }
+
+std::string KubernetesInstaller::change_users(const UsersPlan& plan) {
+  return change_users_kubernetes(m_context, m_settings, plan);
+}
 
 CommandResult KubernetesInstaller::status() { return status_redis_kubernetes(m_context, m_settings); }
 

@@ -1,6 +1,10 @@
 #include "components/redis/place/kubernetes/kubernetes_place.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
+
+#include "components/kubernetes/json_view.hpp"
 
 #include "components/redis/place/kubernetes/victim_kubernetes.hpp"
 #include "components/redis/server/connect.hpp"
@@ -51,6 +55,20 @@ std::unique_ptr<RedisConnection> KubernetesPlace::administer(TimePoint deadline)
   const Login admin = installed().admin;
   prepare();
   return connect_redis(m_context.redis, m_redis->endpoint(admin, deadline), reply_limit);
+}
+
+bool KubernetesPlace::exporter_started_after(WallTime time) {
+  // the kubelet brings a changed Secret into a pod within a minute or two
+  constexpr auto until_it_is_there = std::chrono::minutes(2);
+  const Command question = m_session.kubectl.get({"pod/" + m_names.pod});
+  const nlohmann::json pods = Kubectl::parse_items(question, m_session.kubectl.ask(question, m_context.deadline));
+  if (pods.empty()) return true;
+  for (const nlohmann::json& container : items_at(pods.front(), {"status", "containerStatuses"})) {
+    if (text_at(container, {"name"}) != exporter_container) continue;
+    const auto started = parse_rfc3339(text_at(container, {"state", "running", "startedAt"}));
+    if (started && *started < time + until_it_is_there) return false;
+  }
+  return true;
 }
 
 void KubernetesPlace::look_after() {

@@ -18,6 +18,7 @@
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
+#include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/restart.hpp"
 #include "components/redis/run/steps.hpp"
@@ -155,8 +156,9 @@ void refuse_new_password(const Observed& observed, const RedisSettings& settings
                   scope_of(kubectl, settings.release).command("teardown redis") + "; then run this command again");
 }
 
-Secret choose_password(Context& context, const Observed& observed, const RedisSettings& settings,
-                       const RedisNames& names, const Kubectl& kubectl) {
+/// The password that the application logs in with, and one that it is to have beside it.
+std::pair<Secret, Secret> choose_password(Context& context, const Observed& observed, const RedisSettings& settings,
+                                          const RedisNames& names, const Kubectl& kubectl) {
   if (!settings.auth) return {};
   Secret present = stored_password(observed);
   if (present.empty()) {
@@ -166,15 +168,19 @@ Secret choose_password(Context& context, const Observed& observed, const RedisSe
     }
   }
   if (settings.password_file.empty() && present.empty()) refuse_new_password(observed, settings, names, kubectl);
-  if (settings.password_file.empty()) return present.empty() ? generate_password(context.random) : present;
-  Secret wanted = read_password_file(settings.password_file, context.deadline);
-  if (!present.empty() && present != wanted) {
-    throw Error(ExitCode::usage,
-                fmt::format("release {} has another password than --password-file {}", settings.release,
-                            settings.password_file),
-                "clients use the present one: leave --password-file out to keep it, or tear the release down first");
+  if (settings.password_file.empty()) return {present.empty() ? generate_password(context.random) : present, Secret()};
+  const Secret wanted = read_password_file(settings.password_file, context.deadline);
+  if (present.empty() || present == wanted) return {wanted, {}};
+  // beside the present one: clients go on with that until they have the new one
+  const bool is_there = observed.workload && observed.secret && observed.secret->ours && observed.secret->complete;
+  if (is_there && settings.chart.kind == ChartChoice::Kind::embedded) {
+    refuse_third_password(context, observed.secret->content);
+    return {present, wanted};
   }
-  return wanted;
+  throw Error(
+      ExitCode::usage,
+      fmt::format("release {} has another password than --password-file {}", settings.release, settings.password_file),
+      "clients use the present one: leave --password-file out to keep it, or tear the release down first");
 }
 
 /// Of `admin`, who is there when the application has a user of its own.
@@ -187,6 +193,16 @@ Secret choose_admin_password(Context& context, const Observed& observed, const R
       present = credentials->admin_password;
   }
   return present.empty() ? generate_password(context.random) : present;
+}
+
+Passwords choose_passwords(Context& context, const Observed& observed, const RedisSettings& settings,
+                           const RedisNames& names, const Kubectl& kubectl) {
+  auto [application, next] = choose_password(context, observed, settings, names, kubectl);
+  Passwords passwords;
+  passwords.application = std::move(application);
+  passwords.admin = choose_admin_password(context, observed, settings);
+  passwords.next = std::move(next);
+  return passwords;
 }
 
 nlohmann::ordered_json redacted(nlohmann::ordered_json manifest) {
@@ -318,9 +334,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!dry && repair(context, observed, names, session, settings, lock, abandoned, run.undos())) look_again();
     installation.emplace(context, settings, names, session, observed, lock,
-                         Passwords{choose_password(context, observed, settings, names, session.kubectl),
-                                   choose_admin_password(context, observed, settings)},
-                         run.id());
+                         choose_passwords(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
     installation->compare_with_present();
     installation->try_new_pod();

@@ -128,7 +128,8 @@ std::filesystem::path LocalInstance::file_of(const std::string& key) const {
 
 SecretContent LocalInstance::content() const {
   SecretContent content;
-  for (const char* const key : {acl_key, password_key, username_key, admin_password_key, previous_users_key}) {
+  for (const char* const key : {acl_key, password_key, username_key, admin_password_key, rotated_at_key,
+                                internal_rotated_at_key, previous_users_key}) {
     const std::optional<std::string> text = read_own_file(file_of(key));
     const bool is_password = key != std::string_view(acl_key) && key != std::string_view(previous_users_key);
     if (text) content.emplace(key, is_password ? std::string(trim(*text)) : *text);

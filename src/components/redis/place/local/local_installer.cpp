@@ -5,6 +5,7 @@
 #include "components/redis/place/local/setup_local.hpp"
 #include "components/redis/place/local/status_local.hpp"
 #include "components/redis/place/local/teardown_local.hpp"
+#include "components/redis/place/local/users_local.hpp"
 
 namespace raibid {
 
@@ -16,6 +17,10 @@ void LocalInstaller::examine_ground(HealthReport& report) { examine_local(m_cont
 
 std::string LocalInstaller::rights() const {
   throw Error(ExitCode::usage, "--role is for a cluster; --target local needs no rights", "leave --target local out");
+}
+
+std::string LocalInstaller::change_users(const UsersPlan& plan) {
+  return change_users_local(m_context, m_settings, plan);
 }
 
 CommandResult LocalInstaller::status() { return status_redis_local(m_context, m_settings); }

@@ -13,6 +13,7 @@ class LocalInstaller final : public Installer {
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
   std::string rights() const override;
+  std::string change_users(const UsersPlan& plan) override;
   CommandResult status() override;
 
  private:

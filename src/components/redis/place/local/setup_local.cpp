@@ -12,12 +12,14 @@
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/undo_local.hpp"
+#include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/home_lock.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/restart.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/password.hpp"
+#include "components/redis/server/rotation.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
 #include "components/redis/settings/advice.hpp"
@@ -56,6 +58,7 @@ class LocalSetup {
     const auto state = m_instance.state();
     m_port = state ? state->port : choose_port();
     if (state) m_before = state->spec;
+    m_next_password = Secret();
     m_password = choose_password();
     m_present = m_before && m_before->auth ? m_instance.content() : SecretContent{};
     m_admin_password = choose_admin_password();
@@ -135,13 +138,17 @@ class LocalSetup {
     const Secret present = m_instance.password();
     if (m_settings.password_file.empty()) return present.empty() ? generate_password(m_context.random) : present;
     Secret wanted = read_password_file(m_settings.password_file, m_context.deadline);
-    if (!present.empty() && present != wanted) {
-      throw Error(
-          ExitCode::usage,
-          fmt::format("{} has another password than --password-file {}", m_settings.release, m_settings.password_file),
-          "clients use the present one: leave --password-file out to keep it, or tear this Redis down first");
+    if (present.empty() || present == wanted) return wanted;
+    // beside the present one: clients go on with that until they have the new one
+    if (m_before && m_before->auth) {
+      refuse_third_password(m_context, m_instance.content());
+      m_next_password = wanted;
+      return present;
     }
-    return wanted;
+    throw Error(
+        ExitCode::usage,
+        fmt::format("{} has another password than --password-file {}", m_settings.release, m_settings.password_file),
+        "clients use the present one: leave --password-file out to keep it, or tear this Redis down first");
   }
 
   Secret choose_admin_password() const {
@@ -150,18 +157,26 @@ class LocalSetup {
     return present.empty() ? generate_password(m_context.random) : present;
   }
 
+  const Secret& handed_out() const { return m_next_password.empty() ? m_password : m_next_password; }
+
+  SecretContent with_wanted_user(const SecretContent& present) const {
+    SecretContent wanted = with_application_user(present, m_settings.user, m_admin_password);
+    return m_next_password.empty() ? wanted
+                                   : with_second_password(std::move(wanted), m_next_password, m_context.clock.wall());
+  }
+
   ApplicationUser application_user() const { return {m_settings.user, m_admin_password}; }
 
   /// raibid-cli's own login once all is as it should be.
   Login wanted_login() const {
-    return m_settings.user.name.empty() ? Login(m_password) : Login(std::string(admin_user), m_admin_password);
+    return m_settings.user.name.empty() ? Login(handed_out()) : Login(std::string(admin_user), m_admin_password);
   }
 
   /// Whether the application gets another user, or other rights, in a Redis that is there.
   bool changes_users() const {
     if (!m_settings.auth || !m_before || !m_before->auth || value_of(m_present, password_key).empty()) return false;
     const bool has_none = m_settings.user.name.empty() && application_login(m_present).username.empty();
-    return !has_none && with_application_user(m_present, m_settings.user, m_admin_password) != m_present;
+    return !m_next_password.empty() || (!has_none && with_wanted_user(m_present) != m_present);
   }
 
   std::unique_ptr<RedisConnection> log_in(const Login& login, TimePoint deadline) {
@@ -178,11 +193,11 @@ class LocalSetup {
     const std::string after = shown_user({m_settings.user.name, m_password});
     return users_step(
         m_store, [this](const Login& login) { return m_instance.pid() ? log_in(login, m_context.deadline) : nullptr; },
-        [this](const SecretContent& present) {
-          return with_application_user(present, m_settings.user, m_admin_password);
-        },
-        before == after ? "the rights of user " + after : fmt::format("user {} instead of {}", after, before), m_run,
-        m_context.scope().command("setup redis"),
+        [this](const SecretContent& present) { return with_wanted_user(present); },
+        before != after           ? fmt::format("user {} instead of {}", after, before)
+        : m_next_password.empty() ? "the rights of user " + after
+                                  : "a second password; both hold until --finish",
+        m_run, m_context.scope().command("setup redis"),
         [this] {
           m_login = wanted_login();
           m_connection.reset();
@@ -193,7 +208,7 @@ class LocalSetup {
     Credentials credentials;
     credentials.host = "127.0.0.1";
     credentials.port = m_port;
-    credentials.password = m_password;
+    credentials.password = handed_out();
     credentials.name_space = m_settings.name_space;
     if (!m_settings.streams.empty()) {
       credentials.stream = m_settings.streams.front().name;
@@ -418,6 +433,7 @@ class LocalSetup {
   bool m_ran = false;
   int m_port = 0;
   Secret m_password;
+  Secret m_next_password;   ///< a second one that is to be handed out from now on; mostly empty
   Secret m_admin_password;  ///< of `admin`; empty while the application's user is `default`
   SecretContent m_present;  ///< who may log in before this run
   Login m_login;            ///< raibid-cli's own, as the running server knows it now

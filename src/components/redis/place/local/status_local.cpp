@@ -39,8 +39,8 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   if (!state) throw_not_installed(context, subject(settings));
   const SecretContent content = instance.content_of(*state);
   const Login login = application_login(content);
-  return {"127.0.0.1",       state->port,    login.password,      state->spec,
-          state->name_space, login.username, admin_login(content)};
+  return {"127.0.0.1",       state->port,    login.password,       state->spec,
+          state->name_space, login.username, admin_login(content), content};
 }
 
 HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
