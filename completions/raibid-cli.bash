@@ -48,6 +48,8 @@ _raibid_cli() {
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group' ;;
       export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      credentials/rotate) words+=' --finish --now --internal --kick --password-file' ;;
+      credentials/show) words+=' --with-password' ;;
       queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate' ;;
       queue/top) words+=' --stream --group --queue --interval --looks' ;;
       queue/add) words+=' --stream --max-length --queue --field --resume --again --skip-invalid' ;;
@@ -68,7 +70,7 @@ _raibid_cli() {
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url export queue config presets completion version help' ;;
+      / | help/) words='setup status teardown doctor smoke connect url export credentials queue config presets completion version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -77,6 +79,7 @@ _raibid_cli() {
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
       export/ | help/export) words='env secret configmap keda compose values' ;;
+      credentials/ | help/credentials) words='rotate ls show' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;
       presets/ | help/presets) words='list show new' ;;

@@ -113,7 +113,7 @@ TEST_CASE("status fails a claim that is being deleted, and says how to keep its 
   for (const char* part :
        {"kubectl --context dev -n apps patch persistentvolume pvc-42 -p "
         "'{\"spec\":{\"persistentVolumeReclaimPolicy\":\"Retain\"}}'",
-        "raibid-cli connect redis --context dev -n apps --release jobs -- redis-cli --rdb redis-data.rdb",
+        "raibid-cli connect redis --context dev -n apps --release jobs --admin -- redis-cli --rdb redis-data.rdb",
         "kubectl --context dev -n apps exec jobs-redis-master-0 -c redis -- tar cf - -C /data . > redis-data.tar",
         "raibid-cli teardown redis --context dev -n apps --release jobs --delete-data"}) {
     INFO(check.hint);

@@ -199,8 +199,12 @@ class Rotation {
   /// Those of the application's user that were there before then.
   std::vector<UserConnection> connections(WallTime since) {
     const auto admin = m_place->administer(question_deadline(m_context));
-    return connections_before(checked(*admin, {"CLIENT", "LIST"}).text, shown_user(application_login(m_content)), since,
-                              m_context.clock.wall());
+    std::vector<UserConnection> older =
+        connections_before(checked(*admin, {"CLIENT", "LIST"}).text, shown_user(application_login(m_content)), since,
+                           m_context.clock.wall());
+    const std::string own = std::to_string(checked(*admin, {"CLIENT", "ID"}).integer);
+    std::erase_if(older, [&](const UserConnection& one) { return one.id == own; });
+    return older;
   }
 
   std::string kick(const std::vector<UserConnection>& older) {

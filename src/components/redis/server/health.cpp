@@ -81,15 +81,26 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
               "setup sets them right: " + report.scope().command("setup redis")});
 }
 
+/// Of a rotation that is under way: "; two passwords of default hold".
+std::string two_passwords(const Secret& file) {
+  std::vector<std::string> users;
+  for (const std::string& line : split(file.reveal(), '\n')) {
+    const std::vector<std::string> words = split(line, ' ');
+    const auto hashes = std::count_if(words.begin(), words.end(), [](const auto& word) { return word.starts_with('#'); });
+    if (hashes > 1) users.push_back(printable(words.at(1)));
+  }
+  return users.empty() ? "" : fmt::format("; two passwords of {} hold (credentials rotate --finish)", join(users, ", "));
+}
+
 void examine_acl(RedisConnection& redis, const Secret& file, HealthReport& report) {
   if (file.empty()) return;
   const std::vector<AclDifference> differences = acl_differences(redis, file);
-  if (differences.empty()) report.add({"acl", true, "the users are those of users.acl"});
+  if (differences.empty()) report.add({"acl", true, "the users are those of users.acl" + two_passwords(file)});
   for (const AclDifference& one : differences) {
     report.add({"acl", false, one.text,
                 one.unknown ? "users.acl does not have it, so the next start removes it; to remove it now: " +
                                   report.scope().command("connect redis",
-                                                         "-- redis-cli ACL DELUSER " + shell_quote(printable(one.user)))
+                                                         "--admin -- redis-cli ACL DELUSER " + shell_quote(printable(one.user)))
                             : "setup sets it right: " + report.scope().command("setup redis")});
   }
 }

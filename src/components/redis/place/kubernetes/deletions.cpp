@@ -59,7 +59,7 @@ std::vector<std::string> how_to_keep_data(const Kubectl& kubectl, const std::str
                                         R"({"spec":{"persistentVolumeReclaimPolicy":"Retain"}})"}));
   }
   lines.push_back("copy the data out while Redis runs: " +
-                  scope.command("connect redis", "-- redis-cli --rdb redis-data.rdb"));
+                  scope.command("connect redis", "--admin -- redis-cli --rdb redis-data.rdb"));
   lines.push_back("without redis-cli on this machine: " +
                   kubectl.for_people({"exec", names.pod, "-c", "redis", "--", "tar", "cf", "-", "-C", "/data", "."}) +
                   " > redis-data.tar");
