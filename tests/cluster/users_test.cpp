@@ -6,6 +6,7 @@
 
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
+#include "support/thrown.hpp"
 #include "sys/files.hpp"
 
 namespace raibid::users_cluster_test {
@@ -78,6 +79,26 @@ TEST_CASE("users on a cluster: the application gets one of its own, and a rotati
   CHECK(cli.run({"smoke", "redis"}).status == 0);
   CHECK(cli.pod_uid() == pod);
   CHECK(has(cli.run({"setup", "redis"}).out, "Nothing changed"));
+  // somebody changes the password in the Secret, and then loses the Secret: Redis runs on, and knows nothing of it
+  kubectl({"patch", "secret", "raibid-redis", "-n", "raibid-test-users", "-p",
+           R"({"stringData":{"redis-password":"by-hand"}})"});
+  const Output changed = cli.run({"status"});
+  INFO(said(changed));
+  CHECK(changed.status == 1);
+  CHECK(has(changed.out, "Secret raibid-redis was changed by hand"));
+  const Output back = cli.run({"setup", "redis"});
+  INFO(said(back));
+  CHECK(back.status == 0);
+  CHECK(has(back.err, "put back what was changed by hand"));
+  CHECK(cli.run({"status"}).status == 0);
+  kubectl({"delete", "secret", "raibid-redis", "-n", "raibid-test-users"});
+  CHECK(has(cli.run({"status"}).out, "Secret raibid-redis is gone"));
+  const Output again = cli.run({"setup", "redis"});
+  INFO(said(again));
+  CHECK(again.status == 0);
+  CHECK(cli.run({"status"}).status == 0);
+  CHECK(cli.run({"smoke", "redis"}).status == 0);
+  CHECK(cli.pod_uid() == pod);
 }
 
 }  // namespace raibid::users_cluster_test

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "components/redis/server/password.hpp"
+#include "components/redis/server/secret_problem.hpp"
 #include "fakes/fake_random.hpp"
 #include "support/thrown.hpp"
 #include "sys/random.hpp"
@@ -70,6 +71,23 @@ TEST_CASE(
   for (const char* old : {"of-the-admin", "of-the-exporter", "of-trim"})
     CHECK_FALSE(has(acl(done), "#" + sha256_hex(old)));
   CHECK(has(acl(done), "#" + sha256_hex(value_of(done, admin_password_key).reveal())));
+}
+
+TEST_CASE("a Secret that was changed by hand is known by its users.acl") {
+  for (const SecretContent& content : {with_all(), secret_content(Secret("a-password"), Secret("of-the-exporter")),
+                                       with_second_password(with_all(), Secret("another"), noon)}) {
+    CHECK(secret_problem(content) == "");
+    SecretContent changed = content;
+    changed[password_key] = Secret("by-hand");
+    CHECK(secret_problem(changed) == "redis-password is no password of users.acl");
+    changed = content;
+    changed[acl_key] = Secret("user somebody on nopass ~* +@all\n");
+    CHECK(has(secret_problem(changed), "users.acl has no user "));
+  }
+  SecretContent changed = with_all();
+  changed[admin_password_key] = Secret("by-hand");
+  CHECK(secret_problem(changed) == "admin-password is no password of users.acl");
+  CHECK(secret_problem({}) == "");
 }
 
 TEST_CASE("rotation: connections from before, as CLIENT LIST tells of them") {

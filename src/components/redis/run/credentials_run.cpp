@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "components/redis/run/steps.hpp"
+#include "ui/reporter.hpp"
 
 namespace raibid {
 
@@ -31,6 +32,7 @@ void refuse_third_password(const Context& context, const SecretContent& content)
 void refuse_left_of_another_command(const Context& context, const JournaledRun& run) {
   const auto left = run.left();
   if (!left || left->pending.empty() || left->header.operation.starts_with("credentials ")) return;
+  if (context.guard.dry_run()) return context.reporter.note(describe_left(*left));
   throw Error(ExitCode::preflight, fmt::format("an interrupted {} is not undone", left->header.operation),
               "setup undoes it first: " + context.scope().command("setup redis"));
 }

@@ -114,10 +114,16 @@ void restore_users(UserStore& store, const LogIn& log_in, const std::string& run
     settle_acl(*redis, acl);
     drop_users(*redis, previous.added);
   }
-  forget_previous_users(store);
+  store.write({{previous_users_key, Secret()}});
 }
 
-void forget_previous_users(UserStore& store) { store.write({{previous_users_key, Secret()}}); }
+void forget_previous_users(UserStore& store) {
+  try {
+    store.write({{previous_users_key, Secret()}});
+  } catch (const Error&) {
+    // all is done, and what stays is of no use to anybody: the next run removes it
+  }
+}
 
 Step users_step(UserStore& store, const LogIn& log_in, const UserChange& change, const std::string& what,
                 const std::string& run, const std::string& by_hand, std::function<void()> after) {

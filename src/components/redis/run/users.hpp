@@ -39,7 +39,7 @@ void change_users(UserStore& store, const LogIn& log_in, const UserChange& chang
 /// changed the users since, Error (failure) when no password that is known opens the running server.
 void restore_users(UserStore& store, const LogIn& log_in, const std::string& run);
 
-/// The run has ended well: nothing is to be taken back any more.
+/// The run has ended well: nothing is to be taken back any more. What cannot be removed now is removed by the next run.
 void forget_previous_users(UserStore& store);
 
 /// A step that changes the users, with its undo, "users.restore". `after` is called when it is done: who was logged in

@@ -111,7 +111,12 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
       m_redis(context, cluster.kubectl, names),
       m_store(context, cluster.kubectl, names.full, [&context] { return context.deadline; }) {
-  m_login = has_its_secret() && settings.auth ? admin_login(seen.secret->content) : wanted_login();
+  m_login = wanted_login();
+  if (has_its_secret() && settings.auth) {
+    SecretContent present = seen.secret->content;
+    present[password_key] = m_passwords.application;  // another one was put there by hand
+    m_login = admin_login(present);
+  }
   m_rollout.set_aside(exporter_container);
   if (!seen.name_space) m_rollout.expect_nothing_older();
 }
@@ -254,6 +259,12 @@ void Installation::store_password() {
                                           apply ? session.kubectl.apply(manifest) : session.kubectl.create(manifest));
 }
 
+/// What our Secret has otherwise than the users that Redis knows: somebody changed it.
+SecretContent Installation::put_back_passwords() const {
+  if (!has_its_secret() || value_of(observed.secret->content, password_key) == m_passwords.application) return {};
+  return {{password_key, m_passwords.application}};
+}
+
 Step Installation::password_step() {
   const bool ours = has_its_secret();
   Step step;
@@ -272,6 +283,10 @@ Step Installation::password_step() {
     if (!ours && !m_secret) store_password();
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
     if (observed.name_space) m_rollout.start();
+    if (ours && !put_back_passwords().empty()) {
+      m_store.write(put_back_passwords());
+      return {Outcome::changed, detail + "; put back what was changed by hand"};
+    }
     if (ours) return {Outcome::unchanged, detail};
     const Output output = finish(m_context.runner, *kubectl, m_context.deadline);
     if (output.ok()) return {Outcome::changed, detail};

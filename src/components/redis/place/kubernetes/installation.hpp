@@ -101,6 +101,7 @@ class Installation {
   /// What our Secret holds, with the application's user as it should be.
   SecretContent with_wanted_user(const SecretContent& present) const;
   std::string describe_user_change() const;
+  SecretContent put_back_passwords() const;
   /// The user of the streams that are trimmed, with the password that it has or a new one; of no stream: none.
   TrimUser trim_user();
   /// Whether our Secret lacks the trim user, or has it with other rights.

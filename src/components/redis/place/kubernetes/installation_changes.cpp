@@ -220,7 +220,8 @@ Step Installation::users_change_step() {
 }
 
 void Installation::forget_previous_users() {
-  if (changes_users()) raibid::forget_previous_users(m_store);
+  const bool left = has_its_secret() && observed.secret->content.contains(previous_users_key);
+  if (changes_users() || left) raibid::forget_previous_users(m_store);
 }
 
 std::vector<Login> Installation::logins() const {

@@ -22,6 +22,7 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/restart.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/record.hpp"
 #include "components/redis/settings/spec.hpp"
@@ -141,6 +142,12 @@ void refuse_missing_chart(Context& context, const Installation& installation) {
   }
 }
 
+/// What somebody has changed in our Secret, in words; "" for nothing.
+std::string changed_by_hand(const Observed& observed, const RedisSettings& settings) {
+  const bool ours = observed.secret && observed.secret->ours && observed.secret->complete;
+  return ours && settings.chart.kind == ChartChoice::Kind::embedded ? secret_problem(observed.secret->content) : "";
+}
+
 Secret stored_password(const Observed& observed) { return observed.secret ? observed.secret->password : Secret(); }
 
 /// Redis keeps the password that it read at its start: with another one in a new Secret nobody would get in.
@@ -156,11 +163,37 @@ void refuse_new_password(const Observed& observed, const RedisSettings& settings
                   scope_of(kubectl, settings.release).command("teardown redis") + "; then run this command again");
 }
 
+/// For a Secret that was changed by hand: the password of it that Redis knows, from --password-file or this user's
+/// credentials file. Throws Error (preflight) when nobody has one.
+Secret known_password(Context& context, const Observed& observed, const RedisSettings& settings,
+                      const RedisNames& names, const Kubectl& kubectl, const std::string& problem) {
+  std::vector<Secret> candidates;
+  if (!settings.password_file.empty())
+    candidates.push_back(read_password_file(settings.password_file, context.deadline));
+  if (const auto credentials =
+          find_credentials(context.paths, "kubernetes", observed.cluster_uid, settings.name_space, settings.release))
+    candidates.push_back(credentials->password);
+  for (const Secret& candidate : candidates) {
+    SecretContent content = observed.secret->content;
+    content[password_key] = candidate;
+    content.erase(admin_password_key);
+    if (!candidate.empty() && secret_problem(content).empty()) return candidate;
+  }
+  throw Error(ExitCode::preflight,
+              fmt::format("Secret {} was changed by hand: {}, and no credentials file of this user has one that is",
+                          names.full, problem),
+              "if you know the one that Redis has: --password-file FILE\n"
+              "else make a new one, which restarts Redis and keeps the data: " +
+                  scope_of(kubectl, settings.release).command("teardown redis") + "; then run this command again");
+}
+
 /// The password that the application logs in with, and one that it is to have beside it.
 std::pair<Secret, Secret> choose_password(Context& context, const Observed& observed, const RedisSettings& settings,
                                           const RedisNames& names, const Kubectl& kubectl) {
   if (!settings.auth) return {};
   Secret present = stored_password(observed);
+  if (const std::string problem = changed_by_hand(observed, settings); problem.starts_with("redis-password"))
+    return {known_password(context, observed, settings, names, kubectl, problem), Secret()};
   if (present.empty()) {
     if (const auto credentials = find_credentials(context.paths, "kubernetes", observed.cluster_uid,
                                                   settings.name_space, settings.release)) {

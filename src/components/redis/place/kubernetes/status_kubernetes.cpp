@@ -17,6 +17,7 @@
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/record.hpp"
 
 namespace raibid {
@@ -257,7 +258,15 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
 }
 
 void examine_secret(const json* secret, const std::string& name, bool wanted, HealthReport& report) {
-  if (secret || !wanted) return;
+  if (!wanted) return;
+  if (const std::string problem = secret_problem(content_of(secret)); !problem.empty()) {
+    report.add({"secret", false,
+                fmt::format("Secret {} was changed by hand: {}; after its next start Redis would let nobody in", name,
+                            problem),
+                "setup puts back what this machine's credentials file has, or says what it needs for that: " +
+                    report.scope().command("setup redis")});
+  }
+  if (secret) return;
   report.add({"secret", false, fmt::format("Secret {} is gone: the next pod cannot start", name),
               "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
