@@ -233,6 +233,7 @@ const std::map<std::string, Work>& works() {
          cli.admin()->command({"SCRIPT", "FLUSH"});
          wrong = queue(cli, {{{"stats"}, 1},
                              {{"ls", "--queue", "critical"}},
+                             {{"show", "--queue", "critical", "1"}},
                              {{"show", "--queue", "critical", "2"}},
                              {{"retry", "--queue", "critical", "--yes", "3"}},
                              {{"dead", "ls", "--queue", "critical"}},

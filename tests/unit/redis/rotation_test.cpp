@@ -62,6 +62,7 @@ TEST_CASE(
     CHECK(value_of(both, key) != value_of(before, key));
   }
   for (const char* old : {"of-the-admin", "of-the-exporter", "of-trim"}) CHECK(has(acl(both), "#" + sha256_hex(old)));
+  CHECK(with_application_user(both, worker, value_of(both, admin_password_key)) == both);  // setup changes nothing
   const SecretContent waiting = with_one_internal_password(both, false);
   CHECK(internal_rotated_at(waiting) == noon);
   CHECK(has(acl(waiting), "#" + sha256_hex("of-the-exporter")));

@@ -86,13 +86,20 @@ SecretContent with_application_user(SecretContent present, const UserSpec& user,
   const Login now = application_login(present);
   std::string others;
   std::string credentials;
+  std::string admin;
   for (const std::string& line : split(value_of(present, acl_key).reveal(), '\n')) {
     const std::string name = name_in(line);
     if (name == shown_user(now)) credentials = credentials_in(line);
+    if (name == admin_user) admin = credentials_in(line);
     if (is_helper(name)) others += line + "\n";
   }
   if (credentials.empty()) credentials = now.password.empty() ? "nopass" : "#" + sha256_hex(now.password.reveal());
-  present[acl_key] = Secret(application_lines(user, credentials, admin_password) + others);
+  std::string lines = application_lines(user, credentials, admin_password);
+  // while its password is rotated `admin` has two
+  const std::string own = "#" + sha256_hex(admin_password.reveal());
+  const std::size_t at = lines.find(own);
+  if (at != std::string::npos && admin.find(own) != std::string::npos) lines.replace(at, own.size(), admin);
+  present[acl_key] = Secret(lines + others);
   if (user.name.empty()) {
     present.erase(username_key);
     present.erase(admin_password_key);

@@ -249,7 +249,10 @@ void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset)
   redis.user = preset.user;
   redis.user.name = name;
   redis.user.keys.emplace_back("raibid-smoke:*");  // of `smoke`, which works as this user
-  if (!redis.user.channels.empty()) redis.user.channels.emplace_back("raibid-smoke:*");
+  const bool listens = std::any_of(preset.smoke.begin(), preset.smoke.end(), [](const SmokeOperation& operation) {
+    return operation.name == "pubsub-invalidation";  // the one whose channels are its own
+  });
+  if (listens) redis.user.channels.emplace_back("raibid-smoke:*");
   add_stream_keys(redis.user, redis.streams);
 }
 

@@ -154,6 +154,7 @@ void Worker::exchange() {
   }
   if (now >= m_next_pause_check) {
     const RedisReply reply = redis.command({"EXISTS", pause_key(m_session.stream())});
+    if (reply.error_code() == "NOPERM") expect_no_error(reply, "asking whether the queue is paused");
     const bool paused = reply.integer == 1;
     if (paused && !m_paused) {
       const std::string resume = "to go on: " + queue_command(m_context, "resume");

@@ -17,6 +17,7 @@
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/server/rotation.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
 #include "components/redis/settings/values.hpp"
@@ -168,10 +169,11 @@ ordered_json Installation::namespace_manifest() const {
 
 ordered_json Installation::secret_manifest() {
   ordered_json data = ordered_json::object();
-  for (const auto& [key, value] :
-       secret_content(m_passwords.application, generate_password(m_context.random), trim_user(), application_user())) {
-    data[key] = base64_encode(value.reveal());
-  }
+  const SecretContent content =
+      secret_content(m_passwords.application, generate_password(m_context.random), trim_user(), application_user());
+  for (const auto& [key, value] : content) data[key] = base64_encode(value.reveal());
+  // a server that runs has read a Secret of before, which is gone
+  if (observed.pod_runs) m_acl = value_of(content, acl_key);
   const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
   ordered_json metadata = {{"name", m_names.full}, {"namespace", settings.name_space}, {"labels", labels}};
   if (!m_run.empty()) metadata["annotations"] = {{run_label, m_run}};
@@ -237,7 +239,10 @@ bool Installation::trim_user_is_missing() const {
   TrimUser user{observed.secret ? observed.secret->trim : Secret(), {}};
   for (const StreamSpec& stream : trimmed_streams(settings)) user.streams.push_back(stream.name);
   if (user.streams.empty()) return false;
-  return user.password.empty() || with_trim_user(observed.secret->acl, user) != observed.secret->acl;
+  if (user.password.empty()) return true;
+  // while a rotation is under way it has two passwords
+  const Secret acl = value_of(with_one_internal_password(observed.secret->content, true), acl_key);
+  return with_trim_user(acl, user) != acl;
 }
 
 // Beside the others, whose passwords stay; when all that may fail has been done. Redis reads the file at its start; the

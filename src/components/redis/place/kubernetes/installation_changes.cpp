@@ -177,9 +177,9 @@ const Directives& Installation::expected_directives() {
   return *m_expected;
 }
 
-/// A server that started with a Secret of this run has read it just now.
+/// A server that started with a Secret of this run has read it just now; one that ran before has not.
 bool Installation::has_acl_file() const {
-  return settings.auth && has_its_secret() && observed.state &&
+  return settings.auth && (has_its_secret() || !m_acl.empty()) && observed.state &&
          server_files(observed.state->manifest(), m_names).has_acl;
 }
 
