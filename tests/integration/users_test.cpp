@@ -230,9 +230,16 @@ const std::map<std::string, Work>& works() {
                             {"EVAL", "return redis.call('type', KEYS[1])", "1", queued + "pending"},  // KEDA
                             {"SUBSCRIBE", "asynq:cancel"}});
          if (!wrong.empty()) return wrong;
-         cli.admin()->command({"SCRIPT", "FLUSH"});
+         const auto admin = cli.admin();
+         admin->command({"SCRIPT", "FLUSH"});
+         const std::string many =  // more than `queue` reads at once
+             "for i = 1000, 2500 do redis.call('HSET', KEYS[1] .. 't:' .. i, 'msg', '', 'state', 'pending') "
+             "redis.call('LPUSH', KEYS[1] .. 'pending', i) end";
+         admin->command({"DEL", queued + "pending"});
+         admin->command({"LPUSH", queued + "pending", "1"});
+         admin->command({"EVAL", many, "1", queued});
          wrong = queue(cli, {{{"stats"}, 1},
-                             {{"ls", "--queue", "critical"}},
+                             {{"ls", "--queue", "critical", "--limit", "0"}},
                              {{"show", "--queue", "critical", "1"}},
                              {{"show", "--queue", "critical", "2"}},
                              {{"retry", "--queue", "critical", "--yes", "3"}},
