@@ -1,9 +1,12 @@
 #include "cli/cli.hpp"
 #include "components/component.hpp"
+#include "components/registry.hpp"
 #include "sys/process.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
+#include "sys/system_runner.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/redis_connection.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>

@@ -1,6 +1,9 @@
+#include "cli/component_command.hpp"
+
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
 #include "components/context.hpp"
+#include "components/registry.hpp"
 
 namespace raibid {
 

@@ -1,7 +1,10 @@
+#include "cli/config_show.hpp"
+
 #include "base/strings.hpp"
 #include "cli/commands.hpp"
 #include "cli/result_format.hpp"
 #include "cli/session.hpp"
+#include "components/registry.hpp"
 #include "ui/table.hpp"
 
 #include <nlohmann/json.hpp>

@@ -35,11 +35,4 @@ struct Component {
   std::vector<ComponentCommand> commands;
 };
 
-/// All components.
-const std::vector<Component>& components();
-
-/// The options of every command and of every component, one of each name. Those of `component` win over others' of the
-/// same name.
-std::vector<OptionSpec> all_options(const std::vector<Component>& components, std::string_view component = {});
-
 }  // namespace raibid

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "sys/give_input.hpp"
+#include "sys/spawn.hpp"
 
 #include <fcntl.h>
 #include <string.h>

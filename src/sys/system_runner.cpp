@@ -1,6 +1,9 @@
+#include "sys/system_runner.hpp"
+
 #include "sys/child.hpp"
 #include "sys/process.hpp"
 #include "sys/signals.hpp"
+#include "sys/spawn.hpp"
 #include "sys/system_error.hpp"
 
 #include <poll.h>

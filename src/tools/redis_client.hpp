@@ -98,10 +98,4 @@ RedisReply checked(RedisConnection& redis, const std::vector<std::string>& argum
 /// The fields of INFO's text.
 std::map<std::string, std::string> parse_info(std::string_view text);
 
-/// hiredis.
-class HiredisConnector final : public RedisConnector {
- public:
-  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
-};
-
 }  // namespace raibid

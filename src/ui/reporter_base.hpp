@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "ui/reporters.hpp"
+#include "ui/make_reporter.hpp"
 
 namespace raibid {
 

@@ -3,6 +3,7 @@
 #include "support/test_cluster.hpp"
 #include "tools/port_forward.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/redis_connection.hpp"
 
 #include <doctest/doctest.h>
 

@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "cli/command_table.hpp"
 #include "cli/parse.hpp"
+#include "components/registry.hpp"
 #include "support/cli.hpp"
 #include "support/shell_words.hpp"
 

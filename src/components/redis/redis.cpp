@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "components/redis/commands/connect.hpp"
 #include "components/redis/commands/doctor.hpp"
 #include "components/redis/commands/examples.hpp"
 #include "components/redis/commands/export/export.hpp"
@@ -10,7 +11,6 @@
 #include "components/redis/commands/smoke/smoke.hpp"
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/commands/teardown.hpp"
-#include "components/redis/commands/url.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {

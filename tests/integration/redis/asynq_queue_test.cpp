@@ -17,6 +17,7 @@
 #include "support/readers.hpp"
 #include "support/redis_server.hpp"
 #include "support/thrown.hpp"
+#include "tools/redis_connection.hpp"
 
 namespace raibid::asynq_queue_test {
 

@@ -11,6 +11,7 @@
 
 #include "base/strings.hpp"
 #include "components/redis/commands/smoke/asynq.hpp"
+#include "components/registry.hpp"
 #include "support/queue_cli.hpp"
 #include "support/thrown.hpp"
 #include "sys/files.hpp"

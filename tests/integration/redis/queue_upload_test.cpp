@@ -9,6 +9,7 @@
 
 #include "support/queue_scripts.hpp"
 #include "support/tcp_server.hpp"
+#include "tools/redis_connection.hpp"
 
 namespace raibid::queue_upload_test {
 

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "assets/assets.hpp"
+#include "assets/render.hpp"
 #include "config/yaml.hpp"
 #include "support/cli.hpp"
 #include "support/machine.hpp"

@@ -6,6 +6,7 @@
 #include "components/redis/run/restart.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/clients.hpp"
+#include "components/registry.hpp"
 #include "fakes/fake_cluster.hpp"
 #include "fakes/fake_random.hpp"
 #include "fakes/fake_redis.hpp"
@@ -15,6 +16,7 @@
 #include "sys/files.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
+#include "sys/system_runner.hpp"
 
 #include <sstream>
 

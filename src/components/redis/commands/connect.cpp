@@ -1,3 +1,5 @@
+#include "components/redis/commands/connect.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <signal.h>
@@ -11,7 +13,6 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/export/variables.hpp"
-#include "components/redis/commands/url.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/services.hpp"

@@ -196,7 +196,8 @@ void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthRepo
     report.add({"stream", false, fmt::format("{}: {}", stream.name, length.is_error() ? length.text : groups.text),
                 "setup creates what is missing: " + report.scope().command("setup redis")});
   } else {
-    const bool fits = stream.max_length == 0 || length.integer <= stream.max_length + stream.max_length / 10;
+    const bool fits = stream.max_length == 0 ||
+                      static_cast<double>(length.integer) <= overfull * static_cast<double>(stream.max_length);
     const std::string limit = stream.max_length == 0 ? "" : fmt::format(" of {}", stream.max_length);
     report.add({"stream", fits, fmt::format("{}: {}{} entries", stream.name, length.integer, limit),
                 "jobs that are done stay in a stream. This drops only what no group needs any more: " +

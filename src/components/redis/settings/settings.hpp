@@ -9,22 +9,12 @@
 #include <vector>
 
 #include "components/context.hpp"
+#include "components/redis/settings/image.hpp"
 #include "config/preset.hpp"
 
 namespace raibid {
 
 enum class Target { kubernetes, local };
-
-/// An image reference taken apart: "docker.io/library/redis:8.10.2".
-struct ImageReference {
-  std::string registry;    ///< "docker.io" when the reference names none
-  std::string repository;  ///< "library/redis"
-  std::string tag;
-  std::string digest;
-};
-
-/// Throws Error (usage) when it is not one; `what` names the option.
-ImageReference parse_image(const std::string& text, const std::string& what);
 
 /// Who may connect: a namespace, and optionally the pods in it with a label.
 struct Client {

@@ -10,6 +10,8 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/redis/commands/export/compose.hpp"
+#include "components/redis/commands/export/keda.hpp"
 #include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"

@@ -1,3 +1,5 @@
+#include "components/redis/commands/export/keda.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -40,7 +42,8 @@ ordered_json authentication(const Handover& handover, const std::string& preset,
           {"spec", {{"secretTargetRef", ordered_json::array({target})}}}};
 }
 
-/// What the Pod Security standard "restricted" asks of a pod (kubernetes.io/docs/concepts/security/pod-security-standards).
+/// What the Pod Security standard "restricted" asks of a pod
+/// (kubernetes.io/docs/concepts/security/pod-security-standards).
 ordered_json worker(const Handover& handover, const std::string& image) {
   const bool secrets =
       std::any_of(handover.variables.begin(), handover.variables.end(), [](const Variable& v) { return v.secret; });
@@ -107,9 +110,8 @@ Trigger list_trigger(const Queue& queue, const std::string& address) {
 /// One Job every ten minutes, whatever the others say: after an XDEL of a waiting entry Redis does not know the group's
 /// lag, and KEDA sees nothing that waits.
 Trigger round_trigger() {
-  return {
-      "cron",
-      {{"timezone", "Etc/UTC"}, {"start", "*/10 * * * *"}, {"end", "1-59/10 * * * *"}, {"desiredReplicas", "1"}}};
+  return {"cron",
+          {{"timezone", "Etc/UTC"}, {"start", "*/10 * * * *"}, {"end", "1-59/10 * * * *"}, {"desiredReplicas", "1"}}};
 }
 
 std::vector<Trigger> triggers(const KedaInput& input) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "assets/assets.hpp"
+#include "assets/render.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/strings.hpp"

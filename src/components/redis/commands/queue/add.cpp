@@ -1,4 +1,6 @@
 // `queue add`: one job from the command line, or many from a file.
+#include "components/redis/commands/queue/add.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>

@@ -2,6 +2,16 @@
 
 #include <initializer_list>
 
+#include "components/redis/commands/export/keda.hpp"
+#include "components/redis/commands/queue/add.hpp"
+#include "components/redis/commands/queue/list.hpp"
+#include "components/redis/commands/queue/repair.hpp"
+#include "components/redis/commands/queue/stats.hpp"
+#include "components/redis/commands/queue/tail.hpp"
+#include "components/redis/commands/queue/top.hpp"
+#include "components/redis/commands/queue/transfer.hpp"
+#include "components/redis/commands/queue/trim.hpp"
+#include "components/redis/commands/queue/work.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {

@@ -15,6 +15,7 @@
 #include "components/redis/server/job_lines.hpp"
 #include "components/redis/server/script.hpp"
 #include "components/redis/server/stream_queue.hpp"
+#include "config/duration.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"

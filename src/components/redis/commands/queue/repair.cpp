@@ -1,4 +1,6 @@
 // `queue retry`, `claim`, `rm`, `dead`, `pause` and `resume`.
+#include "components/redis/commands/queue/repair.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -7,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/commands/export/keda.hpp"
 #include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/commands/queue/asynq_view.hpp"
 #include "components/redis/commands/queue/queue.hpp"

@@ -1,4 +1,6 @@
 // `queue trim`
+#include "components/redis/commands/queue/trim.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>

@@ -4,6 +4,13 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/commands/smoke/asynq_queue.hpp"
+#include "components/redis/commands/smoke/cache.hpp"
+#include "components/redis/commands/smoke/hashes.hpp"
+#include "components/redis/commands/smoke/jobs.hpp"
+#include "components/redis/commands/smoke/pods.hpp"
+#include "components/redis/commands/smoke/stream.hpp"
+#include "config/duration.hpp"
 #include "config/settings.hpp"
 
 namespace raibid {

@@ -99,19 +99,4 @@ void expect_ttl(RedisConnection& redis, const std::string& key, Duration ttl);
 /// Throws Error (failure) when this Redis may drop what must not be lost; `what` says what that is ("a lock").
 void expect_no_eviction(RedisConnection& redis, const std::string& what);
 
-/// The operations, one file for each application's kind of work.
-std::string smoke_stream_queue(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_dead_consumer(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_stream_limit(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_job_store(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_claim_contention(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_ttl_hashes(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_index_sets(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_asynq_queue(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_cache_ttl(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_get_or_set(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_pubsub_invalidation(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_fencing_locks(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_fallback(SmokeBench& bench, const SmokeParameters& parameters);
-
 }  // namespace raibid

@@ -1,3 +1,5 @@
+#include "components/redis/commands/smoke/pods.hpp"
+
 #include <algorithm>
 #include <map>
 

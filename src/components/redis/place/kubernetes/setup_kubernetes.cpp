@@ -32,7 +32,6 @@ namespace raibid {
 
 namespace {
 
-constexpr Duration undo_limit = std::chrono::seconds(60);
 constexpr Duration evidence_limit = std::chrono::seconds(10);
 
 [[noreturn]] void cannot_set_up(const std::string& message, const std::string& hint) {

@@ -33,8 +33,6 @@ namespace raibid {
 
 namespace {
 
-constexpr Duration undo_limit = std::chrono::seconds(60);
-
 /// One Redis on its way onto this machine: what the steps share.
 class LocalSetup {
  public:
