@@ -10,6 +10,7 @@
 
 namespace raibid {
 
+struct Context;
 class Reporter;
 
 /// What a row's `run` gets.
@@ -20,6 +21,10 @@ struct Call {
   std::unique_ptr<Reporter>& reporter;  ///< replaced once the settings say how it should be
   const ChangeGuard& guard;             ///< in a dry run the dependencies only read, too
 };
+
+/// What a command works with: the settings of all sources for `options`; warnings about them are given. Throws as
+/// open_session.
+Context make_context(const Call& call, const std::vector<OptionSpec>& options);
 
 /// A component's command: settings resolved, then the component's own function.
 CommandResult run_component_command(const Call& call, const Component& component, const ComponentCommand& command);
