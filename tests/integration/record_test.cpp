@@ -79,7 +79,7 @@ TEST_CASE("record, local: what Redis holds has to fit into less memory") {
   RecordCli cli;
   REQUIRE(cli.setup().status == 0);
   const std::string fill = "for i = 1, 60 do redis.call('SET', 'key:' .. i, string.rep('x', 1000000)) end";
-  const Output filled = cli.local({"connect", "redis", "--", "redis-cli", "EVAL", fill, "0"});
+  const Output filled = cli({"connect", "redis", "--target", "local", "--", "redis-cli", "EVAL", fill, "0"});
   INFO(said(filled));
   REQUIRE(filled.status == 0);
   const Output refused = cli.setup({"--memory-limit", "64Mi", "--memory-request", "32Mi"});
