@@ -77,7 +77,7 @@ void take_records(const std::vector<Component>& components, Context& context) {
     try {
       component.take_record(context, ask);
     } catch (const Error& error) {
-      if (ask || error.signal() != 0) throw;
+      if (ask) throw;
       context.settings = before;
       context.reporter.warning("what an earlier setup recorded is not shown: " + error.message());
     }

@@ -70,7 +70,6 @@ RedisSettings first_settings(Context& context) {
     try {
       take_recorded(context, true);
     } catch (const Error& error) {
-      if (error.signal() != 0) throw;
       if (error.code() == ExitCode::not_installed && take_kept_record(context)) return redis_settings(context);
       context.settings = told.settings;  // no such preset: the error below says so
       context.preset = told.preset;

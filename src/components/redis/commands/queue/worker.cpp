@@ -102,12 +102,11 @@ WorkerResult Worker::run() {
       close_inputs();
       wait();
       look_after_slots();
-    } catch (const Error& error) {
-      if (error.signal() == 0) {
-        give_back();  // the command cannot be started
-        throw;
-      }
-      on_signal(error.signal());
+    } catch (const Interrupted& stop) {
+      on_signal(stop.signal());
+    } catch (const Error&) {
+      give_back();  // the command cannot be started
+      throw;
     }
   }
   give_back();
@@ -120,8 +119,10 @@ void Worker::trim_at_end() {
   if (m_abandoned_by != 0) return;
   try {
     m_session.keep_limit();
-  } catch (const Error& error) {
-    if (error.signal() != 0) m_abandoned_by = error.signal();
+  } catch (const Interrupted& stop) {
+    m_abandoned_by = stop.signal();
+  } catch (const Error&) {
+    return;  // the next command trims
   }
 }
 
@@ -145,7 +146,6 @@ void Worker::talk_to_redis() {
     keep_alive();
     keep_limit();
   } catch (const Error& error) {
-    if (error.signal() != 0) throw;
     // what is done is not forgotten, and acknowledged on the next connection
     complain(error);
     m_recovered = false;
@@ -153,7 +153,6 @@ void Worker::talk_to_redis() {
     try {
       m_session.reconnect(reconnect_patience);
     } catch (const Error& again) {
-      if (again.signal() != 0) throw;
       complain(again);  // why it cannot go on: another password, or it loads its data
     }
   }
@@ -357,7 +356,6 @@ void Worker::start_jobs() {
       reply = m_session.redis().command({"XCLAIM", m_session.stream(), m_group, m_plan.consumer, "0", job.entry.id});
       expect_no_error(reply, "trying a job again");
     } catch (const Error& error) {
-      if (error.signal() != 0) throw;
       m_later.push_back({std::move(job), now + between_complaints});
       m_recovered = false;
       m_next_redis = now;
@@ -389,7 +387,7 @@ void Worker::start(Job&& job) {
   Command command{m_plan.command, std::move(input.input), std::move(input.environment)};
   try {
     free->process = m_context.runner.start(command);
-  } catch (const Error&) {
+  } catch (...) {
     m_ready.push_front(std::move(job));
     throw;
   }
@@ -407,7 +405,7 @@ void Worker::give_to_batch(Job&& job) {
     command.input_follows = true;
     try {
       slot->process = m_context.runner.start(command);
-    } catch (const Error&) {
+    } catch (...) {
       m_ready.push_front(std::move(job));
       throw;
     }
@@ -568,7 +566,6 @@ void Worker::give_back() {
     run_script(m_session.redis(), m_keep, {m_session.stream()}, arguments);
     m_result.given_back = static_cast<std::int64_t>(ids.size());
   } catch (const Error& error) {
-    if (error.signal() != 0) throw;
     m_context.reporter.warning(
         fmt::format("what was in hand could not be given back ({}): others take it over after their --claim-after",
                     error.message()));

@@ -198,8 +198,7 @@ void check_memory(Context& context, const RedisSettings& settings, const Observe
   RedisConnection* connection = nullptr;
   try {
     connection = &redis.connection(password, question_deadline(context));
-  } catch (const Error& error) {
-    if (error.signal() != 0) throw;
+  } catch (const Error&) {
     return;
   }
   const std::string dropped = about_less_memory(*connection, settings.directives, less_memory_hint(context));
@@ -294,7 +293,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   run.also_hold([&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : undo_until()); });
   run.on_failure(
       [&](const Error& error) -> std::string {
-        if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
+        if (!installation) return "";
         return keep_evidence(context.files, context.clock, session.kubectl, names.selector, context.paths.evidence(),
                              error, to_yaml(installation->values()),
                              context.clock.now() + context.pace->patience(evidence_limit));
