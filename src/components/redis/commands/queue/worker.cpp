@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <ostream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -272,7 +273,13 @@ void Worker::keep_alive() {
 void Worker::keep_limit() {
   if (m_context.runner.now() < m_next_trim) return;
   m_next_trim = m_context.runner.now() + between_trims;
-  m_session.keep_limit();
+  try {
+    m_session.keep_limit();
+  } catch (const Error& error) {
+    // a user who may not trim can still do jobs; a connection that broke shows at the next command
+    if (!std::exchange(m_trim_refused, true))
+      m_context.reporter.warning("the stream is not trimmed to its limit: " + error.message());
+  }
 }
 
 /// After a (re)connect: jobs that are this consumer's in Redis, and that it has never heard of.
