@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -50,7 +50,7 @@ _raibid_cli() {
       export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
       queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate' ;;
       queue/top) words+=' --stream --group --queue --interval --looks' ;;
-      queue/add) words+=' --stream --max-length --queue --field --resume --again --skip-invalid' ;;
+      queue/add) words+=' --stream --max-length --queue --field --type --payload --max-retry --resume --again --skip-invalid' ;;
       queue/ls) words+=' --stream --group --queue --from --to --state --field --newest --limit' ;;
       queue/show) words+=' --stream --group --queue' ;;
       queue/grep) words+=' --stream --group --queue --from --to --state --field --newest --limit' ;;
@@ -65,6 +65,7 @@ _raibid_cli() {
       queue/pause) words+=' --stream --queue' ;;
       queue/resume) words+=' --stream --queue' ;;
       queue/work) words+=' --stream --group --queue --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty' ;;
+      config/show) words+=' --installed' ;;
     esac
   else
     case $verb/$object in

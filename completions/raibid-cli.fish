@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -278,6 +278,9 @@ complete -c raibid-cli -n '__raibid_cli_at queue add' -l stream -x -d 'Name of t
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l max-length -x -d 'Entries that the stream should hold at most; 0 for no limit'
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l queue -x -d 'An Asynq queue of this Redis, instead of a stream'
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l field -x -d 'A field of the job; may be given several times'
+complete -c raibid-cli -n '__raibid_cli_at queue add' -l type -x -d 'Type of a task for an Asynq queue'
+complete -c raibid-cli -n '__raibid_cli_at queue add' -l payload -x -d 'Its payload'
+complete -c raibid-cli -n '__raibid_cli_at queue add' -l max-retry -x -d 'How often it is tried again'
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l resume -d 'Go on behind the line that an earlier run of the same input reached'
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l again -d 'Add all of it again, although an earlier run did not come to its end'
 complete -c raibid-cli -n '__raibid_cli_at queue add' -l skip-invalid -d 'Leave out lines that are no job, and count them'
@@ -356,6 +359,7 @@ complete -c raibid-cli -n '__raibid_cli_at queue work' -l claim-after -x -d 'Tak
 complete -c raibid-cli -n '__raibid_cli_at queue work' -l consumer -x -d 'Name of this consumer; host and process number when not given'
 complete -c raibid-cli -n '__raibid_cli_at queue work' -l batch -d 'The command lives on: it reads a job a line, and answers each with a line: ok, or why not'
 complete -c raibid-cli -n '__raibid_cli_at queue work' -l until-empty -d 'End when no job is left, instead of waiting for more'
+complete -c raibid-cli -n '__raibid_cli_at config show' -l installed -d 'Ask the cluster what was set up, instead of what this machine knows of it'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l kubeconfig -r -F -d 'kubeconfig of the cluster (else KUBECONFIG, ~/.kube/config, /etc/rancher/k3s/k3s.yaml)'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l context -x -d 'context of the kubeconfig (else its current one)'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s n -l namespace -x -d 'namespace of the release'

@@ -1,8 +1,16 @@
 #pragma once
 
+#include <vector>
+
 #include "cli/commands.hpp"
 
 namespace raibid {
+
+struct Context;
+
+/// What a command works with: the settings of all sources for `options`; warnings about them are given. Throws as
+/// open_session.
+Context make_context(const Call& call, const std::vector<OptionSpec>& options);
 
 /// A component's command: settings resolved, then the component's own function.
 CommandResult run_component_command(const Call& call, const Component& component, const ComponentCommand& command);

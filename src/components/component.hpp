@@ -33,6 +33,9 @@ struct Component {
   std::string_view name;
   std::string_view summary;
   std::vector<ComponentCommand> commands;
+  /// Takes what an earlier setup recorded into the settings: what this machine knows of it, or (`ask`) what is
+  /// installed. Throws Error when it is asked for and not there. nullptr when it records nothing.
+  void (*take_record)(Context& context, bool ask) = nullptr;
 };
 
 }  // namespace raibid

@@ -11,6 +11,7 @@
 #include "components/redis/commands/smoke/smoke.hpp"
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/commands/teardown.hpp"
+#include "components/redis/place/place.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {
@@ -36,6 +37,7 @@ Component redis_component() {
            connect_redis_command, "[-- COMMAND …]"},
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
+      take_recorded,
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : queue_commands()) redis.commands.push_back(std::move(command));

@@ -46,7 +46,7 @@ std::vector<OptionSpec> doctor_options() {
 CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
   if (context.settings.flag("role")) return {open_installer(context, redis_settings(context))->rights()};
   mention_unfinished(context);
-  if (const auto record = record_on_this_machine(context)) take_record_for_setup(context, *record);
+  take_recorded(context, false);
   const RedisSettings settings = redis_settings(context);
   give_advice(context, settings);
   HealthReport report;

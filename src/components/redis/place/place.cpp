@@ -26,6 +26,15 @@ OpenedPlace open_recorded(Context& context, NeedsPreset needs) {
   return {std::move(place), redis_settings(context)};
 }
 
+void take_recorded(Context& context, bool ask) {
+  if (ask) {
+    const std::unique_ptr<Place> place = open_place(context, settings_to_find(context));
+    take_record_for_setup(context, place->installed().record, place->installed().name_space);
+  } else if (const auto record = record_on_this_machine(context)) {
+    take_record_for_setup(context, *record);
+  }
+}
+
 std::optional<Spec> record_on_this_machine(const Context& context) {
   try {
     const RedisSettings settings = settings_to_find(context);

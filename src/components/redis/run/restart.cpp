@@ -10,6 +10,11 @@
 
 namespace raibid {
 
+std::string less_memory_hint(const Context& context) {
+  return "let the workers catch up and trim the queue first, or give it more with --memory-limit; how full it is: " +
+         context.scope().command("status redis");
+}
+
 void agree_to_restart(Context& context, const std::vector<std::string>& reasons) {
   if (context.settings.flag("yes") || context.settings.flag("restart")) return;
   const std::string what = "this change restarts Redis: " + join(reasons, ", ");

@@ -112,6 +112,17 @@ std::vector<std::string> asynq_queue_names(RedisConnection& redis) {
   return names;
 }
 
+bool enqueue_asynq_task(RedisConnection& redis, const AsynqMessage& message) {
+  const std::string what = "the task for " + printable(message.queue);
+  expect_no_error(redis.command({"SADD", all_asynq_queues, message.queue}), what);
+  const std::string prefix = prefix_of(message.queue);
+  const RedisReply reply =
+      run_script(redis, queue_script("asynq_add"), {prefix + "t:" + message.id, prefix + "pending"},
+                 {encode_asynq_message(message), message.id});
+  expect_no_error(reply, what);
+  return reply.integer == 1;
+}
+
 std::vector<QueueFacts> read_asynq_facts(RedisConnection& redis, const std::vector<std::string>& names,
                                          std::int64_t now_ms) {
   const std::vector<std::string> known = asynq_queue_names(redis);

@@ -157,14 +157,6 @@ void take_access(RedisSettings& redis, const Reader& reader, const Preset& prese
   for (const std::string& client : allowed) redis.clients.push_back(parse_client(client, reader.named("allow-from")));
 }
 
-void check_key(const std::string& key, const std::string& what) {
-  const auto bad = [](unsigned char c) { return c <= 0x20 || c == 0x7f; };
-  if (key.empty() || key.size() > longest_key || std::any_of(key.begin(), key.end(), bad) || printable(key) != key) {
-    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" is no usable name", what, printable(key)),
-                "use 1 to 255 characters without spaces, for instance raibid:jobs");
-  }
-}
-
 /// `origin` is the preset's; `stream_origin` and `group_origin` are those of the first stream when an option says it,
 /// else "".
 void check_streams(const std::vector<StreamSpec>& streams, const std::string& origin, const std::string& stream_origin,
@@ -253,6 +245,15 @@ void check_maxmemory(const RedisSettings& redis, const std::string& origin) {
               "Redis takes 307mb, 1gb or plain bytes");
 }
 
+/// What all clients together may hold unsent and unread is a tenth of maxmemory (the chart's redis.conf); a tenth of
+/// nothing is no limit, and two commands of half a gigabyte would be the end of the pod.
+void limit_clients(RedisSettings& redis, const Reader& reader) {
+  const bool has_maxmemory = parse_redis_memory(directive(redis, "maxmemory")).value_or(0) > 0;
+  if (has_maxmemory || redis.memory_limit.empty() || !directive(redis, "maxmemory-clients").empty()) return;
+  const std::int64_t tenth = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 10;
+  redis.directives.emplace_back("maxmemory-clients", fmt::format("{}mb", std::max<std::int64_t>(1, tenth / mebibyte)));
+}
+
 void take_directives(RedisSettings& redis, const Reader& reader, const Preset& preset) {
   const std::string origin = fmt::format("preset {}", preset.name);
   check_directives(preset.redis, origin);
@@ -269,6 +270,7 @@ void take_directives(RedisSettings& redis, const Reader& reader, const Preset& p
     const std::int64_t kibibytes = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 1024;
     redis.directives.emplace_back("maxmemory", fmt::format("{}mb", kibibytes * share / 100 / 1024));
   }
+  limit_clients(redis, reader);
 }
 
 /// "NAME", or "NAMESPACE/NAME" for one in the application's own namespace.
@@ -330,6 +332,14 @@ void take_choices(RedisSettings& redis, const Reader& reader) {
 }
 
 }  // namespace
+
+void check_key(const std::string& key, const std::string& what) {
+  const auto bad = [](unsigned char c) { return c <= 0x20 || c == 0x7f; };
+  if (key.empty() || key.size() > longest_key || std::any_of(key.begin(), key.end(), bad) || printable(key) != key) {
+    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" is no usable name", what, printable(key)),
+                "use 1 to 255 characters without spaces, for instance raibid:jobs");
+  }
+}
 
 std::vector<OptionSpec> redis_options() {
   using Kind = OptionKind;

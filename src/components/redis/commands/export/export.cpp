@@ -172,7 +172,7 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
 
 /// Asks no cluster: what setup would do with these options, as far as this machine knows what it was told before.
 RedisSettings settings_for_files(Context& context) {
-  if (const auto record = record_on_this_machine(context)) take_record_for_setup(context, *record);
+  take_recorded(context, false);
   return redis_settings(context);
 }
 

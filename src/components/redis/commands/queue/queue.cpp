@@ -122,7 +122,12 @@ std::vector<ComponentCommand> queue_commands() {
                           number("looks", "End after so many looks, instead of at q or Ctrl-C")},
           queue_top),
       row("add", "Add one job, or many from JSON lines",
-          which_queue({"stream", "max-length"}) + Options{fields()} + upload(), queue_add, "[JSON|FILE|-]"),
+          which_queue({"stream", "max-length"}) +
+              Options{fields(), text("type", "Type of a task for an Asynq queue", "TYPE"),
+                      text("payload", "Its payload", "TEXT"),
+                      number("max-retry", "How often it is tried again", "25")} +
+              upload(),
+          queue_add, "[JSON|FILE|-]"),
       row("ls", "List jobs", queue + filters(), queue_list),
       row("show", "Show jobs with all that is known of them", queue, queue_show, "ID…"),
       row("grep", "List the jobs that have a text in a value", queue + filters(), queue_grep, "TEXT"),

@@ -199,9 +199,9 @@ void mention_keda(QueueSession& session, const char* change) {
   const RedisSettings settings = redis_settings(context);
   if (settings.target != Target::kubernetes) return;
   context.reporter.note(
-      fmt::format("if KEDA starts your workers, pause or resume it too: kubectl annotate -n {} scaledjob/{} {}{}",
-                  application_namespace(settings), keda_job_name(context.preset.name), change,
-                  session.asynq() ? " (one ScaledJob for all of the preset's queues)" : ""));
+      fmt::format("if KEDA starts your workers, pause or resume it too{}: kubectl annotate -n {} scaledjob/{} {}",
+                  session.asynq() ? " (one ScaledJob for all of the preset's queues)" : "",
+                  application_namespace(settings), keda_job_name(context.preset.name), change));
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "components/redis/commands/status/status_board.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/settings/record.hpp"
 #include "config/yaml.hpp"
 #include "sys/reader_gone.hpp"
 #include "ui/reporter.hpp"
@@ -105,6 +106,12 @@ CommandResult render_all(const Context& context, std::vector<Seen>& all, int una
               "set a Redis up: " + context.scope().command("setup redis"));
 }
 
+/// As `status redis` of one: another preset than the recorded one is a contradiction.
+void refuse_contradiction(const Context& context, const StatusBoard::Scope& scope, std::vector<Seen>& all) {
+  if (!scope.only || all.empty()) return;
+  refuse_other_preset(context, all.front().report.data().value("preset", ""));
+}
+
 /// On a terminal each look replaces the one before; elsewhere only lines that changed are written.
 class WatchScreen {
  public:
@@ -168,6 +175,7 @@ CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Sco
       context.deadline = context.runner.now() + limit;  // of one look
       std::vector<Seen> all = board.look();
       if (all.empty() && !any) throw_nothing(context, scope);
+      refuse_contradiction(context, scope, all);
       any = true;
       code = exit_code(all, board.unattached_runs());
       screen.show(all);

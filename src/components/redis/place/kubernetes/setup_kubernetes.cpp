@@ -21,6 +21,7 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/restart.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/server/running_config.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/record.hpp"
 #include "components/redis/settings/spec.hpp"
@@ -176,6 +177,33 @@ Secret choose_password(Context& context, const Observed& observed, const RedisSe
   return wanted;
 }
 
+/// What the running Redis holds has to fit into what it is given. A Redis that cannot be asked may be changed: that may
+/// be what heals it. Throws as about_less_memory.
+void check_memory(Context& context, const RedisSettings& settings, const Observed& observed, const Secret& password,
+                  const Kubectl& kubectl, const RedisNames& names) {
+  if (!observed.pod_runs || !observed.workload || observed.workload->spec.empty()) return;
+  const auto limit = [](const Directives& directives) {
+    std::int64_t bytes = 0;
+    for (const auto& [name, value] : directives) {
+      if (name == "maxmemory") bytes = parse_redis_memory(value).value_or(0);
+    }
+    return bytes;
+  };
+  const std::int64_t before = limit(parse_spec(observed.workload->spec).directives);
+  const std::int64_t wanted = limit(settings.directives);
+  if (wanted == 0 || (before != 0 && wanted >= before)) return;
+  // a way of its own: it leads to the pod that this change replaces
+  KubernetesRedis redis(context, kubectl, names);
+  RedisConnection* connection = nullptr;
+  try {
+    connection = &redis.connection(password, question_deadline(context));
+  } catch (const Error&) {
+    return;
+  }
+  const std::string dropped = about_less_memory(*connection, settings.directives, less_memory_hint(context));
+  if (!dropped.empty()) context.reporter.warning(dropped);
+}
+
 nlohmann::ordered_json redacted(nlohmann::ordered_json manifest) {
   for (auto& value : manifest["data"]) value = "***";
   return manifest;
@@ -231,10 +259,10 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const auto take_record = [&] {
     context.settings = told.settings;
     context.preset = told.preset;
-    if (observed.workload && observed.release)
-      take_record_for_setup(context, with_folders_of_this_machine(context, parse_spec(observed.workload->spec),
-                                                                  session.kubectl.cluster().context,
-                                                                  settings.name_space, settings.release));
+    if (const std::string record = observed.record(); !record.empty())
+      take_record_for_setup(context,
+                            with_folders_of_this_machine(context, parse_spec(record), session.kubectl.cluster().context,
+                                                         settings.name_space, settings.release));
     const std::vector<std::string> asked_for = settings.services;
     settings = redis_settings(context);
     if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings, Look::with_state);
@@ -299,6 +327,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                          choose_password(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
     installation->compare_with_present();
+    if (!dry) check_memory(context, settings, observed, stored_password(observed), session.kubectl, names);
     installation->try_new_pod();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();
@@ -309,6 +338,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
   say_what_changes(context, *installation);
   const bool changed = run.execute(plan).changed;
+  installation->forget_kept_record();
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
   return {"", installation->credentials(), changed};
