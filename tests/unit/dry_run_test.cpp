@@ -387,7 +387,7 @@ TEST_SUITE("dry run") {
     const Words local = {"smoke", "redis", "--target", "local", "--dry-run"};
     CHECK(world.look(local) == 0);
     CHECK(world.out.find("  - stream-queue") != std::string::npos);
-    CHECK(world.out.find("raibid-smoke:ID:*") != std::string::npos);
+    CHECK(world.out.find("raibid-smoke:{ID}:*") != std::string::npos);
     CHECK(world.look({"smoke", "redis", "--target", "local", "--dry-run", "--durability", "--yes"}) == 0);
     CHECK(world.out.find("kill release raibid-redis on this machine (SIGKILL)") != std::string::npos);
     CHECK(world.look({"connect", "redis", "--target", "local", "--dry-run", "--", "redis-cli", "FLUSHALL"}) == 0);

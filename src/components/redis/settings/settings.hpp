@@ -5,15 +5,20 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "components/context.hpp"
+#include "components/redis/settings/redis_address.hpp"
 #include "config/preset.hpp"
 
 namespace raibid {
 
-enum class Target { kubernetes, local };
+enum class Target { kubernetes, local, external };
+
+/// "kubernetes", "local", "external", as --target has it.
+std::string_view target_name(Target target);
 
 /// An image reference taken apart: "docker.io/library/redis:8.10.2".
 struct ImageReference {
@@ -53,6 +58,7 @@ struct RedisSettings {
   std::string preset;       ///< its name
   std::string preset_file;  ///< the file that it was read from; "" for a built-in one
   Target target = Target::kubernetes;
+  std::optional<RedisAddress> address;  ///< of --url, for Target::external
   std::string name_space;
   std::string release;
   ChartChoice chart;
