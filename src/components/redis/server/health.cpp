@@ -50,7 +50,8 @@ void examine_server(const Info& info, const Expectation& expected, HealthReport&
   redis["role"] = role;
   redis["uptime_seconds"] = number(field(info, "uptime_in_seconds"));
   if (expected.foreign && role.empty()) {
-    report.add({"redis", true, "PONG · it does not tell version and role (INFO is not permitted)"});
+    report.add({"redis", true,
+                fmt::format("PONG · {} · its role is not told", version.empty() ? "version not told" : version)});
     return;
   }
   report.add({"redis", role == "master",

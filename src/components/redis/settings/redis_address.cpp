@@ -74,7 +74,7 @@ class UrlReader {
     if (!m_rest.starts_with('/')) refuse("a query or fragment (? or #) has no meaning here");
     m_rest.remove_prefix(1);
     const std::optional<int> database = take_number(largest_database);
-    if (!database) refuse("the database behind the host is not a number");
+    if (!database || !m_rest.empty()) refuse("what is behind the host is not the number of a database");
     return *database;
   }
 

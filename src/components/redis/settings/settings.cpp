@@ -30,12 +30,55 @@ constexpr std::int64_t share_without = 75;
 constexpr std::int64_t least_size = mebibyte;
 constexpr std::size_t longest_key = 255;
 
+/// Options that mean nothing for a Redis that somebody else runs, with the reason.
+struct Inapplicable {
+  std::string_view option;
+  std::string_view why;
+};
+constexpr std::string_view not_installed_by_us = "nothing is installed: this Redis is there already";
+constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are set where it runs";
+constexpr std::string_view no_cluster = "no cluster is asked";
+constexpr std::array<Inapplicable, 23> inapplicable{{
+    {"chart", not_installed_by_us},
+    {"chart-version", not_installed_by_us},
+    {"image", not_installed_by_us},
+    {"exporter-image", not_installed_by_us},
+    {"set", not_installed_by_us},
+    {"values", not_installed_by_us},
+    {"no-metrics", not_installed_by_us},
+    {"adopt", not_installed_by_us},
+    {"discard-data", not_installed_by_us},
+    {"restart", not_installed_by_us},
+    {"role", "a Kubernetes Role gives no rights there"},
+    {"size", sized_elsewhere},
+    {"storage-class", sized_elsewhere},
+    {"no-persistence", sized_elsewhere},
+    {"memory-request", sized_elsewhere},
+    {"memory-limit", sized_elsewhere},
+    {"cpu-request", sized_elsewhere},
+    {"cpu-limit", sized_elsewhere},
+    {"no-auth", "whether it wants a password is decided where it runs"},
+    {"allow-from", "who may connect is decided where it runs"},
+    {"kubeconfig", no_cluster},
+    {"context", no_cluster},
+    {"port", "no port of this machine leads to it; its own is in --url"},
+}};
+
+bool is_inapplicable(std::string_view option) {
+  return std::any_of(inapplicable.begin(), inapplicable.end(), [&](const auto& one) { return one.option == option; });
+}
+
 /// What a command does not offer counts as not set: teardown, for instance, knows nothing of --image.
 class Reader {
  public:
-  explicit Reader(const Settings& settings) : m_settings(settings) {}
+  explicit Reader(const Settings& settings)
+      : m_settings(settings), m_external(settings.all().contains("target") && settings.text("target") == "external") {}
 
-  bool has(std::string_view name) const { return m_settings.all().contains(name) && m_settings.is_set(name); }
+  /// What means nothing for an external Redis is not set, wherever it was said.
+  bool has(std::string_view name) const {
+    if (m_external && is_inapplicable(name)) return false;
+    return m_settings.all().contains(name) && m_settings.is_set(name);
+  }
   std::string text(std::string_view name) const { return has(name) ? m_settings.text(name) : ""; }
   bool flag(std::string_view name) const { return has(name) && m_settings.flag(name); }
   std::vector<std::string> list(std::string_view name) const {
@@ -52,6 +95,7 @@ class Reader {
 
  private:
   const Settings& m_settings;
+  bool m_external;
 };
 
 void take_images(RedisSettings& redis, const Reader& reader) {
@@ -299,48 +343,11 @@ void take_services(RedisSettings& redis, const Preset& preset) {
   }
 }
 
-/// Options that mean nothing for a Redis that somebody else runs, with the reason.
-struct Inapplicable {
-  std::string_view option;
-  std::string_view why;
-};
-constexpr std::string_view not_installed_by_us = "nothing is installed: this Redis is there already";
-constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are set where it runs";
-constexpr std::string_view no_cluster = "no cluster is asked";
-constexpr std::array<Inapplicable, 23> inapplicable{{
-    {"chart", not_installed_by_us},
-    {"chart-version", not_installed_by_us},
-    {"image", not_installed_by_us},
-    {"exporter-image", not_installed_by_us},
-    {"set", not_installed_by_us},
-    {"values", not_installed_by_us},
-    {"no-metrics", not_installed_by_us},
-    {"adopt", not_installed_by_us},
-    {"discard-data", not_installed_by_us},
-    {"restart", not_installed_by_us},
-    {"role", "a Kubernetes Role gives no rights there"},
-    {"size", sized_elsewhere},
-    {"storage-class", sized_elsewhere},
-    {"no-persistence", sized_elsewhere},
-    {"memory-request", sized_elsewhere},
-    {"memory-limit", sized_elsewhere},
-    {"cpu-request", sized_elsewhere},
-    {"cpu-limit", sized_elsewhere},
-    {"no-auth", "whether it wants a password is decided where it runs"},
-    {"allow-from", "who may connect is decided where it runs"},
-    {"kubeconfig", no_cluster},
-    {"context", no_cluster},
-    {"port", "no port of this machine leads to it; its own is in --url"},
-}};
-
-bool is_inapplicable(std::string_view option) {
-  return std::any_of(inapplicable.begin(), inapplicable.end(), [&](const auto& one) { return one.option == option; });
-}
-
 /// A variable or a file may be meant for other targets, too: only what this command line says is refused.
 void refuse_inapplicable(const Reader& reader) {
   for (const Inapplicable& one : inapplicable) {
-    if (!reader.has(one.option) || reader.settings().origin(one.option).source != Source::flag) continue;
+    const Settings& settings = reader.settings();
+    if (!settings.all().contains(one.option) || settings.origin(one.option).source != Source::flag) continue;
     throw Error(ExitCode::usage,
                 fmt::format("{} does not go with --target external: {}", reader.named(one.option), one.why),
                 fmt::format("leave --{} out", one.option));
@@ -363,15 +370,7 @@ void take_target(RedisSettings& redis, const Reader& reader) {
 
 /// A preset says how a Redis is to be made; of one that is there it says what is kept in it and who uses it.
 void drop_what_is_not_ours(RedisSettings& redis) {
-  redis.chart = {};
-  redis.image.reset();
-  redis.exporter_image.reset();
-  redis.persistence = true;
   redis.metrics = false;
-  redis.auth = true;
-  for (std::string* const text : {&redis.size, &redis.storage_class, &redis.memory_request, &redis.memory_limit,
-                                  &redis.cpu_request, &redis.cpu_limit})
-    text->clear();
   redis.directives.clear();
   redis.services.clear();
   redis.moved.clear();
@@ -399,7 +398,6 @@ std::vector<std::string> without_working_folder(std::string_view option, std::ve
 void take_choices(RedisSettings& redis, const Reader& reader) {
   for (const OptionSpec& option : redis_options()) {
     if (!describes_redis(option) || !reader.chosen(option.name)) continue;
-    if (redis.target == Target::external && is_inapplicable(option.name)) continue;
     const Settings& settings = reader.settings();
     std::vector<std::string> values = without_working_folder(option.name, settings.list(option.name));
     if (option.name == "set") values = keys_of_sets(values);

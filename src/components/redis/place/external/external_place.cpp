@@ -37,7 +37,7 @@ std::unique_ptr<RedisConnection> ExternalPlace::connect(TimePoint deadline) { re
 
 std::unique_ptr<Victim> ExternalPlace::victim() {
   throw Error(ExitCode::usage, fmt::format("{} is not ours to kill", subject()),
-              "--durability is for a Redis that raibid-cli set up on a cluster or on this machine");
+              "--durability is for --target kubernetes and --target local");
 }
 
 }  // namespace raibid

@@ -141,7 +141,7 @@ std::unique_ptr<RedisConnection> ExternalServer::open(Duration timeout) {
 std::unique_ptr<RedisConnection> ExternalServer::connect(TimePoint deadline) {
   const auto left = std::chrono::duration_cast<Duration>(deadline - m_context.runner.now());
   const Duration timeout = std::clamp(left, shortest_look, reply_limit);
-  return std::make_unique<SteadyConnection>(open(timeout), [this] { return open(reply_limit); });
+  return std::make_unique<SteadyConnection>(m_context.clock, open(timeout), [this] { return open(reply_limit); });
 }
 
 std::unique_ptr<RedisConnection> ExternalServer::connect_patiently(
@@ -149,7 +149,8 @@ std::unique_ptr<RedisConnection> ExternalServer::connect_patiently(
   for (;;) {
     Answer answer = look(reply_limit);
     if (answer.connection) {
-      return std::make_unique<SteadyConnection>(std::move(answer.connection), [this] { return open(reply_limit); });
+      return std::make_unique<SteadyConnection>(m_context.clock, std::move(answer.connection),
+                                                [this] { return open(reply_limit); });
     }
     if (m_context.runner.now() >= deadline) {
       throw Error(ExitCode::failure, fmt::format("no PONG from {} in time: {}", m_target.subject(), answer.waiting_for),

@@ -1,6 +1,7 @@
 #include "components/redis/place/external/steady_connection.hpp"
 
-#include <array>
+#include <algorithm>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
@@ -13,19 +14,16 @@ namespace {
 constexpr auto worth_a_ping = std::chrono::milliseconds(500);
 
 bool is_one_of_words(const std::string& word, std::initializer_list<std::string_view> words) {
-  for (const std::string_view one : words) {
-    if (word == one) return true;
-  }
-  return false;
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 }  // namespace
 
-SteadyConnection::SteadyConnection(std::unique_ptr<RedisConnection> redis, Open open)
-    : m_redis(std::move(redis)), m_open(std::move(open)), m_used(std::chrono::steady_clock::now()) {}
+SteadyConnection::SteadyConnection(const Clock& clock, std::unique_ptr<RedisConnection> redis, Open open)
+    : m_clock(clock), m_redis(std::move(redis)), m_open(std::move(open)), m_used(clock.now()) {}
 
 void SteadyConnection::wake() {
-  if (m_holds_state || std::chrono::steady_clock::now() - m_used < worth_a_ping) return;
+  if (m_holds_state || m_clock.now() - m_used < worth_a_ping) return;
   try {
     m_redis->command({"PING"});
   } catch (const Error& error) {
@@ -35,7 +33,7 @@ void SteadyConnection::wake() {
 }
 
 void SteadyConnection::note(const std::vector<std::string>& arguments) {
-  m_used = std::chrono::steady_clock::now();
+  m_used = m_clock.now();
   const std::string name = arguments.empty() ? "" : to_lower(arguments.front());
   if (is_one_of_words(name, {"multi", "watch", "subscribe", "psubscribe", "ssubscribe"})) m_holds_state = true;
   if (is_one_of_words(name, {"exec", "discard", "unwatch"})) m_holds_state = false;
@@ -64,12 +62,12 @@ void SteadyConnection::send(const std::vector<std::string>& arguments) {
 void SteadyConnection::stream(RedisFeed& feed) {
   wake();
   m_redis->stream(feed);
-  m_used = std::chrono::steady_clock::now();
+  m_used = m_clock.now();
 }
 
 RedisReply SteadyConnection::receive() {
   RedisReply reply = m_redis->receive();
-  m_used = std::chrono::steady_clock::now();
+  m_used = m_clock.now();
   return reply;
 }
 

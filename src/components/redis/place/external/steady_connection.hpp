@@ -1,9 +1,9 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 
+#include "sys/clock.hpp"
 #include "tools/redis_client.hpp"
 
 namespace raibid {
@@ -15,7 +15,7 @@ namespace raibid {
 class SteadyConnection final : public RedisConnection {
  public:
   using Open = std::function<std::unique_ptr<RedisConnection>()>;
-  SteadyConnection(std::unique_ptr<RedisConnection> redis, Open open);
+  SteadyConnection(const Clock& clock, std::unique_ptr<RedisConnection> redis, Open open);
 
   RedisReply command(const std::vector<std::string>& arguments) override;
   std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) override;
@@ -28,9 +28,10 @@ class SteadyConnection final : public RedisConnection {
   void wake();
   void note(const std::vector<std::string>& arguments);
 
+  const Clock& m_clock;
   std::unique_ptr<RedisConnection> m_redis;
   Open m_open;
-  std::chrono::steady_clock::time_point m_used;
+  TimePoint m_used;
   bool m_holds_state = false;
 };
 
