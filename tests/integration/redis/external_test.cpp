@@ -453,6 +453,17 @@ TEST_CASE("external: status lists every saved Redis, and what does not apply is 
   CHECK(all.find(std::to_string(second.port())) != std::string::npos);
   second.stop();
   CHECK(cli.must_end(1, {"status", "--all"}).find("not healthy") != std::string::npos);
+  const nlohmann::json rows = nlohmann::json::parse(cli({"status", "--all", "-o", "json"}).out);
+  REQUIRE(rows.size() == 2);            // also without --target
+  fs::remove(cli.folder() / "called");  // it had to look whether there is a cluster
+  for (const nlohmann::json& row : rows) {
+    const bool ended = row.at("port") == second.port();
+    CHECK(row.at("healthy") == !ended);
+    if (!ended) continue;
+    const std::string hint = row.at("checks").back().at("hint");
+    CHECK(hint.ends_with(
+        fmt::format("raibid-cli doctor --target external --url {} -n redis --release mirai-redis", url_of(second))));
+  }
   for (const Words& words : std::vector<Words>{{"setup", "redis", "--size", "4Gi"},
                                                {"setup", "redis", "--chart", "bitnami"},
                                                {"setup", "redis", "--memory-limit", "1Gi"},

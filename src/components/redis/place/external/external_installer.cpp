@@ -33,7 +33,7 @@ HealthReport examine_external(Context& context, ExternalServer& server, const Re
   const ExternalTarget& target = server.target();
   const Spec record = target.saved ? parse_spec(target.saved->record) : Spec{};
   HealthReport report;
-  report.set_scope(context.scope());
+  report.set_scope(server.scope());
   report.data() = {{"target", "external"},
                    {"namespace", target.name_space},
                    {"preset", record.preset.empty() ? settings.preset : record.preset},

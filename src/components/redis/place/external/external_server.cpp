@@ -38,8 +38,11 @@ RedisEndpoint ExternalServer::endpoint() const {
   return {address.host, address.port, address.username, address.password, address.database};
 }
 
-std::string ExternalServer::hint_of(const std::string& prose) const {
-  return prose + ": " + m_context.scope().command("doctor");
+std::string ExternalServer::hint_of(const std::string& prose) const { return prose + ": " + scope().command("doctor"); }
+
+Scope ExternalServer::scope() const {
+  if (m_context.settings.text("target") == "external") return m_context.scope();
+  return m_context.scope().found("external", m_target.name_space, m_target.release, "").at(m_target.address.url());
 }
 
 Error ExternalServer::refused(const RedisReply& reply, const std::vector<std::string>& question) const {

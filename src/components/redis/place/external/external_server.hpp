@@ -18,6 +18,8 @@ class ExternalServer {
   ExternalServer(Context& context, ExternalTarget target);
 
   const ExternalTarget& target() const { return m_target; }
+  /// The flags that name this Redis again, also where it was found beside others.
+  Scope scope() const;
   /// With the password that the server took, once there was a connection.
   RedisEndpoint endpoint() const;
 
