@@ -50,8 +50,7 @@ CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
   give_advice(context, settings);
   HealthReport report;
-  report.data() = {{"target", settings.target == Target::local ? "local" : "kubernetes"},
-                   {"advice", advice_json(settings)}};
+  report.data() = {{"target", target_name(settings.target)}, {"advice", advice_json(settings)}};
   open_installer(context, settings)->examine_ground(report);
   examine_home(context, report);
   return render_report(context, "doctor", report);

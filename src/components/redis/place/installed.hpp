@@ -18,6 +18,8 @@ struct InstalledRedis {
   Secret password;
   Spec record{};             ///< what it was set up with; empty for one not set up by raibid-cli
   std::string name_space{};  ///< it was set up with; "" when its record has none
+  std::string username{};    ///< "" for the default user
+  int database = 0;
 };
 
 /// Both throw Error (not_installed) when it is not there. The password is the cluster's (the release's own) one, not

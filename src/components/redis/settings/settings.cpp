@@ -1,6 +1,7 @@
 #include "components/redis/settings/settings.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -29,12 +30,55 @@ constexpr std::int64_t share_without = 75;
 constexpr std::int64_t least_size = mebibyte;
 constexpr std::size_t longest_key = 255;
 
+/// Options that mean nothing for a Redis that somebody else runs, with the reason.
+struct Inapplicable {
+  std::string_view option;
+  std::string_view why;
+};
+constexpr std::string_view not_installed_by_us = "nothing is installed: this Redis is there already";
+constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are set where it runs";
+constexpr std::string_view no_cluster = "no cluster is asked";
+constexpr std::array<Inapplicable, 23> inapplicable{{
+    {"chart", not_installed_by_us},
+    {"chart-version", not_installed_by_us},
+    {"image", not_installed_by_us},
+    {"exporter-image", not_installed_by_us},
+    {"set", not_installed_by_us},
+    {"values", not_installed_by_us},
+    {"no-metrics", not_installed_by_us},
+    {"adopt", not_installed_by_us},
+    {"discard-data", not_installed_by_us},
+    {"restart", not_installed_by_us},
+    {"role", "a Kubernetes Role gives no rights there"},
+    {"size", sized_elsewhere},
+    {"storage-class", sized_elsewhere},
+    {"no-persistence", sized_elsewhere},
+    {"memory-request", sized_elsewhere},
+    {"memory-limit", sized_elsewhere},
+    {"cpu-request", sized_elsewhere},
+    {"cpu-limit", sized_elsewhere},
+    {"no-auth", "whether it wants a password is decided where it runs"},
+    {"allow-from", "who may connect is decided where it runs"},
+    {"kubeconfig", no_cluster},
+    {"context", no_cluster},
+    {"port", "no port of this machine leads to it; its own is in --url"},
+}};
+
+bool is_inapplicable(std::string_view option) {
+  return std::any_of(inapplicable.begin(), inapplicable.end(), [&](const auto& one) { return one.option == option; });
+}
+
 /// What a command does not offer counts as not set: teardown, for instance, knows nothing of --image.
 class Reader {
  public:
-  explicit Reader(const Settings& settings) : m_settings(settings) {}
+  explicit Reader(const Settings& settings)
+      : m_settings(settings), m_external(settings.all().contains("target") && settings.text("target") == "external") {}
 
-  bool has(std::string_view name) const { return m_settings.all().contains(name) && m_settings.is_set(name); }
+  /// What means nothing for an external Redis is not set, wherever it was said.
+  bool has(std::string_view name) const {
+    if (m_external && is_inapplicable(name)) return false;
+    return m_settings.all().contains(name) && m_settings.is_set(name);
+  }
   std::string text(std::string_view name) const { return has(name) ? m_settings.text(name) : ""; }
   bool flag(std::string_view name) const { return has(name) && m_settings.flag(name); }
   std::vector<std::string> list(std::string_view name) const {
@@ -51,6 +95,7 @@ class Reader {
 
  private:
   const Settings& m_settings;
+  bool m_external;
 };
 
 void take_images(RedisSettings& redis, const Reader& reader) {
@@ -224,12 +269,13 @@ void take_trimming(RedisSettings& redis, const Reader& reader) {
   } else if (reader.chosen("trim-schedule")) {
     throw Error(ExitCode::usage,
                 fmt::format("{}: {}", reader.named("trim-schedule"),
-                            redis.target == Target::local ? "there is no cluster that could keep a schedule"
-                            : embedded                    ? "no stream has a limit"
-                                                          : "only the embedded chart trims by itself"),
-                redis.target == Target::local ? "run `queue trim --yes` from cron or a systemd timer: docs/queue.md"
-                : embedded                    ? "give one with --max-length"
-                                              : "run `queue trim --yes` from a CronJob of your own");
+                            redis.target != Target::kubernetes ? "there is no cluster that could keep a schedule"
+                            : embedded                         ? "no stream has a limit"
+                                                               : "only the embedded chart trims by itself"),
+                redis.target != Target::kubernetes
+                    ? "run `queue trim --yes` from cron or a systemd timer: docs/queue.md"
+                : embedded ? "give one with --max-length"
+                           : "run `queue trim --yes` from a CronJob of your own");
   }
 }
 
@@ -297,6 +343,39 @@ void take_services(RedisSettings& redis, const Preset& preset) {
     const bool twice = std::find(redis.services.begin(), redis.services.end(), shown) != redis.services.end();
     if (!there && !twice) redis.services.push_back(shown);
   }
+}
+
+/// A variable or a file may be meant for other targets, too: only what this command line says is refused.
+void refuse_inapplicable(const Reader& reader) {
+  for (const Inapplicable& one : inapplicable) {
+    const Settings& settings = reader.settings();
+    if (!settings.all().contains(one.option) || settings.origin(one.option).source != Source::flag) continue;
+    throw Error(ExitCode::usage,
+                fmt::format("{} does not go with --target external: {}", reader.named(one.option), one.why),
+                fmt::format("leave --{} out", one.option));
+  }
+}
+
+void take_target(RedisSettings& redis, const Reader& reader) {
+  const std::string target = reader.text("target");
+  redis.target = target == "external" ? Target::external : target == "local" ? Target::local : Target::kubernetes;
+  const std::string url = reader.text("url");
+  if (redis.target == Target::external) {
+    refuse_inapplicable(reader);
+    if (!url.empty()) redis.address = parse_redis_url(url, reader.named("url"), PasswordInUrl::refused);
+  } else if (!url.empty() && reader.settings().origin("url").source == Source::flag) {
+    throw Error(ExitCode::usage,
+                fmt::format("--url goes with --target external, not with --target {}", target_name(redis.target)),
+                "leave --url out, or add --target external");
+  }
+}
+
+/// A preset says how a Redis is to be made; of one that is there it says what is kept in it and who uses it.
+void drop_what_is_not_ours(RedisSettings& redis) {
+  redis.metrics = false;
+  redis.directives.clear();
+  redis.services.clear();
+  redis.moved.clear();
 }
 
 /// What a run is told about itself, not about Redis; and where a password is, which nothing of ours repeats.
@@ -461,6 +540,18 @@ std::vector<OptionSpec> redis_options() {
   };
 }
 
+std::string_view target_name(Target target) {
+  switch (target) {
+    case Target::kubernetes:
+      break;
+    case Target::local:
+      return "local";
+    case Target::external:
+      return "external";
+  }
+  return "kubernetes";
+}
+
 RedisSettings redis_settings(const Context& context) {
   return redis_settings(context.settings, context.preset, context.paths);
 }
@@ -471,7 +562,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   redis.preset = preset.name;
   const std::string named_preset = reader.text("preset");
   if (is_preset_file(named_preset)) redis.preset_file = std::filesystem::absolute(named_preset).lexically_normal();
-  redis.target = reader.text("target") == "local" ? Target::local : Target::kubernetes;
+  take_target(redis, reader);
   redis.name_space = namespace_of(settings);
   redis.release = release_of(settings);
   if (reader.has("chart")) redis.chart = choose_chart(settings);
@@ -495,6 +586,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   if (!redis.sets.empty()) check_sets(redis.sets, reader.named("set"));
   redis.values_files = reader.list("values");
   if (!redis.values_files.empty()) check_values_files(redis.values_files, reader.named("values"));
+  if (redis.target == Target::external) drop_what_is_not_ours(redis);
   take_choices(redis, reader);
   redis.adopt = reader.flag("adopt");
   redis.keep_on_failure = reader.flag("keep-on-failure");

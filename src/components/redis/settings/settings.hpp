@@ -5,16 +5,21 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "components/context.hpp"
 #include "components/redis/settings/image.hpp"
+#include "components/redis/settings/redis_address.hpp"
 #include "config/preset.hpp"
 
 namespace raibid {
 
-enum class Target { kubernetes, local };
+enum class Target { kubernetes, local, external };
+
+/// "kubernetes", "local", "external", as --target has it.
+std::string_view target_name(Target target);
 
 /// Who may connect: a namespace, and optionally the pods in it with a label.
 struct Client {
@@ -43,6 +48,7 @@ struct RedisSettings {
   std::string preset;       ///< its name
   std::string preset_file;  ///< the file that it was read from; "" for a built-in one
   Target target = Target::kubernetes;
+  std::optional<RedisAddress> address;  ///< of --url, for Target::external
   std::string name_space;
   std::string release;
   ChartChoice chart;

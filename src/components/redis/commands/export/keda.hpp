@@ -20,7 +20,9 @@ std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings
 
 /// What KEDA needs to start a Job for each waiting one.
 struct KedaInput {
-  std::string address;                  ///< host:port, as KEDA's operator reaches it
+  std::string address;     ///< host:port, as KEDA's operator reaches it
+  std::string username{};  ///< "" for the default user
+  int database = 0;
   std::string secret_name, secret_key;  ///< where the password is, in the application's namespace; "" without one
   std::string image;                    ///< the worker's
   std::vector<Queue> queues;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,16 @@
 #include "tools/redis_client.hpp"
 
 namespace raibid {
+
+/// An operation throws this when this Redis does not permit what it has to do: it is shown as –, and nothing failed.
+class NotPermitted : public std::exception {
+ public:
+  explicit NotPermitted(std::string why) : m_why(std::move(why)) {}
+  const char* what() const noexcept override { return m_why.c_str(); }
+
+ private:
+  std::string m_why;
+};
 
 using SmokeParameters = std::map<std::string, std::string>;
 using SmokeClients = std::vector<std::unique_ptr<RedisConnection>>;
@@ -29,7 +40,7 @@ class SmokeBench {
   SmokeClients clients(int count);
   const Preset& preset() const { return m_preset; }
 
-  /// The prefix of the keys of a run, without its id.
+  /// The prefix of the keys of a run, without its id. That is a hash tag, {id}: in cluster mode all are in one slot.
   static constexpr std::string_view prefix = "raibid-smoke:";
   /// A key (or channel) under the prefix of this run.
   std::string key(const std::string& name) const { return m_prefix + name; }

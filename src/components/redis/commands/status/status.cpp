@@ -99,9 +99,10 @@ CommandResult render_all(const Context& context, std::vector<Seen>& all, int una
 
 [[noreturn]] void throw_nothing(const Context& context, const StatusBoard::Scope& scope) {
   if (scope.only) throw_not_installed(context, "release " + scope.only->release);
-  const std::string where = !scope.cluster   ? "on this machine"
-                            : !scope.machine ? "in this cluster"
-                                             : "in this cluster or on this machine";
+  const std::string where = scope.cluster && scope.machine ? "in this cluster or on this machine"
+                            : scope.cluster                ? "in this cluster"
+                            : scope.machine                ? "on this machine"
+                                                           : "elsewhere";
   throw Error(ExitCode::not_installed, "nothing is set up " + where,
               "set a Redis up: " + context.scope().command("setup redis"));
 }
@@ -198,8 +199,9 @@ bool chosen(const Context& context, const char* option) {
 }
 
 bool one_is_meant(const Context& context) {
+  const bool external = chosen(context, "target") && context.settings.text("target") == "external";
   return !context.settings.flag("all") &&
-         (chosen(context, "release") || chosen(context, "namespace") || chosen(context, "preset"));
+         (external || chosen(context, "release") || chosen(context, "namespace") || chosen(context, "preset"));
 }
 
 CommandResult status_of_one(Context& context, const RedisSettings& settings) {
@@ -211,6 +213,7 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
   const bool target_chosen = chosen(context, "target");
   scope.machine = target_chosen || one ? settings.target == Target::local : true;
   scope.cluster = target_chosen || one ? settings.target == Target::kubernetes : true;
+  scope.external = target_chosen || one ? settings.target == Target::external : true;
   scope.cluster_may_be_absent = !target_chosen && !chosen(context, "context") && !chosen(context, "kubeconfig");
   scope.only = one ? &settings : nullptr;
   mention_unfinished(context);
