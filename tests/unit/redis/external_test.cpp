@@ -16,6 +16,7 @@
 #include "components/redis/server/server_facts.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/redis_address.hpp"
+#include "components/registry.hpp"
 #include "components/scope.hpp"
 #include "fakes/fake_clock.hpp"
 #include "fakes/fake_desk.hpp"

@@ -21,8 +21,6 @@ namespace raibid {
 
 namespace {
 
-constexpr Duration undo_limit = std::chrono::seconds(60);
-
 /// In cluster mode a queue's keys (<stream>, <stream>:dead, …) have to lie in one slot.
 void refuse_without_hash_tags(const Context& context, const RedisSettings& settings) {
   for (const StreamSpec& stream : settings.streams) {
