@@ -125,7 +125,7 @@ void examine_external_ground(Context& context, const RedisSettings& settings, He
                   "a full Redis would drop the queue: set noeviction where it runs", facts.policy.empty()});
     examine_rights(context, *redis, stream + ":doctor", report);
   } catch (const Error& error) {
-    if (error.signal() != 0 || error.code() == ExitCode::usage) throw;
+    if (error.code() == ExitCode::usage) throw;
     report.add({"address", false, error.message(), error.hint()});
   }
 }

@@ -116,16 +116,15 @@ Answer ExternalServer::look(Duration timeout) {
   try {
     redis = m_context.redis.connect(m_target.address.host, m_target.address.port, timeout);
   } catch (Error& error) {
-    if (error.signal() == 0)
-      error.with_hint(
-          hint_of("see whether the address is right and a firewall lets this machine in; many managed services can be "
-                  "reached inside their own network only. To look again"));
+    error.with_hint(
+        hint_of("see whether the address is right and a firewall lets this machine in; many managed services can be "
+                "reached inside their own network only. To look again"));
     throw;
   }
   try {
     return log_in(std::move(redis), true, timeout);
   } catch (Error& error) {
-    if (error.signal() == 0 && error.hint().empty())
+    if (error.hint().empty())
       error.with_hint(hint_of(
           "see whether this is a Redis without TLS, and whether it is overloaded or at its limit of clients. To "
           "look again"));

@@ -26,8 +26,7 @@ void SteadyConnection::wake() {
   if (m_holds_state || m_clock.now() - m_used < worth_a_ping) return;
   try {
     m_redis->command({"PING"});
-  } catch (const Error& error) {
-    if (error.signal() != 0) throw;
+  } catch (const Error&) {
     m_redis = m_open();
   }
 }
