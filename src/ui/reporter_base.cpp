@@ -73,10 +73,10 @@ std::optional<bool> ReporterBase::confirm(std::string_view question) {
 
 std::optional<Secret> ReporterBase::ask_secret(std::string_view question) {
   if (!m_terminal.questions) return std::nullopt;
-  write_question(clean(question) + " ");
   std::optional<std::string> line;
   {
-    const Unseen unseen;
+    const Unseen unseen;  // before the question: who sees it may type at once
+    write_question(clean(question) + " ");
     line = m_options.read_line();
   }
   write("\n");

@@ -107,7 +107,7 @@ CommandResult teardown_redis_external(Context& context, const RedisSettings& set
     const Removals now = teardown.plan();  // after the recovery, and after the question
     if (now.goes.empty() || !agreed.cover(now)) result = ask_before_teardown(context, subject, std::nullopt, now);
     if (!result) result = remove_all(context, subject, now, run.still_ours());
-  } catch (const Error&) {
+  } catch (const BaseError&) {
     run.close();  // nothing to undo: running teardown again goes on where this stopped
     throw;
   }
