@@ -10,6 +10,7 @@ CommandResult run_component_command(const Call& call, const Component& component
   Session session = open_session(options, call.invocation.flags, system.environment);
   call.reporter = make_reporter(system.terminal, reporter_options(session.settings), system.err);
   for (const std::string& warning : session.warnings) call.reporter->warning(warning);
+  system.runner.tell([&reporter = *call.reporter](const std::string& text) { reporter.warning(text); });
   const TimePoint deadline = system.clock.now() + session.settings.duration("timeout");
   Context context{system.runner,
                   system.clock,
