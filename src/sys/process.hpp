@@ -12,6 +12,7 @@
 namespace raibid {
 
 class Signals;
+class Timeline;
 struct ApiRequests;  // tools/api_request.hpp
 
 struct Command {
@@ -90,6 +91,9 @@ class Runner {
   /// Hears what a person should know of how commands are run; {} ends that.
   using Teller = std::function<void(const std::string& text)>;
   virtual void tell(Teller) {}
+
+  /// Where to write what is started and when it ends (--timing); nullptr ends that.
+  virtual void record(Timeline*) {}
 
  protected:
   Observer m_observer;

@@ -17,6 +17,7 @@ class ReadingRunner final : public Runner {
   bool wait(std::span<Process* const> processes, TimePoint until) override { return m_runner.wait(processes, until); }
   TimePoint now() const override { return m_runner.now(); }
   void tell(Teller teller) override { m_runner.tell(std::move(teller)); }
+  void record(Timeline* timeline) override { m_runner.record(timeline); }
 
  private:
   Runner& m_runner;

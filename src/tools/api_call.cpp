@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/strings.hpp"
+#include "sys/timeline.hpp"
 #include "tools/api_answer.hpp"
 #include "tools/api_runner.hpp"
 
@@ -15,13 +16,23 @@
 
 namespace raibid {
 
+using nlohmann::literals::operator""_json_pointer;
+
 namespace {
 
 constexpr int ended_by_us = 128 + 15;  // as of a child that was ended by SIGTERM
 /// At the API server they are streams of one connection; this is enough to hide the way there and back.
 constexpr std::ptrdiff_t most_at_once = 8;
+/// Between two looks whether a deleted object is gone.
+constexpr Duration look_pause = std::chrono::milliseconds(200);
 
 bool is_success(int code) { return code >= 200 && code < 300; }
+
+/// For the timeline: without the query, which can be long.
+std::string shown(const ApiRequest& request) {
+  const bool watches = request.path.find("?watch=true") != std::string::npos;
+  return (watches ? "watch" : request.method) + " " + request.path.substr(0, request.path.find('?'));
+}
 
 bool starts_as_json(std::string_view body) { return trim(body.substr(0, 100)).starts_with('{'); }
 
@@ -32,6 +43,7 @@ ApiCall::ApiCall(ApiRunner& runner, KubectlProxy& proxy, const Command& command)
   for (const ApiRequest& request : m_api.requests) m_asked.push_back({&request});
   m_input = m_command.input;
   m_waits_for_input = m_command.input_follows;
+  if (m_api.gone_within != Duration::zero()) m_gone_by = m_runner.now() + m_api.gone_within;
   if (m_api.answer == ApiAnswer::version) {
     Command own{{"kubectl", "version", "--client", "-o", "json"}, {}, m_command.environment};
     own.only_reads = true;
@@ -95,6 +107,7 @@ TimePoint ApiCall::due() const {
   TimePoint due = m_proxy.due();
   for (const Asked& one : m_asked) {
     if (one.exchange) due = std::min(due, one.until);
+    if (!one.exchange && !one.settled && !one.deleted.empty()) due = std::min(due, one.not_before);
   }
   return due;
 }
@@ -105,6 +118,9 @@ bool ApiCall::advance() {
   if (m_waits_for_input) return false;
   for (Asked& one : m_asked) {
     if (one.exchange) harvest(one);
+    if (one.settled && one.on_timeline && m_runner.m_timeline != nullptr) {
+      m_runner.m_timeline->end(*one.on_timeline, one.failure ? one.failure->message.substr(0, 60) : "");
+    }
   }
   while (std::any_of(m_asked.begin(), m_asked.end(), [](const Asked& one) { return !one.settled; })) {
     const KubectlProxy::State state = m_proxy.state();
@@ -133,6 +149,7 @@ void ApiCall::harvest(Asked& one) {
 
 void ApiCall::settle(Asked& one) {
   HttpExchange& exchange = *one.exchange;
+  if (!one.deleted.empty()) return settle_look(one);
   one.settled = true;
   for (const std::string& header : exchange.header("warning")) one.warnings.push_back(warning_text(header));
   if (!is_success(exchange.code())) {
@@ -150,11 +167,45 @@ void ApiCall::settle(Asked& one) {
     return;
   }
   one.found = std::move(exchange.body());
+  if (m_gone_by != TimePoint::max()) await_end_of(one);
+}
+
+/// The API has taken a deletion: its answer is the object, which may go later (finalizers, a pod's grace), or a Status
+/// with its uid.
+void ApiCall::await_end_of(Asked& one) {
+  const nlohmann::json answer = try_parse_json(*one.found);
+  for (const char* at : {"/metadata/uid", "/details/uid"}) {
+    const nlohmann::json::json_pointer uid(at);
+    if (one.deleted.empty() && answer.is_object() && answer.contains(uid) && answer[uid].is_string())
+      one.deleted = answer[uid];
+  }
+  if (one.deleted.empty()) return;  // it does not say what it deleted, so that nobody can wait for it
+  one.settled = false;
+  one.not_before = m_runner.now();
+}
+
+/// A look at an object that was deleted: it is gone, or another has its name, or we may not look (as kubectl, which
+/// takes that for the end), or it is still there.
+void ApiCall::settle_look(Asked& one) {
+  HttpExchange& exchange = *one.exchange;
+  const nlohmann::json answer = try_parse_json(exchange.body());
+  const bool there = is_success(exchange.code()) && answer.is_object() &&
+                     answer.value("/metadata/uid"_json_pointer, std::string()) == one.deleted;
+  const bool cannot_tell = exchange.code() == 429 || exchange.code() >= 500;
+  one.settled = !there && !cannot_tell;
+  one.not_before = m_runner.now() + look_pause;
+  if (one.settled || one.not_before < m_gone_by) return;
+  one.settled = true;
+  one.failure = ApiFailure{408, {}, "timed out waiting for the condition on " + one.request->path, {}};
 }
 
 /// A connection that ended before its answer, or an answer that did not come in time.
 void ApiCall::broke_off(Asked& one, const std::string& why, bool may_try_again) {
   one.exchange.reset();
+  if (!one.deleted.empty() && m_runner.now() < m_gone_by) {
+    one.not_before = m_runner.now() + look_pause;
+    return;
+  }
   if (may_try_again && may_repeat() && !one.again && m_api.answer != ApiAnswer::events) {
     one.again = true;
     return;
@@ -168,14 +219,16 @@ bool ApiCall::launch() {
   std::ptrdiff_t running =
       std::count_if(m_asked.begin(), m_asked.end(), [](const Asked& one) { return one.exchange != nullptr; });
   for (Asked& one : m_asked) {
-    if (one.settled || one.exchange) continue;
+    if (one.settled || one.exchange || m_runner.now() < one.not_before) continue;
     if (running == (m_api.in_order ? 1 : most_at_once)) break;
     UniqueFd connection = m_proxy.connect();
     if (!connection) {
       m_proxy.start();
       return false;
     }
-    one.exchange = std::make_unique<HttpExchange>(std::move(connection), text_of(*one.request));
+    one.exchange = std::make_unique<HttpExchange>(std::move(connection), text_of(one));
+    if (m_runner.m_timeline != nullptr && !one.on_timeline)
+      one.on_timeline = m_runner.m_timeline->begin(shown(*one.request));
     one.until = m_api.timeout == Duration::zero() ? TimePoint::max() : m_runner.now() + m_api.timeout;
     m_acted = m_acted || !m_command.only_reads;
     ++running;
@@ -183,16 +236,17 @@ bool ApiCall::launch() {
   return true;
 }
 
-std::string ApiCall::text_of(const ApiRequest& request) const {
+std::string ApiCall::text_of(const Asked& one) const {
+  const ApiRequest& request = *one.request;
+  const bool looks = !one.deleted.empty();
   const std::string& body = m_api.body_is_input ? m_input : request.body;
-  std::string text = fmt::format("{} {}{} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raibid-cli/{}\r\nAccept: {}\r\n",
-                                 request.method, m_api.prefix, request.path, RAIBID_VERSION, request.accept);
-  if (!request.content_type.empty())
-    text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", request.content_type, body.size());
-  text.reserve(text.size() + 2 + body.size());  // so that no copy of a secret stays behind
-  text += "\r\n";
-  text += body;
-  return text;
+  std::string text =
+      fmt::format("{} {}{} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raibid-cli/{}\r\nAccept: {}\r\n",
+                  looks ? "GET" : request.method, m_api.prefix, request.path, RAIBID_VERSION, request.accept);
+  if (looks || request.content_type.empty()) return text + "\r\n";
+  text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n", request.content_type, body.size());
+  text.reserve(text.size() + body.size());  // so that no copy of a secret stays behind
+  return text += body;
 }
 
 /// There is no proxy: the command is a kubectl of its own. Not when some of what it does may be done already.
@@ -205,7 +259,7 @@ bool ApiCall::run_instead() {
   }
   m_asked.clear();
   m_own_version.reset();
-  m_instead = m_runner.m_runner.start(m_command);
+  m_instead = m_runner.start_child(m_command);
   if (m_command.input_follows) m_instead->feed(m_input.substr(m_command.input.size()));
   return false;
 }

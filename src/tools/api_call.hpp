@@ -44,15 +44,20 @@ class ApiCall final : public Polled {
     std::optional<std::string> found{};
     std::optional<ApiFailure> failure{};
     std::vector<std::string> warnings{};
+    std::string deleted{};   ///< the uid of the object that is to go, once the API has taken the deletion
+    TimePoint not_before{};  ///< of the next look whether it is gone
+    std::optional<std::size_t> on_timeline{};
   };
 
   bool advance();
   void harvest(Asked& one);
   void settle(Asked& one);
+  void await_end_of(Asked& one);
+  void settle_look(Asked& one);
   void broke_off(Asked& one, const std::string& why, bool may_try_again);
   bool launch();
   bool may_repeat() const { return m_command.repeatable || m_command.only_reads; }
-  std::string text_of(const ApiRequest& request) const;
+  std::string text_of(const Asked& one) const;
   bool run_instead();
   bool finish();
   std::string composed() const;
@@ -67,6 +72,7 @@ class ApiCall final : public Polled {
   std::string m_input;
   std::string m_out, m_err;
   std::vector<ApiFailure> m_failures;
+  TimePoint m_gone_by = TimePoint::max();
   int m_status = 0;
   bool m_waits_for_input = false;
   bool m_acted = false;  ///< a request that changes something may have arrived

@@ -45,6 +45,7 @@ struct ApiRequests {
   bool in_order = false;       ///< one after the other, going on after one that fails; else side by side
   bool body_is_input = false;  ///< Command::input, and what Process::feed adds, is the body of the only request
   Duration timeout{};          ///< of each request; zero: it may take as long as it likes
+  Duration gone_within{};      ///< not zero: each request deletes an object, and it is over when that is gone
 };
 
 }  // namespace raibid

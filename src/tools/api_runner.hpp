@@ -23,9 +23,10 @@ class ApiRunner final : public Runner {
   ApiRunner& operator=(const ApiRunner&) = delete;
 
   std::unique_ptr<Process> start(const Command& command) override;
-  bool wait(std::span<Process* const> processes, TimePoint until) override { return m_runner.wait(processes, until); }
+  bool wait(std::span<Process* const> processes, TimePoint until) override;
   TimePoint now() const override { return m_runner.now(); }
   void tell(Teller teller) override { m_teller = std::move(teller); }
+  void record(Timeline* timeline) override;
 
  private:
   friend class ApiCall;
@@ -33,6 +34,8 @@ class ApiRunner final : public Runner {
   /// Starts a child of ours that is not part of what this run does, so that nobody has to hear of it.
   std::unique_ptr<Process> start_helper(const Command& command);
   void tell_of_fallback(const KubectlProxy& proxy);
+  /// Starts a child, and writes it down when there is a timeline.
+  std::unique_ptr<Process> start_child(const Command& command);
 
   /// What the proxies are started with.
   class Helpers final : public Runner {
@@ -51,6 +54,8 @@ class ApiRunner final : public Runner {
   fs::path m_temporary;
   std::map<std::vector<std::string>, std::unique_ptr<KubectlProxy>> m_proxies;  ///< by the flags for the cluster
   Teller m_teller;
+  Timeline* m_timeline = nullptr;
+  std::map<const Process*, std::size_t> m_recorded;  ///< children on the timeline that have not ended
   bool m_helper_starts = false;
   bool m_told = false;
 };

@@ -325,8 +325,10 @@ bool Kubectl::already_exists(const Output& output) { return failed_with(output, 
 
 Command Kubectl::remove(const std::vector<std::string>& names, int timeout) const {
   assert(!names.empty());
-  return repeatable(command(joined(joined({request_timeout(), "delete"}, names),
-                                   {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)})));
+  return api().with_end(
+      repeatable(command(joined(joined({request_timeout(), "delete"}, names),
+                                {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)}))),
+      api().remove(names), std::chrono::seconds(timeout));
 }
 
 Command Kubectl::begin_removal(const std::string& name) const {

@@ -134,7 +134,6 @@ KubectlApi::Requests KubectlApi::write(const json& manifest, const std::string& 
     if (kind == nullptr) return std::nullopt;
     const json metadata = object->value("metadata", json::object());
     const std::string space = metadata.value("namespace", m_namespace);
-    // a copy of the list's own flags: its items are ours alone
     const std::string path =
         method == "POST" ? collection_path(*kind, space) : object_path(*kind, space, metadata.value("name", ""));
     requests.push_back({method, with_query(path, {query}), content_type, json_text(*object)});
@@ -170,14 +169,24 @@ KubectlApi::Requests KubectlApi::remove(const std::string& object, const json& o
   return std::vector<ApiRequest>{std::move(request)};
 }
 
+KubectlApi::Requests KubectlApi::remove(const std::vector<std::string>& objects) const {
+  std::vector<ApiRequest> requests;
+  for (const std::string& object : objects) {
+    Requests one = remove(object, {{"propagationPolicy", "Background"}}, true);
+    if (!one) return std::nullopt;
+    requests.push_back(std::move(one->front()));
+  }
+  return requests;
+}
+
 ApiRequest KubectlApi::remove_path(const std::string& path, const std::string& options) {
   return {"DELETE", path, json_type, options};
 }
 
 ApiRequest KubectlApi::raw(const std::string& path) { return {"GET", path}; }
 
-Command KubectlApi::with(Command command, Requests requests, ApiAnswer answer, bool in_order) const {
-  if (!requests || m_namespace.empty()) return command;
+std::shared_ptr<ApiRequests> KubectlApi::made(const Command& command, std::vector<ApiRequest> requests,
+                                              ApiAnswer answer) const {
   auto api = std::make_shared<ApiRequests>();
   api->kubectl = {"kubectl"};
   for (const char* flag : {"--kubeconfig", "--context"}) {
@@ -188,12 +197,26 @@ Command KubectlApi::with(Command command, Requests requests, ApiAnswer answer, b
     if (!variable.first.starts_with("GO")) api->environment.push_back(variable);  // it lives as long as the run
   }
   api->prefix = path_of(m_cluster.server);
-  api->requests = std::move(*requests);
+  api->requests = std::move(requests);
   api->answer = answer;
+  if (answer != ApiAnswer::events) api->timeout = m_timeout;
+  return api;
+}
+
+Command KubectlApi::with(Command command, Requests requests, ApiAnswer answer, bool in_order) const {
+  if (!requests || m_namespace.empty()) return command;
+  const std::shared_ptr<ApiRequests> api = made(command, std::move(*requests), answer);
   api->in_order = in_order;
   api->body_is_input = command.input_follows;
-  if (answer != ApiAnswer::events) api->timeout = m_timeout;
-  command.api = std::move(api);
+  command.api = api;
+  return command;
+}
+
+Command KubectlApi::with_end(Command command, Requests requests, Duration gone_within) const {
+  if (!requests || m_namespace.empty()) return command;
+  const std::shared_ptr<ApiRequests> api = made(command, std::move(*requests), ApiAnswer::nothing);
+  api->gone_within = gone_within;
+  command.api = api;
   return command;
 }
 

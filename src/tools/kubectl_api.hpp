@@ -41,14 +41,19 @@ class KubectlApi {
   Requests merge(const std::string& object, const nlohmann::json& patch, const std::string& manager) const;
   /// `options`: DeleteOptions.
   Requests remove(const std::string& object, const nlohmann::json& options, bool absent_is_fine) const;
+  /// Several, in the background as kubectl does it; what is not there is fine.
+  Requests remove(const std::vector<std::string>& objects) const;
   /// The same by a path of the API; without options they are Command::input.
   static ApiRequest remove_path(const std::string& path, const std::string& options);
   static ApiRequest raw(const std::string& path);
 
   /// The command, with the requests if there are any.
   Command with(Command command, Requests requests, ApiAnswer answer, bool in_order = false) const;
+  /// The same for deletions that are over when the objects are gone.
+  Command with_end(Command command, Requests requests, Duration gone_within) const;
 
  private:
+  std::shared_ptr<ApiRequests> made(const Command& command, std::vector<ApiRequest> requests, ApiAnswer answer) const;
   std::string with_query(const std::string& path, std::vector<std::string> query) const;
   Requests write(const nlohmann::json& manifest, const std::string& method, const std::string& content_type,
                  const std::string& query) const;

@@ -6,6 +6,7 @@
 #include "support/machine.hpp"
 #include "support/thrown.hpp"
 #include "sys/reading_runner.hpp"
+#include "sys/timeline.hpp"
 #include "tools/api_request.hpp"
 #include "tools/failures.hpp"
 #include "tools/kubectl.hpp"
@@ -395,6 +396,66 @@ TEST_CASE("a deletion that is prepared is sent when it is fed") {
   CHECK(finish(scene.runner, *process, scene.machine.in(20s)).ok());
   REQUIRE(scene.api.asked().size() == 1);
   CHECK(scene.api.asked()[0].body == R"({"kind":"DeleteOptions"})");
+}
+
+TEST_CASE("a removal is over when the object is gone") {
+  auto looks = std::make_shared<std::atomic<int>>(0);
+  const std::string object = R"({"kind":"Pod","metadata":{"name":"p","uid":"u-1"}})";
+  std::string last = http_status(404, "NotFound", "pods \"p\" not found");
+  bool in_time = true;
+  SUBCASE("and it goes") {}
+  SUBCASE("and another has its name") { last = http_answer(200, R"({"kind":"Pod","metadata":{"uid":"u-2"}})"); }
+  SUBCASE("and we may not look") { last = http_status(403, "Forbidden", "no"); }
+  SUBCASE("and it stays") {
+    last = http_answer(200, object);
+    in_time = false;
+  }
+  Scene scene([looks, object, last](const ApiAsked& asked, FakeApi::Connection& connection) {
+    if (asked.method == "DELETE") return connection.send(http_answer(200, object));
+    const int look = ++*looks;
+    if (look == 1) return connection.send(http_answer(200, object));
+    if (look == 2) return connection.send(http_answer(503, "busy", "Audit-Id: 1\r\n"));
+    return connection.send(last);
+  });
+  const Command command = scene.kubectl.remove({"pod/p"}, 2);
+  const Output output = scene.ask(command);
+  CHECK(output.ok() == in_time);
+  CHECK(*looks >= 3);
+  CHECK(json::parse(scene.api.asked()[0].body)["propagationPolicy"] == "Background");
+  if (!in_time) {
+    const Error error = Kubectl::explain(command, output);
+    CHECK(has(error.message(), "timed out waiting for the condition"));
+    CHECK(has(error.hint(), "finalizer"));
+  }
+}
+
+TEST_CASE("a removal of what is not there is done, and one that is refused is not") {
+  Scene scene([](const ApiAsked& asked, FakeApi::Connection& connection) {
+    if (has(asked.path, "/secrets/")) return connection.send(http_status(403, "Forbidden", "secrets is forbidden: no"));
+    return connection.send(http_status(404, "NotFound", "pods \"p\" not found"));
+  });
+  CHECK(scene.ask(scene.kubectl.remove({"pod/p", "pod/q"}, 5)).ok());
+  const Output output = scene.ask(scene.kubectl.remove({"pod/p", "secret/s"}, 5));
+  CHECK_FALSE(output.ok());
+  CHECK(was_refused(output));
+}
+
+TEST_CASE("the timeline has children, requests and no secret") {
+  Scene scene(always(http_status(409, "AlreadyExists", "secrets \"s\" already exists")));
+  Timeline timeline(scene.machine.clock);
+  scene.runner.record(&timeline);
+  scene.ask(scene.kubectl.create(secret("s")));
+  scene.ask({{"sh", "-c", "exit 3", "private"}, {}, {}});
+  scene.runner.record(nullptr);
+  scene.ask(scene.kubectl.get({"secret/a"}));
+  const std::string text = timeline.text();
+  CAPTURE(text);
+  CHECK(has(text, "  kubectl proxy --unix-socket="));
+  CHECK(has(text, "  POST /api/v1/namespaces/apps/secrets (secrets \"s\" already exists)\n"));
+  CHECK(has(text, "  sh (exit code 3)\n"));
+  CHECK_FALSE(has(text, "private"));
+  CHECK_FALSE(has(text, "Z2VoZWlt"));
+  CHECK_FALSE(has(text, "secrets/a"));
 }
 
 TEST_CASE("where kubectl has no proxy, each question is a kubectl and one line says so") {
