@@ -5,6 +5,7 @@
 #include "base/strings.hpp"
 #include "sys/timeline.hpp"
 #include "tools/api_answer.hpp"
+#include "tools/api_kinds.hpp"
 #include "tools/api_runner.hpp"
 
 #include <fmt/format.h>
@@ -29,9 +30,8 @@ constexpr Duration look_pause = std::chrono::milliseconds(200);
 bool is_success(int code) { return code >= 200 && code < 300; }
 
 /// For the timeline: without the query, which can be long.
-std::string shown(const ApiRequest& request) {
-  const bool watches = request.path.find("?watch=true") != std::string::npos;
-  return (watches ? "watch" : request.method) + " " + request.path.substr(0, request.path.find('?'));
+std::string shown(const ApiRequest& request, bool is_watch) {
+  return (is_watch ? "watch" : request.method) + " " + request.path.substr(0, request.path.find('?'));
 }
 
 bool starts_as_json(std::string_view body) { return trim(body.substr(0, 100)).starts_with('{'); }
@@ -134,8 +134,7 @@ bool ApiCall::advance() {
 
 void ApiCall::harvest(Asked& one) {
   HttpExchange& exchange = *one.exchange;
-  if (m_api.answer == ApiAnswer::events && is_success(exchange.code()))
-    m_out += std::exchange(exchange.body(), std::string());
+  if (watches(one) && is_success(exchange.code())) m_out += std::exchange(exchange.body(), std::string());
   if (exchange.complete()) {
     settle(one);
     m_proxy.give_back(exchange.release());
@@ -159,7 +158,7 @@ void ApiCall::settle(Asked& one) {
     if (!absent) one.failure = std::move(failure);
     return;
   }
-  const bool as_it_is = m_api.answer == ApiAnswer::text || m_api.answer == ApiAnswer::events;
+  const bool as_it_is = m_api.answer == ApiAnswer::text || watches(one);
   if (!as_it_is && !starts_as_json(exchange.body())) {
     const std::string_view text = trim(exchange.body());
     one.failure = ApiFailure{
@@ -168,6 +167,7 @@ void ApiCall::settle(Asked& one) {
   }
   one.found = std::move(exchange.body());
   if (m_gone_by != TimePoint::max()) await_end_of(one);
+  if (m_api.answer == ApiAnswer::events && !watches(one)) begin_watch(one);
 }
 
 /// The API has taken a deletion: its answer is the object, which may go later (finalizers, a pod's grace), or a Status
@@ -180,8 +180,27 @@ void ApiCall::await_end_of(Asked& one) {
       one.deleted = answer[uid];
   }
   if (one.deleted.empty()) return;  // it does not say what it deleted, so that nobody can wait for it
+  one.next_path = one.request->path;
   one.settled = false;
   one.not_before = m_runner.now();
+}
+
+/// As kubectl does it. A watch that begins without a list can wait for a state that the server's cache gets only with
+/// the next change ("Too large resource version", tried with 1.34).
+void ApiCall::begin_watch(Asked& one) {
+  const nlohmann::json list = try_parse_json(std::exchange(one.found, std::nullopt).value_or(""));
+  if (!list.is_object() || !list.contains("items")) {
+    one.failure = ApiFailure{0, {}, "unexpected end of JSON input", {}};
+    return;
+  }
+  for (const nlohmann::json& item : list["items"]) {
+    const std::string object = json_text(item);
+    m_out += R"({"type":"ADDED","object":{)" + one.request->item_members + object.substr(1) + "}\n";
+  }
+  const std::string version = list.value("/metadata/resourceVersion"_json_pointer, std::string());
+  const std::string& path = one.request->path;
+  one.next_path = path.substr(0, path.find("timeout=")) + "watch=true&resourceVersion=" + url_escape(version);
+  one.settled = false;
 }
 
 /// A look at an object that was deleted: it is gone, or another has its name, or we may not look (as kubectl, which
@@ -206,7 +225,7 @@ void ApiCall::broke_off(Asked& one, const std::string& why, bool may_try_again) 
     one.not_before = m_runner.now() + look_pause;
     return;
   }
-  if (may_try_again && may_repeat() && !one.again && m_api.answer != ApiAnswer::events) {
+  if (may_try_again && may_repeat() && !one.again && !watches(one)) {
     one.again = true;
     return;
   }
@@ -228,8 +247,9 @@ bool ApiCall::launch() {
     }
     one.exchange = std::make_unique<HttpExchange>(std::move(connection), text_of(one));
     if (m_runner.m_timeline != nullptr && !one.on_timeline)
-      one.on_timeline = m_runner.m_timeline->begin(shown(*one.request));
-    one.until = m_api.timeout == Duration::zero() ? TimePoint::max() : m_runner.now() + m_api.timeout;
+      one.on_timeline = m_runner.m_timeline->begin(shown(*one.request, m_api.answer == ApiAnswer::events));
+    const bool lasts = m_api.timeout == Duration::zero() || watches(one);
+    one.until = lasts ? TimePoint::max() : m_runner.now() + m_api.timeout;
     m_acted = m_acted || !m_command.only_reads;
     ++running;
   }
@@ -238,12 +258,12 @@ bool ApiCall::launch() {
 
 std::string ApiCall::text_of(const Asked& one) const {
   const ApiRequest& request = *one.request;
-  const bool looks = !one.deleted.empty();
+  const bool follows = !one.next_path.empty();
   const std::string& body = m_api.body_is_input ? m_input : request.body;
-  std::string text =
-      fmt::format("{} {}{} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raibid-cli/{}\r\nAccept: {}\r\n",
-                  looks ? "GET" : request.method, m_api.prefix, request.path, RAIBID_VERSION, request.accept);
-  if (looks || request.content_type.empty()) return text + "\r\n";
+  std::string text = fmt::format("{} {}{} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raibid-cli/{}\r\nAccept: {}\r\n",
+                                 follows ? "GET" : request.method, m_api.prefix, follows ? one.next_path : request.path,
+                                 RAIBID_VERSION, request.accept);
+  if (follows || request.content_type.empty()) return text + "\r\n";
   text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n\r\n", request.content_type, body.size());
   text.reserve(text.size() + body.size());  // so that no copy of a secret stays behind
   return text += body;

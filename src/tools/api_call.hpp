@@ -44,8 +44,9 @@ class ApiCall final : public Polled {
     std::optional<std::string> found{};
     std::optional<ApiFailure> failure{};
     std::vector<std::string> warnings{};
-    std::string deleted{};   ///< the uid of the object that is to go, once the API has taken the deletion
-    TimePoint not_before{};  ///< of the next look whether it is gone
+    std::string next_path{};  ///< what is asked next, by GET: the watch behind its list, the look behind a deletion
+    std::string deleted{};    ///< the uid of the object that is to go, once the API has taken the deletion
+    TimePoint not_before{};   ///< of the next look whether it is gone
     std::optional<std::size_t> on_timeline{};
   };
 
@@ -53,9 +54,11 @@ class ApiCall final : public Polled {
   void harvest(Asked& one);
   void settle(Asked& one);
   void await_end_of(Asked& one);
+  void begin_watch(Asked& one);
   void settle_look(Asked& one);
   void broke_off(Asked& one, const std::string& why, bool may_try_again);
   bool launch();
+  bool watches(const Asked& one) const { return m_api.answer == ApiAnswer::events && !one.next_path.empty(); }
   bool may_repeat() const { return m_command.repeatable || m_command.only_reads; }
   std::string text_of(const Asked& one) const;
   bool run_instead();

@@ -27,7 +27,7 @@ enum class ApiAnswer {
   text,     ///< as it came
   nothing,  ///< only whether it worked counts
   version,  ///< that of `kubectl version -o json`, whose own version it asks beside
-  events,   ///< as it comes and as long as it comes: a watch
+  events,   ///< of one list: each item as an event, then what changes, as it comes and as long as it comes: a watch
 };
 
 /// What a Command means to the Kubernetes API (Command::api).

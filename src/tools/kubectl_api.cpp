@@ -108,13 +108,8 @@ KubectlApi::Requests KubectlApi::list(const std::string& kinds, const Filter& fi
   return requests;
 }
 
-KubectlApi::Requests KubectlApi::watch(const std::string& kind_name, const std::string& labels) const {
-  const ApiKind* const kind = find_kind(kind_name);
-  if (kind == nullptr) return std::nullopt;
-  // without a resourceVersion it begins with what is there (Kubernetes API concepts, "Semantics for watch")
-  std::string path = collection_path(*kind, m_namespace) + "?watch=true";
-  if (!labels.empty()) path += "&" + query_of("labelSelector", labels);
-  return std::vector<ApiRequest>{{"GET", path}};
+KubectlApi::Requests KubectlApi::watch(const std::string& kind, const std::string& labels) const {
+  return list(kind, {.labels = labels});
 }
 
 KubectlApi::Requests KubectlApi::log(const std::string& pod, const std::string& container, int lines, std::size_t bytes,
@@ -199,7 +194,7 @@ std::shared_ptr<ApiRequests> KubectlApi::made(const Command& command, std::vecto
   api->prefix = path_of(m_cluster.server);
   api->requests = std::move(requests);
   api->answer = answer;
-  if (answer != ApiAnswer::events) api->timeout = m_timeout;
+  api->timeout = m_timeout;
   return api;
 }
 

@@ -32,6 +32,7 @@ class KubectlApi {
   Requests get_objects(const nlohmann::json& manifest) const;
   /// All objects of kinds, separated by commas.
   Requests list(const std::string& kinds, const Filter& filter) const;
+  /// The list with which a watch begins (ApiAnswer::events).
   Requests watch(const std::string& kind, const std::string& labels) const;
   Requests log(const std::string& pod, const std::string& container, int lines, std::size_t bytes, bool previous) const;
   /// `query`: what is added to each path, "" or "a=b&c=d".

@@ -73,8 +73,12 @@ std::optional<Duration> passing_failure(std::string_view text) {
 
 namespace {
 
-/// 429, and the server's own errors (RFC 9110, 15.6), but not 501 (Not Implemented).
-bool passes(const ApiFailure& failure) { return failure.code == 429 || (failure.code >= 500 && failure.code != 501); }
+/// 429, and the server's own errors (RFC 9110, 15.6), but not 501 (Not Implemented). 500 without a reason is also said
+/// of an object that cannot be read (a server-side apply, tried), so that its words decide: etcd's come that way.
+bool passes(const ApiFailure& failure) {
+  if (failure.code == 500) return failure.reason == "InternalError" || passing_failure(failure.message);
+  return failure.code == 429 || (failure.code > 501 && failure.code < 600);
+}
 
 }  // namespace
 

@@ -235,7 +235,13 @@ TEST_CASE("which failures pass is told by their code") {
   const auto failed = [](int code, Duration after = {}) {
     return Output{1, {}, "words", false, {{code, "", "", after}}};
   };
-  for (const int code : {429, 500, 502, 503, 504}) CHECK(passing_failure(failed(code)) == Duration(0));
+  for (const int code : {429, 502, 503, 504}) CHECK(passing_failure(failed(code)) == Duration(0));
+  const auto internal = [](const char* reason, const char* words) {
+    return Output{1, {}, "", false, {{500, reason, words, {}}}};
+  };
+  CHECK(passing_failure(internal("InternalError", "failed calling webhook")));
+  CHECK(passing_failure(internal("", "etcdserver: request timed out")));
+  CHECK_FALSE(passing_failure(internal("", "failed to create typed patch object (apps/s; /v1, Kind=Secret)")));
   CHECK(passing_failure(failed(503, 7s)) == Duration(7s));
   for (const int code : {0, 400, 401, 403, 404, 409, 422, 501}) CHECK_FALSE(passing_failure(failed(code)));
 }
@@ -348,17 +354,18 @@ TEST_CASE("our deadline ends a request as it ends a child") {
   CHECK(output.timed_out);
 }
 
-TEST_CASE("a watch says what comes, wherever it is split, until the server ends it") {
+TEST_CASE("a watch says what is there, then what comes, wherever it is split, until the server ends it") {
   const std::string event = R"({"type":"ADDED","object":{"kind":"Pod","metadata":{"name":"a"}}})"
                             "\n";
+  REQUIRE(event.size() == 0x41);
   bool whole = true;
   SUBCASE("to its end") {}
   SUBCASE("and breaks off") { whole = false; }
-  Scene scene([&](const ApiAsked&, FakeApi::Connection& connection) {
+  Scene scene([&](const ApiAsked& asked, FakeApi::Connection& connection) {
+    if (!has(asked.path, "watch=true")) return connection.send(http_answer(200, pods));
     connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     std::string text;
     for (int i = 0; i < 3; ++i) text += "40\r\n" + event.substr(0, 0x40) + "\r\n1\r\n\n\r\n";
-    REQUIRE(event.size() == 0x41);
     if (whole) text += "0\r\n\r\n";
     for (const char c : text) connection.send(std::string(1, c));
     return whole;
@@ -366,15 +373,20 @@ TEST_CASE("a watch says what comes, wherever it is split, until the server ends 
   const std::unique_ptr<Process> watch = scene.runner.start(scene.kubectl.watch("pods", "a=b"));
   Process* const one = watch.get();
   WatchParser parser;
-  int events = 0;
+  std::string names;
   const TimePoint until = scene.machine.in(20s);
   while (!watch->finished() && scene.runner.wait({&one, 1}, until)) {
-    for (const json& document : parser.take(watch->out())) events += document["object"]["metadata"]["name"] == "a";
+    for (const json& document : parser.take(watch->out())) {
+      CHECK(document["type"] == "ADDED");
+      CHECK(document["object"]["kind"] == "Pod");
+      names += document["object"]["metadata"]["name"];
+    }
   }
-  CHECK(events == 3);
+  CHECK(names == "abaaa");
   REQUIRE(watch->finished());
   CHECK(watch->status() == (whole ? 0 : 1));
-  CHECK(scene.api.asked()[0].path == "/api/v1/namespaces/apps/pods?watch=true&labelSelector=a%3Db");
+  REQUIRE(scene.api.asked().size() == 2);
+  CHECK(scene.api.asked()[1].path == "/api/v1/namespaces/apps/pods?labelSelector=a%3Db&watch=true&resourceVersion=7");
 }
 
 TEST_CASE("a watch that is refused fails with the API's answer") {
