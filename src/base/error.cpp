@@ -10,18 +10,15 @@ namespace {
 constexpr int first_signal_code = 128;
 }
 
+BaseError::BaseError(std::string message, std::string hint) : m_message(std::move(message)), m_hint(std::move(hint)) {}
+
 Error::Error(ExitCode code, std::string message, std::string hint)
-    : m_code(code), m_message(std::move(message)), m_hint(std::move(hint)) {}
+    : BaseError(std::move(message), std::move(hint)), m_code(code) {}
 
-Error Error::interrupted(int signal) {
-  return Error(static_cast<ExitCode>(first_signal_code + signal),
-               std::string("interrupted (SIG") + sigabbrev_np(signal) + ")");
-}
+Interrupted::Interrupted(int signal, std::string hint)
+    : BaseError(std::string("interrupted (SIG") + sigabbrev_np(signal) + ")", std::move(hint)), m_signal(signal) {}
 
-int Error::signal() const {
-  const int code = static_cast<int>(m_code);
-  return code > first_signal_code ? code - first_signal_code : 0;
-}
+int Interrupted::exit_code() const { return first_signal_code + m_signal; }
 
 Error& Error::during(const std::string& doing) {
   m_message = "while " + doing + ": " + m_message;

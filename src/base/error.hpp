@@ -16,37 +16,57 @@ enum class ExitCode : int {
   not_installed = 6,  ///< nothing of that name is installed
 };
 
-/// The one error type: what happened, where, and (hint) what to do about it. Layers add where they were while it
-/// unwinds; only src/cli turns it into text and an exit code.
-class Error : public std::exception {
+/// What ends a run early: an Error, or Interrupted. Only src/cli catches it as such, and what must clean up first.
+class BaseError : public std::exception {
+ public:
+  const char* what() const noexcept override { return m_message.c_str(); }
+  const std::string& message() const { return m_message; }
+  /// What to do about it; "" when there is nothing to say.
+  const std::string& hint() const { return m_hint; }
+  /// What the shell sees.
+  virtual int exit_code() const = 0;
+
+ protected:
+  BaseError(std::string message, std::string hint);
+
+  std::string m_message;
+  std::string m_hint;
+};
+
+/// A failure: what happened, where, and (hint) what to do about it. Layers add where they were while it unwinds; only
+/// src/cli turns it into text and an exit code.
+class Error : public BaseError {
  public:
   Error(ExitCode code, std::string message, std::string hint = {});
 
-  /// A run ended by `signal` (SIGINT, SIGTERM, SIGHUP).
-  static Error interrupted(int signal);
-
-  const char* what() const noexcept override { return m_message.c_str(); }
-  const std::string& message() const { return m_message; }
-  const std::string& hint() const { return m_hint; }
   ExitCode code() const { return m_code; }
-
-  /// The signal that ended the run, or 0.
-  int signal() const;
+  int exit_code() const override { return static_cast<int>(m_code); }
 
   /// Puts "while <doing>: " in front of the message.
   Error& during(const std::string& doing);
   Error& with_hint(std::string hint);
   Error& with_code(ExitCode code);
 
-  /// The step that threw this knows that it has made nothing: what it meant to undo may be somebody else's.
+  /// The step that threw this created nothing, so its undo is dropped: what it names may be somebody else's.
   Error& made_nothing();
   bool has_made_nothing() const { return m_made_nothing; }
 
  private:
   ExitCode m_code;
-  std::string m_message;
-  std::string m_hint;
   bool m_made_nothing = false;
+};
+
+/// A run ended by a signal (SIGINT, SIGTERM, SIGHUP; SIGPIPE when the reader of the output has gone). It is no Error,
+/// so that no `catch (const Error&)` swallows a Ctrl-C.
+class Interrupted : public BaseError {
+ public:
+  explicit Interrupted(int signal, std::string hint = {});
+
+  int signal() const { return m_signal; }
+  int exit_code() const override;
+
+ private:
+  int m_signal;
 };
 
 }  // namespace raibid

@@ -64,17 +64,22 @@ void write_result(std::ostream& out, const std::string& text) {
       "what the command did is done; its result was not shown");
 }
 
-/// What is being handled, as the one error type.
-Error current_error() {
+int report(Reporter& reporter, const BaseError& error) {
+  reporter.error(error);
+  return error.exit_code();
+}
+
+/// Reports what is being handled. Returns the exit code.
+int report_current(Reporter& reporter) {
   try {
     throw;
-  } catch (const Error& error) {
-    return error;
+  } catch (const BaseError& error) {
+    return report(reporter, error);
   } catch (const std::bad_alloc&) {
-    return Error(ExitCode::failure, "out of memory");
+    return report(reporter, Error(ExitCode::failure, "out of memory"));
   } catch (const std::exception& error) {
-    return Error(ExitCode::failure, fmt::format("unexpected: {}", printable(error.what())),
-                 "this is a mistake in raibid-cli; please report it");
+    return report(reporter, Error(ExitCode::failure, fmt::format("unexpected: {}", printable(error.what())),
+                                  "this is a mistake in raibid-cli; please report it"));
   }
 }
 
@@ -88,9 +93,7 @@ int run_cli(std::span<const std::string> arguments, const CliDependencies& depen
     write_result(dependencies.out, result.output);
     return result.exit_code;
   } catch (...) {
-    const Error error = current_error();
-    reporter->error(error);
-    return static_cast<int>(error.code());
+    return report_current(*reporter);
   }
 }
 

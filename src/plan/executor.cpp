@@ -48,7 +48,7 @@ void close_quietly(Journal& journal) {
 }
 
 ExitCode code_when_nothing_changed(const Error& error) {
-  const bool keeps = error.signal() != 0 || error.code() == ExitCode::usage || error.code() == ExitCode::preflight;
+  const bool keeps = error.code() == ExitCode::usage || error.code() == ExitCode::preflight;
   return keeps ? error.code() : ExitCode::failure;
 }
 
@@ -67,10 +67,12 @@ Executor::Summary Executor::run(const Plan& plan, Journal& journal) {
     for (const Step& step : plan) {
       if (run_step(step, journal).outcome == Outcome::changed) m_changed = true;
     }
+  } catch (const Interrupted& stop) {
+    fail(Error(ExitCode::failure, stop.message()), stop.signal(), journal);
   } catch (const Error& error) {
-    fail(error, journal);
+    fail(error, 0, journal);
   } catch (const std::exception& error) {
-    fail(Error(ExitCode::failure, error.what()), journal);  // a bug of ours leaves nothing behind either
+    fail(Error(ExitCode::failure, error.what()), 0, journal);  // a bug of ours leaves nothing behind either
   }
   journal.close();
   return {m_changed};
@@ -121,7 +123,7 @@ StepResult Executor::run_step(const Step& step, Journal& journal) {
   }
 }
 
-void Executor::fail(Error error, Journal& journal) {
+void Executor::fail(Error error, int signal, Journal& journal) {
   m_dependencies.signals.acknowledge();
   if (!m_taken_over && !journal.pending().empty()) look_who_has_it();
   if (m_taken_over) {
@@ -131,10 +133,11 @@ void Executor::fail(Error error, Journal& journal) {
   }
   if (journal.pending().empty()) {
     close_quietly(journal);
+    if (signal != 0) throw Interrupted(signal);
     throw error.with_code(code_when_nothing_changed(error));
   }
   std::string hint = error.hint();
-  add_paragraph(hint, evidence_of(error));
+  if (signal == 0) add_paragraph(hint, evidence_of(error));  // whoever interrupts knows why, and waits
   if (m_dependencies.keep_on_failure) {
     add_paragraph(hint, remaining_commands(journal));
     throw error.with_code(ExitCode::remains).with_hint(hint);
@@ -143,7 +146,8 @@ void Executor::fail(Error error, Journal& journal) {
   if (m_taken_over) throw stopped_for(*m_taken_over, true);
   if (journal.pending().empty()) {
     close_quietly(journal);
-    throw error.with_code(error.signal() != 0 ? error.code() : ExitCode::rolled_back).with_hint(hint);
+    if (signal != 0) throw Interrupted(signal, hint);
+    throw error.with_code(ExitCode::rolled_back).with_hint(hint);
   }
   add_paragraph(hint, problems);
   add_paragraph(hint, remaining_commands(journal));
@@ -183,10 +187,12 @@ std::string Executor::roll_back(Journal& journal, const std::string& name) {
       journal.undone(index);
       ++kept;
       reasons.insert(reason.what());
+    } catch (const Interrupted& stop) {
+      add_paragraph(problems, name + " stopped: " + stop.message());
+      break;
     } catch (const Error& error) {
       if (m_taken_over) break;
-      add_paragraph(problems, error.signal() != 0 ? name + " stopped: " + error.message() : error.message());
-      if (error.signal() != 0) break;
+      add_paragraph(problems, error.message());
     } catch (const std::exception& error) {
       add_paragraph(problems, error.what());
     }

@@ -53,8 +53,8 @@ class Executor {
 
   /// On failure throws the step's Error with its code replaced: rolled_back; remains (incomplete rollback, a second
   /// signal, keep_on_failure), with the commands left in the hint; failure, when nothing had been changed (usage and
-  /// preflight stay what they are). A signal keeps its own code unless something remains. The journal is closed unless
-  /// something remains. A run whose lock is somebody else's now stops at once and undoes nothing: preflight when
+  /// preflight stay what they are). After a signal throws Interrupted, unless something remains. The journal is closed
+  /// unless something remains. A run whose lock is somebody else's now stops at once and undoes nothing: preflight when
   /// nothing had been changed, else remains; its journal stays, for the next run to judge. Steps after the one that
   /// failed are not reported; the rollback is, as a step of its own.
   Summary run(const Plan& plan, Journal& journal);
@@ -66,7 +66,8 @@ class Executor {
 
  private:
   StepResult run_step(const Step& step, Journal& journal);
-  [[noreturn]] void fail(Error error, Journal& journal);
+  /// `signal`: what interrupted the run, or 0.
+  [[noreturn]] void fail(Error error, int signal, Journal& journal);
   void check_still_ours(Before what);
   void look_who_has_it();
   std::string evidence_of(const Error& error);

@@ -78,7 +78,7 @@ class Runner {
   virtual std::unique_ptr<Process> start(const Command& command) = 0;
 
   /// Waits until one of `processes` says something or ends, or until `until`. False when the time has passed.
-  /// Throws Error::interrupted when a signal arrives. With no processes, or only finished ones, it is an interruptible
+  /// Throws Interrupted when a signal arrives. With no processes, or only finished ones, it is an interruptible
   /// sleep. A child that leaves more than 64 MiB of one stream to be read is an Error (failure).
   virtual bool wait(std::span<Process* const> processes, TimePoint until) = 0;
 

@@ -91,7 +91,7 @@ Signals::~Signals() {
 int Signals::pending() const { return pending_signal; }
 
 void Signals::check() const {
-  if (const int signal = pending()) throw Error::interrupted(signal);
+  if (const int signal = pending()) throw Interrupted(signal);
 }
 
 void Signals::acknowledge() {

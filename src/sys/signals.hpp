@@ -20,7 +20,7 @@ class Signals {
   /// The signal that came and was not acknowledged, or 0.
   int pending() const;
 
-  /// Throws Error::interrupted when a signal is pending.
+  /// Throws Interrupted when a signal is pending.
   void check() const;
 
   void acknowledge();

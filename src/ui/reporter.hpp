@@ -7,7 +7,7 @@
 
 namespace raibid {
 
-class Error;
+class BaseError;
 
 /// How a step of a plan ended.
 enum class Mark { done, unchanged, warning, failed };
@@ -31,7 +31,7 @@ class Reporter {
   virtual void pass_on(std::string_view text) = 0;
   virtual void detail(std::string_view text) = 0;  ///< only with -v
   virtual void warning(std::string_view text) = 0;
-  virtual void error(const Error& error) = 0;  ///< message and hint
+  virtual void error(const BaseError& error) = 0;  ///< message and hint
 
   /// The answer to a yes/no question; std::nullopt when there is no terminal to ask on.
   virtual std::optional<bool> confirm(std::string_view question) = 0;

@@ -32,7 +32,7 @@ void ReporterBase::detail(std::string_view text) {
 
 void ReporterBase::warning(std::string_view text) { say(Color::yellow, "warning: ", text); }
 
-void ReporterBase::error(const Error& error) {
+void ReporterBase::error(const BaseError& error) {
   say(Color::red, "error: ", error.message());
   if (!error.hint().empty()) say(Color::bold, "hint: ", error.hint());
 }

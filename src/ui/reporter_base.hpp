@@ -18,7 +18,7 @@ class ReporterBase : public Reporter {
   void pass_on(std::string_view text) override;
   void detail(std::string_view text) override;
   void warning(std::string_view text) override;
-  void error(const Error& error) override;
+  void error(const BaseError& error) override;
   std::optional<bool> confirm(std::string_view question) override;
 
  protected:

@@ -49,7 +49,7 @@ class FakeReporter final : public Reporter {
   void pass_on(std::string_view text) override { add("passed on", text); }
   void detail(std::string_view text) override { add("detail", text); }
   void warning(std::string_view text) override { add("warn", text); }
-  void error(const Error& error) override { add("error", error.message() + " [" + error.hint() + "]"); }
+  void error(const BaseError& error) override { add("error", error.message() + " [" + error.hint() + "]"); }
 
   std::optional<bool> confirm(std::string_view question) override {
     add("asked", question);

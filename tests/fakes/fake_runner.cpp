@@ -147,7 +147,7 @@ bool FakeRunner::wait(std::span<Process* const> processes, TimePoint until) {
   if (++m_waits > too_many_waits) fail_test("FakeRunner: this wait loop does not end");
   if (m_on_wait) m_on_wait(m_waits);
   if (const auto interrupt = m_interrupts.find(m_waits); interrupt != m_interrupts.end()) {
-    throw Error::interrupted(interrupt->second);
+    throw Interrupted(interrupt->second);
   }
   ChildScript* next = nullptr;
   std::pair<TimePoint, unsigned long> earliest;

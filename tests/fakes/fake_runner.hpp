@@ -92,7 +92,7 @@ class FakeRunner final : public Runner {
   /// A command that cannot even be started.
   void expect_error(ArgvMatcher matcher, Error error);
 
-  /// The Nth `wait` from now (1 is the next) throws Error::interrupted.
+  /// The Nth `wait` from now (1 is the next) throws Interrupted.
   void interrupt_wait(int nth, int signal = SIGINT) { m_interrupts[m_waits + nth] = signal; }
   /// Called at the start of each `wait` with its number, counted from 1.
   void on_wait(std::function<void(int number)> hook) { m_on_wait = std::move(hook); }

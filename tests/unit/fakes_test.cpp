@@ -81,8 +81,8 @@ TEST_CASE("the named wait is interrupted") {
   try {
     runner.wait({}, runner.now() + 1s);
     FAIL("no interruption");
-  } catch (const Error& error) {
-    CHECK(error.signal() == SIGTERM);
+  } catch (const Interrupted& stop) {
+    CHECK(stop.signal() == SIGTERM);
   }
 }
 

@@ -183,7 +183,7 @@ std::optional<Lease> ReleaseLock::look_patiently(TimePoint deadline) const {
     } catch (const Error& error) {
       // what is no answer may be a child that was ended: once more; a server that is away may come back
       const bool away = error.code() == ExitCode::preflight;
-      if (error.signal() != 0 || (again && !away) || m_context.runner.now() >= deadline) throw;
+      if ((again && !away) || m_context.runner.now() >= deadline) throw;
     }
     m_context.runner.wait({}, std::min(deadline, m_context.runner.now() + ask_again));
   }
@@ -334,9 +334,9 @@ bool ReleaseLock::finish(Process& kubectl) const {
   while (!kubectl.finished() && m_context.runner.now() < until) {
     try {
       m_context.runner.wait({&one, 1}, until);
-    } catch (const Error& error) {
+    } catch (const Interrupted&) {
       // all is done, or undone, and this takes a moment: only the second signal ends it
-      if (error.signal() == 0 || std::exchange(interrupted, true)) throw;
+      if (std::exchange(interrupted, true)) throw;
       m_context.signals.acknowledge();
     }
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <type_traits>
 #include <utility>
 
 using namespace raibid;
@@ -17,15 +18,25 @@ TEST_CASE("an error gathers where it was while it unwinds") {
   CHECK(std::string(error.what()) == error.message());
   CHECK(error.hint() == "start it");
   CHECK(error.code() == ExitCode::rolled_back);
-  CHECK(error.signal() == 0);
 }
 
 TEST_CASE("an interruption has the shell's code for its signal") {
-  const Error error = Error::interrupted(SIGTERM);
-  CHECK(static_cast<int>(error.code()) == 143);
-  CHECK(error.signal() == SIGTERM);
-  CHECK(error.message() == "interrupted (SIGTERM)");
-  CHECK(static_cast<int>(Error::interrupted(SIGHUP).code()) == 129);
+  const Interrupted stop(SIGTERM);
+  CHECK(stop.exit_code() == 143);
+  CHECK(stop.signal() == SIGTERM);
+  CHECK(stop.message() == "interrupted (SIGTERM)");
+  CHECK(Interrupted(SIGHUP).exit_code() == 129);
+}
+
+TEST_CASE("an interruption passes every catch of an Error") {
+  static_assert(!std::is_base_of_v<Error, Interrupted>);
+  CHECK_THROWS_AS(([] {
+                    try {
+                      throw Interrupted(SIGINT);
+                    } catch (const Error&) {
+                    }
+                  }()),
+                  Interrupted);
 }
 
 TEST_CASE("a secret prints as stars and leaves nothing where it was moved from") {

@@ -36,7 +36,7 @@ CommandResult echo(Context& context, const std::vector<std::string>& arguments) 
 CommandResult fail(Context&, const std::vector<std::string>& arguments) {
   const std::string how = arguments.empty() ? "" : arguments.front();
   if (how == "unhealthy") return {"not well\n", 1};
-  if (how == "interrupted") throw Error::interrupted(SIGINT);
+  if (how == "interrupted") throw Interrupted(SIGINT);
   if (how == "logic") throw std::logic_error("no option is called x");
   if (how == "memory") throw std::bad_alloc();
   throw Error(static_cast<ExitCode>(std::stoi(how)), "it went wrong", "do it otherwise");

@@ -149,7 +149,7 @@ TEST_CASE("wait_for_pong: a signal ends it") {
   FakeRedis redis([](const std::string&) { return FakeRedis::status("PONG"); });
   redis.refuse = 1000;
   runner.interrupt_wait(3, SIGTERM);
-  CHECK(error_of([&] { wait_for_pong(redis, somewhere(), runner, runner.now() + 1min, nullptr); }).signal() == SIGTERM);
+  CHECK(signal_of([&] { wait_for_pong(redis, somewhere(), runner, runner.now() + 1min, nullptr); }) == SIGTERM);
   CHECK(redis.connections == 3);
 }
 

@@ -78,7 +78,7 @@ TEST_CASE("an interruption ends every child of run_all") {
   ChildScript& second = runner.expect_stream(argv_is({"b"}));
   runner.interrupt_wait(1);
   const std::vector<Command> commands{command({"a"}), command({"b"})};
-  CHECK_THROWS_AS(run_all(runner, commands, runner.now() + 1s), Error);
+  CHECK_THROWS_AS(run_all(runner, commands, runner.now() + 1s), Interrupted);
   CHECK(first.ended_by_us());
   CHECK(second.ended_by_us());
 }

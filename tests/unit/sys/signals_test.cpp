@@ -38,8 +38,8 @@ TEST_CASE("a signal is pending until it is acknowledged") {
   try {
     signals.check();
     FAIL_CHECK("not interrupted");
-  } catch (const Error& error) {
-    CHECK(error.signal() == SIGINT);
+  } catch (const Interrupted& stop) {
+    CHECK(stop.signal() == SIGINT);
   }
   signals.acknowledge();
   CHECK(signals.pending() == 0);

@@ -72,8 +72,8 @@ CommandResult keep_open(Context& context, Place& place) {
       Process* const process = place.keep_open();
       context.runner.wait({&process, 1}, context.runner.now() + std::chrono::hours(1));
     }
-  } catch (const Error& error) {
-    if (error.signal() == SIGINT) return {};
+  } catch (const Interrupted& stop) {
+    if (stop.signal() == SIGINT) return {};
     throw;
   }
 }

@@ -105,8 +105,9 @@ void JournaledRun::recover() {
 void JournaledRun::before(const std::function<void()>& prepare) {
   try {
     prepare();
-  } catch (const Error& error) {
-    const bool needed = m_journal && (m_journal->interrupted() || error.code() == ExitCode::remains);
+  } catch (const BaseError& error) {
+    const bool remains = error.exit_code() == static_cast<int>(ExitCode::remains);
+    const bool needed = m_journal && (m_journal->interrupted() || remains);
     if (m_journal && !needed) m_journal->close();
     throw;
   }

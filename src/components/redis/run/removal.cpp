@@ -96,7 +96,7 @@ CommandResult remove_all(Context& context, const std::string& subject, const Rem
       const std::string detail = removal.act();
       context.reporter.step_ended(removal.name, Mark::done, detail,
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
-    } catch (Error& error) {
+    } catch (const BaseError& error) {
       context.reporter.step_ended(removal.name, Mark::failed, error.message(),
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
       if (taken_over) throw stopped_for(*taken_over, &removal != &removals.goes.front());

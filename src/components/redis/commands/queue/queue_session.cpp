@@ -164,9 +164,9 @@ void QueueSession::reconnect(Duration patience) {
       // a server that loads or has no master yet is not one to go on with
       expect_no_error(m_redis->command({"EXISTS", stream()}), "to go on");
       return;
-    } catch (const Error& error) {
+    } catch (const Error&) {
       m_redis.reset();
-      if (error.signal() != 0 || m_context.runner.now() >= until) throw;
+      if (m_context.runner.now() >= until) throw;
     }
     m_context.runner.wait({}, m_context.runner.now() + between_attempts);
   }

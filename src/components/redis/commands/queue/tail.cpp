@@ -47,7 +47,6 @@ class Tail {
       try {
         take();
       } catch (const Error& error) {
-        if (error.signal() != 0) throw;
         again(error);
       }
     }
@@ -96,7 +95,7 @@ class Tail {
       text += '\n';
     }
     context.results << text << std::flush;
-    if (!context.results) throw Error::interrupted(SIGPIPE);  // the reader has gone
+    if (!context.results) throw Interrupted(SIGPIPE);  // the reader has gone
   }
 
   QueueSession& m_session;
@@ -112,8 +111,8 @@ CommandResult queue_tail(Context& context, const std::vector<std::string>&) {
   try {
     tail.begin(context.settings.integer("limit"));
     if (context.settings.flag("follow")) tail.follow();
-  } catch (const Error& error) {
-    if (error.signal() != SIGINT && error.signal() != SIGPIPE) throw;  // Ctrl-C is how this ends
+  } catch (const Interrupted& stop) {
+    if (stop.signal() != SIGINT && stop.signal() != SIGPIPE) throw;  // Ctrl-C is how this ends
   }
   return {};
 }

@@ -57,7 +57,7 @@ class Top {
       take_facts();
       m_model.failure.clear();
     } catch (const Error& error) {
-      if (error.signal() != 0 || !m_seen) throw;
+      if (!m_seen) throw;
       m_model.failure = error.message();
     }
     m_model.now_ms = m_session.now_ms();
@@ -110,7 +110,6 @@ class Top {
                                             : "paused: queue work takes no more jobs";
       look();
     } catch (const Error& error) {
-      if (error.signal() != 0) throw;
       m_model.message = error.message();
     }
   }
@@ -203,7 +202,6 @@ class Top {
       m_model.opened = false;
       look();
     } catch (const Error& error) {
-      if (error.signal() != 0) throw;
       m_model.message = error.message();
     }
   }
@@ -365,7 +363,7 @@ void print_looks(QueueSession& session, Top& top, Duration interval, std::int64_
         context.results << top_line(model) << '\n';
     }
     context.results << std::flush;
-    if (!context.results) throw Error::interrupted(SIGPIPE);  // the reader has gone
+    if (!context.results) throw Interrupted(SIGPIPE);  // the reader has gone
     if (look == looks) return;
     context.runner.wait({}, context.runner.now() + interval);
   }
@@ -388,8 +386,8 @@ CommandResult queue_top(Context& context, const std::vector<std::string>&) {
       LiveScreen(context, top).run(interval, looks);
     else
       print_looks(session, top, interval, looks);
-  } catch (const Error& error) {
-    if (error.signal() != SIGINT && error.signal() != SIGPIPE) throw;  // Ctrl-C is how this ends
+  } catch (const Interrupted& stop) {
+    if (stop.signal() != SIGINT && stop.signal() != SIGPIPE) throw;  // Ctrl-C is how this ends
   }
   return {};
 }

@@ -76,7 +76,7 @@ CommandResult queue_work(Context& context, const std::vector<std::string>& argum
                                          {"given_back", result.given_back},       {"taken_over", result.taken_over}};
   if (worker.abandoned_by() != 0) {
     context.reporter.note(std::string(trim(text_of(result))));
-    throw Error::interrupted(worker.abandoned_by());
+    throw Interrupted(worker.abandoned_by());
   }
   // the commands' own output is on stdout
   if (context.format() == OutputFormat::table) {

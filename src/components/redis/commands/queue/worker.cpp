@@ -101,12 +101,11 @@ WorkerResult Worker::run() {
       close_inputs();
       wait();
       look_after_slots();
-    } catch (const Error& error) {
-      if (error.signal() == 0) {
-        give_back();  // the command cannot be started
-        throw;
-      }
-      on_signal(error.signal());
+    } catch (const Interrupted& stop) {
+      on_signal(stop.signal());
+    } catch (const Error&) {
+      give_back();  // the command cannot be started
+      throw;
     }
   }
   give_back();
@@ -132,7 +131,6 @@ void Worker::talk_to_redis() {
     take_over();
     keep_alive();
   } catch (const Error& error) {
-    if (error.signal() != 0) throw;
     // what is done is not forgotten, and acknowledged on the next connection
     complain(error);
     m_recovered = false;
@@ -140,7 +138,6 @@ void Worker::talk_to_redis() {
     try {
       m_session.reconnect(reconnect_patience);
     } catch (const Error& again) {
-      if (again.signal() != 0) throw;
       complain(again);  // why it cannot go on: another password, or it loads its data
     }
   }
@@ -337,7 +334,6 @@ void Worker::start_jobs() {
       reply = m_session.redis().command({"XCLAIM", m_session.stream(), m_group, m_plan.consumer, "0", job.entry.id});
       expect_no_error(reply, "trying a job again");
     } catch (const Error& error) {
-      if (error.signal() != 0) throw;
       m_later.push_back({std::move(job), now + between_complaints});
       m_recovered = false;
       m_next_redis = now;
@@ -369,7 +365,7 @@ void Worker::start(Job&& job) {
   Command command{m_plan.command, std::move(input.input), std::move(input.environment)};
   try {
     free->process = m_context.runner.start(command);
-  } catch (const Error&) {
+  } catch (...) {
     m_ready.push_front(std::move(job));
     throw;
   }
@@ -387,7 +383,7 @@ void Worker::give_to_batch(Job&& job) {
     command.input_follows = true;
     try {
       slot->process = m_context.runner.start(command);
-    } catch (const Error&) {
+    } catch (...) {
       m_ready.push_front(std::move(job));
       throw;
     }
@@ -548,7 +544,6 @@ void Worker::give_back() {
     run_script(m_session.redis(), m_keep, {m_session.stream()}, arguments);
     m_result.given_back = static_cast<std::int64_t>(ids.size());
   } catch (const Error& error) {
-    if (error.signal() != 0) throw;
     m_context.reporter.warning(
         fmt::format("what was in hand could not be given back ({}): others take it over after their --claim-after",
                     error.message()));

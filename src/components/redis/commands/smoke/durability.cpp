@@ -192,10 +192,10 @@ CommandResult run_durability(Context& context, Victim& victim) {
     context.reporter.step_ended(step_name, found.holds() ? Mark::done : Mark::failed, policy->text,
                                 std::chrono::duration_cast<Duration>(answer - started));
     return render(context, found, victim.how());
-  } catch (const Error& error) {
+  } catch (const BaseError& error) {
     context.reporter.step_ended(step_name, Mark::failed, error.message(),
                                 std::chrono::duration_cast<Duration>(context.clock.now() - started));
-    if (error.signal() != 0) context.signals.acknowledge();
+    context.signals.acknowledge();  // of a Ctrl-C; what follows has a time limit of its own
     victim.revive(context.clock.now() + clean_limit);
     remove_writes(context, victim, key);
     throw;

@@ -39,7 +39,7 @@ class SmokeBench {
   void also_remove(std::string pattern) { m_patterns.push_back(std::move(pattern)); }
   void also_run(std::vector<std::string> command) { m_last_commands.push_back(std::move(command)); }
 
-  /// Waits; a signal ends it (Error::interrupted).
+  /// Waits; a signal ends it (Interrupted).
   void wait(Duration duration);
   TimePoint now() const { return m_runner.now(); }
 

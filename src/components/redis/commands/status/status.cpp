@@ -177,8 +177,8 @@ CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Sco
         context.runner.wait({}, std::min(next, context.runner.now() + look_for_reader));
       }
     }
-  } catch (const Error& error) {
-    if (error.signal() == SIGINT) return {"", code};  // Ctrl-C is how this ends
+  } catch (const Interrupted& stop) {
+    if (stop.signal() == SIGINT) return {"", code};  // Ctrl-C is how this ends
     throw;
   }
 }

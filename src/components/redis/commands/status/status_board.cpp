@@ -59,7 +59,7 @@ std::vector<Seen> StatusBoard::look() {
     try {
       look_at_cluster(all);
     } catch (const Error& error) {
-      if (error.signal() != 0 || !m_scope.cluster_may_be_absent || m_session || all.empty()) throw;
+      if (!m_scope.cluster_may_be_absent || m_session || all.empty()) throw;
       m_context.reporter.note("no cluster: " + error.message());
       m_scope.cluster = false;
     }
@@ -77,7 +77,6 @@ void StatusBoard::look_at_machine(std::vector<Seen>& all) {
       all.push_back({instance.release(), "this machine", title,
                      examine_instance(m_context, instance, *instance.state(), unfinished)});
     } catch (const Error& error) {
-      if (error.signal() != 0) throw;
       all.push_back(broken(instance.release(), "this machine", title, error));
     }
   }
@@ -143,7 +142,6 @@ Seen StatusBoard::row_of(const FoundRelease& one, TimePoint until) {
     return {one.release(), place, report_title(there.kubectl, one),
             examine_release(there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope())};
   } catch (const Error& error) {
-    if (error.signal() != 0) throw;
     return broken(one.release(), place, report_title(there.kubectl, one), error);
   }
 }

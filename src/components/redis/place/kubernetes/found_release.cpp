@@ -88,7 +88,6 @@ void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found,
     }
     found.take_state(ReleaseState::pick(context, kubectl, found.release(), *records, objects));
   } catch (const Error& error) {
-    if (error.signal() != 0) throw;
     found.take_state(ReleaseState::not_known({found.release(), found.name_space()}, error.message(), *records));
   }
 }

@@ -73,11 +73,15 @@ void repair_release(Context& context, const Repair& repair, const Observed::Rele
     context.reporter.step_ended("repair", Mark::failed, reason.what(),
                                 std::chrono::duration_cast<Duration>(context.clock.now() - started));
     throw Error(ExitCode::preflight, reason.what(), "run this again: it will look at what is there");
+  } catch (const Interrupted& stop) {
+    context.reporter.step_ended("repair", Mark::failed, stop.message(),
+                                std::chrono::duration_cast<Duration>(context.clock.now() - started));
+    throw;
   } catch (Error& error) {
     context.reporter.step_ended("repair", Mark::failed, error.message(),
                                 std::chrono::duration_cast<Duration>(context.clock.now() - started));
-    if (error.signal() == 0) error.with_code(ExitCode::failure);
-    throw error.during(fmt::format("repairing release {}, which a helm left {}", name, release.status));
+    throw error.with_code(ExitCode::failure)
+        .during(fmt::format("repairing release {}, which a helm left {}", name, release.status));
   }
   const std::string done =
       back ? fmt::format("back to revision {}", repair.revision) : "its rest removed, the data stays";

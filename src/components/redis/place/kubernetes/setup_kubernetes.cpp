@@ -265,7 +265,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   run.also_hold([&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : undo_until()); });
   run.on_failure(
       [&](const Error& error) -> std::string {
-        if (!installation || error.signal() != 0) return "";  // whoever interrupts knows why, and waits
+        if (!installation) return "";
         return keep_evidence(context.files, context.clock, session.kubectl, names.selector, context.paths.evidence(),
                              error, to_yaml(installation->values()),
                              context.clock.now() + context.pace->patience(evidence_limit));

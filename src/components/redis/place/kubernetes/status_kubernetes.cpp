@@ -315,7 +315,6 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
                    files.has_acl ? acl_of(found.object("Secret")) : Secret()},
                   report);
   } catch (const Error& error) {
-    if (error.signal() != 0) throw;
     report.data()["redis"] = {{"pong", false}};
     report.add({"redis", false, error.message(), error.hint()});
   }

@@ -81,7 +81,7 @@ void patiently(Context& context, const Kubectl& kubectl, const std::function<Tim
       return undo();
     } catch (const Error& error) {
       bool was_away = false;
-      const bool unreachable = error.signal() == 0 && error.code() == ExitCode::preflight;
+      const bool unreachable = error.code() == ExitCode::preflight;
       if (!unreachable || !server_answers(context, kubectl, deadline(), was_away)) throw;
       if (!was_away && (tried >= (passing_failure(error.message()) ? most_tries : 2) ||
                         context.runner.now() + server_poll * tried >= deadline()))

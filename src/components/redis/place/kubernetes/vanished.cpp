@@ -124,8 +124,8 @@ Output run_helm(Context& context, const Kubectl& kubectl, const Helm& helm, cons
                 const Command& command, TimePoint deadline) {
   try {
     return helm.run_checked(command, deadline);
-  } catch (const Error& error) {
-    if (error.signal() != 0 || context.runner.now() >= deadline) throw;
+  } catch (const Error&) {
+    if (context.runner.now() >= deadline) throw;
     if (take_out_vanished(context, kubectl, release, deadline).empty()) throw;
   }
   return helm.run_checked(command, deadline);

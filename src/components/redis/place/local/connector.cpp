@@ -12,8 +12,8 @@ std::unique_ptr<RedisConnection> LocalConnector::connect(const std::string& host
   if (fs::exists(m_instance.socket())) {
     try {
       return m_redis.connect(m_instance.socket(), port, timeout);
-    } catch (const Error& error) {
-      if (error.signal() != 0) throw;  // a server of an older version that was started after a newer one was killed
+    } catch (const Error&) {
+      // a server of an older version that was started after a newer one was killed
     }
   }
   // the connection first, the proof after it, and only then a byte: what has accepted it is what listened meanwhile

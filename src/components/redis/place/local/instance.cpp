@@ -218,8 +218,7 @@ LocalServer find_local_server(Context& context) {
     Output output;
     try {
       output = run(context.runner, reading({{program, "--version"}, "", {}}), context.deadline);
-    } catch (const Error& error) {
-      if (error.signal() != 0) throw;
+    } catch (const Error&) {
       continue;  // not in PATH: the other one may be
     }
     if (output.ok()) return {program, version_of(output.out)};

@@ -89,7 +89,7 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
       result = ask_before_teardown(context, subject, std::nullopt, now);
     }
     if (!result) result = remove_all(context, subject, now, run.still_ours());
-  } catch (const Error&) {
+  } catch (const BaseError&) {
     run.close();  // nothing to undo: running teardown again goes on where this stopped
     throw;
   }
