@@ -398,6 +398,7 @@ complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s o -l output -x -a 
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l color -x -a 'auto always never' -d 'whether progress is coloured; auto also heeds NO_COLOR'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s v -l verbose -d 'say more about what is done'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s q -l quiet -d 'only results, warnings and errors'
+complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l timing -d 'at the end a line for each thing that was waited for'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l timeout -x -d 'one deadline for everything; undoing has a minute of its own'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s y -l yes -d 'answer questions with yes'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l dry-run -d 'show what would be done, and change nothing'

@@ -1,12 +1,12 @@
 #include "cli/config_show.hpp"
 
-#include "cli/component_command.hpp"
+#include "base/error.hpp"
 #include "base/strings.hpp"
+#include "cli/component_command.hpp"
 #include "cli/result_format.hpp"
 #include "cli/session.hpp"
-#include "components/registry.hpp"
-#include "base/error.hpp"
 #include "components/context.hpp"
+#include "components/registry.hpp"
 #include "ui/reporter.hpp"
 #include "ui/table.hpp"
 
@@ -92,7 +92,8 @@ CommandResult show_config(const Call& call) {
   const std::vector<OptionSpec>& own = call.invocation.row->options;
   std::vector<OptionSpec> options = all_options(call.table.components());
   options.insert(options.end(), own.begin(), own.end());
-  Context context = make_context(call, options);
+  std::optional<ShownTimeline> timeline;
+  Context context = make_context(call, options, timeline);
   take_records(call.table.components(), context);
   // a flag of one command is not a setting
   std::erase_if(options, [](const OptionSpec& option) { return option.flag_only; });

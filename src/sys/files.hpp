@@ -11,6 +11,7 @@
 
 #include "base/change_guard.hpp"
 #include "sys/clock.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace raibid {
 
@@ -71,6 +72,8 @@ class Files {
 class TemporaryDirectory {
  public:
   explicit TemporaryDirectory(const fs::path& parent);
+  /// One whose name tells what it is for ("raibid-PURPOSE-…"): those of runs that were killed are removed first.
+  TemporaryDirectory(const fs::path& parent, const std::string& purpose);
   ~TemporaryDirectory();
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
@@ -79,6 +82,7 @@ class TemporaryDirectory {
 
  private:
   fs::path m_path;
+  UniqueFd m_lock;
 };
 
 }  // namespace raibid
