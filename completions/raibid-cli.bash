@@ -33,7 +33,7 @@ _raibid_cli() {
       --state) words='waiting pending dead done active scheduled retry archived completed aggregating';;
     esac
   elif [[ $current == -* ]]; then
-    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --config --output --color --verbose --quiet --timeout --yes --dry-run'
+    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
       setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       status/ | status/redis) words+=' --all --watch --password-file' ;;
