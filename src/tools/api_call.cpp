@@ -34,6 +34,13 @@ std::string shown(const ApiRequest& request, bool is_watch) {
   return (is_watch ? "watch" : request.method) + " " + request.path.substr(0, request.path.find('?'));
 }
 
+/// "configmaps/held" of "/api/v1/namespaces/x/configmaps/held?…".
+std::string object_in(const std::string& path) {
+  const std::string object = path.substr(0, path.find('?'));
+  const std::size_t name = object.rfind('/');
+  return object.substr(object.rfind('/', name - 1) + 1);
+}
+
 bool starts_as_json(std::string_view body) { return trim(body.substr(0, 100)).starts_with('{'); }
 
 }  // namespace
@@ -215,7 +222,7 @@ void ApiCall::settle_look(Asked& one) {
   one.not_before = m_runner.now() + look_pause;
   if (one.settled || one.not_before < m_gone_by) return;
   one.settled = true;
-  one.failure = ApiFailure{408, {}, "timed out waiting for the condition on " + one.request->path, {}};
+  one.failure = ApiFailure{408, {}, "timed out waiting for the condition on " + object_in(one.request->path), {}};
 }
 
 /// A connection that ended before its answer, or an answer that did not come in time.

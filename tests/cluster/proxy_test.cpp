@@ -64,7 +64,8 @@ TEST_CASE("setup and status ask the cluster through one kubectl") {
   check_kubectls(cli.kubectls(), 4);
   const Output status = cli.status({"--timing"});
   CHECK(status.status == 0);
-  for (const char* part : {"  kubectl proxy --unix-socket=", "  GET /api/v1/namespaces/raibid-test-proxy", "  redis PING\n"})
+  for (const char* part :
+       {"  kubectl proxy --unix-socket=", "  GET /api/v1/namespaces/raibid-test-proxy", "  redis PING\n"})
     CHECK(status.err.find(part) != std::string::npos);
   check_kubectls(cli.kubectls(), 3);
   CHECK(cli.setup().status == 0);  // nothing to change

@@ -113,8 +113,9 @@ TEST_CASE("a credential plugin that takes six seconds is seen, and nothing is ro
       {"apiVersion", "client.authentication.k8s.io/v1"}, {"kind", "ExecCredential"}, {"status", status}};
   const fs::path plugin = cli.folder() / "plugin";
   std::ofstream(cli.folder() / "credential") << credential.dump();
-  std::ofstream(plugin) << fmt::format("#!/bin/sh\necho x >> '{0}.runs'\necho 'Open https://login.example/device' >&2\nsleep 6\ncat '{0}'\n",
-                                       (cli.folder() / "credential").string());
+  std::ofstream(plugin) << fmt::format(
+      "#!/bin/sh\necho x >> '{0}.runs'\necho 'Open https://login.example/device' >&2\nsleep 6\ncat '{0}'\n",
+      (cli.folder() / "credential").string());
   ::chmod(plugin.c_str(), 0700);
   cli.set("KUBECONFIG", kubeconfig_as(cli.folder(), {{"exec",
                                                       {{"apiVersion", "client.authentication.k8s.io/v1"},

@@ -436,7 +436,7 @@ TEST_CASE("a removal is over when the object is gone") {
   CHECK(json::parse(scene.api.asked()[0].body)["propagationPolicy"] == "Background");
   if (!in_time) {
     const Error error = Kubectl::explain(command, output);
-    CHECK(has(error.message(), "timed out waiting for the condition"));
+    CHECK(has(error.message(), "timed out waiting for the condition on pods/p"));
     CHECK(has(error.hint(), "finalizer"));
   }
 }
