@@ -1,3 +1,5 @@
+#include "components/redis/place/external/doctor_external.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>

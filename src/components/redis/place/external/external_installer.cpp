@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "components/redis/place/external/doctor_external.hpp"
+#include "components/redis/place/external/setup_external.hpp"
+#include "components/redis/place/external/teardown_external.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/record.hpp"
 

@@ -24,11 +24,6 @@ class ExternalInstaller final : public Installer {
 HealthReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished);
 std::string external_title(const ExternalTarget& target);
 
-/// See Installer.
-SetupOutcome setup_redis_external(Context& context, const RedisSettings& settings);
-CommandResult teardown_redis_external(Context& context, const RedisSettings& settings);
-void examine_external_ground(Context& context, const RedisSettings& settings, HealthReport& report);
-
 /// The name of the journal of its runs.
 std::string external_journal_key(const ExternalTarget& target);
 

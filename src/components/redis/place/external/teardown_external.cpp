@@ -1,3 +1,5 @@
+#include "components/redis/place/external/teardown_external.hpp"
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
