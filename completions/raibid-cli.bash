@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --user | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --user | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -23,7 +23,7 @@ _raibid_cli() {
     case $option in
       --kubeconfig) compopt -o default;;
       --preset) words='mirai mxclone raibid sla-management will-it-compile'; compopt -o default;;
-      --target) words='kubernetes local';;
+      --target) words='kubernetes local external';;
       --config) compopt -o default;;
       -o | --output) words='table json yaml';;
       --color) words='auto always never';;
@@ -33,40 +33,42 @@ _raibid_cli() {
       --state) words='waiting pending dead done active scheduled retry archived completed aggregating';;
     esac
   elif [[ $current == -* ]]; then
-    words='--help --version --kubeconfig --context --namespace --release --preset --target --config --output --color --verbose --quiet --timeout --yes --dry-run'
+    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
       setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
-      status/ | status/redis) words+=' --all --watch' ;;
-      teardown/redis) words+=' --delete-data' ;;
+      status/ | status/redis) words+=' --all --watch --password-file' ;;
+      teardown/redis) words+=' --delete-data --password-file' ;;
       doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
-      smoke/redis) words+=' --durability' ;;
-      connect/redis) words+=' --port --admin' ;;
-      url/redis) words+=' --with-password' ;;
-      export/env) words+=' --format --with-password --app-namespace' ;;
-      export/secret) words+=' --app-namespace --name' ;;
-      export/configmap) words+=' --app-namespace --name' ;;
-      export/keda) words+=' --app-namespace --name --worker-image --list --stream --group' ;;
+      smoke/redis) words+=' --durability --password-file' ;;
+      connect/redis) words+=' --port --admin --password-file' ;;
+      url/redis) words+=' --with-password --password-file' ;;
+      export/env) words+=' --format --with-password --app-namespace --password-file' ;;
+      export/secret) words+=' --app-namespace --name --password-file' ;;
+      export/configmap) words+=' --app-namespace --name --password-file' ;;
+      export/keda) words+=' --app-namespace --name --worker-image --list --stream --group --password-file' ;;
       export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
       credentials/rotate) words+=' --finish --now --internal --kick --password-file' ;;
-      credentials/show) words+=' --with-password' ;;
-      queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate' ;;
-      queue/top) words+=' --stream --group --queue --interval --looks' ;;
-      queue/add) words+=' --stream --max-length --queue --field --resume --again --skip-invalid' ;;
-      queue/ls) words+=' --stream --group --queue --from --to --state --field --newest --limit' ;;
-      queue/show) words+=' --stream --group --queue' ;;
-      queue/grep) words+=' --stream --group --queue --from --to --state --field --newest --limit' ;;
-      queue/tail) words+=' --stream --group --queue --follow --limit' ;;
-      queue/export) words+=' --stream --queue --from --to --dead' ;;
-      queue/import) words+=' --stream --max-length --queue --new-ids --resume --again --skip-invalid' ;;
-      queue/trim) words+=' --stream --max-length --queue --older-than' ;;
-      queue/retry) words+=' --stream --group --queue --all --idle' ;;
-      queue/claim) words+=' --stream --group --queue --all --idle --consumer' ;;
-      queue/dead) words+=' --stream --group --queue --all --limit' ;;
-      queue/rm) words+=' --stream --group --queue' ;;
-      queue/pause) words+=' --stream --queue' ;;
-      queue/resume) words+=' --stream --queue' ;;
-      queue/work) words+=' --stream --group --queue --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty' ;;
+      credentials/ls) words+=' --password-file' ;;
+      credentials/show) words+=' --with-password --password-file' ;;
+      queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate --password-file' ;;
+      queue/top) words+=' --stream --group --queue --interval --looks --password-file' ;;
+      queue/add) words+=' --stream --max-length --queue --field --type --payload --max-retry --resume --again --skip-invalid --password-file' ;;
+      queue/ls) words+=' --stream --group --queue --from --to --state --field --newest --limit --password-file' ;;
+      queue/show) words+=' --stream --group --queue --password-file' ;;
+      queue/grep) words+=' --stream --group --queue --from --to --state --field --newest --limit --password-file' ;;
+      queue/tail) words+=' --stream --group --queue --follow --limit --password-file' ;;
+      queue/export) words+=' --stream --queue --from --to --dead --password-file' ;;
+      queue/import) words+=' --stream --max-length --queue --new-ids --resume --again --skip-invalid --password-file' ;;
+      queue/trim) words+=' --stream --max-length --queue --older-than --password-file' ;;
+      queue/retry) words+=' --stream --group --queue --all --idle --password-file' ;;
+      queue/claim) words+=' --stream --group --queue --all --idle --consumer --password-file' ;;
+      queue/dead) words+=' --stream --group --queue --all --limit --password-file' ;;
+      queue/rm) words+=' --stream --group --queue --password-file' ;;
+      queue/pause) words+=' --stream --queue --password-file' ;;
+      queue/resume) words+=' --stream --queue --password-file' ;;
+      queue/work) words+=' --stream --group --queue --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty --password-file' ;;
+      config/show) words+=' --installed' ;;
     esac
   else
     case $verb/$object in

@@ -1,9 +1,12 @@
 #include "cli/cli.hpp"
 #include "components/component.hpp"
+#include "components/registry.hpp"
 #include "sys/process.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
-#include "tools/redis_client.hpp"
+#include "sys/system_runner.hpp"
+#include "tools/api_runner.hpp"
+#include "tools/redis_connection.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -35,10 +38,11 @@ void forbid_core_dumps() {
 int run(int argc, char** argv) {
   const raibid::SystemClock clock;
   raibid::Signals signals;
-  raibid::SystemRunner runner(clock, signals);
+  raibid::SystemRunner system(clock, signals);
   raibid::SystemRandom random;
   raibid::HiredisConnector redis;
   const raibid::Environment environment = raibid::system_environment();
+  raibid::ApiRunner runner(system, raibid::temporary_folder(environment));
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   return raibid::run_cli(
       arguments,

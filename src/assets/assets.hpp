@@ -30,8 +30,4 @@ void unpack_assets(std::string_view folder, const std::filesystem::path& destina
 /// SHA-256 over paths and contents below `folder`: what "the same chart" means.
 std::string assets_digest(std::string_view folder);
 
-/// `text` with each {{name}} replaced. Throws Error (usage) for a name that `values` does not have, or a {{ that is not
-/// closed: nothing is ever silently left out. `origin` names the template in the message.
-std::string render(std::string_view text, const std::map<std::string, std::string>& values, std::string_view origin);
-
 }  // namespace raibid

@@ -1,3 +1,5 @@
+#include "assets/render.hpp"
+
 #include "assets/assets.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,5 @@
+#include "base/printable.hpp"
+
 #include "base/strings.hpp"
 
 #include "base/utf8.hpp"

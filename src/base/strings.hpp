@@ -7,6 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/in_quotes.hpp"
+#include "base/printable.hpp"
+
 namespace raibid {
 
 std::vector<std::string> split(std::string_view text, char separator);
@@ -25,13 +28,6 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
 /// `argument` as a POSIX shell would have to read it; left alone when nothing in it is special.
 std::string shell_quote(std::string_view argument);
 std::string shell_join(std::span<const std::string> arguments);
-
-/// Valid UTF-8 without control characters (a bad byte becomes U+FFFD): for text from elsewhere on its way to a
-/// terminal.
-std::string printable(std::string_view text);
-
-/// `text` for a message: printable, in double quotes, and no longer than a line of it should be.
-std::string in_quotes(std::string_view text);
 
 bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words);
 

@@ -9,7 +9,7 @@
 #include "config/settings.hpp"
 #include "sys/reading_runner.hpp"
 #include "tools/reading_redis.hpp"
-#include "ui/reporters.hpp"
+#include "ui/make_reporter.hpp"
 
 #include <fmt/format.h>
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "cli/commands.hpp"
+#include "cli/component_command.hpp"
+#include "cli/own_commands.hpp"
 
 namespace raibid {
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "components/component.hpp"
+#include "components/registry.hpp"
 #include "config/option.hpp"
 
 namespace raibid {

@@ -21,16 +21,7 @@ struct Call {
   const ChangeGuard& guard;             ///< in a dry run the dependencies only read, too
 };
 
-/// A component's command: settings resolved, then the component's own function.
-CommandResult run_component_command(const Call& call, const Component& component, const ComponentCommand& command);
-
-/// The rows of the program itself, in the order of --help.
-std::vector<CommandRow> own_commands();
-
-CommandRow config_show_row();
 CommandRow version_row();
-CommandRow help_row();
 std::vector<CommandRow> completion_rows();
-std::vector<CommandRow> presets_rows();
 
 }  // namespace raibid

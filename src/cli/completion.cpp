@@ -3,6 +3,7 @@
 #include "base/strings.hpp"
 #include "cli/commands.hpp"
 #include "components/presets.hpp"
+#include "components/registry.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,8 @@
 #include "assets/assets.hpp"
+#include "assets/render.hpp"
 #include "base/strings.hpp"
 #include "cli/completion.hpp"
+#include "components/registry.hpp"
 
 #include <fmt/format.h>
 

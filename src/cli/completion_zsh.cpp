@@ -1,4 +1,5 @@
 #include "assets/assets.hpp"
+#include "assets/render.hpp"
 #include "base/strings.hpp"
 #include "cli/completion.hpp"
 

@@ -1,7 +1,13 @@
+#include "cli/config_show.hpp"
+
+#include "base/error.hpp"
 #include "base/strings.hpp"
-#include "cli/commands.hpp"
+#include "cli/component_command.hpp"
 #include "cli/result_format.hpp"
 #include "cli/session.hpp"
+#include "components/context.hpp"
+#include "components/registry.hpp"
+#include "ui/reporter.hpp"
 #include "ui/table.hpp"
 
 #include <nlohmann/json.hpp>
@@ -63,16 +69,37 @@ nlohmann::ordered_json list(const Settings& settings, const std::vector<OptionSp
   return rows;
 }
 
+/// What the next setup would keep of an earlier one is in effect, too.
+void take_records(const std::vector<Component>& components, Context& context) {
+  const bool ask = context.settings.flag("installed");
+  SettingMap values = context.settings.all();
+  values.erase("installed");  // this command's own, of which components know nothing
+  context.settings = Settings(std::move(values));
+  for (const Component& component : components) {
+    if (component.take_record == nullptr) continue;
+    const Settings before = context.settings;
+    try {
+      component.take_record(context, ask);
+    } catch (const Error& error) {
+      if (ask) throw;
+      context.settings = before;
+      context.reporter.warning("what an earlier setup recorded is not shown: " + error.message());
+    }
+  }
+}
+
 CommandResult show_config(const Call& call) {
+  const std::vector<OptionSpec>& own = call.invocation.row->options;
   std::vector<OptionSpec> options = all_options(call.table.components());
-  const Session session = open_session(options, call.invocation.flags, call.dependencies.environment);
-  call.reporter = make_reporter(call.dependencies.terminal, reporter_options(session.settings), call.dependencies.err);
-  for (const std::string& warning : session.warnings) call.reporter->warning(warning);
+  options.insert(options.end(), own.begin(), own.end());
+  std::optional<ShownTimeline> timeline;
+  Context context = make_context(call, options, timeline);
+  take_records(call.table.components(), context);
   // a flag of one command is not a setting
   std::erase_if(options, [](const OptionSpec& option) { return option.flag_only; });
-  const OutputFormat format = output_format(session.settings.text("output"));
-  if (format == OutputFormat::table) return {table(session.settings, options), 0};
-  return {formatted(list(session.settings, options), format), 0};
+  const OutputFormat format = output_format(context.settings.text("output"));
+  if (format == OutputFormat::table) return {table(context.settings, options), 0};
+  return {formatted(list(context.settings, options), format), 0};
 }
 
 }  // namespace
@@ -82,7 +109,12 @@ CommandRow config_show_row() {
   row.verb = "config";
   row.object = "show";
   row.summary = "Every setting with its value and where that comes from";
-  row.examples = {"raibid-cli config show", "raibid-cli config show --preset mirai -o json"};
+  row.options = {{.name = "installed",
+                  .help = "Ask the cluster what was set up, instead of what this machine knows of it",
+                  .kind = OptionKind::flag,
+                  .flag_only = true}};
+  row.examples = {"raibid-cli config show", "raibid-cli config show --preset mirai -o json",
+                  "raibid-cli config show -n raibid-redis --installed"};
   row.run = show_config;
   return row;
 }

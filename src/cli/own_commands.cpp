@@ -1,5 +1,9 @@
+#include "cli/own_commands.hpp"
+
 #include "cli/commands.hpp"
+#include "cli/config_show.hpp"
 #include "cli/help.hpp"
+#include "cli/presets.hpp"
 #include "cli/problems.hpp"
 
 namespace raibid {

@@ -1,4 +1,6 @@
 // `presets`: those that are compiled in, one of them, and the beginning of one's own.
+#include "cli/presets.hpp"
+
 #include "components/presets.hpp"
 
 #include "assets/assets.hpp"
@@ -8,6 +10,7 @@
 #include "cli/problems.hpp"
 #include "cli/result_format.hpp"
 #include "cli/session.hpp"
+#include "components/registry.hpp"
 #include "config/yaml.hpp"
 #include "sys/files.hpp"
 #include "ui/table.hpp"

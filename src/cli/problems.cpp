@@ -32,6 +32,24 @@ std::string help_of(const std::string& command) {
   return fmt::format("raibid-cli {}{}--help", command, command.empty() ? "" : " ");
 }
 
+/// A line to type with the option where it belongs; the command's help where only the user knows the rest of it.
+std::string command_with(const CommandRow& row, const std::string& name, const Invocation& invocation,
+                         const std::string& word) {
+  const auto option = std::find_if(row.options.begin(), row.options.end(),
+                                   [&](const OptionSpec& one) { return "--" + std::string(one.name) == name; });
+  const bool needs_words = !row.arguments.empty() && !row.arguments.starts_with("[");
+  std::string line = fmt::format("raibid-cli {} {}", row.name(), printable(shell_quote(word)));
+  if (option->kind != OptionKind::flag && word == name) {
+    // its value is the next word, for which there was no place either
+    const std::vector<std::string>& words = invocation.arguments;
+    const auto at = std::find(words.begin(), words.end(), word);
+    const bool has_value = at != words.end() && at + 1 != words.end() && !(at + 1)->starts_with("-");
+    if (!has_value) return help_of(row.name());
+    line += " " + printable(shell_quote(*(at + 1)));
+  }
+  return needs_words ? help_of(row.name()) : line;
+}
+
 }  // namespace
 
 Error unknown_command(const CommandTable& table, const std::string& word) {
@@ -81,7 +99,8 @@ Error unknown_option(const CommandTable& table, const Invocation& invocation, co
   const std::string near = did_you_mean(name, known);
   const std::string message = fmt::format("unknown option {}{}{}", printable(name), of_command, near);
   if (const CommandRow* other = row_with(table, name); other != nullptr) {
-    return mistake(message, fmt::format("it is an option of 'raibid-cli {}', and goes behind that", other->name()));
+    return mistake(message,
+                   fmt::format("it is an option of another command: {}", command_with(*other, name, invocation, word)));
   }
   return mistake(message, fmt::format("'{}' lists the options", help_of(command)));
 }

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/presets.hpp"
+#include "config/config_file.hpp"
 #include "sys/trust.hpp"
 
 #include <fmt/format.h>

@@ -8,7 +8,7 @@
 #include "config/preset.hpp"
 #include "config/settings.hpp"
 #include "sys/environment.hpp"
-#include "ui/reporters.hpp"
+#include "ui/make_reporter.hpp"
 
 namespace raibid {
 

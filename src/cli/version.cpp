@@ -1,7 +1,9 @@
 #include "cli/version.hpp"
+
 #include "assets/assets.hpp"
 #include "cli/commands.hpp"
 #include "cli/result_format.hpp"
+#include "components/registry.hpp"
 #include "config/settings.hpp"
 #include "config/yaml.hpp"
 

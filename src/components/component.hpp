@@ -33,13 +33,9 @@ struct Component {
   std::string_view name;
   std::string_view summary;
   std::vector<ComponentCommand> commands;
+  /// Takes what an earlier setup recorded into the settings: what this machine knows of it, or (`ask`) what is
+  /// installed. Throws Error when it is asked for and not there. nullptr when it records nothing.
+  void (*take_record)(Context& context, bool ask) = nullptr;
 };
-
-/// All components.
-const std::vector<Component>& components();
-
-/// The options of every command and of every component, one of each name. Those of `component` win over others' of the
-/// same name.
-std::vector<OptionSpec> all_options(const std::vector<Component>& components, std::string_view component = {});
 
 }  // namespace raibid

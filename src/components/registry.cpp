@@ -1,3 +1,5 @@
+#include "components/registry.hpp"
+
 #include <algorithm>
 
 #include "components/component.hpp"

@@ -11,7 +11,15 @@ namespace raibid {
 namespace {
 
 /// In the order in which they are printed.
-constexpr const char* scope_options[] = {"target", "kubeconfig", "context", "namespace", "release", "preset", "config"};
+constexpr const char* scope_options[] = {"target",    "url",     "password-file", "kubeconfig", "context",
+                                         "namespace", "release", "preset",        "config"};
+
+/// What says where the target's Redis is, and means nothing for another target.
+bool is_of_target(std::string_view option, std::string_view target) {
+  if (option == "url" || option == "password-file") return target == "external";
+  if (option == "kubeconfig" || option == "context") return target == "kubernetes";
+  return true;
+}
 
 std::string spelled(const std::string& option) { return option == "namespace" ? "-n" : "--" + option; }
 
@@ -26,13 +34,12 @@ std::string_view default_of(std::string_view option) {
 }  // namespace
 
 Scope::Scope(const Settings& settings) {
-  const bool local = settings.text("target") == "local";
+  const std::string target = settings.text("target");
   for (const char* const option : scope_options) {
+    if (!settings.all().contains(option)) continue;
     const Source source = settings.origin(option).source;
     if (source != Source::flag && source != Source::environment) continue;
-    const std::string_view name = option;
-    if (local && (name == "kubeconfig" || name == "context")) continue;
-    set(option, settings.text(option));
+    if (is_of_target(option, target)) set(option, settings.text(option));
   }
 }
 
@@ -55,6 +62,14 @@ Scope Scope::found(const std::string& target, const std::string& name_space, con
     const bool is_name = option != std::string_view("target") && option != std::string_view("preset");
     scope.set(option, *value == default_of(option) && !(other_preset && is_name) ? "" : *value);
   }
+  std::erase_if(scope.m_flags, [&](const auto& flag) { return !is_of_target(flag.first, target); });
+  return scope;
+}
+
+Scope Scope::at(const std::string& url) const {
+  Scope scope = *this;
+  scope.set("target", "external");
+  scope.set("url", url);
   return scope;
 }
 

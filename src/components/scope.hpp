@@ -9,7 +9,8 @@
 
 namespace raibid {
 
-/// The flags that name one Redis (--target, --kubeconfig, --context, -n, --release, --preset, --config), so that a
+/// The flags that name one Redis (--target, --url, --password-file, --kubeconfig, --context, -n, --release,
+/// --preset, --config), so that a
 /// command in a hint acts on the same one. Every hint with a command of ours is built here: a hint without its scope
 /// acts on another Redis when it is run word for word.
 class Scope {
@@ -21,6 +22,9 @@ class Scope {
   /// Of a Redis that was found beside others: its own names in place of this run's. Empty ones are left out.
   Scope found(const std::string& target, const std::string& name_space, const std::string& release,
               const std::string& preset) const;
+
+  /// Of a Redis that is already there, by its URL (without a password).
+  Scope at(const std::string& url) const;
 
   /// Of a Redis on a cluster, every part named: whatever is set where the command is run, it is the same one.
   static Scope on_cluster(const std::string& kubeconfig, const std::string& context, const std::string& name_space,

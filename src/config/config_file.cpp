@@ -1,3 +1,5 @@
+#include "config/config_file.hpp"
+
 #include "base/error.hpp"
 #include "config/settings.hpp"
 #include "config/yaml_guard.hpp"

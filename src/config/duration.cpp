@@ -1,3 +1,5 @@
+#include "config/duration.hpp"
+
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "config/settings.hpp"

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "config/duration.hpp"
 #include "config/redis_directives.hpp"
 #include "config/yaml_guard.hpp"
 #include "config/yaml_settings.hpp"

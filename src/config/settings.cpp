@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
+#include "config/duration.hpp"
 #include "config/yaml_settings.hpp"
 
 #include <fmt/format.h>
@@ -20,12 +21,12 @@ constexpr std::string_view variable_prefix = "RAIBID_";
 // read by sys/environment before there are settings
 constexpr std::string_view home_variable = "RAIBID_HOME";
 /// What other programs of raibid read (raibid-ci's server, agent and scripts), and what names this program to scripts.
-constexpr std::array<std::string_view, 7> foreign_variables = {"RAIBID_CLI",         "RAIBID_ENV",    "RAIBID_ROOT",
-                                                               "RAIBID_LOG_LEVEL",   "RAIBID_TOOLS",  "RAIBID_CLUSTER",
+constexpr std::array<std::string_view, 7> foreign_variables = {"RAIBID_CLI",           "RAIBID_ENV",   "RAIBID_ROOT",
+                                                               "RAIBID_LOG_LEVEL",     "RAIBID_TOOLS", "RAIBID_CLUSTER",
                                                                "RAIBID_RATE_LIMIT_RPM"};
-constexpr std::array<std::string_view, 9> foreign_prefixes = {
-    "RAIBID_REDIS_",  "RAIBID_SERVER_", "RAIBID_AGENT_", "RAIBID_AGENTS_",  "RAIBID_API_",
-    "RAIBID_CLUSTER_", "RAIBID_GITEA_",  "RAIBID_GITHUB_", "RAIBID_TEST_"};
+constexpr std::array<std::string_view, 9> foreign_prefixes = {"RAIBID_REDIS_",  "RAIBID_SERVER_", "RAIBID_AGENT_",
+                                                              "RAIBID_AGENTS_", "RAIBID_API_",    "RAIBID_CLUSTER_",
+                                                              "RAIBID_GITEA_",  "RAIBID_GITHUB_", "RAIBID_TEST_"};
 
 /// "true" or "false" for what people write into a variable; std::nullopt for anything else.
 std::optional<std::string> truth(const std::string& text) {

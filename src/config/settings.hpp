@@ -65,8 +65,8 @@ class Settings {
 /// Merges the sources. `options` are all of the program's, not only those of the command: variables and files are for
 /// every command. An empty variable counts as not set; a list is given as lines. Throws Error (usage) naming origin and
 /// value for a value that its option does not take, even where a higher source replaces it.
-/// `warnings` gains a line for each RAIBID_ variable that is no option (with the nearest name) or of no effect; what raibid's other
-/// programs read (RAIBID_REDIS_URL, …) is passed over.
+/// `warnings` gains a line for each RAIBID_ variable that is no option (with the nearest name) or of no effect; what
+/// raibid's other programs read (RAIBID_REDIS_URL, …) is passed over.
 Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment,
                           const SettingMap& file, const SettingMap& preset, std::vector<std::string>& warnings);
 
@@ -76,16 +76,6 @@ Settings resolve_settings(std::span<const OptionSpec> options, const SettingMap&
 /// resolve_settings.
 Settings with_record(std::span<const OptionSpec> options, const Settings& settings, const SettingMap& preset,
                      const SettingMap& record);
-
-/// The keys of a config file ("name: value", lists for list options) with file:line origins; empty when `path` does not
-/// exist. Throws Error (usage) with file and line: unknown key (nearest offered), a key twice, wrong shape, not YAML,
-/// a directory, binary, more than 1 MiB, nested too deep. `shown` is the path as messages name it.
-SettingMap load_config_file(const std::filesystem::path& path, const std::string& shown,
-                            std::span<const OptionSpec> options);
-
-/// "90s", "5m", "1h30m", "500ms" or plain seconds; more than nothing, at most a year. Throws Error (usage); `what`
-/// names it in the message.
-Duration parse_duration(std::string_view text, std::string_view what);
 
 /// "RAIBID_MEMORY_LIMIT" for "memory-limit".
 std::string variable_name(std::string_view option);

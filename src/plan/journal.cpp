@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
+#include "sys/locked_log.hpp"
 #include "sys/process_table.hpp"
 #include "sys/random.hpp"
 

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "plan/step.hpp"
 #include "sys/files.hpp"
+#include "sys/locked_log.hpp"
 
 namespace raibid {
 

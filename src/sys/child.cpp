@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "sys/give_input.hpp"
+#include "sys/spawn.hpp"
 
 #include <fcntl.h>
 #include <string.h>
@@ -56,6 +57,7 @@ void Child::watch(std::vector<pollfd>& list) const {
 }
 
 bool Child::handle(std::span<const pollfd> ready) {
+  if (m_finished) return true;  // several can wait for one child
   bool news = false;
   if (ready[1].revents != 0) news |= read_some(m_out, read_at_once);
   if (ready[2].revents != 0) news |= read_some(m_err, read_at_once);

@@ -1,9 +1,8 @@
 #pragma once
 
-#include "sys/process.hpp"
+#include "sys/polled.hpp"
+#include "sys/spawn.hpp"
 #include "sys/unique_fd.hpp"
-
-#include <poll.h>
 
 #include <cstddef>
 #include <memory>
@@ -14,18 +13,8 @@
 
 namespace raibid {
 
-/// The pipes' ends that stay with us, and the child's number.
-struct Spawned {
-  int pid = -1;
-  bool own_group = true;  ///< it leads a process group
-  UniqueFd pidfd, in, out, err;
-};
-
-/// fork and exec, see SystemRunner. Throws Error (preflight) when there is no such program.
-Spawned spawn(const Command& command, const SystemRunner::Observer& observer);
-
 /// SystemRunner's Process: a child that was spawned, until it is reaped.
-class Child final : public Process {
+class Child final : public Polled {
  public:
   static constexpr std::size_t most_unread = 64 << 20;
 
@@ -44,10 +33,10 @@ class Child final : public Process {
 
   /// Each child takes this many places in a list for poll.
   static constexpr std::size_t polled = 4;
-  void watch(std::vector<pollfd>& list) const;
+  void watch(std::vector<pollfd>& list) const override;
   /// Reads, writes and reaps as poll found it. True when the child said something or ended. Throws Error (failure) when
   /// it said more than anybody should have left unread.
-  bool handle(std::span<const pollfd> ready);
+  bool handle(std::span<const pollfd> ready) override;
 
  private:
   struct Stream {

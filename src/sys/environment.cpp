@@ -47,10 +47,14 @@ std::string with_home(const std::string& path, const std::string& home) {
   return starts && !home.empty() ? home + path.substr(1) : path;
 }
 
+std::filesystem::path temporary_folder(const Environment& environment) {
+  const std::string temporary = variable(environment, "TMPDIR");
+  return tidy(temporary.empty() ? "/tmp" : temporary);
+}
+
 Paths resolve_paths(const Environment& environment) {
   const std::string user = variable(environment, "HOME");
   const std::string home = with_home(variable(environment, "RAIBID_HOME"), user);
-  const std::string temporary = variable(environment, "TMPDIR");
   if (user.empty() && home.empty()) {
     throw Error(ExitCode::preflight,
                 "neither RAIBID_HOME nor HOME is set, so there is no place for credentials and the journal",
@@ -59,7 +63,7 @@ Paths resolve_paths(const Environment& environment) {
   Paths paths;
   if (!user.empty()) paths.user = tidy(user);
   paths.home = home.empty() ? paths.user / ".raibid" : tidy(home);
-  paths.temporary = tidy(temporary.empty() ? "/tmp" : temporary);
+  paths.temporary = temporary_folder(environment);
   return paths;
 }
 

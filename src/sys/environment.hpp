@@ -17,6 +17,9 @@ std::string variable(const Environment& environment, const std::string& name);
 /// "~" and "~/x" with the user's home in place of ~, as a shell reads them; anything else as it is.
 std::string with_home(const std::string& path, const std::string& home);
 
+/// Where files that do not stay are made: TMPDIR, or /tmp.
+std::filesystem::path temporary_folder(const Environment& environment);
+
 /// Where this program keeps its files.
 struct Paths {
   std::filesystem::path home;  ///< ~/.raibid, or RAIBID_HOME

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -275,6 +276,43 @@ TemporaryDirectory::TemporaryDirectory(const fs::path& parent) {
   std::string name = (parent / "raibid-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw refused(parent, errno);
   m_path = name;
+}
+
+namespace {
+
+/// An open folder whose lock (flock) is ours; nothing when it is another's, or there is no such folder of this user.
+UniqueFd locked_folder(const fs::path& path) {
+  UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat found {};
+  const bool ours = folder && ::fstat(folder.get(), &found) == 0 && found.st_uid == ::geteuid();
+  if (!ours || ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) return UniqueFd();
+  return folder;
+}
+
+/// The lock goes with its process, so that a folder without one was left by a run that was killed.
+void remove_left_folders(const fs::path& parent, const std::string& prefix) {
+  std::vector<fs::path> all;
+  std::error_code none;
+  fs::directory_iterator entry(parent, none);
+  for (const fs::directory_iterator end; !none && entry != end; entry.increment(none)) {
+    if (entry->path().filename().string().starts_with(prefix)) all.push_back(entry->path());
+  }
+  for (const fs::path& path : all) {
+    std::error_code ignored;  // what cannot be removed stays
+    if (locked_folder(path)) fs::remove_all(path, ignored);
+  }
+}
+
+}  // namespace
+
+TemporaryDirectory::TemporaryDirectory(const fs::path& parent, const std::string& purpose) {
+  const std::string prefix = "raibid-" + purpose + "-";
+  remove_left_folders(parent, prefix);
+  std::string name = (parent / (prefix + "XXXXXX")).string();
+  if (::mkdtemp(name.data()) == nullptr) throw refused(parent, errno);
+  m_path = name;
+  m_lock = locked_folder(m_path);
+  if (!m_lock) throw refused(m_path, errno);
 }
 
 TemporaryDirectory::~TemporaryDirectory() {

@@ -1,3 +1,5 @@
+#include "sys/locked_log.hpp"
+
 #include "base/error.hpp"
 #include "sys/file_io.hpp"
 #include "sys/files.hpp"

@@ -53,6 +53,7 @@ Output collect(Process& process) {
   output.status = process.status();
   output.out = std::move(process.out());
   output.err = std::move(process.err());
+  output.failures = process.failures();
   return output;
 }
 

@@ -12,6 +12,8 @@
 namespace raibid {
 
 class Signals;
+class Timeline;
+struct ApiRequests;  // tools/api_request.hpp
 
 struct Command {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH; never holds a secret
@@ -22,6 +24,8 @@ struct Command {
   bool repeatable = false;  ///< doing it twice is doing it once: it may be started again when the server was in trouble
   bool asks_user = false;   ///< it may ask something: it shares our terminal's input, and our process group, when there
                             ///< is a terminal
+  /// The same as requests to the Kubernetes API, for a Runner that can make them (ApiRunner); else argv is run.
+  std::shared_ptr<const ApiRequests> api = {};
 };
 
 /// The same, marked as one that changes nothing.
@@ -30,11 +34,22 @@ inline Command reading(Command command) {
   return command;
 }
 
+/// What the Kubernetes API says of a request that it refused: its Status object (k8s.io/apimachinery, meta/v1), or what
+/// can be told of an answer without one.
+struct ApiFailure {
+  int code = 0;            ///< HTTP's; 0 when nobody answered
+  std::string reason;      ///< "NotFound", "Conflict" …; "" when it was not said
+  std::string message;     ///< for people
+  Duration retry_after{};  ///< what the server asked for (Retry-After), zero when it did not
+};
+
 struct Output {
   int status = 0;  ///< the exit code, or 128 + the signal that ended it
   std::string out;
   std::string err;
   bool timed_out = false;  ///< it was ended by us at the deadline
+  /// The requests that failed, when the API was asked (Command::api); for a child, `err` is all there is.
+  std::vector<ApiFailure> failures = {};
 
   bool ok() const { return status == 0 && !timed_out; }
 };
@@ -48,6 +63,7 @@ class Process {
   virtual int status() const = 0;  ///< as Output::status; meaningful once finished
   virtual std::string& out() = 0;  ///< what it has said and nobody has taken away yet
   virtual std::string& err() = 0;
+  virtual std::vector<ApiFailure> failures() const { return {}; }  ///< as Output::failures
   virtual void feed(
       std::string rest) = 0;  ///< the rest of standard input, which is then closed (Command::input_follows)
   virtual void end() = 0;     ///< TERM, KILL after two seconds, the whole group; returns when it is gone
@@ -72,6 +88,13 @@ class Runner {
   using Observer = std::function<void(int pid, const Command& command)>;
   void observe(Observer observer) { m_observer = std::move(observer); }
 
+  /// Hears what a person should know of how commands are run; {} ends that.
+  using Teller = std::function<void(const std::string& text)>;
+  virtual void tell(Teller) {}
+
+  /// Where to write what is started and when it ends (--timing); nullptr ends that.
+  virtual void record(Timeline*) {}
+
  protected:
   Observer m_observer;
 };
@@ -90,20 +113,5 @@ Output run_checked(Runner& runner, const Command& command, TimePoint deadline);
 
 /// The Error for a child that failed: program and subcommand, how it ended, the last line of its stderr.
 class Error child_error(const Command& command, const Output& output);
-
-/// fork and exec. Children lead a process group of their own, die with us (PR_SET_PDEATHSIG), and get default signal
-/// handling and /dev/null where we give them no input.
-class SystemRunner final : public Runner {
- public:
-  SystemRunner(const Clock& clock, Signals& signals) : m_clock(clock), m_signals(signals) {}
-
-  std::unique_ptr<Process> start(const Command& command) override;
-  bool wait(std::span<Process* const> processes, TimePoint until) override;
-  TimePoint now() const override { return m_clock.now(); }
-
- private:
-  const Clock& m_clock;
-  Signals& m_signals;
-};
 
 }  // namespace raibid

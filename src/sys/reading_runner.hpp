@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "sys/process.hpp"
 
@@ -15,6 +16,8 @@ class ReadingRunner final : public Runner {
   std::unique_ptr<Process> start(const Command& command) override;
   bool wait(std::span<Process* const> processes, TimePoint until) override { return m_runner.wait(processes, until); }
   TimePoint now() const override { return m_runner.now(); }
+  void tell(Teller teller) override { m_runner.tell(std::move(teller)); }
+  void record(Timeline* timeline) override { m_runner.record(timeline); }
 
  private:
   Runner& m_runner;

@@ -1,6 +1,9 @@
+#include "sys/spawn.hpp"
+
 #include "base/error.hpp"
 #include "sys/child.hpp"
 #include "sys/system_error.hpp"
+#include "sys/system_runner.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>

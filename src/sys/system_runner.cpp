@@ -1,6 +1,10 @@
+#include "sys/system_runner.hpp"
+
 #include "sys/child.hpp"
+#include "sys/polled.hpp"
 #include "sys/process.hpp"
 #include "sys/signals.hpp"
+#include "sys/spawn.hpp"
 #include "sys/system_error.hpp"
 
 #include <poll.h>
@@ -29,23 +33,31 @@ std::unique_ptr<Process> SystemRunner::start(const Command& command) {
 }
 
 bool SystemRunner::wait(std::span<Process* const> processes, TimePoint until) {
-  std::vector<Child*> children;
+  std::vector<Polled*> waiting;
   for (Process* process : processes) {
-    if (process != nullptr && !process->finished()) children.push_back(&dynamic_cast<Child&>(*process));
+    if (process != nullptr && !process->finished()) waiting.push_back(&dynamic_cast<Polled&>(*process));
   }
   std::vector<pollfd> list;
+  std::vector<std::size_t> begins;  // where each one's part of the list begins, and the end of the last
   while (true) {
     m_signals.check();
     list.assign(1, pollfd{m_signals.fd(), POLLIN, 0});
-    for (const Child* child : children) child->watch(list);
-    if (::poll(list.data(), list.size(), timeout_ms(m_clock.now(), until)) < 0) {
+    begins.clear();
+    TimePoint wake = until;
+    for (const Polled* one : waiting) {
+      begins.push_back(list.size());
+      one->watch(list);
+      wake = std::min(wake, one->due());
+    }
+    begins.push_back(list.size());
+    if (::poll(list.data(), list.size(), timeout_ms(m_clock.now(), wake)) < 0) {
       if (errno == EINTR) continue;
       throw system_error(ExitCode::failure, "poll", errno);
     }
     m_signals.check();
     bool news = false;
-    for (std::size_t i = 0; i < children.size(); ++i) {
-      news |= children[i]->handle(std::span(list).subspan(1 + i * Child::polled, Child::polled));
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+      news |= waiting[i]->handle(std::span(list).subspan(begins[i], begins[i + 1] - begins[i]));
     }
     if (news) return true;
     if (m_clock.now() >= until) return false;

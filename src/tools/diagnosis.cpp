@@ -15,6 +15,7 @@ namespace raibid {
 namespace {
 
 constexpr std::size_t longest_reason = 700;
+constexpr int unauthorized = 401;
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -204,12 +205,15 @@ std::string failure_reason(const Output& output) {
 
 std::optional<Error> cluster_error(const Failure& failure) {
   if (std::optional<Error> refused = refused_right(failure)) return refused;
-  if (passing_failure(failure.reason)) {
+  if (passing_failure(Output{1, {}, failure.reason, false, failure.failures})) {
     return Error(ExitCode::preflight,
                  filled("the cluster of context {context} cannot serve this now: {reason}", failure),
                  "Asking again for half a minute did not help. See how the API server and its etcd are: kubectl get "
                  "--raw '/readyz?verbose'");
   }
+  // a server that answered is there, whatever words its answer has in it (a webhook's, say)
+  const auto answered = [](const ApiFailure& one) { return one.code != 0 && one.code != unauthorized; };
+  if (std::any_of(failure.failures.begin(), failure.failures.end(), answered)) return std::nullopt;
   const std::string text = ": " + failure.reason;  // so that a sign can say "at its beginning"
   for (const Rule& rule : cluster_rules()) {
     const bool fits =

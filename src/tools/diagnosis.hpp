@@ -33,8 +33,9 @@ struct Failure {
   std::string reason;
   std::string context;
   std::string name_space;
-  std::string kubeconfig;  ///< "" for the default
-  std::string proxy = {};  ///< that the environment names, "" for none
+  std::string kubeconfig;                 ///< "" for the default
+  std::string proxy = {};                 ///< that the environment names, "" for none
+  std::vector<ApiFailure> failures = {};  ///< as Output::failures
 };
 
 /// The Error (preflight) for a cluster that cannot be reached, refuses the login or the right, or for a kubeconfig that

@@ -4,6 +4,8 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "tools/diagnosis.hpp"
+#include "tools/failures.hpp"
+#include "tools/kubectl_api.hpp"
 #include "tools/retry.hpp"
 
 #include <fmt/format.h>
@@ -34,11 +36,13 @@ constexpr auto item_fields =
     R"({.metadata.annotations.endpoints\.kubernetes\.io/last-change-trigger-time}{"\n"}{end})";
 
 /// A log line can be of any length.
-constexpr auto log_limit = "--limit-bytes=1048576";
+constexpr std::size_t log_limit = 1 << 20;
 
 /// The server checks the fields of what it is sent; checking them in the client as well costs as much as all the rest
 /// of an apply (tried: 120 ms with, 60 ms without).
 constexpr auto no_client_validation = "--validate=false";
+/// The same to the server, in its query.
+constexpr auto created_by_us = "fieldManager=raibid-cli&fieldValidation=Ignore";
 
 /// The user's kuberc must not change what our commands mean: a default of `delete --interactive` turns a delete without
 /// a terminal into a success that deletes nothing (tried, 1.35).
@@ -111,28 +115,36 @@ std::string Kubectl::request_timeout() const {
   return fmt::format("--request-timeout={}s", limit.count());
 }
 
+KubectlApi Kubectl::api() const { return KubectlApi(m_cluster, m_namespace, m_cluster.pace->patience(usual_request)); }
+
 Command Kubectl::config_view(const std::string& kubeconfig) {
   std::vector<std::string> argv = {"kubectl"};
   if (!kubeconfig.empty()) argv.insert(argv.end(), {"--kubeconfig", kubeconfig});
   return reading(kubectl_command(joined(std::move(argv), {"config", "view", "-o", "json"})));
 }
 
-Command Kubectl::version() const { return question({request_timeout(), "version", "-o", "json"}); }
+Command Kubectl::version() const {
+  return api().with(question({request_timeout(), "version", "-o", "json"}), {{KubectlApi::raw("/version")}},
+                    ApiAnswer::version);
+}
 
 Command Kubectl::get(const std::vector<std::string>& names) const {
   assert(!names.empty());
-  return question(joined(joined({request_timeout(), "get"}, names), {"--ignore-not-found", "-o", "json"}));
+  return api().with(question(joined(joined({request_timeout(), "get"}, names), {"--ignore-not-found", "-o", "json"})),
+                    api().get(names), ApiAnswer::items);
 }
 
 Command Kubectl::list(const std::string& kinds, const std::string& selector) const {
-  return question(with_selector({request_timeout(), "get", kinds, "-o", "json"}, selector));
+  return api().with(question(with_selector({request_timeout(), "get", kinds, "-o", "json"}, selector)),
+                    api().list(kinds, {.labels = selector}), ApiAnswer::items);
 }
 
 Command Kubectl::list_everywhere(const std::string& kinds, const std::string& selector,
                                  const std::string& fields) const {
   std::vector<std::string> words = {request_timeout(), "get", kinds, everywhere, "-o", "json"};
   if (!fields.empty()) words.insert(words.end(), {"--field-selector", fields});
-  return question(with_selector(std::move(words), selector));
+  return api().with(question(with_selector(std::move(words), selector)),
+                    api().list(kinds, {.labels = selector, .fields = fields, .everywhere = true}), ApiAnswer::items);
 }
 
 Command Kubectl::describe(const std::string& kinds, const std::string& selector) const {
@@ -145,11 +157,16 @@ Command Kubectl::api_resources() const {
 
 Command Kubectl::all_api_resources() const { return question({request_timeout(), "api-resources", "-o", "name"}); }
 
-Command Kubectl::api_groups() const { return question({request_timeout(), "get", "--raw", "/apis"}); }
+Command Kubectl::api_groups() const {
+  return api().with(question({request_timeout(), "get", "--raw", "/apis"}), {{KubectlApi::raw("/apis")}},
+                    ApiAnswer::each);
+}
 
 Command Kubectl::api_group(const std::string& group_and_version) const {
   // of a group that nobody answers for: asking again does not help
-  return reading(command({request_timeout(), "get", "--raw", "/apis/" + group_and_version}));
+  const std::string path = "/apis/" + group_and_version;
+  return api().with(reading(command({request_timeout(), "get", "--raw", path})), {{KubectlApi::raw(path)}},
+                    ApiAnswer::each);
 }
 
 Command Kubectl::list_items(const std::string& kinds) const {
@@ -165,32 +182,41 @@ Command Kubectl::get_objects(const json& manifest) const {
     items.push_back({{"apiVersion", object.at("apiVersion")}, {"kind", object.at("kind")}, {"metadata", metadata}});
   }
   const json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};
-  return question({request_timeout(), "get", "--ignore-not-found", "-f", "-", "-o", "json"}, json_text(list));
+  return api().with(
+      question({request_timeout(), "get", "--ignore-not-found", "-f", "-", "-o", "json"}, json_text(list)),
+      api().get_objects(list), ApiAnswer::items);
 }
 
-Command Kubectl::all_records(const std::string& release) const {
-  return question({request_timeout(), "get", "secrets", "-l", "owner=helm,name=" + release, "-o", "json"});
+/// Secrets by label selector, in this namespace.
+Command Kubectl::records(const std::string& selector) const {
+  return api().with(question({request_timeout(), "get", "secrets", "-l", selector, "-o", "json"}),
+                    api().list("secrets", {.labels = selector}), ApiAnswer::items);
 }
+
+Command Kubectl::all_records(const std::string& release) const { return records("owner=helm,name=" + release); }
 
 Command Kubectl::deployed_record(const std::string& release) const {
-  return question(
-      {request_timeout(), "get", "secrets", "-l", "owner=helm,status=deployed,name=" + release, "-o", "json"});
+  return records("owner=helm,status=deployed,name=" + release);
 }
 
 Command Kubectl::deployed_records_everywhere(const std::string& selector) const {
-  return question(
-      {request_timeout(), "get", "secrets", everywhere, "-l", "owner=helm,status=deployed," + selector, "-o", "json"});
+  const std::string labels = "owner=helm,status=deployed," + selector;
+  return api().with(question({request_timeout(), "get", "secrets", everywhere, "-l", labels, "-o", "json"}),
+                    api().list("secrets", {.labels = labels, .everywhere = true}), ApiAnswer::items);
 }
 
 Command Kubectl::release_records(const std::string& release) const {
   // the server makes a table of it (its default for `get`) and sends of each object only that row and the metadata
-  return question(
-      {request_timeout(), "get", "secrets", "-l", "owner=helm,name=" + release, "--show-labels", "--no-headers"});
+  const std::string labels = "owner=helm,name=" + release;
+  return api().with(question({request_timeout(), "get", "secrets", "-l", labels, "--show-labels", "--no-headers"}),
+                    api().list("secrets", {.labels = labels, .metadata_only = true}), ApiAnswer::items);
 }
 
 Command Kubectl::release_records_everywhere(const std::string& selector) const {
-  return question({request_timeout(), "get", "secrets", everywhere, "-l", "owner=helm," + selector, "--show-labels",
-                   "--no-headers"});
+  const std::string labels = "owner=helm," + selector;
+  return api().with(
+      question({request_timeout(), "get", "secrets", everywhere, "-l", labels, "--show-labels", "--no-headers"}),
+      api().list("secrets", {.labels = labels, .everywhere = true, .metadata_only = true}), ApiAnswer::items);
 }
 
 Command Kubectl::first_call(Duration limit) const {
@@ -217,96 +243,121 @@ Command Kubectl::review_rights(const std::vector<Right>& rights) const {
 
 Command Kubectl::create_reviews(json items) const {
   const json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};
-  return question({request_timeout(), "create", no_client_validation, "-f", "-", "-o", "json"}, json_text(list));
+  return api().with(
+      question({request_timeout(), "create", no_client_validation, "-f", "-", "-o", "json"}, json_text(list)),
+      api().create(list, ""), ApiAnswer::each);
 }
 
-Command Kubectl::apply(const json& manifest) const {
-  return repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=raibid-cli",
-                             "--force-conflicts", no_client_validation, "-f", "-"},
-                            json_text(manifest)));
+Command Kubectl::apply_as(const std::string& manager, const json& manifest) const {
+  return api().with(repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=" + manager,
+                                        "--force-conflicts", no_client_validation, "-f", "-"},
+                                       json_text(manifest))),
+                    api().apply(manifest, manager), ApiAnswer::nothing, true);
 }
 
-Command Kubectl::apply_as_helm(const json& manifest) const {
-  return repeatable(command({request_timeout(), "apply", "--server-side", "--field-manager=helm", "--force-conflicts",
-                             no_client_validation, "-f", "-"},
-                            json_text(manifest)));
+Command Kubectl::apply(const json& manifest) const { return apply_as("raibid-cli", manifest); }
+Command Kubectl::apply_as_helm(const json& manifest) const { return apply_as("helm", manifest); }
+
+Command Kubectl::merge_as(const std::string& manager, const std::string& object, const json& patch) const {
+  return api().with(repeatable(command({request_timeout(), "patch", object, "--type=merge",
+                                        "--field-manager=" + manager, "--patch-file=/dev/stdin"},
+                                       json_text(patch))),
+                    api().merge(object, patch, manager), ApiAnswer::nothing);
 }
 
 Command Kubectl::merge_as_helm(const std::string& object, const json& patch) const {
-  return repeatable(
-      command({request_timeout(), "patch", object, "--type=merge", "--field-manager=helm", "--patch-file=/dev/stdin"},
-              json_text(patch)));
+  return merge_as("helm", object, patch);
 }
 
 Command Kubectl::merge(const std::string& object, const json& patch) const {
-  return repeatable(command(
-      {request_timeout(), "patch", object, "--type=merge", "--field-manager=raibid-cli", "--patch-file=/dev/stdin"},
-      json_text(patch)));
+  return merge_as("raibid-cli", object, patch);
 }
 
 Command Kubectl::try_to_create(const json& manifest) const {
-  return question({request_timeout(), "create", "--dry-run=server", no_client_validation, "-f", "-", "-o", "name"},
-                  json_text(manifest));
+  return api().with(
+      question({request_timeout(), "create", "--dry-run=server", no_client_validation, "-f", "-", "-o", "name"},
+               json_text(manifest)),
+      api().create(manifest, "dryRun=All&fieldValidation=Ignore"), ApiAnswer::nothing, true);
 }
 
 Command Kubectl::create(const json& manifest) const {
-  return command({request_timeout(), "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-"},
-                 json_text(manifest));
+  return api().with(
+      command({request_timeout(), "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-"},
+              json_text(manifest)),
+      api().create(manifest, created_by_us), ApiAnswer::nothing, true);
 }
 
 Command Kubectl::create_and_show(const json& manifest) const {
-  return command(
-      {request_timeout(), "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
-      json_text(manifest));
+  return api().with(command({request_timeout(), "create", "--field-manager=raibid-cli", no_client_validation, "-f", "-",
+                             "-o", "json"},
+                            json_text(manifest)),
+                    api().create(manifest, created_by_us), ApiAnswer::each, true);
 }
 
 Command Kubectl::replace_and_show(const json& manifest) const {
-  return repeatable(command(
-      {request_timeout(), "replace", "--field-manager=raibid-cli", no_client_validation, "-f", "-", "-o", "json"},
-      json_text(manifest)));
+  return api().with(repeatable(command({request_timeout(), "replace", "--field-manager=raibid-cli",
+                                        no_client_validation, "-f", "-", "-o", "json"},
+                                       json_text(manifest))),
+                    api().replace(manifest, created_by_us), ApiAnswer::each, true);
 }
 
 Command Kubectl::remove_when_fed(const std::string& path) const {
   Command command = this->command({"delete", "--raw", path, "-f", "-"});
   command.input_follows = true;
-  return command;
+  return api().with(std::move(command), {{KubectlApi::remove_path(path, "")}}, ApiAnswer::nothing);
 }
 
 Command Kubectl::remove_exactly(const std::string& path, const std::string& uid, std::optional<int> grace) const {
   json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", uid}}}};
   if (grace) options["gracePeriodSeconds"] = *grace;
-  return repeatable(command({request_timeout(), "delete", "--raw", path, "-f", "-"}, options.dump()));
+  return api().with(repeatable(command({request_timeout(), "delete", "--raw", path, "-f", "-"}, options.dump())),
+                    {{KubectlApi::remove_path(path, options.dump())}}, ApiAnswer::nothing);
 }
 
 Command Kubectl::label(const std::string& object, const std::string& label) const {
-  return repeatable(command({request_timeout(), "label", object, label, "--overwrite"}));
+  const std::size_t equals = label.find('=');
+  const json patch = {{"metadata", {{"labels", {{label.substr(0, equals), label.substr(equals + 1)}}}}}};
+  return api().with(repeatable(command({request_timeout(), "label", object, label, "--overwrite"})),
+                    api().merge(object, patch, "raibid-cli"), ApiAnswer::nothing);
 }
 
-bool Kubectl::already_exists(const Output& output) { return output.err.find("(AlreadyExists)") != std::string::npos; }
+bool Kubectl::already_exists(const Output& output) { return failed_with(output, "AlreadyExists"); }
 
 Command Kubectl::remove(const std::vector<std::string>& names, int timeout) const {
   assert(!names.empty());
-  return repeatable(command(joined(joined({request_timeout(), "delete"}, names),
-                                   {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)})));
+  return api().with_end(
+      repeatable(command(joined(joined({request_timeout(), "delete"}, names),
+                                {"--ignore-not-found", "--wait=true", fmt::format("--timeout={}s", timeout)}))),
+      api().remove(names), std::chrono::seconds(timeout));
 }
 
 Command Kubectl::begin_removal(const std::string& name) const {
-  return repeatable(command({request_timeout(), "delete", name, "--ignore-not-found", "--wait=false"}));
+  return api().with(repeatable(command({request_timeout(), "delete", name, "--ignore-not-found", "--wait=false"})),
+                    api().remove(name, {{"propagationPolicy", "Background"}}, true), ApiAnswer::nothing);
 }
 
 Command Kubectl::delete_pod(const std::string& pod) const {
-  return command({request_timeout(), "delete", "pod", pod, "--grace-period=1", "--wait=false"});
+  return api().with(command({request_timeout(), "delete", "pod", pod, "--grace-period=1", "--wait=false"}),
+                    api().remove("pod/" + pod, {{"propagationPolicy", "Background"}, {"gracePeriodSeconds", 1}}, false),
+                    ApiAnswer::nothing);
 }
 
 Command Kubectl::watch(const std::string& kind, const std::string& selector) const {
-  return long_command(question(with_selector({"get", kind, "-w", "-o", "json", "--output-watch-events"}, selector)));
+  return api().with(
+      long_command(question(with_selector({"get", kind, "-w", "-o", "json", "--output-watch-events"}, selector))),
+      api().watch(kind, selector), ApiAnswer::events);
 }
 
 Command Kubectl::logs(const std::string& pod, const std::string& container, int lines, bool previous) const {
-  std::vector<std::string> words = {request_timeout(), "logs", pod, "-c", container, fmt::format("--tail={}", lines),
-                                    log_limit};
+  std::vector<std::string> words = {request_timeout(),
+                                    "logs",
+                                    pod,
+                                    "-c",
+                                    container,
+                                    fmt::format("--tail={}", lines),
+                                    fmt::format("--limit-bytes={}", log_limit)};
   if (previous) words.push_back("--previous");
-  return question(words);
+  return api().with(question(words), api().log(pod, container, lines, log_limit, previous), ApiAnswer::text);
 }
 
 Command Kubectl::port_forward(const std::string& pod, int remote_port, int local_port) const {

@@ -189,6 +189,10 @@ class Kubectl {
   /// One that changes nothing in the cluster.
   Command question(const std::vector<std::string>& arguments, std::string input = {}) const;
   Command create_reviews(nlohmann::json items) const;
+  Command records(const std::string& selector) const;
+  Command apply_as(const std::string& manager, const nlohmann::json& manifest) const;
+  Command merge_as(const std::string& manager, const std::string& object, const nlohmann::json& patch) const;
+  class KubectlApi api() const;
   std::string request_timeout() const;
 
   Runner& m_runner;

@@ -115,6 +115,12 @@ long revision_of(const json& labels) {
   return revision;
 }
 
+json in_order(json records) {
+  std::stable_sort(records.begin(), records.end(),
+                   [](const json& a, const json& b) { return revision_of(a) < revision_of(b); });
+  return records;
+}
+
 void collect_strings(const json& value, std::vector<std::string>& found) {
   for (const json& item : value) {
     if (item.is_string()) found.push_back(item.get<std::string>());
@@ -209,6 +215,7 @@ Kubectl::Visible Kubectl::parse_visible_items(const Command& command, const Outp
   constexpr std::string_view forbidden = "Error from server (Forbidden): ";
   Visible visible;
   Output seen = output;
+  seen.failures.clear();
   if (!output.ok() && !output.timed_out) {
     seen = {0, output.out, {}, false};
     for (const std::string& line : split(output.err, '\n')) {
@@ -236,6 +243,15 @@ json Kubectl::parse_release_records(const Command& command, const Output& output
   check(command, output);
   const bool everywhere = std::find(command.argv.begin(), command.argv.end(), "--all-namespaces") != command.argv.end();
   json records = json::array();
+  if (output.out.starts_with('{')) {  // the API's own answer
+    for (const json& item : parse_items(command, output)) {
+      json record = member(member(item, "metadata"), "labels");
+      if (!record.is_object()) record = json::object();
+      if (everywhere) record["namespace"] = text_at(member(item, "metadata"), "namespace");
+      records.push_back(std::move(record));
+    }
+    return in_order(std::move(records));
+  }
   for (const std::string& line : split(output.out, '\n')) {
     const std::string_view row = trim(line);
     if (row.empty()) continue;
@@ -244,9 +260,7 @@ json Kubectl::parse_release_records(const Command& command, const Output& output
     if (everywhere) record["namespace"] = row.substr(0, row.find_first_of(" \t"));
     records.push_back(std::move(record));
   }
-  std::stable_sort(records.begin(), records.end(),
-                   [](const json& a, const json& b) { return revision_of(a) < revision_of(b); });
-  return records;
+  return in_order(std::move(records));
 }
 
 namespace {
@@ -323,6 +337,7 @@ Error Kubectl::explain(const Command& command, const Output& output) {
     if (name == proxy_variable) failure.proxy = value;
   }
   failure.reason = failure_reason({output.status, {}, without_secrets(output.err, command.input), output.timed_out});
+  failure.failures = output.failures;
   if (output.out.starts_with("Please enter Username")) failure.reason = "Please enter Username";
   if (std::optional<Error> error = cluster_error(failure)) return *error;
 

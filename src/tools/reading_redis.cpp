@@ -18,7 +18,7 @@ const std::set<std::string, std::less<>>& reading_commands() {
       "SMEMBERS",    "ZCARD",       "ZRANGE",     "HGET",         "HGETALL", "XLEN",          "XRANGE",
       "XPENDING",    "XINFO",       "CONFIG GET", "ACL LIST",     "ACL CAT", "ACL GETUSER",   "ACL WHOAMI",
       "CLIENT LIST", "CLIENT INFO", "CLIENT ID",  "MEMORY USAGE", "ROLE",    "COMMAND COUNT", "XREVRANGE",
-      "HMGET",       "EVAL_RO",     "EVALSHA_RO", "SCRIPT LOAD",
+      "HMGET",       "EVAL_RO",     "EVALSHA_RO", "SCRIPT LOAD",  "SELECT",
   };
   return known;
 }
@@ -45,6 +45,7 @@ class ReadingConnection final : public RedisConnection {
     m_redis->send(arguments);
   }
   RedisReply receive() override { return m_redis->receive(); }
+  bool reads_only() const override { return true; }
 
  private:
   std::unique_ptr<RedisConnection> m_redis;

@@ -93,19 +93,38 @@ std::unique_ptr<RedisConnection> connect_redis(RedisConnector& connector, const 
   const std::string where = fmt::format("Redis at {}:{}", endpoint.host, endpoint.port);
   std::unique_ptr<RedisConnection> redis = connector.connect(endpoint.host, endpoint.port, timeout);
   // without a password it still has to show that it is a Redis, and that it wants none
-  Words question = {"PING"};
-  if (!endpoint.password.empty()) {
-    question = {"AUTH"};
-    if (!endpoint.username.empty()) question.push_back(endpoint.username);
-    question.push_back(endpoint.password.reveal());
-  }
-  const RedisReply reply = redis->command(question);
-  if (!reply.is_error()) return redis;
+  std::vector<Words> questions = login_commands(endpoint);
+  if (questions.empty()) questions.push_back({"PING"});
   // a Redis that loads, or that refuses writes or anything but SCRIPT KILL for now, is one nevertheless
   static const std::array<std::string, 5> passing = {"LOADING", "MISCONF", "BUSY", "MASTERDOWN", "NOPERM"};
-  const bool fine = std::find(passing.begin(), passing.end(), reply.error_code()) != passing.end();
-  if (!fine) throw refused(where, reply, question);
+  for (const Words& question : questions) {
+    const RedisReply reply = redis->command(question);
+    const bool fine =
+        !reply.is_error() || std::find(passing.begin(), passing.end(), reply.error_code()) != passing.end();
+    if (!fine) throw refused(where, reply, question);
+  }
   return redis;
+}
+
+std::vector<Words> login_commands(const RedisEndpoint& endpoint) {
+  std::vector<Words> commands;
+  if (!endpoint.password.empty() || !endpoint.username.empty()) {
+    commands.push_back({"AUTH"});
+    if (!endpoint.username.empty()) commands.back().push_back(endpoint.username);
+    commands.back().push_back(endpoint.password.reveal());
+  }
+  if (endpoint.database != 0) commands.push_back({"SELECT", std::to_string(endpoint.database)});
+  return commands;
+}
+
+bool is_refused_command(const RedisReply& reply) {
+  if (!reply.is_error()) return false;
+  if (reply.error_code() == "NOPERM") return true;
+  const std::string text = to_lower(reply.text);
+  static const std::array<std::string, 6> words = {"unknown command", "unknown subcommand", "not available",
+                                                   "not supported",   "unsupported",        "disabled"};
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return text.find(word) != std::string::npos; });
 }
 
 RedisReply checked(RedisConnection& redis, const std::vector<std::string>& arguments) {

@@ -34,7 +34,8 @@ struct RedisEndpoint {
   std::string host = "127.0.0.1";
   int port = 6379;
   std::string username;  ///< "" for the default user
-  Secret password;       ///< empty: no AUTH is sent
+  Secret password;       ///< empty: no AUTH is sent, unless for a user with a name
+  int database = 0;
 };
 
 /// Appends a command as Redis reads it (RESP).
@@ -73,6 +74,8 @@ class RedisConnection {
   virtual void stream(RedisFeed& feed);
   /// Also what Redis sends by itself to a subscriber, which uses these two alone.
   virtual RedisReply receive() = 0;
+  /// A dry run's: it refuses every command that is not known to change nothing.
+  virtual bool reads_only() const { return false; }
 };
 
 /// The seam to Redis.
@@ -95,13 +98,14 @@ std::unique_ptr<RedisConnection> connect_redis(RedisConnector& connector, const 
 /// may be secrets).
 RedisReply checked(RedisConnection& redis, const std::vector<std::string>& arguments);
 
+/// Whether this Redis does not have the command, or this user may not give it: NOPERM, a command that was renamed away,
+/// and what managed services say instead.
+bool is_refused_command(const RedisReply& reply);
+
+/// The commands with which a connection logs in and chooses its database; none where that is the default.
+std::vector<std::vector<std::string>> login_commands(const RedisEndpoint& endpoint);
+
 /// The fields of INFO's text.
 std::map<std::string, std::string> parse_info(std::string_view text);
-
-/// hiredis.
-class HiredisConnector final : public RedisConnector {
- public:
-  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
-};
 
 }  // namespace raibid

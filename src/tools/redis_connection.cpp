@@ -1,3 +1,5 @@
+#include "tools/redis_connection.hpp"
+
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "sys/unique_fd.hpp"

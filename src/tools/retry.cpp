@@ -73,6 +73,30 @@ std::optional<Duration> passing_failure(std::string_view text) {
 
 namespace {
 
+/// 429, and the server's own errors (RFC 9110, 15.6), but not 501 (Not Implemented). 500 without a reason is also said
+/// of an object that cannot be read (a server-side apply, tried), so that its words decide: etcd's come that way.
+bool passes(const ApiFailure& failure) {
+  if (failure.code == 500) return failure.reason == "InternalError" || passing_failure(failure.message);
+  return failure.code == 429 || (failure.code > 501 && failure.code < 600);
+}
+
+}  // namespace
+
+std::optional<Duration> passing_failure(const Output& output) {
+  if (output.failures.empty()) return passing_failure(output.err);
+  std::optional<Duration> longest;
+  for (const ApiFailure& failure : output.failures) {
+    if (passes(failure)) longest = std::max(longest.value_or(Duration(0)), failure.retry_after);
+  }
+  return longest;
+}
+
+std::optional<Duration> passing_failure(Process& process) {
+  return passing_failure(Output{process.status(), {}, process.err(), false, process.failures()});
+}
+
+namespace {
+
 class Asking {
  public:
   Asking(Runner& runner, std::span<const Command> commands, ClusterPace& pace, const AnswerBy& until)
@@ -120,7 +144,7 @@ class Asking {
       m_measured = true;
       m_pace.answered(std::chrono::duration_cast<Duration>(now - one.started));
     }
-    const auto asked = one.command->repeatable && !one.output.ok() ? passing_failure(one.output.err) : std::nullopt;
+    const auto asked = one.command->repeatable && !one.output.ok() ? passing_failure(one.output) : std::nullopt;
     one.again_at = now + std::max(one.pause, asked.value_or(Duration(0)));
     one.pause = std::min(one.pause * 2, longest_pause);
     one.settled = !asked || one.again_at >= std::min(m_give_up, m_until());

@@ -15,6 +15,10 @@ namespace raibid {
 /// (5xx), an etcd that elects a leader or is late. One place for kubectl and helm.
 
 /// A failure that passes: how long the server asks us to wait, zero when it does not say. std::nullopt for any other.
+/// By the API's answers, or of a child by its words.
+std::optional<Duration> passing_failure(const Output& output);
+std::optional<Duration> passing_failure(Process& process);
+/// By words alone.
 std::optional<Duration> passing_failure(std::string_view text);
 
 /// Until when to wait for the answers; asked again while it waits, since an answer tells how fast the cluster is.

@@ -1,5 +1,6 @@
+#include "ui/make_reporter.hpp"
+
 #include "ui/plain_reporter.hpp"
-#include "ui/reporters.hpp"
 #include "ui/terminal_reporter.hpp"
 
 namespace raibid {

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/secret.hpp"
+
 namespace raibid {
 
 class BaseError;
@@ -35,6 +37,9 @@ class Reporter {
 
   /// The answer to a yes/no question; std::nullopt when there is no terminal to ask on.
   virtual std::optional<bool> confirm(std::string_view question) = 0;
+  /// A password, which does not show while it is typed; std::nullopt when there is no terminal to ask on. It is empty
+  /// when nothing was typed.
+  virtual std::optional<Secret> ask_secret(std::string_view question) = 0;
 };
 
 }  // namespace raibid

@@ -4,9 +4,34 @@
 #include "base/strings.hpp"
 #include "ui/text.hpp"
 
+#include <termios.h>
 #include <unistd.h>
 
 namespace raibid {
+
+namespace {
+
+/// As long as it lives, the terminal does not show what is typed.
+class Unseen {
+ public:
+  Unseen() {
+    if (::tcgetattr(STDIN_FILENO, &m_before) != 0) return;
+    termios quiet = m_before;
+    quiet.c_lflag &= static_cast<tcflag_t>(~static_cast<tcflag_t>(ECHO));
+    m_changed = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0;
+  }
+  ~Unseen() {
+    if (m_changed) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &m_before);
+  }
+  Unseen(const Unseen&) = delete;
+  Unseen& operator=(const Unseen&) = delete;
+
+ private:
+  termios m_before{};
+  bool m_changed = false;
+};
+
+}  // namespace
 
 ReporterBase::ReporterBase(const Terminal& terminal, ReporterOptions options, std::ostream& out)
     : m_terminal(terminal),
@@ -44,6 +69,18 @@ std::optional<bool> ReporterBase::confirm(std::string_view question) {
   if (!line) write("\n");  // what the user's Enter does otherwise
   const std::string answer = to_lower(trim(line.value_or("")));
   return answer == "y" || answer == "yes";
+}
+
+std::optional<Secret> ReporterBase::ask_secret(std::string_view question) {
+  if (!m_terminal.questions) return std::nullopt;
+  std::optional<std::string> line;
+  {
+    const Unseen unseen;  // before the question: who sees it may type at once
+    write_question(clean(question) + " ");
+    line = m_options.read_line();
+  }
+  write("\n");
+  return Secret(std::move(line).value_or(""));
 }
 
 void ReporterBase::say(Color color, std::string_view label, std::string_view text) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "ui/reporters.hpp"
+#include "ui/make_reporter.hpp"
 
 namespace raibid {
 
@@ -20,6 +20,7 @@ class ReporterBase : public Reporter {
   void warning(std::string_view text) override;
   void error(const BaseError& error) override;
   std::optional<bool> confirm(std::string_view question) override;
+  std::optional<Secret> ask_secret(std::string_view question) override;
 
  protected:
   enum class Color { none, bold, dim, green, yellow, red };

@@ -1,8 +1,11 @@
+// The five presets on a cluster, all side by side: from setup to what their applications are handed.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <memory>
 #include <nlohmann/json.hpp>
-
-#include <fmt/format.h>
+#include <set>
 
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
@@ -78,21 +81,27 @@ class Handover : public ClusterCli {
   std::string m_preset;
 };
 
-/// How a preset's application reaches its Redis with what its variables hold.
-const std::vector<std::pair<std::string, std::string>>& applications() {
-  static const std::vector<std::pair<std::string, std::string>> commands = {
-      {"raibid",
+struct Application {
+  std::string preset;
+  std::string release;
+  std::string service;  ///< the short name that it uses; "" for none
+  std::string command;  ///< how it reaches its Redis with what its variables hold
+};
+
+const std::array<Application, 5>& applications() {
+  static const std::array<Application, 5> all = {{
+      {"raibid", "raibid-redis", "",
        R"(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" XINFO GROUPS "$REDIS_STREAM" | grep -x "$REDIS_CONSUMER_GROUP")"},
-      {"mxclone",
+      {"mxclone", "mxclone-redis", "redis-service",
        R"(/usr/bin/env | grep -qx "MXCLONE_REDIS.REDIS_PASSWORD=$MXCLONE_REDIS_REDIS_PASSWORD"; REDISCLI_AUTH=$MXCLONE_REDIS_REDIS_PASSWORD redis-cli -h "${MXCLONE_REDIS_REDIS_ADDRESS%:*}" -p "${MXCLONE_REDIS_REDIS_ADDRESS#*:}" -n "$MXCLONE_REDIS_REDIS_DB" SET "${MXCLONE_REDIS_REDIS_PREFIX}1" x | grep -x OK)"},
-      {"will-it-compile",
+      {"will-it-compile", "will-it-compile-redis", "redis",
        R"(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h "${REDIS_ADDR%:*}" -p "${REDIS_ADDR#*:}" -n "$REDIS_DB" PING | grep -x PONG)"},
-      {"mirai",
+      {"mirai", "mirai-redis", "redis",
        R"(address=${REDIS_URL#redis://}; redis-cli -h "${address%:*}" -p "${address#*:}" PING | grep -x PONG)"},
-      {"sla-management",
+      {"sla-management", "redis-cache", "redis-service",
        R"(p=${REDIS_URL#redis://default:}; a=${p#*@}; REDISCLI_AUTH=${p%@*} redis-cli -h "${a%:*}" -p "${a#*:}" PING | grep -x PONG)"},
-  };
-  return commands;
+  }};
+  return all;
 }
 
 nlohmann::ordered_json application_pod(const std::string& command, const std::string& handed_over) {
@@ -177,31 +186,103 @@ void check_application(Handover& cli, const std::string& command) {
   cli.apply(cli.exported({"configmap", "--name", "app"}), "none");
   kubectl({"create", "-n", cli.name_space(), "-f", "-"}, application_pod(command, "app").dump());
   kubectl({"wait", "-n", cli.name_space(), "pod/app", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s"});
+  kubectl({"delete", "-n", cli.name_space(), "pod/app", "secret/app", "configmap/app"});
+}
+
+/// What a pod of the namespace is answered that knows nothing but the short name. It may not log in: the answer is PONG
+/// or NOAUTH. Like any application it tries for as long as kube-proxy may need to learn of a new Service, and each try
+/// has a second: a connection that was begun before is never answered (its packets keep the way that they took first).
+std::string answer_by_name(const Handover& cli, const std::string& service) {
+  return kubectl({"run", "client", "-n", cli.name_space(), "--image=redis:7-alpine", "--image-pull-policy=Never",
+                  "--restart=Never", "--rm", "--attach", "--quiet", "--command", "--", "timeout", "30", "sh", "-c",
+                  "until timeout 1 redis-cli -h " + service + " PING; do sleep 0.2; done"});
+}
+
+void check_healthy(Handover& cli, const Application& one) {
+  const nlohmann::json status = nlohmann::json::parse(cli.run({"status", "redis", "-o", "json"}).out);
+  CHECK(status.at("healthy") == true);
+  CHECK(status.at("preset") == one.preset);
+  if (one.service.empty()) return;
+  CHECK(status.at("services") == nlohmann::json{{{"name", one.service}, {"leads_here", true}}});
+  CHECK(answer_by_name(cli, one.service).find(one.preset == "mirai" ? "PONG" : "NOAUTH") != std::string::npos);
+}
+
+void check_unchanged_by_setup(Handover& cli, const Application& one) {
+  const auto uid = [&] {
+    return kubectl({"get", "pod", one.release + "-master-0", "-n", cli.name_space(), "-o", "jsonpath={.metadata.uid}"});
+  };
+  const std::string before = uid();
+  const Output second = cli.run({"setup", "redis"});
+  INFO(said(second));
+  CHECK(second.out.find("Nothing changed") != std::string::npos);
+  CHECK(uid() == before);
+}
+
+/// Each is in `status --all`, which takes at most four times as long as the status of one.
+void check_status_of_all(const std::vector<std::unique_ptr<Handover>>& five) {
+  Handover& cli = *five.front();
+  const nlohmann::json all = nlohmann::json::parse(cli({"status", "--all", "-o", "json"}).out);
+  for (std::size_t at = 0; at < five.size(); ++at) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const nlohmann::json& one) {
+      return one.at("namespace") == five[at]->name_space();
+    });
+    CAPTURE(applications()[at].preset);
+    REQUIRE(found != all.end());
+    CHECK(found->at("healthy") == true);
+    CHECK(found->at("preset") == applications()[at].preset);
+  }
+  const auto fastest = [&](const std::vector<std::string>& command) {
+    Duration best = std::chrono::minutes(1);
+    for (int round = 0; round < 5; ++round) {
+      const TimePoint started = real_runner().now();
+      cli(command);
+      best = std::min(best, std::chrono::duration_cast<Duration>(real_runner().now() - started));
+    }
+    return best;
+  };
+  const Duration one = fastest({"status", "redis", "-n", cli.name_space()});
+  const Duration of_all = fastest({"status", "--all"});
+  MESSAGE("status of one: " << one.count() << " ms, of " << all.size() << ": " << of_all.count() << " ms");
+  // others may be at work in this cluster: then there is more to look at
+  CHECK(of_all * 5 <= 4 * one * static_cast<int>(std::max<std::size_t>(all.size(), 5)));
 }
 
 }  // namespace
 
 TEST_CASE(
-    "each preset on a cluster: smoke holds, what is exported is what an application needs, and the data outlives the "
-    "pod") {
+    "presets: all five side by side are healthy; smoke holds, what is exported is what an application needs, the data "
+    "outlives the pod, and teardown leaves nothing") {
   if (!have_cluster()) return;
   const KedaKinds keda;
   if (!keda.there()) MESSAGE("skipped: KEDA's kinds cannot be had here");
-  for (const auto& [preset, command] : applications()) {
-    INFO(preset);
-    Handover cli(preset);
-    const Output setup = cli.run({"setup", "redis"});
+  // two presets may want the same short name, so each has its namespace
+  std::vector<std::unique_ptr<Handover>> five;
+  std::vector<std::set<std::string>> before;
+  for (const Application& one : applications()) {
+    five.push_back(std::make_unique<Handover>(one.preset));
+    before.push_back(cluster_state(five.back()->name_space()));
+    const Output setup = five.back()->run({"setup", "redis"});
     INFO(said(setup));
     REQUIRE(setup.status == 0);
+  }
+  check_status_of_all(five);
+  for (std::size_t at = 0; at < five.size(); ++at) {
+    const Application& one = applications()[at];
+    Handover& cli = *five[at];
+    INFO(one.preset);
+    check_healthy(cli, one);
+    check_unchanged_by_setup(cli, one);
     const Output smoke = cli.run({"smoke", "redis"});
     INFO(said(smoke));
     CHECK(smoke.status == 0);
-    check_application(cli, command);
-    if (keda.there() && (preset == "raibid" || preset == "mirai")) check_keda(cli);
-    if (preset == "raibid") check_durability(cli);
+    check_application(cli, one.command);
+    if (keda.there() && (one.preset == "raibid" || one.preset == "mirai")) check_keda(cli);
+    if (one.preset == "raibid") check_durability(cli);
     CHECK(cli.run({"export", "env"}).status == 0);
     CHECK(cli.run({"teardown", "redis", "--yes", "--delete-data"}).status == 0);
+    CHECK(cli.run({"status", "redis"}).status == 6);
     for (const char* what : {"env", "secret", "configmap", "keda"}) CHECK(cli.run({"export", what}).status == 6);
+    CHECK(cluster_state(cli.name_space()) == before[at]);
   }
 }
 

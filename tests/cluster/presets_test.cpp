@@ -1,10 +1,8 @@
-// The presets of the other systems on a cluster: each alone, all side by side, changed in place.
+// A preset's short name, and what of it changes in place. (The presets themselves: handover_test.cpp.)
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <memory>
 
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
@@ -16,31 +14,8 @@ using nlohmann::json;
 
 namespace {
 
-/// A preset in a namespace of the test's own, under the preset's release.
-struct Case {
-  std::string preset;
-  std::string release;
-  std::string service;  ///< the short name that its application uses; "" for none
-  std::string label;    ///< of a client's pod
-};
-
-const std::array<Case, 5> cases = {{{"raibid", "raibid-redis", "", ""},
-                                    {"mxclone", "mxclone-redis", "redis-service", "app=mxclone"},
-                                    {"will-it-compile", "will-it-compile-redis", "redis", "app=will-it-compile"},
-                                    {"mirai", "mirai-redis", "redis", ""},
-                                    {"sla-management", "redis-cache", "redis-service", "app=sla-management"}}};
-
 std::string pod_uid(const ClusterCli& cli, const std::string& release) {
   return kubectl({"get", "pod", release + "-master-0", "-n", cli.name_space(), "-o", "jsonpath={.metadata.uid}"});
-}
-
-/// What a pod of the namespace is answered that knows nothing but the short name. It may not log in: the answer is PONG
-/// or NOAUTH. Like any application it tries for as long as kube-proxy may need to learn of a new Service, and each try
-/// has a second: a connection that was begun before is never answered (its packets keep the way that they took first).
-std::string answer_by_name(const ClusterCli& cli, const std::string& service) {
-  return kubectl({"run", "client", "-n", cli.name_space(), "--image=redis:7-alpine", "--image-pull-policy=Never",
-                  "--restart=Never", "--rm", "--attach", "--quiet", "--command", "--", "timeout", "30", "sh", "-c",
-                  "until timeout 1 redis-cli -h " + service + " PING; do sleep 0.2; done"});
 }
 
 std::string write_preset(ClusterCli& cli, const std::string& text) {
@@ -65,34 +40,6 @@ class AllowedExpansion {
 };
 
 }  // namespace
-
-TEST_CASE("presets: each is set up, healthy, reached by its short name, unchanged by a second setup, and removed") {
-  if (!have_cluster()) return;
-  for (const Case& one : cases) {
-    CAPTURE(one.preset);
-    ClusterCli cli("raibid-preset-one");
-    const auto before = cluster_state(cli.name_space());
-    const Output first = cli.setup({"--preset", one.preset});
-    INFO(said(first));
-    REQUIRE(first.status == 0);
-    const json status = json::parse(cli.status({"--preset", one.preset, "-o", "json"}).out);
-    CHECK(status.at("healthy") == true);
-    CHECK(status.at("preset") == one.preset);
-    if (!one.service.empty()) {
-      CHECK(status.at("services") == json{{{"name", one.service}, {"leads_here", true}}});
-      const std::string answer = answer_by_name(cli, one.service);
-      CHECK(answer.find(one.preset == "mirai" ? "PONG" : "NOAUTH") != std::string::npos);
-    }
-    const std::string uid = pod_uid(cli, one.release);
-    const Output second = cli.setup({"--preset", one.preset});
-    INFO(said(second));
-    CHECK(second.out.find("Nothing changed") != std::string::npos);
-    CHECK(pod_uid(cli, one.release) == uid);
-    REQUIRE(cli.teardown({"--preset", one.preset, "--yes", "--delete-data"}).status == 0);
-    CHECK(cli.status({"--preset", one.preset}).status == 6);
-    CHECK(cluster_state(cli.name_space()) == before);
-  }
-}
 
 TEST_CASE(
     "presets: a short name that is taken is refused, one that is lost is missed and put back, and all go with a "
@@ -127,44 +74,6 @@ TEST_CASE(
   CHECK(cli.status({"--preset", "mxclone"}).status == 0);
   REQUIRE(cli.teardown({"--preset", "mxclone", "--yes", "--delete-data"}).status == 0);
   CHECK(kubectl({"get", "services", "-n", cli.name_space(), "-o", "name"}).empty());
-}
-
-TEST_CASE("presets: all five in one cluster, and the status of all in at most four times that of one") {
-  if (!have_cluster()) return;
-  // two presets may want the same short name, so each has its namespace, as its own settings say
-  std::vector<std::unique_ptr<ClusterCli>> five;
-  for (const Case& one : cases) {
-    five.push_back(std::make_unique<ClusterCli>("raibid-preset-" + one.preset));
-    const Output made = five.back()->setup({"--preset", one.preset});
-    INFO(said(made));
-    REQUIRE(made.status == 0);
-  }
-  ClusterCli& cli = *five.front();
-  const json all = json::parse(cli({"status", "--all", "-o", "json"}).out);
-  for (std::size_t at = 0; at < cases.size(); ++at) {
-    const auto found = std::find_if(all.begin(), all.end(),
-                                    [&](const json& one) { return one.at("namespace") == five[at]->name_space(); });
-    CAPTURE(cases[at].preset);
-    REQUIRE(found != all.end());
-    CHECK(found->at("healthy") == true);
-    CHECK(found->at("preset") == cases[at].preset);
-  }
-  const auto fastest = [&](const std::vector<std::string>& command) {
-    Duration best = std::chrono::minutes(1);
-    for (int round = 0; round < 5; ++round) {
-      const TimePoint started = real_runner().now();
-      cli(command);
-      best = std::min(best, std::chrono::duration_cast<Duration>(real_runner().now() - started));
-    }
-    return best;
-  };
-  const Duration one = fastest({"status", "redis", "-n", cli.name_space()});
-  const Duration of_all = fastest({"status", "--all"});
-  MESSAGE("status of one: " << one.count() << " ms, of " << all.size() << ": " << of_all.count() << " ms");
-  // others may be at work in this cluster: then there is more to look at
-  CHECK(of_all * 5 <= 4 * one * static_cast<int>(std::max<std::size_t>(all.size(), 5)));
-  CHECK(json::parse(cli({"status", "--preset", "mirai", "-n", five[3]->name_space(), "-o", "json"}).out).at("preset") ==
-        "mirai");
 }
 
 TEST_CASE("presets: a login that may not look into all namespaces sees the releases of its credentials files") {

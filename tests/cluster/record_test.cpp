@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
 
@@ -93,6 +95,60 @@ TEST_CASE("record: the NetworkPolicy and the exports follow -n") {
   CHECK(map.status == 0);
   CHECK(has(map.out, "namespace: raibid-test-follows"));
   CHECK(has(map.out, "redis-service:6379"));
+}
+
+TEST_CASE("record: a teardown that keeps the data keeps what was chosen, for another home as well") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-test-kept");
+  ClusterCli other("raibid-test-kept-elsewhere");  // a home without credentials
+  REQUIRE(cli.setup({"--memory-limit", "640Mi", "--stream", "other:jobs", "--group", "g2"}).status == 0);
+  const std::string claim = "pvc/redis-data-raibid-redis-master-0";
+  const auto kept = [&] {
+    return has(kubectl({"get", claim, "-n", cli.name_space(), "-o", "yaml"}), "raibid-cli/spec");
+  };
+  CHECK_FALSE(kept());
+  REQUIRE(cli.teardown({"--yes"}).status == 0);
+  CHECK(kept());
+  const Output again = other({"setup", "redis", "-n", cli.name_space()});
+  INFO(said(again));
+  REQUIRE(again.status == 0);
+  CHECK(has(again.err, "--stream other:jobs, --group g2"));
+  CHECK_FALSE(kept());
+  const Output shown = other({"config", "show", "--installed", "-n", cli.name_space()});
+  INFO(said(shown));
+  CHECK(has(shown.out, "640Mi"));
+}
+
+TEST_CASE("record: less memory than Redis holds is refused before anything restarts") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-test-less");
+  REQUIRE(cli.setup().status == 0);
+  const std::string uid = pod_uid(cli);
+  const std::string fill = "for i = 1, 60 do redis.call('SET', 'key:' .. i, string.rep('x', 1000000)) end";
+  REQUIRE(cli({"connect", "redis", "-n", cli.name_space(), "--", "redis-cli", "EVAL", fill, "0"}).status == 0);
+  const Output refused = cli.setup({"--memory-limit", "64Mi", "--memory-request", "32Mi", "--restart"});
+  INFO(said(refused));
+  CHECK(refused.status == 3);
+  CHECK(has(refused.err, "it would refuse every write"));
+  CHECK(pod_uid(cli) == uid);
+}
+
+TEST_CASE("two PINGs of 490 MB from a client without a password do not end the pod") {
+  if (!have_cluster()) return;
+  ClusterCli cli("raibid-test-flood");
+  REQUIRE(cli.setup().status == 0);
+  const std::string flood =
+      "for i in 1 2; do (exec 3<>/dev/tcp/127.0.0.1/6379; "
+      "printf 'AUTH health -\\r\\n*2\\r\\n$4\\r\\nPING\\r\\n$490000000\\r\\n' >&3; "
+      "head -c 490000000 /dev/zero >&3) & done; wait";
+  const Output sent = attempt({"kubectl", "--kubeconfig", ::getenv("RAIBID_TEST_KUBECONFIG"), "exec", "-n",
+                               cli.name_space(), "raibid-redis-master-0", "-c", "redis", "--", "bash", "-c", flood});
+  INFO(said(sent));
+  const Output stats = cli({"connect", "redis", "-n", cli.name_space(), "--", "redis-cli", "INFO", "stats"});
+  INFO(said(stats));
+  CHECK(has(stats.out, "evicted_clients:2"));
+  CHECK(kubectl({"get", "pod", "raibid-redis-master-0", "-n", cli.name_space(), "-o",
+                 "jsonpath={.status.containerStatuses[*].restartCount}"}) == "0 0");
 }
 
 }  // namespace raibid::record_test

@@ -75,21 +75,22 @@ struct Scene {
 
   explicit Scene(const std::string& name) : test(name) {
     if (test.absent) return;
-    rollout = std::make_unique<Rollout>(test.runner, test.clock, *test.kubectl, "app=app", "app-master");
-    test.runner.observe([this](int pid, const Command& command) {
+    rollout = std::make_unique<Rollout>(test.Machine::runner, test.clock, *test.kubectl, "app=app", "app-master");
+    test.Machine::runner.observe([this](int pid, const Command& command) {
       if (std::find(command.argv.begin(), command.argv.end(), "--output-watch-events") != command.argv.end())
         watches.push_back(pid);
     });
     rollout->start();
-    test.runner.observe({});
-    for (const char* kind : {"pods", "events"}) witnesses.push_back(test.runner.start(test.kubectl->watch(kind, "")));
+    test.Machine::runner.observe({});
+    for (const char* kind : {"pods", "events"})
+      witnesses.push_back(test.Machine::runner.start(test.kubectl->watch(kind, "")));
     turn();
   }
 
   Verdict turn() {
     std::vector<Process*> processes = rollout->processes();
     for (const auto& witness : witnesses) processes.push_back(witness.get());
-    test.runner.wait(processes, test.clock.now() + 250ms);
+    test.Machine::runner.wait(processes, test.clock.now() + 250ms);
     for (const auto& witness : witnesses) shown += std::exchange(witness->out(), {});
     rollout->pump();
     return rollout->verdict();
@@ -202,13 +203,13 @@ TEST_CASE("a server that is away for a while is what it waits for, and then the 
   if (scene.test.absent) return;
   // a `kubectl proxy` in between stands for the API server: it can be ended and started again
   const auto start_proxy = [&](const std::string& port) {
-    return scene.test.runner.start(
+    return scene.test.Machine::runner.start(
         {{"kubectl", "--kubeconfig", scene.test.kubeconfig, "proxy", "--port=" + port}, {}, {}});
   };
   std::unique_ptr<Process> proxy = start_proxy("0");
   for (const TimePoint end = scene.test.in(20s); !has(proxy->out(), "\n") && scene.test.clock.now() < end;) {
     Process* const child = proxy.get();
-    scene.test.runner.wait({&child, 1}, end);
+    scene.test.Machine::runner.wait({&child, 1}, end);
   }
   const std::string said(trim(proxy->out()));
   const std::string port = said.substr(said.rfind(':') + 1);
@@ -219,9 +220,10 @@ TEST_CASE("a server that is away for a while is what it waits for, and then the 
                        {"clusters", {{{"name", "c"}, {"cluster", {{"server", server}}}}}},
                        {"contexts", {{{"name", "c"}, {"context", {{"cluster", "c"}, {"user", ""}}}}}}};
   write_atomic(home.path() / "config", config.dump());
-  const Kubectl kubectl(scene.test.runner, Cluster{home.path() / "config", "c", server, "c", ""},
+  const Kubectl kubectl(scene.test.Machine::runner, Cluster{home.path() / "config", "c", server, "c", ""},
                         scene.test.name_space);
-  scene.rollout = std::make_unique<Rollout>(scene.test.runner, scene.test.clock, kubectl, "app=app", "app-master");
+  scene.rollout =
+      std::make_unique<Rollout>(scene.test.Machine::runner, scene.test.clock, kubectl, "app=app", "app-master");
   scene.rollout->start();
   scene.settle();
 
@@ -240,13 +242,13 @@ TEST_CASE("a change of what was broken is judged by its own pods") {
   test.create(workload(container({{"image", "Redis:7"}})));
   const auto condition = [&] { return text_at(test.get("pod/app-master-0"), {"status", "startTime"}); };
   for (const TimePoint end = test.in(30s); condition().empty() && test.clock.now() < end;)
-    test.runner.wait({}, test.clock.now() + 200ms);
+    test.Machine::runner.wait({}, test.clock.now() + 200ms);
 
-  Rollout rollout(test.runner, test.clock, *test.kubectl, "app=app", "app-master");
+  Rollout rollout(test.Machine::runner, test.clock, *test.kubectl, "app=app", "app-master");
   rollout.start();
   rollout.expect_change();
   const auto turn = [&] {
-    test.runner.wait(rollout.processes(), test.clock.now() + 250ms);
+    test.Machine::runner.wait(rollout.processes(), test.clock.now() + 250ms);
     rollout.pump();
     return rollout.verdict();
   };

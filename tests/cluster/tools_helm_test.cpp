@@ -88,6 +88,7 @@ spec:
 
   void change_by_hand(const std::string& release) {
     Command command = kubectl->get({"configmap/" + release});
+    command.api = nullptr;  // what follows is for kubectl itself
     command.argv = {"kubectl",
                     "--kubeconfig",
                     kubeconfig,
@@ -195,6 +196,7 @@ TEST_CASE("no right to read a release is not the same as no release") {
   if (test.absent) return;
   test.create({{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", {{"name", "limited"}}}});
   Command token = test.kubectl->get({"sa/limited"});
+  token.api = nullptr;  // what follows is for kubectl itself
   token.argv = {"kubectl", "--kubeconfig", test.kubeconfig, "-n", test.name_space, "create", "token", "limited"};
   Cluster limited = test.cluster;
   limited.kubeconfig = test.kubeconfig_with_user({{"token", std::string(trim(test.run_checked(token).out))}});

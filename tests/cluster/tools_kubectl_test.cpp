@@ -3,6 +3,7 @@
 #include "support/test_cluster.hpp"
 #include "tools/port_forward.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/redis_connection.hpp"
 
 #include <doctest/doctest.h>
 
@@ -52,6 +53,7 @@ TEST_CASE("apply makes, changes and takes back, and leaves no copy") {
   CHECK(base64_decode(test.get("secret/one")["data"]["redis-password"].get<std::string>()) == "geheim");
   CHECK_FALSE(test.get("secret/one")["metadata"].contains("annotations"));
   Command by_hand = test.kubectl->get({"secret/one"});
+  by_hand.api = nullptr;  // what follows is for kubectl itself
   by_hand.argv = {"kubectl",     "--kubeconfig",  test.kubeconfig,
                   "-n",          test.name_space, "label",
                   "--overwrite", "secret/one",    "app.kubernetes.io/managed-by=me"};
@@ -107,6 +109,7 @@ TEST_CASE("a delete that something holds says what") {
   CHECK(error.message() == "kubectl delete: timed out waiting for the condition on configmaps/held");
   CHECK(error.hint().find("finalizer") != std::string::npos);
   Command release = test.kubectl->get({"configmap/held"});
+  release.api = nullptr;  // what follows is for kubectl itself
   release.argv = {"kubectl", "--kubeconfig",   test.kubeconfig, "-n", test.name_space,
                   "patch",   "configmap/held", "--type=merge",  "-p", R"({"metadata":{"finalizers":null}})"};
   test.run_checked(release);
@@ -117,6 +120,7 @@ TEST_CASE("an account without rights, a wrong token, a certificate that nobody s
   if (test.absent) return;
   test.create({{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", {{"name", "limited"}}}});
   Command token = test.kubectl->get({"sa/limited"});
+  token.api = nullptr;  // what follows is for kubectl itself
   token.argv = {"kubectl", "--kubeconfig", test.kubeconfig, "-n", test.name_space, "create", "token", "limited"};
   const std::string text(trim(test.run_checked(token).out));
 

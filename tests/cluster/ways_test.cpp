@@ -113,8 +113,9 @@ TEST_CASE("a credential plugin that takes six seconds is seen, and nothing is ro
       {"apiVersion", "client.authentication.k8s.io/v1"}, {"kind", "ExecCredential"}, {"status", status}};
   const fs::path plugin = cli.folder() / "plugin";
   std::ofstream(cli.folder() / "credential") << credential.dump();
-  std::ofstream(plugin) << fmt::format("#!/bin/sh\necho 'Open https://login.example/device' >&2\nsleep 6\ncat '{}'\n",
-                                       (cli.folder() / "credential").string());
+  std::ofstream(plugin) << fmt::format(
+      "#!/bin/sh\necho x >> '{0}.runs'\necho 'Open https://login.example/device' >&2\nsleep 6\ncat '{0}'\n",
+      (cli.folder() / "credential").string());
   ::chmod(plugin.c_str(), 0700);
   cli.set("KUBECONFIG", kubeconfig_as(cli.folder(), {{"exec",
                                                       {{"apiVersion", "client.authentication.k8s.io/v1"},
@@ -124,6 +125,8 @@ TEST_CASE("a credential plugin that takes six seconds is seen, and nothing is ro
   INFO(said(setup));
   CHECK(setup.status == 0);
   CHECK(setup.err.find("Open https://login.example/device\n") < setup.err.find("Cluster "));
+  // the first call, the proxy, helm, the port-forward
+  CHECK(read_file(cli.folder() / "credential.runs")->size() <= 4 * 2);
   const Output short_of_time = cli.status({"--timeout", "2s"});
   INFO(said(short_of_time));
   CHECK(short_of_time.status == 3);

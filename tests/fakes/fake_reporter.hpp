@@ -20,6 +20,7 @@ class FakeReporter final : public Reporter {
   std::vector<std::string> lines;
   std::map<std::string, std::chrono::milliseconds> elapsed;  ///< by step
   std::deque<bool> answers;                                  ///< for `confirm`; without one there is no terminal
+  std::deque<std::string> secrets;                           ///< for `ask_secret`; the same
 
   /// True when a line has `part` in it.
   bool has(std::string_view part) const {
@@ -57,6 +58,14 @@ class FakeReporter final : public Reporter {
     const bool answer = answers.front();
     answers.pop_front();
     return answer;
+  }
+
+  std::optional<Secret> ask_secret(std::string_view question) override {
+    add("asked", question);
+    if (secrets.empty()) return std::nullopt;
+    Secret secret(secrets.front());
+    secrets.pop_front();
+    return secret;
   }
 
  private:

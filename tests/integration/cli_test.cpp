@@ -1,6 +1,7 @@
 #include "support/cli.hpp"
 #include "base/strings.hpp"
 #include "cli/command_table.hpp"
+#include "components/registry.hpp"
 #include "config/settings.hpp"
 #include "sys/files.hpp"
 

@@ -1,6 +1,7 @@
 #include "base/strings.hpp"
 #include "cli/command_table.hpp"
 #include "components/presets.hpp"
+#include "components/registry.hpp"
 #include "support/cli.hpp"
 #include "support/machine.hpp"
 #include "sys/files.hpp"

@@ -18,6 +18,7 @@
 #include "support/thrown.hpp"
 #include "sys/files.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/redis_connection.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

@@ -75,6 +75,36 @@ TEST_CASE("record, local: a plain setup keeps stream, group and limits; export, 
   CHECK_FALSE(has(third.out + third.err, "other:jobs"));
 }
 
+TEST_CASE("record, local: what Redis holds has to fit into less memory") {
+  RecordCli cli;
+  REQUIRE(cli.setup().status == 0);
+  const std::string fill = "for i = 1, 60 do redis.call('SET', 'key:' .. i, string.rep('x', 1000000)) end";
+  const Output filled = cli({"connect", "redis", "--target", "local", "--", "redis-cli", "EVAL", fill, "0"});
+  INFO(said(filled));
+  REQUIRE(filled.status == 0);
+  const Output refused = cli.setup({"--memory-limit", "64Mi", "--memory-request", "32Mi"});
+  INFO(said(refused));
+  CHECK(refused.status == 3);
+  CHECK(has(refused.err, "it would refuse every write"));
+  CHECK(cli.status().at("redis").at("maxmemory_bytes") == 307 * 1024 * 1024);
+  CHECK(cli.setup().status == 0);  // nothing of it was recorded
+  CHECK(cli.setup({"--memory-limit", "256Mi"}).status == 0);
+}
+
+TEST_CASE("record, local: another preset is refused by teardown and status --watch as well") {
+  RecordCli cli;
+  REQUIRE(cli.setup().status == 0);
+  for (const Words& words : {Words{"teardown", "redis", "--yes"}, Words{"status", "redis", "--watch"}}) {
+    Words more = words;
+    more.insert(more.end(), {"--preset", "mirai"});
+    const Output refused = cli.local(more);
+    INFO(said(refused));
+    CHECK(refused.status == 2);
+    CHECK(has(refused.err, "set up with preset \"raibid\""));
+  }
+  CHECK(cli.status().at("healthy"));
+}
+
 TEST_CASE("record, local: --reset goes back to the preset") {
   RecordCli cli;
   REQUIRE(cli.setup({"--stream", "other:jobs", "--memory-limit", "1Gi"}).status == 0);

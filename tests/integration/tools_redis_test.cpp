@@ -2,6 +2,7 @@
 #include "support/machine.hpp"
 #include "support/tcp_server.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/redis_connection.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -9,6 +9,7 @@
 #include "support/hints.hpp"
 #include "support/machine.hpp"
 #include "sys/files.hpp"
+#include "sys/system_runner.hpp"
 
 namespace raibid::test {
 

@@ -3,7 +3,7 @@
 
 # What building raibid-cli needs.
 # shellcheck disable=SC2034  # for those that source this
-build_packages=(g++ cmake ninja-build libcli11-dev libyaml-cpp-dev nlohmann-json3-dev libssl-dev libhiredis-dev libfmt-dev zlib1g-dev)
+build_packages=(g++ cmake ninja-build libcli11-dev libyaml-cpp-dev nlohmann-json3-dev libssl-dev libhiredis-dev libhttp-parser-dev libfmt-dev zlib1g-dev)
 
 # Prints those of the packages that are not installed.
 missing_packages() {

@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "cli/command_table.hpp"
 #include "cli/parse.hpp"
+#include "components/registry.hpp"
 #include "support/cli.hpp"
 #include "support/shell_words.hpp"
 
@@ -57,7 +58,8 @@ std::string text_of(const SettingMap& flags, const std::string& name) {
 /// What a command must name again when the run named it.
 void check_scope(const Invocation& run, const Invocation& hint) {
   if (hint.row == nullptr || hint.row->own) return;
-  for (const char* name : {"target", "kubeconfig", "context", "namespace", "release", "preset", "stream", "queue"}) {
+  for (const char* name : {"target", "url", "password-file", "kubeconfig", "context", "namespace", "release", "preset",
+                           "stream", "queue"}) {
     const std::string wanted = text_of(run.flags, name);
     if (wanted.empty()) continue;
     const bool of_queue = std::string_view(name) == "stream" || std::string_view(name) == "queue";

@@ -2,6 +2,7 @@
 
 #include "sys/process.hpp"
 #include "sys/signals.hpp"
+#include "sys/system_runner.hpp"
 
 #include <chrono>
 #include <cstdlib>

@@ -12,6 +12,7 @@
 #include "support/cli.hpp"
 #include "sys/files.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/redis_connection.hpp"
 
 namespace raibid::test {
 

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "support/cli.hpp"
 #include "support/tcp_server.hpp"
+#include "tools/redis_connection.hpp"
 
 namespace raibid::test {
 

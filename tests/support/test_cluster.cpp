@@ -35,6 +35,7 @@ TestCluster::~TestCluster() {
   for (const std::string& file : m_files) ::unlink(file.c_str());
   try {
     Command remove = kubectl->remove({"namespace/" + name_space}, 60);
+    remove.api = nullptr;                   // kubectl itself
     remove.argv.push_back("--wait=false");  // the next test has a namespace of its own
     kubectl->run_checked(remove, in(20s));
   } catch (const Error& error) {
@@ -73,6 +74,7 @@ std::string TestCluster::kubeconfig_with_user(const json& user, const json& clus
 
 void TestCluster::wait_until_ready(const std::string& pod) {
   Command command = kubectl->get({"pod/" + pod});
+  command.api = nullptr;  // what follows is for kubectl itself
   command.argv = {"kubectl",    "--kubeconfig",          kubeconfig,     "-n", name_space, "wait",
                   "pod/" + pod, "--for=condition=Ready", "--timeout=60s"};
   REQUIRE(run(runner, command, in(70s)).ok());

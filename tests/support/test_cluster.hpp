@@ -1,6 +1,7 @@
 #pragma once
 
 #include "support/machine.hpp"
+#include "tools/api_runner.hpp"
 #include "tools/kubectl.hpp"
 
 #include <nlohmann/json.hpp>
@@ -28,6 +29,7 @@ struct TestCluster : Machine {
   /// Waits until the pod is Ready. Fails the test when it is not within a minute.
   void wait_until_ready(const std::string& pod);
 
+  ApiRunner runner{Machine::runner, std::filesystem::temp_directory_path()};  ///< as a real run has it
   bool absent = true;
   std::string kubeconfig;
   std::string name_space;

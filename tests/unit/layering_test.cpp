@@ -31,7 +31,7 @@ const std::map<std::string, std::set<std::string>> allowed{
 
 /// Libraries that one layer keeps to itself: the start of the include → the folder.
 const std::vector<std::pair<std::string, std::string>> libraries{
-    {"CLI/", "cli"}, {"yaml-cpp/", "config"}, {"hiredis/", "tools"}};
+    {"CLI/", "cli"}, {"yaml-cpp/", "config"}, {"hiredis/", "tools"}, {"http_parser.h", "tools"}};
 
 std::string layer_of(const std::string& path) { return path.substr(0, path.find('/')); }
 
@@ -100,7 +100,30 @@ std::vector<std::string> offenders(const fs::path& root) {
   return found;
 }
 
+/// The .cpp files below `root` without a header of their name. A class in two files has one header: Kubectl's other
+/// file is kubectl_answers.cpp, beside kubectl.hpp.
+std::vector<std::string> without_header(const fs::path& root) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    if (entry.path().extension() != ".cpp" || entry.path().filename() == "main.cpp") continue;
+    std::string stem = entry.path().stem().string();
+    const auto has_header = [&] { return fs::exists(entry.path().parent_path() / (stem + ".hpp")); };
+    while (!has_header() && stem.find('_') != std::string::npos) stem.resize(stem.rfind('_'));
+    if (!has_header()) found.push_back(entry.path().lexically_relative(root).string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 }  // namespace
+
+TEST_CASE("every .cpp file has a header of its name") {
+  CHECK(without_header(fs::path(RAIBID_SOURCE_DIR) / "src") == std::vector<std::string>{});
+  const TemporaryDirectory root{fs::temp_directory_path()};
+  for (const char* name : {"main.cpp", "a.cpp", "a.hpp", "a_more.cpp", "b.cpp", "b_more.cpp"})
+    std::ofstream(root.path() / name) << "\n";
+  CHECK(without_header(root.path()) == std::vector<std::string>{"b.cpp", "b_more.cpp"});
+}
 
 TEST_CASE("nothing in src/ includes upward or sideways") {
   const fs::path root = fs::path(RAIBID_SOURCE_DIR) / "src";

@@ -1,3 +1,5 @@
+#include "components/kubernetes/judge_containers.hpp"
+
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/judges.hpp"

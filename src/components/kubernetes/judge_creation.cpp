@@ -1,3 +1,5 @@
+#include "components/kubernetes/judge_creation.hpp"
+
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"

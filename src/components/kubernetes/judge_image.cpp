@@ -1,3 +1,5 @@
+#include "components/kubernetes/judge_image.hpp"
+
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/judges.hpp"
 

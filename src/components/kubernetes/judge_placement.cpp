@@ -1,3 +1,5 @@
+#include "components/kubernetes/judge_placement.hpp"
+
 #include "base/json.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"

@@ -11,19 +11,6 @@ namespace raibid {
 /// The parts of `judge`, one for each stretch of a pod's way to Ready. Each says what stands in the way there, or
 /// nothing.
 
-/// The controller cannot make the pod or its claims: quota, LimitRange, Pod Security, admission.
-std::optional<Judgement> judge_creation(const Observation& seen);
-/// The scheduler finds no place, the volume is not there, the node does not answer.
-std::optional<Judgement> judge_placement(const Observation& seen);
-/// A claim has no volume.
-std::optional<Judgement> judge_storage(const Observation& seen);
-/// Volumes that cannot be mounted, a sandbox that cannot be made.
-std::optional<Judgement> judge_mounts(const Observation& seen);
-/// Pulls.
-std::optional<Judgement> judge_image(const Observation& seen, const nlohmann::json& status);
-/// Crashes, and containers that cannot be made or started.
-std::optional<Judgement> judge_container(const Observation& seen, const nlohmann::json& status);
-
 // What they share.
 
 Judgement judgement(std::string_view reason, std::string text, std::string hint = {});

@@ -17,6 +17,7 @@
 #include "components/kubernetes/session.hpp"
 #include "sys/process_table.hpp"
 #include "sys/signals.hpp"
+#include "tools/failures.hpp"
 #include "tools/retry.hpp"
 
 namespace raibid {
@@ -339,7 +340,7 @@ bool ReleaseLock::finish(Process& kubectl) const {
       m_context.signals.acknowledge();
     }
   }
-  const bool gone = kubectl.err().find("(NotFound)") != std::string::npos;  // with its namespace
+  const bool gone = failed_with(kubectl, "NotFound");  // with its namespace
   return kubectl.finished() && (kubectl.status() == 0 || gone);
 }
 
@@ -358,7 +359,7 @@ void ReleaseLock::release() {
   const TimePoint until = m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit);
   for (Duration pause = ask_again; !given_up; pause *= 2) {
     const std::unique_ptr<Process> removal = m_context.runner.start(lease_removal());
-    if (finish(*removal) || !passing_failure(removal->err()) || m_context.runner.now() + pause >= until) break;
+    if (finish(*removal) || !passing_failure(*removal) || m_context.runner.now() + pause >= until) break;
     m_context.runner.wait({}, m_context.runner.now() + pause);
   }
   m_held.reset();

@@ -5,6 +5,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/judges.hpp"
+#include "tools/failures.hpp"
 
 namespace raibid {
 
@@ -28,9 +29,9 @@ std::optional<Error> refusal_of_pod(const Output& answer) {
                                       "failed calling webhook ", "error looking up service account "}) {
     if (contains(answer.err, part)) return std::nullopt;
   }
-  bool refused = false;
-  for (const std::string_view part :
-       {"(Forbidden)", "(BadRequest)", "(Invalid)", " is invalid: ", " denied the request"})
+  bool refused =
+      failed_with(answer, "Forbidden") || failed_with(answer, "BadRequest") || failed_with(answer, "Invalid");
+  for (const std::string_view part : {" is invalid: ", " denied the request"})
     refused = refused || contains(answer.err, part);
   if (!refused) return std::nullopt;
   std::string_view why = answer.err;

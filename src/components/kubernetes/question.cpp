@@ -19,7 +19,8 @@ std::optional<Output> Question::take() {
   const bool late = !m_process->finished() && age() >= m_patience;
   if (!m_process->finished() && !late) return std::nullopt;
   if (late) m_process->end();
-  Output output{m_process->status(), std::move(m_process->out()), std::move(m_process->err()), late};
+  Output output{m_process->status(), std::move(m_process->out()), std::move(m_process->err()), late,
+                m_process->failures()};
   m_process.reset();
   return output;
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "tools/failures.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -23,11 +24,6 @@ constexpr Duration end_of_list = milliseconds(150);
 constexpr Duration shortest_watch = std::chrono::seconds(1);
 /// A server that has just started refuses what it will soon allow: its rules are not loaded yet.
 constexpr int refusals_in_a_row = 4;
-
-bool is_refusal(const Output& output) {
-  return output.err.find("orbidden") != std::string::npos || output.err.find("nauthorized") != std::string::npos ||
-         output.err.find("must be logged in") != std::string::npos;
-}
 
 }  // namespace
 
@@ -89,7 +85,7 @@ void ResourceWatch::read(const Receiver& receive) {
 }
 
 void ResourceWatch::ended() {
-  const Output output{m_process->status(), {}, m_process->err()};
+  const Output output{m_process->status(), {}, m_process->err(), false, m_process->failures()};
   const bool watched = m_said_something || m_clock.now() - m_started >= shortest_watch;
   if (output.status != 0 || !watched) return failed(output);
   pause();  // the server closes a watch after half an hour or so
@@ -106,7 +102,7 @@ void ResourceWatch::pause() {
 void ResourceWatch::failed(Output output) {
   if (!m_outage) m_outage = Outage{m_clock.now(), 0, m_command, {}};
   ++m_outage->tries;
-  const bool refused = is_refusal(output) && (m_outage->tries == 1 || is_refusal(m_outage->last));
+  const bool refused = was_refused(output) && (m_outage->tries == 1 || was_refused(m_outage->last));
   m_outage->last = std::move(output);
   pause();
   if (refused && m_outage->tries >= refusals_in_a_row) refuse_for_good();

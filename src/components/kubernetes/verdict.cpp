@@ -2,6 +2,10 @@
 
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/judge_containers.hpp"
+#include "components/kubernetes/judge_creation.hpp"
+#include "components/kubernetes/judge_image.hpp"
+#include "components/kubernetes/judge_placement.hpp"
 #include "components/kubernetes/judges.hpp"
 
 #include <fmt/format.h>

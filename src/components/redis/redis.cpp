@@ -1,7 +1,10 @@
 #include "components/redis/redis.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "components/redis/commands/connect.hpp"
 #include "components/redis/commands/credentials.hpp"
 #include "components/redis/commands/doctor.hpp"
 #include "components/redis/commands/examples.hpp"
@@ -11,10 +14,25 @@
 #include "components/redis/commands/smoke/smoke.hpp"
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/commands/teardown.hpp"
-#include "components/redis/commands/url.hpp"
+#include "components/redis/place/place.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {
+
+namespace {
+
+/// Every command logs in to an external Redis; setup has the option for the others, too.
+void add_password_file(std::vector<OptionSpec>& options) {
+  const auto is_there = [](const OptionSpec& option) { return option.name == "password-file"; };
+  if (std::any_of(options.begin(), options.end(), is_there)) return;
+  for (OptionSpec own : redis_options()) {
+    if (!is_there(own)) continue;
+    own.help = "With --target external: the password is the first line of this file";
+    options.push_back(own);
+  }
+}
+
+}  // namespace
 
 Component redis_component() {
   Component redis = {
@@ -37,11 +55,13 @@ Component redis_component() {
            connect_redis_command, "[-- COMMAND …]"},
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
+      take_recorded,
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : credentials_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : queue_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : redis.commands) {
+    add_password_file(command.options);
     const std::string_view object = command.object.empty() ? redis.name : command.object;
     command.examples = redis_examples(fmt::format("{} {}", command.verb, object));
   }

@@ -11,12 +11,14 @@
 #include "base/strings.hpp"
 #include "components/redis/commands/smoke/asynq.hpp"
 #include "components/redis/commands/smoke/operation.hpp"
+#include "components/redis/server/asynq_message.hpp"
 #include "components/redis/server/asynq_queue.hpp"
 #include "support/pty.hpp"
 #include "support/queue_cli.hpp"
 #include "support/readers.hpp"
 #include "support/redis_server.hpp"
 #include "support/thrown.hpp"
+#include "tools/redis_connection.hpp"
 
 namespace raibid::asynq_queue_test {
 
@@ -235,6 +237,71 @@ TEST_CASE("queue and Asynq: what we retry, requeue, remove and pause is what the
   CHECK(ids == std::set<std::string>{id("pending"), id("retry"), id("scheduled"), id("aggregating"), id("archived")});
   CHECK(done.size() == 5);
   CHECK(inspect().at("info").at("Size") == 0);
+}
+
+TEST_CASE("queue and Asynq: what we add is what the library's client enqueues, and its server does it") {
+  if (readers().empty()) return;
+  MiraiCli cli;
+  CHECK(cli.queue({"add", "--type", "ai:generation"}).status == 1);  // which queue is not known yet
+  const std::string theirs = read_by({"asynq-enqueue", cli.address()}).at("default");
+  const auto redis = cli.redis();
+  const auto message_of = [&](const std::string& id) {
+    return checked(*redis, {"HGET", "asynq:{default}:t:" + id, "msg"}).text;
+  };
+  const AsynqMessage told = decode_asynq_message(message_of(theirs)).value();
+  const json added = cli.object({"add", "--queue", "default", "--type", told.type, "--payload", told.payload,
+                                 "--max-retry", std::to_string(told.retry)});
+  CHECK(added.at("added") == 1);
+  const std::string id = added.at("ids").at(0);
+  CHECK(id[14] == '4');
+  std::string expected = message_of(theirs);
+  expected.replace(expected.find(theirs), theirs.size(), id);
+  CHECK(message_of(id) == expected);  // byte for byte, but for the ID
+  CHECK(checked(*redis, {"HKEYS", "asynq:{default}:t:" + id}).items.size() ==
+        checked(*redis, {"HKEYS", "asynq:{default}:t:" + theirs}).items.size());
+
+  const Output usual = cli.queue({"add", "--queue", "default", "--type", "empty"});
+  INFO(said(usual));
+  REQUIRE(usual.status == 0);
+  CHECK_FALSE(has(usual.err, "is new"));
+  CHECK(cli.object({"add", "--queue", "default", "--type", "x", "--dry-run"}).at("added") == 0);
+  const json seen = read_by({"asynq-inspect", cli.address(), "default"});
+  CHECK(ids_in(seen, "pending") == std::set<std::string>{theirs, id, std::string(trim(usual.out))});
+  for (const json& task : seen.at("pending")) {
+    if (task.at("Type") != "empty") continue;
+    CHECK(task.at("MaxRetry") == 25);  // the client's own default
+    CHECK(task.at("Timeout") == 1'800'000'000'000);
+  }
+  const json done = read_by({"asynq-process", cli.address(), "default=1", "3"});
+  REQUIRE(done.size() == 3);
+  CHECK(done.at(1).at("ID") == id);  // in the order of arrival
+  CHECK(done.at(1).at("Payload") == told.payload);
+  CHECK(done.at(2).at("Payload") == "");
+}
+
+TEST_CASE("queue and Asynq: what no client could enqueue is refused") {
+  MiraiCli cli;
+  const std::vector<std::vector<std::string>> mistakes = {
+      {"--queue", "default", "--payload", "{}"},
+      {"--queue", "default", "--type", "  "},
+      {"--queue", "default", "--type", "\xff"},
+      {"--queue", " ", "--type", "x"},
+      {"--queue", "default", "--type", "x", "--max-retry", "-1"},
+      {"--queue", "default", "--type", "x", "--field", "a=b"},
+      {"--queue", "default", "--type", "x", R"({"a":"b"})"},
+      {"--stream", "some:stream", "--type", "x"},
+  };
+  for (std::vector<std::string> words : mistakes) {
+    CAPTURE(join(words, " "));
+    words.insert(words.begin(), "add");
+    const Output refused = cli.queue(words);
+    INFO(said(refused));
+    CHECK(refused.status == 2);
+  }
+  CHECK(checked(*cli.redis(), {"DBSIZE"}).integer == 0);
+  const Output made = cli.queue({"add", "--queue", "default", "--type", "x"});
+  CHECK(made.status == 0);
+  CHECK(has(made.err, "queue \"default\" is new"));
 }
 
 TEST_CASE("queue and Asynq: an active task is neither removed nor run again, and a dead worker's is told") {

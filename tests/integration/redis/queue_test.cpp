@@ -9,6 +9,7 @@
 #include "support/cli.hpp"
 #include "support/redis_server.hpp"
 #include "support/thrown.hpp"
+#include "tools/redis_connection.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

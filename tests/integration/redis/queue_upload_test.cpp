@@ -9,12 +9,31 @@
 
 #include "support/queue_scripts.hpp"
 #include "support/tcp_server.hpp"
+#include "tools/redis_connection.hpp"
 
 namespace raibid::queue_upload_test {
 
 using namespace raibid::test;
 using namespace raibid::test::queue;
 using namespace std::chrono_literals;
+
+TEST_CASE("queue add: takes the stream names that setup takes, and no others") {
+  QueueCli cli;
+  const std::string lines = cli.write("jobs.jsonl", job_lines(1));
+  for (const std::string& name : std::vector<std::string>{"two words", "tab\t", "", std::string(256, 'x')}) {
+    CAPTURE(name);
+    const Output by_setup = cli({"setup", "redis", "--target", "local", "--stream", name});
+    const Output one = cli.queue("add", {"--stream", name, "--field", "job_id=1"});
+    const Output many = cli.queue("add", {"--stream", name, lines});
+    const Output imported = cli.queue("import", {"--stream", name, lines});
+    INFO(said(one));
+    CHECK(by_setup.status == 2);
+    CHECK(one.status == 2);
+    CHECK(many.status == 2);
+    CHECK(imported.status == 2);
+  }
+  CHECK(cli.queue("add", {"--stream", "copy", R"({"any":"field"})"}).status == 0);
+}
 
 TEST_CASE("upload: every line once, in order") {
   const RedisServer server;

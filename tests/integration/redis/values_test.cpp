@@ -7,15 +7,24 @@
 
 #include <nlohmann/json.hpp>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
 #include <cstdlib>
 
 #include "assets/assets.hpp"
+#include "assets/render.hpp"
+#include "base/strings.hpp"
+#include "components/redis/server/password.hpp"
 #include "config/yaml.hpp"
 #include "support/cli.hpp"
 #include "support/machine.hpp"
+#include "support/redis_server.hpp"
 #include "support/redis_settings.hpp"
 #include "support/thrown.hpp"
 #include "sys/files.hpp"
+#include "sys/unique_fd.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -219,5 +228,100 @@ TEST_CASE("values: a key that the embedded chart does not know is refused, so th
     const Output refused = attempt({helm, "template", "raibid-redis", embedded.chart, "-f", "-"}, values.dump());
     CHECK_FALSE(refused.ok());
     CHECK(has(refused.err, "resourcesPreset"));
+  }
+}
+
+namespace {
+
+/// A client that logs in as `health`, for which nobody needs a password, and sends a PING of 490 MB.
+class LargePing {
+ public:
+  explicit LargePing(int port) : m_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    REQUIRE(::connect(m_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+    REQUIRE(send("*3\r\n$4\r\nAUTH\r\n$6\r\nhealth\r\n$1\r\n-\r\n"));
+    std::array<char, 64> reply{};
+    REQUIRE(::recv(m_fd.get(), reply.data(), reply.size(), 0) > 0);
+    REQUIRE(std::string(reply.data()).starts_with("+OK"));
+    REQUIRE(send(fmt::format("*2\r\n$4\r\nPING\r\n${}\r\n", size)));
+  }
+
+  /// The next megabyte; false when Redis has ended the connection.
+  bool go_on() {
+    static const std::string block(1 << 20, 'x');
+    if (!send(block)) return false;
+    m_sent += block.size();
+    return true;
+  }
+  bool whole() const { return m_sent >= size; }
+
+ private:
+  static constexpr std::size_t size = 490'000'000;
+
+  bool send(std::string_view text) const {
+    while (!text.empty()) {
+      const ssize_t sent = ::send(m_fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+
+  UniqueFd m_fd;
+  std::size_t m_sent = 0;
+};
+
+std::int64_t most_memory_of(const std::string& pid) {
+  const std::string status = read_file("/proc/" + pid + "/status").value_or("");
+  const std::size_t at = status.find("VmHWM:");
+  REQUIRE(at != std::string::npos);
+  return std::stoll(status.substr(at + 6)) * 1024;
+}
+
+}  // namespace
+
+TEST_CASE("values: clients that send without end are cut off before they take the pod's memory") {
+  const Embedded embedded;
+  if (helm_programs().empty()) {
+    MESSAGE("skipped: no HELM3, no HELM4, no helm on PATH");
+    return;
+  }
+  const std::string helm = helm_programs().front().first;
+  Preset unlimited = job_queue_preset();
+  unlimited.redis.emplace_back("maxmemory", "0");  // a tenth of that would be no limit
+  for (const Preset& preset : {job_queue_preset(), unlimited}) {
+    const auto objects = render(helm, embedded.chart, redis_settings_of({{"memory-limit", "512Mi"}}, preset));
+    std::string conf;
+    for (const auto& [name, object] : objects) {
+      if (object.value("kind", "") == "ConfigMap" && object["data"].contains("redis.conf"))
+        conf = object["data"]["redis.conf"];
+    }
+    REQUIRE(conf.find("maxmemory-clients") != std::string::npos);
+    const TemporaryDirectory folder(std::filesystem::temp_directory_path());
+    const std::filesystem::path users = folder.path() / "users.acl";
+    write_atomic(users, acl_file(Secret("a-password"), Secret()));
+    std::string own;
+    for (const std::string& line : split(conf, '\n')) {
+      if (line.starts_with("max")) own += line + "\n";
+    }
+    CAPTURE(own);
+    const RedisServer server(own + "aclfile " + users.string() + "\n");
+    const auto redis = server.connect("a-password");
+    std::string pid = parse_info(redis->command({"INFO", "server"}).text).at("process_id");
+    LargePing first(server.port());
+    LargePing second(server.port());
+    bool one = true;
+    bool other = true;
+    while ((one || other) && !first.whole() && !second.whole()) {
+      one = one && first.go_on();
+      other = other && second.go_on();
+    }
+    CHECK_FALSE(first.whole());
+    CHECK_FALSE(second.whole());
+    CHECK(redis->command({"PING"}).text == "PONG");
+    CHECK(most_memory_of(pid) < 128LL << 20);  // a quarter of what the pod may have
   }
 }

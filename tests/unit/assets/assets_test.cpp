@@ -1,5 +1,6 @@
 #include "assets/assets.hpp"
 
+#include "assets/render.hpp"
 #include "support/errors.hpp"
 #include "sys/files.hpp"
 

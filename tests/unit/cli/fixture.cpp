@@ -2,6 +2,7 @@
 
 #include "base/strings.hpp"
 #include "components/context.hpp"
+#include "components/registry.hpp"
 #include "support/hints.hpp"
 #include "sys/files.hpp"
 #include "ui/reporter.hpp"

@@ -4,6 +4,7 @@
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "components/registry.hpp"
 #include "config/settings.hpp"
 #include "config/yaml.hpp"
 #include "support/shell_words.hpp"

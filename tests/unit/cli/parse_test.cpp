@@ -162,11 +162,15 @@ TEST_SUITE("cli: mistakes in the command line") {
   TEST_CASE("an option of another command, and one in front of its own") {
     CommandLine run;
     CHECK(run({"status", "--size", "3Gi"}) == 2);
-    CHECK(run.said("hint: it is an option of 'raibid-cli setup redis', and goes behind that\n"));
+    CHECK(run.said("hint: it is an option of another command: raibid-cli setup redis --size 3Gi\n"));
+    CHECK(run({"status", "--size=3 Gi"}) == 2);
+    CHECK(run.said("hint: it is an option of another command: raibid-cli setup redis '--size=3 Gi'\n"));
     CHECK(run({"--size", "3Gi", "setup", "redis"}) == 2);
-    CHECK(run.said("goes behind that"));
+    CHECK(run.said("raibid-cli setup redis --size 3Gi\n"));
+    CHECK(run({"status", "--size"}) == 2);  // which one only the user knows
+    CHECK(run.said("it is an option of another command: raibid-cli setup redis --help\n"));
     CHECK(run({"setup", "minio", "--no-auth"}) == 2);
-    CHECK(run.said("it is an option of 'raibid-cli setup redis'"));
+    CHECK(run.said("it is an option of another command: raibid-cli setup redis --no-auth\n"));
   }
 
   TEST_CASE("an option without its value") {

@@ -1,5 +1,6 @@
 #include "config/settings.hpp"
 
+#include "config/config_file.hpp"
 #include "support/errors.hpp"
 #include "sys/files.hpp"
 

@@ -1,5 +1,6 @@
 #include "config/settings.hpp"
 
+#include "config/duration.hpp"
 #include "support/errors.hpp"
 
 #include <doctest/doctest.h>

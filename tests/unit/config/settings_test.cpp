@@ -139,7 +139,7 @@ TEST_CASE("a value that its option does not take is named with its origin") {
   CHECK(refusal({.environment = {{"RAIBID_MAX_LENGTH", "1e3"}}}) == "RAIBID_MAX_LENGTH: \"1e3\" is not a whole number");
   CHECK(refusal({.environment = {{"RAIBID_MAX_LENGTH", "99999999999999999999"}}}).ends_with("is not a whole number"));
   CHECK(refusal({.flags = given("target", {"loca"})}) ==
-        "--target: \"loca\" is not one of kubernetes, local; did you mean local?");
+        "--target: \"loca\" is not one of kubernetes, local, external; did you mean local?");
   CHECK(refusal({.environment = {{"RAIBID_NO_AUTH", "maybe"}}}) ==
         "RAIBID_NO_AUTH: \"maybe\" is neither true nor false");
   CHECK(refusal({.file = given("timeout", {"soon"}, "c.yaml:2")}) ==
@@ -202,7 +202,8 @@ TEST_CASE("the options that every command takes") {
   for (const OptionSpec& option : global_options()) names.emplace_back(option.name);
   std::sort(names.begin(), names.end());
   CHECK(names == std::vector<std::string>{"color", "config", "context", "dry-run", "kubeconfig", "namespace", "output",
-                                          "preset", "quiet", "release", "target", "timeout", "verbose", "yes"});
+                                          "preset", "quiet", "release", "target", "timeout", "timing", "url", "verbose",
+                                          "yes"});
   std::string letters;
   for (const OptionSpec& option : global_options()) {
     CHECK_FALSE(option.help.empty());

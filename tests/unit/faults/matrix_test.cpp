@@ -3,6 +3,7 @@
 #include "base/strings.hpp"
 #include "cli/cli.hpp"
 #include "components/component.hpp"
+#include "components/registry.hpp"
 #include "fakes/fake_cluster.hpp"
 #include "support/hints.hpp"
 #include "sys/files.hpp"

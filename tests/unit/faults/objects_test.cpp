@@ -2,6 +2,7 @@
 
 #include "cli/cli.hpp"
 #include "components/component.hpp"
+#include "components/registry.hpp"
 #include "fakes/fake_cluster.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"

@@ -6,6 +6,7 @@
 #include "components/redis/run/restart.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/clients.hpp"
+#include "components/registry.hpp"
 #include "fakes/fake_cluster.hpp"
 #include "fakes/fake_random.hpp"
 #include "fakes/fake_redis.hpp"
@@ -15,6 +16,7 @@
 #include "sys/files.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
+#include "sys/system_runner.hpp"
 
 #include <sstream>
 
@@ -29,6 +31,7 @@ using Words = std::vector<std::string>;
 namespace {
 
 constexpr const char* set_key = "statefulset/raibid-redis-master";
+constexpr const char* claim_key = "persistentvolumeclaim/redis-data-raibid-redis-master-0";
 constexpr const char* pod_key = "pod/raibid-redis-master-0";
 const Words its_names = {"-n", "raibid-redis", "--release", "raibid-redis"};
 
@@ -135,6 +138,89 @@ TEST_CASE("record: an edited config file applies, but not over a flag that stood
   INFO(machine.err);
   CHECK(json::parse(machine.record())["cpu_limit"] == "800m");
   CHECK(machine.memory_limit() == "1Gi");
+}
+
+TEST_CASE("record: a teardown that keeps the data keeps what was chosen, for any home") {
+  Machine machine;
+  REQUIRE(machine.setup({"--memory-limit", "1Gi", "--stream", "other:jobs", "--group", "g2"}) == 0);
+  REQUIRE(machine.run({"teardown", "redis", "--yes"}) == 0);
+  INFO(machine.err);
+  CHECK_FALSE(machine.cluster.state()["objects"].contains(set_key));
+  SUBCASE("this one") {}
+  SUBCASE("another one") { fs::remove_all(machine.home()); }
+  REQUIRE(machine.setup() == 0);
+  INFO(machine.err);
+  CHECK(has(machine.err, "kept from an earlier setup: --memory-limit 1Gi, --stream other:jobs, --group g2"));
+  CHECK(machine.memory_limit() == "1Gi");
+  // the release has its own record again
+  CHECK_FALSE(has(machine.cluster.state()["objects"][claim_key].dump(), "raibid-cli/spec"));
+  CHECK(machine.run({"config", "show", "--installed"}) == 0);
+}
+
+TEST_CASE("record: what a teardown kept is a record like any other") {
+  Machine machine;
+  REQUIRE(machine.setup({"--memory-limit", "2Gi", "--set", "master.podLabels.team=blue"}) == 0);
+  REQUIRE(machine.run({"teardown", "redis", "--yes"}) == 0);
+  CHECK(machine.setup() == 2);
+  CHECK(has(machine.err, "--set master.podLabels.team"));
+  CHECK(machine.setup({"--set", "master.podLabels.team=red", "--memory-request", "1Gi"}) == 0);
+  CHECK(machine.memory_limit() == "2Gi");
+  REQUIRE(machine.run({"teardown", "redis", "--yes"}) == 0);
+  CHECK(machine.setup({"--reset"}) == 0);
+  CHECK(machine.memory_limit() == "512Mi");
+  REQUIRE(machine.run({"teardown", "redis", "--yes", "--delete-data"}) == 0);
+  CHECK(machine.setup() == 0);
+  CHECK_FALSE(has(machine.err, "kept from an earlier setup"));
+}
+
+TEST_CASE("record: config show has what was recorded, from this machine or from the cluster") {
+  Machine machine;
+  REQUIRE(machine.setup({"--memory-limit", "1Gi", "--stream", "other:jobs"}) == 0);
+  const auto shows = [&](const Words& more) {
+    REQUIRE(machine.run(Words{"config", "show", "-o", "json"} + more) == 0);
+    std::map<std::string, std::string> rows;
+    for (const json& row : json::parse(machine.out))
+      rows[row["name"]] = (row["value"].is_string() ? row["value"].get<std::string>() : row["value"].dump()) + ", " +
+                          row["origin"].get<std::string>();
+    return rows;
+  };
+  auto rows = shows({});
+  CHECK(rows["memory-limit"] == "1Gi, recorded by an earlier setup");
+  CHECK(rows["stream"] == "other:jobs, recorded by an earlier setup");
+  CHECK(rows["cpu-limit"].starts_with("500m, "));
+  CHECK(shows({"-n", "elsewhere"})["memory-limit"].starts_with("512Mi, "));
+  machine.variables["RAIBID_MEMORY_LIMIT"] = "2Gi";
+  CHECK(shows({})["memory-limit"] == "2Gi, RAIBID_MEMORY_LIMIT");
+  machine.variables.clear();
+
+  fs::remove_all(machine.home());
+  CHECK(shows({})["memory-limit"].starts_with("512Mi, "));
+  CHECK(shows({"--installed"})["memory-limit"] == "1Gi, recorded by an earlier setup");
+  REQUIRE(machine.run({"teardown", "redis", "--yes", "--delete-data"}) == 0);
+  CHECK(machine.run({"config", "show", "--installed"}) == 6);
+}
+
+TEST_CASE("record: config show tells of a record that a setup could not use, and shows the rest") {
+  Machine machine;
+  REQUIRE(machine.setup({"--set", "master.podLabels.team=blue", "--memory-limit", "1Gi"}) == 0);
+  CHECK(machine.run({"config", "show"}) == 0);
+  CHECK(has(machine.err, "what an earlier setup recorded is not shown: this Redis was set up with --set"));
+  CHECK(has(machine.out, "512Mi"));
+}
+
+TEST_CASE("record: another preset is refused by teardown and status --watch as well") {
+  Machine machine;
+  REQUIRE(machine.setup() == 0);
+  machine.cluster.state()["objects"][set_key]["metadata"]["namespace"] = "raibid-redis";  // which status looks at
+  const json before = machine.cluster.contents();
+  for (const Words& words : {Words{"teardown", "redis", "--yes"}, Words{"teardown", "redis", "--yes", "--delete-data"},
+                             Words{"status", "redis", "--watch"}, Words{"status", "redis"}}) {
+    CAPTURE(words[0]);
+    CHECK(machine.run(words + its_names + Words{"--preset", "mirai"}) == 2);
+    INFO(machine.err);
+    CHECK(has(machine.err, "set up with preset \"raibid\""));
+    CHECK(machine.cluster.contents() == before);
+  }
 }
 
 TEST_CASE("record: --reset goes back to the preset") {

@@ -3,6 +3,7 @@
 #include "cli/cli.hpp"
 #include "components/component.hpp"
 #include "components/kubernetes/lease.hpp"
+#include "components/registry.hpp"
 #include "fakes/fake_cluster.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"

@@ -221,3 +221,27 @@ TEST_CASE("config_differences: a refusal is an error") {
   CHECK(has(error.message(), "hz"));
   CHECK(has(error.message(), "NOPERM"));
 }
+
+TEST_CASE("about_less_memory: what is there has to fit into a lower maxmemory") {
+  std::string running = "maxmemory:400000000\r\n";
+  FakeRedis redis([&](const std::string& command) {
+    CHECK(command == "INFO memory");
+    return FakeRedis::text("# Memory\r\nused_memory:300000000\r\n" + running);
+  });
+  const auto said = [&](const Directives& wanted) {
+    return about_less_memory(*redis.connect("", 0, 1s), wanted, "the hint");
+  };
+  CHECK(said({{"maxmemory", "350mb"}}).empty());
+  CHECK(said({{"maxmemory", "0"}}).empty());
+  CHECK(said({}).empty());
+  const Error error = error_of([&] { said({{"maxmemory", "100mb"}, {"appendonly", "yes"}}); });
+  CHECK(error.code() == ExitCode::preflight);
+  CHECK(std::string(error.message()).find("maxmemory would be 100 MiB") != std::string::npos);
+  CHECK(error.hint() == "the hint");
+  CHECK(said({{"maxmemory", "100mb"}, {"maxmemory-policy", "allkeys-lru"}}).find("drops keys (allkeys-lru)") !=
+        std::string::npos);
+  running = "maxmemory:90000000\r\n";  // full already: this change makes it no worse
+  CHECK(said({{"maxmemory", "100mb"}}).empty());
+  running = "maxmemory:0\r\n";
+  CHECK(error_of([&] { said({{"maxmemory", "100mb"}}); }).code() == ExitCode::preflight);
+}

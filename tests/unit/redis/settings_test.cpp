@@ -143,6 +143,15 @@ TEST_CASE("maxmemory leaves room below the memory limit") {
   CHECK(maxmemory({{"memory-limit", "1000Gi"}}) == "614400mb");
 }
 
+TEST_CASE("without maxmemory the limit of all clients is a tenth of the memory limit") {
+  Preset preset = job_queue_preset();
+  preset.redis.emplace_back("maxmemory", "0");
+  CHECK(directive(redis_settings_of({}, preset), "maxmemory-clients") == "51mb");
+  preset.redis.emplace_back("maxmemory-clients", "7mb");
+  CHECK(directive(redis_settings_of({}, preset), "maxmemory-clients") == "7mb");
+  CHECK(directive(redis_settings_of({}), "maxmemory-clients").empty());  // the chart's 10% of maxmemory
+}
+
 TEST_CASE("a preset's own maxmemory stays, also above the limit: that is for a warning") {
   Preset preset = job_queue_preset();
   preset.redis.emplace_back("maxmemory", "256mb");

@@ -1,6 +1,7 @@
 #include "cli/cli.hpp"
 #include "components/component.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/registry.hpp"
 #include "fakes/fake_random.hpp"
 #include "fakes/fake_redis.hpp"
 #include "fakes/fake_runner.hpp"

@@ -54,6 +54,30 @@ TEST_CASE("status passes a pod that Kubernetes calls Ready, and no other") {
   CHECK(check_of(nullptr).text == "redis-0 does not exist");
 }
 
+TEST_CASE("status says why a pod does not run") {
+  json unplaced = pod("Pending", false, json::array());
+  // as Kubernetes 1.34 said it when its only node was tainted
+  const std::string scheduler =
+      "0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to deallocate";
+  unplaced["status"]["conditions"].push_back(
+      {{"type", "PodScheduled"}, {"status", "False"}, {"reason", "Unschedulable"}, {"message", scheduler}});
+  CHECK(check_of(&unplaced).text == "redis-0 Pending, not Ready, 0 restarts: " + scheduler);
+
+  const json waiting = {{"reason", "ImagePullBackOff"}, {"message", "Back-off pulling image \"redis:none\""}};
+  const json pulling =
+      pod("Pending", false,
+          {{{"name", "redis"}, {"ready", false}, {"restartCount", 0}, {"state", {{"waiting", waiting}}}}});
+  CHECK(check_of(&pulling).text ==
+        "redis-0 Pending, not Ready, 0 restarts: container redis: ImagePullBackOff: Back-off pulling image "
+        "\"redis:none\"");
+
+  const json starting = {{"reason", "ContainerCreating"}};
+  const json young =
+      pod("Pending", false,
+          {{{"name", "redis"}, {"ready", false}, {"restartCount", 0}, {"state", {{"waiting", starting}}}}});
+  CHECK(check_of(&young).text == "redis-0 Pending, not Ready, 0 restarts");
+}
+
 TEST_CASE("an exporter that fails is a check of its own, and not the pod's") {
   json failing =
       pod("Running", false,

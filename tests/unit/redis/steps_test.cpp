@@ -15,10 +15,11 @@
 #include "fakes/fake_random.hpp"
 #include "fakes/fake_redis.hpp"
 #include "fakes/fake_reporter.hpp"
-#include "sys/process.hpp"
-#include "sys/signals.hpp"
 #include "support/thrown.hpp"
 #include "sys/files.hpp"
+#include "sys/process.hpp"
+#include "sys/signals.hpp"
+#include "sys/system_runner.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

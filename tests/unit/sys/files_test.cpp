@@ -1,5 +1,6 @@
 #include "sys/files.hpp"
 #include "base/error.hpp"
+#include "sys/locked_log.hpp"
 #include "sys/reader_gone.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+#include "sys/system_runner.hpp"
 #include "base/error.hpp"
 #include "sys/clock.hpp"
 #include "sys/early_child.hpp"

@@ -10,6 +10,7 @@
 
 #include "support/thrown.hpp"
 #include "sys/files.hpp"
+#include "sys/locked_log.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

@@ -10,6 +10,7 @@
 #include "support/tcp_server.hpp"
 #include "support/thrown.hpp"
 #include "sys/unique_fd.hpp"
+#include "tools/redis_connection.hpp"
 
 using namespace raibid;
 using namespace raibid::test;

@@ -1,5 +1,5 @@
 #include "base/error.hpp"
-#include "ui/reporters.hpp"
+#include "ui/make_reporter.hpp"
 
 #include "screen.hpp"
 

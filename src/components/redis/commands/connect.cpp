@@ -1,3 +1,5 @@
+#include "components/redis/commands/connect.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <signal.h>
@@ -11,7 +13,6 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/export/variables.hpp"
-#include "components/redis/commands/url.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/services.hpp"
@@ -27,23 +28,27 @@ namespace {
 // redis-cli takes the server from its arguments alone; other programs find it in their environment, under general names
 // and under those of the preset's application.
 Command aimed_at(const Context& context, const RedisSettings& settings, const std::vector<std::string>& arguments,
-                 const std::string& host, int port, const Login& login) {
+                 const RedisEndpoint& endpoint) {
+  const auto& [host, port, username, password, database] = endpoint;
   Command command;
   command.argv = arguments;
   const std::string program = arguments[0].substr(arguments[0].rfind('/') + 1);
   if (program == "redis-cli" || program == "valkey-cli") {
-    command.argv.insert(command.argv.begin() + 1, {"-h", host, "-p", std::to_string(port)});
-    if (!login.username.empty()) command.argv.insert(command.argv.begin() + 5, {"--user", login.username});
+    std::vector<std::string> where = {"-h", host, "-p", std::to_string(port)};
+    if (!username.empty()) where.insert(where.end(), {"--user", username});
+    if (database != 0) where.insert(where.end(), {"-n", std::to_string(database)});
+    command.argv.insert(command.argv.begin() + 1, where.begin(), where.end());
   }
-  InstalledRedis redis{host, port, login.password};
-  redis.username = login.username;
-  const Secret& password = login.password;
+  InstalledRedis redis{host, port, password};
+  redis.username = username;
+  redis.database = database;
   // the one place where a secret enters an environment: the user asked for this command to be logged in
-  command.environment = {{"REDIS_HOST", host},
-                         {"REDIS_PORT", std::to_string(port)},
-                         {"REDIS_URL", redis_url(host, port, password, shown_user(login))}};
+  command.environment = {
+      {"REDIS_HOST", host},
+      {"REDIS_PORT", std::to_string(port)},
+      {"REDIS_URL", redis_url(host, port, password, username.empty() ? "default" : username, database)}};
   if (!password.empty()) {
-    command.environment.push_back({"REDIS_USERNAME", shown_user(login)});
+    command.environment.push_back({"REDIS_USERNAME", username.empty() ? "default" : username});
     command.environment.push_back({"REDIS_PASSWORD", password.reveal()});
     command.environment.push_back({"REDISCLI_AUTH", password.reveal()});
   }
@@ -100,13 +105,15 @@ std::vector<OptionSpec> connect_options() {
 CommandResult connect_redis_command(Context& context, const std::vector<std::string>& arguments) {
   mention_unfinished(context);
   const auto [place, settings] = open_recorded(context, NeedsPreset::no);
-  const InstalledRedis& installed = place->installed();
-  const Login login = context.settings.flag("admin") ? installed.admin : installed.login();
   if (context.guard.dry_run()) return would_connect(arguments, place->subject());
   place->prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
-  const RedisEndpoint endpoint = place->endpoint(question_deadline(context));
+  RedisEndpoint endpoint = place->endpoint(question_deadline(context));
+  if (const Login& admin = place->installed().admin; context.settings.flag("admin") && !admin.password.empty()) {
+    endpoint.username = admin.username;
+    endpoint.password = admin.password;
+  }
   if (!arguments.empty()) {
-    const Command command = aimed_at(context, settings, arguments, endpoint.host, endpoint.port, login);
+    const Command command = aimed_at(context, settings, arguments, endpoint);
     return {"", run_foreground(
                     context.guard, command, context.signals, [&place] { place->look_after(); },
                     foreign_variables(context.environment))};
@@ -137,8 +144,8 @@ CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   const std::string host = settings.target == Target::kubernetes
                                ? application_host(settings, RedisNames(settings.release, settings.name_space))
                                : installed.host;
-  const std::string url =
-      redis_url(host, installed.port, with_password ? installed.password : Secret(), shown_user(installed.login()));
+  const std::string url = redis_url(host, installed.port, with_password ? installed.password : Secret(),
+                                    installed.username.empty() ? "default" : installed.username, installed.database);
   if (context.format() == OutputFormat::table) return {url + "\n"};
   const nlohmann::ordered_json object = {
       {"url", url}, {"host", host}, {"port", installed.port}, {"username", shown_user(installed.login())}};

@@ -46,12 +46,11 @@ std::vector<OptionSpec> doctor_options() {
 CommandResult doctor_redis(Context& context, const std::vector<std::string>&) {
   if (context.settings.flag("role")) return {open_installer(context, redis_settings(context))->rights()};
   mention_unfinished(context);
-  if (const auto record = record_on_this_machine(context)) take_record_for_setup(context, *record);
+  take_recorded(context, false);
   const RedisSettings settings = redis_settings(context);
   give_advice(context, settings);
   HealthReport report;
-  report.data() = {{"target", settings.target == Target::local ? "local" : "kubernetes"},
-                   {"advice", advice_json(settings)}};
+  report.data() = {{"target", target_name(settings.target)}, {"advice", advice_json(settings)}};
   open_installer(context, settings)->examine_ground(report);
   examine_home(context, report);
   return render_report(context, "doctor", report);

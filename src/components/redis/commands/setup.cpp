@@ -49,6 +49,17 @@ bool may_need_record(const Context& context) {
                      [&](const char* option) { return context.settings.origin(option).source > Source::record; });
 }
 
+/// What this machine knows of a Redis whose data a teardown kept. False when that is nothing.
+bool take_kept_record(Context& context) {
+  try {
+    if (!record_on_this_machine(context)) return false;
+    take_recorded(context, false);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 /// Before the cluster is asked where possible: a mistake in the settings needs no cluster to be found.
 RedisSettings first_settings(Context& context) {
   const Told told(context);
@@ -57,9 +68,9 @@ RedisSettings first_settings(Context& context) {
   } catch (const Error&) {
     if (!may_need_record(context)) throw;
     try {
-      const std::unique_ptr<Place> place = open_place(context, settings_to_find(context));
-      take_record_for_setup(context, place->installed().record, place->installed().name_space);
-    } catch (const Error&) {
+      take_recorded(context, true);
+    } catch (const Error& error) {
+      if (error.code() == ExitCode::not_installed && take_kept_record(context)) return redis_settings(context);
       context.settings = told.settings;  // no such preset: the error below says so
       context.preset = told.preset;
     }

@@ -19,9 +19,10 @@ struct InstalledRedis {
   Secret password;
   Spec record{};             ///< what it was set up with; empty for one not set up by raibid-cli
   std::string name_space{};  ///< it was set up with; "" when its record has none
-  std::string username{};    ///< the application's user; "" for `default`
-  Login admin{};             ///< what raibid-cli logs in with for its own work
-  SecretContent content{};   ///< all of it
+  std::string username{};    ///< "" for the default user
+  int database = 0;
+  Login admin{};            ///< what raibid-cli logs in with for its own work; empty where that is the same
+  SecretContent content{};  ///< all that its Secret, or its folder, has
 
   Login login() const { return {username, password}; }
 };

@@ -1,6 +1,8 @@
 #include "components/redis/place/place.hpp"
 
 #include "base/error.hpp"
+#include "components/redis/place/external/external_installer.hpp"
+#include "components/redis/place/external/external_place.hpp"
 #include "components/redis/place/kubernetes/kubernetes_installer.hpp"
 #include "components/redis/place/kubernetes/kubernetes_place.hpp"
 #include "components/redis/place/local/instance.hpp"
@@ -11,12 +13,19 @@ namespace raibid {
 
 std::unique_ptr<Place> open_place(Context& context, const RedisSettings& settings) {
   if (settings.target == Target::local) return std::make_unique<LocalPlace>(context, settings);
+  if (settings.target == Target::external) return std::make_unique<ExternalPlace>(context, settings);
   return std::make_unique<KubernetesPlace>(context, settings);
 }
 
 std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings& settings) {
   if (settings.target == Target::local) return std::make_unique<LocalInstaller>(context, settings);
+  if (settings.target == Target::external) return std::make_unique<ExternalInstaller>(context, settings);
   return std::make_unique<KubernetesInstaller>(context, settings);
+}
+
+std::string Installer::change_users(const UsersPlan& plan) {
+  throw Error(ExitCode::usage, plan.operation + ": the users of this Redis are not raibid-cli's",
+              "change them where it comes from");
 }
 
 OpenedPlace open_recorded(Context& context, NeedsPreset needs) {
@@ -26,12 +35,25 @@ OpenedPlace open_recorded(Context& context, NeedsPreset needs) {
   return {std::move(place), redis_settings(context)};
 }
 
+void take_recorded(Context& context, bool ask) {
+  if (ask) {
+    const std::unique_ptr<Place> place = open_place(context, settings_to_find(context));
+    take_record_for_setup(context, place->installed().record, place->installed().name_space);
+  } else if (const auto record = record_on_this_machine(context)) {
+    take_record_for_setup(context, *record);
+  }
+}
+
 std::optional<Spec> record_on_this_machine(const Context& context) {
   try {
     const RedisSettings settings = settings_to_find(context);
     if (settings.target == Target::local) {
       const auto state = LocalInstance(context, settings.release).state();
       return state ? std::optional(state->spec) : std::nullopt;
+    }
+    if (settings.target == Target::external) {
+      const ExternalTarget target = find_external(context, settings);
+      return target.saved ? std::optional(parse_spec(target.saved->record)) : std::nullopt;
     }
     const std::string cluster = context.settings.text("context");
     std::optional<Spec> found;

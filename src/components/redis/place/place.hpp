@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,6 +73,9 @@ class Place {
   /// ended and says so to the reporter.
   virtual Process* keep_open() = 0;
 
+  /// A command has trimmed a stream to its limit: kept for `status` where nothing else keeps an account of it.
+  virtual void note_trim(const std::string& /*stream*/, std::int64_t /*removed*/) {}
+
   /// It as something to kill. Throws Error (usage) when the place cannot do that, (not_installed) when it is not there.
   virtual std::unique_ptr<Victim> victim() = 0;
 };
@@ -104,8 +108,9 @@ class Installer {
   /// The rights that setup needs there, as manifests. Throws Error (usage) where there is nobody to give them.
   virtual std::string rights() const = 0;
   /// Changes who may log in, and this user's credentials file with it, as a run of its own with journal, lock and undo.
-  /// Returns the plan of a dry run, else "". Throws Error: preflight, and rolled_back or remains as Executor::run.
-  virtual std::string change_users(const UsersPlan& plan) = 0;
+  /// Returns the plan of a dry run, else "". Throws Error: usage where there are no users of ours, preflight, and
+  /// rolled_back or remains as Executor::run.
+  virtual std::string change_users(const UsersPlan& plan);
   /// The checks of `status`. Throws Error (not_installed) when it is not there.
   virtual CommandResult status() = 0;
 };
@@ -125,6 +130,10 @@ OpenedPlace open_recorded(Context& context, NeedsPreset needs);
 /// What this machine knows of the record without asking a cluster: the local Redis' own, or that of the credentials
 /// file. std::nullopt when it knows none, or several.
 std::optional<Spec> record_on_this_machine(const Context& context);
+
+/// Takes the record into `context` as setup would do: what this machine knows of it, or (`ask`) that of the Redis which
+/// is there. Throws Error as take_record_for_setup; when it asks, as open_place and Place::installed.
+void take_recorded(Context& context, bool ask);
 
 /// The Place that the settings name. Throws Error (preflight) when a cluster is meant and cannot be chosen.
 std::unique_ptr<Place> open_place(Context& context, const RedisSettings& settings);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "sys/locked_log.hpp"
 #include "sys/process.hpp"
 
 namespace raibid {

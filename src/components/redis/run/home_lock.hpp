@@ -5,6 +5,7 @@
 
 #include "components/context.hpp"
 #include "sys/files.hpp"
+#include "sys/locked_log.hpp"
 
 namespace raibid {
 

@@ -48,12 +48,12 @@ class ChildRecord {
 
 }  // namespace
 
-JournaledRun::JournaledRun(Context& context, What what, Duration undo_limit)
+JournaledRun::JournaledRun(Context& context, What what, Duration undo_time)
     : m_context(context),
       m_header(journal_header(context, what.operation, what.subject)),
       m_key(std::move(what.key)),
       m_id(context.guard.dry_run() ? "" : new_run_id(context.random)),
-      m_undo_limit(undo_limit) {}
+      m_undo_limit(undo_time) {}
 
 TimePoint JournaledRun::undo_until() {
   if (m_undo_limit == Duration::zero()) return m_context.deadline;

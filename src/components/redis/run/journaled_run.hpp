@@ -9,6 +9,9 @@
 
 namespace raibid {
 
+/// How long undoing may take after the deadline of the run; on a slow cluster longer, see ClusterPace.
+inline constexpr Duration undo_limit = std::chrono::seconds(60);
+
 /// One run that changes something, wherever it does: the journal and its lock, what a killed run left, the plan, the
 /// evidence of a failure and the undo. A run goes open → (recover) → execute, or open → (recover) → close when it
 /// executes no plan.
@@ -20,8 +23,9 @@ class JournaledRun {
     std::string key;        ///< names the journal: journal_key
   };
 
-  /// `undo_limit`: how long undoing may take after the run's own deadline; zero when it shares that deadline.
-  JournaledRun(Context& context, What what, Duration undo_limit);
+  /// `undo_time`: how long undoing may take after the run's own deadline, see undo_limit; zero when it shares that
+  /// deadline.
+  JournaledRun(Context& context, What what, Duration undo_time);
 
   /// 16 hexadecimal digits, made up at the start. Everything that the run makes in a cluster is stamped with it.
   const std::string& id() const { return m_id; }

@@ -10,6 +10,11 @@
 
 namespace raibid {
 
+std::string less_memory_hint(const Context& context) {
+  return "let the workers catch up and trim the queue first, or give it more with --memory-limit; how full it is: " +
+         context.scope().command("status redis");
+}
+
 namespace {
 
 void agree(Context& context, const std::string& what, const std::string& flag) {

@@ -8,6 +8,9 @@
 
 namespace raibid {
 
+/// What to do when Redis holds more than it would be allowed to.
+std::string less_memory_hint(const Context& context);
+
 /// Before a running Redis is restarted, which is a moment without Redis: done with --yes or --restart, or after a yes.
 /// `reasons` say what of the change needs it. Throws Error: (failure) after a no, (usage) when there is no terminal to
 /// ask on, with the command that does it. Nothing may have been changed yet.

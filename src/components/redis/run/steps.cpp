@@ -37,7 +37,9 @@ bool in_use(const RedisReply& groups, const std::string& name) {
 
 // A group that was made for nobody goes; its stream with it only when nothing was written meanwhile.
 void destroy_group(RedisConnection& redis, const std::string& stream, const std::string& group) {
-  if (in_use(redis.command({"XINFO", "GROUPS", stream}), group))
+  const RedisReply present = redis.command({"XINFO", "GROUPS", stream});
+  if (present.is_error() && present.text.find("no such key") != std::string::npos) return;  // it was never made
+  if (in_use(present, group))
     throw Kept(fmt::format("group {} of stream {} is kept: somebody works in it", group, stream));
   const RedisReply destroyed = redis.command({"XGROUP", "DESTROY", stream, group});
   if (destroyed.is_error() && destroyed.text.find("requires the key to exist") == std::string::npos) {

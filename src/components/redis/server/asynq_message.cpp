@@ -81,7 +81,50 @@ bool add_header(std::string_view bytes, AsynqMessage& message) {
   return !reader.broken();
 }
 
+void append_varint(std::string& out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>((value & 0x7f) | 0x80);
+  out += static_cast<char>(value);
+}
+
+void append_text(std::string& out, std::uint64_t field, const std::string& text) {
+  if (text.empty()) return;
+  append_varint(out, field << 3 | 2);
+  append_varint(out, text.size());
+  out += text;
+}
+
+void append_number(std::string& out, std::uint64_t field, std::int64_t number) {
+  if (number == 0) return;
+  append_varint(out, field << 3);
+  append_varint(out, static_cast<std::uint64_t>(number));
+}
+
 }  // namespace
+
+std::string encode_asynq_message(const AsynqMessage& message) {
+  std::string out;
+  append_text(out, 1, message.type);
+  append_text(out, 2, message.payload);
+  append_text(out, 3, message.id);
+  append_text(out, 4, message.queue);
+  append_number(out, 5, message.retry);
+  append_number(out, 6, message.retried);
+  append_text(out, 7, message.error);
+  append_number(out, 8, message.timeout);
+  append_number(out, 9, message.deadline);
+  append_text(out, 10, message.unique_key);
+  append_number(out, 11, message.last_failed_at);
+  append_number(out, 12, message.retention);
+  append_number(out, 13, message.completed_at);
+  append_text(out, 14, message.group);
+  for (const auto& [name, value] : message.headers) {
+    std::string entry;
+    append_text(entry, 1, name);
+    append_text(entry, 2, value);
+    append_text(out, 15, entry.empty() ? std::string("\x0a\x00", 2) : entry);
+  }
+  return out;
+}
 
 std::optional<AsynqMessage> decode_asynq_message(std::string_view bytes) {
   AsynqMessage message;

@@ -28,6 +28,9 @@ struct AsynqMessage {
 /// std::nullopt for bytes that are no such message. Fields that are not known are skipped, as Protocol Buffers ask for.
 std::optional<AsynqMessage> decode_asynq_message(std::string_view bytes);
 
+/// The bytes of the message, as the library's client writes them.
+std::string encode_asynq_message(const AsynqMessage& message);
+
 /// A task with what Asynq keeps beside its message. Times are Unix seconds, 0 for none.
 struct AsynqTaskFacts {
   AsynqMessage message;

@@ -112,18 +112,27 @@ std::vector<std::string> asynq_queue_names(RedisConnection& redis) {
   return names;
 }
 
+bool enqueue_asynq_task(RedisConnection& redis, const AsynqMessage& message) {
+  const std::string what = "the task for " + printable(message.queue);
+  expect_no_error(redis.command({"SADD", all_asynq_queues, message.queue}), what);
+  const std::string prefix = prefix_of(message.queue);
+  const RedisReply reply =
+      run_script(redis, queue_script("asynq_add"), {prefix + "t:" + message.id, prefix + "pending"},
+                 {encode_asynq_message(message), message.id});
+  expect_no_error(reply, what);
+  return reply.integer == 1;
+}
+
 std::vector<QueueFacts> read_asynq_facts(RedisConnection& redis, const std::vector<std::string>& names,
                                          std::int64_t now_ms) {
   const std::vector<std::string> known = asynq_queue_names(redis);
   const Script script = queue_script("asynq_stats");
-  load_script(redis, script);
-  std::vector<std::vector<std::string>> questions;
+  std::vector<ScriptCall> calls;
   for (const std::string& name : names) {
     const std::string prefix = prefix_of(name);
-    questions.push_back(script_call(script, {prefix + "pending"},
-                                    {prefix, utc_day(now_ms), std::to_string(now_ms / 1000)}, ScriptUse::reads));
+    calls.push_back({{prefix + "pending"}, {prefix, utc_day(now_ms), std::to_string(now_ms / 1000)}});
   }
-  const std::vector<RedisReply> replies = redis.pipeline(questions);
+  const std::vector<RedisReply> replies = run_reading_script(redis, script, calls);
   std::vector<QueueFacts> all;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const bool is_known = std::binary_search(known.begin(), known.end(), names[i]);

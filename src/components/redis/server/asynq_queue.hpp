@@ -12,6 +12,10 @@ std::vector<std::string> asynq_queue_names(RedisConnection& redis);
 std::vector<QueueFacts> read_asynq_facts(RedisConnection& redis, const std::vector<std::string>& names,
                                          std::int64_t now_ms);
 
+/// Enqueues the task, with the queue's name for the library's Inspector. False when there is one of that ID already.
+/// Throws Error (failure).
+bool enqueue_asynq_task(RedisConnection& redis, const AsynqMessage& message);
+
 /// A queue of the Go library Asynq (v0.24 to v0.26, keys asynq:{NAME}:…): it does what the library's Inspector does,
 /// each change in one atomic script. IDs are those of tasks; the fields of a job are `type`, `payload` and
 /// `header.NAME`.

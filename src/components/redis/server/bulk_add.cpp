@@ -150,7 +150,7 @@ void Upload::begin(RedisConnection& redis) {
     if (m_plan.resumes) m_plan.after = read_upload(redis, m_plan.record).value_or(UploadRecord{});
     m_previous = std::to_string(m_plan.after.line);
     m_result.line = m_plan.after.line;
-    if (!m_transactions) load_script(redis, m_script);
+    if (!m_transactions) m_keeps_scripts = !redis.command({"SCRIPT", "LOAD", m_script.text}).is_error();
     return;
   }
   throw Error(ExitCode::preflight, "other runs add the same input at the same moment", "wait for them, then run again");
@@ -272,8 +272,16 @@ std::size_t Upload::append_batch(std::string& out) {
   } else {
     const std::string limit = std::to_string(m_plan.limit);
     const std::string count = std::to_string(m_jobs);
-    std::vector<std::string_view> words = {"EVALSHA",    m_script.digest, "2",   m_plan.stream, m_plan.record,
-                                           m_plan.token, m_previous,      limit, digest,        count};
+    std::vector<std::string_view> words = {m_keeps_scripts ? "EVALSHA" : "EVAL",
+                                           m_keeps_scripts ? m_script.digest : m_script.text,
+                                           "2",
+                                           m_plan.stream,
+                                           m_plan.record,
+                                           m_plan.token,
+                                           m_previous,
+                                           limit,
+                                           digest,
+                                           count};
     for (std::size_t i = 0; i < m_jobs; ++i) {
       const Line& line = m_batch[i];
       words.insert(words.end(), {line.number, line.job.id, line.words});

@@ -117,6 +117,7 @@ class Upload final : public RedisFeed {
   const Signals& m_signals;
   std::function<void(const UploadResult&)> m_progress;
   Script m_script;
+  bool m_keeps_scripts = true;  ///< else its text goes with each call
   bool m_transactions = false;
   std::string m_mark;  ///< the script at the end of each transaction
   std::string m_trim;  ///< the script that keeps the limit meanwhile

@@ -71,6 +71,30 @@ class KeyReader {
     return json_text(m_object[key]);
   }
 
+  /// 0 when it is not there.
+  int count(const char* key) const {
+    if (!m_object.contains(key)) return 0;
+    const json& value = m_object[key];
+    if (!value.is_number_integer() || value < 0 || value > 1'000'000)
+      damaged(m_path, fmt::format("\"{}\" is not a number that it can be", key));
+    return value.get<int>();
+  }
+
+  /// Pairs of text; none when it is not there.
+  std::vector<std::pair<std::string, std::string>> pairs(const char* key) const {
+    std::vector<std::pair<std::string, std::string>> all;
+    if (!m_object.contains(key)) return all;
+    const auto is_pair = [](const json& item) {
+      return item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string();
+    };
+    if (!m_object[key].is_array()) damaged(m_path, fmt::format("\"{}\" is not a list", key));
+    for (const json& item : m_object[key]) {
+      if (!is_pair(item)) damaged(m_path, fmt::format("\"{}\" holds something else than pairs of text", key));
+      all.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
+    }
+    return all;
+  }
+
   int port() const {
     if (!m_object.contains("port")) damaged(m_path, "the key \"port\" is missing");
     const json& value = m_object["port"];
@@ -141,6 +165,8 @@ std::optional<Credentials> read_credentials(const fs::path& path) {
   credentials.target = reader.optional("target");
   credentials.username = reader.optional("username");
   credentials.admin_password = Secret(reader.optional("admin_password"));
+  credentials.database = reader.count("database");
+  credentials.made = reader.pairs("made");
   credentials.record = reader.object("record");
   credentials.path = path;
   return credentials;
@@ -218,6 +244,9 @@ std::string to_json(const Credentials& credentials) {
       {"username", credentials.username},
   };
   if (!credentials.admin_password.empty()) object["admin_password"] = credentials.admin_password.reveal();
+  if (credentials.database != 0) object["database"] = credentials.database;
+  for (const auto& [stream, group] : credentials.made)
+    object["made"].push_back(nlohmann::ordered_json::array({stream, group}));
   if (!credentials.record.empty()) object["record"] = parse_json(credentials.record);
   return json_text(object, 2) + "\n";
 }
@@ -235,10 +264,13 @@ void save_credentials(const Files& files, const Credentials& credentials, const 
   files.write_own_file(path, to_json(credentials));
 }
 
-std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user) {
-  const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  if (password.empty()) return fmt::format("redis://{}:{}", address, port);
-  return fmt::format("redis://{}:{}@{}:{}", percent_encoded(user), percent_encoded(password.reveal()), address, port);
+std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user, int database) {
+  const std::string name = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  const std::string address = fmt::format("{}:{}{}", name, port, database == 0 ? "" : fmt::format("/{}", database));
+  const bool default_user = user.empty() || user == "default";
+  if (password.empty() && default_user) return "redis://" + address;
+  if (password.empty()) return fmt::format("redis://{}@{}", percent_encoded(user), address);
+  return fmt::format("redis://{}:{}@{}", percent_encoded(user), percent_encoded(password.reveal()), address);
 }
 
 }  // namespace raibid

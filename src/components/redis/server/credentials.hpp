@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/secret.hpp"
@@ -20,12 +21,14 @@ struct Credentials {
   std::string name_space;
   std::string stream;
   std::string consumer_group;
-  std::string context;      ///< kubeconfig context; "local" for the local target
-  std::string cluster_uid;  ///< UID of namespace kube-system; "" for the local target
+  std::string context;      ///< kubeconfig context; "local" for the local target, the address for an external one
+  std::string cluster_uid;  ///< UID of namespace kube-system; "" for the local target, the address for an external one
   std::string release;
-  std::string target;          ///< "kubernetes" or "local"
-  std::string username;        ///< "default", or the application's own
-  Secret admin_password;       ///< of `admin`, when the application has a user of its own; else empty
+  std::string target;     ///< "kubernetes", "local" or "external"
+  std::string username;   ///< "default", or the application's own
+  Secret admin_password;  ///< of `admin`, when the application has a user of its own; else empty
+  int database = 0;
+  std::vector<std::pair<std::string, std::string>> made;  ///< streams and their groups that setup made, if external
   std::string record;          ///< JSON of what it was set up with (Spec), "" when the file has none
   std::filesystem::path path;  ///< where it was read from; not part of the file
 };
@@ -61,6 +64,7 @@ void save_credentials(const Files& files, const Credentials& credentials, const 
 /// "redis://default:PASSWORD@HOST:PORT", or without both where there is no password. What of a password a URL reads
 /// otherwise is percent-encoded (RFC 3986). With an empty `user`, "redis://:PASSWORD@…", the password goes to the same
 /// user, but redis-cli before 7.2 does not log in with such a URL.
-std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user = "default");
+std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user = "default",
+                      int database = 0);
 
 }  // namespace raibid

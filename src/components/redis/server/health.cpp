@@ -14,6 +14,7 @@
 #include "components/redis/server/queue_stats.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
+#include "components/redis/server/script.hpp"
 #include "config/yaml.hpp"
 
 namespace raibid {
@@ -37,7 +38,10 @@ std::int64_t number(const std::string& text) {
   return value;
 }
 
-void examine_server(const Info& info, HealthReport& report) {
+/// What this Redis may not be asked.
+Check not_told(const std::string& name, const std::string& text) { return {name, true, text, "", true}; }
+
+void examine_server(const Info& info, const Expectation& expected, HealthReport& report) {
   ordered_json& redis = report.data()["redis"];
   const std::string version =
       info.count("valkey_version") ? "valkey " + field(info, "valkey_version") : field(info, "redis_version");
@@ -45,9 +49,15 @@ void examine_server(const Info& info, HealthReport& report) {
   redis["version"] = version;
   redis["role"] = role;
   redis["uptime_seconds"] = number(field(info, "uptime_in_seconds"));
+  if (expected.foreign && role.empty()) {
+    report.add({"redis", true,
+                fmt::format("PONG · {} · its role is not told", version.empty() ? "version not told" : version)});
+    return;
+  }
   report.add({"redis", role == "master",
               fmt::format("PONG · {} · {} · up {} s", version, role, field(info, "uptime_in_seconds")),
-              "this Redis is a replica and takes no writes: REPLICAOF NO ONE makes it a master"});
+              expected.foreign ? "this Redis is a replica and takes no writes: use the address of its master"
+                               : "this Redis is a replica and takes no writes: REPLICAOF NO ONE makes it a master"});
 }
 
 void examine_persistence(RedisConnection& redis, const Info& info, const Expectation& expected, HealthReport& report) {
@@ -55,7 +65,8 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
   const RedisReply reply = redis.command({"CONFIG", "GET", "append*"});
   const RedisReply* appendonly = reply.field("appendonly");
   const RedisReply* appendfsync = reply.field("appendfsync");
-  const std::string only = appendonly ? appendonly->text : "unknown";
+  const std::string enabled = field(info, "aof_enabled");
+  const std::string only = appendonly ? appendonly->text : enabled == "1" ? "yes" : enabled == "0" ? "no" : "unknown";
   const std::string fsync = appendfsync ? appendfsync->text : "unknown";
   const std::string written = field(info, "aof_last_write_status");
   data["appendonly"] = only;
@@ -63,7 +74,12 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
   data["aof_last_write_status"] = written;
   data["aof_last_bgrewrite_status"] = field(info, "aof_last_bgrewrite_status");
   data["rdb_last_bgsave_status"] = field(info, "rdb_last_bgsave_status");
-  const std::vector<Difference> differences = config_differences(redis, expected.directives);
+  if (expected.foreign && only == "unknown") {
+    report.add(not_told("persistence", "it does not tell whether it writes to disk"));
+    return;
+  }
+  std::vector<Difference> differences;
+  if (!expected.foreign) differences = config_differences(redis, expected.directives);
   std::vector<std::string> wrong;
   for (const Difference& difference : differences) {
     wrong.push_back(fmt::format("{} is {} instead of {}", difference.name, difference.running, difference.wanted));
@@ -71,12 +87,13 @@ void examine_persistence(RedisConnection& redis, const Info& info, const Expecta
   const std::string rewritten = field(info, "aof_last_bgrewrite_status");
   const bool rewrites = rewritten.empty() || rewritten == "ok";
   report.add({"persistence", only != "yes" || (written == "ok" && rewrites),
-              only == "yes" ? fmt::format("AOF {}, last write {}{}", fsync, written,
+              only == "yes" ? fmt::format("AOF {}, last write {}{}", fsync == "unknown" ? "on" : fsync, written,
                                           rewrites ? "" : ", last rewrite " + rewritten)
                             : "no AOF: what is not in a snapshot is lost by a restart",
               "look for a full volume or too little memory: without a rewrite the AOF only grows, and when a write "
               "fails Redis "
               "refuses all others (MISCONF)"});
+  if (expected.foreign) return;
   report.add({"settings", wrong.empty(), wrong.empty() ? "match the configuration" : join(wrong, "; "),
               "setup sets them right: " + report.scope().command("setup redis")});
 }
@@ -86,10 +103,12 @@ std::string two_passwords(const Secret& file) {
   std::vector<std::string> users;
   for (const std::string& line : split(file.reveal(), '\n')) {
     const std::vector<std::string> words = split(line, ' ');
-    const auto hashes = std::count_if(words.begin(), words.end(), [](const auto& word) { return word.starts_with('#'); });
+    const auto hashes =
+        std::count_if(words.begin(), words.end(), [](const auto& word) { return word.starts_with('#'); });
     if (hashes > 1) users.push_back(printable(words.at(1)));
   }
-  return users.empty() ? "" : fmt::format("; two passwords of {} hold (credentials rotate --finish)", join(users, ", "));
+  return users.empty() ? ""
+                       : fmt::format("; two passwords of {} hold (credentials rotate --finish)", join(users, ", "));
 }
 
 void examine_acl(RedisConnection& redis, const Secret& file, HealthReport& report) {
@@ -99,14 +118,18 @@ void examine_acl(RedisConnection& redis, const Secret& file, HealthReport& repor
   for (const AclDifference& one : differences) {
     report.add({"acl", false, one.text,
                 one.unknown ? "users.acl does not have it, so the next start removes it; to remove it now: " +
-                                  report.scope().command("connect redis",
-                                                         "--admin -- redis-cli ACL DELUSER " + shell_quote(printable(one.user)))
+                                  report.scope().command("connect redis", "--admin -- redis-cli ACL DELUSER " +
+                                                                              shell_quote(printable(one.user)))
                             : "setup sets it right: " + report.scope().command("setup redis")});
   }
 }
 
-void examine_memory(const Info& info, HealthReport& report) {
+void examine_memory(const Info& info, const Expectation& expected, HealthReport& report) {
   ordered_json& data = report.data()["redis"];
+  if (expected.foreign && field(info, "used_memory").empty()) {
+    report.add(not_told("memory", "it does not tell how much memory it uses"));
+    return;
+  }
   const std::int64_t used = number(field(info, "used_memory"));
   const std::int64_t limit = number(field(info, "maxmemory"));
   const std::string policy = field(info, "maxmemory_policy");
@@ -117,7 +140,12 @@ void examine_memory(const Info& info, HealthReport& report) {
   report.add({"memory", limit == 0 || used < limit,
               limit == 0 ? fmt::format("{}, no maxmemory", format_bytes(used))
                          : fmt::format("{} of {}, {}", format_bytes(used), format_bytes(limit), policy),
-              "memory is full: give more with --memory-limit, or let the workers catch up"});
+              expected.foreign ? "memory is full: give it more where it runs, or let the workers catch up"
+                               : "memory is full: give more with --memory-limit, or let the workers catch up"});
+  const bool queue = expected.foreign && !expected.streams.empty();
+  if (queue && policy.starts_with("allkeys-"))
+    report.add({"eviction", false, fmt::format("maxmemory-policy {}: when memory is full, queues vanish", policy),
+                "set noeviction where it runs, or use a Redis of its own for the queue"});
 }
 
 // XINFO's lag is nil when Redis cannot know it (an undelivered entry was deleted): then they are counted.
@@ -127,21 +155,19 @@ ordered_json group_lag(RedisConnection& redis, const std::string& stream, const 
   const RedisReply* last = group.field("last-delivered-id");
   if (!last) return nullptr;
   // counted by the server: the payloads stay there
-  const RedisReply rest =
-      redis.command({"EVAL_RO", "return #redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])", "1", stream,
-                     "(" + last->text, std::to_string(undelivered_cap)});
+  const RedisReply rest = eval_reading(redis, "return #redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])",
+                                       {stream}, {"(" + last->text, std::to_string(undelivered_cap)});
   if (rest.type != RedisReply::Type::integer || rest.integer == undelivered_cap) return nullptr;
   return rest.integer;
 }
 
 /// How many entries the stream ever had, without the two entries that XINFO STREAM would send; 0 before Redis 7.
 std::int64_t entries_added(RedisConnection& redis, const std::string& stream) {
-  const RedisReply added =
-      redis.command({"EVAL_RO",
-                     "local info = redis.call('XINFO', 'STREAM', KEYS[1]) "
-                     "for i = 1, #info, 2 do if info[i] == 'entries-added' then return info[i + 1] "
-                     "end end return 0",
-                     "1", stream});
+  const RedisReply added = eval_reading(redis,
+                                        "local info = redis.call('XINFO', 'STREAM', KEYS[1]) "
+                                        "for i = 1, #info, 2 do if info[i] == 'entries-added' then return info[i + 1] "
+                                        "end end return 0",
+                                        {stream}, {});
   return added.integer;
 }
 
@@ -207,7 +233,8 @@ void examine_stream(RedisConnection& redis, const StreamSpec& stream, HealthRepo
     report.add({"stream", false, fmt::format("{}: {}", stream.name, length.is_error() ? length.text : groups.text),
                 "setup creates what is missing: " + report.scope().command("setup redis")});
   } else {
-    const bool fits = stream.max_length == 0 || length.integer <= stream.max_length + stream.max_length / 10;
+    const bool fits = stream.max_length == 0 ||
+                      static_cast<double>(length.integer) <= overfull * static_cast<double>(stream.max_length);
     const std::string limit = stream.max_length == 0 ? "" : fmt::format(" of {}", stream.max_length);
     report.add({"stream", fits, fmt::format("{}: {}{} entries", stream.name, length.integer, limit),
                 "jobs that are done stay in a stream. This drops only what no group needs any more: " +
@@ -249,7 +276,8 @@ HealthReport::~HealthReport() = default;
 HealthReport::HealthReport(HealthReport&&) noexcept = default;
 
 bool HealthReport::healthy() const {
-  return std::all_of(m_checks.begin(), m_checks.end(), [](const Check& check) { return check.passed; });
+  return std::all_of(m_checks.begin(), m_checks.end(),
+                     [](const Check& check) { return check.passed || check.unknown; });
 }
 
 void examine_redis(RedisConnection& redis, const Expectation& expected, HealthReport& report) {
@@ -263,10 +291,10 @@ void examine_redis(RedisConnection& redis, const Expectation& expected, HealthRe
     return;
   }
   const RedisReply all = redis.command({"INFO"});
-  const Info info = parse_info(all.text);
-  examine_server(info, report);
+  const Info info = all.is_error() ? Info{} : parse_info(all.text);
+  examine_server(info, expected, report);
   examine_persistence(redis, info, expected, report);
-  examine_memory(info, report);
+  examine_memory(info, expected, report);
   examine_acl(redis, expected.acl, report);
   for (const StreamSpec& stream : expected.streams) examine_stream(redis, stream, report);
   examine_limits(redis, expected.streams, report);
@@ -278,9 +306,9 @@ ordered_json report_data(HealthReport& report) {
   data["checks"] = ordered_json::array();
   for (const Check& check : report.checks()) {
     data["checks"].push_back({{"name", check.name},
-                              {"passed", check.passed},
+                              {"passed", check.unknown ? ordered_json() : ordered_json(check.passed)},
                               {"text", check.text},
-                              {"hint", check.passed ? ordered_json() : ordered_json(check.hint)}});
+                              {"hint", check.passed || check.unknown ? ordered_json() : ordered_json(check.hint)}});
   }
   return data;
 }
@@ -290,8 +318,10 @@ CommandResult render_report(const Context& context, const std::string& title, He
   if (context.format() == OutputFormat::table) {
     std::string text = fmt::format("{}: {}\n", title, report.healthy() ? "healthy" : "not healthy");
     for (const Check& check : report.checks()) {
-      text += fmt::format("  {} {:<12} {}\n", check.passed ? "✓" : "✗", check.name, printable(check.text));
-      if (!check.passed && !check.hint.empty()) text += fmt::format("    {:<12} → {}\n", "", check.hint);
+      const char* const mark = check.unknown ? "–" : check.passed ? "✓" : "✗";
+      text += fmt::format("  {} {:<12} {}\n", mark, check.name, printable(check.text));
+      if (!check.passed && !check.unknown && !check.hint.empty())
+        text += fmt::format("    {:<12} → {}\n", "", check.hint);
     }
     return {text, code};
   }

@@ -21,6 +21,7 @@ struct Check {
   bool passed = false;
   std::string text;
   std::string hint = {};  ///< what to do when it did not pass
+  bool unknown = false;   ///< this Redis may not be asked: shown as –, and no reason to call it unhealthy
 };
 
 /// What `status` found: the checks in order, and the same facts as data with stable keys (docs/status.md).
@@ -50,6 +51,8 @@ struct Expectation {
   std::vector<std::pair<std::string, std::string>> directives;
   std::vector<StreamSpec> streams;
   Secret acl = {};  ///< the ACL file that the server was given; empty when it has none
+  /// Somebody else runs it, and it may forbid INFO and CONFIG: what it is set to is shown and held against nothing.
+  bool foreign = false;
 };
 
 /// Looks at Redis itself: PONG, role, settings, persistence, memory, streams and groups. A Redis that does not answer

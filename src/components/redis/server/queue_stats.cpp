@@ -66,18 +66,17 @@ QueueFacts facts_of(const std::string& stream, const RedisReply& reply) {
 std::vector<QueueFacts> read_queue_facts(RedisConnection& redis, const std::vector<std::string>& streams,
                                          std::int64_t now_ms) {
   const Script script = queue_script("stats");
-  load_script(redis, script);
   const std::string since =
       StreamId{static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_ms - recent_ms)), 0}.text();
   std::vector<QueueFacts> all;
   for (std::size_t at = 0; at < streams.size(); at += streams_at_once) {
     const std::size_t end = std::min(streams.size(), at + streams_at_once);
-    std::vector<std::vector<std::string>> questions;
+    std::vector<ScriptCall> calls;
     for (std::size_t i = at; i < end; ++i) {
-      questions.push_back(script_call(script, {streams[i], dead_letters_key(streams[i]), pause_key(streams[i])},
-                                      {std::to_string(most_counted), since}, ScriptUse::reads));
+      calls.push_back(
+          {{streams[i], dead_letters_key(streams[i]), pause_key(streams[i])}, {std::to_string(most_counted), since}});
     }
-    const std::vector<RedisReply> replies = redis.pipeline(questions);
+    const std::vector<RedisReply> replies = run_reading_script(redis, script, calls);
     for (std::size_t i = at; i < end; ++i) all.push_back(facts_of(streams[i], replies.at(i - at)));
   }
   return all;

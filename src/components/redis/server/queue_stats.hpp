@@ -10,6 +10,12 @@
 
 namespace raibid {
 
+/// A stream past this part of its max-length is nearly full: `queue top` shows it in the colour of a warning.
+inline constexpr double nearly_full = 0.9;
+/// Past this part trimming has failed to keep it: `status` is unhealthy. (XADD's own trim keeps whole nodes, so some
+/// entries more than the limit are usual.)
+inline constexpr double overfull = 1.1;
+
 struct ConsumerFacts {
   std::string name;
   std::int64_t pending = 0;

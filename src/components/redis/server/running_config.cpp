@@ -149,6 +149,28 @@ std::vector<Difference> config_differences(RedisConnection& redis, const Directi
   return differences;
 }
 
+std::string about_less_memory(RedisConnection& redis, const Directives& wanted, const std::string& hint) {
+  std::int64_t limit = 0;
+  std::string policy = "noeviction";  // Redis' own default
+  for (const auto& [name, value] : wanted) {
+    if (name == "maxmemory") limit = parse_redis_memory(value).value_or(0);
+    if (name == "maxmemory-policy") policy = to_lower(value);
+  }
+  const auto memory = parse_info(checked_reply(redis.command({"INFO", "memory"}), "INFO").text);
+  const auto bytes = [&](const char* name) {
+    const auto found = memory.find(name);
+    return found == memory.end() ? 0 : parse_redis_memory(found->second).value_or(0);
+  };
+  const std::int64_t used = bytes("used_memory");
+  const std::int64_t running = bytes("maxmemory");
+  const bool lower = limit > 0 && (running == 0 || limit < running);
+  if (!lower || used < limit) return "";
+  const std::string what =
+      fmt::format("Redis holds {}, and maxmemory would be {}", format_bytes(used), format_bytes(limit));
+  if (policy == "noeviction") throw Error(ExitCode::preflight, what + ": it would refuse every write", hint);
+  return fmt::format("{}: it drops keys ({}) until it fits", what, policy);
+}
+
 std::string describe_redis(RedisConnection& redis) {
   const Words names{"appendonly", "appendfsync", "save", "maxmemory", "maxmemory-policy"};
   std::vector<Words> questions{{"PING"}, {"INFO", "server"}};

@@ -16,6 +16,12 @@ struct Difference {
 };
 std::vector<Difference> config_differences(RedisConnection& redis, const Directives& directives);
 
+/// For a change to `wanted`, whose maxmemory may be lower than the one that Redis runs with and less than what it
+/// holds: throws Error (preflight, with `hint`) when its policy then refuses every write; says what goes when it
+/// evicts,
+/// "" when it all fits.
+std::string about_less_memory(RedisConnection& redis, const Directives& wanted, const std::string& hint);
+
 /// What a healthy Redis says of itself, for the line "PONG · 8.2.1 · AOF everysec · maxmemory 307 MiB noeviction".
 std::string describe_redis(RedisConnection& redis);
 

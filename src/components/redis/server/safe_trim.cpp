@@ -62,4 +62,14 @@ TrimResult safe_trim(RedisConnection& redis, const std::string& stream, const Tr
   }
 }
 
+std::optional<TrimResult> trim_above_limit(RedisConnection& redis, const std::string& stream, std::int64_t limit,
+                                           const std::function<void(std::int64_t removed)>& between) {
+  if (limit <= 0) return std::nullopt;
+  const RedisReply length = redis.command({"XLEN", stream});
+  if (length.is_error() || length.integer <= limit) return std::nullopt;
+  TrimRequest request;
+  request.keep = limit;
+  return safe_trim(redis, stream, request, between);
+}
+
 }  // namespace raibid

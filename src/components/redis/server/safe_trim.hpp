@@ -33,4 +33,8 @@ struct TrimResult {
 TrimResult safe_trim(RedisConnection& redis, const std::string& stream, const TrimRequest& request,
                      const std::function<void(std::int64_t removed)>& between);
 
+/// The same where the stream is above `limit` (0 for none); std::nullopt when it is not, or is not there.
+std::optional<TrimResult> trim_above_limit(RedisConnection& redis, const std::string& stream, std::int64_t limit,
+                                           const std::function<void(std::int64_t removed)>& between);
+
 }  // namespace raibid

@@ -24,6 +24,19 @@ enum class ScriptUse { writes, reads };
 std::vector<std::string> script_call(const Script& script, const std::vector<std::string>& keys,
                                      const std::vector<std::string>& arguments, ScriptUse use = ScriptUse::writes);
 
+struct ScriptCall {
+  std::vector<std::string> keys, arguments;
+};
+
+/// A script that only reads, once for each of `calls`: one round trip, or two where the server does not keep scripts or
+/// has none that only read. The replies may be errors. Throws Error (failure) as run_script.
+std::vector<RedisReply> run_reading_script(RedisConnection& redis, const Script& script,
+                                           const std::vector<ScriptCall>& calls);
+
+/// A script that only reads: by EVAL_RO, or by EVAL where there is no EVAL_RO. The reply may be an error.
+RedisReply eval_reading(RedisConnection& redis, const std::string& text, const std::vector<std::string>& keys,
+                        const std::vector<std::string>& arguments);
+
 /// SCRIPT LOAD. Throws Error (failure).
 void load_script(RedisConnection& redis, const Script& script);
 

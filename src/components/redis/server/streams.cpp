@@ -19,9 +19,15 @@ namespace {
 }
 
 [[noreturn]] void fail(const std::string& doing, const RedisReply& reply) {
-  throw Error(
-      ExitCode::failure, fmt::format("while {}: Redis says {}", doing, printable(reply.text)),
-      reply.error_code() == "OOM" ? "its memory is full: raise --memory-limit, or remove what is not needed" : "");
+  const std::string code = reply.error_code();
+  throw Error(ExitCode::failure, fmt::format("while {}: Redis says {}", doing, printable(reply.text)),
+              code == "OOM"        ? "its memory is full: raise --memory-limit, or remove what is not needed"
+              : code == "NOPERM"   ? "its user needs the right to do that"
+              : code == "READONLY" ? "this Redis is a replica: use the address of its master"
+              : code == "MOVED"
+                  ? "this Redis is one node of a cluster, and the key is on another: use an endpoint that "
+                    "leads to all of them"
+                  : "");
 }
 
 }  // namespace

@@ -173,6 +173,8 @@ std::vector<Advice> advise(const RedisSettings& settings) {
                 "there are: " + join(known, ", "));
   }
   std::vector<Advice> all;
+  // the rules are about how a Redis is made; one that is there is asked what it is
+  if (settings.target == Target::external) return all;
   for (const AdviceRule& rule : advice_rules()) {
     if (!rule.applies(settings)) continue;
     const auto accepted = settings.accepted.find(std::string(rule.name));

@@ -1,5 +1,7 @@
 // Image references in the grammar of github.com/distribution/reference, without regular expressions: those recurse on
 // long input.
+#include "components/redis/settings/image.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -7,7 +9,6 @@
 #include "base/characters.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "components/redis/settings/settings.hpp"
 
 namespace raibid {
 

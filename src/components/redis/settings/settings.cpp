@@ -1,6 +1,7 @@
 #include "components/redis/settings/settings.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -29,12 +30,55 @@ constexpr std::int64_t share_without = 75;
 constexpr std::int64_t least_size = mebibyte;
 constexpr std::size_t longest_key = 255;
 
+/// Options that mean nothing for a Redis that somebody else runs, with the reason.
+struct Inapplicable {
+  std::string_view option;
+  std::string_view why;
+};
+constexpr std::string_view not_installed_by_us = "nothing is installed: this Redis is there already";
+constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are set where it runs";
+constexpr std::string_view no_cluster = "no cluster is asked";
+constexpr std::array<Inapplicable, 23> inapplicable{{
+    {"chart", not_installed_by_us},
+    {"chart-version", not_installed_by_us},
+    {"image", not_installed_by_us},
+    {"exporter-image", not_installed_by_us},
+    {"set", not_installed_by_us},
+    {"values", not_installed_by_us},
+    {"no-metrics", not_installed_by_us},
+    {"adopt", not_installed_by_us},
+    {"discard-data", not_installed_by_us},
+    {"restart", not_installed_by_us},
+    {"role", "a Kubernetes Role gives no rights there"},
+    {"size", sized_elsewhere},
+    {"storage-class", sized_elsewhere},
+    {"no-persistence", sized_elsewhere},
+    {"memory-request", sized_elsewhere},
+    {"memory-limit", sized_elsewhere},
+    {"cpu-request", sized_elsewhere},
+    {"cpu-limit", sized_elsewhere},
+    {"no-auth", "whether it wants a password is decided where it runs"},
+    {"allow-from", "who may connect is decided where it runs"},
+    {"kubeconfig", no_cluster},
+    {"context", no_cluster},
+    {"port", "no port of this machine leads to it; its own is in --url"},
+}};
+
+bool is_inapplicable(std::string_view option) {
+  return std::any_of(inapplicable.begin(), inapplicable.end(), [&](const auto& one) { return one.option == option; });
+}
+
 /// What a command does not offer counts as not set: teardown, for instance, knows nothing of --image.
 class Reader {
  public:
-  explicit Reader(const Settings& settings) : m_settings(settings) {}
+  explicit Reader(const Settings& settings)
+      : m_settings(settings), m_external(settings.all().contains("target") && settings.text("target") == "external") {}
 
-  bool has(std::string_view name) const { return m_settings.all().contains(name) && m_settings.is_set(name); }
+  /// What means nothing for an external Redis is not set, wherever it was said.
+  bool has(std::string_view name) const {
+    if (m_external && is_inapplicable(name)) return false;
+    return m_settings.all().contains(name) && m_settings.is_set(name);
+  }
   std::string text(std::string_view name) const { return has(name) ? m_settings.text(name) : ""; }
   bool flag(std::string_view name) const { return has(name) && m_settings.flag(name); }
   std::vector<std::string> list(std::string_view name) const {
@@ -51,6 +95,7 @@ class Reader {
 
  private:
   const Settings& m_settings;
+  bool m_external;
 };
 
 void take_images(RedisSettings& redis, const Reader& reader) {
@@ -157,14 +202,6 @@ void take_access(RedisSettings& redis, const Reader& reader, const Preset& prese
   for (const std::string& client : allowed) redis.clients.push_back(parse_client(client, reader.named("allow-from")));
 }
 
-void check_key(const std::string& key, const std::string& what) {
-  const auto bad = [](unsigned char c) { return c <= 0x20 || c == 0x7f; };
-  if (key.empty() || key.size() > longest_key || std::any_of(key.begin(), key.end(), bad) || printable(key) != key) {
-    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" is no usable name", what, printable(key)),
-                "use 1 to 255 characters without spaces, for instance raibid:jobs");
-  }
-}
-
 /// `origin` is the preset's; `stream_origin` and `group_origin` are those of the first stream when an option says it,
 /// else "".
 void check_streams(const std::vector<StreamSpec>& streams, const std::string& origin, const std::string& stream_origin,
@@ -231,14 +268,17 @@ void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset)
   const std::string name = reader.text("user");
   if (name.empty() || name == "default") return;
   if (!is_user_name(name)) reader.refuse("user", "is no name for a user", std::string(user_name_rule));
-  const bool embedded = redis.target == Target::local || redis.chart.kind == ChartChoice::Kind::embedded;
-  if (!redis.auth || !embedded) {
+  const bool own_server = redis.target == Target::local ||
+                          (redis.target == Target::kubernetes && redis.chart.kind == ChartChoice::Kind::embedded);
+  if (!redis.auth || !own_server) {
     if (!reader.chosen("user")) return;  // the preset's own holds where it can
-    throw Error(ExitCode::usage,
-                fmt::format("{}: {}", reader.named("user"),
-                            embedded ? "without a password nobody logs in, so there is no user"
-                                     : "only the embedded chart takes users; another chart knows `default` alone"),
-                "leave it out, or use --user default");
+    throw Error(
+        ExitCode::usage,
+        fmt::format("{}: {}", reader.named("user"),
+                    redis.target == Target::external ? "the users of an external Redis are made where it comes from"
+                    : own_server                     ? "without a password nobody logs in, so there is no user"
+                                 : "only the embedded chart takes users; another chart knows `default` alone"),
+        "leave it out, or use --user default");
   }
   if (preset.user.commands.empty()) {
     throw Error(ExitCode::usage,
@@ -280,12 +320,13 @@ void take_trimming(RedisSettings& redis, const Reader& reader) {
   } else if (reader.chosen("trim-schedule")) {
     throw Error(ExitCode::usage,
                 fmt::format("{}: {}", reader.named("trim-schedule"),
-                            redis.target == Target::local ? "there is no cluster that could keep a schedule"
-                            : embedded                    ? "no stream has a limit"
-                                                          : "only the embedded chart trims by itself"),
-                redis.target == Target::local ? "run `queue trim --yes` from cron or a systemd timer: docs/queue.md"
-                : embedded                    ? "give one with --max-length"
-                                              : "run `queue trim --yes` from a CronJob of your own");
+                            redis.target != Target::kubernetes ? "there is no cluster that could keep a schedule"
+                            : embedded                         ? "no stream has a limit"
+                                                               : "only the embedded chart trims by itself"),
+                redis.target != Target::kubernetes
+                    ? "run `queue trim --yes` from cron or a systemd timer: docs/queue.md"
+                : embedded ? "give one with --max-length"
+                           : "run `queue trim --yes` from a CronJob of your own");
   }
 }
 
@@ -299,6 +340,15 @@ void check_maxmemory(const RedisSettings& redis, const std::string& origin) {
   if (parse_redis_memory(text)) return;
   throw Error(ExitCode::usage, fmt::format("{}: redis.maxmemory: \"{}\" is no size", origin, printable(text)),
               "Redis takes 307mb, 1gb or plain bytes");
+}
+
+/// What all clients together may hold unsent and unread is a tenth of maxmemory (the chart's redis.conf); a tenth of
+/// nothing is no limit, and two commands of half a gigabyte would be the end of the pod.
+void limit_clients(RedisSettings& redis, const Reader& reader) {
+  const bool has_maxmemory = parse_redis_memory(directive(redis, "maxmemory")).value_or(0) > 0;
+  if (has_maxmemory || redis.memory_limit.empty() || !directive(redis, "maxmemory-clients").empty()) return;
+  const std::int64_t tenth = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 10;
+  redis.directives.emplace_back("maxmemory-clients", fmt::format("{}mb", std::max<std::int64_t>(1, tenth / mebibyte)));
 }
 
 void take_directives(RedisSettings& redis, const Reader& reader, const Preset& preset) {
@@ -317,6 +367,7 @@ void take_directives(RedisSettings& redis, const Reader& reader, const Preset& p
     const std::int64_t kibibytes = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 1024;
     redis.directives.emplace_back("maxmemory", fmt::format("{}mb", kibibytes * share / 100 / 1024));
   }
+  limit_clients(redis, reader);
 }
 
 /// "NAME", or "NAMESPACE/NAME" for one in the application's own namespace.
@@ -343,6 +394,39 @@ void take_services(RedisSettings& redis, const Preset& preset) {
     const bool twice = std::find(redis.services.begin(), redis.services.end(), shown) != redis.services.end();
     if (!there && !twice) redis.services.push_back(shown);
   }
+}
+
+/// A variable or a file may be meant for other targets, too: only what this command line says is refused.
+void refuse_inapplicable(const Reader& reader) {
+  for (const Inapplicable& one : inapplicable) {
+    const Settings& settings = reader.settings();
+    if (!settings.all().contains(one.option) || settings.origin(one.option).source != Source::flag) continue;
+    throw Error(ExitCode::usage,
+                fmt::format("{} does not go with --target external: {}", reader.named(one.option), one.why),
+                fmt::format("leave --{} out", one.option));
+  }
+}
+
+void take_target(RedisSettings& redis, const Reader& reader) {
+  const std::string target = reader.text("target");
+  redis.target = target == "external" ? Target::external : target == "local" ? Target::local : Target::kubernetes;
+  const std::string url = reader.text("url");
+  if (redis.target == Target::external) {
+    refuse_inapplicable(reader);
+    if (!url.empty()) redis.address = parse_redis_url(url, reader.named("url"), PasswordInUrl::refused);
+  } else if (!url.empty() && reader.settings().origin("url").source == Source::flag) {
+    throw Error(ExitCode::usage,
+                fmt::format("--url goes with --target external, not with --target {}", target_name(redis.target)),
+                "leave --url out, or add --target external");
+  }
+}
+
+/// A preset says how a Redis is to be made; of one that is there it says what is kept in it and who uses it.
+void drop_what_is_not_ours(RedisSettings& redis) {
+  redis.metrics = false;
+  redis.directives.clear();
+  redis.services.clear();
+  redis.moved.clear();
 }
 
 /// What a run is told about itself, not about Redis; and where a password is, which nothing of ours repeats.
@@ -378,6 +462,14 @@ void take_choices(RedisSettings& redis, const Reader& reader) {
 }
 
 }  // namespace
+
+void check_key(const std::string& key, const std::string& what) {
+  const auto bad = [](unsigned char c) { return c <= 0x20 || c == 0x7f; };
+  if (key.empty() || key.size() > longest_key || std::any_of(key.begin(), key.end(), bad) || printable(key) != key) {
+    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" is no usable name", what, printable(key)),
+                "use 1 to 255 characters without spaces, for instance raibid:jobs");
+  }
+}
 
 std::vector<OptionSpec> redis_options() {
   using Kind = OptionKind;
@@ -506,6 +598,18 @@ std::vector<OptionSpec> redis_options() {
   };
 }
 
+std::string_view target_name(Target target) {
+  switch (target) {
+    case Target::kubernetes:
+      break;
+    case Target::local:
+      return "local";
+    case Target::external:
+      return "external";
+  }
+  return "kubernetes";
+}
+
 RedisSettings redis_settings(const Context& context) {
   return redis_settings(context.settings, context.preset, context.paths);
 }
@@ -516,7 +620,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   redis.preset = preset.name;
   const std::string named_preset = reader.text("preset");
   if (is_preset_file(named_preset)) redis.preset_file = std::filesystem::absolute(named_preset).lexically_normal();
-  redis.target = reader.text("target") == "local" ? Target::local : Target::kubernetes;
+  take_target(redis, reader);
   redis.name_space = namespace_of(settings);
   redis.release = release_of(settings);
   if (reader.has("chart")) redis.chart = choose_chart(settings);
@@ -541,6 +645,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   if (!redis.sets.empty()) check_sets(redis.sets, reader.named("set"));
   redis.values_files = reader.list("values");
   if (!redis.values_files.empty()) check_values_files(redis.values_files, reader.named("values"));
+  if (redis.target == Target::external) drop_what_is_not_ours(redis);
   take_choices(redis, reader);
   redis.adopt = reader.flag("adopt");
   redis.keep_on_failure = reader.flag("keep-on-failure");

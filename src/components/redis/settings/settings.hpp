@@ -5,26 +5,21 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "components/context.hpp"
+#include "components/redis/settings/image.hpp"
+#include "components/redis/settings/redis_address.hpp"
 #include "config/preset.hpp"
 
 namespace raibid {
 
-enum class Target { kubernetes, local };
+enum class Target { kubernetes, local, external };
 
-/// An image reference taken apart: "docker.io/library/redis:8.10.2".
-struct ImageReference {
-  std::string registry;    ///< "docker.io" when the reference names none
-  std::string repository;  ///< "library/redis"
-  std::string tag;
-  std::string digest;
-};
-
-/// Throws Error (usage) when it is not one; `what` names the option.
-ImageReference parse_image(const std::string& text, const std::string& what);
+/// "kubernetes", "local", "external", as --target has it.
+std::string_view target_name(Target target);
 
 /// Who may connect: a namespace, and optionally the pods in it with a label.
 struct Client {
@@ -53,6 +48,7 @@ struct RedisSettings {
   std::string preset;       ///< its name
   std::string preset_file;  ///< the file that it was read from; "" for a built-in one
   Target target = Target::kubernetes;
+  std::optional<RedisAddress> address;  ///< of --url, for Target::external
   std::string name_space;
   std::string release;
   ChartChoice chart;
@@ -97,6 +93,9 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
 
 /// The streams that are trimmed by themselves; empty without a schedule.
 std::vector<StreamSpec> trimmed_streams(const RedisSettings& settings);
+
+/// Throws Error (usage) that begins with `what` when no stream or group can have this name.
+void check_key(const std::string& key, const std::string& what);
 
 /// The value a directive is set to last, or "".
 std::string directive(const RedisSettings& settings, std::string_view name);

@@ -101,6 +101,23 @@ TEST_CASE("places that the scheduler does not find") {
         "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }. preemption: no.");
     CHECK(scene.reason() == "node-not-ready");
   }
+  SUBCASE("every node has a taint") {  // the message is that of Kubernetes 1.34, whose only node was tainted
+    for (const char* const name : {"node1", "node2"}) {
+      NodeFacts node;
+      node.name = name;
+      node.ready = true;
+      node.taints = {"dedicated=gpu:NoSchedule"};
+      scene.seen.nodes.push_back(node);
+    }
+    scene.pod = unscheduled(
+        "0/2 nodes are available: 2 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/2 "
+        "nodes are available: 2 Preemption is not helpful for scheduling.");
+    CHECK(scene.reason() == "unschedulable");
+    CHECK(has(scene.judged().text, "node1 has dedicated=gpu:NoSchedule; node2 has dedicated=gpu:NoSchedule"));
+    CHECK(has(scene.judged().hint, "taint nodes node1 dedicated-"));
+    CHECK(decide(scene.judged(), std::chrono::seconds(29)).state == State::waiting);
+    CHECK(decide(scene.judged(), std::chrono::seconds(31)).state == State::doomed);
+  }
   SUBCASE("what nodes have: the largest three") {
     for (int i = 1; i <= 5; ++i) {
       NodeFacts node;

@@ -41,6 +41,26 @@ TEST_CASE("asynq message: what is encoded is read again") {
   CHECK(message->headers.empty());
 }
 
+TEST_CASE("asynq message: every field comes back") {
+  AsynqMessage message;
+  message.type = "t";
+  message.queue = "q";
+  message.headers = {{"tenant", "one"}, {"", "v"}, {"k", ""}, {"", ""}};
+  message.deadline = 1'700'000'000;
+  message.unique_key = "unique";
+  message.group = "books";
+  message.retention = 3600;
+  message.completed_at = 7;
+  const std::optional<AsynqMessage> back = decode_asynq_message(encode_asynq_message(message));
+  REQUIRE(back);
+  CHECK(back->headers == message.headers);
+  CHECK(back->deadline == message.deadline);
+  CHECK(back->unique_key == "unique");
+  CHECK(back->group == "books");
+  CHECK(back->retention == 3600);
+  CHECK(back->completed_at == 7);
+}
+
 TEST_CASE("asynq message: headers, negative numbers, and fields of a later version") {
   // fields 15 (a map), 5 (-1 as an int32 is ten bytes), 16 (varint), 17 (fixed 64), 18 (fixed 32), 19 (text)
   const std::string bytes = "\x7a\x0a\x0a\x01"s + "k" + "\x12\x05"s + "value" +

@@ -1,3 +1,5 @@
+#include "components/redis/commands/export/compose.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>

@@ -10,6 +10,8 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/redis/commands/export/compose.hpp"
+#include "components/redis/commands/export/keda.hpp"
 #include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
@@ -115,7 +117,6 @@ std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& se
 // The release's own Secret where the application can read it: it is the one that a changed password changes.
 void choose_secret(const Context& context, const View& view, KedaInput& input) {
   if (view.installed.password.empty()) return;
-  input.username = view.installed.username;
   if (view.settings.target == Target::kubernetes && view.handover.name_space == view.settings.name_space) {
     input.secret_name = RedisNames(view.settings.release, view.settings.name_space).full;
     input.secret_key = "redis-password";
@@ -137,6 +138,8 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   const View view = look(context);
   KedaInput input;
   input.address = fmt::format("{}:{}", view.installed.host, view.installed.port);
+  input.username = view.installed.username;
+  input.database = view.installed.database;
   input.queues = chosen_queues(context, view.settings);
   input.image = option(context, "worker-image");
   if (input.image.empty()) input.image = context.preset.name + "-worker:latest";
@@ -144,9 +147,9 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   choose_secret(context, view, input);
   if (view.settings.target == Target::local)
     context.reporter.warning(fmt::format("KEDA runs in a cluster, and {} is this machine's alone", input.address));
-  const bool keda_may =
-      view.settings.clients.empty() || std::any_of(view.settings.clients.begin(), view.settings.clients.end(),
-                                                   [](const Client& c) { return c.name_space == "keda"; });
+  const bool keda_may = view.settings.target != Target::kubernetes || view.settings.clients.empty() ||
+                        std::any_of(view.settings.clients.begin(), view.settings.clients.end(),
+                                    [](const Client& c) { return c.name_space == "keda"; });
   if (!keda_may)
     context.reporter.note(
         "the NetworkPolicy does not let KEDA's operator in: setup with --allow-from for its namespace (keda) beside "
@@ -169,13 +172,21 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   return document(context, {{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
 }
 
+/// For a server of ours alone.
+void need_a_server(const Context& context, const char* what) {
+  if (redis_settings(context).target != Target::external) return;
+  throw Error(ExitCode::usage, fmt::format("{} does not go with --target external: nothing is installed there", what),
+              "for the application's variables: " + context.scope().command("export env"));
+}
+
 /// Asks no cluster: what setup would do with these options, as far as this machine knows what it was told before.
 RedisSettings settings_for_files(Context& context) {
-  if (const auto record = record_on_this_machine(context)) take_record_for_setup(context, *record);
+  take_recorded(context, false);
   return redis_settings(context);
 }
 
 CommandResult export_compose(Context& context, const std::vector<std::string>&) {
+  need_a_server(context, "export compose");
   const RedisSettings settings = settings_for_files(context);
   const ordered_json file = compose_file(context.preset, settings);
   std::string comment =
@@ -199,6 +210,7 @@ CommandResult export_compose(Context& context, const std::vector<std::string>&) 
 }
 
 CommandResult export_values(Context& context, const std::vector<std::string>&) {
+  need_a_server(context, "export values");
   const RedisSettings settings = settings_for_files(context);
   const std::string comment =
       fmt::format("# values for the chart {}, without a secret: setup makes Secret {} beforehand\n",

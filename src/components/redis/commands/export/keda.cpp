@@ -1,3 +1,5 @@
+#include "components/redis/commands/export/keda.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -83,26 +85,32 @@ struct Trigger {
   Metadata metadata;
 };
 
+/// The database, and a user with a name (keda.sh/docs: `username` of both scalers); the password is a Secret's.
+void add_login(Metadata& rows, const KedaInput& input) {
+  rows.emplace_back("databaseIndex", std::to_string(input.database));
+  if (!input.username.empty()) rows.emplace_back("username", input.username);
+}
+
 /// Entries that nobody was given yet, and those that somebody has not acknowledged: a dead worker's as well. KEDA's
 /// scaler looks at one of the two, so there is a trigger for each.
-std::vector<Trigger> stream_triggers(const Queue& queue, const std::string& address) {
+std::vector<Trigger> stream_triggers(const Queue& queue, const KedaInput& input) {
   const auto with = [&](Metadata counts) {
-    Metadata rows = {{"address", address}, {"stream", queue.stream}, {"consumerGroup", queue.group}};
+    Metadata rows = {{"address", input.address}, {"stream", queue.stream}, {"consumerGroup", queue.group}};
     rows.insert(rows.end(), counts.begin(), counts.end());
-    rows.emplace_back("databaseIndex", "0");
+    add_login(rows, input);
     return Trigger{"redis-streams", rows};
   };
   return {with({{"lagCount", "1"}, {"activationLagCount", "0"}}), with({{"pendingEntriesCount", "1"}})};
 }
 
 /// KEDA takes the length of a sorted set, too. A due time is not looked at, so that what is due is never missed.
-Trigger list_trigger(const Queue& queue, const std::string& address) {
-  return {"redis",
-          {{"address", address},
-           {"listName", queue.list},
-           {"listLength", queue.later ? many : "1"},
-           {"activationListLength", "0"},
-           {"databaseIndex", "0"}}};
+Trigger list_trigger(const Queue& queue, const KedaInput& input) {
+  Metadata rows = {{"address", input.address},
+                   {"listName", queue.list},
+                   {"listLength", queue.later ? many : "1"},
+                   {"activationListLength", "0"}};
+  add_login(rows, input);
+  return {"redis", rows};
 }
 
 /// One Job every ten minutes, whatever the others say: after an XDEL of a waiting entry Redis does not know the group's
@@ -117,11 +125,11 @@ std::vector<Trigger> triggers(const KedaInput& input) {
   bool streams = false;
   for (const Queue& queue : input.queues) {
     if (!queue.list.empty()) {
-      all.push_back(list_trigger(queue, input.address));
+      all.push_back(list_trigger(queue, input));
       continue;
     }
     streams = true;
-    for (const Trigger& trigger : stream_triggers(queue, input.address)) all.push_back(trigger);
+    for (const Trigger& trigger : stream_triggers(queue, input)) all.push_back(trigger);
   }
   if (streams) all.push_back(round_trigger());
   return all;
@@ -132,10 +140,7 @@ std::string trigger_text(const Trigger& trigger, const Handover& handover, const
   std::string text = fmt::format("    - type: {}\n      metadata:\n", trigger.type);
   for (const auto& [key, value] : trigger.metadata)
     text += fmt::format("        {}: {}\n", key, json_text(nlohmann::json(value)));
-  const bool asks_redis = trigger.type != std::string_view("cron");
-  if (!input.username.empty() && asks_redis)
-    text += fmt::format("        username: {}\n", json_text(nlohmann::json(input.username)));
-  if (!input.secret_name.empty() && asks_redis)
+  if (!input.secret_name.empty() && trigger.type != std::string_view("cron"))
     text += fmt::format("      authenticationRef:\n        name: {}\n", authentication_name(handover));
   return text;
 }

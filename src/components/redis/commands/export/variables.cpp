@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "assets/assets.hpp"
+#include "assets/render.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/strings.hpp"
@@ -35,14 +36,14 @@ bool is_bare(char c) {
 std::map<std::string, std::string> template_values(const RedisSettings& settings, const InstalledRedis& redis,
                                                    const std::string& service) {
   const StreamSpec stream = settings.streams.empty() ? StreamSpec{} : settings.streams.front();
+  const std::string user = redis.username.empty() ? "default" : redis.username;
   return {
       {"host", redis.host},
       {"port", std::to_string(redis.port)},
       {"address", fmt::format("{}:{}", redis.host, redis.port)},
-      {"url", redis_url(redis.host, redis.port, redis.password, shown_user(redis.login()))},
-      // a user of its own has to be named
-      {"password-url", redis_url(redis.host, redis.port, redis.password, redis.username)},
-      {"username", shown_user(redis.login())},
+      {"url", redis_url(redis.host, redis.port, redis.password, user, redis.database)},
+      {"password-url", redis_url(redis.host, redis.port, redis.password, redis.username, redis.database)},
+      {"username", redis.password.empty() ? redis.username : user},
       {"password", redis.password.reveal()},
       {"namespace", settings.name_space},
       {"release", settings.release},

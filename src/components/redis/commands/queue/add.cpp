@@ -1,7 +1,11 @@
 // `queue add`: one job from the command line, or many from a file.
+#include "components/redis/commands/queue/add.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -9,7 +13,9 @@
 #include "base/strings.hpp"
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/queue/upload.hpp"
+#include "components/redis/server/asynq_queue.hpp"
 #include "components/redis/server/queue_keys.hpp"
+#include "sys/random.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -45,6 +51,7 @@ std::string add_one(QueueSession& session, const Script& script, const StreamEnt
       run_script(session.redis(), script, {session.stream(), upload_key(session.stream(), "")}, arguments);
   if (reply.items.at(0).integer != 1)
     expect_no_error({RedisReply::Type::error, reply.items.at(4).text, 0, {}}, "the job");
+  if (reply.items.at(3).integer > 0) session.note_trim(reply.items.at(3).integer);
   return reply.items.at(1).text;
 }
 
@@ -71,9 +78,71 @@ CommandResult add_given(QueueSession& session, const std::vector<StreamEntry>& j
                       {{"stream", printable(session.stream())}, {"added", ids.size()}, {"ids", ids}});
 }
 
+/// What asynq.Client gives a task whose options say nothing else.
+constexpr std::int64_t asynq_timeout = 1800;
+
+bool means_task(const Context& context) {
+  return context.settings.is_set("type") || context.settings.is_set("payload") || option_chosen(context, "max-retry");
+}
+
+std::string new_task_id(Random& random) {
+  std::array<std::uint8_t, 16> bytes{};
+  random.fill(bytes);
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40);  // RFC 9562, version 4
+  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);
+  std::string id;
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    if (at == 4 || at == 6 || at == 8 || at == 10) id += '-';
+    id += fmt::format("{:02x}", bytes[at]);
+  }
+  return id;
+}
+
+/// What the library's client refuses, and what its Protocol Buffers do.
+void check_task(const AsynqMessage& task) {
+  if (trim(task.type).empty() || !is_utf8(task.type))
+    throw Error(ExitCode::usage, "--type: a task needs a type", "for instance --type email:send");
+  if (trim(task.queue).empty() || !is_utf8(task.queue))
+    throw Error(ExitCode::usage, fmt::format("--queue: {} is no usable name", in_quotes(task.queue)));
+  if (task.retry < 0 || task.retry > std::numeric_limits<std::int32_t>::max())
+    throw Error(ExitCode::usage, fmt::format("--max-retry: {} is not a number from 0 on", task.retry));
+}
+
+CommandResult add_task(Context& context, const std::vector<std::string>& arguments) {
+  if (!arguments.empty() || !context.settings.list("field").empty())
+    throw Error(ExitCode::usage, "a task of Asynq is given by --type and --payload, and by nothing else");
+  QueueSession session(context);
+  if (!session.asynq())
+    throw Error(ExitCode::usage, "--type, --payload and --max-retry are for an Asynq queue, and this is a stream",
+                "name an Asynq queue with --queue; a job of the stream is given by --field NAME=VALUE");
+  const Settings& settings = context.settings;
+  AsynqMessage task;
+  task.type = settings.is_set("type") ? settings.text("type") : "";
+  task.payload = settings.is_set("payload") ? settings.text("payload") : "";
+  task.queue = settings.is_set("queue") ? settings.text("queue") : session.name();
+  task.retry = settings.integer("max-retry");
+  task.timeout = asynq_timeout;
+  task.id = new_task_id(context.random);
+  check_task(task);
+  const std::vector<std::string> known = session.all_asynq_queues();
+  if (std::find(known.begin(), known.end(), task.queue) == known.end())
+    context.reporter.note(fmt::format("queue {} is new", in_quotes(task.queue)));
+  nlohmann::ordered_json ids = nlohmann::ordered_json::array();
+  std::string text = "1 task could be added. Nothing was changed (--dry-run).\n";
+  if (!context.guard.dry_run()) {
+    if (!enqueue_asynq_task(session.redis(), task))
+      throw Error(ExitCode::failure, fmt::format("there is a task {} already", task.id), "run this again");
+    ids.push_back(task.id);
+    text = task.id + "\n";
+  }
+  return queue_result(context, [&] { return text; },
+                      {{"queue", printable(task.queue)}, {"added", ids.size()}, {"ids", ids}});
+}
+
 }  // namespace
 
 CommandResult queue_add(Context& context, const std::vector<std::string>& arguments) {
+  if (means_task(context)) return add_task(context, arguments);
   const bool jobs_given = std::all_of(arguments.begin(), arguments.end(),
                                       [](const std::string& word) { return trim(word).starts_with("{"); });
   const std::vector<StreamEntry> jobs = jobs_given ? given_jobs(context, arguments) : std::vector<StreamEntry>{};
@@ -83,8 +152,8 @@ CommandResult queue_add(Context& context, const std::vector<std::string>& argume
   if (!jobs_given && (arguments.size() != 1 || !context.settings.list("field").empty()))
     throw Error(ExitCode::usage, "one file at a time, and no other jobs beside it");
   QueueSession session(context);
-  session.need_stream(
-      "its task needs a type that the application handles; asynq.Client of the application enqueues it");
+  session.need_stream("its tasks are given by --type and --payload");
+  session.need_stream_name();
   if (jobs_given) return add_given(session, jobs);
   UploadPlan plan;
   plan.forms = session.job_forms();

@@ -1,4 +1,6 @@
 // `queue ls`, `queue show` and `queue grep`: jobs by ID, time, field, text and state.
+#include "components/redis/commands/queue/list.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>

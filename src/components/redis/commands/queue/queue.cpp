@@ -2,6 +2,16 @@
 
 #include <initializer_list>
 
+#include "components/redis/commands/export/keda.hpp"
+#include "components/redis/commands/queue/add.hpp"
+#include "components/redis/commands/queue/list.hpp"
+#include "components/redis/commands/queue/repair.hpp"
+#include "components/redis/commands/queue/stats.hpp"
+#include "components/redis/commands/queue/tail.hpp"
+#include "components/redis/commands/queue/top.hpp"
+#include "components/redis/commands/queue/transfer.hpp"
+#include "components/redis/commands/queue/trim.hpp"
+#include "components/redis/commands/queue/work.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {
@@ -112,7 +122,12 @@ std::vector<ComponentCommand> queue_commands() {
                           number("looks", "End after so many looks, instead of at q or Ctrl-C")},
           queue_top),
       row("add", "Add one job, or many from JSON lines",
-          which_queue({"stream", "max-length"}) + Options{fields()} + upload(), queue_add, "[JSON|FILE|-]"),
+          which_queue({"stream", "max-length"}) +
+              Options{fields(), text("type", "Type of a task for an Asynq queue", "TYPE"),
+                      text("payload", "Its payload", "TEXT"),
+                      number("max-retry", "How often it is tried again", "25")} +
+              upload(),
+          queue_add, "[JSON|FILE|-]"),
       row("ls", "List jobs", queue + filters(), queue_list),
       row("show", "Show jobs with all that is known of them", queue, queue_show, "ID…"),
       row("grep", "List the jobs that have a text in a value", queue + filters(), queue_grep, "TEXT"),

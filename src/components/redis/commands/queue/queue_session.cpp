@@ -13,8 +13,11 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/asynq_queue.hpp"
 #include "components/redis/server/job_lines.hpp"
+#include "components/redis/server/safe_trim.hpp"
 #include "components/redis/server/script.hpp"
 #include "components/redis/server/stream_queue.hpp"
+#include "config/duration.hpp"
+#include "components/redis/settings/naming.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -93,6 +96,10 @@ void QueueSession::need_stream(const std::string& why) const {
               "for a stream of this Redis name it with --stream");
 }
 
+void QueueSession::need_stream_name() const {
+  check_key(m_spec.name, option_chosen(m_context, "stream") ? named(m_context.settings, "stream") : "the stream");
+}
+
 std::vector<std::string> QueueSession::asynq_queues() {
   if (m_context.settings.is_set("queue")) return {m_context.settings.text("queue")};
   return asynq_queue_names(redis());
@@ -146,6 +153,12 @@ RedisConnection& QueueSession::redis() {
   if (!m_redis) m_redis = m_place->connect(std::max(question_deadline(m_context), m_context.runner.now() + no_answer));
   m_opened = true;
   return *m_redis;
+}
+
+void QueueSession::keep_limit() {
+  if (m_context.settings.text("trim-schedule") == "off") return;
+  const auto result = trim_above_limit(redis(), stream(), limit(), [this](std::int64_t) { m_context.signals.check(); });
+  if (result) note_trim(result->removed);
 }
 
 std::unique_ptr<JobQueue> QueueSession::queue() {

@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "components/component.hpp"
 #include "components/redis/place/place.hpp"
+#include "components/redis/server/asynq_queue.hpp"
 #include "components/redis/server/job_queue.hpp"
 
 namespace raibid {
@@ -30,8 +31,14 @@ class QueueSession {
   /// The stream; or the Asynq queue that --queue names, else the only one of this Redis, which is asked for. Throws
   /// Error (usage) when there are several to choose from, (failure) when there is none, or not the named one.
   const std::string& name();
+  /// For commands that make the stream when it is not there: its name has to be one that setup takes. Throws Error
+  /// (usage).
+  void need_stream_name() const;
   /// The Asynq queue that --queue names, or every one of this Redis.
   std::vector<std::string> asynq_queues();
+
+  /// Every Asynq queue of this Redis.
+  std::vector<std::string> all_asynq_queues() { return asynq_queue_names(redis()); }
 
   const std::string& stream() const { return m_spec.name; }
   /// The group that --group or the preset names; else the stream's only one, which is asked for; "" when it has none.
@@ -39,6 +46,11 @@ class QueueSession {
   const std::string& group();
   /// The stream's limit: --max-length, else the preset's; 0 for none.
   std::int64_t limit() const { return m_spec.max_length; }
+  /// The safe trim, when the stream is above its limit and --trim-schedule is not off. Throws Error (failure) when the
+  /// connection breaks; a stream that cannot be trimmed stays as it is.
+  void keep_limit();
+  /// A trim has removed so many: for the account that `status` shows.
+  void note_trim(std::int64_t removed) { m_place->note_trim(m_spec.name, removed); }
   const std::vector<std::string>& job_forms() const { return m_spec.jobs; }
   /// Those of the preset, this one first.
   std::vector<std::string> streams() const;

@@ -1,4 +1,6 @@
 // `queue retry`, `claim`, `rm`, `dead`, `pause` and `resume`.
+#include "components/redis/commands/queue/repair.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -7,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/commands/export/keda.hpp"
 #include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/commands/queue/asynq_view.hpp"
 #include "components/redis/commands/queue/queue.hpp"
@@ -196,9 +199,9 @@ void mention_keda(QueueSession& session, const char* change) {
   const RedisSettings settings = redis_settings(context);
   if (settings.target != Target::kubernetes) return;
   context.reporter.note(
-      fmt::format("if KEDA starts your workers, pause or resume it too: kubectl annotate -n {} scaledjob/{} {}{}",
-                  application_namespace(settings), keda_job_name(context.preset.name), change,
-                  session.asynq() ? " (one ScaledJob for all of the preset's queues)" : ""));
+      fmt::format("if KEDA starts your workers, pause or resume it too{}: kubectl annotate -n {} scaledjob/{} {}",
+                  session.asynq() ? " (one ScaledJob for all of the preset's queues)" : "",
+                  application_namespace(settings), keda_job_name(context.preset.name), change));
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // `queue stats`: facts first, then the table or the object made of them.
+#include "components/redis/commands/queue/stats.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // `queue tail`: the last jobs, and with -f every new one, across reconnects and restarts.
+#include "components/redis/commands/queue/tail.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <signal.h>

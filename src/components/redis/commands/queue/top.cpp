@@ -1,4 +1,6 @@
 // `queue top`: the live screen of a queue, or lines in a pipe.
+#include "components/redis/commands/queue/top.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <signal.h>

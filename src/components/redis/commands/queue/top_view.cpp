@@ -8,6 +8,7 @@
 #include "components/redis/commands/queue/asynq_view.hpp"
 #include "components/redis/commands/queue/queue_session.hpp"
 #include "components/redis/server/job_lines.hpp"
+#include "components/redis/server/queue_stats.hpp"
 #include "ui/chart.hpp"
 #include "ui/text.hpp"
 
@@ -110,7 +111,7 @@ class Frame {
     row("length",
         fmt::format("{}  {} of {} ({:.0f}%)", bar(part, chart_width(), m_style.utf8), with_separators(queue.length),
                     with_separators(queue.limit), 100 * part),
-        part > 0.9 ? Look::warning : Look::plain);
+        part > nearly_full ? Look::warning : Look::plain);
   }
 
   void rate_row() {

@@ -1,4 +1,6 @@
 // `queue export` and `queue import`: a queue as JSON lines.
+#include "components/redis/commands/queue/transfer.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cerrno>

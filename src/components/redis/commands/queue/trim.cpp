@@ -1,4 +1,6 @@
 // `queue trim`
+#include "components/redis/commands/queue/trim.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -86,7 +88,9 @@ CommandResult queue_trim(Context& context, const std::vector<std::string>&) {
                                              counted(would.removed, "entry", "entries"), session.subject());
     if (!queue_agreed(context, question)) return {"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
   }
-  return result_of(context, session.stream(), safe_trim(session.redis(), session.stream(), request, between), request);
+  const TrimResult result = safe_trim(session.redis(), session.stream(), request, between);
+  if (!request.dry_run) session.note_trim(result.removed);
+  return result_of(context, session.stream(), result, request);
 }
 
 }  // namespace raibid

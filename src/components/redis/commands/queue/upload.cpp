@@ -191,6 +191,7 @@ void mention(QueueSession& session, const UploadResult& result) {
 
 CommandResult upload_file(QueueSession& session, const std::string& path, UploadPlan plan, const std::string& verb) {
   Context& context = session.context();
+  session.need_stream_name();
   const Input input = open_input(context, path);
   LineReader reader(input.fd, input.name);
   plan.stream = session.stream();
@@ -218,6 +219,7 @@ CommandResult upload_file(QueueSession& session, const std::string& path, Upload
   }
   const UploadResult& result = upload.result();
   progress.end(result.signal != 0 ? Mark::failed : Mark::done, result);
+  if (result.trimmed > 0) session.note_trim(result.trimmed);
   mention(session, result);
   if (result.signal != 0 && !dry_run) {
     context.reporter.note(fmt::format("interrupted: {} is added up to line {} ({}); go on with: {}", input.name,

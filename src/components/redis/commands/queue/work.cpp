@@ -1,4 +1,6 @@
 // `queue work -- COMMAND`
+#include "components/redis/commands/queue/work.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <signal.h>

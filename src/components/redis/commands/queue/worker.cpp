@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <ostream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,6 +25,7 @@ namespace {
 constexpr Duration idle_block = std::chrono::milliseconds(500);
 constexpr Duration between_reads = std::chrono::milliseconds(100);
 constexpr Duration between_pause_checks = std::chrono::milliseconds(500);
+constexpr Duration between_trims = std::chrono::minutes(1);
 constexpr Duration between_complaints = std::chrono::seconds(1);
 constexpr Duration reconnect_patience = std::chrono::seconds(2);
 constexpr Duration end_patience = std::chrono::seconds(5);
@@ -88,7 +90,7 @@ Worker::Worker(QueueSession& session, WorkerPlan plan)
   m_session.redis();  // one that cannot be reached now is an error; later it is waited for
   m_slots.resize(m_plan.concurrency);
   const TimePoint now = m_context.runner.now();
-  m_next_read = m_next_claim = m_next_pause_check = m_next_redis = now;
+  m_next_read = m_next_claim = m_next_pause_check = m_next_redis = m_next_trim = now;
   m_next_keep = now + m_plan.claim_after / 3;
 }
 
@@ -109,7 +111,20 @@ WorkerResult Worker::run() {
     }
   }
   give_back();
+  trim_at_end();
   return m_result;
+}
+
+/// What this run has done may go as well; a worker that is told to end twice, or has lost Redis, does not try.
+void Worker::trim_at_end() {
+  if (m_abandoned_by != 0) return;
+  try {
+    m_session.keep_limit();
+  } catch (const Interrupted& stop) {
+    m_abandoned_by = stop.signal();
+  } catch (const Error&) {
+    return;  // the next command trims
+  }
 }
 
 bool Worker::ended() const {
@@ -130,6 +145,7 @@ void Worker::talk_to_redis() {
     exchange();
     take_over();
     keep_alive();
+    keep_limit();
   } catch (const Error& error) {
     // what is done is not forgotten, and acknowledged on the next connection
     complain(error);
@@ -252,6 +268,19 @@ void Worker::keep_alive() {
     return std::any_of(lost.items.begin(), lost.items.end(),
                        [&](const RedisReply& id) { return id.text == later.job.entry.id; });
   });
+}
+
+/// What is done stays in a stream: whoever does jobs sees to it that it does not grow for ever.
+void Worker::keep_limit() {
+  if (m_context.runner.now() < m_next_trim) return;
+  m_next_trim = m_context.runner.now() + between_trims;
+  try {
+    m_session.keep_limit();
+  } catch (const Error& error) {
+    // a user who may not trim can still do jobs; a connection that broke shows at the next command
+    if (!std::exchange(m_trim_refused, true))
+      m_context.reporter.warning("the stream is not trimmed to its limit: " + error.message());
+  }
 }
 
 /// After a (re)connect: jobs that are this consumer's in Redis, and that it has never heard of.

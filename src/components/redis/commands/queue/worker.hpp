@@ -69,6 +69,8 @@ class Worker {
   void exchange();
   void take_over();
   void keep_alive();
+  void keep_limit();
+  void trim_at_end();
   void recover();
   void bury_failed();
   void take_entries(std::vector<StreamEntry>&& entries, bool is_new);
@@ -106,7 +108,8 @@ class Worker {
   std::vector<std::string> m_acks;                                     ///< done, and Redis does not know yet
   std::vector<std::pair<std::string, std::string>> m_failed_for_good;  ///< ID and reason, and Redis does not know yet
   std::string m_claim_cursor = "0-0";
-  TimePoint m_next_read, m_next_claim, m_next_keep, m_next_pause_check, m_next_redis;
+  TimePoint m_next_read, m_next_claim, m_next_keep, m_next_pause_check, m_next_redis, m_next_trim;
+  bool m_trim_refused = false;     ///< and that was said
   std::optional<Error> m_refusal;  ///< why --until-empty ends once nothing is held any more
   bool m_paused = false;
   bool m_empty = false;      ///< the last look found nothing

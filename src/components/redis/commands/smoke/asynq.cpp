@@ -3,30 +3,13 @@
 #include <algorithm>
 
 #include "components/redis/commands/smoke/operation.hpp"
+#include "components/redis/server/asynq_message.hpp"
 
 namespace raibid {
 
 namespace {
 
 constexpr std::int64_t seconds_of_statistics = 90 * 24 * 3600;
-
-void append_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>((value & 0x7f) | 0x80);
-  out += static_cast<char>(value);
-}
-
-void append_text(std::string& out, std::uint64_t field, const std::string& text) {
-  if (text.empty()) return;
-  append_varint(out, field << 3 | 2);
-  append_varint(out, text.size());
-  out += text;
-}
-
-void append_number(std::string& out, std::uint64_t field, std::int64_t number) {
-  if (number == 0) return;
-  append_varint(out, field << 3);
-  append_varint(out, static_cast<std::uint64_t>(number));
-}
 
 // KEYS: task, pending. ARGV: message, id, now
 constexpr const char* enqueue_script = R"(
@@ -77,17 +60,17 @@ return #due)";
 }  // namespace
 
 std::string encode(const AsynqTask& task) {
-  std::string out;
-  append_text(out, 1, task.type);
-  append_text(out, 2, task.payload);
-  append_text(out, 3, task.id);
-  append_text(out, 4, task.queue);
-  append_number(out, 5, task.retry);
-  append_number(out, 6, task.retried);
-  append_text(out, 7, task.error);
-  append_number(out, 8, task.timeout);
-  append_number(out, 11, task.last_failed_at);
-  return out;
+  AsynqMessage message;
+  message.type = task.type;
+  message.payload = task.payload;
+  message.id = task.id;
+  message.queue = task.queue;
+  message.retry = task.retry;
+  message.retried = task.retried;
+  message.error = task.error;
+  message.last_failed_at = task.last_failed_at;
+  message.timeout = task.timeout;
+  return encode_asynq_message(message);
 }
 
 void AsynqQueue::announce(RedisConnection& redis) const { checked(redis, {"SADD", "asynq:queues", m_name}); }

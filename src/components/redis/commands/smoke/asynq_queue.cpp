@@ -1,3 +1,5 @@
+#include "components/redis/commands/smoke/asynq_queue.hpp"
+
 #include <algorithm>
 #include <charconv>
 

@@ -1,3 +1,5 @@
+#include "components/redis/commands/smoke/cache.hpp"
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"

@@ -1,3 +1,5 @@
+#include "components/redis/commands/smoke/hashes.hpp"
+
 #include <map>
 #include <set>
 

@@ -1,3 +1,5 @@
+#include "components/redis/commands/smoke/jobs.hpp"
+
 #include <array>
 #include <string_view>
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,16 @@
 #include "tools/redis_client.hpp"
 
 namespace raibid {
+
+/// An operation throws this when this Redis does not permit what it has to do: it is shown as –, and nothing failed.
+class NotPermitted : public std::exception {
+ public:
+  explicit NotPermitted(std::string why) : m_why(std::move(why)) {}
+  const char* what() const noexcept override { return m_why.c_str(); }
+
+ private:
+  std::string m_why;
+};
 
 using SmokeParameters = std::map<std::string, std::string>;
 using SmokeClients = std::vector<std::unique_ptr<RedisConnection>>;
@@ -33,7 +44,7 @@ class SmokeBench {
   RedisConnection& admin();
   const Preset& preset() const { return m_preset; }
 
-  /// The prefix of the keys of a run, without its id.
+  /// The prefix of the keys of a run, without its id. That is a hash tag, {id}: in cluster mode all are in one slot.
   static constexpr std::string_view prefix = "raibid-smoke:";
   /// A key (or channel) under the prefix of this run.
   std::string key(const std::string& name) const { return m_prefix + name; }
@@ -105,20 +116,5 @@ void expect_ttl(RedisConnection& redis, const std::string& key, Duration ttl);
 /// Throws Error (failure) when this Redis may drop what must not be lost; `what` says what that is ("a lock"). Asks
 /// CONFIG, which an application's user need not be allowed.
 void expect_no_eviction(RedisConnection& admin, const std::string& what);
-
-/// The operations, one file for each application's kind of work.
-std::string smoke_stream_queue(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_dead_consumer(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_stream_limit(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_job_store(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_claim_contention(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_ttl_hashes(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_index_sets(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_asynq_queue(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_cache_ttl(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_get_or_set(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_pubsub_invalidation(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_fencing_locks(SmokeBench& bench, const SmokeParameters& parameters);
-std::string smoke_fallback(SmokeBench& bench, const SmokeParameters& parameters);
 
 }  // namespace raibid

@@ -26,6 +26,7 @@ namespace {
 struct Row {
   std::string name;
   bool passed = false;
+  bool permitted = true;
   std::string text;
   double milliseconds = 0;
 };
@@ -44,9 +45,12 @@ const SmokeTest& find_test(const std::string& name) {
 Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench& bench) {
   const SmokeTest& test = find_test(operation.name);
   const TimePoint started = context.clock.now();
-  Row row{operation.name, true, "", 0};
+  Row row{operation.name, true, true, "", 0};
   try {
     row.text = test.run(bench, operation.parameters);
+  } catch (const NotPermitted& why) {
+    row.permitted = false;
+    row.text = why.what();
   } catch (const Error& error) {
     row.passed = false;
     row.text = error.message();
@@ -57,6 +61,9 @@ Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench&
 
 std::string verdict(const std::vector<Row>& rows) {
   const auto failed = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.passed; });
+  const auto left_out = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.permitted; });
+  if (failed == 0 && left_out > 0)
+    return fmt::format("{} of {} passed; {} not permitted here.\n", std::ssize(rows) - left_out, rows.size(), left_out);
   if (failed > 0) return fmt::format("{} of {} failed.\n", failed, rows.size());
   return rows.size() == 1 ? "It passed.\n" : fmt::format("All {} passed.\n", rows.size());
 }
@@ -67,10 +74,12 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
   nlohmann::ordered_json operations = nlohmann::ordered_json::array();
   for (const Row& row : rows) {
     passed = passed && row.passed;
-    text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", row.passed ? "✓" : "✗", row.name, printable(row.text),
-                        row.milliseconds);
-    operations.push_back(
-        {{"name", row.name}, {"passed", row.passed}, {"text", row.text}, {"milliseconds", row.milliseconds}});
+    const char* const mark = !row.permitted ? "–" : row.passed ? "✓" : "✗";
+    text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", mark, row.name, printable(row.text), row.milliseconds);
+    operations.push_back({{"name", row.name},
+                          {"passed", row.permitted ? nlohmann::ordered_json(row.passed) : nlohmann::ordered_json()},
+                          {"text", row.text},
+                          {"milliseconds", row.milliseconds}});
   }
   const int code = static_cast<int>(passed ? ExitCode::ok : ExitCode::failure);
   if (context.format() == OutputFormat::table) return {text + verdict(rows), code};
@@ -108,7 +117,7 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
 /// What --dry-run says: the operations in their order, and what they would write and take away again.
 CommandResult would_run(const Context& context, const std::string& subject) {
   std::string text;
-  std::vector<std::string> keys = {fmt::format("{}ID:* (ID is the run's own)", SmokeBench::prefix)};
+  std::vector<std::string> keys = {fmt::format("{}{{ID}}:* (ID is the run's own)", SmokeBench::prefix)};
   nlohmann::ordered_json operations = nlohmann::ordered_json::array();
   for (const SmokeOperation& operation : context.preset.smoke) {
     const SmokeTest& test = find_test(operation.name);

@@ -1,3 +1,5 @@
+#include "components/redis/commands/smoke/stream.hpp"
+
 #include <algorithm>
 #include <map>
 

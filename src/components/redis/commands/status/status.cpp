@@ -18,6 +18,7 @@
 #include "components/redis/commands/status/status_board.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/settings/record.hpp"
 #include "config/yaml.hpp"
 #include "sys/reader_gone.hpp"
 #include "ui/reporter.hpp"
@@ -98,11 +99,18 @@ CommandResult render_all(const Context& context, std::vector<Seen>& all, int una
 
 [[noreturn]] void throw_nothing(const Context& context, const StatusBoard::Scope& scope) {
   if (scope.only) throw_not_installed(context, "release " + scope.only->release);
-  const std::string where = !scope.cluster   ? "on this machine"
-                            : !scope.machine ? "in this cluster"
-                                             : "in this cluster or on this machine";
+  const std::string where = scope.cluster && scope.machine ? "in this cluster or on this machine"
+                            : scope.cluster                ? "in this cluster"
+                            : scope.machine                ? "on this machine"
+                                                           : "elsewhere";
   throw Error(ExitCode::not_installed, "nothing is set up " + where,
               "set a Redis up: " + context.scope().command("setup redis"));
+}
+
+/// As `status redis` of one: another preset than the recorded one is a contradiction.
+void refuse_contradiction(const Context& context, const StatusBoard::Scope& scope, std::vector<Seen>& all) {
+  if (!scope.only || all.empty()) return;
+  refuse_other_preset(context, all.front().report.data().value("preset", ""));
 }
 
 /// On a terminal each look replaces the one before; elsewhere only lines that changed are written.
@@ -168,6 +176,7 @@ CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Sco
       context.deadline = context.runner.now() + limit;  // of one look
       std::vector<Seen> all = board.look();
       if (all.empty() && !any) throw_nothing(context, scope);
+      refuse_contradiction(context, scope, all);
       any = true;
       code = exit_code(all, board.unattached_runs());
       screen.show(all);
@@ -190,8 +199,9 @@ bool chosen(const Context& context, const char* option) {
 }
 
 bool one_is_meant(const Context& context) {
+  const bool external = chosen(context, "target") && context.settings.text("target") == "external";
   return !context.settings.flag("all") &&
-         (chosen(context, "release") || chosen(context, "namespace") || chosen(context, "preset"));
+         (external || chosen(context, "release") || chosen(context, "namespace") || chosen(context, "preset"));
 }
 
 CommandResult status_of_one(Context& context, const RedisSettings& settings) {
@@ -203,6 +213,7 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
   const bool target_chosen = chosen(context, "target");
   scope.machine = target_chosen || one ? settings.target == Target::local : true;
   scope.cluster = target_chosen || one ? settings.target == Target::kubernetes : true;
+  scope.external = target_chosen || one ? settings.target == Target::external : true;
   scope.cluster_may_be_absent = !target_chosen && !chosen(context, "context") && !chosen(context, "kubeconfig");
   scope.only = one ? &settings : nullptr;
   mention_unfinished(context);

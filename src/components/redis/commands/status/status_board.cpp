@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "components/redis/place/external/external_installer.hpp"
 #include "components/redis/place/kubernetes/found_release.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "components/redis/place/local/instance.hpp"
@@ -55,6 +56,7 @@ std::vector<Seen> StatusBoard::look() {
     m_unfinished.push_back(header.subject);
   std::vector<Seen> all;
   if (m_scope.machine) look_at_machine(all);
+  if (m_scope.external) look_at_external(all);
   if (m_scope.cluster) {
     try {
       look_at_cluster(all);
@@ -78,6 +80,28 @@ void StatusBoard::look_at_machine(std::vector<Seen>& all) {
                      examine_instance(m_context, instance, *instance.state(), unfinished)});
     } catch (const Error& error) {
       all.push_back(broken(instance.release(), "this machine", title, error));
+    }
+  }
+}
+
+/// Those that setup saved; with one that is meant, that one.
+void StatusBoard::look_at_external(std::vector<Seen>& all) {
+  std::vector<ExternalTarget> targets;
+  if (m_scope.only) {
+    targets.push_back(find_external(m_context, *m_scope.only));
+  } else {
+    for (Credentials& one : all_credentials(m_context.paths)) {
+      if (one.target == "external") targets.push_back(saved_external(std::move(one)));
+    }
+  }
+  for (const ExternalTarget& target : targets) {
+    const int unfinished = take_unfinished(target.subject());
+    ExternalServer server(m_context, target);
+    try {
+      all.push_back({target.release, target.address.text(), external_title(target),
+                     examine_external(m_context, server, redis_settings(m_context), unfinished)});
+    } catch (const Error& error) {
+      all.push_back(broken(target.release, target.address.text(), external_title(target), error));
     }
   }
 }

@@ -32,6 +32,7 @@ class StatusBoard {
   struct Scope {
     bool cluster = true;
     bool machine = true;
+    bool external = true;  ///< those that setup saved
     bool cluster_may_be_absent = false;
     const RedisSettings* only = nullptr;  ///< this one alone
   };
@@ -54,6 +55,7 @@ class StatusBoard {
   void examine(const std::vector<FoundRelease>& found, std::vector<Seen>& all);
   Seen row_of(const FoundRelease& one, TimePoint until);
   void look_at_machine(std::vector<Seen>& all);
+  void look_at_external(std::vector<Seen>& all);
   Reach& reach(const std::string& name_space, const std::string& release);
   /// Killed runs whose subject ends like this one's.
   int take_unfinished(const std::string& subject_end);

@@ -9,6 +9,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "tools/failures.hpp"
 
 namespace raibid {
 
@@ -91,7 +92,7 @@ void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found,
   }
 }
 
-bool is_forbidden(const Output& output) { return !output.ok() && output.err.find("orbidden") != std::string::npos; }
+bool is_forbidden(const Output& output) { return !output.ok() && was_refused(output); }
 
 FoundRelease& release_of(std::vector<FoundRelease>& all, const std::string& name_space, const std::string& release) {
   const auto same = [&](const FoundRelease& one) { return one.name_space() == name_space && one.release() == release; };

@@ -522,6 +522,13 @@ void Installation::mark_proven() {
       m_context.deadline);
 }
 
+void Installation::forget_kept_record() const {
+  if (!observed.claim_made || observed.claim_made->spec.empty()) return;
+  nlohmann::json patch;
+  patch["metadata"]["annotations"][spec_annotation] = nullptr;
+  session.kubectl.run(session.kubectl.merge("persistentvolumeclaim/" + m_names.claim, patch), m_context.deadline);
+}
+
 Step Installation::redis_step() {
   Step step;
   step.name = "redis";

@@ -62,6 +62,10 @@ class Installation {
   /// that may not make pods, refuse nothing.
   void try_new_pod() const;
 
+  /// When all is done: the release has a record of its own again, so the one that a teardown left at the claim goes.
+  /// One that stays does no harm: it counts only where there is no release.
+  void forget_kept_record() const;
+
   const Credentials& credentials() const { return m_credentials; }
   /// What of this change replaces the pod, and what Redis keeps until its next start; empty for a first install.
   std::vector<std::string> restarts() const;

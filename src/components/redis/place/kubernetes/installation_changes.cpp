@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "assets/render.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"

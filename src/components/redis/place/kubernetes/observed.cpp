@@ -99,7 +99,8 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
   if (kind == "PersistentVolumeClaim") {
     observed.claim = true;
     observed.claim_made = {string_at(object, "/spec/resources/requests/storage"_json_pointer),
-                           string_at(object, "/spec/storageClassName"_json_pointer)};
+                           string_at(object, "/spec/storageClassName"_json_pointer),
+                           annotation(object, spec_annotation)};
     observed.volume = string_at(object, "/spec/volumeName"_json_pointer);
   }
   if (kind == "Lease") observed.lease = parse_lease(object);
@@ -192,6 +193,12 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims) {
   if (trims) rights.push_back({"create", "batch", "cronjobs", ""});
   if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
   return rights;
+}
+
+std::string Observed::record() const {
+  if (workload && release) return workload->spec;
+  // beside a release, or a StatefulSet that helm left, it would be an older one
+  return !workload && !release && claim_made ? claim_made->spec : "";
 }
 
 Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl) {

@@ -54,6 +54,7 @@ struct Observed {
   struct Claim {
     std::string requested;
     std::string storage_class;
+    std::string spec{};  ///< what its Redis was set up with; only while a teardown keeps it (see Spec)
   };
 
   std::string cluster_uid;  ///< of namespace kube-system; for who may not see it, made of the cluster's CA
@@ -83,6 +84,9 @@ struct Observed {
   WallTime at_wall{};
 
   bool anything() const { return secret || release || workload || claim; }
+  /// What the Redis of this release was set up with: its own record, or that of the data that a teardown kept; "" for
+  /// none.
+  std::string record() const;
 };
 
 /// The Error (preflight) that names the rights and how to see what there is.

@@ -22,6 +22,7 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/restart.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/server/running_config.hpp"
 #include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/record.hpp"
@@ -34,7 +35,6 @@ namespace raibid {
 
 namespace {
 
-constexpr Duration undo_limit = std::chrono::seconds(60);
 constexpr Duration evidence_limit = std::chrono::seconds(10);
 
 [[noreturn]] void cannot_set_up(const std::string& message, const std::string& hint) {
@@ -238,6 +238,33 @@ Passwords choose_passwords(Context& context, const Observed& observed, const Red
   return passwords;
 }
 
+/// What the running Redis holds has to fit into what it is given. A Redis that cannot be asked may be changed: that may
+/// be what heals it. Throws as about_less_memory.
+void check_memory(Context& context, const RedisSettings& settings, const Observed& observed, const Login& login,
+                  const Kubectl& kubectl, const RedisNames& names) {
+  if (!observed.pod_runs || !observed.workload || observed.workload->spec.empty()) return;
+  const auto limit = [](const Directives& directives) {
+    std::int64_t bytes = 0;
+    for (const auto& [name, value] : directives) {
+      if (name == "maxmemory") bytes = parse_redis_memory(value).value_or(0);
+    }
+    return bytes;
+  };
+  const std::int64_t before = limit(parse_spec(observed.workload->spec).directives);
+  const std::int64_t wanted = limit(settings.directives);
+  if (wanted == 0 || (before != 0 && wanted >= before)) return;
+  // a way of its own: it leads to the pod that this change replaces
+  KubernetesRedis redis(context, kubectl, names);
+  RedisConnection* connection = nullptr;
+  try {
+    connection = &redis.connection(login, question_deadline(context));
+  } catch (const Error&) {
+    return;
+  }
+  const std::string dropped = about_less_memory(*connection, settings.directives, less_memory_hint(context));
+  if (!dropped.empty()) context.reporter.warning(dropped);
+}
+
 nlohmann::ordered_json redacted(nlohmann::ordered_json manifest) {
   for (auto& value : manifest["data"]) value = "***";
   return manifest;
@@ -293,10 +320,10 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const auto take_record = [&] {
     context.settings = told.settings;
     context.preset = told.preset;
-    if (observed.workload && observed.release)
-      take_record_for_setup(context, with_folders_of_this_machine(context, parse_spec(observed.workload->spec),
-                                                                  session.kubectl.cluster().context,
-                                                                  settings.name_space, settings.release));
+    if (const std::string record = observed.record(); !record.empty())
+      take_record_for_setup(context,
+                            with_folders_of_this_machine(context, parse_spec(record), session.kubectl.cluster().context,
+                                                         settings.name_space, settings.release));
     const std::vector<std::string> asked_for = settings.services;
     settings = redis_settings(context);
     if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings, Look::with_state);
@@ -370,6 +397,9 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                          choose_passwords(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
     installation->compare_with_present();
+    if (!dry)
+      check_memory(context, settings, observed, observed.secret ? admin_login(observed.secret->content) : Login(),
+                   session.kubectl, names);
     installation->try_new_pod();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();
@@ -382,6 +412,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
   say_what_changes(context, *installation);
   const bool changed = run.execute(plan).changed;
+  installation->forget_kept_record();
   installation->forget_previous_users();
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();

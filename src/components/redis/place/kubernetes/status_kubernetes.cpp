@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/kubernetes/verdict.hpp"
 #include "components/redis/place/installed.hpp"
@@ -77,6 +78,28 @@ void examine_exporter(const json& pod, const std::string& name, const Kubectl& k
 
 }  // namespace
 
+namespace {
+
+/// Why a pod does not run: what the scheduler says of it (resources, taints, volumes), else what a container waits for.
+std::string why_not_running(const json& pod) {
+  for (const json& condition : items_at(pod, {"status", "conditions"})) {
+    if (text_at(condition, {"type"}) != "PodScheduled" || text_at(condition, {"status"}) != "False") continue;
+    return text_at(condition, {"message"});
+  }
+  for (const char* const kind : {"initContainerStatuses", "containerStatuses"}) {
+    for (const json& container : items_at(pod, {"status", kind})) {
+      const std::string reason = text_at(container, {"state", "waiting", "reason"});
+      if (reason.empty() || reason == "PodInitializing" || reason == "ContainerCreating") continue;
+      const std::string message = text_at(container, {"state", "waiting", "message"});
+      return fmt::format("container {}: {}{}", text_at(container, {"name"}), reason,
+                         message.empty() ? "" : ": " + message);
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
 void examine_pod(const json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
   if (!pod) {
     report.data()["pod"] = nullptr;
@@ -112,6 +135,7 @@ void examine_pod(const json* pod, const std::string& name, const Kubectl& kubect
                         last["container"].get<std::string>(), last["exit_code"].get<int>(),
                         last["finished_at"].get<std::string>());
   }
+  if (const std::string why = serves || goes ? "" : why_not_running(*pod); !why.empty()) text += ": " + why;
   report.add({"pod", serves, text, kubectl.for_people({"describe", "pod", name})});
   if (serves && !ready) examine_exporter(*pod, name, kubectl, report);
 }

@@ -1,5 +1,7 @@
 #include "components/redis/place/kubernetes/teardown_kubernetes.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -20,6 +22,8 @@
 #include "components/redis/run/removal.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/credentials.hpp"
+#include "components/redis/settings/record.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "sys/files.hpp"
 #include "ui/reporter.hpp"
 
@@ -49,6 +53,17 @@ void refuse_other_cluster(const Context& context, const RedisSettings& settings,
   }
 }
 
+/// A record that cannot be read says nothing, and is no reason to keep a release.
+void refuse_contradiction(const Context& context, const Observed& observed) {
+  std::string preset;
+  try {
+    preset = parse_spec(observed.record()).preset;
+  } catch (const Error&) {
+    return;
+  }
+  refuse_other_preset(context, preset);
+}
+
 class KubernetesTeardown {
  public:
   KubernetesTeardown(Context& context, const RedisSettings& settings, ClusterSession& session, const Observed& observed,
@@ -74,7 +89,7 @@ class KubernetesTeardown {
                                               m_settings.name_space, m_settings.release);
     if (keeps_claim) refuse_losing_claim(m_observed, m_settings, m_names, m_session.kubectl);
     if (was_left_behind(m_observed, m_settings)) throw left_behind(m_observed, m_settings, m_names, m_session.kubectl);
-    if (m_observed.release) plan_release();
+    if (m_observed.release) plan_release(keeps_claim);
     if (m_observed.claim)
       decide(delete_data, "claim", fmt::format("claim {} (the data)", m_names.claim),
              [this] { return remove("persistentvolumeclaim/" + m_names.claim); });
@@ -118,7 +133,23 @@ class KubernetesTeardown {
     return object + " removed";
   }
 
-  void plan_release() {
+  /// The record goes with the release: what was chosen for the data that stays is kept beside it, for the next setup.
+  void keep_record() {
+    if (!m_observed.workload || m_observed.workload->spec.empty()) return;
+    nlohmann::json patch;
+    patch["metadata"]["annotations"][spec_annotation] = m_observed.workload->spec;
+    try {
+      m_session.kubectl.run_checked(m_session.kubectl.merge("persistentvolumeclaim/" + m_names.claim, patch),
+                                    m_context.deadline);
+    } catch (const Error& error) {
+      m_context.reporter.warning(
+          fmt::format("the next setup will not know what was chosen for this one (--stream, --memory-limit, …): it "
+                      "could not be written to claim {}: {}",
+                      m_names.claim, error.message()));
+    }
+  }
+
+  void plan_release(bool keeps_claim) {
     if (!m_observed.release->ours && !m_settings.adopt) {
       throw Error(ExitCode::preflight,
                   fmt::format("release {} in namespace {} was not made by raibid-cli", m_settings.release,
@@ -126,7 +157,9 @@ class KubernetesTeardown {
                   "remove it with " + m_session.helm.for_people({"uninstall", m_settings.release}));
     }
     m_removals.goes.push_back(
-        {"release", fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release), [this] {
+        {"release", fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release),
+         [this, keeps_claim] {
+           if (keeps_claim) keep_record();
            run_helm(m_context, m_session.kubectl, m_session.helm, m_settings.release,
                     m_session.helm.uninstall(m_settings.release), m_context.deadline);
            // helm ends well, too, when it has left everything where it is; what comes after this needs Redis to be gone
@@ -188,6 +221,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   context.reporter.heading(describe(session.kubectl));
   Observed observed = observe(context, session.kubectl, names, settings);
   refuse_other_cluster(context, settings, session.kubectl.cluster(), observed.cluster_uid);
+  refuse_contradiction(context, observed);
 
   ReleaseLock lock(context, session.kubectl, settings.release, "teardown redis", context.deadline);
   lock.seen(observed.lease);

@@ -18,6 +18,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
+#include "tools/failures.hpp"
 #include "tools/retry.hpp"
 #include "ui/reporter.hpp"
 
@@ -354,8 +355,8 @@ class Undoing {
                 "see what keeps it: " + m_kubectl.for_people({"get", kind, name, "-o", "yaml"}));
   }
 
-  static bool was_gone(const Output& output) { return output.err.find("(NotFound)") != std::string::npos; }
-  static bool is_another(const Output& output) { return output.err.find("(Conflict)") != std::string::npos; }
+  static bool was_gone(const Output& output) { return failed_with(output, "NotFound"); }
+  static bool is_another(const Output& output) { return failed_with(output, "Conflict"); }
 
   /// False when there is another object of that name, which is left alone.
   bool begin_removal(const std::string& kind, const std::string& name, const std::string& uid) const {

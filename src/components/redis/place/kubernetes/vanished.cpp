@@ -13,6 +13,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/release_state.hpp"
+#include "tools/failures.hpp"
 #include "tools/helm_record.hpp"
 #include "ui/reporter.hpp"
 
@@ -24,7 +25,7 @@ using nlohmann::json;
 
 /// The kinds that a group and version has; nothing when the server did not say.
 std::optional<std::set<std::string>> kinds_of(const Output& answer) {
-  if (answer.err.find("(NotFound)") != std::string::npos) return std::set<std::string>();
+  if (failed_with(answer, "NotFound")) return std::set<std::string>();
   if (!answer.ok()) return std::nullopt;
   const json list = try_parse_json(answer.out);
   if (text_at(list, {"kind"}) != "APIResourceList") return std::nullopt;

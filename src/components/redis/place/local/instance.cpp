@@ -17,6 +17,7 @@
 #include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "sys/files.hpp"
 #include "sys/listener.hpp"
@@ -115,6 +116,20 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
     throw Error(ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
                 damaged_hint);
   }
+}
+
+std::optional<LocalInstance::LastTrim> LocalInstance::last_trim() const {
+  const std::optional<std::string> text = read_file(trim_file());
+  const nlohmann::json object = try_parse_json(text && !nested_too_deeply(*text) ? *text : "");
+  if (!object.is_object()) return std::nullopt;
+  LastTrim last{text_at(object, {"at"}), text_at(object, {"stream"}), number_at(object, {"removed"})};
+  return last.at.empty() ? std::nullopt : std::optional(std::move(last));
+}
+
+void LocalInstance::note_trim(const Context& context, const std::string& stream, std::int64_t removed) const {
+  const nlohmann::ordered_json object = {
+      {"at", rfc3339(context.clock.wall())}, {"stream", printable(stream)}, {"removed", removed}};
+  context.files.write_atomic(trim_file(), json_text(object) + "\n");
 }
 
 Secret LocalInstance::password() const {

@@ -28,10 +28,21 @@ class LocalInstance {
   std::filesystem::path log() const { return m_folder / "redis.log"; }
   std::filesystem::path password_file() const { return m_folder / "password"; }
   std::filesystem::path state_file() const { return m_folder / "state.json"; }
+  std::filesystem::path trim_file() const { return m_folder / "trimmed.json"; }
 
   /// Where its server listens for us; the server opens it in its own folder, so that no path is too long for it.
   std::filesystem::path socket() const { return data() / socket_name; }
   static constexpr const char* socket_name = "redis.sock";
+
+  /// The last time that a command of ours has trimmed a stream.
+  struct LastTrim {
+    std::string at;  ///< RFC 3339
+    std::string stream;
+    std::int64_t removed = 0;
+  };
+  /// std::nullopt when there was none, or its file cannot be read.
+  std::optional<LastTrim> last_trim() const;
+  void note_trim(const Context& context, const std::string& stream, std::int64_t removed) const;
 
   bool exists() const;    ///< set up at some time and not torn down
   bool has_data() const;  ///< a server has written something

@@ -53,6 +53,10 @@ void LocalPlace::look_after() {}
 
 Process* LocalPlace::keep_open() { return nullptr; }
 
+void LocalPlace::note_trim(const std::string& stream, std::int64_t removed) {
+  m_instance.note_trim(m_context, stream, removed);
+}
+
 std::unique_ptr<Victim> LocalPlace::victim() { return local_victim(m_context, m_settings); }
 
 }  // namespace raibid

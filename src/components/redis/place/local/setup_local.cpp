@@ -22,6 +22,7 @@
 #include "components/redis/server/rotation.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
+#include "components/redis/server/safe_trim.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/change.hpp"
 #include "components/redis/settings/record.hpp"
@@ -30,13 +31,12 @@
 #include "sys/files.hpp"
 #include "sys/listener.hpp"
 #include "sys/random.hpp"
+#include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
 
 namespace {
-
-constexpr Duration undo_limit = std::chrono::seconds(60);
 
 /// One Redis on its way onto this machine: what the steps share.
 class LocalSetup {
@@ -118,6 +118,31 @@ class LocalSetup {
   void forget_previous_users() {
     if (!m_instance.content().contains(previous_users_key)) return;
     raibid::forget_previous_users(m_store);
+  }
+
+  /// What a running server holds has to fit. Throws as about_less_memory.
+  void check_memory() {
+    if (!m_ran || !m_before || m_before->auth != m_settings.auth) return;
+    const std::string dropped =
+        about_less_memory(connection(m_context.deadline), m_settings.directives, less_memory_hint(m_context));
+    if (!dropped.empty()) m_context.reporter.warning(dropped);
+  }
+
+  /// When all is done: streams above their limit, of what every group is done with. A failure is no failure of setup.
+  void trim_streams() {
+    if (m_context.settings.text("trim-schedule") == "off") return;
+    try {
+      for (const StreamSpec& stream : m_settings.streams) {
+        if (const auto result = trim_above_limit(connection(m_context.deadline), stream.name, stream.max_length,
+                                                 [this](std::int64_t) { m_context.signals.check(); })) {
+          m_instance.note_trim(m_context, stream.name, result->removed);
+          m_context.reporter.note(fmt::format("{}: {} that every group was done with made room", printable(stream.name),
+                                              counted(result->removed, "entry", "entries")));
+        }
+      }
+    } catch (const Error& error) {
+      m_context.reporter.warning("a stream above its limit was not trimmed: " + error.message());
+    }
   }
 
   const Credentials& written() const { return m_credentials; }
@@ -502,12 +527,14 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
     say_what_is_kept(context, told);
     setup.look();
     setup.check_port();
+    setup.check_memory();
     plan = setup.plan();
     setup.agree();
   });
   const bool changed = run.execute(plan).changed;
   setup.forget_previous_files();
   setup.forget_previous_users();
+  setup.trim_streams();
   return {"", setup.written(), changed};
 }
 

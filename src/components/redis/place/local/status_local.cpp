@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -39,8 +41,22 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   if (!state) throw_not_installed(context, subject(settings));
   const SecretContent content = instance.content_of(*state);
   const Login login = application_login(content);
-  return {"127.0.0.1",       state->port,    login.password,       state->spec,
-          state->name_space, login.username, admin_login(content), content};
+  return {"127.0.0.1",    state->port, login.password,       state->spec, state->name_space,
+          login.username, 0,           admin_login(content), content};
+}
+
+/// On this machine nothing runs by a schedule: commands trim what they find above its limit.
+void examine_trimming(const LocalInstance& instance, const Spec& spec, HealthReport& report) {
+  if (std::none_of(spec.streams.begin(), spec.streams.end(),
+                   [](const StreamSpec& stream) { return stream.max_length > 0; }))
+    return;
+  const auto last = instance.last_trim();
+  report.data()["trimming"] = {{"schedule", nullptr},
+                               {"last_succeeded", last ? nlohmann::ordered_json(last->at) : nlohmann::ordered_json()}};
+  report.add({"trimming", true,
+              last ? fmt::format("last {}: {} of {} removed", last->at, counted(last->removed, "entry", "entries"),
+                                 last->stream)
+                   : "nothing was above its limit yet (queue add, queue work and setup look)"});
 }
 
 HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
@@ -60,6 +76,7 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
     report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
                 "setup undoes that first: " + report.scope().command("setup redis")});
   report.add(server_check(instance, state.port, pid));
+  examine_trimming(instance, state.spec, report);
   report.data()["redis"] = {{"pong", false}};
   if (pid) {
     try {

@@ -11,6 +11,7 @@
 #include "components/redis/run/removal.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/credentials.hpp"
+#include "components/redis/settings/record.hpp"
 #include "sys/files.hpp"
 #include "ui/reporter.hpp"
 
@@ -50,6 +51,17 @@ Removals plan_removals(Context& context, const RedisSettings& settings, const Lo
   return removals;
 }
 
+/// A damaged state file says nothing, and is no reason to keep the rest.
+void refuse_contradiction(const Context& context, const LocalInstance& instance) {
+  std::string preset;
+  try {
+    if (const auto state = instance.state()) preset = state->spec.preset;
+  } catch (const Error&) {
+    return;
+  }
+  refuse_other_preset(context, preset);
+}
+
 void mention_data(const Context& context, const LocalInstance& instance, const Removals& removals) {
   if (!removals.goes.empty() || removals.stays.empty()) return;
   context.reporter.note(
@@ -60,6 +72,7 @@ void mention_data(const Context& context, const LocalInstance& instance, const R
 
 CommandResult teardown_redis_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
+  refuse_contradiction(context, instance);
   const std::string subject = fmt::format("release {} on this machine", settings.release);
   JournaledRun run(context, {"teardown redis", subject, journal_key("", settings.name_space, settings.release)},
                    Duration::zero());

@@ -19,7 +19,7 @@ namespace raibid {
 
 namespace {
 
-constexpr Duration users_undo_limit = std::chrono::seconds(60);
+constexpr Duration local_users_undo_limit = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -40,7 +40,7 @@ std::string change_users_local(Context& context, const RedisSettings& settings, 
     };
   };
   JournaledRun run(context, {plan.operation, subject, journal_key("", settings.name_space, settings.release)},
-                   users_undo_limit);
+                   local_users_undo_limit);
   refuse_left_of_another_command(context, run);
   add_common_undos(run.undos(), context, []() -> RedisConnection& {
     throw Error(ExitCode::remains, "a change of the users alone leaves nothing in Redis to undo");

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "components/component.hpp"
+
+namespace raibid {
+
+CommandResult queue_stats(Context& context, const std::vector<std::string>& arguments);
+
+}  // namespace raibid

@@ -1,0 +1,166 @@
+#include "components/redis/place/external/external_server.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/redis/place/external/steady_connection.hpp"
+#include "sys/signals.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr Duration shortest_look = std::chrono::milliseconds(200);
+constexpr Duration between_looks = std::chrono::milliseconds(250);
+
+bool says(const RedisReply& reply, std::string_view part) {
+  return to_lower(reply.text).find(part) != std::string::npos;
+}
+
+/// What a Redis says that is there, and will be well again or that forbids PING alone.
+bool is_passing(const RedisReply& reply) {
+  static const std::array<std::string, 4> codes = {"MISCONF", "BUSY", "MASTERDOWN", "NOPERM"};
+  return std::find(codes.begin(), codes.end(), reply.error_code()) != codes.end();
+}
+
+}  // namespace
+
+ExternalServer::ExternalServer(Context& context, ExternalTarget target)
+    : m_context(context), m_target(std::move(target)) {}
+
+RedisEndpoint ExternalServer::endpoint() const {
+  const RedisAddress& address = m_target.address;
+  return {address.host, address.port, address.username, address.password, address.database};
+}
+
+std::string ExternalServer::hint_of(const std::string& prose) const { return prose + ": " + scope().command("doctor"); }
+
+Scope ExternalServer::scope() const {
+  if (m_context.settings.text("target") == "external") return m_context.scope();
+  return m_context.scope().found("external", m_target.name_space, m_target.release, "").at(m_target.address.url());
+}
+
+Error ExternalServer::refused(const RedisReply& reply, const std::vector<std::string>& question) const {
+  const std::string where = m_target.subject();
+  const std::string user = m_target.address.username.empty() ? "" : " of user " + printable(m_target.address.username);
+  const std::string code = reply.error_code();
+  // AUTH may be answered with its own words: they are not repeated
+  const std::string words = question.front() == "AUTH" ? code : printable(reply.text);
+  if (code == "NOAUTH" || (question.front() == "AUTH" && m_target.address.password.empty())) {
+    return Error(
+        ExitCode::failure, fmt::format("{} asks for a password, and none was given", where),
+        "name a file with it by --password-file, or give it by the variable REDIS_URL; on a terminal you are asked");
+  }
+  if (code == "WRONGPASS" || says(reply, "invalid password") || says(reply, "invalid username-password")) {
+    return Error(
+        ExitCode::failure, fmt::format("{} refuses the password{}", where, user),
+        fmt::format("it is not the password of this Redis, or the user {} is not there; the password is from {}",
+                    m_target.address.username.empty() ? "default" : printable(m_target.address.username),
+                    m_context.settings.all().contains("password-file") && m_context.settings.is_set("password-file")
+                        ? "--password-file"
+                    : m_target.origin == "REDIS_URL" ? "REDIS_URL"
+                    : m_target.saved ? m_context.paths.shown(m_target.saved->path) + ": setup saves another one"
+                                     : "your answer"));
+  }
+  if (says(reply, "without any password configured") || says(reply, "but no password is set")) {
+    return Error(ExitCode::failure, where + " has no password set, and one was given",
+                 "leave --password-file out, and the password out of REDIS_URL");
+  }
+  if (question.front() == "SELECT") {
+    return Error(ExitCode::failure,
+                 fmt::format("{} does not let us use database {}: {}", where, m_target.address.database, words),
+                 "leave the number behind the host out of the URL");
+  }
+  if (code == "DENIED") {
+    return Error(ExitCode::failure, where + " runs in protected mode and refuses this connection (DENIED)",
+                 "give that Redis a password, or connect from its own machine");
+  }
+  return Error(ExitCode::failure, fmt::format("{} refuses the connection: {}", where, words));
+}
+
+bool ExternalServer::ask_for_password() {
+  const std::string user = m_target.address.username.empty() ? "" : printable(m_target.address.username) + " of ";
+  const std::optional<Secret> typed =
+      m_context.reporter.ask_secret(fmt::format("Password of {}{}:", user, m_target.subject()));
+  m_context.signals.check();  // Ctrl-C at the question is no answer
+  if (!typed || typed->empty()) return false;
+  m_target.address.password = *typed;
+  return true;
+}
+
+Answer ExternalServer::log_in(std::unique_ptr<RedisConnection> redis, bool may_ask, Duration timeout) {
+  std::vector<std::vector<std::string>> questions = login_commands(endpoint());
+  questions.push_back({"PING"});
+  const std::vector<RedisReply> replies = redis->pipeline(questions);
+  for (std::size_t at = 0; at < replies.size(); ++at) {
+    const RedisReply& reply = replies[at];
+    if (!reply.is_error() || is_passing(reply)) continue;
+    if (reply.error_code() == "LOADING") return {nullptr, "Redis is loading its data"};
+    const bool asks =
+        reply.error_code() == "NOAUTH" || (questions[at].front() == "AUTH" && m_target.address.password.empty());
+    if (asks && may_ask && m_target.address.password.empty() && ask_for_password()) {
+      return log_in(m_context.redis.connect(m_target.address.host, m_target.address.port, timeout), false, timeout);
+    }
+    throw refused(reply, questions[at]);
+  }
+  return {std::move(redis), ""};
+}
+
+Answer ExternalServer::look(Duration timeout) {
+  std::unique_ptr<RedisConnection> redis;
+  try {
+    redis = m_context.redis.connect(m_target.address.host, m_target.address.port, timeout);
+  } catch (Error& error) {
+    error.with_hint(
+        hint_of("see whether the address is right and a firewall lets this machine in; many managed services can be "
+                "reached inside their own network only. To look again"));
+    throw;
+  }
+  try {
+    return log_in(std::move(redis), true, timeout);
+  } catch (Error& error) {
+    if (error.hint().empty())
+      error.with_hint(hint_of(
+          "see whether this is a Redis without TLS, and whether it is overloaded or at its limit of clients. To "
+          "look again"));
+    throw;
+  }
+}
+
+std::unique_ptr<RedisConnection> ExternalServer::open(Duration timeout) {
+  Answer answer = look(timeout);
+  if (!answer.connection)
+    throw Error(ExitCode::failure, fmt::format("{}: {}", m_target.subject(), answer.waiting_for),
+                "try again when it has done that");
+  return std::move(answer.connection);
+}
+
+std::unique_ptr<RedisConnection> ExternalServer::connect(TimePoint deadline) {
+  const auto left = std::chrono::duration_cast<Duration>(deadline - m_context.runner.now());
+  const Duration timeout = std::clamp(left, shortest_look, reply_limit);
+  return std::make_unique<SteadyConnection>(m_context.clock, open(timeout), [this] { return open(reply_limit); });
+}
+
+std::unique_ptr<RedisConnection> ExternalServer::connect_patiently(
+    TimePoint deadline, const std::function<void(const std::string&)>& progress) {
+  for (;;) {
+    Answer answer = look(reply_limit);
+    if (answer.connection) {
+      return std::make_unique<SteadyConnection>(m_context.clock, std::move(answer.connection),
+                                                [this] { return open(reply_limit); });
+    }
+    if (m_context.runner.now() >= deadline) {
+      throw Error(ExitCode::failure, fmt::format("no PONG from {} in time: {}", m_target.subject(), answer.waiting_for),
+                  "give it longer with --timeout");
+    }
+    progress(answer.waiting_for);
+    m_context.runner.wait({}, std::min(deadline, m_context.runner.now() + between_looks));
+  }
+}
+
+}  // namespace raibid

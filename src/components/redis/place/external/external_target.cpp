@@ -1,0 +1,128 @@
+#include "components/redis/place/external/external_target.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/redis/server/password.hpp"
+#include "components/redis/settings/naming.hpp"
+
+namespace raibid {
+
+namespace {
+
+constexpr const char* url_variable = "REDIS_URL";
+
+/// Named for this run, above the preset.
+bool is_named(const Context& context, const char* option) {
+  const auto& all = context.settings.all();
+  return all.contains(option) && context.settings.origin(option).source > Source::record;
+}
+
+/// The saved ones that this run can mean; `address` narrows them down when it is known.
+std::vector<Credentials> candidates(const Context& context, const RedisSettings& settings,
+                                    const std::optional<RedisAddress>& address) {
+  std::vector<Credentials> found;
+  for (Credentials& one : all_credentials(context.paths)) {
+    if (one.target != "external") continue;
+    if (address && one.cluster_uid != address->text()) continue;
+    if (is_named(context, "release") && one.release != settings.release) continue;
+    if (is_named(context, "namespace") && one.name_space != settings.name_space) continue;
+    found.push_back(std::move(one));
+  }
+  const auto is_of_settings = [&](const Credentials& one) {
+    return one.release == settings.release && one.name_space == settings.name_space;
+  };
+  // several presets in one Redis: this run's own names choose
+  if (found.size() > 1 && std::any_of(found.begin(), found.end(), is_of_settings))
+    std::erase_if(found, [&](const Credentials& one) { return !is_of_settings(one); });
+  return found;
+}
+
+[[noreturn]] void refuse_several(const Context& context, const std::vector<Credentials>& found) {
+  std::vector<std::string> lines;
+  for (const Credentials& one : found)
+    lines.push_back(fmt::format("{} (release {}, {})", one.cluster_uid, one.release, context.paths.shown(one.path)));
+  throw Error(ExitCode::usage, "several external Redis are set up: " + join(lines, "; "),
+              "name one with --url and --release");
+}
+
+[[noreturn]] void refuse_nothing(const Context& context) {
+  throw Error(ExitCode::usage, "--target external: it is not known which Redis is meant",
+              "name it by --url, or by the variable REDIS_URL; setup saves it for the commands after it: " +
+                  context.scope().command("setup redis", "--url redis://HOST:6379"));
+}
+
+/// Everything that connects comes through here: this is the place where TLS begins.
+void refuse_tls(const ExternalTarget& target) {
+  if (!target.address.tls) return;
+  throw Error(
+      ExitCode::usage, fmt::format("{}: TLS (rediss://) is not supported yet", target.origin),
+      "use an endpoint without TLS inside a private network, or a tunnel that ends TLS on this machine (stunnel, "
+      "socat) and its address");
+}
+
+void take_password(const Context& context, ExternalTarget& target) {
+  const std::string file =
+      context.settings.all().contains("password-file") ? context.settings.text("password-file") : std::string();
+  RedisAddress& address = target.address;
+  if (target.saved && address.username.empty() && target.saved->username != "default")
+    address.username = target.saved->username;
+  if (!file.empty()) {
+    address.password = read_password_file(file, context.deadline);
+  } else if (address.password.empty() && target.saved) {
+    const std::string user = address.username.empty() ? "default" : address.username;
+    const std::string of_saved = target.saved->username.empty() ? "default" : target.saved->username;
+    if (user == of_saved) address.password = target.saved->password;
+  }
+}
+
+}  // namespace
+
+ExternalTarget saved_external(Credentials credentials) {
+  ExternalTarget target;
+  target.address.host = credentials.host;
+  target.address.port = credentials.port;
+  target.address.database = credentials.database;
+  if (credentials.username != "default") target.address.username = credentials.username;
+  target.address.password = credentials.password;
+  target.origin = credentials.path.string();
+  target.release = credentials.release;
+  target.name_space = credentials.name_space;
+  target.saved = std::move(credentials);
+  return target;
+}
+
+ExternalTarget find_external(const Context& context, const RedisSettings& settings) {
+  ExternalTarget target;
+  std::optional<RedisAddress> address = settings.address;
+  if (address) target.origin = named(context.settings, "url");
+  const std::string from_variable = variable(context.environment, url_variable);
+  if (!address && !from_variable.empty()) {
+    address = parse_redis_url(from_variable, url_variable, PasswordInUrl::allowed);
+    target.origin = url_variable;
+  }
+  std::vector<Credentials> found = candidates(context, settings, address);
+  if (!address && found.empty()) refuse_nothing(context);
+  if (!address && found.size() > 1) refuse_several(context, found);
+  if (!address) {
+    target = saved_external(std::move(found.front()));
+  } else {
+    target.address = *address;
+    target.release = settings.release;
+    target.name_space = settings.name_space;
+    if (found.size() == 1) {
+      target.saved = std::move(found.front());
+      target.release = target.saved->release;
+      target.name_space = target.saved->name_space;
+    }
+  }
+  refuse_tls(target);
+  take_password(context, target);
+  return target;
+}
+
+}  // namespace raibid

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "components/context.hpp"
+#include "components/redis/server/credentials.hpp"
+#include "components/redis/settings/redis_address.hpp"
+#include "components/redis/settings/settings.hpp"
+
+namespace raibid {
+
+/// A Redis that is there already, and what this machine knows of it.
+struct ExternalTarget {
+  RedisAddress address;              ///< with the password, as far as it is known
+  std::string origin;                ///< where the address is from: "--url", "REDIS_URL", the credentials file
+  std::optional<Credentials> saved;  ///< of an earlier setup of this Redis
+  std::string release;               ///< the saved one, else that of the settings
+  std::string name_space;            ///< the same
+
+  /// "Redis at cache.example.com:6379".
+  std::string subject() const { return "Redis at " + address.text(); }
+};
+
+/// The address is that of --url (RAIBID_URL, the config file), else REDIS_URL, else that of the credentials file that
+/// setup saved. The password is that of --password-file, else that of REDIS_URL if the address is from there, else the
+/// saved one of this address and user. Throws Error (usage) when no address is known, several are saved, or it is one
+/// with TLS, and as parse_redis_url and read_password_file.
+ExternalTarget find_external(const Context& context, const RedisSettings& settings);
+
+/// The one that these credentials, of an earlier setup, are of.
+ExternalTarget saved_external(Credentials credentials);
+
+}  // namespace raibid

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "components/redis/place/place.hpp"
+
+namespace raibid {
+
+/// See Installer.
+SetupOutcome setup_redis_external(Context& context, const RedisSettings& settings);
+
+}  // namespace raibid

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "sys/clock.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// hiredis.
+class HiredisConnector final : public RedisConnector {
+ public:
+  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
+};
+
+}  // namespace raibid
