@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <stdlib.h>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -283,9 +285,11 @@ TEST_CASE("application's user: does all that its preset needs, and every right o
     UserCli cli(preset, {"--user", preset == "sla-management" ? "sla" : preset, "--no-auth=false"});
     const std::string wrong = work(cli);
     CHECK(wrong == "");
-    const auto admin = cli.admin();
     const std::vector<std::string> rights = rights_of(cli);
     CHECK(rights.size() > 5);
+    // all five take minutes: tests/reliability/rights
+    if (preset != "sla-management" && ::getenv("RAIBID_TEST_EVERY_RIGHT") == nullptr) continue;
+    const auto admin = cli.admin();
     std::vector<std::string> too_much;
     for (const std::string& right : rights) {
       REQUIRE_FALSE(admin->command(without(cli, right)).is_error());
