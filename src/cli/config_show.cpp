@@ -19,6 +19,16 @@ namespace raibid {
 
 namespace {
 
+/// "redis://app:x@host" as "redis://app:***@host": other commands refuse such a value, but it may stand in a file.
+std::string without_url_password(const std::string& value) {
+  const std::size_t scheme = value.find("://");
+  const std::size_t at = value.rfind('@');
+  if (scheme == std::string::npos || at == std::string::npos || at < scheme) return value;
+  const std::size_t colon = value.find(':', scheme + 3);
+  if (colon == std::string::npos || colon > at) return value;
+  return value.substr(0, colon + 1) + "***" + value.substr(at);
+}
+
 /// "auth.password=x" as "auth.password=***": setup refuses such a value, but it may stand in a file.
 std::string without_secret(const std::string& value) {
   constexpr std::array secret_words = {"password", "secret", "token", "apikey", "api-key"};
@@ -35,7 +45,7 @@ std::vector<std::string> shown_values(const Settings& settings, const OptionSpec
   if (option.kind == OptionKind::list) {
     for (const std::string& value : settings.list(option.name)) values.push_back(without_secret(value));
   } else if (settings.is_set(option.name)) {
-    values.push_back(settings.text(option.name));
+    values.push_back(without_url_password(settings.text(option.name)));
   }
   return values;
 }
@@ -45,7 +55,7 @@ nlohmann::ordered_json json_value(const Settings& settings, const OptionSpec& op
   if (!settings.is_set(option.name)) return nullptr;
   if (option.kind == OptionKind::flag) return settings.flag(option.name);
   if (option.kind == OptionKind::integer) return settings.integer(option.name);
-  return settings.text(option.name);
+  return without_url_password(settings.text(option.name));
 }
 
 std::string table(const Settings& settings, const std::vector<OptionSpec>& options) {

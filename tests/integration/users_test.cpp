@@ -753,6 +753,39 @@ TEST_CASE("rotation: a run that is killed anywhere is finished or taken back by 
   CHECK(killed > 0);
 }
 
+TEST_CASE("rotation: a --finish that is killed anywhere ends the old password when it is run again, for good") {
+  UserCli cli("raibid");
+  int killed = 0;
+  for (int later = 0; later < 30; ++later) {
+    CAPTURE(later);
+    const std::string old = cli.file("password");
+    REQUIRE(rotate(cli, {}).status == 0);
+    int pid = 0;
+    cli.runner().observe([&](int started, const Command&) { pid = started; });
+    const auto process = cli.start({"credentials", "rotate", "redis", "--finish", "--yes", "--target", "local"});
+    cli.runner().observe({});
+    // its first act; what it changes comes within the next milliseconds
+    const TimePoint until = real_runner().now() + std::chrono::seconds(1);  // it may end before it was seen
+    while (!fs::exists(cli.instance() / "previous-users") && real_runner().now() < until) continue;
+    const auto kill_at = std::chrono::steady_clock::now() + later * std::chrono::microseconds(300);
+    while (std::chrono::steady_clock::now() < kill_at) continue;
+    ::kill(pid, SIGKILL);
+    Process* const waited = process.get();
+    while (!process->finished()) cli.runner().wait({&waited, 1}, cli.runner().now() + std::chrono::seconds(10));
+    if (process->status() != 0) ++killed;
+    const Output again = rotate(cli, {"--finish", "--yes"});
+    INFO(said(again));
+    REQUIRE(again.status == 0);
+    for (const char* when : {"after --finish", "after the next setup"}) {
+      CAPTURE(when);
+      CHECK(has(error_of([&] { cli.log_in("", old); }).message(), "refuses the password"));
+      CHECK_FALSE(cli.log_in("", cli.file("password"))->command({"PING"}).is_error());
+      REQUIRE(cli.local("setup", {"redis"}).status == 0);
+    }
+  }
+  CHECK(killed > 0);
+}
+
 TEST_CASE("credentials ls and show: without the password until it is asked for") {
   UserCli cli("raibid");
   const std::string password = cli.file("password");

@@ -71,9 +71,11 @@ TEST_SUITE("cli: config show") {
     for (const std::string format : {"table", "json", "yaml"}) {
       CHECK(run({"config", "show", "-o", format}) == 0);
       run.environment["RAIBID_SET"] = "auth.password=hunter2\nauth.existingSecret=mine\nmaster.port=1";
+      run.environment["RAIBID_URL"] = "redis://app:hunter2@cache.example:6379/0";
       CHECK(run({"config", "show", "-o", format}) == 0);
       CHECK_FALSE(run.printed("hunter2"));
       CHECK(run.printed("auth.password=***"));
+      CHECK(run.printed("redis://app:***@cache.example:6379/0"));
       CHECK(run.printed("master.port=1"));
       CHECK_FALSE(run.said("hunter2"));
     }

@@ -12,6 +12,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/place.hpp"
+#include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/server/rotation.hpp"
@@ -106,6 +107,10 @@ class Rotation {
       throw Error(ExitCode::preflight, m_place->subject() + " asks for no password: there is nothing to rotate");
   }
 
+  /// An earlier change of the users was killed. What Redis knows may differ from users.acl then, so that the content
+  /// tells nothing; the next change takes back first what that run left.
+  bool was_interrupted() const { return m_content.contains(previous_users_key); }
+
   /// What is to be done once applications have the new password.
   std::string next_steps() const {
     std::string text = fmt::format("Both passwords hold. Hand the new one to the applications:\n  {}\n",
@@ -136,7 +141,9 @@ class Rotation {
     const Secret next = next_password();
     const WallTime now = m_context.clock.wall();
     if (!m_options.now) {
-      const auto done = change("a second password", [next, now](const SecretContent& present) {
+      const auto done = change("a second password", [this, next, now](const SecretContent& present) {
+        refuse_third_password(m_context,
+                              present);  // what a killed run left was taken back: it may have been a --finish
         return with_second_password(present, next, now);
       });
       return done ? *done : result("rotated", next_steps());
@@ -154,8 +161,9 @@ class Rotation {
 
   CommandResult finish() {
     const auto since = rotated_at(m_content);
-    if (!since) return result("unchanged", "One password holds, and no other: nothing to finish.\n");
-    const std::vector<UserConnection> older = connections(*since);
+    if (!since && !was_interrupted())
+      return result("unchanged", "One password holds, and no other: nothing to finish.\n");
+    const std::vector<UserConnection> older = since ? connections(*since) : std::vector<UserConnection>();
     if (!older.empty() && !m_options.kick)
       agree(m_context,
             describe(older) + ": they stay until they end, and are refused when they come back with the old password",
@@ -164,7 +172,7 @@ class Rotation {
         change("the older password ends", [](const SecretContent& present) { return with_one_password(present); });
     if (done) return *done;
     const std::string kicked = m_options.kick ? kick(older) : "";
-    return result("finished", kicked + "The new password holds, and no other.\n");
+    return result("finished", kicked + "The password that applications are handed holds, and no other.\n");
   }
 
   CommandResult rotate_internal() {
@@ -184,8 +192,9 @@ class Rotation {
 
   CommandResult finish_internal() {
     const auto since = internal_rotated_at(m_content);
-    if (!since) return result("unchanged", "Each internal user has one password: nothing to finish.\n");
-    const bool restarted = m_place->exporter_started_after(*since);
+    if (!since && !was_interrupted())
+      return result("unchanged", "Each internal user has one password: nothing to finish.\n");
+    const bool restarted = since && m_place->exporter_started_after(*since);
     const auto done = change("the older internal passwords end", [restarted](const SecretContent& present) {
       return with_one_internal_password(present, restarted);
     });
