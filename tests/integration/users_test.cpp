@@ -782,6 +782,8 @@ TEST_CASE("rotation: a --finish that is killed anywhere ends the old password wh
       CHECK_FALSE(cli.log_in("", cli.file("password"))->command({"PING"}).is_error());
       REQUIRE(cli.local("setup", {"redis"}).status == 0);
     }
+    for (const auto& entry : fs::directory_iterator(cli.instance()))
+      CHECK_FALSE(entry.path().filename().string().starts_with(".raibid-"));
   }
   CHECK(killed > 0);
 }

@@ -91,6 +91,9 @@ TEST_CASE("--user: the preset says what it may, the streams' keys come by themse
   }
   const RedisSettings strange = redis_settings_of({{"user", "bob"}, {"stream", "a*b"}}, with_user());
   CHECK(std::find(strange.user.keys.begin(), strange.user.keys.end(), "a\\*b") != strange.user.keys.end());
+  Preset everything = with_user();
+  everything.user.keys = {"*"};
+  CHECK(redis_settings_of({{"user", "bob"}}, everything).user.keys == std::vector<std::string>{"*"});
   CHECK(redis_settings_of({{"user", "default"}}, with_user()).user.name.empty());
   CHECK(redis_settings_of({}, with_user()).user.name.empty());
   CHECK(spec_of(settings).user == "bob");

@@ -52,6 +52,7 @@ JournaledRun::JournaledRun(Context& context, What what, Duration undo_time)
     : m_context(context),
       m_header(journal_header(context, what.operation, what.subject)),
       m_key(std::move(what.key)),
+      m_folder(std::move(what.folder)),
       m_id(context.guard.dry_run() ? "" : new_run_id(context.random)),
       m_undo_limit(undo_time) {}
 
@@ -97,6 +98,7 @@ void JournaledRun::recover() {
   m_context.reporter.note(fmt::format("{} of {} (pid {} on {}) was interrupted: {}", killed.operation, killed.started,
                                       killed.pid, killed.host, what));
   m_context.files.remove_temporary_files(m_context.paths.home, killed.pid);
+  if (!m_folder.empty()) m_context.files.remove_temporary_files(m_folder, killed.pid);
   executor().recover(*m_journal);
   m_journal->restart(m_header);
   m_undo_deadline = {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,9 +19,10 @@ inline constexpr Duration undo_limit = std::chrono::seconds(60);
 class JournaledRun {
  public:
   struct What {
-    std::string operation;  ///< "setup redis"
-    std::string subject;    ///< cluster, namespace and release, for people
-    std::string key;        ///< names the journal: journal_key
+    std::string operation;           ///< "setup redis"
+    std::string subject;             ///< cluster, namespace and release, for people
+    std::string key;                 ///< names the journal: journal_key
+    std::filesystem::path folder{};  ///< where the run writes files of its own beside the home, or ""
   };
 
   /// `undo_time`: how long undoing may take after the run's own deadline, see undo_limit; zero when it shares that
@@ -63,6 +65,7 @@ class JournaledRun {
   Context& m_context;
   JournalHeader m_header;
   std::string m_key;
+  std::filesystem::path m_folder;
   std::string m_id;
   Duration m_undo_limit;
   TimePoint m_undo_deadline{};

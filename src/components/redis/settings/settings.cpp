@@ -294,6 +294,10 @@ void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset)
   });
   if (listens) redis.user.channels.emplace_back("raibid-smoke:*");
   add_stream_keys(redis.user, redis.streams);
+  // Redis refuses a pattern beside "*", which stands for all of them
+  for (std::vector<std::string>* patterns : {&redis.user.keys, &redis.user.channels}) {
+    if (std::find(patterns->begin(), patterns->end(), "*") != patterns->end()) *patterns = {"*"};
+  }
 }
 
 /// Five fields of cron, or @hourly and the like; the cluster reads them closely.

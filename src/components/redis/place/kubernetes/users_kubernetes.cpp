@@ -17,12 +17,6 @@
 
 namespace raibid {
 
-namespace {
-
-constexpr Duration users_undo_limit = std::chrono::seconds(60);
-
-}  // namespace
-
 std::string change_users_kubernetes(Context& context, const RedisSettings& settings, const UsersPlan& plan) {
   const RedisNames names(settings.release, settings.name_space);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
@@ -38,7 +32,7 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
     throw Error(ExitCode::preflight, fmt::format("Secret {} was not made by raibid-cli", names.full),
                 "its password is changed where it comes from");
   }
-  const Duration patience = context.pace->patience(users_undo_limit);
+  const Duration patience = context.pace->patience(undo_limit);
   ReleaseLock lock(context, kubectl, settings.release, plan.operation, context.deadline + patience);
   lock.seen(observed.lease);
   if (!context.guard.dry_run()) lock.refuse_if_held();

@@ -490,7 +490,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
   context.reporter.heading(fmt::format("This machine, {}", context.paths.shown(setup.instance().folder())));
   JournaledRun run(context,
                    {"setup redis", fmt::format("release {} on this machine", settings.release),
-                    journal_key("", settings.name_space, settings.release)},
+                    journal_key("", settings.name_space, settings.release), setup.instance().folder()},
                    undo_limit);
   if (context.guard.dry_run()) {
     if (const auto left = run.left()) context.reporter.note(describe_left(*left));

@@ -74,8 +74,9 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
   const LocalInstance instance(context, settings.release);
   refuse_contradiction(context, instance);
   const std::string subject = fmt::format("release {} on this machine", settings.release);
-  JournaledRun run(context, {"teardown redis", subject, journal_key("", settings.name_space, settings.release)},
-                   Duration::zero());
+  JournaledRun run(
+      context, {"teardown redis", subject, journal_key("", settings.name_space, settings.release), instance.folder()},
+      Duration::zero());
   const Removals agreed = plan_removals(context, settings, instance);
   const auto left = run.left();
   if (!left) mention_data(context, instance, agreed);

@@ -17,12 +17,6 @@
 
 namespace raibid {
 
-namespace {
-
-constexpr Duration local_users_undo_limit = std::chrono::seconds(60);
-
-}  // namespace
-
 std::string change_users_local(Context& context, const RedisSettings& settings, const UsersPlan& plan) {
   const LocalInstance instance(context, settings.release);
   const auto state = instance.state();
@@ -39,8 +33,9 @@ std::string change_users_local(Context& context, const RedisSettings& settings, 
                            std::clamp(left, Duration(100), reply_limit));
     };
   };
-  JournaledRun run(context, {plan.operation, subject, journal_key("", settings.name_space, settings.release)},
-                   local_users_undo_limit);
+  JournaledRun run(context,
+                   {plan.operation, subject, journal_key("", settings.name_space, settings.release), instance.folder()},
+                   undo_limit);
   refuse_left_of_another_command(context, run);
   add_common_undos(run.undos(), context, []() -> RedisConnection& {
     throw Error(ExitCode::remains, "a change of the users alone leaves nothing in Redis to undo");
