@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
@@ -81,7 +82,10 @@ TEST_CASE("the CronJob trims what is done; what is pending or undelivered stays,
   INFO(said(taken));
   REQUIRE(std::string(raibid::trim(taken.out)) == "10");
 
-  CHECK(one.trim("trim-now") == "raibid:jobs: 200 removed, limit 10\n");
+  // queue work has trimmed some of the 200 that are done
+  const auto length = json::parse(one.queue("stats", {"-o", "json"}).out).at("queues").at(0).at("length").get<int>();
+  REQUIRE(length > 40);
+  CHECK(one.trim("trim-now") == fmt::format("raibid:jobs: {} removed, limit 10\n", length - 40));
   const json facts = json::parse(one.queue("stats", {"-o", "json"}).out).at("queues").at(0);
   CHECK(facts.at("length") == 40);
   CHECK(facts.at("groups").at(0).at("pending") == 10);
