@@ -1,3 +1,4 @@
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "config/yaml.hpp"
 #include "config/yaml_settings.hpp"

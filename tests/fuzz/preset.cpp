@@ -1,4 +1,5 @@
 #include "config/preset.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "fuzz/fuzz.hpp"
 

@@ -788,6 +788,22 @@ TEST_CASE("rotation: a --finish that is killed anywhere ends the old password wh
   CHECK(killed > 0);
 }
 
+TEST_CASE("application's user: password files that are lost are those of the credentials file") {
+  UserCli cli("raibid", {"--user", "raibid"});
+  for (const char* file : {"admin-password", "password"}) {
+    CAPTURE(file);
+    fs::remove(cli.instance() / file);
+    CHECK(cli.local("status").status == 0);
+    const Output again = cli.local("setup", {"redis"});
+    INFO(said(again));
+    CHECK(again.status == 0);
+  }
+  CHECK(rotate(cli, {"--internal"}).status == 0);
+  CHECK(rotate(cli, {"--internal", "--finish"}).status == 0);
+  CHECK(cli.local("status").status == 0);
+  CHECK(cli.local("teardown", {"redis", "--yes"}).status == 0);
+}
+
 TEST_CASE("credentials ls and show: without the password until it is asked for") {
   UserCli cli("raibid");
   const std::string password = cli.file("password");

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid::test {

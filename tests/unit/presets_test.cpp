@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "support/thrown.hpp"
 #include "sys/files.hpp"

@@ -7,10 +7,10 @@
 
 namespace raibid {
 
-/// What is in the namespace beside what Kubernetes itself puts into every one, as "kind.group/name". Asks for every
-/// kind that can be listed, custom resources too. `except` is a name of that form which does not count: our own lock.
-/// Throws Error (failure) when an API group does not answer whose objects could be somebody's data: what the namespace
-/// holds of it cannot be seen.
+/// What the namespace holds, apart from what Kubernetes puts into every namespace, as "kind.group/name". Asks for
+/// every kind that can be listed, custom resources too. `except` is a name of that form which does not count: our own
+/// lock. Throws Error (failure) when an API group does not answer whose objects could be somebody's data: what the
+/// namespace holds of it cannot be seen.
 std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline);
 
 /// The groups with version ("metrics.k8s.io/v1beta1") that did not answer `kubectl api-resources`. Empty when all did,

@@ -15,6 +15,7 @@
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/commands/teardown.hpp"
 #include "components/redis/place/place.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {

@@ -428,6 +428,17 @@ TEST_CASE("external: teardown removes the credentials file, and with --delete-da
         std::string::npos);
   CHECK(exists());
 
+  // Redis 7.0 knows a consumer only once it was given a job
+  redis->command({"DEL", "raibid:jobs"});
+  cli.must_end(0, {"setup", "redis"}, by_url);
+  const std::unique_ptr<RedisConnection> worker = server.connect();
+  worker->send({"XREADGROUP", "GROUP", "raibid-workers", "w", "BLOCK", "0", "STREAMS", "raibid:jobs", ">"});
+  while (redis->command({"CLIENT", "LIST"}).text.find("cmd=xreadgroup") == std::string::npos) continue;
+  CHECK(cli.must_end(0, {"teardown", "redis", "--delete-data", "--yes"}).find("a client reads jobs") !=
+        std::string::npos);
+  CHECK(exists());
+  redis->command({"CLIENT", "KILL", "TYPE", "normal"});
+
   redis->command({"DEL", "raibid:jobs"});
   cli.must_end(0, {"setup", "redis"}, by_url);
   redis->command({"XGROUP", "CREATE", "raibid:jobs", "others", "0"});

@@ -8,6 +8,7 @@
 #include "components/presets.hpp"
 #include "components/redis/commands/smoke/asynq.hpp"
 #include "components/redis/commands/smoke/operation.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "config/option.hpp"
 #include "support/cli.hpp"

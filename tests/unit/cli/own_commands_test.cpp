@@ -3,6 +3,7 @@
 #include "cli/command_table.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/registry.hpp"
 #include "config/settings.hpp"

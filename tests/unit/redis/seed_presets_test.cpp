@@ -6,6 +6,7 @@
 #include "components/presets.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/settings/clients.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/services.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/values.hpp"

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "components/redis/settings/clients.hpp"
+#include "components/redis/settings/options.hpp"
 #include "support/redis_settings.hpp"
 #include "support/thrown.hpp"
 

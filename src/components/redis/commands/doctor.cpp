@@ -11,6 +11,7 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/advice.hpp"
+#include "components/redis/settings/options.hpp"
 #include "sys/files.hpp"
 
 namespace raibid {

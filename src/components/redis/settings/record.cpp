@@ -10,6 +10,7 @@
 #include "components/component.hpp"
 #include "components/presets.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/registry.hpp"
 
 namespace raibid {

@@ -82,9 +82,6 @@ struct RedisSettings {
   bool keep_on_failure = false;
 };
 
-/// The options of `setup redis` beside the global ones.
-std::vector<OptionSpec> redis_options();
-
 /// Checks and types the settings. Throws Error (usage) naming the value's origin: names Kubernetes refuses, quantities,
 /// a request above its limit, a password by --set, a size of zero … Commands that do not have all of setup's options
 /// get what theirs and the preset say.

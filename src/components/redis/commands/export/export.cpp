@@ -15,6 +15,7 @@
 #include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/values.hpp"
 #include "config/yaml.hpp"
 #include "ui/reporter.hpp"

@@ -12,6 +12,7 @@
 #include "components/redis/commands/queue/transfer.hpp"
 #include "components/redis/commands/queue/trim.hpp"
 #include "components/redis/commands/queue/work.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {
@@ -95,7 +96,7 @@ Options filters() {
 
 Options upload() {
   return {flag("resume", "Go on behind the line that an earlier run of the same input reached"),
-          flag("again", "Add all of it again, although an earlier run did not come to its end"),
+          flag("again", "Add all of it again, although an earlier run was interrupted"),
           flag("skip-invalid", "Leave out lines that are no job, and count them")};
 }
 

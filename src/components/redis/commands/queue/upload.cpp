@@ -81,7 +81,7 @@ UploadRecord beginning(QueueSession& session, const Input& input, const std::str
   }
   if (before && !before->ended && before->line > 0 && !settings.flag("again")) {
     throw Error(ExitCode::preflight,
-                fmt::format("an earlier run added {} up to line {}, and did not come to its end (or is still at it)",
+                fmt::format("an earlier run added {} up to line {} and was interrupted (or is still running)",
                             input.name, before->line),
                 "--resume goes on behind that line, --again adds all of it once more");
   }

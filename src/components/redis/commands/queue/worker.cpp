@@ -176,7 +176,7 @@ void Worker::exchange() {
       const std::string resume = "to go on: " + queue_command(m_context, "resume");
       const std::string what = fmt::format("queue {} is paused", printable(m_session.stream()));
       if (m_plan.until_empty)
-        m_refusal = Error(ExitCode::failure, what + ": it would wait for ever", resume);
+        m_refusal = Error(ExitCode::failure, what + ": it would wait forever", resume);
       else
         m_context.reporter.note(what + ": no more jobs are taken; " + resume);
     }
@@ -270,7 +270,7 @@ void Worker::keep_alive() {
   });
 }
 
-/// What is done stays in a stream: whoever does jobs sees to it that it does not grow for ever.
+/// Finished jobs stay in a stream, so a worker keeps it within its limit.
 void Worker::keep_limit() {
   if (m_context.runner.now() < m_next_trim) return;
   m_next_trim = m_context.runner.now() + between_trims;

@@ -68,8 +68,12 @@ Error ExternalServer::refused(const RedisReply& reply, const std::vector<std::st
                                      : "your answer"));
   }
   if (says(reply, "without any password configured") || says(reply, "but no password is set")) {
-    return Error(ExitCode::failure, where + " has no password set, and one was given",
-                 "leave --password-file out, and the password out of REDIS_URL");
+    const bool saved = !m_context.settings.is_set("password-file") && m_target.origin != "REDIS_URL" && m_target.saved;
+    return Error(
+        ExitCode::failure, where + " has no password set, and one was given",
+        saved ? fmt::format("the password is from {}; to forget that file: {}",
+                            m_context.paths.shown(m_target.saved->path), m_context.scope().command("teardown redis"))
+              : "leave --password-file out, and the password out of REDIS_URL");
   }
   if (question.front() == "SELECT") {
     return Error(ExitCode::failure,

@@ -1,5 +1,7 @@
 #include "components/redis/place/external/teardown_external.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -43,6 +45,16 @@ std::string ask(RedisConnection& redis, const std::string& stream, const std::st
   return reply.text;
 }
 
+/// Whether a client waits for jobs at this moment: a group knows its consumers only once they were given one. False
+/// also where CLIENT LIST is forbidden.
+bool somebody_waits(RedisConnection& redis) {
+  const RedisReply clients = redis.command({"CLIENT", "LIST"});
+  if (clients.is_error()) return false;
+  const std::vector<std::string> lines = split(clients.text, '\n');
+  return std::any_of(lines.begin(), lines.end(),
+                     [](const std::string& line) { return line.find(" cmd=xreadgroup ") != std::string::npos; });
+}
+
 class ExternalTeardown {
  public:
   ExternalTeardown(Context& context, ExternalServer& server) : m_context(context), m_server(server) {}
@@ -59,7 +71,8 @@ class ExternalTeardown {
     const bool groups = m_context.settings.flag("delete-data");
     for (const auto& [stream, group] : saved->made) {
       const std::string what = fmt::format("group {} of stream {}", printable(group), printable(stream));
-      const std::string why = groups ? ask(connection(), stream, group, "look") : "";
+      std::string why = groups ? ask(connection(), stream, group, "look") : "";
+      if (groups && why.empty() && somebody_waits(connection())) why = "a client reads jobs of a group of this Redis";
       if (why == "gone") continue;
       if (!groups || !why.empty()) {
         removals.stays.push_back(what + (why.empty() ? "" : ": " + why));

@@ -10,7 +10,7 @@
 
 namespace raibid {
 
-/// What a helm that did not come to its end left of a release, and the way out of it.
+/// What an interrupted helm left of a release, and the way out of it.
 struct Repair {
   enum class Kind {
     none,       ///< nothing to do, or helm's own upgrade does it

@@ -18,11 +18,13 @@
 #include "base/json_depth.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "sys/files.hpp"
 #include "sys/listener.hpp"
 #include "sys/process.hpp"
 #include "sys/process_table.hpp"
+#include "sys/random.hpp"
 
 namespace raibid {
 
@@ -92,7 +94,7 @@ std::optional<int> server_in(const fs::path& folder) {
 }  // namespace
 
 LocalInstance::LocalInstance(const Context& context, const std::string& release)
-    : m_folder(context.paths.local() / release), m_guard(context.guard) {}
+    : m_folder(context.paths.local() / release), m_paths(context.paths), m_guard(context.guard) {}
 
 bool LocalInstance::has_data() const {
   std::error_code none;
@@ -149,7 +151,22 @@ SecretContent LocalInstance::content() const {
     const bool is_password = key != std::string_view(acl_key) && key != std::string_view(previous_users_key);
     if (text) content.emplace(key, is_password ? std::string(trim(*text)) : *text);
   }
+  add_lost_passwords(content);
   return content;
+}
+
+void LocalInstance::add_lost_passwords(SecretContent& content) const {
+  const std::string acl = value_of(content, acl_key).reveal();
+  const bool has_admin = ("\n" + acl).find(fmt::format("\nuser {} ", admin_user)) != std::string::npos;
+  if (acl.empty() || (content.contains(password_key) && (!has_admin || content.contains(admin_password_key)))) return;
+  for (const Credentials& saved : all_credentials(m_paths)) {
+    if (saved.target != "local" || saved.release != release()) continue;
+    for (const auto& [key, password] :
+         {std::pair(password_key, saved.password), std::pair(admin_password_key, saved.admin_password)}) {
+      const bool known = !password.empty() && acl.find("#" + sha256_hex(password.reveal())) != std::string::npos;
+      if (known) content.try_emplace(key, password);
+    }
+  }
 }
 
 void LocalUserStore::write(const SecretContent& changes) {

@@ -56,7 +56,8 @@ class LocalInstance {
   std::optional<State> state() const;
   /// Also that of an instance which asks for none now: it gets the same one again when it does.
   Secret password() const;
-  /// Who may log in, key by key as a Secret of a cluster has it; each is a file of the folder.
+  /// Who may log in, key by key as a Secret of a cluster has it; each is a file of the folder. A password whose file is
+  /// lost is that of the credentials file, if users.acl still has it.
   SecretContent content() const;
   /// The same, without passwords where none is asked for: Redis would refuse them.
   SecretContent content_of(const State& state) const { return state.spec.auth ? content() : SecretContent{}; }
@@ -83,7 +84,10 @@ class LocalInstance {
   std::string last_words() const;
 
  private:
+  void add_lost_passwords(SecretContent& content) const;
+
   std::filesystem::path m_folder;
+  Paths m_paths;
   ChangeGuard m_guard;
 };
 
