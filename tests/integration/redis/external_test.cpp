@@ -396,6 +396,23 @@ TEST_CASE("external: the setup after a kill -9 goes on, and what the killed one 
   CHECK(server.connect()->command({"EXISTS", "raibid:jobs"}).integer == 0);
 }
 
+TEST_CASE("external: a password of any form is taken, and one that the server no longer has is named with its file") {
+  RedisServer server;
+  ExternalCli cli;
+  const std::unique_ptr<RedisConnection> redis = server.connect();
+  REQUIRE_FALSE(redis->command({"CONFIG", "SET", "requirepass", "p w"}).is_error());
+  const std::string file = (cli.folder() / "secret").string();
+  write_atomic(file, "p w\n");
+  cli.must_end(0, {"setup", "redis", "--password-file", file}, {"--url", url_of(server)});
+  cli.must_end(0, {"status", "redis"});
+  REQUIRE_FALSE(redis->command({"CONFIG", "SET", "requirepass", ""}).is_error());
+  const std::string refused = cli.must_end(3, {"setup", "redis"});
+  CHECK(refused.find("the password is from") != std::string::npos);
+  CHECK(refused.find("redis-credentials") != std::string::npos);
+  cli.must_end(0, {"teardown", "redis", "--yes"});  // the command of the hint
+  cli.must_end(0, {"setup", "redis"}, {"--url", url_of(server)});
+}
+
 TEST_CASE("external: teardown removes the credentials file, and with --delete-data what setup made and nobody uses") {
   RedisServer server;
   ExternalCli cli;

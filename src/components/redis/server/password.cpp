@@ -81,11 +81,13 @@ Secret generate_password(Random& random) {
   return secret;
 }
 
-Secret read_password_file(const std::string& path, TimePoint until) {
+Secret read_password_file(const std::string& path, TimePoint until, PasswordFor whose) {
+  const bool ours = whose == PasswordFor::our_redis;
   const auto refuse = [&](const std::string& why) -> Secret {
     throw Error(ExitCode::usage, fmt::format("--password-file {}: {}", printable(path), why),
-                fmt::format("the first line is the password: {} to {} printable ASCII characters without spaces",
-                            shortest_own, longest_own));
+                ours ? fmt::format("the first line is the password: {} to {} printable ASCII characters without spaces",
+                                   shortest_own, longest_own)
+                     : fmt::format("the first line is the password: at most {} bytes", longest_own));
   };
   std::optional<std::string> content;
   try {
@@ -98,11 +100,11 @@ Secret read_password_file(const std::string& path, TimePoint until) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   const auto bad = std::find_if(line.begin(), line.end(), [](char c) { return c <= ' ' || c > '~'; });
   // the character itself is not shown: it is part of a secret
-  if (bad != line.end())
+  if (ours && bad != line.end())
     return refuse(
         fmt::format("character {} of the first line is no printable ASCII, or a space", bad - line.begin() + 1));
   if (line.empty()) return refuse("the first line is empty");
-  if (line.size() < shortest_own)
+  if (ours && line.size() < shortest_own)
     return refuse(fmt::format("the first line has fewer than {} characters", shortest_own));
   if (line.size() > longest_own) return refuse(fmt::format("the first line has more than {} characters", longest_own));
   return Secret(std::string(line));

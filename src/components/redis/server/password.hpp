@@ -15,8 +15,13 @@ class Random;
 /// 32 characters of A-Z a-z 0-9, each equally likely (bytes that would favour some are thrown away).
 Secret generate_password(Random& random);
 
-/// The first line of a file (at most 512 characters, printable ASCII without space, at least 8). Throws Error (usage).
-Secret read_password_file(const std::string& path, TimePoint until = TimePoint::max());
+/// A password that we give a Redis, or one that a Redis of somebody else has: that can be of any form.
+enum class PasswordFor { our_redis, other_redis };
+
+/// The first line of a file: 8 to 512 printable ASCII characters without space; of another Redis 1 to 512 bytes. Throws
+/// Error (usage).
+Secret read_password_file(const std::string& path, TimePoint until = TimePoint::max(),
+                          PasswordFor whose = PasswordFor::our_redis);
 
 /// Who trims by itself: a user that may run the safe trim on these streams, and nothing else.
 struct TrimUser {

@@ -72,7 +72,7 @@ void take_password(const Context& context, ExternalTarget& target) {
   if (target.saved && address.username.empty() && target.saved->username != "default")
     address.username = target.saved->username;
   if (!file.empty()) {
-    address.password = read_password_file(file, context.deadline);
+    address.password = read_password_file(file, context.deadline, PasswordFor::other_redis);
   } else if (address.password.empty() && target.saved) {
     const std::string user = address.username.empty() ? "default" : address.username;
     const std::string of_saved = target.saved->username.empty() ? "default" : target.saved->username;
