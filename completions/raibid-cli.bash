@@ -35,10 +35,10 @@ _raibid_cli() {
   elif [[ $current == -* ]]; then
     words='--help --version --kubeconfig --context --namespace --release --preset --target --url --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
-      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       status/ | status/redis) words+=' --all --watch --password-file' ;;
       teardown/redis) words+=' --delete-data --password-file' ;;
-      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
+      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
       smoke/redis) words+=' --durability --password-file' ;;
       connect/redis) words+=' --port --admin --password-file' ;;
       url/redis) words+=' --with-password --password-file' ;;
@@ -46,8 +46,12 @@ _raibid_cli() {
       export/secret) words+=' --app-namespace --name --password-file' ;;
       export/configmap) words+=' --app-namespace --name --password-file' ;;
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group --password-file' ;;
-      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
-      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      export/alerts) words+=' --plain --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/dashboard) words+=' --plain --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/servicemonitor) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/scrape-config) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       credentials/rotate) words+=' --finish --now --internal --kick --password-file' ;;
       credentials/ls) words+=' --password-file' ;;
       credentials/show) words+=' --with-password --password-file' ;;
@@ -80,7 +84,7 @@ _raibid_cli() {
       smoke/ | help/smoke) words='redis' ;;
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
-      export/ | help/export) words='env secret configmap keda compose values' ;;
+      export/ | help/export) words='env secret configmap keda compose values alerts dashboard servicemonitor scrape-config' ;;
       credentials/ | help/credentials) words='rotate ls show' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;

@@ -39,7 +39,7 @@ struct Inapplicable {
 constexpr std::string_view not_installed_by_us = "nothing is installed: this Redis is there already";
 constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are set where it runs";
 constexpr std::string_view no_cluster = "no cluster is asked";
-constexpr std::array<Inapplicable, 23> inapplicable{{
+constexpr std::array<Inapplicable, 24> inapplicable{{
     {"chart", not_installed_by_us},
     {"chart-version", not_installed_by_us},
     {"image", not_installed_by_us},
@@ -47,6 +47,7 @@ constexpr std::array<Inapplicable, 23> inapplicable{{
     {"set", not_installed_by_us},
     {"values", not_installed_by_us},
     {"no-metrics", not_installed_by_us},
+    {"monitoring", not_installed_by_us},
     {"adopt", not_installed_by_us},
     {"discard-data", not_installed_by_us},
     {"restart", not_installed_by_us},
@@ -186,6 +187,34 @@ void take_preset_clients(RedisSettings& redis, const std::vector<std::string>& c
     }
     redis.clients.push_back(std::move(client));
   }
+}
+
+/// What the preset's smoke operation asynq-queue works on: "critical=6,default=3", a weight each.
+std::vector<std::string> asynq_queues(const Preset& preset) {
+  std::vector<std::string> names;
+  for (const SmokeOperation& operation : preset.smoke) {
+    if (operation.name != "asynq-queue") continue;
+    const auto given = operation.parameters.find("queues");
+    for (const std::string& part : split(given == operation.parameters.end() ? "default" : given->second, ','))
+      names.emplace_back(trim(std::string_view(part).substr(0, part.find('='))));
+  }
+  return names;
+}
+
+void take_monitoring(RedisSettings& redis, const Reader& reader) {
+  redis.metrics = !reader.flag("no-metrics");
+  redis.monitoring = reader.flag("monitoring");
+  if (!redis.monitoring) return;
+  if (!redis.metrics && reader.chosen("no-metrics")) {
+    throw Error(ExitCode::usage,
+                fmt::format("{} and {} contradict each other", reader.named("monitoring"), reader.named("no-metrics")),
+                "leave one of them out");
+  }
+  redis.metrics = true;  // whatever the preset says
+  if (redis.target == Target::kubernetes) return;
+  if (reader.chosen("monitoring"))
+    reader.refuse("monitoring", "needs an exporter, and only a cluster has one", "leave it out");
+  redis.monitoring = false;
 }
 
 void take_access(RedisSettings& redis, const Reader& reader, const Preset& preset) {
@@ -505,9 +534,10 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_images(redis, reader);
   take_storage(redis, reader);
   take_resources(redis, reader);
-  redis.metrics = !reader.flag("no-metrics");
+  take_monitoring(redis, reader);
   take_access(redis, reader, preset);
   take_streams(redis, reader, preset);
+  redis.asynq_queues = asynq_queues(preset);
   take_trimming(redis, reader);
   take_user(redis, reader, preset);
   take_directives(redis, reader, preset);

@@ -60,6 +60,7 @@ struct RedisSettings {
   std::string storage_class;
   std::string memory_request, memory_limit, cpu_request, cpu_limit;
   bool metrics = true;
+  bool monitoring = false;  ///< alerting rules and a dashboard beside it
   bool auth = true;
   std::string password_file;
   UserSpec user;                ///< the application's, with the keys of the streams; without a name it is `default`
@@ -67,6 +68,7 @@ struct RedisSettings {
   std::vector<std::pair<std::string, std::string>>
       directives;  ///< redis.conf: the preset's, and maxmemory derived from the limit
   std::vector<StreamSpec> streams;
+  std::vector<std::string> asynq_queues;  ///< the preset's, by name
   std::string trim_schedule;  ///< when the cluster trims the streams that have a limit, as cron has it; "": never
   std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
   SecurityContext security_context;   ///< the preset's: who Redis runs as

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/strings.hpp"
+#include "components/redis/settings/monitoring.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "components/redis/settings/spec.hpp"
 
@@ -76,11 +77,19 @@ ordered_json metrics(const RedisSettings& settings, bool cluster_has_service_mon
   ordered_json values = {{"enabled", settings.metrics}};
   if (!settings.metrics) return values;
   if (settings.exporter_image) values["image"] = image_values(*settings.exporter_image);
+  const bool embedded = settings.chart.kind == ChartChoice::Kind::embedded;
   std::vector<std::string> streams;
   for (const StreamSpec& stream : settings.streams) {
     if (is_plain_key(stream.name)) streams.push_back("db0=" + stream.name);
   }
-  if (!streams.empty()) values["extraArgs"] = {{"check-single-streams", join(streams, ",")}};
+  if (!streams.empty()) values["extraArgs"]["check-single-streams"] = join(streams, ",");
+  if (settings.monitoring) {
+    std::vector<std::string> keys;
+    for (const std::string& key : measured_keys(settings)) {
+      if (embedded || is_plain_key(key)) keys.push_back("db0=" + key);
+    }
+    if (!keys.empty()) values["extraArgs"]["check-single-keys"] = join(keys, ",");
+  }
   if (cluster_has_service_monitors) values["serviceMonitor"] = {{"enabled", true}};
   return values;
 }
@@ -204,6 +213,10 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   values["commonAnnotations"] = {{spec_annotation, to_json(spec_for_cluster(settings))}};
   for (const std::string& service : settings.services)
     values["extraDeploy"].push_back(alias_service(service, settings, names));
+  if (settings.monitoring) {
+    values["extraDeploy"].push_back(escaped_for_helm(dashboard_config_map(settings)));
+    if (cluster_has_service_monitors) values["extraDeploy"].push_back(escaped_for_helm(prometheus_rule(settings)));
+  }
   if (settings.chart.kind == ChartChoice::Kind::bitnami) {
     choose_bitnami_images(values, settings);
     quicken_bitnami_probes(values);

@@ -13,6 +13,7 @@
 #include "components/redis/commands/export/compose.hpp"
 #include "components/redis/commands/export/keda.hpp"
 #include "components/redis/commands/export/manifests.hpp"
+#include "components/redis/commands/export/monitoring.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/options.hpp"
@@ -108,7 +109,7 @@ CommandResult export_configmap(Context& context, const std::vector<std::string>&
 std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& settings) {
   std::vector<Queue> queues;
   for (const std::string& list : context.settings.list("list")) queues.push_back({"", "", list, false});
-  if (queues.empty()) queues = queues_of(context.preset, settings);
+  if (queues.empty()) queues = queues_of(settings);
   if (!queues.empty()) return queues;
   throw Error(ExitCode::usage,
               fmt::format("preset {} has no queue whose length KEDA could look at", context.preset.name),
@@ -285,7 +286,7 @@ std::vector<ComponentCommand> export_commands() {
   const auto row = [](std::string_view what, std::string_view summary, std::vector<OptionSpec> options, auto run) {
     return ComponentCommand{"export", summary, std::move(options), run, {}, what, nullptr};
   };
-  return {
+  std::vector<ComponentCommand> commands = {
       row("env", "The application's variables: for a shell, as .env, or for docker", env_options(), export_env),
       row("secret", "Those with the password as a Secret of the application's namespace", handover_options(),
           export_secret),
@@ -295,6 +296,8 @@ std::vector<ComponentCommand> export_commands() {
       row("compose", "The same Redis as a file for docker compose", redis_options(), export_compose),
       row("values", "What setup hands to helm", values_options(), export_values),
   };
+  for (ComponentCommand& command : monitoring_exports()) commands.push_back(std::move(command));
+  return commands;
 }
 
 }  // namespace raibid

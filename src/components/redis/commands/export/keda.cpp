@@ -25,8 +25,6 @@ constexpr int kept_jobs = 10;
 constexpr int worker_user = 1000;
 constexpr const char* many = "1000000";
 constexpr const char* api = "keda.sh/v1alpha1";
-constexpr const char* asynq_operation = "asynq-queue";
-constexpr const char* usual_asynq_queues = "default";
 
 ordered_json metadata(const std::string& name, const Handover& handover, const std::string& preset) {
   return {{"name", name}, {"namespace", handover.name_space}, {"labels", {{"app.kubernetes.io/part-of", preset}}}};
@@ -149,23 +147,16 @@ std::string trigger_text(const Trigger& trigger, const Handover& handover, const
 
 std::string keda_job_name(const std::string& preset) { return preset + "-worker"; }
 
-std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings) {
+std::vector<Queue> queues_of(const RedisSettings& settings) {
   std::vector<Queue> queues;
   for (const StreamSpec& stream : settings.streams) {
     for (const std::string& group : stream.groups) queues.push_back({stream.name, group, "", false});
   }
   if (!queues.empty()) return queues;
-  for (const SmokeOperation& operation : preset.smoke) {
-    if (operation.name != asynq_operation) continue;
-    const auto given = operation.parameters.find("queues");
-    const std::string names = given == operation.parameters.end() ? usual_asynq_queues : given->second;
-    for (const std::string& name : split(names, ',')) {
-      const auto key = [&](const char* state) {
-        return fmt::format("asynq:{{{}}}:{}", trim(name.substr(0, name.find('='))), state);  // critical=6
-      };
-      for (const char* state : {"pending", "active"}) queues.push_back({"", "", key(state), false});
-      for (const char* state : {"retry", "scheduled"}) queues.push_back({"", "", key(state), true});
-    }
+  for (const std::string& name : settings.asynq_queues) {
+    const auto key = [&](const char* state) { return fmt::format("asynq:{{{}}}:{}", name, state); };
+    for (const char* state : {"pending", "active"}) queues.push_back({"", "", key(state), false});
+    for (const char* state : {"retry", "scheduled"}) queues.push_back({"", "", key(state), true});
   }
   return queues;
 }

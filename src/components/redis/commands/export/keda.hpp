@@ -16,7 +16,7 @@ struct Queue {
 
 /// The preset's streams with their groups; without any, what its Asynq queues consist of: tasks that are pending,
 /// active (a dead worker's stay there), to be tried again, and scheduled. Empty when it has neither.
-std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings);
+std::vector<Queue> queues_of(const RedisSettings& settings);
 
 /// What KEDA needs to start a Job for each waiting one.
 struct KedaInput {

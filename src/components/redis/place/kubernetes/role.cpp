@@ -66,7 +66,11 @@ std::vector<RoleRule> role_rules(const RedisSettings& settings) {
       {{"discovery.k8s.io"}, {"endpointslices"}, {"get", "list", "watch"}},
       {{""}, {"namespaces"}, {"get"}, {settings.name_space}},
   };
-  if (settings.metrics) rules.push_back({{"monitoring.coreos.com"}, {"servicemonitors"}, all_verbs()});
+  if (settings.metrics)
+    rules.push_back({{"monitoring.coreos.com"},
+                     settings.monitoring ? std::vector<std::string>{"servicemonitors", "prometheusrules"}
+                                         : std::vector<std::string>{"servicemonitors"},
+                     all_verbs()});
   if (settings.chart.kind != ChartChoice::Kind::embedded) {
     rules.push_back({{""}, {"serviceaccounts"}, all_verbs()});
     rules.push_back({{"policy"}, {"poddisruptionbudgets"}, all_verbs()});
