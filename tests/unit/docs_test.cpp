@@ -46,6 +46,7 @@ void add_commands(std::vector<DocumentedCommand>& commands, const fs::path& file
   bool fenced = false;
   for (int number = 1; std::getline(stream, line); ++number) {
     if (line.starts_with("```")) fenced = !fenced;
+    if (!fenced && line.starts_with("# ")) continue;  // a title: "raibid-cli queue"
     const std::regex& form = fenced ? in_block : in_text;
     for (std::sregex_iterator match(line.begin(), line.end(), form), end; match != end; ++match) {
       const std::string text = (*match)[1].matched ? (*match)[1] : (*match)[2];
@@ -57,9 +58,9 @@ void add_commands(std::vector<DocumentedCommand>& commands, const fs::path& file
 
 /// Without what the shell does with it.
 std::vector<std::string> own_words(const std::string& line) {
-  std::vector<std::string> words = test::shell_words(line);
+  std::vector<std::string> words = test::shell_words(line.substr(0, line.find(" #")));
   const auto end = std::find_if(words.begin(), words.end(), [](const std::string& word) {
-    return word.starts_with('#') || word.starts_with('>') || word.starts_with('<') || word == "|" || word == "&&";
+    return word.starts_with('>') || word.starts_with('<') || word == "|" || word == "&&";
   });
   return {words.begin() + 1, end};
 }
