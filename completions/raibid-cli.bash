@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --user | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --user | --tls-secret | --tls-issuer | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -35,10 +35,10 @@ _raibid_cli() {
   elif [[ $current == -* ]]; then
     words='--help --version --kubeconfig --context --namespace --release --preset --target --url --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
-      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       status/ | status/redis) words+=' --all --watch --password-file' ;;
       teardown/redis) words+=' --delete-data --password-file' ;;
-      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
+      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
       smoke/redis) words+=' --durability --password-file' ;;
       connect/redis) words+=' --port --admin --password-file' ;;
       url/redis) words+=' --with-password --password-file' ;;
@@ -46,8 +46,8 @@ _raibid_cli() {
       export/secret) words+=' --app-namespace --name --password-file' ;;
       export/configmap) words+=' --app-namespace --name --password-file' ;;
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group --password-file' ;;
-      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
-      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
       credentials/rotate) words+=' --finish --now --internal --kick --password-file' ;;
       credentials/ls) words+=' --password-file' ;;
       credentials/show) words+=' --with-password --password-file' ;;

@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --tls-secret --tls-issuer --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -156,6 +156,11 @@ complete -c raibid-cli -n '__raibid_cli_at setup redis' -l no-metrics -d 'No Pro
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls -d 'Speak TLS alone, with a CA and a certificate that raibid-cli makes'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-secret -x -d 'Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l group -x -d 'Name of its consumer group'
@@ -189,6 +194,11 @@ complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doct
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls -d 'Speak TLS alone, with a CA and a certificate that raibid-cli makes'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-secret -x -d 'Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l group -x -d 'Name of its consumer group'
@@ -242,6 +252,11 @@ complete -c raibid-cli -n '__raibid_cli_at export compose' -l no-metrics -d 'No 
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls -d 'Speak TLS alone, with a CA and a certificate that raibid-cli makes'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-secret -x -d 'Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l group -x -d 'Name of its consumer group'
@@ -270,6 +285,11 @@ complete -c raibid-cli -n '__raibid_cli_at export values' -l no-metrics -d 'No P
 complete -c raibid-cli -n '__raibid_cli_at export values' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls -d 'Speak TLS alone, with a CA and a certificate that raibid-cli makes'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-secret -x -d 'Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l group -x -d 'Name of its consumer group'

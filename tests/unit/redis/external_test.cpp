@@ -190,13 +190,33 @@ TEST_SUITE("external") {
 
   TEST_CASE(
       "options that mean nothing there are refused with the reason; a variable or a file may be for other targets") {
-    const std::pair<const char*, const char*> options[] = {
-        {"size", "4Gi"},           {"storage-class", "fast"},  {"no-persistence", "true"}, {"memory-limit", "1Gi"},
-        {"memory-request", "1Gi"}, {"cpu-limit", "1"},         {"cpu-request", "1"},       {"chart", "bitnami"},
-        {"chart-version", "1"},    {"image", "redis:7"},       {"exporter-image", "x:1"},  {"set", "a=b"},
-        {"values", "/dev/null"},   {"no-metrics", "true"},     {"no-auth", "true"},        {"allow-from", "apps"},
-        {"adopt", "true"},         {"restart", "true"},        {"discard-data", "true"},   {"kubeconfig", "/x"},
-        {"context", "k3s"},        {"trim-schedule", "@daily"}};
+    const std::pair<const char*, const char*> options[] = {{"size", "4Gi"},
+                                                           {"storage-class", "fast"},
+                                                           {"no-persistence", "true"},
+                                                           {"memory-limit", "1Gi"},
+                                                           {"memory-request", "1Gi"},
+                                                           {"cpu-limit", "1"},
+                                                           {"cpu-request", "1"},
+                                                           {"chart", "bitnami"},
+                                                           {"chart-version", "1"},
+                                                           {"image", "redis:7"},
+                                                           {"exporter-image", "x:1"},
+                                                           {"set", "a=b"},
+                                                           {"values", "/dev/null"},
+                                                           {"no-metrics", "true"},
+                                                           {"no-auth", "true"},
+                                                           {"allow-from", "apps"},
+                                                           {"adopt", "true"},
+                                                           {"restart", "true"},
+                                                           {"discard-data", "true"},
+                                                           {"kubeconfig", "/x"},
+                                                           {"context", "k3s"},
+                                                           {"trim-schedule", "@daily"},
+                                                           {"tls", "true"},
+                                                           {"tls-secret", "mine"},
+                                                           {"tls-issuer", "ca"},
+                                                           {"tls-client-certs", "true"},
+                                                           {"tls-migrate", "true"}};
     for (const auto& [name, value] : options) {
       CAPTURE(name);
       const Error error = test::error_of([&] { redis_settings_of(with_url("redis://h", {{name, value}})); });

@@ -12,6 +12,7 @@
 #include "components/context.hpp"
 #include "components/redis/settings/image.hpp"
 #include "components/redis/settings/redis_address.hpp"
+#include "components/redis/settings/tls.hpp"
 #include "config/preset.hpp"
 
 namespace raibid {
@@ -62,6 +63,7 @@ struct RedisSettings {
   bool metrics = true;
   bool auth = true;
   std::string password_file;
+  TlsChoice tls;
   UserSpec user;                ///< the application's, with the keys of the streams; without a name it is `default`
   std::vector<Client> clients;  ///< empty: the cluster's own pods
   std::vector<std::pair<std::string, std::string>>
