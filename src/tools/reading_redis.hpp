@@ -13,7 +13,7 @@ namespace raibid {
 class ReadingRedis final : public RedisConnector {
  public:
   explicit ReadingRedis(RedisConnector& redis) : m_redis(redis) {}
-  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
 
  private:
   RedisConnector& m_redis;

@@ -91,7 +91,7 @@ const RedisReply* RedisReply::field(std::string_view key) const {
 std::unique_ptr<RedisConnection> connect_redis(RedisConnector& connector, const RedisEndpoint& endpoint,
                                                Duration timeout) {
   const std::string where = fmt::format("Redis at {}:{}", endpoint.host, endpoint.port);
-  std::unique_ptr<RedisConnection> redis = connector.connect(endpoint.host, endpoint.port, timeout);
+  std::unique_ptr<RedisConnection> redis = connector.connect(endpoint, timeout);
   // without a password it still has to show that it is a Redis, and that it wants none
   std::vector<Words> questions = login_commands(endpoint);
   if (questions.empty()) questions.push_back({"PING"});

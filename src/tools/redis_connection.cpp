@@ -401,11 +401,12 @@ void append_command(std::string& out, std::span<const std::string_view> words) {
   }
 }
 
-std::unique_ptr<RedisConnection> HiredisConnector::connect(const std::string& host, int port, Duration timeout) {
+std::unique_ptr<RedisConnection> HiredisConnector::connect(const RedisEndpoint& endpoint, Duration timeout) {
+  const std::string& host = endpoint.host;
   if (host.starts_with('/'))
     return std::make_unique<SocketConnection>(open_unix_socket(host), printable(host), timeout);
-  return std::make_unique<SocketConnection>(open_socket(host, port, timeout),
-                                            fmt::format("{}:{}", printable(host), port), timeout);
+  return std::make_unique<SocketConnection>(open_socket(host, endpoint.port, timeout),
+                                            fmt::format("{}:{}", printable(host), endpoint.port), timeout);
 }
 
 }  // namespace raibid

@@ -11,7 +11,7 @@ namespace raibid {
 /// hiredis.
 class HiredisConnector final : public RedisConnector {
  public:
-  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
 };
 
 }  // namespace raibid

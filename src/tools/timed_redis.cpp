@@ -68,10 +68,11 @@ class TimedConnection final : public RedisConnection {
 
 }  // namespace
 
-std::unique_ptr<RedisConnection> TimedRedis::connect(const std::string& host, int port, Duration timeout) {
-  const TimedBlock block(
-      m_timeline, host.starts_with('/') ? "redis connect " + host : fmt::format("redis connect {}:{}", host, port));
-  return std::make_unique<TimedConnection>(m_redis.connect(host, port, timeout), m_timeline);
+std::unique_ptr<RedisConnection> TimedRedis::connect(const RedisEndpoint& endpoint, Duration timeout) {
+  const std::string& host = endpoint.host;
+  const TimedBlock block(m_timeline, host.starts_with('/') ? "redis connect " + host
+                                                           : fmt::format("redis connect {}:{}", host, endpoint.port));
+  return std::make_unique<TimedConnection>(m_redis.connect(endpoint, timeout), m_timeline);
 }
 
 }  // namespace raibid

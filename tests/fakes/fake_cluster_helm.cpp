@@ -273,10 +273,11 @@ class FakeCluster::Connection final : public RedisConnection {
   std::deque<std::vector<std::string>> m_sent;
 };
 
-std::unique_ptr<RedisConnection> FakeCluster::connect(const std::string& host, int port, Duration) {
+std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpoint, Duration) {
   const json* const pod = find(pod_key);
   if (pod == nullptr || (*pod)["status"]["phase"] != "Running") {
-    throw Error(ExitCode::failure, fmt::format("cannot connect to Redis at {}:{}: Connection refused", host, port));
+    throw Error(ExitCode::failure,
+                fmt::format("cannot connect to Redis at {}:{}: Connection refused", endpoint.host, endpoint.port));
   }
   return std::make_unique<Connection>(*this);
 }

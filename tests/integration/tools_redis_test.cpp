@@ -42,7 +42,7 @@ class RedisServer {
 };
 
 std::unique_ptr<RedisConnection> connect(int port, Duration timeout = 2s) {
-  return HiredisConnector().connect("127.0.0.1", port, timeout);
+  return HiredisConnector().connect({"127.0.0.1", port}, timeout);
 }
 
 struct Failure {
@@ -175,7 +175,7 @@ TEST_CASE("nobody there") {
   const int port = free_port();
   const Failure refused = failure_of(port, 2s);
   CHECK(refused.message == fmt::format("cannot connect to Redis at 127.0.0.1:{}: Connection refused", port));
-  CHECK_THROWS_AS(HiredisConnector().connect("no such host", 1, 1s), Error);
+  CHECK_THROWS_AS(HiredisConnector().connect({"no such host", 1}, 1s), Error);
 }
 
 TEST_CASE_FIXTURE(Machine, "a Redis that goes while we are connected") {

@@ -45,7 +45,7 @@ TEST_CASE("ACL file: the password opens everything, a wrong one and none open no
   CHECK(server.connect("swordfish", "default")->command({"GET", "k"}).text == "v");
   CHECK(has(error_of([&] { server.connect("wrong"); }).message(), "refuses the password"));
   HiredisConnector connector;
-  const auto nobody = connector.connect("127.0.0.1", server.port(), std::chrono::seconds(5));
+  const auto nobody = connector.connect({"127.0.0.1", server.port()}, std::chrono::seconds(5));
   CHECK(nobody->command({"GET", "k"}).error_code() == "NOAUTH");
   CHECK(nobody->command({"PING"}).error_code() == "NOAUTH");
 }

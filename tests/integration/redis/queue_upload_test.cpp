@@ -258,7 +258,7 @@ UploadResult upload_through_cut(const RedisServer& server, const std::string& te
     client.relay(server.port(), cut.of_answers ? SIZE_MAX : cut.bytes, cut.of_answers ? cut.bytes : SIZE_MAX);
   });
   HiredisConnector connector;
-  const auto redis = connector.connect("127.0.0.1", proxy.port(), 5s);
+  const auto redis = connector.connect({"127.0.0.1", proxy.port()}, 5s);
   Lines lines(text);
   Upload upload(plan_of(), *lines.reader, shared_signals(), {});
   try {

@@ -446,9 +446,9 @@ TEST_SUITE("external") {
     const auto open = [&] {
       ++opened;
       broken = false;
-      return redis.connect("h", 1, std::chrono::seconds(1));
+      return redis.connect({"h", 1}, std::chrono::seconds(1));
     };
-    SteadyConnection steady(clock, redis.connect("h", 1, std::chrono::seconds(1)), open);
+    SteadyConnection steady(clock, redis.connect({"h", 1}, std::chrono::seconds(1)), open);
     steady.command({"GET", "a"});
     clock.advance(std::chrono::milliseconds(100));
     steady.command({"GET", "b"});
@@ -478,7 +478,7 @@ TEST_SUITE("external") {
       FakeRedis redis(answer);
       ReadingRedis reading(redis);
       RedisConnector& connector = only_reads ? static_cast<RedisConnector&>(reading) : redis;
-      std::unique_ptr<RedisConnection> connection = connector.connect("h", 1, std::chrono::seconds(1));
+      std::unique_ptr<RedisConnection> connection = connector.connect({"h", 1}, std::chrono::seconds(1));
       if (only_reads) return read_queue_facts(*connection, streams, 0).size() == 1000 ? 1 : 0;
       Counting counting(std::move(connection));
       CHECK(read_queue_facts(counting, streams, 0).size() == 1000);
@@ -509,7 +509,7 @@ TEST_SUITE("external") {
   TEST_CASE("facts come from INFO where CONFIG is forbidden, from ROLE where INFO has no role, and nothing fails") {
     const auto facts_of = [](const std::function<RedisReply(const std::string&)>& answer) {
       FakeRedis redis(answer);
-      return read_server_facts(*redis.connect("h", 1, std::chrono::seconds(1)));
+      return read_server_facts(*redis.connect({"h", 1}, std::chrono::seconds(1)));
     };
     const std::string info =
         "redis_version:7.2.4\r\nrole:slave\r\naof_enabled:1\r\nmaxmemory_policy:volatile-lru\r\ncluster_enabled:1\r\n";
@@ -542,7 +542,7 @@ TEST_SUITE("external") {
     HealthReport report;
     Expectation expected;
     expected.foreign = true;
-    examine_redis(*redis.connect("h", 1, std::chrono::seconds(1)), expected, report);
+    examine_redis(*redis.connect({"h", 1}, std::chrono::seconds(1)), expected, report);
     CHECK(report.healthy());
     int unknown = 0;
     for (const Check& check : report.checks()) unknown += check.unknown ? 1 : 0;

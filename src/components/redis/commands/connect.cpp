@@ -29,7 +29,7 @@ namespace {
 // and under those of the preset's application.
 Command aimed_at(const Context& context, const RedisSettings& settings, const std::vector<std::string>& arguments,
                  const RedisEndpoint& endpoint) {
-  const auto& [host, port, username, password, database] = endpoint;
+  const auto& [host, port, username, password, database, tls] = endpoint;
   Command command;
   command.argv = arguments;
   const std::string program = arguments[0].substr(arguments[0].rfind('/') + 1);
@@ -42,6 +42,7 @@ Command aimed_at(const Context& context, const RedisSettings& settings, const st
   InstalledRedis redis{host, port, password};
   redis.username = username;
   redis.database = database;
+  redis.tls = tls;
   // the one place where a secret enters an environment: the user asked for this command to be logged in
   command.environment = {
       {"REDIS_HOST", host},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "components/context.hpp"
@@ -9,6 +10,7 @@
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "tools/kubectl.hpp"
+#include "tools/redis_client.hpp"
 
 namespace raibid {
 
@@ -21,8 +23,9 @@ struct InstalledRedis {
   std::string name_space{};  ///< it was set up with; "" when its record has none
   std::string username{};    ///< "" for the default user
   int database = 0;
-  Login admin{};            ///< what raibid-cli logs in with for its own work; empty where that is the same
-  SecretContent content{};  ///< all that its Secret, or its folder, has
+  Login admin{};                   ///< what raibid-cli logs in with for its own work; empty where that is the same
+  SecretContent content{};         ///< all that its Secret, or its folder, has
+  std::optional<TlsClient> tls{};  ///< how its clients speak TLS; none: it is plain
 
   Login login() const { return {username, password}; }
 };

@@ -42,7 +42,7 @@ struct Look {
 };
 
 Look look(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout) {
-  auto redis = connector.connect(endpoint.host, endpoint.port, timeout);
+  auto redis = connector.connect(endpoint, timeout);
   if (!endpoint.password.empty()) {
     std::vector<std::string> auth{"AUTH"};
     if (!endpoint.username.empty()) auth.push_back(endpoint.username);

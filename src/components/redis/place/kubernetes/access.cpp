@@ -36,6 +36,7 @@ RedisConnection* KubernetesRedis::try_connection(const Login& login) {
     redis.port = port;
     redis.username = login.username;
     redis.password = login.password;
+    redis.tls = m_tls;
     Answer answer = ask_for_pong(m_context.redis, redis, reply_limit);
     m_connection = std::move(answer.connection);
     m_waiting_for = answer.waiting_for;
@@ -48,6 +49,7 @@ RedisEndpoint KubernetesRedis::endpoint(const Login& login, TimePoint deadline) 
   endpoint.port = m_tunnel.wait_ready(deadline);
   endpoint.username = login.username;
   endpoint.password = login.password;
+  endpoint.tls = m_tls;
   return endpoint;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "components/context.hpp"
 #include "components/redis/server/users.hpp"
@@ -35,6 +36,8 @@ class KubernetesRedis {
   std::unique_ptr<RedisConnection> another(const Login& login, TimePoint deadline);
   /// The next connection is a new one: who is logged in over the present one goes, or another should be.
   void forget_connection() { m_connection.reset(); }
+  /// How it speaks TLS from now on; none: plain. The port-forward's address is not what the certificate has to name.
+  void speak_tls(std::optional<TlsClient> tls) { m_tls = std::move(tls); }
   PortForward& tunnel() { return m_tunnel; }
 
  private:
@@ -43,6 +46,7 @@ class KubernetesRedis {
   std::unique_ptr<RedisConnection> m_connection;
   std::string m_waiting_for;
   TimePoint m_tunnel_started{};
+  std::optional<TlsClient> m_tls;
 };
 
 }  // namespace raibid

@@ -44,6 +44,7 @@ void KubernetesPlace::prepare(int local_port) {
 RedisEndpoint KubernetesPlace::endpoint(TimePoint deadline) {
   const InstalledRedis& redis = installed();  // before the port-forward: "not installed" says more than its failure
   prepare();
+  m_redis->speak_tls(redis.tls);
   return m_redis->endpoint(redis.login(), deadline);
 }
 
@@ -54,6 +55,7 @@ std::unique_ptr<RedisConnection> KubernetesPlace::connect(TimePoint deadline) {
 std::unique_ptr<RedisConnection> KubernetesPlace::administer(TimePoint deadline) {
   const Login admin = installed().admin;
   prepare();
+  m_redis->speak_tls(installed().tls);
   return connect_redis(m_context.redis, m_redis->endpoint(admin, deadline), reply_limit);
 }
 

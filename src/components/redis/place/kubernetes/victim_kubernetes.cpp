@@ -25,6 +25,7 @@ class KubernetesVictim final : public Victim {
         m_redis(context, m_session.kubectl, m_names) {
     const TimePoint until = question_deadline(context);
     if (auto refusal = refuse_restart(context, m_session.kubectl, settings.release, until)) throw *refusal;
+    m_redis.speak_tls(m_installed.tls);
     m_redis.prepare();
   }
 
@@ -80,6 +81,7 @@ class KubernetesVictim final : public Victim {
     endpoint.port = port;
     endpoint.username = m_installed.admin.username;
     endpoint.password = m_installed.admin.password;
+    endpoint.tls = m_installed.tls;
     std::unique_ptr<RedisConnection> redis = ask_for_pong(m_context.redis, endpoint, reply_limit).connection;
     if (!redis) return nullptr;
     try {
