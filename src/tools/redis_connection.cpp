@@ -4,6 +4,7 @@
 #include "base/strings.hpp"
 #include "sys/unique_fd.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/served_certificate.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -407,6 +408,10 @@ std::unique_ptr<RedisConnection> HiredisConnector::connect(const RedisEndpoint& 
     return std::make_unique<SocketConnection>(open_unix_socket(host), printable(host), timeout);
   return std::make_unique<SocketConnection>(open_socket(host, endpoint.port, timeout),
                                             fmt::format("{}:{}", printable(host), endpoint.port), timeout);
+}
+
+std::string HiredisConnector::served_certificate(const RedisEndpoint& endpoint, Duration timeout) {
+  return served_certificate_at(endpoint.host, endpoint.port, timeout);
 }
 
 }  // namespace raibid

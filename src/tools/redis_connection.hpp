@@ -12,6 +12,7 @@ namespace raibid {
 class HiredisConnector final : public RedisConnector {
  public:
   std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
+  std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout) override;
 };
 
 }  // namespace raibid
