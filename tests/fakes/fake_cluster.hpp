@@ -55,6 +55,8 @@ class FakeCluster final : public Runner, public RedisConnector {
 
   std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
 
+  std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout) override;
+
   /// Everything in it that a test can compare: without times, versions and revisions.
   nlohmann::json contents() const;
   nlohmann::json& state() { return m_state; }

@@ -3,6 +3,7 @@
 #include "fakes/fake_cluster_child.hpp"
 #include "fakes/fake_redis.hpp"
 #include "sys/random.hpp"
+#include "tools/certificate.hpp"
 
 #include <fmt/format.h>
 
@@ -32,6 +33,12 @@ json* last_deployed(json& releases) {
 void deploy(json& releases) {
   if (json* const before = last_deployed(releases)) (*before)["status"] = "superseded";
   releases.back()["status"] = "deployed";
+}
+
+const std::string certificate_key_of_pod = "secret/raibid-redis-tls";
+
+bool speaks_tls(const json& set) {
+  return json::parse(set["values"].get<std::string>()).value("/tls/enabled"_json_pointer, false);
 }
 
 bool in_the_middle(const json& releases) {
@@ -152,6 +159,8 @@ void FakeCluster::make_pod() {
     }
     m_state["users"] = users;
   }
+  if (const json* const secret = find(certificate_key_of_pod); secret != nullptr && speaks_tls(set))
+    m_state["served"] = base64_decode((*secret)["data"]["tls.crt"].get<std::string>());
   put(pod_key,
       {{"kind", "Pod"},
        {"metadata",
@@ -189,6 +198,17 @@ class FakeCluster::Connection final : public RedisConnection {
     if (!m_known && !open) return FakeRedis::error("NOAUTH Authentication required.");
     if (name == "PING") return FakeRedis::status("PONG");
     if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\n");
+    if (name == "CONFIG" && words.at(1) == "GET" && words.at(2).starts_with("tls-") && words.at(2).ends_with("-file"))
+      return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text("/etc/tls/" + words.at(2))});
+    if (name == "CONFIG" && words.at(1) == "GET" && words.at(2) == "tls-auth-clients")
+      return FakeRedis::list({FakeRedis::text(words.at(2)),
+                              FakeRedis::text(values.value("/tls/authClients"_json_pointer, false) ? "yes" : "no")});
+    if (name == "CONFIG" && words.at(1) == "SET" && words.at(2) == "tls-cert-file") {
+      m_cluster.m_state["served"] =
+          base64_decode((*m_cluster.find(certificate_key_of_pod))["data"]["tls.crt"].get<std::string>());
+      m_cluster.save();
+      return FakeRedis::status("OK");
+    }
     if (name == "CONFIG" && words.at(1) == "GET")
       return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text(setting(words.at(2)))});
     if (name == "ACL") return acl(words);
@@ -279,7 +299,20 @@ std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpo
     throw Error(ExitCode::failure,
                 fmt::format("cannot connect to Redis at {}:{}: Connection refused", endpoint.host, endpoint.port));
   }
+  const bool encrypted = speaks_tls(*find(set_key));
+  if (encrypted != endpoint.tls.has_value())
+    throw Error(ExitCode::failure, encrypted ? "Redis speaks TLS alone" : "Redis does not speak TLS");
+  const std::string served = encrypted ? m_state.value("served", "") : "";
+  if (encrypted) {
+    const CertificateFacts facts = read_certificate(served, "what the fake cluster serves");
+    const bool valid = facts.not_before <= m_clock.wall() && m_clock.wall() < facts.not_after;
+    if (!valid || !why_not_signed_by(served, endpoint.tls->ca).empty() ||
+        !covers_name(facts, endpoint.tls->server_name))
+      throw Error(ExitCode::failure, "the certificate cannot be verified");
+  }
   return std::make_unique<Connection>(*this);
 }
+
+std::string FakeCluster::served_certificate(const RedisEndpoint&, Duration) { return m_state.value("served", ""); }
 
 }  // namespace raibid

@@ -53,7 +53,7 @@ Command aimed_at(const Context& context, const RedisSettings& settings, const st
     command.environment.push_back({"REDIS_PASSWORD", password.reveal()});
     command.environment.push_back({"REDISCLI_AUTH", password.reveal()});
   }
-  const std::string service = RedisNames(settings.release, settings.name_space).workload;
+  const std::string service = RedisNames(settings.release, settings.name_space, settings.cluster_domain).workload;
   for (const Variable& variable : application_variables(context.preset, settings, redis, service))
     command.environment.push_back({variable.name, variable.value.reveal()});
   return command;
@@ -142,9 +142,10 @@ CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   const InstalledRedis installed = place->installed();
   const bool with_password = context.settings.flag("with-password");
   // the name that the application expects, as `export` hands it over
-  const std::string host = settings.target == Target::kubernetes
-                               ? application_host(settings, RedisNames(settings.release, settings.name_space))
-                               : installed.host;
+  const std::string host =
+      settings.target == Target::kubernetes
+          ? application_host(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain))
+          : installed.host;
   const std::string url = redis_url(host, installed.port, with_password ? installed.password : Secret(),
                                     installed.username.empty() ? "default" : installed.username, installed.database);
   if (context.format() == OutputFormat::table) return {url + "\n"};

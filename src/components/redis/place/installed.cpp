@@ -9,6 +9,7 @@
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/presets.hpp"
+#include "components/redis/place/kubernetes/certificates.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 
 namespace raibid {
@@ -31,16 +32,20 @@ void throw_not_installed(const Context& context, const std::string& subject) {
 
 InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, const RedisNames& names,
                                   const RedisSettings& settings) {
-  const Command question = kubectl.get({"secret/" + names.full, "statefulset/" + names.workload});
+  const Command question =
+      kubectl.get({"secret/" + names.full, "statefulset/" + names.workload, "secret/" + names.certificate});
   const nlohmann::json items = Kubectl::parse_items(question, kubectl.ask(question, context.deadline));
   InstalledRedis installed{names.host, 6379, {}};
   bool there = false;
+  SecretContent certificate;
   for (const nlohmann::json& item : items) {
     if (item.value("kind", "") == "StatefulSet") {
       there = true;
       installed.record = parse_spec(text_at(item, {"metadata", "annotations", spec_annotation}));
     }
-    if (item.value("kind", "") == "Secret") {
+    const std::string name = text_at(item, {"metadata", "name"});
+    if (name == names.certificate) certificate = content_of(&item);
+    if (item.value("kind", "") == "Secret" && name == names.full) {
       installed.content = content_of(&item);
       installed.username = application_login(installed.content).username;
       installed.password = application_login(installed.content).password;
@@ -50,6 +55,15 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
   if (!there)
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
+  if (const TlsChoice& tls = installed.record.tls; tls.enabled()) {
+    if (tls.from == TlsChoice::From::secret && tls.secret != names.certificate) {
+      const Command given = kubectl.get({"secret/" + tls.secret});
+      const nlohmann::json found = Kubectl::parse_items(given, kubectl.ask(given, context.deadline));
+      certificate = found.empty() ? SecretContent() : content_of(&found.front());
+    }
+    installed.tls = release_tls(certificate, tls, names);
+    installed.port = pod_port(tls);
+  }
   installed.record = with_folders_of_this_machine(context, std::move(installed.record), kubectl.cluster().context,
                                                   settings.name_space, settings.release);
   return installed;

@@ -1,5 +1,7 @@
 #include "components/redis/settings/options.hpp"
 
+#include "components/redis/settings/naming.hpp"
+
 namespace raibid {
 
 std::vector<OptionSpec> redis_options() {
@@ -91,6 +93,11 @@ std::vector<OptionSpec> redis_options() {
        .help = "Keep 6379 for plain clients and listen for TLS on 6380, until this is false again",
        .kind = Kind::flag,
        .group = "TLS"},
+      {.name = "cluster-domain",
+       .help = "What the cluster calls itself in DNS, for the names of Redis and of its certificate",
+       .metavar = "DOMAIN",
+       .default_value = default_cluster_domain,
+       .group = "Access"},
       {.name = "allow-from",
        .help = "Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given",
        .kind = Kind::list,

@@ -41,7 +41,7 @@ constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are se
 constexpr std::string_view no_cluster = "no cluster is asked";
 constexpr std::string_view tls_elsewhere =
     "whether it speaks TLS is decided where it runs; a URL with rediss:// says so";
-constexpr std::array<Inapplicable, 28> inapplicable{{
+constexpr std::array<Inapplicable, 29> inapplicable{{
     {"chart", not_installed_by_us},
     {"chart-version", not_installed_by_us},
     {"image", not_installed_by_us},
@@ -66,6 +66,7 @@ constexpr std::array<Inapplicable, 28> inapplicable{{
     {"tls-issuer", tls_elsewhere},
     {"tls-client-certs", tls_elsewhere},
     {"tls-migrate", tls_elsewhere},
+    {"cluster-domain", no_cluster},
     {"allow-from", "who may connect is decided where it runs"},
     {"kubeconfig", no_cluster},
     {"context", no_cluster},
@@ -638,6 +639,9 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   redis.metrics = !reader.flag("no-metrics");
   take_access(redis, reader, preset);
   take_tls(redis, reader);
+  if (reader.has("cluster-domain")) redis.cluster_domain = reader.text("cluster-domain");
+  if (!is_dns_subdomain(redis.cluster_domain))
+    reader.refuse("cluster-domain", "is no DNS domain", "a pod's /etc/resolv.conf has it: svc.DOMAIN");
   take_streams(redis, reader, preset);
   take_trimming(redis, reader);
   take_user(redis, reader, preset);

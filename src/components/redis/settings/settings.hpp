@@ -11,6 +11,7 @@
 
 #include "components/context.hpp"
 #include "components/redis/settings/image.hpp"
+#include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/redis_address.hpp"
 #include "components/redis/settings/tls.hpp"
 #include "config/preset.hpp"
@@ -64,6 +65,7 @@ struct RedisSettings {
   bool auth = true;
   std::string password_file;
   TlsChoice tls;
+  std::string cluster_domain = default_cluster_domain;
   UserSpec user;                ///< the application's, with the keys of the streams; without a name it is `default`
   std::vector<Client> clients;  ///< empty: the cluster's own pods
   std::vector<std::pair<std::string, std::string>>

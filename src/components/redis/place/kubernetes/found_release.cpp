@@ -9,6 +9,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/values.hpp"
 #include "tools/failures.hpp"
 
 namespace raibid {
@@ -66,6 +67,20 @@ void look_at_missing_services(Context& context, const Kubectl& kubectl, FoundRel
   look_at_distant_services(context, kubectl, wanted, found);
 }
 
+TlsChoice tls_of(const FoundRelease& found) {
+  try {
+    return found.spec().tls;
+  } catch (const Error&) {
+    return {};  // who reads the spec says what is wrong with it
+  }
+}
+
+void look_at_certificate(Context& context, const Kubectl& kubectl, const std::string& secret, FoundRelease& found) {
+  const Command question = kubectl.get({"secret/" + secret});
+  for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline)))
+    found.take_certificate(item);
+}
+
 /// What can only be asked when the rest is known: what is outside the namespace, which many a login may not see, and
 /// (with Helm's records) what of the release has changed.
 void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found, const json* records) {
@@ -75,6 +90,8 @@ void look_further(Context& context, const Kubectl& kubectl, FoundRelease& found,
       names.push_back("persistentvolume/" + volume);
   }
   std::vector<Command> questions = {kubectl.get(names)};
+  if (const TlsChoice tls = tls_of(found); tls.enabled())
+    look_at_certificate(context, kubectl, mounted_secret(tls, RedisNames(found.release(), found.name_space())), found);
   if (records) questions.push_back(ReleaseState::list(kubectl, found.release()));
   const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   if (answers[0].ok()) {
@@ -126,6 +143,8 @@ FoundRelease& FoundRelease::operator=(FoundRelease&&) noexcept = default;
 
 const json* FoundRelease::object(const std::string& kind) const { return part_of(*m_found, kind); }
 const json* FoundRelease::service(const std::string& name) const { return part_of(*m_found, "Service " + name); }
+const json* FoundRelease::certificate() const { return part_of(*m_found, "certificate"); }
+void FoundRelease::take_certificate(const json& secret) { (*m_found)["certificate"] = secret; }
 const json* FoundRelease::record() const { return part_of(*m_found, "record"); }
 
 std::vector<Deletion> FoundRelease::deletions() const {

@@ -36,6 +36,9 @@ class FoundRelease {
   /// Everything found that is being deleted.
   std::vector<Deletion> deletions() const;
   bool installed() const { return record() != nullptr || object("StatefulSet") != nullptr; }
+  /// The Secret that the pod mounts for TLS; nullptr when there is none, or Redis is plain.
+  const nlohmann::json* certificate() const;
+  void take_certificate(const nlohmann::json& secret);
   /// As setup annotated it; empty for a release not set up by raibid-cli. Throws as parse_spec.
   Spec spec() const;
 

@@ -55,6 +55,7 @@ Observed::StoredSecret read_secret(const json& object) {
 Observed::Workload read_workload(const json& object) {
   Observed::Workload workload{annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
   workload.component = string_at(object, "/spec/selector/matchLabels/app.kubernetes.io~1component"_json_pointer);
+  workload.certificate = text_at(object, {"spec", "template", "metadata", "annotations", certificate_annotation});
   workload.kept_by_policy = annotation(object, "helm.sh/resource-policy") == "keep";
   for (const json& claim : object.value("/spec/volumeClaimTemplates"_json_pointer, json::array())) {
     workload.claim_size = string_at(claim, "/spec/resources/requests/storage"_json_pointer);
@@ -81,7 +82,8 @@ bool redis_runs(const json& pod) {
   return false;
 }
 
-void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space) {
+void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space,
+          const TlsChoice& tls) {
   const std::string kind = string_at(object, "/kind"_json_pointer);
   const std::string name = string_at(object, "/metadata/name"_json_pointer);
   if (kind != "Lease") observed.uids[to_lower(kind) + "/" + name] = string_at(object, "/metadata/uid"_json_pointer);
@@ -94,6 +96,7 @@ void take(Observed& observed, const json& object, const RedisNames& names, const
   }
   if (kind == "Pod") observed.pod_runs = redis_runs(object);
   if (kind == "Secret" && name == names.full) observed.secret = read_secret(object);
+  observed.tls.take(object, names, tls.secret);
   if (kind == "StatefulSet") observed.workload = read_workload(object);
   if (kind == "Service") take_service(observed, object, names);
   if (kind == "PersistentVolumeClaim") {
@@ -161,16 +164,24 @@ std::string cluster_mark(Context& context, const Kubectl& kubectl) {
 
 /// An account of one namespace may see neither kube-system nor, as an object, its own namespace.
 void take_objects(Context& context, const Kubectl& kubectl, const Command& question, const Output& answer,
-                  const RedisNames& names, Observed& observed) {
+                  const RedisNames& names, const TlsChoice& tls, Observed& observed) {
   const Kubectl::Visible visible = Kubectl::parse_visible_items(question, answer);
   const std::string own = "namespaces/" + kubectl.name_space();
   for (const std::string& refused : visible.refused) {
     if (refused != own && refused != "namespaces/kube-system") throw Kubectl::explain(question, answer);
   }
-  for (const json& item : *visible.items) take(observed, item, names, kubectl.name_space());
+  for (const json& item : *visible.items) take(observed, item, names, kubectl.name_space(), tls);
   const bool hidden = std::find(visible.refused.begin(), visible.refused.end(), own) != visible.refused.end();
   if (hidden) observed.name_space = Observed::Namespace{};  // it has rights there, so it is there
   if (observed.cluster_uid.empty()) observed.cluster_uid = cluster_mark(context, kubectl);
+}
+
+TlsChoice tls_of(const std::optional<Observed::Workload>& workload) {
+  try {
+    return workload ? parse_spec(workload->spec).tls : TlsChoice();
+  } catch (const Error&) {
+    return {};  // who needs the record says what is wrong with it
+  }
 }
 
 }  // namespace
@@ -201,6 +212,15 @@ std::string Observed::record() const {
   return !workload && !release && claim_made ? claim_made->spec : "";
 }
 
+std::optional<TlsClient> Observed::present_tls(const RedisNames& names) const {
+  const TlsChoice choice = tls_of(workload);
+  const TlsObjects::Object* const mounted = choice.enabled() ? tls.mounted(choice) : nullptr;
+  if (mounted == nullptr) return std::nullopt;
+  return release_tls(mounted->content, choice, names);
+}
+
+int Observed::present_port() const { return pod_port(tls_of(workload)); }
+
 Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl) {
   std::vector<std::string> names;
   for (const Kubectl::Right& right : refused) {
@@ -213,6 +233,26 @@ Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& 
 }
 
 namespace {
+
+/// cert-manager's Certificate, where one is wanted or has been there.
+void look_at_issued(Context& context, const Kubectl& kubectl, const RedisNames& names, const TlsChoice& wanted,
+                    Observed& observed) {
+  const bool was = tls_of(observed.workload).from == TlsChoice::From::issuer;
+  const bool left = observed.tls.certificate && observed.tls.certificate->issued;
+  if (wanted.from != TlsChoice::From::issuer && !was && !left) return;
+  observed.cert_manager = kubectl.ask(kubectl.api_group("cert-manager.io/v1"), context.deadline).ok();
+  if (!observed.cert_manager) return;
+  std::vector<std::string> objects = {"certificate.cert-manager.io/" + names.certificate};
+  if (wanted.from == TlsChoice::From::issuer)
+    objects.push_back(to_lower(wanted.issuer_kind) + ".cert-manager.io/" + wanted.issuer);
+  for (const std::string& object : objects) {
+    const Command question = kubectl.get({object});
+    for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline))) {
+      observed.tls.take(item, names, "");
+      if (text_at(item, {"kind"}) == wanted.issuer_kind) observed.issuer_known = true;
+    }
+  }
+}
 
 /// What can only be asked when the rest is known: the claim's volume, which many a login may not see, and the state of
 /// the release.
@@ -251,6 +291,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   for (const std::string& service : settings.services) {
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
+  for (std::string& object : tls_object_names(settings.tls, names)) objects.push_back(std::move(object));
   const std::vector<Command> questions = {
       kubectl.get(objects),
       kubectl.review_rules(single_reviews(rights)),
@@ -271,7 +312,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     const auto of_this_namespace = [](const Kubectl::Right& right) { return !right.cluster_wide; };
     const bool lacks_some = std::any_of(observed.refused.begin(), observed.refused.end(), of_this_namespace);
     if (!all_answered && lacks_some) throw missing_rights(observed.refused, kubectl);
-    take_objects(context, kubectl, questions[0], answers[0], names, observed);
+    take_objects(context, kubectl, questions[0], answers[0], names, settings.tls, observed);
     for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_release(observed, record);
     const Kubectl::Visible classes = Kubectl::parse_visible_items(questions[3], answers[3]);
     observed.storage_classes_known = classes.refused.empty();
@@ -283,6 +324,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
   }
   look_further(context, kubectl, settings.release, look, observed);
+  look_at_issued(context, kubectl, names, settings.tls, observed);
   // the right to make a namespace only matters when there is none
   if (observed.name_space)
     std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });

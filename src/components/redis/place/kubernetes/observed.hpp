@@ -10,6 +10,7 @@
 #include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/lease.hpp"
 #include "components/kubernetes/release_state.hpp"
+#include "components/redis/place/kubernetes/certificates.hpp"
 #include "components/redis/server/users.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -49,6 +50,7 @@ struct Observed {
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
     std::string component{};                   ///< what its selector asks of the pod, beside name and instance
+    std::string certificate{};                 ///< of the pod's template, see certificate_annotation
     bool kept_by_policy = false;               ///< helm leaves it when it removes the release (helm.sh/resource-policy)
   };
   struct Claim {
@@ -62,6 +64,9 @@ struct Observed {
   std::optional<Namespace> name_space;
   std::optional<StoredSecret> secret;
   std::optional<Release> release;
+  TlsObjects tls{};
+  bool cert_manager = false;  ///< its kinds are there; asked for only where they are needed
+  bool issuer_known = false;  ///< the issuer of --tls-issuer is there
   std::optional<Workload> workload;
   std::optional<std::string> service_release;  ///< the Service's Helm release ("" for none), when there is a Service
   bool claim = false;
@@ -87,6 +92,10 @@ struct Observed {
   /// What the Redis of this release was set up with: its own record, or that of the data that a teardown kept; "" for
   /// none.
   std::string record() const;
+  /// How the Redis that runs now speaks TLS; none: plain, or not there.
+  std::optional<TlsClient> present_tls(const RedisNames& names) const;
+  /// The port of the pod that we use: with --tls-migrate the one that speaks TLS.
+  int present_port() const;
 };
 
 /// The Error (preflight) that names the rights and how to see what there is.
@@ -115,6 +124,8 @@ inline constexpr const char* managed_by_us = "raibid-cli";
 inline constexpr const char* digest_label = "raibid-cli/digest";
 /// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
 inline constexpr const char* run_label = "raibid-cli/run";
+/// Of the pod, by the chart's values: another one starts a new pod, where no client can verify what the old one serves.
+inline constexpr const char* certificate_annotation = "raibid-cli/certificate-of";
 /// A label of Helm's record: the revision that another run has found ready, so that the run which made it may not undo
 /// it any more. Helm copies labels to the next revision, where the number tells that it is not meant.
 inline constexpr const char* proven_label = "raibid-cli/proven";

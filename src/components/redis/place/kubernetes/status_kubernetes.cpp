@@ -18,6 +18,7 @@
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/connect.hpp"
 #include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/record.hpp"
 
@@ -300,7 +301,57 @@ Login login_for(const FoundRelease& found) { return admin_login(content_of(found
 
 }  // namespace
 
+namespace {
+
+void speak_as_found(const FoundRelease& found, KubernetesRedis& redis) {
+  TlsChoice tls;
+  try {
+    tls = found.spec().tls;
+  } catch (const Error&) {
+    return;  // who reads the spec says what is wrong with it
+  }
+  if (!tls.enabled()) return redis.speak_tls(std::nullopt, redis_port);
+  redis.speak_tls(release_tls(content_of(found.certificate()), tls, RedisNames(found.release(), found.name_space())),
+                  pod_port(tls));
+}
+
+/// The line of the certificate that Redis shows, whether it is to be trusted or not.
+void examine_certificate(Context& context, const FoundRelease& found, KubernetesRedis& redis, TimePoint until,
+                         HealthReport& report) {
+  TlsFacts facts;
+  RedisSettings settings;
+  try {
+    const Spec spec = found.spec();
+    facts.choice = spec.tls;
+    settings.services = spec.services;
+    settings.tls = spec.tls;
+    const auto domain = spec.chosen.find("cluster-domain");
+    if (domain != spec.chosen.end() && !domain->second.values.empty())
+      settings.cluster_domain = domain->second.values.front();
+  } catch (const Error&) {
+    return;  // who reads the spec says what is wrong with it
+  }
+  if (!facts.choice.enabled()) return;
+  settings.release = found.release();
+  settings.name_space = found.name_space();
+  facts.port = pod_port(facts.choice);
+  facts.kept = content_of(found.certificate());
+  facts.kept.erase(previous_certificates_key);
+  if (facts.kept.empty()) facts.kept[tls_certificate_key] = Secret();  // lost, all of it
+  try {
+    const std::string served = context.redis.served_certificate(redis.endpoint(Login(), until), reply_limit);
+    facts.served = read_certificate(served, "what Redis shows");
+  } catch (const Error& error) {
+    facts.no_handshake = error.message();
+  }
+  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
+  examine_tls(facts, certificate_spec(settings, names, report.scope()), context.clock.wall(), report);
+}
+
+}  // namespace
+
 bool answers(const FoundRelease& found, KubernetesRedis& redis, TimePoint until) {
+  speak_as_found(found, redis);
   return redis.answers(login_for(found), until);
 }
 
@@ -311,7 +362,7 @@ Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise) {
   return annotations.contains(spec_annotation) ? found.spec() : spec_of(otherwise);
 }
 
-HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
+HealthReport examine_release(Context& context, const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope) {
   const RedisNames names(found.release(), found.name_space());
   HealthReport report;
@@ -336,6 +387,8 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
   examine_trimming(found.object("CronJob"), kubectl, report);
   examine_state(found.state(), report);
   const ServerFiles files = server_files(found.state().manifest(), names);
+  speak_as_found(found, redis);
+  examine_certificate(context, found, redis, until, report);
   try {
     RedisConnection& connection = redis.connection(login_for(found), until);
     examine_redis(connection,
@@ -354,7 +407,7 @@ std::string report_title(const Kubectl& kubectl, const FoundRelease& found) {
 }
 
 CommandResult status_redis_kubernetes(Context& context, const RedisSettings& settings) {
-  const RedisNames names(settings.release, settings.name_space);
+  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
   const Kubectl& kubectl = session.kubectl;
   KubernetesRedis redis(context, kubectl, names);
@@ -367,8 +420,8 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   }
   const Spec expected = expected_spec(found, settings);
   refuse_other_preset(context, expected.preset);
-  HealthReport report =
-      examine_release(kubectl, found, expected, redis, unfinished, question_deadline(context), context.scope());
+  HealthReport report = examine_release(context, kubectl, found, expected, redis, unfinished,
+                                        question_deadline(context), context.scope());
   return render_report(context, report_title(kubectl, found), report);
 }
 

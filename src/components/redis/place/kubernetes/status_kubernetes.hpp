@@ -14,7 +14,7 @@ Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise);
 
 /// Examines a release and the Redis in it, which is given until `until` to answer. A Redis that cannot be reached is a
 /// check that fails, not an Error.
-HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
+HealthReport examine_release(Context& context, const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope);
 
 /// Whether its Redis answers until then.

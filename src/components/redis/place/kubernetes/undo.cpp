@@ -143,6 +143,16 @@ class Undoing {
     remove("secret", name, found->uid);
   }
 
+  /// The CA's certificate, which is in a Secret, too.
+  void remove_config_map(const Arguments& arguments) {
+    const std::string& name = arguments.at("name");
+    const std::optional<Found> found = find("configmap", name);
+    if (!found) return;
+    refuse_other_run(*found, arguments.at(run_argument), "ConfigMap " + name);
+    if (arguments.at(run_argument) != m_scope.run) keep_left_data(m_release);
+    remove("configmap", name, found->uid);
+  }
+
   /// The StatefulSet's controller makes it, so that nothing in it tells of our run. It is known to be ours when its
   /// release was, which had to be uninstalled just now: the claim was not there before that run.
   void remove_claim(const Arguments& arguments) {
@@ -398,6 +408,12 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
                           const RedisNames& names, const UndoScope& scope, const std::function<TimePoint()>& deadline) {
   const auto undoing = std::make_shared<Undoing>(context, session, release, names, scope, deadline);
   for (auto& [name, action] : table) {
+    if (name.starts_with("kubernetes.restore_") || name.starts_with("certificates.")) {
+      action = [&context, &session, deadline, undo = action](const Arguments& arguments) {
+        refuse_without_run(arguments);
+        patiently(context, session.kubectl, deadline, [&] { undo(arguments); });
+      };
+    }
     if (!name.starts_with("redis.")) continue;
     action = [&context, &session, deadline, undoing, undo = action](const Arguments& arguments) {
       refuse_without_run(arguments);
@@ -413,6 +429,7 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
   };
   add("kubernetes.delete_namespace", &Undoing::remove_namespace);
   add("kubernetes.delete_secret", &Undoing::remove_secret);
+  add("kubernetes.delete_config_map", &Undoing::remove_config_map);
   add("kubernetes.delete_claim", &Undoing::remove_claim);
   add("kubernetes.disown", &Undoing::disown);
   add("helm.uninstall", &Undoing::uninstall);
@@ -430,6 +447,10 @@ Undo undo_secret(const Kubectl& kubectl, const std::string& secret, const std::s
   std::map<std::string, std::string> arguments = {{"name", secret}};
   if (!needed_by.empty()) arguments[needed_by_argument] = needed_by;
   return {"kubernetes.delete_secret", arguments, kubectl.for_people({"delete", "secret/" + secret})};
+}
+
+Undo undo_config_map(const Kubectl& kubectl, const std::string& name) {
+  return {"kubernetes.delete_config_map", {{"name", name}}, kubectl.for_people({"delete", "configmap/" + name})};
 }
 
 Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::string& needed_by) {
