@@ -83,10 +83,10 @@ TEST_CASE("both Secrets of a release are one content, and what is not raibid-cli
   TlsObjects objects;
   objects.take(secret("raibid-redis-tls", true,
                       {{"tls.crt", encoded("c")}, {"tls.key", encoded("k")}, {"ca.crt", encoded("ca")}}),
-               names, "");
-  objects.take(secret("raibid-redis-ca", true, {{"tls.crt", encoded("ca")}, {"tls.key", encoded("ck")}}), names, "");
-  objects.take(secret("mine", false, {{"tls.crt", encoded("m")}}), names, "mine");
-  objects.take(secret("other", true, {{"tls.crt", encoded("o")}}), names, "mine");
+               names);
+  objects.take(secret("raibid-redis-ca", true, {{"tls.crt", encoded("ca")}, {"tls.key", encoded("ck")}}), names);
+  objects.take(secret("mine", false, {{"tls.crt", encoded("m")}}), names);
+  objects.take(secret("other", true, {{"tls.crt", encoded("o")}}), names);
   const SecretContent content = objects.content();
   CHECK(content == SecretContent{{"tls.crt", Secret("c")},
                                  {"tls.key", Secret("k")},
@@ -111,10 +111,10 @@ TEST_CASE("what cert-manager says of a Certificate") {
   TlsObjects objects;
   objects.take(
       certificate({{{"type", "Ready"}, {"status", "True"}, {"observedGeneration", 1}, {"message", "up to date"}}}, 1),
-      names, "");
+      names);
   CHECK(objects.issued->ready);
   // a condition of the spec before
-  objects.take(certificate({{{"type", "Ready"}, {"status", "True"}, {"observedGeneration", 1}}}, 2), names, "");
+  objects.take(certificate({{{"type", "Ready"}, {"status", "True"}, {"observedGeneration", 1}}}, 2), names);
   CHECK_FALSE(objects.issued->ready);
   objects.take(
       certificate({{{"type", "Ready"}, {"status", "False"}, {"observedGeneration", 1}, {"message", "does not exist"}},
@@ -124,7 +124,7 @@ TEST_CASE("what cert-manager says of a Certificate") {
                     {"observedGeneration", 1},
                     {"message", "refused: name"}}},
                   1),
-      names, "");
+      names);
   CHECK(objects.issued->failed);
   CHECK(objects.issued->says == "refused: name");
 }

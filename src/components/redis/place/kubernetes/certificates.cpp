@@ -10,7 +10,7 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
-#include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/release.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/settings/values.hpp"
 
@@ -58,21 +58,30 @@ TlsObjects::Issued read_issued(const json& object) {
 
 }  // namespace
 
-void TlsObjects::take(const json& object, const RedisNames& names, const std::string& given_name) {
+bool TlsObjects::take(const json& object, const RedisNames& names) {
   const std::string kind = text_at(object, {"kind"});
   const std::string name = text_at(object, {"metadata", "name"});
-  if (kind == "Certificate" && name == names.certificate) issued = read_issued(object);
-  if (kind != "Secret" && kind != "ConfigMap") return;
+  if (kind == "Certificate" && name == names.certificate) {
+    issued = read_issued(object);
+    return true;
+  }
   Object found;
   found.ours = text_at(object, {"metadata", "labels", managed_by_label}) == managed_by_us;
   found.issued = !text_at(object, {"metadata", "annotations", "cert-manager.io/certificate-name"}).empty();
   found.version = text_at(object, {"metadata", "resourceVersion"});
-  found.content = kind == "Secret" ? content_of(&object) : config_content(object);
-  if (kind == "ConfigMap" && name == names.authority) trust = found;
-  if (kind != "Secret") return;
-  if (name == names.certificate) certificate = found;
-  if (name == names.authority) authority = found;
-  if (!given_name.empty() && name == given_name) given = found;
+  const bool is_secret = kind == "Secret";
+  found.content = is_secret ? content_of(&object) : config_content(object);
+  if (kind == "ConfigMap" && name == names.authority) {
+    trust = std::move(found);
+  } else if (is_secret && name == names.authority) {
+    authority = std::move(found);
+  } else if (is_secret && (name == names.certificate || (!given_name.empty() && name == given_name))) {
+    if (name == given_name) given = found;
+    if (name == names.certificate) certificate = std::move(found);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 SecretContent TlsObjects::content() const {

@@ -39,8 +39,10 @@ struct TlsObjects {
   };
   std::optional<Issued> issued;
 
-  /// Takes one of them as the API gives it; `given_name` is the Secret of --tls-secret, or "".
-  void take(const nlohmann::json& object, const RedisNames& names, const std::string& given_name);
+  std::string given_name{};  ///< that of --tls-secret, "" for none
+
+  /// Takes one of them as the API gives it; false for another object.
+  bool take(const nlohmann::json& object, const RedisNames& names);
   /// What of it is raibid-cli's own to change, by the keys of server/certificates.hpp.
   SecretContent content() const;
   /// What the pod of this choice mounts; nullptr when it is not there.

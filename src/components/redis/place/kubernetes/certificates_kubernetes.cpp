@@ -27,7 +27,7 @@ void refuse_without_certificates(const Context& context, const RedisSettings& se
   const std::string subject =
       fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space, kubectl.cluster().context);
   if (!observed.workload) throw_not_installed(context, subject);
-  if (!observed.present_tls(names_of(settings))) {
+  if (!observed.tls_client()) {
     throw Error(ExitCode::preflight, subject + " does not speak TLS",
                 "turn it on: " + context.scope().command("setup redis", "--tls"));
   }
@@ -69,7 +69,7 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
                    patience);
   refuse_left_of_another_command(context, run, "tls ");
   KubernetesRedis redis(context, kubectl, names);
-  redis.speak_tls(observed.present_tls(names), observed.present_port());
+  redis.speak_tls(observed.tls_client(), observed.port());
   const Login admin = observed.secret ? admin_login(observed.secret->content) : Login();
   const auto undo_until = [&run] { return run.undo_until(); };
   ReleaseCertificates store(context, kubectl, names, settings.release, run.id(),
@@ -77,7 +77,7 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
   ReleaseCertificates undo_store(context, kubectl, names, settings.release, run.id(), undo_until);
   const auto reload = [&](const ReleaseCertificates& certificates, const std::function<TimePoint()>& until) {
     return [&, until](const SecretContent& content) {
-      if (!observed.pod_runs) return;  // the next pod reads them at its start
+      if (!observed.redis_runs()) return;  // the next pod reads them at its start
       // kept from before the change: what is trusted may be another CA now
       RedisConnection& connection = redis.connection(admin, until());
       certificates.serve(connection, content, redis.endpoint(admin, until()));
@@ -107,7 +107,7 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
     lock.acquire();
     if (interrupted) run.recover();
     plan.change(present, spec);  // what is refused is refused before anything changes
-    if (observed.pod_runs) redis.connection(admin, context.deadline);
+    if (observed.redis_runs()) redis.connection(admin, context.deadline);
   });
   run.execute(steps);
   forget_previous_certificates(store);

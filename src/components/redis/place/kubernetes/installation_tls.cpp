@@ -77,7 +77,7 @@ void Installation::plan_own_certificate() {
   if (m_work.why.empty()) return;
   m_work.certificate = write_kind(observed.tls.certificate.has_value());
   if (!observed.tls.authority) m_work.authority = Kind::create;
-  m_work.needs_restart = tls_was_on() && observed.pod_runs && observed.tls.certificate &&
+  m_work.needs_restart = tls_was_on() && observed.redis_runs() && observed.tls.certificate &&
                          !can_be_verified(present, value_of(present, tls_trusted_key).reveal(), m_names, now);
   if (m_context.guard.dry_run()) return;
   try {
@@ -103,7 +103,7 @@ TlsClient Installation::tls_with(const SecretContent& content) const {
 }
 
 bool Installation::renews_live() const {
-  return m_work.certificate == Kind::replace && tls_was_on() && observed.pod_runs && restarts().empty();
+  return m_work.certificate == Kind::replace && tls_was_on() && observed.redis_runs() && restarts().empty();
 }
 
 std::string Installation::describe_certificate_work() const {
@@ -290,7 +290,7 @@ void Installation::wait_for_issued_certificate() {
   for (;;) {
     TlsObjects found;
     for (const nlohmann::json& item : Kubectl::parse_items(question, session.kubectl.run(question, m_context.deadline)))
-      found.take(item, m_names, "");
+      found.take(item, m_names);
     if (found.issued && !found.issued->says.empty()) why = found.issued->says;
     if (found.issued && found.issued->ready && found.certificate) {
       m_mounted = found.certificate->content;

@@ -11,7 +11,7 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
-#include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/release.hpp"
 #include "components/redis/server/connect.hpp"
 #include "tools/failures.hpp"
 
@@ -87,7 +87,7 @@ SecretContent ReleaseCertificates::read() {
       m_kubectl.get({"secret/" + m_names.certificate, "secret/" + m_names.authority, "configmap/" + m_names.authority});
   TlsObjects found;
   for (const json& item : Kubectl::parse_items(question, m_kubectl.ask(question, m_deadline())))
-    found.take(item, m_names, "");
+    found.take(item, m_names);
   return found.content();
 }
 

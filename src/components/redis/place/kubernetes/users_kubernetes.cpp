@@ -41,7 +41,7 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
                    patience);
   refuse_left_of_another_command(context, run, "credentials ");
   KubernetesRedis redis(context, kubectl, names);
-  redis.speak_tls(observed.present_tls(names), observed.present_port());
+  redis.speak_tls(observed.tls_client(), observed.port());
   const auto undo_until = [&run] { return run.undo_until(); };
   SecretStore store(context, kubectl, names.full, [&context] { return context.deadline; });
   SecretStore undo_store(context, kubectl, names.full, undo_until);

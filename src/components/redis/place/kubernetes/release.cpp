@@ -1,0 +1,48 @@
+#include "components/redis/place/kubernetes/release.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace raibid {
+
+const Release::Service* Release::service(const std::string& name) const {
+  const auto found =
+      std::find_if(services.begin(), services.end(), [&](const Service& service) { return service.name == name; });
+  return found == services.end() ? nullptr : &*found;
+}
+
+bool Release::redis_runs() const {
+  return std::any_of(pods.begin(), pods.end(), [](const Pod& pod) { return pod.redis_runs; });
+}
+
+std::vector<Deletion> Release::blocking_deletions() const {
+  std::vector<Deletion> blocking = deletions;
+  std::erase_if(blocking, [](const Deletion& deletion) {
+    return deletion.object.starts_with("pod/") || deletion.object.starts_with("namespace/");
+  });
+  return blocking;
+}
+
+TlsChoice Release::tls_choice() const {
+  try {
+    return spec().tls;
+  } catch (const Error&) {
+    return {};  // who needs the record says what is wrong with it
+  }
+}
+
+std::optional<TlsClient> Release::tls_client() const {
+  const TlsChoice choice = tls_choice();
+  const TlsObjects::Object* const mounted = choice.enabled() ? tls.mounted(choice) : nullptr;
+  if (mounted == nullptr) return std::nullopt;
+  return release_tls(mounted->content, choice, names());
+}
+
+std::string Release::recorded_spec() const {
+  if (workload && record) return workload->spec;
+  // beside a release, or a StatefulSet that helm left, it would be an older one
+  return !workload && !record && claim() ? claim()->spec : "";
+}
+
+}  // namespace raibid
