@@ -135,6 +135,19 @@ tls() {
   has "migrating: trimming uses TLS" '$o["ConfigMap/raibid-redis-trim"].data["trim.sh"] | contains("-p 6380 --tls")'
   renders "without the pod's security context TLS renders" --set tls.enabled=true,master.podSecurityContext.enabled=false
   has "without it the exporter, which has another user, reaches the socket" '$conf | index("unixsocketperm 777")'
+  renders "reading the certificate again renders" --set tls.enabled=true,tls.authClients=true,tls.reload.schedule=@daily,networkPolicy.allowExternal=false
+  has "a CronJob reads the certificate again: as confined as Redis, no secret in environment or arguments" '$o["CronJob/raibid-redis-tls"].spec as $cron |
+    $cron.jobTemplate.spec.template.spec as $job | $cron.schedule == "@daily" and $job.automountServiceAccountToken == false and
+    $job.securityContext == $pod.spec.securityContext and $job.containers[0].securityContext == $redis.securityContext and
+    $job.containers[0].image == $redis.image and ($job.containers[0] | has("env") or has("envFrom") | not) and
+    ($job.containers[0].command[2] | contains("--user tls --askpass") and
+      contains("CONFIG SET tls-cert-file /etc/tls/tls.crt tls-key-file /etc/tls/tls.key tls-ca-cert-file /etc/tls/ca.crt"))'
+  has "… it gets in, and no Service leads to it" '$o["CronJob/raibid-redis-tls"].spec.jobTemplate.spec.template.metadata.labels as $labels |
+    any($policy.ingress[]; .from[0].podSelector.matchLabels // {} | length == 2 and (to_entries | all($labels[.key] == .value))) and
+    all($all[] | select(.kind == "Service").spec.selector | to_entries; any(.[]; $labels[.key] != .value))'
+  renders "without TLS a schedule renders" --set tls.reload.schedule=@daily
+  has "without TLS there is nothing to read again" '$o["CronJob/raibid-redis-tls"] == null'
+  check "reading it again changes no checksum" same_tls_checksum --set tls.reload.schedule=@daily
   check "asking for client certificates or not changes no checksum" same_tls_checksum --set tls.authClients=true
 }
 same_tls_checksum() { [[ $(checksum --set tls.enabled=true) == "$(checksum --set tls.enabled=true "$@")" ]]; }

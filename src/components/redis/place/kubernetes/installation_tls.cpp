@@ -153,15 +153,15 @@ Step Installation::tls_step() {
   step.undo = [this, replaces]() -> std::vector<Undo> {
     std::vector<Undo> undos;
     const std::string again = m_context.scope().command("setup redis");
-    const std::string needed_by = observed.workload ? "" : "statefulset/" + m_names.workload;
-    if (m_work.authority == Kind::create) undos.push_back(undo_secret(session.kubectl, m_names.authority));
+    if (m_work.authority == Kind::create)
+      undos.push_back(undo_certificate_object(session.kubectl, "secret", m_names.authority));
     const bool is_issued = settings.tls.from == TlsChoice::From::issuer;  // whose CA it is shows when it has issued
     if (m_work.trust == Kind::create || (is_issued && !observed.tls.trust))
-      undos.push_back(undo_config_map(session.kubectl, m_names.authority));
+      undos.push_back(undo_certificate_object(session.kubectl, "configmap", m_names.authority));
     if (m_work.trust == Kind::replace || (is_issued && observed.tls.trust))
       undos.push_back(undo_trust(value_of(observed.tls.trust->content, tls_trusted_key).reveal(), again));
     if (m_work.certificate == Kind::create || m_work.issued == Kind::create)
-      undos.push_back(undo_secret(session.kubectl, m_names.certificate, needed_by));
+      undos.push_back(undo_certificate_object(session.kubectl, "secret", m_names.certificate));
     if (m_work.issued == Kind::create) undos.push_back(undo_issued_certificate(session.kubectl, m_names, "", again));
     if (m_work.issued == Kind::replace)
       undos.push_back(undo_issued_certificate(session.kubectl, m_names, observed.tls.issued->spec, again));

@@ -143,14 +143,22 @@ class Undoing {
     remove("secret", name, found->uid);
   }
 
-  /// The CA's certificate, which is in a Secret, too.
-  void remove_config_map(const Arguments& arguments) {
+  /// A Secret or ConfigMap of TLS. It holds nobody's data, so it goes in a recovery, too, unless Redis uses it.
+  void remove_certificate(const Arguments& arguments) {
+    const std::string& kind = arguments.at("kind");
     const std::string& name = arguments.at("name");
-    const std::optional<Found> found = find("configmap", name);
+    const std::optional<Found> found = find(kind, name);
     if (!found) return;
-    refuse_other_run(*found, arguments.at(run_argument), "ConfigMap " + name);
-    if (arguments.at(run_argument) != m_scope.run) keep_left_data(m_release);
-    remove("configmap", name, found->uid);
+    refuse_other_run(*found, arguments.at(run_argument), kind + " " + name);
+    const std::string user = name == m_names.certificate ? user_of_secret(name) : "";
+    if (!user.empty() && arguments.at(run_argument) != m_scope.run)
+      throw Kept(fmt::format("{} {} is kept: {} uses it", kind, name, user));
+    if (!user.empty())
+      throw Error(ExitCode::failure, fmt::format("{} {} stays: {} is still there and needs it", kind, name, user));
+    const std::optional<Found> certificate = find("secret", m_names.certificate);
+    if (name != m_names.certificate && certificate && certificate->run == found->run)
+      throw Kept(fmt::format("{} {} is kept with Secret {}", kind, name, m_names.certificate));
+    remove(kind, name, found->uid);
   }
 
   /// The StatefulSet's controller makes it, so that nothing in it tells of our run. It is known to be ours when its
@@ -300,6 +308,16 @@ class Undoing {
                 fmt::format("{} stays: {} is still there and needs it", arguments.at("name"), workload->second));
   }
 
+  /// The StatefulSet whose pods mount it, "" when it is not mounted.
+  std::string user_of_secret(const std::string& secret) const {
+    const std::optional<Found> set = find("statefulset", m_names.workload);
+    if (!set) return "";
+    for (const json& volume : items_at(set->object, {"spec", "template", "spec", "volumes"})) {
+      if (text_at(volume, {"secret", "secretName"}) == secret) return "statefulset/" + m_names.workload;
+    }
+    return "";
+  }
+
   /// The revision whose pods the StatefulSet makes, once its controller has taken in the last change; "" when it has
   /// not in time, or there is no StatefulSet: then no pod is known to be of a failed revision.
   std::string present_revision() const {
@@ -429,7 +447,7 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
   };
   add("kubernetes.delete_namespace", &Undoing::remove_namespace);
   add("kubernetes.delete_secret", &Undoing::remove_secret);
-  add("kubernetes.delete_config_map", &Undoing::remove_config_map);
+  add("kubernetes.delete_certificate", &Undoing::remove_certificate);
   add("kubernetes.delete_claim", &Undoing::remove_claim);
   add("kubernetes.disown", &Undoing::disown);
   add("helm.uninstall", &Undoing::uninstall);
@@ -449,8 +467,10 @@ Undo undo_secret(const Kubectl& kubectl, const std::string& secret, const std::s
   return {"kubernetes.delete_secret", arguments, kubectl.for_people({"delete", "secret/" + secret})};
 }
 
-Undo undo_config_map(const Kubectl& kubectl, const std::string& name) {
-  return {"kubernetes.delete_config_map", {{"name", name}}, kubectl.for_people({"delete", "configmap/" + name})};
+Undo undo_certificate_object(const Kubectl& kubectl, const std::string& kind, const std::string& name) {
+  return {"kubernetes.delete_certificate",
+          {{"kind", kind}, {"name", name}},
+          kubectl.for_people({"delete", fmt::format("{}/{}", kind, name)})};
 }
 
 Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::string& needed_by) {
