@@ -49,11 +49,11 @@ struct Release {
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
     std::string component{};                   ///< what its selector asks of the pod, beside name and instance
-    std::string certificate{};                 ///< of the pod's template, see certificate_annotation
     bool kept_by_policy = false;               ///< helm leaves it when it removes the release (helm.sh/resource-policy)
     int replicas = 0;
     int ready_replicas = 0;
     std::optional<Deletion> deletion{};
+    std::string certificate{};                 ///< of the pod's template, see certificate_annotation
   };
   struct Pod {
     /// How one of its containers ended before it was started again.
