@@ -36,6 +36,8 @@ struct TlsClient {
   std::string ca{};           ///< PEM, one or several certificates; "" for the system's
   std::string certificate{};  ///< PEM, with its chain; "" for none
   Secret key{};               ///< its key, PEM
+
+  bool operator==(const TlsClient&) const = default;
 };
 
 struct RedisEndpoint {
@@ -83,6 +85,8 @@ class RedisConnection {
   virtual void stream(RedisFeed& feed);
   /// Also what Redis sends by itself to a subscriber, which uses these two alone.
   virtual RedisReply receive() = 0;
+  /// The server's certificate as the handshake showed it, in DER; "" without TLS.
+  virtual std::string peer_certificate() const { return ""; }
   /// A dry run's: it refuses every command that is not known to change nothing.
   virtual bool reads_only() const { return false; }
 };

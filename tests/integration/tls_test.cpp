@@ -65,7 +65,9 @@ class TlsCli : public Cli {
     }
     return nullptr;
   }
-  std::string served() const { return served_certificate_at("127.0.0.1", port(), std::chrono::seconds(5)); }
+  std::string served() const {
+    return served_certificate_at("127.0.0.1", port(), real_runner(), real_runner().now() + std::chrono::seconds(5));
+  }
   CertificateFacts served_facts() const { return read_certificate(served(), "served"); }
 
   /// Puts these certificates where the instance has its own.
@@ -315,7 +317,9 @@ TEST_CASE("tls: what cannot be started is undone, with its certificates") {
   REQUIRE(cli.local("setup").status == 0);
   const auto before = tree(cli.home());
   const std::string preset = (cli.folder() / "bad.yaml").string();
-  write_atomic(preset, "name: raibid-redis\nsettings: {namespace: raibid-redis, release: raibid-redis}\nredis:\n  no-such-directive: 1\n");
+  write_atomic(preset,
+               "name: raibid-redis\nsettings: {namespace: raibid-redis, release: raibid-redis}\nredis:\n  "
+               "no-such-directive: 1\n");
   const Output failed = cli.local("setup", {"--tls", "--restart", "--preset", preset});
   INFO(said(failed));
   CHECK(failed.status == 4);

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "tools/tls_error.hpp"
 
 namespace raibid {
 
@@ -63,6 +64,9 @@ Answer ask_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Du
   Look seen;
   try {
     seen = look(connector, endpoint, timeout);
+  } catch (const TlsError& error) {
+    if (error.lasts()) throw;
+    return {nullptr, error.message()};
   } catch (const Error& error) {
     return {nullptr, error.message()};  // a port-forward that is not up yet refuses, or breaks the connection
   }
