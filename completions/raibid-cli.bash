@@ -48,6 +48,7 @@ _raibid_cli() {
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group --password-file' ;;
       export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      tls/rotate) words+=' --ca --finish --password-file' ;;
       credentials/rotate) words+=' --finish --now --internal --kick --password-file' ;;
       credentials/ls) words+=' --password-file' ;;
       credentials/show) words+=' --with-password --password-file' ;;
@@ -72,7 +73,7 @@ _raibid_cli() {
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url export credentials queue config presets completion version help' ;;
+      / | help/) words='setup status teardown doctor smoke connect url export tls credentials queue config presets completion version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -81,6 +82,7 @@ _raibid_cli() {
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
       export/ | help/export) words='env secret configmap keda compose values' ;;
+      tls/ | help/tls) words='rotate' ;;
       credentials/ | help/credentials) words='rotate ls show' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;

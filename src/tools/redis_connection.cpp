@@ -286,7 +286,7 @@ std::unique_ptr<RedisConnection> HiredisConnector::connect(const RedisEndpoint& 
 }
 
 std::string HiredisConnector::served_certificate(const RedisEndpoint& endpoint, Duration timeout) {
-  return served_certificate_at(endpoint.host, endpoint.port, timeout);
+  return served_certificate_at(endpoint.host, endpoint.port, m_runner, m_runner.now() + timeout);
 }
 
 }  // namespace raibid

@@ -6,62 +6,52 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 
-#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/printable.hpp"
+#include "sys/descriptors.hpp"
+#include "tools/redis_socket.hpp"
 
 namespace raibid {
 
 namespace {
-
-using Stream = std::unique_ptr<BIO, decltype(&BIO_free_all)>;
 
 Error no_handshake(const std::string& host, int port, const std::string& why) {
   ERR_clear_error();
   return Error(ExitCode::failure, fmt::format("no TLS handshake at {}:{}: {}", printable(host), port, why));
 }
 
-std::string why_failed() {
+std::string why_no_handshake() {
   const unsigned long code = ERR_peek_last_error();
   const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER) return "what listens there does not speak TLS";
   return reason == nullptr ? "the connection was closed" : reason;
 }
 
-/// Until the stream can go on; false when the time has passed.
-bool wait_for_stream(BIO* stream, std::chrono::steady_clock::time_point until) {
-  int fd = -1;
-  if (BIO_get_fd(stream, &fd) < 0 || fd < 0) return false;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
-  if (left <= 0) return false;
-  const short events = BIO_should_read(stream) ? POLLIN : POLLOUT;
-  pollfd entry{fd, events, 0};
-  return ::poll(&entry, 1, static_cast<int>(std::min<long long>(left, 60'000))) >= 0 || errno == EINTR;
-}
-
 }  // namespace
 
-std::string served_certificate_at(const std::string& host, int port, Duration timeout) {
-  const auto until = std::chrono::steady_clock::now() + timeout;
+std::string served_certificate_at(const std::string& host, int port, Runner& runner, TimePoint deadline) {
+  const UniqueFd socket = open_socket(host, port, runner, deadline);
   const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
-  if (!context) throw no_handshake(host, port, why_failed());
+  if (!context) throw no_handshake(host, port, why_no_handshake());
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);  // it is looked at, not believed
-  const Stream stream(BIO_new_ssl_connect(context.get()), &BIO_free_all);
-  SSL* ssl = nullptr;
-  if (!stream || BIO_get_ssl(stream.get(), &ssl) != 1) throw no_handshake(host, port, why_failed());
-  const std::string address = (host.find(':') == std::string::npos ? host : "[" + host + "]") + fmt::format(":{}", port);
-  BIO_set_conn_hostname(stream.get(), address.c_str());
-  BIO_set_nbio(stream.get(), 1);
-  while (BIO_do_handshake(stream.get()) <= 0) {
-    if (!BIO_should_retry(stream.get())) throw no_handshake(host, port, why_failed());
-    if (!wait_for_stream(stream.get(), until)) throw no_handshake(host, port, "no answer in time");
+  const std::unique_ptr<SSL, decltype(&SSL_free)> session(SSL_new(context.get()), &SSL_free);
+  if (!session || SSL_set_fd(session.get(), socket.get()) != 1) throw no_handshake(host, port, why_no_handshake());
+  for (int result = 0; result != 1;) {
+    ERR_clear_error();
+    result = SSL_connect(session.get());
+    if (result == 1) break;
+    const int error = SSL_get_error(session.get(), result);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+      throw no_handshake(host, port, why_no_handshake());
+    const short events = error == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN;
+    if (wait_for(runner, socket.get(), events, deadline) == 0) throw no_handshake(host, port, "no answer in time");
   }
-  const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl), &X509_free);
-  const Stream text(BIO_new(BIO_s_mem()), &BIO_free_all);
+  const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(session.get()), &X509_free);
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> text(BIO_new(BIO_s_mem()), &BIO_free_all);
   if (!certificate || !text || PEM_write_bio_X509(text.get(), certificate.get()) != 1)
     throw no_handshake(host, port, "it shows no certificate");
   char* data = nullptr;
