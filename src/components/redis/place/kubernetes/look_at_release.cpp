@@ -64,7 +64,9 @@ void look_at_certificate(Context& context, const Kubectl& kubectl, Release& foun
   const TlsChoice choice = found.tls_choice();
   if (!choice.enabled()) return;
   found.tls.given_name = choice.secret;
-  const Command question = kubectl.get({"secret/" + mounted_secret(choice, found.names())});
+  std::vector<std::string> objects = {"secret/" + mounted_secret(choice, found.names())};
+  if (choice.from == TlsChoice::From::own) objects.push_back("secret/" + found.names().authority);
+  const Command question = kubectl.get(objects);
   for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline)))
     take_object(found, item, kubectl);
 }

@@ -53,7 +53,7 @@ struct Release {
     int replicas = 0;
     int ready_replicas = 0;
     std::optional<Deletion> deletion{};
-    std::string certificate{};                 ///< of the pod's template, see certificate_annotation
+    std::string certificate{};  ///< of the pod's template, see certificate_annotation
   };
   struct Pod {
     /// How one of its containers ended before it was started again.

@@ -251,7 +251,9 @@ void examine_certificate(Context& context, const Release& found, KubernetesRedis
   facts.choice = found.tls_choice();
   if (!facts.choice.enabled()) return;
   facts.port = found.port();
-  if (const TlsObjects::Object* const mounted = found.tls.mounted(facts.choice)) facts.kept = mounted->content;
+  const TlsObjects::Object* const mounted = found.tls.mounted(facts.choice);
+  if (mounted != nullptr)
+    facts.kept = facts.choice.from == TlsChoice::From::own ? found.tls.content() : mounted->content;
   facts.kept.erase(previous_certificates_key);
   if (facts.kept.empty()) facts.kept[tls_certificate_key] = Secret();  // lost, all of it
   try {
