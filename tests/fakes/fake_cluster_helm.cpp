@@ -41,6 +41,15 @@ bool speaks_tls(const json& set) {
   return json::parse(set["values"].get<std::string>()).value("/tls/enabled"_json_pointer, false);
 }
 
+/// The first certificate of a PEM text as DER.
+std::string der_of(const std::string& pem) {
+  const std::string begin = "-----BEGIN CERTIFICATE-----";
+  const std::size_t start = pem.find(begin) + begin.size();
+  std::string body = pem.substr(start, pem.find("-----END", start) - start);
+  std::erase(body, '\n');
+  return base64_decode(body);
+}
+
 bool in_the_middle(const json& releases) {
   return !releases.empty() && releases.back()["status"].get<std::string>().starts_with("pending-");
 }
@@ -175,7 +184,8 @@ void FakeCluster::make_pod() {
 /// claim.
 class FakeCluster::Connection final : public RedisConnection {
  public:
-  explicit Connection(FakeCluster& cluster) : m_cluster(cluster) {}
+  Connection(FakeCluster& cluster, std::string shown) : m_cluster(cluster), m_shown(std::move(shown)) {}
+  std::string peer_certificate() const override { return m_shown; }
 
   RedisReply command(const std::vector<std::string>& words) override {
     if (m_cluster.find(pod_key) == nullptr) throw Error(ExitCode::failure, "the connection to Redis broke");
@@ -289,6 +299,7 @@ class FakeCluster::Connection final : public RedisConnection {
   }
 
   FakeCluster& m_cluster;
+  std::string m_shown;
   bool m_known = false;
   std::deque<std::vector<std::string>> m_sent;
 };
@@ -310,7 +321,7 @@ std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpo
         !covers_name(facts, endpoint.tls->server_name))
       throw Error(ExitCode::failure, "the certificate cannot be verified");
   }
-  return std::make_unique<Connection>(*this);
+  return std::make_unique<Connection>(*this, encrypted ? der_of(served) : "");
 }
 
 std::string FakeCluster::served_certificate(const RedisEndpoint&, Duration) { return m_state.value("served", ""); }

@@ -80,7 +80,10 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
       if (!observed.redis_runs()) return;  // the next pod reads them at its start
       // kept from before the change: what is trusted may be another CA now
       RedisConnection& connection = redis.connection(admin, until());
-      certificates.serve(connection, content, redis.endpoint(admin, until()));
+      certificates.serve(connection, content, [&] {
+        redis.speak_tls(release_tls(content, observed.tls_choice(), names), observed.port());
+        return redis.another(admin, until());
+      });
     };
   };
   add_common_undos(run.undos(), context, []() -> RedisConnection& {

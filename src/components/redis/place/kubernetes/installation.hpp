@@ -159,7 +159,7 @@ class Installation {
   bool change_reload_user();
   bool tls_was_on() const;
   /// Redis shows another certificate than its Secret has: somebody else has renewed that.
-  bool shows_other_certificate();
+  bool shows_other_certificate(const RedisConnection& redis) const;
   void serve_certificate(RedisConnection& redis, const SecretContent& content);
   void plan_trust();
   TlsClient tls_with(const SecretContent& content) const;

@@ -192,17 +192,16 @@ SecretContent Installation::made_by_us() const {
   return {{tls_trusted_key, value_of(m_mounted, tls_trusted_key)}};
 }
 
-bool Installation::shows_other_certificate() {
-  if (!settings.tls.enabled()) return false;
-  const std::string shown =
-      m_context.redis.served_certificate(m_redis.endpoint(m_login, m_context.deadline), reply_limit);
-  return read_certificate(shown, "the certificate that Redis shows").fingerprint !=
+bool Installation::shows_other_certificate(const RedisConnection& redis) const {
+  const std::string shown = redis.peer_certificate();
+  if (!settings.tls.enabled() || shown.empty()) return false;
+  return read_der_certificate(shown, "the certificate that Redis shows").fingerprint !=
          read_certificate(value_of(m_mounted, tls_certificate_key).reveal(), "the certificate").fingerprint;
 }
 
 void Installation::serve_certificate(RedisConnection& redis, const SecretContent& content) {
   m_redis.speak_tls(tls_with(content), pod_port(settings.tls));
-  m_certificates.serve(redis, content, m_redis.endpoint(m_login, m_context.deadline));
+  m_certificates.serve(redis, content, [this] { return m_redis.another(m_login, m_context.deadline); });
 }
 
 Step Installation::replace_certificate() {

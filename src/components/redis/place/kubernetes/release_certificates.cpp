@@ -12,7 +12,6 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/redis/place/kubernetes/release.hpp"
-#include "components/redis/server/connect.hpp"
 #include "tools/failures.hpp"
 
 namespace raibid {
@@ -110,7 +109,9 @@ void ReleaseCertificates::create(const SecretContent& content, const TlsObjects&
     if (!is_there && !data.empty()) commands.push_back(make(manifest(kind, name, data)));
   };
   add("Secret", m_names.authority, of_authority(content), present.authority.has_value());
-  add("Secret", m_names.certificate, of_certificate(content), present.certificate.has_value());
+  // of a certificate that somebody else keeps only the CA is written down
+  if (content.contains(tls_private_key_key))
+    add("Secret", m_names.certificate, of_certificate(content), present.certificate.has_value());
   add("ConfigMap", m_names.authority, of_trust(content), present.trust.has_value());
   if (commands.empty()) return;
   const std::vector<Output> outputs = m_kubectl.run(commands, m_deadline());
@@ -140,7 +141,7 @@ void ReleaseCertificates::write_trust(const std::string& certificates) const {
 }
 
 void ReleaseCertificates::serve(RedisConnection& redis, const SecretContent& content,
-                                const RedisEndpoint& endpoint) const {
+                                const std::function<std::unique_ptr<RedisConnection>()>& connect) const {
   const std::string wanted =
       read_certificate(value_of(content, tls_certificate_key).reveal(), "the certificate").fingerprint;
   // a login that may not change pods waits for the kubelet's own round
@@ -153,8 +154,8 @@ void ReleaseCertificates::serve(RedisConnection& redis, const SecretContent& con
     try {
       // a pair of which one file is new already is refused, and the old one keeps serving
       reload_certificates(redis);
-      const std::string served = m_context.redis.served_certificate(endpoint, reply_limit);
-      if (read_certificate(served, "the certificate that Redis shows").fingerprint == wanted) return;
+      const std::string shown = connect()->peer_certificate();
+      if (read_der_certificate(shown, "the certificate that Redis shows").fingerprint == wanted) return;
       why = "Redis still serves another one";
     } catch (const Error& error) {
       why = error.message();

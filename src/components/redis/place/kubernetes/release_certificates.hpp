@@ -35,10 +35,12 @@ class ReleaseCertificates final : public CertificateStore {
   void write_trust(const std::string& certificates) const;
 
   /// Lets the running Redis serve `content`: an annotation on the pod makes the kubelet look at once (else it takes up
-  /// to a minute or two), CONFIG SET loads the files without cutting a connection, and a new handshake shows the
-  /// certificate. `redis` may change the configuration; `endpoint` is where a handshake is made. Throws Error (failure)
-  /// when another certificate is served at the end.
-  void serve(RedisConnection& redis, const SecretContent& content, const RedisEndpoint& endpoint) const;
+  /// to a minute or two), CONFIG SET loads the files without cutting a connection, and a new connection shows the
+  /// certificate. `redis` may change the configuration; `connect` opens another connection, which shows a certificate
+  /// itself where that is asked for: a handshake that the server refuses would end the port-forward. Throws Error
+  /// (failure) when another certificate is served at the end.
+  void serve(RedisConnection& redis, const SecretContent& content,
+             const std::function<std::unique_ptr<RedisConnection>()>& connect) const;
 
   /// cert-manager's Certificate gets the spec (JSON) that it had; "": it goes, when the run has made it.
   void restore_issued(const std::string& spec, const std::string& run) const;

@@ -431,7 +431,12 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     if (installation && !installation->renews_live()) return;
     if (!observed.tls_client()) return;
     RedisConnection& redis = undo_source();
-    undo_certificates.serve(redis, content, undo_redis.endpoint(Login(), undo_until()));
+    undo_certificates.serve(redis, content, [&] {
+      TlsChoice choice = observed.tls_choice();
+      choice.client_certificates = choice.client_certificates || settings.tls.client_certificates;
+      undo_redis.speak_tls(release_tls(content, choice, names), observed.port());
+      return undo_redis.another(observed.secret ? admin_login(observed.secret->content) : Login(), undo_until());
+    });
   });
   add_users_undo(run.undos(), undo_store, [&](const Login& login) {
     undo_connection.reset();  // who is logged in there may be gone afterwards

@@ -244,9 +244,10 @@ void examine_secret(const Release& found, bool wanted, HealthReport& report) {
               "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
 
-/// The line of the certificate that Redis shows, whether it is to be trusted or not.
-void examine_certificate(Context& context, const Release& found, KubernetesRedis& redis, TimePoint until,
-                         HealthReport& report) {
+/// The line of the certificate that Redis shows: over `connection`, or, where that did not come about, whether it is to
+/// be trusted or not.
+void examine_certificate(Context& context, const Release& found, KubernetesRedis& redis,
+                         const RedisConnection* connection, TimePoint until, HealthReport& report) {
   TlsFacts facts;
   facts.choice = found.tls_choice();
   if (!facts.choice.enabled()) return;
@@ -257,8 +258,10 @@ void examine_certificate(Context& context, const Release& found, KubernetesRedis
   facts.kept.erase(previous_certificates_key);
   if (facts.kept.empty()) facts.kept[tls_certificate_key] = Secret();  // lost, all of it
   try {
-    const std::string served = context.redis.served_certificate(redis.endpoint(Login(), until), reply_limit);
-    facts.served = read_certificate(served, "what Redis shows");
+    facts.served = connection != nullptr
+                       ? read_der_certificate(connection->peer_certificate(), "what Redis shows")
+                       : read_certificate(context.redis.served_certificate(redis.endpoint(Login(), until), reply_limit),
+                                          "what Redis shows");
   } catch (const Error& error) {
     facts.no_handshake = error.message();
   }
@@ -311,10 +314,17 @@ HealthReport examine_release(Context& context, const Kubectl& kubectl, const Rel
   examine_state(*found.state, report);
   const ServerFiles files = server_files(found.state->manifest(), names);
   redis.speak_tls(found.tls_client(), found.port());
-  examine_certificate(context, found, redis, until, report);
+  RedisConnection* connection = nullptr;
+  std::optional<Error> unreachable;
   try {
-    RedisConnection& connection = redis.connection(admin_login(found.content()), until);
-    examine_redis(connection,
+    connection = &redis.connection(admin_login(found.content()), until);
+  } catch (const Error& error) {
+    unreachable = error;
+  }
+  examine_certificate(context, found, redis, connection, until, report);
+  try {
+    if (unreachable) throw Error(*unreachable);
+    examine_redis(*connection,
                   {files.directives.value_or(expected.directives), expected.streams,
                    files.has_acl ? value_of(found.content(), acl_key) : Secret()},
                   report);
