@@ -42,7 +42,7 @@ class Tls : public ClusterCli {
   static std::string objects() {
     std::string names;
     for (const std::string& line : split(kubectl({"get", "secret,configmap", "-n", space, "-o", "name"}), '\n')) {
-      if (line.ends_with("/raibid-redis-tls") || line.ends_with("/raibid-redis-ca")) names += trim(line) + " ";
+      if (line.ends_with("/raibid-redis-tls") || line.ends_with("/raibid-redis-ca")) names += std::string(trim(line)) + " ";
     }
     return names;
   }
@@ -95,7 +95,7 @@ std::vector<std::string> with_certificate() {
 bool counts_up(const std::string& output) {
   long long expected = 0;
   for (const std::string& line : split(trim(output), '\n')) {
-    const std::string word = trim(line);
+    const std::string word(trim(line));
     const long long number =
         word.empty() || word.find_first_not_of("0123456789") != std::string::npos ? -1 : std::stoll(word);
     if (expected != 0 && number != expected) return false;

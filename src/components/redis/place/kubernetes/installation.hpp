@@ -33,6 +33,7 @@ struct CertificatePlan {
   Kind trust = Kind::none;        ///< ConfigMap F-ca
   Kind issued = Kind::none;       ///< cert-manager's Certificate F-tls
   std::string why{};              ///< the certificate is issued again
+  bool takes_over = false;        ///< from cert-manager: its Certificate and Secret go first
   bool needs_restart = false;     ///< what Redis serves now is nothing that a client can verify
 };
 
@@ -153,6 +154,7 @@ class Installation {
   nlohmann::ordered_json issued_certificate() const;
   bool issued_certificate_differs() const;
   void put_issued_certificate();
+  void give_up_issued_certificate();
   void wait_for_issued_certificate();
   bool reload_user_differs() const;
   /// True when the user is gone from users.acl and has to go from the running server, too.

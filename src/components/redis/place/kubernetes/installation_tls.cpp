@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/certificates.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
@@ -71,13 +72,15 @@ void Installation::plan_own_certificate() {
   const WallTime now = m_context.clock.wall();
   SecretContent present = observed.tls.content();
   present.erase(previous_certificates_key);
+  m_work.takes_over = observed.tls.issued || (observed.tls.certificate && observed.tls.certificate->issued);
+  if (m_work.takes_over) present.clear();
   m_mounted = present;
   const CertificateSpec spec = certificate_spec(settings, m_names, m_context.scope());
-  m_work.why = observed.tls.certificate ? why_renew(present, spec, now) : "there is none";
+  m_work.why = present.empty() ? "there is none" : why_renew(present, spec, now);
   if (m_work.why.empty()) return;
-  m_work.certificate = write_kind(observed.tls.certificate.has_value());
+  m_work.certificate = write_kind(observed.tls.certificate && !m_work.takes_over);
   if (!observed.tls.authority) m_work.authority = Kind::create;
-  m_work.needs_restart = tls_was_on() && observed.redis_runs() && observed.tls.certificate &&
+  m_work.needs_restart = tls_was_on() && observed.redis_runs() && !present.empty() &&
                          !can_be_verified(present, value_of(present, tls_trusted_key).reveal(), m_names, now);
   if (m_context.guard.dry_run()) return;
   try {
@@ -160,6 +163,8 @@ Step Installation::tls_step() {
       undos.push_back(undo_certificate_object(session.kubectl, "configmap", m_names.authority));
     if (m_work.trust == Kind::replace || (is_issued && observed.tls.trust))
       undos.push_back(undo_trust(value_of(observed.tls.trust->content, tls_trusted_key).reveal(), again));
+    if (m_work.takes_over && observed.tls.issued)
+      undos.push_back(undo_issued_certificate(session.kubectl, m_names, observed.tls.issued->spec, again));
     if (m_work.certificate == Kind::create || m_work.issued == Kind::create)
       undos.push_back(undo_certificate_object(session.kubectl, "secret", m_names.certificate));
     if (m_work.issued == Kind::create) undos.push_back(undo_issued_certificate(session.kubectl, m_names, "", again));
@@ -177,13 +182,25 @@ Step Installation::tls_step() {
     if (settings.tls.from == TlsChoice::From::issuer) wait_for_issued_certificate();
     const bool creates =
         m_work.authority == Kind::create || m_work.certificate == Kind::create || m_work.trust == Kind::create;
-    if (creates) m_certificates.create(made_by_us(), observed.tls);
+    TlsObjects present = observed.tls;
+    if (m_work.takes_over) {
+      give_up_issued_certificate();
+      present.certificate.reset();
+    }
+    if (creates) m_certificates.create(made_by_us(), present);
     if (m_work.trust == Kind::replace) m_certificates.write_trust(value_of(m_mounted, tls_trusted_key).reveal());
     if (replaces) replace_certificate().act();
     const bool changed = creates || replaces || m_work.trust != Kind::none || m_work.issued != Kind::none;
     return {changed ? Outcome::changed : Outcome::unchanged, describe_certificate_work()};
   };
   return step;
+}
+
+/// cert-manager would write its own certificate into the Secret again.
+void Installation::give_up_issued_certificate() {
+  std::vector<std::string> objects = {"secret/" + m_names.certificate};
+  if (observed.tls.issued) objects.insert(objects.begin(), "certificate.cert-manager.io/" + m_names.certificate);
+  for (const std::string& object : objects) remove_and_check(m_context, session.kubectl, {object}, m_context.deadline);
 }
 
 /// Of a certificate of somebody else only the CA is ours to write down.

@@ -171,7 +171,17 @@ void ReleaseCertificates::serve(RedisConnection& redis, const SecretContent& con
 void ReleaseCertificates::restore_issued(const std::string& spec, const std::string& run) const {
   const Command question = m_kubectl.get({issued_object(m_names)});
   const json found = Kubectl::parse_items(question, m_kubectl.ask(question, m_deadline()));
-  if (found.empty()) return;
+  if (found.empty() && spec.empty()) return;
+  if (found.empty()) {
+    const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", m_release}};
+    const ordered_json manifest = {
+        {"apiVersion", "cert-manager.io/v1"},
+        {"kind", "Certificate"},
+        {"metadata", {{"name", m_names.certificate}, {"namespace", m_kubectl.name_space()}, {"labels", labels}}},
+        {"spec", try_parse_json(spec)}};
+    m_kubectl.run_checked(m_kubectl.create(manifest), m_deadline());
+    return;
+  }
   if (!spec.empty()) {
     m_kubectl.run_checked(m_kubectl.merge(issued_object(m_names), {{"spec", try_parse_json(spec)}}), m_deadline());
     return;

@@ -380,7 +380,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     const RedisSettings asked_for = settings;
     settings = redis_settings(context);
     names = RedisNames(settings.release, settings.name_space, settings.cluster_domain);
-    if (settings.services != asked_for.services || settings.tls.secret != asked_for.tls.secret)
+    if (settings.services != asked_for.services || settings.tls != asked_for.tls)
       observed = observe(context, session.kubectl, names, settings, Look::with_state);
   };
   take_record();
