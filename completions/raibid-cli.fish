@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --tls-secret --tls-issuer --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -73,6 +73,7 @@ complete -c raibid-cli -n '__raibid_cli_at export' -a compose -d 'The same Redis
 complete -c raibid-cli -n '__raibid_cli_at help export' -a compose -d 'The same Redis as a file for docker compose'
 complete -c raibid-cli -n '__raibid_cli_at export' -a values -d 'What setup hands to helm'
 complete -c raibid-cli -n '__raibid_cli_at help export' -a values -d 'What setup hands to helm'
+<<<<<<< HEAD
 complete -c raibid-cli -n '__raibid_cli_at export' -a alerts -d 'Alerting rules for Prometheus'
 complete -c raibid-cli -n '__raibid_cli_at help export' -a alerts -d 'Alerting rules for Prometheus'
 complete -c raibid-cli -n '__raibid_cli_at export' -a dashboard -d 'A dashboard for Grafana'
@@ -81,6 +82,12 @@ complete -c raibid-cli -n '__raibid_cli_at export' -a servicemonitor -d 'A Servi
 complete -c raibid-cli -n '__raibid_cli_at help export' -a servicemonitor -d 'A ServiceMonitor for the exporter'
 complete -c raibid-cli -n '__raibid_cli_at export' -a scrape-config -d 'A scrape job for a Prometheus without the operator'
 complete -c raibid-cli -n '__raibid_cli_at help export' -a scrape-config -d 'A scrape job for a Prometheus without the operator'
+=======
+complete -c raibid-cli -n '__raibid_cli_at' -a tls -d 'Make a new certificate for a Redis that speaks TLS, without a restart'
+complete -c raibid-cli -n '__raibid_cli_at help' -a tls -d 'Make a new certificate for a Redis that speaks TLS, without a restart'
+complete -c raibid-cli -n '__raibid_cli_at tls' -a rotate -d 'Make a new certificate for a Redis that speaks TLS, without a restart'
+complete -c raibid-cli -n '__raibid_cli_at help tls' -a rotate -d 'Make a new certificate for a Redis that speaks TLS, without a restart'
+>>>>>>> kube
 complete -c raibid-cli -n '__raibid_cli_at' -a credentials -d 'rotate, ls, show'
 complete -c raibid-cli -n '__raibid_cli_at help' -a credentials -d 'rotate, ls, show'
 complete -c raibid-cli -n '__raibid_cli_at credentials' -a rotate -d 'Change the password without a refused connection: both hold until --finish'
@@ -165,6 +172,11 @@ complete -c raibid-cli -n '__raibid_cli_at setup redis' -l monitoring -d 'Alerti
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls -d 'Speak TLS alone, with a CA and a certificate that raibid-cli makes'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-secret -x -d 'Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l group -x -d 'Name of its consumer group'
@@ -199,6 +211,11 @@ complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doct
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls -d 'Speak TLS alone, with a CA and a certificate that raibid-cli makes'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-secret -x -d 'Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l group -x -d 'Name of its consumer group'
@@ -253,6 +270,11 @@ complete -c raibid-cli -n '__raibid_cli_at export compose' -l monitoring -d 'Ale
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls -d 'Speak TLS alone, with a CA and a certificate that raibid-cli makes'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-secret -x -d 'Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l group -x -d 'Name of its consumer group'
@@ -282,6 +304,11 @@ complete -c raibid-cli -n '__raibid_cli_at export values' -l monitoring -d 'Aler
 complete -c raibid-cli -n '__raibid_cli_at export values' -l no-auth -d 'No password'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l password-file -r -F -d 'Take the password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l user -x -d 'Who the application logs in as: default, which may do everything, or a user with what the preset needs, by this name'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls -d 'Speak TLS alone, with a CA and a certificate that raibid-cli makes'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-secret -x -d 'Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l group -x -d 'Name of its consumer group'
@@ -296,6 +323,7 @@ complete -c raibid-cli -n '__raibid_cli_at export values' -l adopt -d 'Take over
 complete -c raibid-cli -n '__raibid_cli_at export values' -l discard-data -d 'Remove the data that an interrupted setup left, instead of going on with it'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l keep-on-failure -d 'Do not roll back when setup fails'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l service-monitor -d 'With a ServiceMonitor, which setup adds where the cluster knows the kind'
+<<<<<<< HEAD
 complete -c raibid-cli -n '__raibid_cli_at export alerts' -l plain -d 'A rule file of Prometheus instead of a PrometheusRule'
 complete -c raibid-cli -n '__raibid_cli_at export alerts' -l chart -x -d 'Chart: embedded, bitnami, a path, oci://… or REPOSITORY/NAME'
 complete -c raibid-cli -n '__raibid_cli_at export alerts' -l chart-version -x -d 'Version of the chart'
@@ -414,6 +442,11 @@ complete -c raibid-cli -n '__raibid_cli_at export scrape-config' -l restart -d '
 complete -c raibid-cli -n '__raibid_cli_at export scrape-config' -l adopt -d 'Take over a namespace, Secret or release of this name that something else made'
 complete -c raibid-cli -n '__raibid_cli_at export scrape-config' -l discard-data -d 'Remove the data that an interrupted setup left, instead of going on with it'
 complete -c raibid-cli -n '__raibid_cli_at export scrape-config' -l keep-on-failure -d 'Do not roll back when setup fails'
+=======
+complete -c raibid-cli -n '__raibid_cli_at tls rotate' -l ca -d 'A new CA as well; both are trusted until --finish'
+complete -c raibid-cli -n '__raibid_cli_at tls rotate' -l finish -d 'End the older CA, with --ca: clients that know it alone are refused'
+complete -c raibid-cli -n '__raibid_cli_at tls rotate' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
+>>>>>>> kube
 complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l finish -d 'End the older password: log in with it no more'
 complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l now -d 'Replace the password at once, without a time in which both hold'
 complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l internal -d 'Of raibid-cli\'s own users: admin, exporter, trim'

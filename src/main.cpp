@@ -40,7 +40,7 @@ int run(int argc, char** argv) {
   raibid::Signals signals;
   raibid::SystemRunner system(clock, signals);
   raibid::SystemRandom random;
-  raibid::HiredisConnector redis;
+  raibid::HiredisConnector redis(system);
   const raibid::Environment environment = raibid::system_environment();
   raibid::ApiRunner runner(system, raibid::temporary_folder(environment));
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);

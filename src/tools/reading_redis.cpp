@@ -45,6 +45,7 @@ class ReadingConnection final : public RedisConnection {
     m_redis->send(arguments);
   }
   RedisReply receive() override { return m_redis->receive(); }
+  std::string peer_certificate() const override { return m_redis->peer_certificate(); }
   bool reads_only() const override { return true; }
 
  private:
@@ -60,8 +61,8 @@ bool only_reads(const std::vector<std::string>& arguments) {
   return arguments.size() > 1 && known.contains(arguments[0] + " " + arguments[1]);
 }
 
-std::unique_ptr<RedisConnection> ReadingRedis::connect(const std::string& host, int port, Duration timeout) {
-  return std::make_unique<ReadingConnection>(m_redis.connect(host, port, timeout));
+std::unique_ptr<RedisConnection> ReadingRedis::connect(const RedisEndpoint& endpoint, Duration timeout) {
+  return std::make_unique<ReadingConnection>(m_redis.connect(endpoint, timeout));
 }
 
 }  // namespace raibid

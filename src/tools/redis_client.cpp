@@ -75,6 +75,10 @@ Error refused(const std::string& where, const RedisReply& reply, const Words& as
 
 }  // namespace
 
+std::string RedisConnector::served_certificate(const RedisEndpoint&, Duration) {
+  throw Error(ExitCode::failure, "this connection does not show certificates");
+}
+
 void RedisConnection::stream(RedisFeed&) { throw std::logic_error("this connection cannot stream"); }
 
 std::string RedisReply::error_code() const {
@@ -91,7 +95,7 @@ const RedisReply* RedisReply::field(std::string_view key) const {
 std::unique_ptr<RedisConnection> connect_redis(RedisConnector& connector, const RedisEndpoint& endpoint,
                                                Duration timeout) {
   const std::string where = fmt::format("Redis at {}:{}", endpoint.host, endpoint.port);
-  std::unique_ptr<RedisConnection> redis = connector.connect(endpoint.host, endpoint.port, timeout);
+  std::unique_ptr<RedisConnection> redis = connector.connect(endpoint, timeout);
   // without a password it still has to show that it is a Redis, and that it wants none
   std::vector<Words> questions = login_commands(endpoint);
   if (questions.empty()) questions.push_back({"PING"});

@@ -30,12 +30,23 @@ struct RedisReply {
   const RedisReply* field(std::string_view key) const;
 };
 
+/// How a connection speaks TLS: whom it trusts, and what it shows.
+struct TlsClient {
+  std::string server_name{};  ///< what the certificate has to name, and SNI: a DNS name or an IP address
+  std::string ca{};           ///< PEM, one or several certificates; "" for the system's
+  std::string certificate{};  ///< PEM, with its chain; "" for none
+  Secret key{};               ///< its key, PEM
+
+  bool operator==(const TlsClient&) const = default;
+};
+
 struct RedisEndpoint {
   std::string host = "127.0.0.1";
   int port = 6379;
-  std::string username;  ///< "" for the default user
-  Secret password;       ///< empty: no AUTH is sent, unless for a user with a name
+  std::string username{};  ///< "" for the default user
+  Secret password{};       ///< empty: no AUTH is sent, unless for a user with a name
   int database = 0;
+  std::optional<TlsClient> tls{};  ///< none: plain
 };
 
 /// Appends a command as Redis reads it (RESP).
@@ -74,6 +85,8 @@ class RedisConnection {
   virtual void stream(RedisFeed& feed);
   /// Also what Redis sends by itself to a subscriber, which uses these two alone.
   virtual RedisReply receive() = 0;
+  /// The server's certificate as the handshake showed it, in DER; "" without TLS.
+  virtual std::string peer_certificate() const { return ""; }
   /// A dry run's: it refuses every command that is not known to change nothing.
   virtual bool reads_only() const { return false; }
 };
@@ -83,9 +96,12 @@ class RedisConnector {
  public:
   virtual ~RedisConnector() = default;
   /// Connects, without authenticating. A host that begins with / is the path of a Unix socket, as libpq has it, whose
-  /// other end has to be ours or root's; it has no port. `timeout` holds for connecting and for each reply. Throws
-  /// Error (failure).
-  virtual std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) = 0;
+  /// other end has to be ours or root's; it has no port and no TLS. `timeout` holds for connecting and for each reply.
+  /// Throws Error (failure).
+  virtual std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) = 0;
+  /// The certificate that a TLS port shows, as PEM, whether it is to be trusted or not; nothing else is sent. Throws
+  /// Error (failure), also where that cannot be asked.
+  virtual std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout);
 };
 
 /// Connects and, with a password, authenticates. Throws Error (failure): not reachable, WRONGPASS or NOAUTH ("the

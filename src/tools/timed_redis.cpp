@@ -54,6 +54,8 @@ class TimedConnection final : public RedisConnection {
     const TimedBlock block(m_timeline, "redis, a row of commands");
     m_redis->stream(feed);
   }
+  std::string peer_certificate() const override { return m_redis->peer_certificate(); }
+  bool reads_only() const override { return m_redis->reads_only(); }
   RedisReply receive() override {
     RedisReply reply = m_redis->receive();
     if (m_sent) m_timeline.end(*std::exchange(m_sent, std::nullopt));
@@ -68,10 +70,11 @@ class TimedConnection final : public RedisConnection {
 
 }  // namespace
 
-std::unique_ptr<RedisConnection> TimedRedis::connect(const std::string& host, int port, Duration timeout) {
-  const TimedBlock block(
-      m_timeline, host.starts_with('/') ? "redis connect " + host : fmt::format("redis connect {}:{}", host, port));
-  return std::make_unique<TimedConnection>(m_redis.connect(host, port, timeout), m_timeline);
+std::unique_ptr<RedisConnection> TimedRedis::connect(const RedisEndpoint& endpoint, Duration timeout) {
+  const std::string& host = endpoint.host;
+  const TimedBlock block(m_timeline, host.starts_with('/') ? "redis connect " + host
+                                                           : fmt::format("redis connect {}:{}", host, endpoint.port));
+  return std::make_unique<TimedConnection>(m_redis.connect(endpoint, timeout), m_timeline);
 }
 
 }  // namespace raibid

@@ -53,7 +53,8 @@ make_secret() {
     "user exporter on #$(sha "$exporter_password") ~raibid:jobs $exporter" > "$work/users.acl"
   jq -n --rawfile acl "$work/users.acl" --arg name "$1" --arg password "$password" --arg exporter "$exporter_password" '
     {apiVersion: "v1", kind: "Secret", metadata: {name: $name}, stringData: {"redis-password": $password, "users.acl": $acl,
-    "exporter.json": ({"redis://127.0.0.1:6379": $exporter, "redis://exporter@127.0.0.1:6379": $exporter} | tojson)}}' | k create -f -
+    "exporter.json": ({"redis://127.0.0.1:6379": $exporter, "redis://exporter@127.0.0.1:6379": $exporter,
+      "unix:///run/redis/redis.sock": $exporter, "unix://exporter@/run/redis/redis.sock": $exporter} | tojson)}}' | k create -f -
 }
 
 install_and_ask() {
@@ -160,6 +161,51 @@ without_authentication() {
   check "… uninstall" "$helm" -n "$namespace" uninstall open-redis --wait
 }
 
+make_certificate() { # FILE; of an authority that is its own
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/$1.key" -out "$work/$1.crt" -subj "/CN=$1" -days 2 2>/dev/null
+}
+certificate_secret() { # VERB FILE
+  k create secret generic secure-redis-tls --from-file=tls.crt="$work/$2.crt" --from-file=tls.key="$work/$2.key" --from-file=ca.crt="$work/$2.crt" \
+    --dry-run=client -o yaml | k "$1" -f -
+}
+tls_ask() { # CERTIFICATE COMMAND…: over TLS, by the Service's name, with the mounted files for client and authority
+  local files=(--cacert /etc/tls/ca.crt --cert /etc/tls/tls.crt --key /etc/tls/tls.key)
+  [[ $1 == yes ]] || files=(--cacert /etc/tls/ca.crt)
+  printf '%s\n' "AUTH $password" "${*:2}" | k exec -i secure-redis-master-0 -c redis -- "$cli" -h secure-redis-master -p "${tls_port:-6379}" --tls "${files[@]}" 2>&1 | tail -n +2
+}
+on_socket() { printf '%s\n' "AUTH $password" "$*" | k exec -i secure-redis-master-0 -c redis -- "$cli" -s /run/redis/redis.sock | tail -n +2; }
+plain_ask() { printf '%s\n' "AUTH $password" PING | k exec -i secure-redis-master-0 -c redis -- "$cli" -h secure-redis-master 2>&1; }
+tls_fails() { ! contains PONG tls_ask "$@" >/dev/null; }
+plain_fails() { ! contains PONG plain_ask >/dev/null; }
+file_follows() { [[ $(k exec secure-redis-master-0 -c redis -- cat /etc/tls/tls.crt) == "$(cat "$work/$1.crt")" ]]; }
+with_tls() {
+  local since uid
+  make_certificate first && make_certificate second
+  check "TLS: the Secret" certificate_secret create first
+  check "TLS: install, with client certificates" install secure-redis --set auth.existingSecret=raibid-redis,tls.enabled=true,tls.authClients=true,metrics.enabled=true
+  check "TLS: Ready" ready secure-redis
+  check "TLS: PONG through the Service" eventually says PONG tls_ask yes PING
+  check "TLS: a client without a certificate is refused" tls_fails no PING
+  check "TLS: a plain client is refused" plain_fails
+  check "TLS: the exporter asks over the socket" eventually contains $'\nredis_up 1\n' metrics secure-redis
+  uid=$(pod_uid secure-redis)
+  check "TLS: another certificate in the Secret" certificate_secret replace second
+  since=$EPOCHREALTIME
+  k annotate pod secure-redis-master-0 raibid-cli/tls=second >/dev/null
+  check "TLS: … comes into the pod" eventually_long file_follows second
+  echo "         in the pod $(awk "BEGIN {printf \"%.1f\", $EPOCHREALTIME - $since}") s after the annotation"
+  check "TLS: CONFIG SET loads it" says OK on_socket CONFIG SET tls-cert-file /etc/tls/tls.crt tls-key-file /etc/tls/tls.key tls-ca-cert-file /etc/tls/ca.crt
+  check "TLS: … and it is served" says PONG tls_ask yes PING
+  check "TLS: … by the same pod" says "$uid" pod_uid secure-redis
+  check "migrating: upgrade" install secure-redis --reuse-values --set tls.migrate=true,tls.authClients=false
+  check "migrating: rolled out" eventually_rolled secure-redis
+  check "migrating: a plain client" eventually contains PONG plain_ask
+  tls_port=6380 check "migrating: a TLS client on 6380" eventually says PONG tls_ask no PING
+  check "TLS: uninstall" "$helm" -n "$namespace" uninstall secure-redis --wait
+}
+eventually_rolled() { k rollout status "sts/$1-master" --timeout=60s; }
+eventually_long() { for _ in {1..10}; do eventually "$@" && return; done; return 1; }
+
 # The redis image under Valkey's names, and no other: as if it were valkey/valkey.
 make_valkey_image() {
   local root=$work/root file
@@ -195,6 +241,7 @@ for helm in "${all[@]}"; do
   no_password_anywhere
   changes_and_rollback
   without_authentication
+  with_tls
   if [[ -n ${have_valkey:-} ]]; then valkey; else skip "an image with valkey-server alone (the cluster takes no images from here)"; fi
   finish_namespace
 done

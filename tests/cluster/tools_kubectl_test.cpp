@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "support/cli.hpp"
 #include "support/test_cluster.hpp"
 #include "tools/port_forward.hpp"
 #include "tools/redis_client.hpp"
@@ -196,7 +197,7 @@ TEST_CASE("a port-forward carries Redis, and is replaced on its port when it die
   if (test.absent) return;
   test.create(redis_pod("redis"));
   test.wait_until_ready("redis");
-  HiredisConnector connector;
+  HiredisConnector connector(test::real_runner());
   PortForward forward(test.runner, *test.kubectl, "redis", 6379);
   const int port = forward.wait_ready(test.in(20s));
   CHECK(checked(*connect_redis(connector, {"127.0.0.1", port, "", {}}, 5s), {"PING"}).text == "PONG");

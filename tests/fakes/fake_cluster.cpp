@@ -4,6 +4,7 @@
 #include "base/strings.hpp"
 #include "fakes/fake_cluster_child.hpp"
 #include "sys/files.hpp"
+#include "tools/certificate.hpp"
 
 #include <fmt/format.h>
 
@@ -111,6 +112,16 @@ json FakeCluster::contents() const {
     for (const auto& [key, value] : (*secret).at("data").items()) {
       if (key != "previous-users") seen["secret"].push_back(key);
     }
+  }
+  if (const auto secret = m_state.at("objects").find("secret/raibid-redis-tls");
+      secret != m_state.at("objects").end()) {
+    const std::string pem = base64_decode((*secret).at("data").at("tls.crt").get<std::string>());
+    for (const auto& [key, value] : (*secret).at("data").items()) {
+      if (key != "previous-certificates") seen["certificate"]["keys"].push_back(key);
+    }
+    const CertificateFacts facts = read_certificate(pem, "the fake cluster");
+    seen["certificate"]["old"] = m_clock.wall() - facts.not_before > std::chrono::hours(24) * 365;
+    if (m_state.at("objects").contains(pod_key)) seen["certificate"]["served"] = m_state.value("served", "") == pem;
   }
   for (const json& record : m_state.at("releases")) {
     if (record.at("status") != "superseded") seen["release"] = {record.at("status"), record.at("values")};

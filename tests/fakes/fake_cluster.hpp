@@ -53,7 +53,9 @@ class FakeCluster final : public Runner, public RedisConnector {
   TimePoint now() const override { return m_clock.now(); }
   FakeClock& clock() { return m_clock; }
 
-  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
+
+  std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout) override;
 
   /// Everything in it that a test can compare: without times, versions and revisions.
   nlohmann::json contents() const;

@@ -3,6 +3,7 @@
 #include "fakes/fake_cluster_child.hpp"
 #include "fakes/fake_redis.hpp"
 #include "sys/random.hpp"
+#include "tools/certificate.hpp"
 
 #include <fmt/format.h>
 
@@ -32,6 +33,21 @@ json* last_deployed(json& releases) {
 void deploy(json& releases) {
   if (json* const before = last_deployed(releases)) (*before)["status"] = "superseded";
   releases.back()["status"] = "deployed";
+}
+
+const std::string certificate_key_of_pod = "secret/raibid-redis-tls";
+
+bool speaks_tls(const json& set) {
+  return json::parse(set["values"].get<std::string>()).value("/tls/enabled"_json_pointer, false);
+}
+
+/// The first certificate of a PEM text as DER.
+std::string der_of(const std::string& pem) {
+  const std::string begin = "-----BEGIN CERTIFICATE-----";
+  const std::size_t start = pem.find(begin) + begin.size();
+  std::string body = pem.substr(start, pem.find("-----END", start) - start);
+  std::erase(body, '\n');
+  return base64_decode(body);
 }
 
 bool in_the_middle(const json& releases) {
@@ -152,6 +168,8 @@ void FakeCluster::make_pod() {
     }
     m_state["users"] = users;
   }
+  if (const json* const secret = find(certificate_key_of_pod); secret != nullptr && speaks_tls(set))
+    m_state["served"] = base64_decode((*secret)["data"]["tls.crt"].get<std::string>());
   put(pod_key,
       {{"kind", "Pod"},
        {"metadata",
@@ -166,7 +184,8 @@ void FakeCluster::make_pod() {
 /// claim.
 class FakeCluster::Connection final : public RedisConnection {
  public:
-  explicit Connection(FakeCluster& cluster) : m_cluster(cluster) {}
+  Connection(FakeCluster& cluster, std::string shown) : m_cluster(cluster), m_shown(std::move(shown)) {}
+  std::string peer_certificate() const override { return m_shown; }
 
   RedisReply command(const std::vector<std::string>& words) override {
     if (m_cluster.find(pod_key) == nullptr) throw Error(ExitCode::failure, "the connection to Redis broke");
@@ -189,6 +208,17 @@ class FakeCluster::Connection final : public RedisConnection {
     if (!m_known && !open) return FakeRedis::error("NOAUTH Authentication required.");
     if (name == "PING") return FakeRedis::status("PONG");
     if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\n");
+    if (name == "CONFIG" && words.at(1) == "GET" && words.at(2).starts_with("tls-") && words.at(2).ends_with("-file"))
+      return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text("/etc/tls/" + words.at(2))});
+    if (name == "CONFIG" && words.at(1) == "GET" && words.at(2) == "tls-auth-clients")
+      return FakeRedis::list({FakeRedis::text(words.at(2)),
+                              FakeRedis::text(values.value("/tls/authClients"_json_pointer, false) ? "yes" : "no")});
+    if (name == "CONFIG" && words.at(1) == "SET" && words.at(2) == "tls-cert-file") {
+      m_cluster.m_state["served"] =
+          base64_decode((*m_cluster.find(certificate_key_of_pod))["data"]["tls.crt"].get<std::string>());
+      m_cluster.save();
+      return FakeRedis::status("OK");
+    }
     if (name == "CONFIG" && words.at(1) == "GET")
       return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text(setting(words.at(2)))});
     if (name == "ACL") return acl(words);
@@ -269,16 +299,31 @@ class FakeCluster::Connection final : public RedisConnection {
   }
 
   FakeCluster& m_cluster;
+  std::string m_shown;
   bool m_known = false;
   std::deque<std::vector<std::string>> m_sent;
 };
 
-std::unique_ptr<RedisConnection> FakeCluster::connect(const std::string& host, int port, Duration) {
+std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpoint, Duration) {
   const json* const pod = find(pod_key);
   if (pod == nullptr || (*pod)["status"]["phase"] != "Running") {
-    throw Error(ExitCode::failure, fmt::format("cannot connect to Redis at {}:{}: Connection refused", host, port));
+    throw Error(ExitCode::failure,
+                fmt::format("cannot connect to Redis at {}:{}: Connection refused", endpoint.host, endpoint.port));
   }
-  return std::make_unique<Connection>(*this);
+  const bool encrypted = speaks_tls(*find(set_key));
+  if (encrypted != endpoint.tls.has_value())
+    throw Error(ExitCode::failure, encrypted ? "Redis speaks TLS alone" : "Redis does not speak TLS");
+  const std::string served = encrypted ? m_state.value("served", "") : "";
+  if (encrypted) {
+    const CertificateFacts facts = read_certificate(served, "what the fake cluster serves");
+    const bool valid = facts.not_before <= m_clock.wall() && m_clock.wall() < facts.not_after;
+    if (!valid || !why_not_signed_by(served, endpoint.tls->ca).empty() ||
+        !covers_name(facts, endpoint.tls->server_name))
+      throw Error(ExitCode::failure, "the certificate cannot be verified");
+  }
+  return std::make_unique<Connection>(*this, encrypted ? der_of(served) : "");
 }
+
+std::string FakeCluster::served_certificate(const RedisEndpoint&, Duration) { return m_state.value("served", ""); }
 
 }  // namespace raibid

@@ -25,12 +25,12 @@ class FakeRedis final : public RedisConnector {
   /// How many connects from now on are refused.
   int refuse = 0;
 
-  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration) override {
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration) override {
     ++connections;
     if (refuse > 0) {
       --refuse;
-      throw Error(ExitCode::failure,
-                  "cannot connect to Redis at " + host + ":" + std::to_string(port) + ": Connection refused");
+      throw Error(ExitCode::failure, "cannot connect to Redis at " + endpoint.host + ":" +
+                                         std::to_string(endpoint.port) + ": Connection refused");
     }
     return std::make_unique<Connection>(*this);
   }

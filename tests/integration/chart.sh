@@ -101,6 +101,57 @@ metrics() {
     (.spec.selector.matchLabels | to_entries | length == 3 and all($labels[.key] == .value))'
 }
 
+tls() {
+  renders "TLS renders" --set tls.enabled=true,metrics.enabled=true
+  has "TLS: port 6379 speaks nothing else" '["port 0", "tls-port 6379", "tls-cert-file /etc/tls/tls.crt", "tls-key-file /etc/tls/tls.key",
+    "tls-ca-cert-file /etc/tls/ca.crt", "tls-auth-clients no", "tls-replication yes", "unixsocket /run/redis/redis.sock",
+    "unixsocketperm 770"] - $conf == [] and ([$conf[] | select(startswith("port "))] == ["port 0"])'
+  has "TLS: three keys of the Secret, readable by the group, in Redis alone" '($pod.spec.volumes[] | select(.name == "tls").secret) as $secret |
+    $secret.secretName == "raibid-redis-tls" and $secret.defaultMode == 288 and [$secret.items[].path] == ["tls.crt", "tls.key", "ca.crt"] and
+    [$pod.spec.containers[] | select(any(.volumeMounts[]; .name == "tls")).name] == ["redis"]'
+  has "TLS: the exporter uses the socket, which only this pod has" '$exporter.args[0] == "--redis.addr=unix:///run/redis/redis.sock" and
+    ($pod.spec.volumes[] | select(.name == "socket")) == {name: "socket", emptyDir: {}} and
+    all($pod.spec.containers[]; any(.volumeMounts[]; . == {name: "socket", mountPath: "/run/redis"}))'
+  has "TLS: the probes use the socket" '$o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("-s /run/redis/redis.sock")'
+  has "TLS: Service and port keep their names" '$o["Service/raibid-redis-master"].spec.ports == [{name: "tcp-redis", port: 6379, targetPort: "redis"}]'
+  renders "TLS with client certificates and another Secret renders" \
+    --set tls.enabled=true,tls.authClients=true,tls.existingSecret=mine,tls.certFilename=a.crt,tls.certKeyFilename=a.key,tls.certCAFilename=a-ca.crt \
+    --set trim.schedule=@hourly --set-json "$trimmed"
+  has "another Secret: its keys" '["tls-cert-file /etc/tls/a.crt", "tls-key-file /etc/tls/a.key", "tls-ca-cert-file /etc/tls/a-ca.crt",
+    "tls-auth-clients yes"] - $conf == [] and ($pod.spec.volumes[] | select(.name == "tls").secret | .secretName == "mine" and
+    [.items[].key] == ["a.crt", "a.key", "a-ca.crt"])'
+  has "trimming shows a certificate" '$o["ConfigMap/raibid-redis-trim"].data["trim.sh"] |
+    contains("--tls --cacert /etc/trim/a-ca.crt --cert /etc/trim/a.crt --key /etc/trim/a.key --user trim")'
+  renders "TLS with trimming renders" --set tls.enabled=true,trim.schedule=@hourly --set-json "$trimmed"
+  has "trimming trusts the CA and has no key" '($o["ConfigMap/raibid-redis-trim"].data["trim.sh"] | contains("-p 6379 --tls --cacert /etc/trim/ca.crt --user")) and
+    [$o["CronJob/raibid-redis-trim"].spec.jobTemplate.spec.template.spec.volumes[].projected.sources[].secret | values | .items[].key] ==
+    ["trim-password", "ca.crt"]'
+  renders "migrating renders" --set tls.enabled=true,tls.migrate=true,networkPolicy.allowExternal=false,trim.schedule=@hourly --set-json "$trimmed"
+  has "migrating: plain on 6379, TLS on 6380" '["port 6379", "tls-port 6380"] - $conf == [] and
+    $redis.ports == [{name: "redis", containerPort: 6379}, {name: "redis-tls", containerPort: 6380}]'
+  has "migrating: both Services have both ports" 'all($o["Service/raibid-redis-master", "Service/raibid-redis-headless"];
+    .spec.ports == [{name: "tcp-redis", port: 6379, targetPort: "redis"}, {name: "tcp-redis-tls", port: 6380, targetPort: "redis-tls"}])'
+  has "migrating: clients reach both ports" '[$policy.ingress[].ports] == [[{port: 6379}, {port: 6380}], [{port: 6379}, {port: 6380}]]'
+  has "migrating: trimming uses TLS" '$o["ConfigMap/raibid-redis-trim"].data["trim.sh"] | contains("-p 6380 --tls")'
+  renders "without the pod's security context TLS renders" --set tls.enabled=true,master.podSecurityContext.enabled=false
+  has "without it the exporter, which has another user, reaches the socket" '$conf | index("unixsocketperm 777")'
+  renders "reading the certificate again renders" --set tls.enabled=true,tls.authClients=true,tls.reload.schedule=@daily,networkPolicy.allowExternal=false
+  has "a CronJob reads the certificate again: as confined as Redis, no secret in environment or arguments" '$o["CronJob/raibid-redis-tls"].spec as $cron |
+    $cron.jobTemplate.spec.template.spec as $job | $cron.schedule == "@daily" and $job.automountServiceAccountToken == false and
+    $job.securityContext == $pod.spec.securityContext and $job.containers[0].securityContext == $redis.securityContext and
+    $job.containers[0].image == $redis.image and ($job.containers[0] | has("env") or has("envFrom") | not) and
+    ($job.containers[0].command[2] | contains("--user tls --askpass") and
+      contains("CONFIG SET tls-cert-file /etc/tls/tls.crt tls-key-file /etc/tls/tls.key tls-ca-cert-file /etc/tls/ca.crt"))'
+  has "… it gets in, and no Service leads to it" '$o["CronJob/raibid-redis-tls"].spec.jobTemplate.spec.template.metadata.labels as $labels |
+    any($policy.ingress[]; .from[0].podSelector.matchLabels // {} | length == 2 and (to_entries | all($labels[.key] == .value))) and
+    all($all[] | select(.kind == "Service").spec.selector | to_entries; any(.[]; $labels[.key] != .value))'
+  renders "without TLS a schedule renders" --set tls.reload.schedule=@daily
+  has "without TLS there is nothing to read again" '$o["CronJob/raibid-redis-tls"] == null'
+  check "reading it again changes no checksum" same_tls_checksum --set tls.reload.schedule=@daily
+  check "asking for client certificates or not changes no checksum" same_tls_checksum --set tls.authClients=true
+}
+same_tls_checksum() { [[ $(checksum --set tls.enabled=true) == "$(checksum --set tls.enabled=true "$@")" ]]; }
+
 trimmed='trim.streams=[{"name":"raibid:jobs","maxLength":5},{"name":"odd*name","maxLength":100}]'
 trimming() {
   renders "trimming renders" --set 'trim.schedule=*/10 * * * *' --set-json "$trimmed"
@@ -210,6 +261,13 @@ extraDeploy=x|extraDeploy
 commonConfiguration=requirepass x|requirepass
 master.configuration="user" x on|user
 master.configuration=Port 7000|Port
+tls.enabled=perhaps|enabled
+tls.autoGenerated=true|Helm would keep the key
+tls.autoGenerated.enabled=true|Helm would keep the key
+tls.migrate=true|tls.migrate needs tls.enabled
+tls.certFilename=a/b|certFilename
+commonConfiguration=tls-port 7|tls-port
+master.configuration="tls-auth-clients" no|tls-auth-clients
 fullnameOverride=a123456789a123456789a123456789a123456789a12345|45
 T
 }
@@ -232,7 +290,7 @@ restart_only_for_what_needs_it() {
     sed -n 's/^lines: //p' | jq -r . | awk 'NF {print $1}' | sort -u > "$work/counted"
   check "exactly what CONFIG SET refuses counts: $(wc -l < "$work/refused") of $(wc -l < "$work/parameters")" diff "$work/refused" "$work/counted"
 }
-owned='requirepass|masterauth|tls-key-file-pass|aclfile|port|dir|daemonize' # the chart refuses these in values
+owned='requirepass|masterauth|tls-key-file-pass|aclfile|port|dir|daemonize|tls-port|tls-cert-file|tls-key-file|tls-ca-cert-file|tls-ca-cert-dir|tls-auth-clients' # the chart refuses these in values
 
 free_port() {
   local port
@@ -272,13 +330,37 @@ start_script() {
   printf '%s\n' "user default on #$(printf secret | sha256sum | cut -d' ' -f1) ~* &* +@all" 'user health on nopass -@all +ping' > "$home/users.acl"
   for file in redis.conf start.sh ping.sh; do
     jq -r --arg file $file '.items[] | select(.kind == "ConfigMap").data[$file] | values' "$work/objects.json" |
-      sed -e "s|/etc/redis|$home|; s|/data|$home/data|; s|^port 6379|port $port|" -e "s|^bind .*|bind 127.0.0.1|" > "$home/$file"
+      sed -e "s|/etc/redis|$home|; s|/data|$home/data|; s|^port 6379|port $port|" -e "s|^bind .*|bind 127.0.0.1|" \
+        -e "s|/run/redis|$home|; s|/etc/tls|$home|; s|^tls-port 6379|tls-port $port|" > "$home/$file"
   done
+  [[ ! -f $work/tls.crt ]] || { cp "$work/tls.crt" "$work/tls.key" "$home" && cp "$work/tls.crt" "$home/ca.crt"; }
   start_server "$@"
-  eventually answers || cat "$home/log"
+  eventually "${server_answers:-answers}" || cat "$home/log"
 }
 start_server() { setsid env PATH="$work/pod/bin" "$@" "$work/pod/start.sh" >"$work/pod/log" 2>&1 & server_pid=$!; }
 probe() { PATH=$work/pod/bin "${shell[@]}" "$work/pod/ping.sh" "$1"; }
+# A server that asks clients for a certificate: the pod's own tools have none and need none.
+tls_on_this_machine() {
+  local home=$work/pod shell=("$(command -v dash)")
+  command -v openssl >/dev/null || { skip "TLS in the pod (no openssl here)"; return; }
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/tls.key" -out "$work/tls.crt" -subj /CN=redis \
+    -days 1 2> "$work/openssl.log" || { cat "$work/openssl.log"; return 1; }
+  render --set tls.enabled=true,tls.authClients=true >/dev/null
+  server_answers=answers_over_socket start_script redis "${shell[@]}"
+  check "TLS: the server answers on its socket" eventually answers_over_socket
+  check "TLS: … which only its user and group may use" test "$(stat -c %a "$home/redis.sock")" = 770
+  check "TLS: ready" probe ready
+  check "TLS: alive" probe alive
+  check "TLS: a plain client gets nothing" plain_refused
+  check "TLS: a client without a certificate gets nothing" tls_refused
+  check "TLS: one with a certificate is served" tls_served
+  stop_server
+}
+answers_over_socket() { redis-cli -s "$work/pod/redis.sock" ping >/dev/null 2>&1; }
+tls_client() { REDISCLI_AUTH=secret redis-cli -p "$port" --tls --cacert "$work/tls.crt" "$@" 2>&1; }
+plain_refused() { [[ $(redis-cli -p "$port" ping 2>&1) != *PONG* ]]; }
+tls_refused() { [[ $(tls_client ping) != *PONG* ]]; }
+tls_served() { [[ $(tls_client --cert "$work/tls.crt" --key "$work/tls.key" ping) == PONG ]]; }
 as_default() { REDISCLI_AUTH=secret redis-cli -p "$port" "$@" 2>&1; }
 no_probe() { ! probe "$1"; }
 accepted() { [[ $(as_default "$@") == OK ]]; }
@@ -410,11 +492,12 @@ for helm in "${all[@]}"; do
   pod_labels
   metrics
   trimming
+  tls
   less_than_default
   clients
   values_reach_objects
   refusals
   restart_only_for_what_needs_it
 done
-if command -v redis-server redis-cli jq >/dev/null; then scripts_on_this_machine; else skip "the pod's scripts (no redis-server here)"; fi
+if command -v redis-server redis-cli jq >/dev/null; then scripts_on_this_machine; tls_on_this_machine; else skip "the pod's scripts (no redis-server here)"; fi
 summary

@@ -155,7 +155,7 @@ TEST_CASE("local: a home deeper than the name of a Unix socket may be long") {
   REQUIRE(::lstat(socket.c_str(), &status) == 0);
   CHECK(S_ISSOCK(status.st_mode));
   CHECK((status.st_mode & 0777) == 0700);
-  const auto redis = HiredisConnector().connect(socket.string(), 0, std::chrono::seconds(5));
+  const auto redis = HiredisConnector(test::real_runner()).connect({socket.string(), 0}, std::chrono::seconds(5));
   CHECK(redis->command({"PING"}).error_code() == "NOAUTH");
 }
 
@@ -165,7 +165,7 @@ TEST_CASE("a Unix socket at which another user listens is not spoken to" * docte
   const std::string path = (folder.path() / "redis.sock").string();
   Stranger stranger(path);
   const Error error = error_of([&] {
-    HiredisConnector().connect(path, 0, std::chrono::seconds(5))->command({"AUTH", "secret"});
+    HiredisConnector(test::real_runner()).connect({path, 0}, std::chrono::seconds(5))->command({"AUTH", "secret"});
   });
   CHECK(has(error.message(), "of user 65534 listens there"));
   CHECK(stranger.heard() == "");

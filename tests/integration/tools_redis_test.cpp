@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "support/cli.hpp"
 #include "support/machine.hpp"
 #include "support/tcp_server.hpp"
 #include "tools/redis_client.hpp"
@@ -42,7 +43,7 @@ class RedisServer {
 };
 
 std::unique_ptr<RedisConnection> connect(int port, Duration timeout = 2s) {
-  return HiredisConnector().connect("127.0.0.1", port, timeout);
+  return HiredisConnector(test::real_runner()).connect({"127.0.0.1", port}, timeout);
 }
 
 struct Failure {
@@ -63,7 +64,7 @@ Failure failure_of(int port, Duration timeout, std::vector<std::string> command 
 }
 
 std::string refusal(int port, const std::string& password, const std::string& user = "") {
-  HiredisConnector connector;
+  HiredisConnector connector(test::real_runner());
   try {
     connect_redis(connector, {"127.0.0.1", port, user, Secret(password)}, 2s);
   } catch (const Error& error) {
@@ -175,7 +176,7 @@ TEST_CASE("nobody there") {
   const int port = free_port();
   const Failure refused = failure_of(port, 2s);
   CHECK(refused.message == fmt::format("cannot connect to Redis at 127.0.0.1:{}: Connection refused", port));
-  CHECK_THROWS_AS(HiredisConnector().connect("no such host", 1, 1s), Error);
+  CHECK_THROWS_AS(HiredisConnector(test::real_runner()).connect({"no such host", 1}, 1s), Error);
 }
 
 TEST_CASE_FIXTURE(Machine, "a Redis that goes while we are connected") {

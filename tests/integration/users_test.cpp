@@ -56,7 +56,7 @@ class UserCli : public Cli {
   std::string user() const { return file("redis-username"); }
 
   std::unique_ptr<RedisConnection> log_in(const std::string& name, const std::string& password) const {
-    HiredisConnector connector;
+    HiredisConnector connector(test::real_runner());
     return connect_redis(connector, {"127.0.0.1", port(), name, Secret(password)}, std::chrono::seconds(10));
   }
   std::unique_ptr<RedisConnection> application() const { return log_in(user(), file("password")); }
@@ -607,7 +607,7 @@ class Load {
       const std::lock_guard<std::mutex> held(m_lock);
       password = m_password;
     }
-    HiredisConnector connector;
+    HiredisConnector connector(test::real_runner());
     return connect_redis(connector, {"127.0.0.1", m_port, m_user, Secret(password)}, std::chrono::seconds(10));
   }
   void come_and_go() {

@@ -39,7 +39,7 @@ class QueueCli : public Cli {
   }
   std::unique_ptr<RedisConnection> redis() {
     const nlohmann::json credentials = nlohmann::json::parse(tree(home()).at("redis-credentials.json"));
-    HiredisConnector connector;
+    HiredisConnector connector(test::real_runner());
     return connect_redis(
         connector,
         {"127.0.0.1", credentials.at("port").get<int>(), "", Secret(credentials.at("password").get<std::string>())},

@@ -35,7 +35,7 @@ RedisEndpoint RedisServer::endpoint(const std::string& password, const std::stri
 }
 
 std::unique_ptr<RedisConnection> RedisServer::connect(const std::string& password, const std::string& username) const {
-  HiredisConnector connector;
+  HiredisConnector connector(test::real_runner());
   return connect_redis(connector, endpoint(password, username), reply_limit);
 }
 

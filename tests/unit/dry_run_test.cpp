@@ -457,7 +457,7 @@ TEST_SUITE("dry run") {
   TEST_CASE("sends Redis nothing that it does not know to read") {
     FakeRedis fake([](const std::string&) { return FakeRedis::status("OK"); });
     ReadingRedis reading(fake);
-    const auto redis = reading.connect("127.0.0.1", 6379, std::chrono::seconds(1));
+    const auto redis = reading.connect({"127.0.0.1", 6379}, std::chrono::seconds(1));
     CHECK(redis->command({"PING"}).text == "OK");
     CHECK(redis->command({"CONFIG", "GET", "save"}).text == "OK");
     for (const Words& words : std::vector<Words>{{"SET", "a", "b"},

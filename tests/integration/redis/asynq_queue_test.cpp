@@ -13,6 +13,7 @@
 #include "components/redis/commands/smoke/operation.hpp"
 #include "components/redis/server/asynq_message.hpp"
 #include "components/redis/server/asynq_queue.hpp"
+#include "support/cli.hpp"
 #include "support/pty.hpp"
 #include "support/queue_cli.hpp"
 #include "support/readers.hpp"
@@ -61,7 +62,7 @@ class MiraiCli : public Cli {
   }
   std::string address() { return fmt::format("127.0.0.1:{}", port()); }
   std::unique_ptr<RedisConnection> redis() {
-    HiredisConnector connector;
+    HiredisConnector connector(test::real_runner());
     return connect_redis(connector, {"127.0.0.1", port(), "", Secret()}, std::chrono::seconds(10));
   }
 };

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "support/cli.hpp"
 #include "support/redis_server.hpp"
 #include "support/thrown.hpp"
 #include "tools/redis_connection.hpp"
@@ -44,8 +45,8 @@ TEST_CASE("ACL file: the password opens everything, a wrong one and none open no
   CHECK(answer(*redis, {"ACL", "WHOAMI"}) == "default");
   CHECK(server.connect("swordfish", "default")->command({"GET", "k"}).text == "v");
   CHECK(has(error_of([&] { server.connect("wrong"); }).message(), "refuses the password"));
-  HiredisConnector connector;
-  const auto nobody = connector.connect("127.0.0.1", server.port(), std::chrono::seconds(5));
+  HiredisConnector connector(test::real_runner());
+  const auto nobody = connector.connect({"127.0.0.1", server.port()}, std::chrono::seconds(5));
   CHECK(nobody->command({"GET", "k"}).error_code() == "NOAUTH");
   CHECK(nobody->command({"PING"}).error_code() == "NOAUTH");
 }

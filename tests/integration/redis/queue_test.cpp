@@ -170,7 +170,7 @@ TEST_CASE("wait_for_pong: a server that is still loading, with its progress") {
   server.stop();
   server.start("key-load-delay 500\nloading-process-events-interval-bytes 1024\n",
                false);  // a second or more for 2000 keys
-  HiredisConnector connector;
+  HiredisConnector connector(test::real_runner());
   std::vector<std::string> heard;
   Runner& runner = real_runner();
   const auto redis = wait_for_pong(connector, server.endpoint(), runner, runner.now() + 30s,
@@ -184,7 +184,7 @@ TEST_CASE("wait_for_pong: a server that is still loading, with its progress") {
 TEST_CASE("wait_for_pong: nobody listens until the deadline") {
   RedisServer server;
   server.stop();
-  HiredisConnector connector;
+  HiredisConnector connector(test::real_runner());
   Runner& runner = real_runner();
   const TimePoint start = runner.now();
   const Error error = error_of([&] { wait_for_pong(connector, server.endpoint(), runner, start + 500ms, nullptr); });
@@ -196,7 +196,7 @@ TEST_CASE("wait_for_pong: nobody listens until the deadline") {
 TEST_CASE("wait_for_pong: a server that comes up meanwhile") {
   RedisServer server;
   server.stop();
-  HiredisConnector connector;
+  HiredisConnector connector(test::real_runner());
   Runner& runner = real_runner();
   bool started = false;
   const auto start_it = [&](const std::string&) {
@@ -211,7 +211,7 @@ TEST_CASE("wait_for_pong: a server that comes up meanwhile") {
 TEST_CASE("wait_for_pong: a wrong password, a missing one and one too many end the wait at once") {
   const RedisServer server("requirepass swordfish\n");
   const RedisServer open_server;
-  HiredisConnector connector;
+  HiredisConnector connector(test::real_runner());
   Runner& runner = real_runner();
   const auto refusal = [&](const RedisEndpoint& endpoint) {
     const TimePoint start = runner.now();
@@ -240,7 +240,7 @@ TEST_CASE("wait_for_pong: a Redis that cannot write says so") {
   };
   while (!failed() && runner.now() < until) runner.wait({}, runner.now() + 20ms);
   REQUIRE(failed());
-  HiredisConnector connector;
+  HiredisConnector connector(test::real_runner());
   const Error error =
       error_of([&] { wait_for_pong(connector, server.endpoint(), runner, runner.now() + 1min, nullptr); });
   CHECK(has(error.message(), "MISCONF"));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <random>
 
+#include "support/cli.hpp"
 #include "support/queue_scripts.hpp"
 #include "support/tcp_server.hpp"
 #include "tools/redis_connection.hpp"
@@ -257,8 +258,8 @@ UploadResult upload_through_cut(const RedisServer& server, const std::string& te
   TcpServer proxy([&](TcpServer::Connection& client) {
     client.relay(server.port(), cut.of_answers ? SIZE_MAX : cut.bytes, cut.of_answers ? cut.bytes : SIZE_MAX);
   });
-  HiredisConnector connector;
-  const auto redis = connector.connect("127.0.0.1", proxy.port(), 5s);
+  HiredisConnector connector(test::real_runner());
+  const auto redis = connector.connect({"127.0.0.1", proxy.port()}, 5s);
   Lines lines(text);
   Upload upload(plan_of(), *lines.reader, shared_signals(), {});
   try {

@@ -20,7 +20,7 @@ namespace raibid::test {
 const std::vector<Component>& fake_components();
 
 struct NoRedis final : RedisConnector {
-  std::unique_ptr<RedisConnection> connect(const std::string&, int, Duration) override {
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint&, Duration) override {
     throw Error(ExitCode::failure, "nothing here connects to Redis");
   }
 };

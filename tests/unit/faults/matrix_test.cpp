@@ -9,6 +9,7 @@
 #include "sys/files.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
+#include "tools/certificate.hpp"
 
 #include <fmt/format.h>
 
@@ -139,6 +140,30 @@ json without_password(json contents) {
 std::string password_in_file(const World& world) {
   const auto text = read_file(world.home() / "redis-credentials.json");
   return text ? json::parse(*text).at("password").get<std::string>() : "";
+}
+
+/// The certificate of a World becomes one that its CA has issued more than a year ago, and Redis serves that.
+void let_certificate_age(const World& world) {
+  json state = json::parse(read_file(world.state(), 64 << 20).value_or("null"));
+  json& objects = state.at("objects");
+  json& certificate = objects.at("secret/raibid-redis-tls").at("data");
+  const json& authority = objects.at("secret/raibid-redis-ca").at("data");
+  const auto text = [](const json& value) { return base64_decode(value.get<std::string>()); };
+  const std::string present = text(certificate.at("tls.crt"));
+  const CertificateFacts facts = read_certificate(present, "the World");
+  CertificateRequest request;
+  request.common_name = "raibid-redis";
+  request.names = facts.names;
+  request.server = true;
+  request.client = true;
+  request.from = facts.not_before - std::chrono::hours(24) * 400;
+  request.until = facts.not_after;
+  const KeyPair aged =
+      issue_certificate({text(authority.at("tls.crt")), Secret(text(authority.at("tls.key")))}, request, "the World");
+  certificate["tls.crt"] = base64_encode(aged.certificate);
+  certificate["tls.key"] = base64_encode(aged.key.reveal());
+  state["served"] = aged.certificate;
+  std::ofstream(world.state()) << state.dump();
 }
 
 /// What a run must not leave: "" when it has left nothing.
@@ -328,8 +353,17 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   World empty;
   World installed;
   REQUIRE(run(installed, setup).code == 0);
+  World encrypted;
+  REQUIRE(run(encrypted, {"setup", "redis", "-v", "--tls"}).code == 0);
+  const World old(encrypted);
+  let_certificate_age(old);
   const std::vector<Row> commands = {
       {"setup", setup, empty},
+      {"tls", {"setup", "redis", "-v", "--tls"}, empty},
+      {"tls on", {"setup", "redis", "-v", "--tls", "--restart"}, installed},
+      {"tls renewed", setup, old},
+      {"tls off", {"setup", "redis", "-v", "--tls=false", "--restart"}, encrypted},
+      {"tls teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, encrypted},
       {"upgrade", {"setup", "redis", "-v", "--memory-limit", "768Mi", "--restart"}, installed},
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, installed}};

@@ -113,3 +113,15 @@ TEST_CASE("change: a further name that is somebody else's") {
   observed.services = {{"redis-service", "raibid-redis"}};
   accepts(observed, {});
 }
+
+TEST_CASE("change: TLS on, off or from elsewhere restarts Redis; whether clients need a certificate does not") {
+  Spec after = some_spec();
+  after.tls.from = TlsChoice::From::own;
+  CHECK(restart_reasons(some_spec(), after) == Texts{"TLS off → on"});
+  CHECK(restart_reasons(after, some_spec()) == Texts{"TLS on → off"});
+  Spec before = after;
+  after.tls.client_certificates = true;
+  CHECK(restart_reasons(before, after).empty());
+  after.tls.migrate = true;
+  CHECK(restart_reasons(before, after) == Texts{"TLS on → on, plain port open"});
+}

@@ -190,13 +190,33 @@ TEST_SUITE("external") {
 
   TEST_CASE(
       "options that mean nothing there are refused with the reason; a variable or a file may be for other targets") {
-    const std::pair<const char*, const char*> options[] = {
-        {"size", "4Gi"},           {"storage-class", "fast"},  {"no-persistence", "true"}, {"memory-limit", "1Gi"},
-        {"memory-request", "1Gi"}, {"cpu-limit", "1"},         {"cpu-request", "1"},       {"chart", "bitnami"},
-        {"chart-version", "1"},    {"image", "redis:7"},       {"exporter-image", "x:1"},  {"set", "a=b"},
-        {"values", "/dev/null"},   {"no-metrics", "true"},     {"no-auth", "true"},        {"allow-from", "apps"},
-        {"adopt", "true"},         {"restart", "true"},        {"discard-data", "true"},   {"kubeconfig", "/x"},
-        {"context", "k3s"},        {"trim-schedule", "@daily"}};
+    const std::pair<const char*, const char*> options[] = {{"size", "4Gi"},
+                                                           {"storage-class", "fast"},
+                                                           {"no-persistence", "true"},
+                                                           {"memory-limit", "1Gi"},
+                                                           {"memory-request", "1Gi"},
+                                                           {"cpu-limit", "1"},
+                                                           {"cpu-request", "1"},
+                                                           {"chart", "bitnami"},
+                                                           {"chart-version", "1"},
+                                                           {"image", "redis:7"},
+                                                           {"exporter-image", "x:1"},
+                                                           {"set", "a=b"},
+                                                           {"values", "/dev/null"},
+                                                           {"no-metrics", "true"},
+                                                           {"no-auth", "true"},
+                                                           {"allow-from", "apps"},
+                                                           {"adopt", "true"},
+                                                           {"restart", "true"},
+                                                           {"discard-data", "true"},
+                                                           {"kubeconfig", "/x"},
+                                                           {"context", "k3s"},
+                                                           {"trim-schedule", "@daily"},
+                                                           {"tls", "true"},
+                                                           {"tls-secret", "mine"},
+                                                           {"tls-issuer", "ca"},
+                                                           {"tls-client-certs", "true"},
+                                                           {"tls-migrate", "true"}};
     for (const auto& [name, value] : options) {
       CAPTURE(name);
       const Error error = test::error_of([&] { redis_settings_of(with_url("redis://h", {{name, value}})); });
@@ -426,9 +446,9 @@ TEST_SUITE("external") {
     const auto open = [&] {
       ++opened;
       broken = false;
-      return redis.connect("h", 1, std::chrono::seconds(1));
+      return redis.connect({"h", 1}, std::chrono::seconds(1));
     };
-    SteadyConnection steady(clock, redis.connect("h", 1, std::chrono::seconds(1)), open);
+    SteadyConnection steady(clock, redis.connect({"h", 1}, std::chrono::seconds(1)), open);
     steady.command({"GET", "a"});
     clock.advance(std::chrono::milliseconds(100));
     steady.command({"GET", "b"});
@@ -458,7 +478,7 @@ TEST_SUITE("external") {
       FakeRedis redis(answer);
       ReadingRedis reading(redis);
       RedisConnector& connector = only_reads ? static_cast<RedisConnector&>(reading) : redis;
-      std::unique_ptr<RedisConnection> connection = connector.connect("h", 1, std::chrono::seconds(1));
+      std::unique_ptr<RedisConnection> connection = connector.connect({"h", 1}, std::chrono::seconds(1));
       if (only_reads) return read_queue_facts(*connection, streams, 0).size() == 1000 ? 1 : 0;
       Counting counting(std::move(connection));
       CHECK(read_queue_facts(counting, streams, 0).size() == 1000);
@@ -489,7 +509,7 @@ TEST_SUITE("external") {
   TEST_CASE("facts come from INFO where CONFIG is forbidden, from ROLE where INFO has no role, and nothing fails") {
     const auto facts_of = [](const std::function<RedisReply(const std::string&)>& answer) {
       FakeRedis redis(answer);
-      return read_server_facts(*redis.connect("h", 1, std::chrono::seconds(1)));
+      return read_server_facts(*redis.connect({"h", 1}, std::chrono::seconds(1)));
     };
     const std::string info =
         "redis_version:7.2.4\r\nrole:slave\r\naof_enabled:1\r\nmaxmemory_policy:volatile-lru\r\ncluster_enabled:1\r\n";
@@ -523,7 +543,7 @@ TEST_SUITE("external") {
     Expectation expected;
     expected.foreign = true;
     RedisFacts facts;
-    read_redis_facts(*redis.connect("h", 1, std::chrono::seconds(1)), expected, facts);
+    read_redis_facts(*redis.connect({"h", 1}, std::chrono::seconds(1)), expected, facts);
     examine_redis(facts, report);
     CHECK(report.healthy());
     int unknown = 0;

@@ -174,8 +174,27 @@ TEST_CASE("what the Secret holds") {
   CHECK(content.at("redis-password").reveal() == "swordfish");
   CHECK(content.at("users.acl").reveal() == acl_file(Secret("swordfish"), Secret("fishsword")));
   const auto exporter = nlohmann::json::parse(content.at("exporter.json").reveal());
-  CHECK(exporter ==
-        nlohmann::json{{"redis://127.0.0.1:6379", "fishsword"}, {"redis://exporter@127.0.0.1:6379", "fishsword"}});
+  CHECK(exporter == nlohmann::json{{"redis://127.0.0.1:6379", "fishsword"},
+                                   {"redis://exporter@127.0.0.1:6379", "fishsword"},
+                                   {"unix:///run/redis/redis.sock", "fishsword"},
+                                   {"unix://exporter@/run/redis/redis.sock", "fishsword"}});
+}
+
+TEST_CASE("an exporter's file of an older version gets the socket, and keeps its password") {
+  const Secret old(R"({"redis://127.0.0.1:6379": "fishsword", "redis://exporter@127.0.0.1:6379": "fishsword"})");
+  const Secret complete = with_every_address(old);
+  CHECK(complete == secret_content(Secret(), Secret("fishsword")).at("exporter.json"));
+  CHECK(with_every_address(complete) == complete);
+  CHECK(with_every_address(Secret("no JSON")) == Secret("no JSON"));
+}
+
+TEST_CASE("the user that lets Redis read its certificate again comes and goes without touching the others") {
+  const auto before = secret_content(Secret("swordfish"), Secret("fishsword"));
+  const auto with = with_reload_user(before, Secret("reload"));
+  CHECK(with.at(reload_password_key).reveal() == "reload");
+  CHECK(with.at("users.acl").reveal().ends_with(" resetchannels -@all +config|set\n"));
+  CHECK(with_reload_user(with, Secret("reload")) == with);
+  CHECK(without_reload_user(with) == before);
 }
 
 TEST_CASE("what the Secret holds without passwords") {

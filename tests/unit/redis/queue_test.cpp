@@ -28,7 +28,7 @@ FakeRedis with_config(std::map<std::string, std::string> config) {
 std::string differences(std::map<std::string, std::string> running, const Directives& wanted) {
   FakeRedis redis = with_config(std::move(running));
   std::string text;
-  for (const Difference& difference : config_differences(*redis.connect("", 0, 1s), wanted)) {
+  for (const Difference& difference : config_differences(*redis.connect({"", 0}, 1s), wanted)) {
     text += difference.name + "[" + difference.running + "|" + difference.wanted + "]";
   }
   return text;
@@ -217,7 +217,7 @@ TEST_CASE("config_differences: a refusal is an error") {
   FakeRedis redis([](const std::string&) {
     return FakeRedis::error("NOPERM this user has no permissions to run the 'config|get' command");
   });
-  const Error error = error_of([&] { config_differences(*redis.connect("", 0, 1s), {{"hz", "10"}}); });
+  const Error error = error_of([&] { config_differences(*redis.connect({"", 0}, 1s), {{"hz", "10"}}); });
   CHECK(has(error.message(), "hz"));
   CHECK(has(error.message(), "NOPERM"));
 }
@@ -229,7 +229,7 @@ TEST_CASE("about_less_memory: what is there has to fit into a lower maxmemory") 
     return FakeRedis::text("# Memory\r\nused_memory:300000000\r\n" + running);
   });
   const auto said = [&](const Directives& wanted) {
-    return about_less_memory(*redis.connect("", 0, 1s), wanted, "the hint");
+    return about_less_memory(*redis.connect({"", 0}, 1s), wanted, "the hint");
   };
   CHECK(said({{"maxmemory", "350mb"}}).empty());
   CHECK(said({{"maxmemory", "0"}}).empty());

@@ -9,6 +9,10 @@
 
 namespace raibid::role_test {
 
+using namespace raibid::test;
+
+using namespace raibid::test;
+
 namespace {
 
 bool has(const std::vector<std::string>& words, const std::string& word) {

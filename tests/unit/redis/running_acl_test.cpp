@@ -46,7 +46,7 @@ struct Server {
     }
     return FakeRedis::status("OK");
   }};
-  std::unique_ptr<RedisConnection> connection = redis.connect("", 0, {});
+  std::unique_ptr<RedisConnection> connection = redis.connect({"", 0}, {});
 
   std::string& user(const std::string& name) {
     return *std::find_if(users.begin(), users.end(),

@@ -34,13 +34,15 @@ TEST_CASE("the options of setup redis are those of its description") {
     CHECK_FALSE(option.help.empty());
     CHECK_FALSE(option.group.empty());
   }
-  CHECK(names ==
-        std::set<std::string>{
-            "chart",          "chart-version",  "image",         "exporter-image",  "size",      "storage-class",
-            "no-persistence", "memory-request", "memory-limit",  "cpu-request",     "cpu-limit", "no-metrics",
-            "monitoring",     "no-auth",        "password-file", "allow-from",      "stream",    "group",
-            "max-length",     "trim-schedule",  "set",           "values",          "strict",    "reset",
-            "restart",        "adopt",          "discard-data",  "keep-on-failure", "user"});
+  CHECK(names == std::set<std::string>{"chart",        "chart-version", "image",           "exporter-image",
+                                       "size",         "storage-class", "no-persistence",  "memory-request",
+                                       "memory-limit", "cpu-request",   "cpu-limit",       "no-metrics", "monitoring",
+                                       "no-auth",      "password-file", "allow-from",      "stream",
+                                       "group",        "max-length",    "trim-schedule",   "set",
+                                       "values",       "strict",        "reset",           "restart",
+                                       "adopt",        "discard-data",  "keep-on-failure", "user",
+                                       "tls",          "tls-secret",    "tls-issuer",      "tls-client-certs",
+                                       "tls-migrate"});
   for (const OptionSpec& option : global_options()) {
     CAPTURE(std::string(option.name));
     CHECK(names.count(std::string(option.name)) == 0);
@@ -336,4 +338,77 @@ TEST_CASE("a preset's schedule for trimming holds where it can") {
   CHECK(redis_settings_of({preset, {"target", "local"}}).trim_schedule.empty());
   CHECK(redis_settings_of({preset, {"chart", "bitnami"}}).trim_schedule.empty());
   CHECK(redis_settings_of({preset, {"max-length", "0"}}).trim_schedule.empty());
+}
+
+namespace {
+
+using From = TlsChoice::From;
+
+TlsChoice tls_of(const std::vector<Given>& given) { return redis_settings_of(given).tls; }
+
+Given recorded(const char* option, const char* value, Source from = Source::flag) {
+  return {option, value, "recorded", from == Source::flag ? Source::environment : Source::file};
+}
+
+}  // namespace
+
+TEST_CASE("TLS: off by itself; from us, from a Secret, from an issuer") {
+  CHECK_FALSE(tls_of({}).enabled());
+  CHECK(tls_of({{"tls", "true"}}).from == From::own);
+  const TlsChoice secret = tls_of({{"tls-secret", "redis-cert"}, {"tls", "true"}, {"tls-client-certs", "true"}});
+  CHECK(secret.from == From::secret);
+  CHECK(secret.secret == "redis-cert");
+  CHECK(secret.client_certificates);
+  CHECK(describe(secret) == "on (certificate of redis-cert), client certificates required");
+  const TlsChoice issuer = tls_of({{"tls-issuer", "ClusterIssuer/my-ca"}, {"tls-migrate", "true"}});
+  CHECK(issuer.from == From::issuer);
+  CHECK(issuer.issuer_kind == "ClusterIssuer");
+  CHECK(issuer.issuer == "my-ca");
+  CHECK(issuer.migrate);
+  CHECK(tls_of({{"tls-issuer", "my-ca"}}).issuer_kind == "Issuer");
+  CHECK(tls_of({{"tls-client-certs", "true"}}).from == From::own);
+  const TlsChoice local = tls_of({{"target", "local"}, {"tls-secret", "/etc/x/../certs"}});
+  CHECK(local.secret == "/etc/certs");
+}
+
+TEST_CASE("TLS: what contradicts is a usage error that names both") {
+  const Error both = refusal({{"tls-secret", "a"}, {"tls-issuer", "b"}});
+  CHECK(has(both.message(), "--tls-secret and --tls-issuer contradict each other"));
+  CHECK(has(refusal({{"tls-secret", "a"}, {"tls", "false"}}).message(), "--tls-secret and --tls contradict"));
+  CHECK(has(refusal({{"tls-client-certs", "true"}, {"tls", "false"}}).message(), "needs TLS, which is off"));
+  CHECK(has(refusal({{"tls-migrate", "true"}, {"tls", "false"}}).message(), "--tls-migrate needs TLS"));
+  CHECK(has(refusal({{"tls-secret", "Not a name"}}).message(), "is no name of a Secret"));
+  CHECK(has(refusal({{"tls-issuer", "Deployment/x"}}).message(), "names no issuer"));
+  CHECK(has(refusal({{"tls-issuer", "x", "RAIBID_TLS_ISSUER", Source::environment}, {"target", "local"}}).message(),
+            "cert-manager issues certificates in a cluster"));
+  for (const char* chart : {"bitnami", "oci://x/redis"}) {
+    const Error error = refusal({{"chart", chart}, {"tls", "true"}});
+    CHECK(has(error.message(), "--tls: only the embedded chart"));
+    CHECK(has(error.message(), "tls.* values"));
+  }
+  // of a preset it holds where it can
+  CHECK_FALSE(tls_of({{"chart", "bitnami"}, {"tls", "true", "preset x:3", Source::preset}}).enabled());
+}
+
+TEST_CASE("TLS: what was asked for last and most strongly holds, and ends what was recorded") {
+  CHECK_FALSE(tls_of({recorded("tls-secret", "a"), {"tls", "false"}}).enabled());
+  CHECK(tls_of({recorded("tls-secret", "a"), {"tls", "true"}}).from == From::own);
+  CHECK(tls_of({recorded("tls", "true"), {"tls-secret", "a"}}).from == From::secret);
+  CHECK(tls_of({recorded("tls", "false", Source::file), recorded("tls-secret", "a")}).from == From::secret);
+  const RedisSettings off =
+      redis_settings_of({recorded("tls", "true"), recorded("tls-client-certs", "true"), {"tls", "false"}});
+  CHECK_FALSE(off.tls.client_certificates);
+  CHECK(off.chosen.count("tls-client-certs") == 0);
+  const RedisSettings own = redis_settings_of({recorded("tls-secret", "a"), {"tls", "true"}});
+  CHECK(own.chosen.count("tls-secret") == 0);
+  CHECK(own.chosen.at("tls").values == std::vector<std::string>{"true"});
+  CHECK(redis_settings_of({{"tls", "true"}, {"tls-secret", "a"}}).chosen.count("tls") == 0);
+}
+
+TEST_CASE("TLS: a preset's redis.conf does not say it") {
+  Preset preset = job_queue_preset();
+  for (const char* name : {"tls-port", "tls-key-file", "tls-auth-clients", "tls-protocols"}) {
+    preset.redis = {{name, "x"}};
+    CHECK(has(refusal({}, preset).message(), "raibid-cli sets this directive itself"));
+  }
 }

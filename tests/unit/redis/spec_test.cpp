@@ -141,3 +141,22 @@ TEST_CASE("garbage is refused") {
     CHECK(has(error.message(), "raibid-cli/spec"));
   }
 }
+
+TEST_CASE("a spec keeps where the certificate is from, and says nothing of TLS where there is none") {
+  CHECK_FALSE(has(to_json(some_spec()), "\"tls\""));
+  for (const std::vector<Given>& given : {std::vector<Given>{{"tls", "true"}, {"tls-migrate", "true"}},
+                                          {{"tls-secret", "a"}, {"tls-client-certs", "true"}},
+                                          {{"tls-issuer", "ClusterIssuer/b"}}}) {
+    const Spec spec = spec_of(redis_settings_of(given));
+    CHECK(spec.tls.enabled());
+    CHECK(parse_spec(to_json(spec)) == spec);
+    Spec other = spec;
+    other.tls.migrate = !other.tls.migrate;
+    CHECK_FALSE(other == spec);
+  }
+  for (const char* bad : {R"({"tls":true})", R"({"tls":{}})", R"({"tls":{"from":"x"}})",
+                          R"({"tls":{"from":"own","migrate":"no"}})", R"({"tls":{"from":"secret","secret":1}})"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_spec(bad), Error);
+  }
+}

@@ -30,7 +30,8 @@ class Redises final : public RedisConnector {
   std::map<int, bool> silent;
   std::map<int, Duration> longest;  ///< that a server was given for an answer
 
-  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override {
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override {
+    const int port = endpoint.port;
     longest[port] = std::max(longest[port], timeout);
     const bool is_silent = silent[port];
     m_redises.push_back(std::make_unique<FakeRedis>([this, is_silent, timeout](const std::string&) {
@@ -38,7 +39,7 @@ class Redises final : public RedisConnector {
       m_clock.advance(timeout);
       throw Error(ExitCode::failure, fmt::format("did not answer within {} ms", timeout.count()));
     }));
-    return m_redises.back()->connect(host, port, timeout);
+    return m_redises.back()->connect(endpoint, timeout);
   }
 
  private:

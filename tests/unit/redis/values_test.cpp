@@ -185,3 +185,18 @@ TEST_CASE("the chart is told what to trim and when, and nothing without a schedu
   CHECK(values_for({{"trim-schedule", "@hourly"}})["trim"] ==
         json::parse(R"({"schedule": "@hourly", "streams": [{"name": "raibid:jobs", "maxLength": 10000}]})"));
 }
+
+TEST_CASE("TLS in the values: the Secret's name and nothing of a certificate; without TLS nothing at all") {
+  CHECK_FALSE(values_for({}).contains("tls"));
+  CHECK(values_for({{"tls", "true"}}).at("tls") ==
+        json{{"enabled", true}, {"authClients", false}, {"existingSecret", "raibid-redis-tls"}});
+  CHECK(values_for({{"tls-secret", "mine"}, {"tls-client-certs", "true"}}).at("tls") ==
+        json{{"enabled", true}, {"authClients", true}, {"existingSecret", "mine"}});
+  CHECK(values_for({{"tls-issuer", "ClusterIssuer/ours"}}).at("tls").at("reload") == json{{"schedule", "@daily"}});
+}
+
+TEST_CASE("while clients migrate both ports are open to them, by every name") {
+  const json values = values_for({{"tls", "true"}, {"tls-migrate", "true"}, {"allow-from", "jobs"}});
+  CHECK(values.at("tls").at("migrate") == true);
+  CHECK(values.at("networkPolicy").at("extraIngress").at(0).at("ports") == json{{{"port", 6379}}, {{"port", 6380}}});
+}

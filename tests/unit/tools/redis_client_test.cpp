@@ -52,7 +52,7 @@ class ScriptedConnection final : public RedisConnection {
 class ScriptedConnector final : public RedisConnector {
  public:
   explicit ScriptedConnector(Script& script) : m_script(script) {}
-  std::unique_ptr<RedisConnection> connect(const std::string&, int, Duration) override {
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint&, Duration) override {
     return std::make_unique<ScriptedConnection>(m_script);
   }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/machine.hpp"
 #include "support/tcp_server.hpp"
 #include "support/thrown.hpp"
 #include "sys/unique_fd.hpp"
@@ -67,17 +68,17 @@ TEST_CASE("append_command: words of any bytes") {
   CHECK(out == std::string("*3\r\n$3\r\nSET\r\n$3\r\na\0b\r\n$0\r\n\r\n", 28));
 }
 
-TEST_CASE("stream: every command is answered, and only a part of a long row is in memory") {
+TEST_CASE_FIXTURE(OwnMachine, "stream: every command is answered, and only a part of a long row is in memory") {
   constexpr std::size_t count = 100'000;
   TcpServer server([](TcpServer::Connection& client) { serve(client, count); });
-  const auto redis = HiredisConnector().connect("127.0.0.1", server.port(), 10s);
+  const auto redis = HiredisConnector(runner).connect({"127.0.0.1", server.port()}, 10s);
   Pings pings(count, 50);
   redis->stream(pings);
   CHECK(pings.answers == count);
   CHECK(pings.longest < 400u << 10);
 }
 
-TEST_CASE("stream: a feed that has nothing for longer than the timeout is no error") {
+TEST_CASE_FIXTURE(OwnMachine, "stream: a feed that has nothing for longer than the timeout is no error") {
   class Slow final : public RedisFeed {
    public:
     explicit Slow(int fd) : m_fd(fd) {}
@@ -99,23 +100,24 @@ TEST_CASE("stream: a feed that has nothing for longer than the timeout is no err
   REQUIRE(::pipe(ends.data()) == 0);
   const UniqueFd read(ends[0]), write(ends[1]);
   TcpServer server([](TcpServer::Connection& client) { serve(client, 1); });
-  const auto redis = HiredisConnector().connect("127.0.0.1", server.port(), 150ms);
+  const auto redis = HiredisConnector(runner).connect({"127.0.0.1", server.port()}, 150ms);
   Slow slow(read.get());
   redis->stream(slow);
   CHECK(slow.answers == 1);
 }
 
-TEST_CASE("stream: a server that closes or falls silent is an error, and what was answered before is known") {
+TEST_CASE_FIXTURE(OwnMachine,
+                  "stream: a server that closes or falls silent is an error, and what was answered before is known") {
   {
     TcpServer server([](TcpServer::Connection& client) { serve(client, 300); });
-    const auto redis = HiredisConnector().connect("127.0.0.1", server.port(), 10s);
+    const auto redis = HiredisConnector(runner).connect({"127.0.0.1", server.port()}, 10s);
     Pings pings(1000, 10);
     CHECK(has(error_of([&] { redis->stream(pings); }).message(), "closed the connection"));
     CHECK(pings.answers == 300);
     CHECK(has(error_of([&] { redis->command({"PING"}); }).message(), "is broken"));
   }
   TcpServer silent([](TcpServer::Connection& client) { client.hang(); });
-  const auto redis = HiredisConnector().connect("127.0.0.1", silent.port(), 100ms);
+  const auto redis = HiredisConnector(runner).connect({"127.0.0.1", silent.port()}, 100ms);
   Pings pings(10, 10);
   CHECK(has(error_of([&] { redis->stream(pings); }).message(), "did not answer within"));
 }

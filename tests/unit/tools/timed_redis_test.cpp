@@ -18,7 +18,7 @@ TEST_CASE("the timeline has the names of Redis commands and how long they took, 
   });
   Timeline timeline(clock);
   TimedRedis timed(redis, timeline);
-  const std::unique_ptr<RedisConnection> connection = timed.connect("127.0.0.1", 6379, 1s);
+  const std::unique_ptr<RedisConnection> connection = timed.connect({"127.0.0.1", 6379}, 1s);
   connection->command({"AUTH", "geheim"});
   connection->pipeline({{"PING"}, {"SET", "geheim", "geheim"}});
   connection->send({"CONFIG", "GET", "geheim"});
@@ -38,7 +38,7 @@ TEST_CASE("a connection that fails is on the timeline, too") {
   redis.refuse = 1;
   Timeline timeline(clock);
   TimedRedis timed(redis, timeline);
-  CHECK_THROWS(timed.connect("127.0.0.1", 6379, 1s));
+  CHECK_THROWS(timed.connect({"127.0.0.1", 6379}, 1s));
   CHECK(test::has(timeline.text(), "0.000 s  redis connect"));
 }
 

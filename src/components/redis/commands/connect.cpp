@@ -29,7 +29,7 @@ namespace {
 // and under those of the preset's application.
 Command aimed_at(const Context& context, const RedisSettings& settings, const std::vector<std::string>& arguments,
                  const RedisEndpoint& endpoint) {
-  const auto& [host, port, username, password, database] = endpoint;
+  const auto& [host, port, username, password, database, tls] = endpoint;
   Command command;
   command.argv = arguments;
   const std::string program = arguments[0].substr(arguments[0].rfind('/') + 1);
@@ -42,6 +42,7 @@ Command aimed_at(const Context& context, const RedisSettings& settings, const st
   InstalledRedis redis{host, port, password};
   redis.username = username;
   redis.database = database;
+  redis.tls = tls;
   // the one place where a secret enters an environment: the user asked for this command to be logged in
   command.environment = {
       {"REDIS_HOST", host},
@@ -52,7 +53,7 @@ Command aimed_at(const Context& context, const RedisSettings& settings, const st
     command.environment.push_back({"REDIS_PASSWORD", password.reveal()});
     command.environment.push_back({"REDISCLI_AUTH", password.reveal()});
   }
-  const std::string service = RedisNames(settings.release, settings.name_space).workload;
+  const std::string service = RedisNames(settings.release, settings.name_space, settings.cluster_domain).workload;
   for (const Variable& variable : application_variables(context.preset, settings, redis, service))
     command.environment.push_back({variable.name, variable.value.reveal()});
   return command;
@@ -141,9 +142,10 @@ CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   const InstalledRedis installed = place->installed();
   const bool with_password = context.settings.flag("with-password");
   // the name that the application expects, as `export` hands it over
-  const std::string host = settings.target == Target::kubernetes
-                               ? application_host(settings, RedisNames(settings.release, settings.name_space))
-                               : installed.host;
+  const std::string host =
+      settings.target == Target::kubernetes
+          ? application_host(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain))
+          : installed.host;
   const std::string url = redis_url(host, installed.port, with_password ? installed.password : Secret(),
                                     installed.username.empty() ? "default" : installed.username, installed.database);
   if (context.format() == OutputFormat::table) return {url + "\n"};

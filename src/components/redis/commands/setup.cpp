@@ -44,7 +44,8 @@ nlohmann::ordered_json as_object(const SetupOutcome& outcome, const RedisSetting
 /// Whether what the record has beside it may make an option right that is wrong alone.
 bool may_need_record(const Context& context) {
   if (context.settings.flag("reset")) return false;
-  constexpr const char* options[] = {"memory-request", "cpu-request", "group", "max-length"};
+  constexpr const char* options[] = {"memory-request", "cpu-request",      "group",
+                                     "max-length",     "tls-client-certs", "tls-migrate"};
   return std::any_of(std::begin(options), std::end(options),
                      [&](const char* option) { return context.settings.origin(option).source > Source::record; });
 }

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "components/context.hpp"
 #include "components/redis/server/users.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/spec.hpp"
+#include "tools/redis_client.hpp"
 
 namespace raibid {
 
@@ -18,8 +20,9 @@ struct InstalledRedis {
   std::string name_space{};  ///< it was set up with; "" when its record has none
   std::string username{};    ///< "" for the default user
   int database = 0;
-  Login admin{};            ///< what raibid-cli logs in with for its own work; empty where that is the same
-  SecretContent content{};  ///< all that its Secret, or its folder, has
+  Login admin{};                   ///< what raibid-cli logs in with for its own work; empty where that is the same
+  SecretContent content{};         ///< all that its Secret, or its folder, has
+  std::optional<TlsClient> tls{};  ///< how its clients speak TLS; none: it is plain
 
   Login login() const { return {username, password}; }
 };

@@ -88,6 +88,7 @@ void add_machine(const StatusFacts& facts, const StatusFacts::OnMachine& machine
   data["preset"] = facts.preset;
   data["release"] = {{"name", facts.release}};
   data["port"] = machine.port;
+  data["plain_port"] = machine.plain_port == 0 ? ordered_json() : ordered_json(machine.plain_port);
   data["pid"] = machine.pid ? ordered_json(*machine.pid) : ordered_json();
   data["unfinished_runs"] = facts.unfinished_runs;
   if (machine.trims)

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "tools/tls_error.hpp"
 
 namespace raibid {
 
@@ -42,7 +43,7 @@ struct Look {
 };
 
 Look look(RedisConnector& connector, const RedisEndpoint& endpoint, Duration timeout) {
-  auto redis = connector.connect(endpoint.host, endpoint.port, timeout);
+  auto redis = connector.connect(endpoint, timeout);
   if (!endpoint.password.empty()) {
     std::vector<std::string> auth{"AUTH"};
     if (!endpoint.username.empty()) auth.push_back(endpoint.username);
@@ -63,6 +64,9 @@ Answer ask_for_pong(RedisConnector& connector, const RedisEndpoint& endpoint, Du
   Look seen;
   try {
     seen = look(connector, endpoint, timeout);
+  } catch (const TlsError& error) {
+    if (error.lasts()) throw;
+    return {nullptr, error.message()};
   } catch (const Error& error) {
     return {nullptr, error.message()};  // a port-forward that is not up yet refuses, or breaks the connection
   }

@@ -29,6 +29,8 @@ struct Credentials {
   Secret admin_password;  ///< of `admin`, when the application has a user of its own; else empty
   int database = 0;
   std::vector<std::pair<std::string, std::string>> made;  ///< streams and their groups that setup made, if external
+  bool tls = false;                                       ///< the port speaks TLS
+  std::string ca_certificate;  ///< PEM: whom clients have to trust for it; "" for the system's
   std::string record;          ///< JSON of what it was set up with (Spec), "" when the file has none
   std::filesystem::path path;  ///< where it was read from; not part of the file
 };

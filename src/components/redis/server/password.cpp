@@ -29,8 +29,10 @@ constexpr std::size_t shortest_own = 8;
 constexpr std::size_t longest_own = 512;
 constexpr std::size_t largest_password_file = 64 * 1024;
 
-/// redis_exporter looks its password up by the address, with the user in it when it has one.
-constexpr std::array exporter_addresses{"redis://127.0.0.1:6379", "redis://exporter@127.0.0.1:6379"};
+/// redis_exporter looks its password up by the address, with the user in it when it has one. Where Redis speaks TLS it
+/// asks over the pod's socket.
+constexpr std::array exporter_addresses{"redis://127.0.0.1:6379", "redis://exporter@127.0.0.1:6379",
+                                        "unix:///run/redis/redis.sock", "unix://exporter@/run/redis/redis.sock"};
 
 /// What redis_exporter asks by default, and for the lengths of the keys and streams it is told to watch: nothing here
 /// reads or writes a value. Subcommands go by name, so that what a later Redis adds stays closed.
@@ -146,6 +148,34 @@ SecretContent secret_content(const Secret& password, const Secret& exporter_pass
     content.emplace("exporter.json", json_text(by_address));
   }
   return content;
+}
+
+SecretContent without_reload_user(SecretContent present) {
+  std::string text;
+  for (const std::string& line : split(value_of(present, acl_key).reveal(), '\n')) {
+    if (!line.empty() && !line.starts_with("user tls ")) text += line + "\n";
+  }
+  present[acl_key] = Secret(text);
+  present.erase(reload_password_key);
+  return present;
+}
+
+SecretContent with_reload_user(SecretContent present, const Secret& password) {
+  present = without_reload_user(std::move(present));
+  present[acl_key] = Secret(present[acl_key].reveal() +
+                            fmt::format("user tls on {} resetchannels -@all +config|set\n", credential(password)));
+  present[reload_password_key] = password;
+  return present;
+}
+
+Secret with_every_address(const Secret& exporter_file) {
+  const nlohmann::json present = try_parse_json(exporter_file.reveal());
+  if (!present.is_object() || present.empty() || !present.begin()->is_string()) return exporter_file;
+  nlohmann::ordered_json by_address;
+  for (const char* address : exporter_addresses) by_address[address] = *present.begin();
+  const bool complete = std::all_of(exporter_addresses.begin(), exporter_addresses.end(),
+                                    [&](const char* address) { return present.contains(address); });
+  return complete ? exporter_file : Secret(json_text(by_address));
 }
 
 }  // namespace raibid

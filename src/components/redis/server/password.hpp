@@ -45,6 +45,15 @@ std::string acl_file(const Secret& password, const Secret& exporter_password, co
 SecretContent secret_content(const Secret& password, const Secret& exporter_password, const TrimUser& trim = {},
                              const ApplicationUser& application = {});
 
+/// exporter.json with every address that the exporter may ask by; one of an older version lacks the socket.
+Secret with_every_address(const Secret& exporter_file);
+
+/// The key of the user `tls`, who is there while a CronJob lets Redis read its certificate again.
+inline constexpr const char* reload_password_key = "tls-password";
+/// `present` with that user, who may do nothing but CONFIG SET, with this password; and without it.
+SecretContent with_reload_user(SecretContent present, const Secret& password);
+SecretContent without_reload_user(SecretContent present);
+
 /// An ACL file with this trim user instead of the one it has, if any; its other users stay as they are.
 Secret with_trim_user(const Secret& acl, const TrimUser& trim);
 

@@ -70,7 +70,8 @@ struct InternalUser {
   const char* key;
 };
 constexpr std::array internal_users = {InternalUser{"admin", admin_password_key},
-                                       InternalUser{"exporter", exporter_key}, InternalUser{"trim", trim_key}};
+                                       InternalUser{"exporter", exporter_key}, InternalUser{"trim", trim_key},
+                                       InternalUser{"tls", reload_password_key}};
 
 }  // namespace
 

@@ -121,6 +121,16 @@ std::string a_password(const RedisSettings&) {
   return "no-auth: false, where the clients can carry a password: one is made, and url and export hand it over";
 }
 
+bool keeps_plain_port(const RedisSettings& settings) { return settings.tls.enabled() && settings.tls.migrate; }
+
+std::string why_plain_port(const RedisSettings&) {
+  return "clients that do not use TLS can still connect to the plain port, and send the password in clear text";
+}
+
+std::string no_plain_port(const RedisSettings&) {
+  return "--tls-migrate=false, as soon as every client has moved to the TLS port";
+}
+
 /// More than one is not offered yet, so a lock is as safe as its one Redis.
 bool locks_on_one(const RedisSettings& settings) {
   return settings.target == Target::kubernetes && holds(settings, "locks");
@@ -156,6 +166,7 @@ const std::vector<AdviceRule>& advice_rules() {
       {"no-persistence", forgets, why_forgets, remember},
       {"open-network", is_open, why_open, named_clients},
       {"no-password", has_no_password, why_password, a_password},
+      {"plain-port", keeps_plain_port, why_plain_port, no_plain_port},
       {"one-replica", locks_on_one, why_one_replica, durable_locks},
       {"other-namespace", is_moved, why_moved, own_namespace},
   };

@@ -40,6 +40,12 @@ class Changes {
   std::vector<std::string> m_all;
 };
 
+/// Whether clients need a certificate is changed while Redis runs; ports and mounted files are not.
+TlsChoice of_the_start(TlsChoice tls) {
+  tls.client_certificates = false;
+  return tls;
+}
+
 }  // namespace
 
 std::vector<std::string> restart_directives(const Spec& before, const Spec& after) {
@@ -65,6 +71,7 @@ std::vector<std::string> restart_reasons(const Spec& before, const Spec& after) 
   changes.compare("CPU request", before.cpu_request, after.cpu_request);
   changes.compare("CPU limit", before.cpu_limit, after.cpu_limit);
   changes.compare("password", before.auth, after.auth);
+  changes.compare("TLS", describe(of_the_start(before.tls)), describe(of_the_start(after.tls)));
   changes.compare("metrics", before.metrics, after.metrics);
   if (before.metrics && after.metrics) changes.compare("exporter's image", before.exporter_image, after.exporter_image);
   changes.compare("security context", before.security_context, after.security_context);

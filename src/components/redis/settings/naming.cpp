@@ -36,13 +36,15 @@ constexpr const char* name_rule = "use lower-case letters, digits and -, with a 
 
 }  // namespace
 
-RedisNames::RedisNames(const std::string& release, const std::string& name_space)
+RedisNames::RedisNames(const std::string& release, const std::string& name_space, const std::string& cluster_domain)
     : full(release.find("redis") == std::string::npos ? release + "-redis" : release),
       workload(full + "-master"),
       pod(workload + "-0"),
       claim("redis-data-" + pod),
-      host(fmt::format("{}.{}.svc.cluster.local", workload, name_space)),
-      selector(fmt::format("app.kubernetes.io/name=redis,app.kubernetes.io/instance={}", release)) {}
+      host(fmt::format("{}.{}.svc.{}", workload, name_space, cluster_domain)),
+      selector(fmt::format("app.kubernetes.io/name=redis,app.kubernetes.io/instance={}", release)),
+      certificate(full + "-tls"),
+      authority(full + "-ca") {}
 
 std::string named(const Settings& settings, std::string_view option) {
   const std::string flag = fmt::format("--{}", option);

@@ -13,17 +13,23 @@ inline constexpr const char* exporter_container = "metrics";
 /// Where every Redis that we install listens inside its pod.
 constexpr int redis_port = 6379;
 
+/// What a cluster calls itself in DNS unless its kubelets were told otherwise.
+inline constexpr const char* default_cluster_domain = "cluster.local";
+
 /// The names of what a release consists of: those of the Bitnami chart's standalone Redis, which the embedded chart
 /// keeps.
 struct RedisNames {
-  explicit RedisNames(const std::string& release, const std::string& name_space);
+  explicit RedisNames(const std::string& release, const std::string& name_space,
+                      const std::string& cluster_domain = default_cluster_domain);
 
-  std::string full;      ///< the release, or "<release>-redis": also the Secret's name
-  std::string workload;  ///< StatefulSet and Service: "<full>-master"
-  std::string pod;       ///< "<full>-master-0"
-  std::string claim;     ///< "redis-data-<full>-master-0"
-  std::string host;      ///< "<full>-master.<namespace>.svc.cluster.local"
-  std::string selector;  ///< label selector for everything of the release
+  std::string full;         ///< the release, or "<release>-redis": also the Secret's name
+  std::string workload;     ///< StatefulSet and Service: "<full>-master"
+  std::string pod;          ///< "<full>-master-0"
+  std::string claim;        ///< "redis-data-<full>-master-0"
+  std::string host;         ///< "<full>-master.<namespace>.svc.<the cluster's domain>"
+  std::string selector;     ///< label selector for everything of the release
+  std::string certificate;  ///< "<full>-tls": the Secret with the certificate, and what renews it
+  std::string authority;    ///< "<full>-ca": the Secret with the CA and its key, and the ConfigMap with the CA alone
 };
 
 /// "--size (RAIBID_SIZE)": an option and where its value came from, for messages. Just "--size" when it came from

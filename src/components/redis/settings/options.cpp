@@ -1,5 +1,7 @@
 #include "components/redis/settings/options.hpp"
 
+#include "components/redis/settings/naming.hpp"
+
 namespace raibid {
 
 std::vector<OptionSpec> redis_options() {
@@ -72,6 +74,33 @@ std::vector<OptionSpec> redis_options() {
            "by this name",
        .metavar = "NAME",
        .default_value = "default",
+       .group = "Access"},
+      {.name = "tls",
+       .help = "Speak TLS alone, with a CA and a certificate that raibid-cli makes",
+       .kind = Kind::flag,
+       .group = "TLS"},
+      {.name = "tls-secret",
+       .help =
+           "Speak TLS with this certificate: a Secret, or with --target local a folder, of tls.crt, tls.key, ca.crt",
+       .metavar = "NAME",
+       .group = "TLS",
+       .is_path = true},
+      {.name = "tls-issuer",
+       .help = "Speak TLS with a certificate of this cert-manager Issuer",
+       .metavar = "[ClusterIssuer/]NAME",
+       .group = "TLS"},
+      {.name = "tls-client-certs",
+       .help = "Clients have to show a certificate of the CA, too",
+       .kind = Kind::flag,
+       .group = "TLS"},
+      {.name = "tls-migrate",
+       .help = "Keep 6379 for plain clients and listen for TLS on 6380, until this is false again",
+       .kind = Kind::flag,
+       .group = "TLS"},
+      {.name = "cluster-domain",
+       .help = "What the cluster calls itself in DNS, for the names of Redis and of its certificate",
+       .metavar = "DOMAIN",
+       .default_value = default_cluster_domain,
        .group = "Access"},
       {.name = "allow-from",
        .help = "Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given",

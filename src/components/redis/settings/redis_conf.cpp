@@ -20,9 +20,11 @@ using namespace std::string_view_literals;
 constexpr std::array password_directives{"requirepass"sv, "masterauth"sv,        "masteruser"sv,
                                          "user"sv,        "tls-key-file-pass"sv, "tls-client-key-file-pass"sv};
 constexpr std::array own_directives{
-    "port"sv,           "bind"sv,     "dir"sv,        "aclfile"sv,    "daemonize"sv,
-    "pidfile"sv,        "logfile"sv,  "supervised"sv, "unixsocket"sv, "unixsocketperm"sv,
-    "protected-mode"sv, "tls-port"sv, "include"sv};
+    "port"sv, "bind"sv, "dir"sv, "aclfile"sv, "daemonize"sv, "pidfile"sv, "logfile"sv, "supervised"sv, "unixsocket"sv,
+    "unixsocketperm"sv, "protected-mode"sv, "include"sv,
+    // --tls and its like say these
+    "tls-port"sv, "tls-cert-file"sv, "tls-key-file"sv, "tls-ca-cert-file"sv, "tls-ca-cert-dir"sv, "tls-auth-clients"sv,
+    "tls-protocols"sv, "tls-client-cert-file"sv, "tls-client-key-file"sv, "tls-replication"sv, "tls-cluster"sv};
 
 /// Lines of a whole redis.conf that no running server is compared with.
 constexpr std::array start_directives{"daemonize"sv,  "pidfile"sv, "logfile"sv,    "dir"sv,           "aclfile"sv,

@@ -15,7 +15,7 @@ std::string application_host(const RedisSettings& settings, const RedisNames& na
   const std::size_t slash = service.find('/');
   const std::string space = slash == std::string::npos ? settings.name_space : service.substr(0, slash);
   const std::string name = slash == std::string::npos ? service : service.substr(slash + 1);
-  return application_namespace == space ? name : fmt::format("{}.{}.svc.cluster.local", name, space);
+  return application_namespace == space ? name : fmt::format("{}.{}.svc.{}", name, space, settings.cluster_domain);
 }
 
 std::string application_host(const RedisSettings& settings, const RedisNames& names) {

@@ -39,7 +39,9 @@ struct Inapplicable {
 constexpr std::string_view not_installed_by_us = "nothing is installed: this Redis is there already";
 constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are set where it runs";
 constexpr std::string_view no_cluster = "no cluster is asked";
-constexpr std::array<Inapplicable, 24> inapplicable{{
+constexpr std::string_view tls_elsewhere =
+    "whether it speaks TLS is decided where it runs; a URL with rediss:// says so";
+constexpr std::array<Inapplicable, 30> inapplicable{{
     {"chart", not_installed_by_us},
     {"chart-version", not_installed_by_us},
     {"image", not_installed_by_us},
@@ -60,6 +62,12 @@ constexpr std::array<Inapplicable, 24> inapplicable{{
     {"cpu-request", sized_elsewhere},
     {"cpu-limit", sized_elsewhere},
     {"no-auth", "whether it wants a password is decided where it runs"},
+    {"tls", tls_elsewhere},
+    {"tls-secret", tls_elsewhere},
+    {"tls-issuer", tls_elsewhere},
+    {"tls-client-certs", tls_elsewhere},
+    {"tls-migrate", tls_elsewhere},
+    {"cluster-domain", no_cluster},
     {"allow-from", "who may connect is decided where it runs"},
     {"kubeconfig", no_cluster},
     {"context", no_cluster},
@@ -330,6 +338,120 @@ void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset)
   }
 }
 
+/// How strongly a value was asked for, as with_record puts the sources over one another.
+int strength(const Origin& origin) {
+  switch (origin.source) {
+    case Source::default_value:
+      return 0;
+    case Source::preset:
+      return 1;
+    case Source::record:
+      return origin.recorded_from <= Source::file ? 2 : 4;
+    case Source::file:
+      return 3;
+    case Source::environment:
+      return 5;
+    case Source::flag:
+      break;
+  }
+  return 6;
+}
+
+/// One way of asking for TLS, or for none (--tls=false).
+struct TlsWish {
+  std::string_view option;
+  TlsChoice::From from;
+  int strength = 0;
+};
+
+/// Every option that says where the certificate comes from, the strongest first. Of two that are as strong, --tls says
+/// less: it goes with both others.
+std::vector<TlsWish> tls_wishes(const Reader& reader) {
+  std::vector<TlsWish> wishes;
+  const auto add = [&](std::string_view option, TlsChoice::From from) {
+    if (!reader.has(option)) return;
+    const Origin& origin = reader.settings().origin(option);
+    if (strength(origin) > 0) wishes.push_back({option, from, strength(origin)});
+  };
+  if (!reader.text("tls-secret").empty()) add("tls-secret", TlsChoice::From::secret);
+  if (!reader.text("tls-issuer").empty()) add("tls-issuer", TlsChoice::From::issuer);
+  add("tls", reader.flag("tls") ? TlsChoice::From::own : TlsChoice::From::none);
+  for (const char* const more : {"tls-client-certs", "tls-migrate"}) {  // which is TLS, too
+    if (wishes.empty() && reader.flag(more)) add(more, TlsChoice::From::own);
+  }
+  std::stable_sort(wishes.begin(), wishes.end(),
+                   [](const TlsWish& left, const TlsWish& right) { return left.strength > right.strength; });
+  return wishes;
+}
+
+[[noreturn]] void refuse_both(const Reader& reader, std::string_view one, std::string_view other) {
+  throw Error(ExitCode::usage, fmt::format("{} and {} contradict each other", reader.named(one), reader.named(other)),
+              "leave one of them out");
+}
+
+/// "ClusterIssuer/NAME" or "NAME", which is an Issuer of the namespace.
+void take_issuer(TlsChoice& tls, const Reader& reader) {
+  const std::string text = reader.text("tls-issuer");
+  const std::size_t slash = text.find('/');
+  tls.issuer_kind = slash == std::string::npos ? "Issuer" : text.substr(0, slash);
+  tls.issuer = slash == std::string::npos ? text : text.substr(slash + 1);
+  const bool known = tls.issuer_kind == "Issuer" || tls.issuer_kind == "ClusterIssuer";
+  if (!known || !is_dns_subdomain(tls.issuer))
+    reader.refuse("tls-issuer", "names no issuer", "the form is NAME, Issuer/NAME or ClusterIssuer/NAME");
+}
+
+/// Why a Redis that is installed this way cannot be given this TLS, with what to do; empty when it can.
+std::optional<std::pair<std::string, std::string>> why_no_tls(const RedisSettings& redis, TlsChoice::From from) {
+  if (redis.target == Target::kubernetes && redis.chart.kind != ChartChoice::Kind::embedded)
+    return std::pair(
+        "only the embedded chart is set up with TLS; a chart's own tls.* values are not understood, and "
+        "raibid-cli could not reach such a Redis",
+        "leave it out, or use --chart embedded");
+  if (redis.target == Target::local && from == TlsChoice::From::issuer)
+    return std::pair("cert-manager issues certificates in a cluster, and this Redis is on this machine",
+                     "use --tls, or --tls-secret FOLDER with a certificate that you have");
+  return std::nullopt;
+}
+
+/// --tls, --tls-secret and --tls-issuer: the strongest holds, and says at the same time that a weaker one is over. So
+/// `--tls=false` ends what was recorded, and `--tls` goes from a certificate of somebody else to one of our own.
+void take_tls(RedisSettings& redis, const Reader& reader) {
+  const std::vector<TlsWish> wishes = tls_wishes(reader);
+  const TlsWish wish = wishes.empty() ? TlsWish{"tls", TlsChoice::From::none} : wishes.front();
+  for (const TlsWish& other : wishes) {
+    const bool goes_with_it = other.from == wish.from || other.from == TlsChoice::From::own;
+    if (other.strength == wish.strength && !goes_with_it && reader.chosen(wish.option))
+      refuse_both(reader, wish.option, other.option);
+  }
+  TlsChoice tls;
+  tls.from = wish.from;
+  if (tls.enabled()) {
+    if (const auto why = why_no_tls(redis, tls.from)) {
+      if (!reader.chosen(wish.option)) return;  // the preset's own holds where it can
+      throw Error(ExitCode::usage, fmt::format("{}: {}", reader.named(wish.option), why->first), why->second);
+    }
+  }
+  if (tls.from == TlsChoice::From::issuer) take_issuer(tls, reader);
+  if (tls.from == TlsChoice::From::secret) {
+    tls.secret = reader.text("tls-secret");
+    if (redis.target == Target::local) tls.secret = std::filesystem::absolute(tls.secret).lexically_normal();
+    if (redis.target != Target::local && !is_dns_subdomain(tls.secret))
+      reader.refuse("tls-secret", "is no name of a Secret", "kubectl get secrets lists them");
+  }
+  for (const auto& [option, value] :
+       {std::pair("tls-client-certs", &tls.client_certificates), std::pair("tls-migrate", &tls.migrate)}) {
+    *value = reader.flag(option);
+    if (!*value || tls.enabled()) continue;
+    // one that was recorded, or is a preset's, ends with TLS
+    if (reader.chosen(option) && strength(reader.settings().origin(option)) >= std::max(wish.strength, 3)) {
+      throw Error(ExitCode::usage, fmt::format("{} needs TLS, which is off", reader.named(option)),
+                  fmt::format("add --tls, or leave --{} out", option));
+    }
+    *value = false;
+  }
+  redis.tls = std::move(tls);
+}
+
 /// Five fields of cron, or @hourly and the like; the cluster reads them closely.
 bool is_schedule(const std::string& text) {
   const std::string letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -474,19 +596,31 @@ std::string chosen_by(const Origin& origin) {
 }
 
 /// Another run may start elsewhere.
-std::vector<std::string> without_working_folder(std::string_view option, std::vector<std::string> values) {
+std::vector<std::string> without_working_folder(std::string_view option, std::vector<std::string> values,
+                                                Target target) {
   for (std::string& value : values) {
-    const bool is_file = option == "values" || (option == "chart" && value.starts_with("."));
+    const bool is_folder = option == "tls-secret" && target == Target::local;
+    const bool is_file = option == "values" || is_folder || (option == "chart" && value.starts_with("."));
     if (is_file) value = std::filesystem::absolute(value).lexically_normal();
   }
   return values;
 }
 
+/// Of the options for TLS those that hold: another one would count again at the next setup.
+bool is_in_force(const RedisSettings& redis, std::string_view option) {
+  const TlsChoice& tls = redis.tls;
+  if (option == "tls") return tls.from == TlsChoice::From::own || !tls.enabled();
+  if (option == "tls-secret") return tls.from == TlsChoice::From::secret;
+  if (option == "tls-issuer") return tls.from == TlsChoice::From::issuer;
+  if (option == "tls-client-certs" || option == "tls-migrate") return tls.enabled();
+  return true;
+}
+
 void take_choices(RedisSettings& redis, const Reader& reader) {
   for (const OptionSpec& option : redis_options()) {
-    if (!describes_redis(option) || !reader.chosen(option.name)) continue;
+    if (!describes_redis(option) || !reader.chosen(option.name) || !is_in_force(redis, option.name)) continue;
     const Settings& settings = reader.settings();
-    std::vector<std::string> values = without_working_folder(option.name, settings.list(option.name));
+    std::vector<std::string> values = without_working_folder(option.name, settings.list(option.name), redis.target);
     if (option.name == "set") values = keys_of_sets(values);
     redis.chosen[std::string(option.name)] = {chosen_by(settings.origin(option.name)), std::move(values)};
   }
@@ -536,6 +670,10 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_resources(redis, reader);
   take_monitoring(redis, reader);
   take_access(redis, reader, preset);
+  take_tls(redis, reader);
+  if (reader.has("cluster-domain")) redis.cluster_domain = reader.text("cluster-domain");
+  if (!is_dns_subdomain(redis.cluster_domain))
+    reader.refuse("cluster-domain", "is no DNS domain", "a pod's /etc/resolv.conf has it: svc.DOMAIN");
   take_streams(redis, reader, preset);
   redis.asynq_queues = asynq_queues(preset);
   take_trimming(redis, reader);

@@ -11,7 +11,9 @@
 
 #include "components/context.hpp"
 #include "components/redis/settings/image.hpp"
+#include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/redis_address.hpp"
+#include "components/redis/settings/tls.hpp"
 #include "config/preset.hpp"
 
 namespace raibid {
@@ -63,6 +65,8 @@ struct RedisSettings {
   bool monitoring = false;  ///< alerting rules and a dashboard beside it
   bool auth = true;
   std::string password_file;
+  TlsChoice tls;
+  std::string cluster_domain = default_cluster_domain;
   UserSpec user;                ///< the application's, with the keys of the streams; without a name it is `default`
   std::vector<Client> clients;  ///< empty: the cluster's own pods
   std::vector<std::pair<std::string, std::string>>

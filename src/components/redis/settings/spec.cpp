@@ -27,7 +27,7 @@ auto fields(const Spec& spec) {
   return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.user, spec.metrics, spec.persistence,
                   spec.size, spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request,
                   spec.cpu_limit, spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context,
-                  spec.preset_file, spec.chosen);
+                  spec.preset_file, spec.tls, spec.chosen);
 }
 
 std::string chart_name(const ChartChoice& chart) {
@@ -138,6 +138,36 @@ void take_chosen(const json& object, Choices& chosen) {
   }
 }
 
+void take_tls_record(const json& object, TlsChoice& tls) {
+  if (!object.contains("tls")) return;
+  const json& item = object["tls"];
+  if (!item.is_object()) refuse("\"tls\" is no object");
+  std::string from;
+  take(item, "from", from);
+  using From = TlsChoice::From;
+  for (const From one : {From::own, From::secret, From::issuer}) {
+    if (from == to_string(one)) tls.from = one;
+  }
+  if (!tls.enabled()) refuse("\"tls\" does not say where the certificate is from");
+  take(item, "secret", tls.secret);
+  take(item, "issuer_kind", tls.issuer_kind);
+  take(item, "issuer", tls.issuer);
+  take(item, "client_certificates", tls.client_certificates);
+  take(item, "migrate", tls.migrate);
+}
+
+ordered_json tls_record(const TlsChoice& tls) {
+  ordered_json object = {{"from", to_string(tls.from)}};
+  if (tls.from == TlsChoice::From::secret) object["secret"] = tls.secret;
+  if (tls.from == TlsChoice::From::issuer) {
+    object["issuer_kind"] = tls.issuer_kind;
+    object["issuer"] = tls.issuer;
+  }
+  object["client_certificates"] = tls.client_certificates;
+  object["migrate"] = tls.migrate;
+  return object;
+}
+
 std::vector<std::string> names_of_files(std::vector<std::string> paths) {
   for (std::string& path : paths) path = std::filesystem::path(path).filename();
   return paths;
@@ -182,6 +212,7 @@ Spec spec_of(const RedisSettings& settings) {
   spec.exporter_image = image_name(settings.exporter_image);
   spec.security_context = context_text(settings.security_context);
   spec.preset_file = settings.preset_file;
+  spec.tls = settings.tls;
   spec.chosen = settings.chosen;
   return spec;
 }
@@ -239,6 +270,7 @@ std::string to_json(const Spec& spec) {
   // left out where there is nothing to say: the record of an older version stays as it is
   if (!spec.user.empty()) object["user"] = spec.user;
   if (!spec.preset_file.empty()) object["preset_file"] = spec.preset_file;
+  if (spec.tls.enabled()) object["tls"] = tls_record(spec.tls);
   for (const auto& [option, choice] : spec.chosen) {
     object["chosen"][option] = {{"by", choice.by}, {"values", choice.values}};
   }
@@ -271,6 +303,7 @@ Spec parse_spec(std::string_view annotation) {
   take(object, "exporter_image", spec.exporter_image);
   take(object, "security_context", spec.security_context);
   take(object, "preset_file", spec.preset_file);
+  take_tls_record(object, spec.tls);
   take_chosen(object, spec.chosen);
   return spec;
 }

@@ -6,6 +6,7 @@
 
 #include "components/redis/settings/redis_conf.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "components/redis/settings/tls.hpp"
 
 namespace raibid {
 
@@ -31,6 +32,7 @@ struct Spec {
   std::string image, exporter_image;  ///< "" for the chart's own
   std::string security_context;       ///< as chosen, "" for the chart's own
   std::string preset_file;            ///< "" for a built-in preset, or of an older version
+  TlsChoice tls;
   Choices chosen;
 
   bool operator==(const Spec&) const;

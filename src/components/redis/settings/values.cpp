@@ -114,8 +114,9 @@ ordered_json network_policy(const RedisSettings& settings) {
   ordered_json values = {{"enabled", true}, {"allowExternal", everyone && embedded}, {"allowExternalEgress", false}};
   if (!everyone && embedded) values["addExternalClientAccess"] = false;  // named clients, and nobody by a label
   if (!everyone || !embedded) {
-    const ordered_json port = {{"port", redis_port}};
-    values["extraIngress"] = ordered_json::array({{{"ports", ordered_json::array({port})}, {"from", from}}});
+    ordered_json ports = ordered_json::array({{{"port", redis_port}}});
+    if (settings.tls.migrate) ports.push_back({{"port", tls_migration_port}});
+    values["extraIngress"] = ordered_json::array({{{"ports", ports}, {"from", from}}});
   }
   values["metrics"] = {{"allowExternal", false},
                        {"ingressNSMatchLabels", {{namespace_name_label, monitoring_namespace}}}};
@@ -156,12 +157,14 @@ ordered_json alias_service(const std::string& service, const RedisSettings& sett
     manifest["spec"] = {{"type", "ExternalName"}, {"externalName", names.host}};
     return manifest;
   }
-  const ordered_json port = {{"name", "tcp-redis"}, {"port", redis_port}, {"targetPort", "redis"}};
+  ordered_json ports = ordered_json::array({{{"name", "tcp-redis"}, {"port", redis_port}, {"targetPort", "redis"}}});
+  if (settings.tls.migrate)
+    ports.push_back({{"name", "tcp-redis-tls"}, {"port", tls_migration_port}, {"targetPort", "redis-tls"}});
   manifest["metadata"] = {{"name", service}, {"labels", own_labels(settings)}};
   manifest["spec"] = {{"type", "ClusterIP"},
                       {"publishNotReadyAddresses", true},  // as the chart's own Service has it
                       {"selector", pod_selector(settings)},
-                      {"ports", ordered_json::array({port})}};
+                      {"ports", ports}};
   return manifest;
 }
 
@@ -197,6 +200,10 @@ void allow_foreign_images(ordered_json& values) {
 
 }  // namespace
 
+std::string mounted_secret(const TlsChoice& tls, const RedisNames& names) {
+  return tls.from == TlsChoice::From::secret ? tls.secret : names.certificate;
+}
+
 ordered_json helm_values(const RedisSettings& settings, const RedisNames& names, bool cluster_has_service_monitors) {
   ordered_json values = {{"architecture", "standalone"}, {"auth", auth(settings, names)}};
   if (settings.image) values["image"] = image_values(*settings.image);
@@ -208,6 +215,14 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   for (const StreamSpec& stream : trimmed_streams(settings)) {
     values["trim"]["schedule"] = settings.trim_schedule;
     values["trim"]["streams"].push_back({{"name", stream.name}, {"maxLength", stream.max_length}});
+  }
+  if (settings.tls.enabled()) {
+    values["tls"] = {{"enabled", true},
+                     {"authClients", settings.tls.client_certificates},
+                     {"existingSecret", mounted_secret(settings.tls, names)}};
+    if (settings.tls.migrate) values["tls"]["migrate"] = true;
+    // cert-manager renews at a third of what is left, which is days at least
+    if (settings.tls.from == TlsChoice::From::issuer) values["tls"]["reload"] = {{"schedule", "@daily"}};
   }
   values["networkPolicy"] = network_policy(settings);
   values["commonAnnotations"] = {{spec_annotation, to_json(spec_for_cluster(settings))}};

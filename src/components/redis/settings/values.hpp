@@ -8,6 +8,9 @@
 
 namespace raibid {
 
+/// The Secret that the pod mounts for TLS: F-tls, or the one of --tls-secret.
+std::string mounted_secret(const TlsChoice& tls, const RedisNames& names);
+
 /// The Helm values for the chart that was chosen. The keys are Bitnami's, of which the embedded chart knows a part;
 /// passwords are not in it, only the name of the Secret. The same settings always give the same text.
 nlohmann::ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,

@@ -40,7 +40,7 @@ TEST_CASE("queue facts: two questions, whatever the number of streams") {
     return FakeRedis::list({FakeRedis::status("none"), integer(0), integer(0), FakeRedis::text(""), FakeRedis::text(""),
                             FakeRedis::list({}), integer(0), integer(0), integer(0), FakeRedis::text("")});
   });
-  const std::vector<QueueFacts> facts = read_queue_facts(*redis.connect("", 0, 1s), {"a", "b", "c"}, 1000);
+  const std::vector<QueueFacts> facts = read_queue_facts(*redis.connect({"", 0}, 1s), {"a", "b", "c"}, 1000);
   CHECK(facts.size() == 3);
   CHECK(questions == 3);
   CHECK(facts[1].stream == "b");
@@ -94,7 +94,7 @@ TEST_CASE("safe trim: goes on slice by slice until the script says that nothing 
   TrimRequest request;
   request.keep = 50;
   const TrimResult result =
-      safe_trim(*redis.connect("", 0, 1s), "jobs", request, [&](std::int64_t removed) { seen.push_back(removed); });
+      safe_trim(*redis.connect({"", 0}, 1s), "jobs", request, [&](std::int64_t removed) { seen.push_back(removed); });
   CHECK(result.removed == 25);
   CHECK(result.length == 90);
   CHECK(result.reason == "pending");
@@ -107,7 +107,7 @@ TEST_CASE("safe trim: refuses with the reason") {
     FakeRedis redis([&](const std::string&) { return trim_reply(state, 0, 0, 0); });
     TrimRequest request;
     request.keep = 1;
-    return error_of([&] { safe_trim(*redis.connect("", 0, 1s), "jobs", request, {}); }).message();
+    return error_of([&] { safe_trim(*redis.connect({"", 0}, 1s), "jobs", request, {}); }).message();
   };
   CHECK(has(refusal("no-stream"), "there is no stream jobs"));
   CHECK(has(refusal("no-group"), "no consumer group"));

@@ -120,7 +120,7 @@ std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& se
 void choose_secret(const Context& context, const View& view, KedaInput& input) {
   if (view.installed.password.empty()) return;
   if (view.settings.target == Target::kubernetes && view.handover.name_space == view.settings.name_space) {
-    input.secret_name = RedisNames(view.settings.release, view.settings.name_space).full;
+    input.secret_name = RedisNames(view.settings.release, view.settings.name_space, view.settings.cluster_domain).full;
     input.secret_key = "redis-password";
     return;
   }
@@ -214,11 +214,11 @@ CommandResult export_compose(Context& context, const std::vector<std::string>&) 
 CommandResult export_values(Context& context, const std::vector<std::string>&) {
   need_a_server(context, "export values");
   const RedisSettings settings = settings_for_files(context);
-  const std::string comment =
-      fmt::format("# values for the chart {}, without a secret: setup makes Secret {} beforehand\n",
-                  option(context, "chart"), RedisNames(settings.release, settings.name_space).full);
+  const std::string comment = fmt::format(
+      "# values for the chart {}, without a secret: setup makes Secret {} beforehand\n", option(context, "chart"),
+      RedisNames(settings.release, settings.name_space, settings.cluster_domain).full);
   return document(context,
-                  helm_values(settings, RedisNames(settings.release, settings.name_space),
+                  helm_values(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain),
                               context.settings.flag("service-monitor")),
                   settings.auth ? comment : "");
 }

@@ -101,7 +101,7 @@ std::string chosen_namespace(const RedisSettings& settings, const std::string& c
 }
 
 ExpectedHost expected_host(const RedisSettings& settings, const std::string& application_namespace) {
-  const RedisNames names(settings.release, settings.name_space);
+  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   if (settings.services.empty()) return {names.host, names.workload};
   const std::string& first = settings.services.front();
   return {application_host(settings, names, application_namespace),

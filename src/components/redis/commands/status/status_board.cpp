@@ -162,8 +162,9 @@ Seen StatusBoard::row_of(const Release& one, TimePoint until) {
   const std::string place = "namespace " + one.id.name_space;
   try {
     const Spec expected = m_scope.only ? expected_spec(one, *m_scope.only) : one.spec();
-    return {one.id.name, place, report_title(there.kubectl, one),
-            examine_release(there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope())};
+    return {
+        one.id.name, place, report_title(there.kubectl, one),
+        examine_release(m_context, there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope())};
   } catch (const Error& error) {
     return broken(one.id.name, place, report_title(there.kubectl, one), error);
   }

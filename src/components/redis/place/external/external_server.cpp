@@ -108,7 +108,7 @@ Answer ExternalServer::log_in(std::unique_ptr<RedisConnection> redis, bool may_a
     const bool asks =
         reply.error_code() == "NOAUTH" || (questions[at].front() == "AUTH" && m_target.address.password.empty());
     if (asks && may_ask && m_target.address.password.empty() && ask_for_password()) {
-      return log_in(m_context.redis.connect(m_target.address.host, m_target.address.port, timeout), false, timeout);
+      return log_in(m_context.redis.connect(endpoint(), timeout), false, timeout);
     }
     throw refused(reply, questions[at]);
   }
@@ -118,7 +118,7 @@ Answer ExternalServer::log_in(std::unique_ptr<RedisConnection> redis, bool may_a
 Answer ExternalServer::look(Duration timeout) {
   std::unique_ptr<RedisConnection> redis;
   try {
-    redis = m_context.redis.connect(m_target.address.host, m_target.address.port, timeout);
+    redis = m_context.redis.connect(endpoint(), timeout);
   } catch (Error& error) {
     error.with_hint(
         hint_of("see whether the address is right and a firewall lets this machine in; many managed services can be "

@@ -13,29 +13,40 @@ constexpr Duration tunnel_patience = std::chrono::seconds(5);
 }  // namespace
 
 KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port)
-    : m_context(context), m_tunnel(context.runner, kubectl, names.pod, redis_port, local_port) {}
+    : m_context(context), m_kubectl(kubectl), m_pod(names.pod), m_local_port(local_port) {
+  m_tunnel.emplace(context.runner, kubectl, m_pod, m_port, m_local_port);
+}
+
+void KubernetesRedis::speak_tls(std::optional<TlsClient> tls, int port) {
+  m_tls = std::move(tls);
+  if (port == m_port) return;
+  m_port = port;
+  m_connection.reset();
+  m_tunnel.emplace(m_context.runner, m_kubectl, m_pod, m_port, m_local_port);
+}
 
 void KubernetesRedis::prepare() {
   const TimePoint now = m_context.runner.now();
-  const bool mute = !m_tunnel.finished() && m_tunnel.port() == 0 &&
+  const bool mute = !m_tunnel->finished() && m_tunnel->port() == 0 &&
                     now - m_tunnel_started >= m_context.pace->patience(tunnel_patience);
-  if (mute) m_tunnel.process()->end();
-  if (!m_tunnel.finished()) return;
+  if (mute) m_tunnel->process()->end();
+  if (!m_tunnel->finished()) return;
   m_connection.reset();  // it led through the port-forward that ended
-  m_tunnel.ensure();
+  m_tunnel->ensure();
   m_tunnel_started = now;
 }
 
 RedisConnection* KubernetesRedis::try_connection(const Login& login) {
-  const int port = m_tunnel.port();
-  m_waiting_for = m_tunnel.last_error().empty() ? "the port-forward does not listen yet"
-                                                : "the port-forward ended: " + m_tunnel.last_error();
+  const int port = m_tunnel->port();
+  m_waiting_for = m_tunnel->last_error().empty() ? "the port-forward does not listen yet"
+                                                 : "the port-forward ended: " + m_tunnel->last_error();
   if (port == 0) return nullptr;
   if (!m_connection) {
     RedisEndpoint redis;
     redis.port = port;
     redis.username = login.username;
     redis.password = login.password;
+    redis.tls = m_tls;
     Answer answer = ask_for_pong(m_context.redis, redis, reply_limit);
     m_connection = std::move(answer.connection);
     m_waiting_for = answer.waiting_for;
@@ -45,9 +56,10 @@ RedisConnection* KubernetesRedis::try_connection(const Login& login) {
 
 RedisEndpoint KubernetesRedis::endpoint(const Login& login, TimePoint deadline) {
   RedisEndpoint endpoint;
-  endpoint.port = m_tunnel.wait_ready(deadline);
+  endpoint.port = m_tunnel->wait_ready(deadline);
   endpoint.username = login.username;
   endpoint.password = login.password;
+  endpoint.tls = m_tls;
   return endpoint;
 }
 
@@ -69,7 +81,7 @@ bool KubernetesRedis::answers(const Login& login, TimePoint until) {
 }
 
 RedisConnection& KubernetesRedis::connection(const Login& login, TimePoint deadline) {
-  if (!m_connection || m_tunnel.finished()) {
+  if (!m_connection || m_tunnel->finished()) {
     m_connection.reset();
     const RedisEndpoint redis = endpoint(login, deadline);
     const Duration left = std::chrono::duration_cast<Duration>(deadline - m_context.runner.now());

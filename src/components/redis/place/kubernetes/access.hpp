@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "components/context.hpp"
 #include "components/redis/server/users.hpp"
@@ -35,14 +36,22 @@ class KubernetesRedis {
   std::unique_ptr<RedisConnection> another(const Login& login, TimePoint deadline);
   /// The next connection is a new one: who is logged in over the present one goes, or another should be.
   void forget_connection() { m_connection.reset(); }
-  PortForward& tunnel() { return m_tunnel; }
+  /// How it speaks TLS from now on, on this port of the pod; none: plain. The port-forward's address is not what the
+  /// certificate has to name.
+  void speak_tls(std::optional<TlsClient> tls, int port = redis_port);
+  PortForward& tunnel() { return *m_tunnel; }
 
  private:
   Context& m_context;
-  PortForward m_tunnel;
+  const Kubectl& m_kubectl;
+  std::string m_pod;
+  int m_local_port;
+  int m_port = redis_port;
+  std::optional<PortForward> m_tunnel;
   std::unique_ptr<RedisConnection> m_connection;
   std::string m_waiting_for;
   TimePoint m_tunnel_started{};
+  std::optional<TlsClient> m_tls;
 };
 
 }  // namespace raibid

@@ -150,7 +150,7 @@ void examine_kubernetes(Context& context, const RedisSettings& settings, HealthR
       })) {
     return;
   }
-  const RedisNames names(settings.release, settings.name_space);
+  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   std::optional<Observed> observed;
   if (!examine("cluster", report, [&] {
         observed = observe(context, session->kubectl, names, settings);

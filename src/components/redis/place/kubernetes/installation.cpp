@@ -111,13 +111,18 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_rollout(context.runner, context.clock, cluster.kubectl, names.selector, names.workload),
       m_chart_folder(context.paths.home / fmt::format("chart-{}-{}", wanted.name_space, wanted.release)),
       m_redis(context, cluster.kubectl, names),
-      m_store(context, cluster.kubectl, names.full, [&context] { return context.deadline; }) {
+      m_store(context, cluster.kubectl, names.full, [&context] { return context.deadline; }),
+      m_certificates(context, cluster.kubectl, names, wanted.release, m_run, [&context] { return context.deadline; }) {
   m_login = wanted_login();
   if (has_its_secret() && settings.auth) {
     SecretContent present = seen.secret->content;
     present[password_key] = m_passwords.application;  // another one was put there by hand
     m_login = admin_login(present);
   }
+  plan_certificate();
+  m_credentials.tls = settings.tls.enabled();
+  m_credentials.ca_certificate = value_of(m_mounted, tls_trusted_key).reveal();
+  m_redis.speak_tls(tls(), pod_port(settings.tls));
   m_rollout.set_aside(exporter_container);
   if (!seen.name_space) m_rollout.expect_nothing_older();
 }
@@ -128,9 +133,11 @@ Plan Installation::plan() {
   const RedisSource redis = [this]() -> RedisConnection& { return ready(); };
   Plan plan = {namespace_step()};
   if (settings.auth) plan.push_back(password_step());
+  if (settings.tls.enabled()) plan.push_back(tls_step());
   if (claim_is_to_grow(observed, settings)) plan.push_back(claim_step());
   plan.push_back(release_step());
   plan.push_back(redis_step());
+  if (renews_live()) plan.push_back(replace_certificate());
   if (changes_users()) plan.push_back(users_change_step());
   if (!settings.streams.empty()) {
     plan.push_back(stream_step(settings, redis));
@@ -149,6 +156,14 @@ std::string Installation::storage_class() const {
 
 ordered_json Installation::values() const {
   ordered_json values = helm_values(settings, m_names, observed.service_monitors);
+  if (settings.tls.enabled()) {
+    const std::string pem = value_of(m_mounted, tls_certificate_key).reveal();
+    const std::string restarted_for = m_work.needs_restart && !pem.empty()
+                                          ? read_certificate(pem, "the certificate").fingerprint.substr(0, 16)
+                                      : observed.workload ? observed.workload->certificate
+                                                          : "";
+    if (!restarted_for.empty()) values["master"]["podAnnotations"][certificate_annotation] = restarted_for;
+  }
   if (!observed.workload || observed.workload->claim_size.empty()) return values;
   // a StatefulSet's claim template can never change: the claim itself grows (claim_step)
   ordered_json& persistence = values["master"]["persistence"];
@@ -169,8 +184,10 @@ ordered_json Installation::namespace_manifest() const {
 
 ordered_json Installation::secret_manifest() {
   ordered_json data = ordered_json::object();
-  const SecretContent content =
+  SecretContent content =
       secret_content(m_passwords.application, generate_password(m_context.random), trim_user(), application_user());
+  if (settings.tls.from == TlsChoice::From::issuer)
+    content = with_reload_user(std::move(content), generate_password(m_context.random));
   for (const auto& [key, value] : content) data[key] = base64_encode(value.reveal());
   // a server that runs has read a Secret of before, which is gone
   if (observed.redis_runs()) m_acl = value_of(content, acl_key);
@@ -552,11 +569,25 @@ Step Installation::redis_step() {
       detail += "; user trim added";
       changed = true;
     }
+    const bool other_reload_user = settings.auth && has_its_secret() && reload_user_differs();
+    const bool drops_reload_user = other_reload_user && change_reload_user();
+    if (other_reload_user) {
+      detail += drops_reload_user ? "; user tls removed" : "; user tls added";
+      changed = true;
+    }
     if (has_acl_file()) {
       std::vector<std::string> users = settle_acl(redis, m_acl.empty() ? observed.secret->acl : m_acl);
+      if (drops_reload_user) checked(redis, {"ACL", "DELUSER", "tls"});
+      if (other_reload_user)
+        std::erase_if(users, [](const std::string& user) { return user.starts_with("user tls "); });
       if (adds_user) std::erase_if(users, [](const std::string& user) { return user.starts_with("user trim "); });
       if (!users.empty()) detail += "; put right: " + join(users, ", ");
       changed = changed || !users.empty();
+    }
+    if (!renews_live() && shows_other_certificate(redis)) {
+      serve_certificate(redis, m_mounted);
+      detail += "; read the certificate again";
+      changed = true;
     }
     mark_proven();
     say_what_ails_exporter();

@@ -12,6 +12,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/password.hpp"
@@ -23,6 +24,18 @@
 namespace raibid {
 
 class ChartFolder;
+
+/// What setup does about the certificate of a release.
+struct CertificatePlan {
+  enum class Kind { none, create, replace };
+  Kind authority = Kind::none;    ///< Secret F-ca
+  Kind certificate = Kind::none;  ///< Secret F-tls
+  Kind trust = Kind::none;        ///< ConfigMap F-ca
+  Kind issued = Kind::none;       ///< cert-manager's Certificate F-tls
+  std::string why{};              ///< the certificate is issued again
+  bool takes_over = false;        ///< from cert-manager: its Certificate and Secret go first
+  bool needs_restart = false;     ///< what Redis serves now is nothing that a client can verify
+};
 
 /// Those that this run goes by: known from an earlier one, or new.
 struct Passwords {
@@ -46,6 +59,8 @@ class Installation {
   nlohmann::ordered_json values() const;
   nlohmann::ordered_json namespace_manifest() const;
   nlohmann::ordered_json secret_manifest();
+  /// The objects of TLS that setup makes or changes, for people: without a key.
+  std::vector<nlohmann::ordered_json> certificate_manifests() const;
   std::string render(TimePoint deadline);
 
   /// Whether the release is there with the same chart and values: then helm has nothing to do. What of its objects
@@ -74,6 +89,12 @@ class Installation {
   bool changes_users() const;
   /// Whether clients that log in as they do now will be refused: another name.
   bool changes_user_name() const;
+  /// What the change of the certificate replaced is of no use any more, nor is a certificate that nothing mounts.
+  void forget_previous_certificate();
+  /// The running Redis takes another certificate without a restart.
+  bool renews_live() const;
+  /// How the Redis of this run speaks TLS, once it is as it should be; none: plain.
+  std::optional<TlsClient> tls() const;
   /// The users that a change of this run has replaced are of no use any more.
   void forget_previous_users();
   /// What whoever undoes may log in with, whatever has been done by then.
@@ -91,6 +112,8 @@ class Installation {
   Step claim_step();
   Step release_step();
   Step redis_step();
+  Step tls_step();
+  Step replace_certificate();
   Step users_change_step();
 
   /// Starts what will store the password and what will make the release: both wait for their input until their step.
@@ -124,6 +147,26 @@ class Installation {
   void take_lock();
   /// Says in Helm's record that this run has found its revision ready, when another run made it.
   void mark_proven();
+  void plan_certificate();
+  void plan_own_certificate();
+  void complete_exporter_file();
+  /// cert-manager: its Certificate, which makes the Secret.
+  nlohmann::ordered_json issued_certificate() const;
+  bool issued_certificate_differs() const;
+  void put_issued_certificate();
+  void give_up_issued_certificate();
+  void wait_for_issued_certificate();
+  bool reload_user_differs() const;
+  /// True when the user is gone from users.acl and has to go from the running server, too.
+  bool change_reload_user();
+  bool tls_was_on() const;
+  /// Redis shows another certificate than its Secret has: somebody else has renewed that.
+  bool shows_other_certificate(const RedisConnection& redis) const;
+  void serve_certificate(RedisConnection& redis, const SecretContent& content);
+  void plan_trust();
+  TlsClient tls_with(const SecretContent& content) const;
+  SecretContent made_by_us() const;
+  std::string describe_certificate_work() const;
   bool has_its_secret() const;
   bool helm_starts_early() const;  ///< another chart than ours it might install with the chart's own values
   std::string digest() const;
@@ -157,6 +200,9 @@ class Installation {
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
   SecretStore m_store;
+  ReleaseCertificates m_certificates;
+  CertificatePlan m_work;
+  SecretContent m_mounted;  ///< of the Secret with the certificate, once this run has done its part
   TimePoint m_asked_redis{};
   std::optional<TimePoint> m_ready_without_exporter;
 };

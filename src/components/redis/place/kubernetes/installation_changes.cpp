@@ -104,6 +104,7 @@ std::vector<std::string> Installation::restarts() const {
   if (!observed.workload->spec.empty())
     reasons = restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
   const bool users_own = !settings.sets.empty() || !settings.values_files.empty();
+  if (m_work.needs_restart) reasons.push_back(fmt::format("the certificate ({})", m_work.why));
   return m_rendered && (users_own || reasons.empty()) ? template_changes() : reasons;
 }
 
@@ -174,7 +175,11 @@ const Directives& Installation::expected_directives() {
     if (!m_rendered) m_rendered = std::make_shared<json>(ReleaseState::objects_of(render(m_context.deadline)));
     m_expected = server_files(*m_rendered, m_names).directives;
   }
-  if (!m_expected) m_expected = settings.directives;
+  if (!m_expected) {
+    m_expected = settings.directives;
+    if (settings.tls.enabled())
+      m_expected->emplace_back("tls-auth-clients", settings.tls.client_certificates ? "yes" : "no");
+  }
   return *m_expected;
 }
 

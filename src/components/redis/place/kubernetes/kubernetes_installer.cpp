@@ -1,5 +1,6 @@
 #include "components/redis/place/kubernetes/kubernetes_installer.hpp"
 
+#include "components/redis/place/kubernetes/certificates_kubernetes.hpp"
 #include "components/redis/place/kubernetes/doctor_kubernetes.hpp"
 #include "components/redis/place/kubernetes/role.hpp"
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
@@ -19,6 +20,14 @@ std::string KubernetesInstaller::rights() const { return role_manifests(m_settin
 
 std::string KubernetesInstaller::change_users(const UsersPlan& plan) {
   return change_users_kubernetes(m_context, m_settings, plan);
+}
+
+SecretContent KubernetesInstaller::certificates() { return certificates_kubernetes(m_context, m_settings); }
+
+CertificateSpec KubernetesInstaller::certificate_spec() { return certificate_spec_kubernetes(m_context, m_settings); }
+
+std::string KubernetesInstaller::change_certificates(const CertificatesPlan& plan) {
+  return change_certificates_kubernetes(m_context, m_settings, plan);
 }
 
 CommandResult KubernetesInstaller::status() { return status_redis_kubernetes(m_context, m_settings); }

@@ -15,6 +15,9 @@ class KubernetesInstaller final : public Installer {
   std::string rights() const override;
   std::string change_users(const UsersPlan& plan) override;
   CommandResult status() override;
+  SecretContent certificates() override;
+  CertificateSpec certificate_spec() override;
+  std::string change_certificates(const CertificatesPlan& plan) override;
 
  private:
   Context& m_context;

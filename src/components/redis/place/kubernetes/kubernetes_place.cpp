@@ -16,7 +16,7 @@ namespace raibid {
 KubernetesPlace::KubernetesPlace(Context& context, const RedisSettings& settings)
     : m_context(context),
       m_settings(settings),
-      m_names(settings.release, settings.name_space),
+      m_names(settings.release, settings.name_space, settings.cluster_domain),
       m_session(choose_cluster(context, settings.name_space, NeedsHelm::no)) {}
 
 std::string KubernetesPlace::heading() const { return describe(m_session.kubectl); }
@@ -45,6 +45,7 @@ void KubernetesPlace::prepare(int local_port) {
 RedisEndpoint KubernetesPlace::endpoint(TimePoint deadline) {
   const InstalledRedis& redis = installed();  // before the port-forward: "not installed" says more than its failure
   prepare();
+  m_redis->speak_tls(redis.tls, redis.port);
   return m_redis->endpoint(redis.login(), deadline);
 }
 
@@ -55,6 +56,7 @@ std::unique_ptr<RedisConnection> KubernetesPlace::connect(TimePoint deadline) {
 std::unique_ptr<RedisConnection> KubernetesPlace::administer(TimePoint deadline) {
   const Login admin = installed().admin;
   prepare();
+  m_redis->speak_tls(installed().tls, installed().port);
   return connect_redis(m_context.redis, m_redis->endpoint(admin, deadline), reply_limit);
 }
 

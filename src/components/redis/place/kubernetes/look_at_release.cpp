@@ -14,6 +14,7 @@
 #include "components/presets.hpp"
 #include "components/redis/place/kubernetes/release_reader.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/values.hpp"
 #include "tools/failures.hpp"
 
 namespace raibid {
@@ -62,6 +63,18 @@ void look_at_missing_services(Context& context, const Kubectl& kubectl, Release&
   look_at_distant_services(context, kubectl, wanted, found);
 }
 
+/// What the pod mounts for TLS.
+void look_at_certificate(Context& context, const Kubectl& kubectl, Release& found) {
+  const TlsChoice choice = found.tls_choice();
+  if (!choice.enabled()) return;
+  found.tls.given_name = choice.secret;
+  std::vector<std::string> objects = {"secret/" + mounted_secret(choice, found.names())};
+  if (choice.from == TlsChoice::From::own) objects.push_back("secret/" + found.names().authority);
+  const Command question = kubectl.get(objects);
+  for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline)))
+    take_object(found, item, kubectl);
+}
+
 /// For what of a release is outside its namespace, which many a login may not see.
 Command look_outside(const Kubectl& kubectl, const Release& found) {
   std::vector<std::string> names = {"namespace/" + found.id.name_space};
@@ -89,6 +102,7 @@ void look_outside_of_all(Context& context, const Kubectl& kubectl, std::vector<R
 /// What can only be asked when the rest is known: what is outside the namespace, and (with Helm's records) what of the
 /// release has changed.
 void look_further(Context& context, const Kubectl& kubectl, Release& found, const json* records) {
+  look_at_certificate(context, kubectl, found);
   std::vector<Command> questions = {look_outside(kubectl, found)};
   if (records) questions.push_back(ReleaseState::list(kubectl, found.id.name));
   const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
@@ -227,7 +241,10 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
   if (!found.workload)
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
-  InstalledRedis installed{names.host, redis_port, {}};
+  look_at_certificate(context, kubectl, found);
+  const std::string host = RedisNames(settings.release, settings.name_space, settings.cluster_domain).host;
+  InstalledRedis installed{host, found.port(), {}};
+  installed.tls = found.tls_client();
   installed.content = found.content();
   installed.username = application_login(installed.content).username;
   installed.password = application_login(installed.content).password;

@@ -117,6 +117,25 @@ Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& 
 
 namespace {
 
+/// cert-manager's Certificate, where one is wanted or has been there.
+void look_at_issued(Context& context, const Kubectl& kubectl, const TlsChoice& wanted, Observed& observed) {
+  const bool is_wanted = wanted.from == TlsChoice::From::issuer;
+  const bool was = observed.tls_choice().from == TlsChoice::From::issuer;
+  const bool left = observed.tls.certificate && observed.tls.certificate->issued;
+  if (!is_wanted && !was && !left) return;
+  observed.cert_manager = kubectl.ask(kubectl.api_group("cert-manager.io/v1"), context.deadline).ok();
+  if (!observed.cert_manager) return;
+  std::vector<std::string> objects = {"certificate.cert-manager.io/" + observed.names().certificate};
+  if (is_wanted) objects.push_back(to_lower(wanted.issuer_kind) + ".cert-manager.io/" + wanted.issuer);
+  for (const std::string& object : objects) {
+    const Command question = kubectl.get({object});
+    for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline))) {
+      take_object(observed, item, kubectl);
+      if (text_at(item, {"kind"}) == wanted.issuer_kind) observed.issuer_known = true;
+    }
+  }
+}
+
 /// What can only be asked when the rest is known: the claim's volume, which many a login may not see, and the state of
 /// the release.
 void look_further(Context& context, const Kubectl& kubectl, const std::string& release, Look look, Observed& observed) {
@@ -156,6 +175,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   for (const std::string& service : settings.services) {
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
+  for (std::string& object : tls_object_names(settings.tls, names)) objects.push_back(std::move(object));
   const std::vector<Command> questions = {
       kubectl.get(objects),
       kubectl.review_rules(single_reviews(rights)),
@@ -168,6 +188,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   Observed observed;
   observed.id = {settings.release, kubectl.name_space()};
+  observed.tls.given_name = settings.tls.secret;
   observed.at = asked;
   observed.at_wall = asked_wall;
   try {
@@ -189,6 +210,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
   }
   look_further(context, kubectl, settings.release, look, observed);
+  look_at_issued(context, kubectl, settings.tls, observed);
   // the right to make a namespace only matters when there is none
   if (observed.name_space)
     std::erase_if(observed.refused, [](const Kubectl::Right& right) { return right.resource == "namespaces"; });

@@ -24,6 +24,8 @@ struct Observed : Release {
   std::string default_storage_class;
   bool storage_classes_known = true;  ///< else this login may not list them
   bool service_monitors = false;
+  bool cert_manager = false;  ///< its kinds are there; asked for only where they are needed
+  bool issuer_known = false;  ///< the issuer of --tls-issuer is there
   std::vector<Kubectl::Right> refused;
   std::map<std::string, std::string> uids{};  ///< of what of the release is there, by "kind/name"
   TimePoint at{};                             ///< when it was asked for, by both clocks

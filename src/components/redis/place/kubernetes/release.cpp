@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
+
 namespace raibid {
 
 const Release::Service* Release::service(const std::string& name) const {
@@ -26,6 +28,21 @@ std::vector<Deletion> Release::blocking_deletions() const {
     return deletion.object.starts_with("pod/") || deletion.object.starts_with("namespace/");
   });
   return blocking;
+}
+
+TlsChoice Release::tls_choice() const {
+  try {
+    return spec().tls;
+  } catch (const Error&) {
+    return {};  // who needs the record says what is wrong with it
+  }
+}
+
+std::optional<TlsClient> Release::tls_client() const {
+  const TlsChoice choice = tls_choice();
+  const TlsObjects::Object* const mounted = choice.enabled() ? tls.mounted(choice) : nullptr;
+  if (mounted == nullptr) return std::nullopt;
+  return release_tls(mounted->content, choice, names());
 }
 
 std::string Release::recorded_spec() const {

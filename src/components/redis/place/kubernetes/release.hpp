@@ -8,6 +8,7 @@
 #include "components/kubernetes/deletion.hpp"
 #include "components/kubernetes/lease.hpp"
 #include "components/kubernetes/release_state.hpp"
+#include "components/redis/place/kubernetes/certificates.hpp"
 #include "components/redis/server/users.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/spec.hpp"
@@ -52,6 +53,7 @@ struct Release {
     int replicas = 0;
     int ready_replicas = 0;
     std::optional<Deletion> deletion{};
+    std::string certificate{};  ///< of the pod's template, see certificate_annotation
   };
   struct Pod {
     /// How one of its containers ended before it was started again.
@@ -105,6 +107,7 @@ struct Release {
   std::optional<Record> record{};
   std::optional<StoredSecret> secret{};
   std::optional<Workload> workload{};
+  TlsObjects tls{};
   std::vector<Pod> pods{};
   std::vector<Claim> claims{};
   std::vector<Service> services{};
@@ -132,6 +135,12 @@ struct Release {
 
   /// What the StatefulSet was set up with; empty for one not set up by raibid-cli. Throws as parse_spec.
   Spec spec() const { return parse_spec(workload ? workload->spec : ""); }
+  /// How the Redis that is there speaks TLS, by its record; one that cannot be read says nothing.
+  TlsChoice tls_choice() const;
+  /// How to speak TLS to it; none: it is plain, or what it mounts is not known.
+  std::optional<TlsClient> tls_client() const;
+  /// The port of the pod that raibid-cli uses, see pod_port.
+  int port() const { return pod_port(tls_choice()); }
   /// What the Redis of this release was set up with: its own record, or that of the data that a teardown kept; "" for
   /// none.
   std::string recorded_spec() const;
@@ -143,6 +152,8 @@ inline constexpr const char* managed_by_us = "raibid-cli";
 inline constexpr const char* digest_label = "raibid-cli/digest";
 /// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
 inline constexpr const char* run_label = "raibid-cli/run";
+/// Of the pod, by the chart's values: another one starts a new pod, where no client can verify what the old one serves.
+inline constexpr const char* certificate_annotation = "raibid-cli/certificate-of";
 /// A label of Helm's record: the revision that another run has found ready, so that the run which made it may not undo
 /// it any more. Helm copies labels to the next revision, where the number tells that it is not meant.
 inline constexpr const char* proven_label = "raibid-cli/proven";

@@ -68,6 +68,7 @@ Release::StoredSecret read_secret(const json& object) {
 Release::Workload read_workload(const json& object) {
   Release::Workload workload{release_annotation(object), annotation_of(object, spec_annotation)};
   workload.component = text_at(object, {"spec", "selector", "matchLabels", "app.kubernetes.io/component"});
+  workload.certificate = text_at(object, {"spec", "template", "metadata", "annotations", certificate_annotation});
   workload.kept_by_policy = annotation_of(object, "helm.sh/resource-policy") == "keep";
   for (const json& claim : items_at(object, {"spec", "volumeClaimTemplates"})) {
     workload.claim_size = text_at(claim, {"spec", "resources", "requests", "storage"});
@@ -152,6 +153,7 @@ bool put_object(Release& release, const json& object, const Kubectl& kubectl) {
   }
   const std::string space = text_at(object, {"metadata", "namespace"});
   if (!space.empty() && space != home) return false;
+  if (release.tls.take(object, names)) return true;
   if (kind == "Secret" && name == names.full) {
     release.secret = read_secret(object);
   } else if (kind == "StatefulSet" && name == names.workload) {

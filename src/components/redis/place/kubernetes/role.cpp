@@ -59,7 +59,7 @@ std::vector<RoleRule> role_rules(const RedisSettings& settings) {
       {{"batch"}, {"cronjobs"}, all_verbs()},
       {{"coordination.k8s.io"}, {"leases"}, all_verbs()},
       {{""}, {"persistentvolumeclaims"}, {"get", "list", "watch", "update", "patch", "delete"}},
-      {{""}, {"pods"}, {"get", "list", "watch", "delete"}},
+      {{""}, {"pods"}, {"get", "list", "watch", "patch", "delete"}},
       {{""}, {"pods/log"}, {"get"}},
       {{""}, {"pods/portforward"}, {"get", "create"}},
       {{""}, {"events", "endpoints"}, {"get", "list", "watch"}},

@@ -41,6 +41,55 @@ constexpr Duration evidence_limit = std::chrono::seconds(10);
   throw Error(ExitCode::preflight, message, hint);
 }
 
+/// A certificate, a CA or a bundle that somebody else made is never overwritten.
+void refuse_foreign_certificate(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                                const Kubectl& kubectl) {
+  if (!settings.tls.enabled()) return;
+  const auto refuse = [&](const std::optional<TlsObjects::Object>& object, const std::string& kind,
+                          const std::string& name, bool may_be_given) {
+    if (!object || object->ours) return;
+    cannot_set_up(fmt::format("{} {} in namespace {} was not made by raibid-cli", kind, name, settings.name_space),
+                  may_be_given ? fmt::format("to use its certificate: --tls-secret {}; else choose another name with "
+                                             "--release",
+                                             name)
+                               : "choose another name with --release, or, when nobody needs it, remove it: " +
+                                     kubectl.for_people({"delete", to_lower(kind), name}));
+  };
+  if (settings.tls.from != TlsChoice::From::secret) refuse(observed.tls.certificate, "Secret", names.certificate, true);
+  if (observed.tls.issued && !observed.tls.issued->ours) {
+    cannot_set_up(fmt::format("Certificate {} in namespace {} was not made by raibid-cli", names.certificate,
+                              settings.name_space),
+                  fmt::format("to use what it issues: --tls-secret {}; else choose another name with --release",
+                              names.certificate));
+  }
+  if (settings.tls.from == TlsChoice::From::own) refuse(observed.tls.authority, "Secret", names.authority, false);
+  refuse(observed.tls.trust, "ConfigMap", names.authority, false);
+}
+
+/// --tls-secret: what is brought has to fit before anything is changed.
+void check_certificate(const Context& context, const Observed& observed, const RedisSettings& settings,
+                       const RedisNames& names, const Kubectl& kubectl) {
+  if (settings.tls.from == TlsChoice::From::issuer && !observed.cert_manager) {
+    cannot_set_up("--tls-issuer: this cluster has no cert-manager (cert-manager.io/v1)",
+                  "install it, or use --tls, or --tls-secret with a certificate that you have");
+  }
+  if (settings.tls.from == TlsChoice::From::issuer && !observed.issuer_known) {
+    cannot_set_up(fmt::format("there is no {} {}{}", settings.tls.issuer_kind, settings.tls.issuer,
+                              settings.tls.issuer_kind == "Issuer" ? " in namespace " + settings.name_space : ""),
+                  "see what there is: " + kubectl.for_people({"get", "issuers,clusterissuers", "--all-namespaces"}));
+  }
+  if (settings.tls.from != TlsChoice::From::secret) return;
+  const TlsObjects::Object* const given = observed.tls.mounted(settings.tls);
+  if (given == nullptr) {
+    cannot_set_up(
+        fmt::format("there is no Secret {} in namespace {}", settings.tls.secret, settings.name_space),
+        "make it first: " + kubectl.for_people({"create", "secret", "generic", settings.tls.secret,
+                                                "--from-file=tls.crt", "--from-file=tls.key", "--from-file=ca.crt"}));
+  }
+  with_given_certificate({}, given->content, certificate_spec(settings, names, context.scope()),
+                         "Secret " + settings.tls.secret, settings.tls.client_certificates, context.clock.wall());
+}
+
 // Anything of our names that somebody else made is left alone, unless the user says that it is ours to take.
 void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                     const Kubectl& kubectl) {
@@ -67,6 +116,7 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
         fmt::format("namespace {} exists and was not made by raibid-cli", space),
         "choose another with -n, or use this one with --adopt (teardown will then leave the namespace alone)");
   }
+  refuse_foreign_certificate(observed, settings, names, kubectl);
   // helm itself refuses to take these over: no --adopt helps here
   if (observed.workload && observed.workload->release != settings.release) {
     cannot_set_up(fmt::format("StatefulSet {} in namespace {} does not belong to release {}", names.workload, space,
@@ -256,6 +306,7 @@ void check_memory(Context& context, const RedisSettings& settings, const Observe
   if (wanted == 0 || (before != 0 && wanted >= before)) return;
   // a way of its own: it leads to the pod that this change replaces
   KubernetesRedis redis(context, kubectl, names);
+  redis.speak_tls(observed.tls_client(), observed.port());
   RedisConnection* connection = nullptr;
   try {
     connection = &redis.connection(login, question_deadline(context));
@@ -276,6 +327,8 @@ std::string dry_run(Context& context, Installation& installation, const Plan& pl
                      to_yaml(installation.values()) + "\n# manifests\n";
   if (!installation.observed.name_space) text += "---\n" + to_yaml(installation.namespace_manifest());
   if (installation.settings.auth) text += "---\n" + to_yaml(redacted(installation.secret_manifest()));
+  for (const nlohmann::ordered_json& manifest : installation.certificate_manifests())
+    text += "---\n" + to_yaml(manifest);
   return text + installation.render(context.deadline);
 }
 
@@ -313,7 +366,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const Told told(context);
   const TimePoint started = context.clock.now();
   const bool dry = context.guard.dry_run();
-  const RedisNames names(settings.release, settings.name_space);
+  RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
   context.reporter.heading(describe(session.kubectl));
   context.reporter.step_started("preflight");
@@ -324,9 +377,11 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     if (const std::string record = observed.recorded_spec(); !record.empty())
       take_record_for_setup(context, with_folders_of_this_machine(context, parse_spec(record),
                                                                   session.kubectl.cluster().context, observed.id));
-    const std::vector<std::string> asked_for = settings.services;
+    const RedisSettings asked_for = settings;
     settings = redis_settings(context);
-    if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings, Look::with_state);
+    names = RedisNames(settings.release, settings.name_space, settings.cluster_domain);
+    if (settings.services != asked_for.services || settings.tls != asked_for.tls)
+      observed = observe(context, session.kubectl, names, settings, Look::with_state);
   };
   take_record();
   give_advice(context, settings);
@@ -347,12 +402,41 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   KubernetesRedis undo_redis(context, session.kubectl, names);
   SecretStore undo_store(context, session.kubectl, names.full, undo_until);
   std::unique_ptr<RedisConnection> undo_connection;
-  const LogIn log_in = [&](const Login& login) { return undo_redis.another(login, undo_until()); };
-  add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
+  const auto log_in_with = [&](const std::optional<TlsClient>& tls, int port, const Login& login) {
+    undo_redis.speak_tls(tls, port);
+    return undo_redis.another(login, undo_until());
+  };
+  const LogIn log_in = [&](const Login& login) {
+    const std::optional<TlsClient> present = observed.tls_client();
+    if (!installation) return log_in_with(present, observed.port(), login);
+    const bool was_other = installation->tls().has_value() != present.has_value();
+    try {
+      return log_in_with(installation->tls(), pod_port(settings.tls), login);
+    } catch (const Error&) {
+      if (!was_other) throw;
+      return log_in_with(present, observed.port(), login);  // TLS is turned on or off after this
+    }
+  };
+  const auto undo_source = [&]() -> RedisConnection& {
     if (undo_connection && !undo_redis.tunnel().finished()) return *undo_connection;
     undo_connection = installation ? log_in_as_any(log_in, installation->logins())
                                    : log_in(observed.secret ? admin_login(observed.secret->content) : Login());
     return *undo_connection;
+  };
+  add_common_undos(run.undos(), context, undo_source);
+  ReleaseCertificates undo_certificates(context, session.kubectl, names, settings.release, run.id(), undo_until);
+  add_release_certificates_undos(run.undos(), undo_certificates);
+  add_certificates_undo(run.undos(), undo_certificates, [&](const SecretContent& content) {
+    // a pod that a rollback replaces reads the files at its start
+    if (installation && !installation->renews_live()) return;
+    if (!observed.tls_client()) return;
+    RedisConnection& redis = undo_source();
+    undo_certificates.serve(redis, content, [&] {
+      TlsChoice choice = observed.tls_choice();
+      choice.client_certificates = choice.client_certificates || settings.tls.client_certificates;
+      undo_redis.speak_tls(release_tls(content, choice, names), observed.port());
+      return undo_redis.another(observed.secret ? admin_login(observed.secret->content) : Login(), undo_until());
+    });
   });
   add_users_undo(run.undos(), undo_store, [&](const Login& login) {
     undo_connection.reset();  // who is logged in there may be gone afterwards
@@ -391,6 +475,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     refuse_deletions(observed, settings, names, session.kubectl);
     refuse_other_owners(observed, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
+    check_certificate(context, observed, settings, names, session.kubectl);
     refuse_unchangeable(observed, settings, names, session.kubectl);
     if (!dry && repair(context, observed, names, session, settings, lock, abandoned, run.undos())) look_again();
     installation.emplace(context, settings, names, session, observed, lock,
@@ -414,6 +499,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const bool changed = run.execute(plan).changed;
   installation->forget_kept_record();
   installation->forget_previous_users();
+  installation->forget_previous_certificate();
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
   return {"", installation->credentials(), changed};

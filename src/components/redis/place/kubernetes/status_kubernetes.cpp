@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/connect.hpp"
 #include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/record.hpp"
 
@@ -202,9 +203,48 @@ void examine_secret(const Release& found, bool wanted, HealthReport& report) {
               "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
 
+/// The certificate that Redis shows: over `connection`, or, where that did not come about, whether it is to be trusted or
+/// not. std::nullopt without TLS.
+std::optional<TlsFacts> certificate_facts(Context& context, const Release& found, KubernetesRedis& redis,
+                                          const RedisConnection* connection, TimePoint until) {
+  TlsFacts facts;
+  facts.choice = found.tls_choice();
+  if (!facts.choice.enabled()) return std::nullopt;
+  facts.port = found.port();
+  const TlsObjects::Object* const mounted = found.tls.mounted(facts.choice);
+  if (mounted != nullptr)
+    facts.kept = facts.choice.from == TlsChoice::From::own ? found.tls.content() : mounted->content;
+  facts.kept.erase(previous_certificates_key);
+  if (facts.kept.empty()) facts.kept[tls_certificate_key] = Secret();  // lost, all of it
+  try {
+    facts.served = connection != nullptr
+                       ? read_der_certificate(connection->peer_certificate(), "what Redis shows")
+                       : read_certificate(context.redis.served_certificate(redis.endpoint(Login(), until), reply_limit),
+                                          "what Redis shows");
+  } catch (const Error& error) {
+    facts.no_handshake = error.message();
+  }
+  return facts;
+}
+
+/// What the certificate has to be.
+CertificateSpec wanted_certificate(const Release& found, const Scope& scope) {
+  const Spec spec = found.spec();
+  RedisSettings settings;
+  settings.release = found.id.name;
+  settings.name_space = found.id.name_space;
+  settings.services = spec.services;
+  settings.tls = spec.tls;
+  const auto domain = spec.chosen.find("cluster-domain");
+  if (domain != spec.chosen.end() && !domain->second.values.empty())
+    settings.cluster_domain = domain->second.values.front();
+  return certificate_spec(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain), scope);
+}
+
 }  // namespace
 
 bool answers(const Release& found, KubernetesRedis& redis, TimePoint until) {
+  redis.speak_tls(found.tls_client(), found.port());
   return redis.answers(admin_login(found.content()), until);
 }
 
@@ -212,26 +252,31 @@ Spec expected_spec(const Release& found, const RedisSettings& otherwise) {
   return found.workload && !found.workload->spec.empty() ? found.spec() : spec_of(otherwise);
 }
 
-StatusReport examine_release(const Kubectl& kubectl, Release found, Spec expected, KubernetesRedis& redis,
-                             int unfinished, TimePoint until, const Scope& scope) {
+StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
+                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope) {
   StatusFacts facts{found.id.name, found.id.name_space, expected.preset, unfinished};
   const SecretContent content = found.content();
   const ServerFiles files = server_files(found.state->manifest(), found.names());
+  redis.speak_tls(found.tls_client(), found.port());
+  RedisConnection* connection = nullptr;
   if (!found.pod()) facts.redis.failure = {"not asked: there is no pod", ""};
   try {
-    if (found.pod())
-      read_redis_facts(redis.connection(admin_login(content), until),
+    if (found.pod()) {
+      connection = &redis.connection(admin_login(content), until);
+      read_redis_facts(*connection,
                        {files.directives.value_or(expected.directives), expected.streams,
                         files.has_acl ? value_of(content, acl_key) : Secret()},
                        facts.redis);
+    }
   } catch (const Error& error) {
     facts.redis.failure = {error.message(), error.hint()};
   }
+  const std::optional<TlsFacts> certificate = certificate_facts(context, found, redis, connection, until);
   facts.where = StatusFacts::OnCluster{kubectl.cluster().context, kubectl.cluster().server, std::move(found),
                                        std::move(expected)};
   const Scope its_own = scope.found("kubernetes", facts.name_space, facts.release, facts.preset);
   StatusReport report = report_on(std::move(facts), its_own);
-  const auto& [context, server, seen, asked] = std::get<StatusFacts::OnCluster>(report.facts.where);
+  const auto& [context_name, server, seen, asked] = std::get<StatusFacts::OnCluster>(report.facts.where);
   HealthReport& health = report.health;
   const RedisNames names = seen.names();
   examine_record(seen.record, seen.id.name, health);
@@ -243,6 +288,8 @@ StatusReport examine_release(const Kubectl& kubectl, Release found, Spec expecte
   examine_deletions(seen, kubectl, health);
   examine_trimming(seen.trimming, kubectl, health);
   examine_state(*seen.state, health);
+  if (certificate)
+    examine_tls(*certificate, wanted_certificate(seen, health.scope()), context.clock.wall(), health);
   examine_redis(report.facts.redis, health);
   return report;
 }
@@ -266,7 +313,7 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   Spec expected = expected_spec(found, settings);
   refuse_other_preset(context, expected.preset);
   const std::string title = report_title(kubectl, found);
-  StatusReport report = examine_release(kubectl, std::move(found), std::move(expected), redis, unfinished,
+  StatusReport report = examine_release(context, kubectl, std::move(found), std::move(expected), redis, unfinished,
                                         question_deadline(context), context.scope());
   return render_report(context, title, report.health);
 }

@@ -15,8 +15,8 @@ Spec expected_spec(const Release& found, const RedisSettings& otherwise);
 
 /// Examines a release and the Redis in it, which is given until `until` to answer. A Redis that cannot be reached is a
 /// check that fails, not an Error.
-StatusReport examine_release(const Kubectl& kubectl, Release found, Spec expected, KubernetesRedis& redis,
-                             int unfinished, TimePoint until, const Scope& scope);
+StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
+                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope);
 
 /// Whether its Redis answers until then.
 bool answers(const Release& found, KubernetesRedis& redis, TimePoint until);

@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
@@ -99,6 +100,7 @@ class KubernetesTeardown {
     } else if (m_observed.secret) {
       m_removals.stays.push_back(fmt::format("Secret {} (not made by raibid-cli)", m_names.full));
     }
+    plan_certificate(keeps_claim);
     if (credentials) {
       decide(!keeps_claim, "credentials", m_context.paths.shown(credentials->path),
              [this, credentials] { return remove_credentials(m_context, *credentials); });
@@ -126,6 +128,23 @@ class KubernetesTeardown {
     } else {
       m_removals.stays.push_back(what);
     }
+  }
+
+  /// Like the password: with the data that stays its clients keep the CA that they trust.
+  void plan_certificate(bool keeps_claim) {
+    const auto plan_one = [&](const std::optional<TlsObjects::Object>& object, const std::string& kind,
+                              const std::string& name) {
+      if (!object || !object->ours) return;
+      decide(!keeps_claim, "certificate", fmt::format("{} {}", kind, name),
+             [this, kind, name] { return remove(to_lower(kind) + "/" + name); });
+    };
+    if (m_observed.tls.issued && m_observed.tls.issued->ours) {
+      decide(!keeps_claim, "certificate", fmt::format("Certificate {}", m_names.certificate),
+             [this] { return remove("certificate.cert-manager.io/" + m_names.certificate); });
+    }
+    plan_one(m_observed.tls.certificate, "Secret", m_names.certificate);
+    plan_one(m_observed.tls.authority, "Secret", m_names.authority);
+    plan_one(m_observed.tls.trust, "ConfigMap", m_names.authority);
   }
 
   std::string remove(const std::string& object) {
@@ -216,7 +235,7 @@ class KubernetesTeardown {
 }  // namespace
 
 CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& settings) {
-  const RedisNames names(settings.release, settings.name_space);
+  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
   context.reporter.heading(describe(session.kubectl));
   Observed observed = observe(context, session.kubectl, names, settings);
@@ -239,6 +258,18 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   const bool abandoned = run.open();
   const UndoScope scope{run.id(), UndoScope::LeftData::leave};
   KubernetesRedis redis(context, session.kubectl, names);
+  redis.speak_tls(observed.tls_client(), observed.port());
+  ReleaseCertificates certificates(context, session.kubectl, names, settings.release, run.id(),
+                                   [&context] { return context.deadline; });
+  add_release_certificates_undos(run.undos(), certificates);
+  add_certificates_undo(run.undos(), certificates, [&](const SecretContent& content) {
+    if (!observed.tls_client()) return;
+    const Login login = observed.secret ? admin_login(observed.secret->content) : Login();
+    certificates.serve(redis.connection(login, context.deadline), content, [&] {
+      redis.speak_tls(release_tls(content, observed.tls_choice(), names), observed.port());
+      return redis.another(login, context.deadline);
+    });
+  });
   add_common_undos(run.undos(), context, [&]() -> RedisConnection& {
     return redis.connection(observed.secret ? admin_login(observed.secret->content) : Login(), context.deadline);
   });

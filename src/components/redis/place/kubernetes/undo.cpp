@@ -143,6 +143,24 @@ class Undoing {
     remove("secret", name, found->uid);
   }
 
+  /// A Secret or ConfigMap of TLS. It holds nobody's data, so it goes in a recovery, too, unless Redis uses it.
+  void remove_certificate(const Arguments& arguments) {
+    const std::string& kind = arguments.at("kind");
+    const std::string& name = arguments.at("name");
+    const std::optional<Found> found = find(kind, name);
+    if (!found) return;
+    refuse_other_run(*found, arguments.at(run_argument), kind + " " + name);
+    const std::string user = name == m_names.certificate ? user_of_secret(name) : "";
+    if (!user.empty() && arguments.at(run_argument) != m_scope.run)
+      throw Kept(fmt::format("{} {} is kept: {} uses it", kind, name, user));
+    if (!user.empty())
+      throw Error(ExitCode::failure, fmt::format("{} {} stays: {} is still there and needs it", kind, name, user));
+    const std::optional<Found> certificate = find("secret", m_names.certificate);
+    if (name != m_names.certificate && certificate && certificate->run == found->run)
+      throw Kept(fmt::format("{} {} is kept with Secret {}", kind, name, m_names.certificate));
+    remove(kind, name, found->uid);
+  }
+
   /// The StatefulSet's controller makes it, so that nothing in it tells of our run. It is known to be ours when its
   /// release was, which had to be uninstalled just now: the claim was not there before that run.
   void remove_claim(const Arguments& arguments) {
@@ -290,6 +308,16 @@ class Undoing {
                 fmt::format("{} stays: {} is still there and needs it", arguments.at("name"), workload->second));
   }
 
+  /// The StatefulSet whose pods mount it, "" when it is not mounted.
+  std::string user_of_secret(const std::string& secret) const {
+    const std::optional<Found> set = find("statefulset", m_names.workload);
+    if (!set) return "";
+    for (const json& volume : items_at(set->object, {"spec", "template", "spec", "volumes"})) {
+      if (text_at(volume, {"secret", "secretName"}) == secret) return "statefulset/" + m_names.workload;
+    }
+    return "";
+  }
+
   /// The revision whose pods the StatefulSet makes, once its controller has taken in the last change; "" when it has
   /// not in time, or there is no StatefulSet: then no pod is known to be of a failed revision.
   std::string present_revision() const {
@@ -398,6 +426,12 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
                           const RedisNames& names, const UndoScope& scope, const std::function<TimePoint()>& deadline) {
   const auto undoing = std::make_shared<Undoing>(context, session, release, names, scope, deadline);
   for (auto& [name, action] : table) {
+    if (name.starts_with("kubernetes.restore_") || name.starts_with("certificates.")) {
+      action = [&context, &session, deadline, undo = action](const Arguments& arguments) {
+        refuse_without_run(arguments);
+        patiently(context, session.kubectl, deadline, [&] { undo(arguments); });
+      };
+    }
     if (!name.starts_with("redis.")) continue;
     action = [&context, &session, deadline, undoing, undo = action](const Arguments& arguments) {
       refuse_without_run(arguments);
@@ -413,6 +447,7 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
   };
   add("kubernetes.delete_namespace", &Undoing::remove_namespace);
   add("kubernetes.delete_secret", &Undoing::remove_secret);
+  add("kubernetes.delete_certificate", &Undoing::remove_certificate);
   add("kubernetes.delete_claim", &Undoing::remove_claim);
   add("kubernetes.disown", &Undoing::disown);
   add("helm.uninstall", &Undoing::uninstall);
@@ -430,6 +465,12 @@ Undo undo_secret(const Kubectl& kubectl, const std::string& secret, const std::s
   std::map<std::string, std::string> arguments = {{"name", secret}};
   if (!needed_by.empty()) arguments[needed_by_argument] = needed_by;
   return {"kubernetes.delete_secret", arguments, kubectl.for_people({"delete", "secret/" + secret})};
+}
+
+Undo undo_certificate_object(const Kubectl& kubectl, const std::string& kind, const std::string& name) {
+  return {"kubernetes.delete_certificate",
+          {{"kind", kind}, {"name", name}},
+          kubectl.for_people({"delete", fmt::format("{}/{}", kind, name)})};
 }
 
 Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::string& needed_by) {

@@ -36,6 +36,8 @@ inline constexpr const char* judged_argument = "judged";
 Undo undo_namespace(const Kubectl& kubectl, const std::string& release, const std::string& secret);
 /// `needed_by`: "kind/name" of what must be gone first, "" when nothing needs the object.
 Undo undo_secret(const Kubectl& kubectl, const std::string& secret, const std::string& needed_by = {});
+/// Of TLS: `kind` is secret or configmap.
+Undo undo_certificate_object(const Kubectl& kubectl, const std::string& kind, const std::string& name);
 Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::string& needed_by);
 /// Takes back only our own fields of a Secret that was adopted.
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret);

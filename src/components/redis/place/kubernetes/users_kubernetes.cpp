@@ -18,7 +18,7 @@
 namespace raibid {
 
 std::string change_users_kubernetes(Context& context, const RedisSettings& settings, const UsersPlan& plan) {
-  const RedisNames names(settings.release, settings.name_space);
+  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
   const Kubectl& kubectl = session.kubectl;
   context.reporter.heading(describe(kubectl));
@@ -39,8 +39,9 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
   JournaledRun run(context,
                    {plan.operation, subject, journal_key(observed.cluster_uid, settings.name_space, settings.release)},
                    patience);
-  refuse_left_of_another_command(context, run);
+  refuse_left_of_another_command(context, run, "credentials ");
   KubernetesRedis redis(context, kubectl, names);
+  redis.speak_tls(observed.tls_client(), observed.port());
   const auto undo_until = [&run] { return run.undo_until(); };
   SecretStore store(context, kubectl, names.full, [&context] { return context.deadline; });
   SecretStore undo_store(context, kubectl, names.full, undo_until);

@@ -20,12 +20,13 @@ class KubernetesVictim final : public Victim {
  public:
   KubernetesVictim(Context& context, const RedisSettings& settings, const ClusterSession& session)
       : m_context(context),
-        m_names(settings.release, settings.name_space),
+        m_names(settings.release, settings.name_space, settings.cluster_domain),
         m_session(session),
         m_installed(find_on_kubernetes(context, m_session.kubectl, settings)),
         m_redis(context, m_session.kubectl, m_names) {
     const TimePoint until = question_deadline(context);
     if (auto refusal = refuse_restart(context, m_session.kubectl, settings.release, until)) throw *refusal;
+    m_redis.speak_tls(m_installed.tls, m_installed.port);
     m_redis.prepare();
   }
 
@@ -81,6 +82,7 @@ class KubernetesVictim final : public Victim {
     endpoint.port = port;
     endpoint.username = m_installed.admin.username;
     endpoint.password = m_installed.admin.password;
+    endpoint.tls = m_installed.tls;
     std::unique_ptr<RedisConnection> redis = ask_for_pong(m_context.redis, endpoint, reply_limit).connection;
     if (!redis) return nullptr;
     try {

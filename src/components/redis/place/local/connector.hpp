@@ -13,7 +13,10 @@ class LocalConnector final : public RedisConnector {
   LocalConnector(RedisConnector& redis, LocalInstance instance) : m_redis(redis), m_instance(std::move(instance)) {}
 
   /// Throws Error (failure) as well when the server does not run or another process has its port.
-  std::unique_ptr<RedisConnection> connect(const std::string& host, int port, Duration timeout) override;
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
+  std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout) override {
+    return m_redis.served_certificate(endpoint, timeout);
+  }
 
  private:
   RedisConnector& m_redis;

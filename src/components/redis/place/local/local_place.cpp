@@ -33,7 +33,7 @@ void LocalPlace::prepare(int) {}
 RedisEndpoint LocalPlace::endpoint(TimePoint) {
   const InstalledRedis& redis = installed();
   m_instance.require_running(redis.port);  // who asks hands the password to what listens there
-  return {redis.host, redis.port, redis.username, redis.password};
+  return {redis.host, redis.port, redis.username, redis.password, redis.database, redis.tls};
 }
 
 std::unique_ptr<RedisConnection> LocalPlace::connect(TimePoint deadline) {

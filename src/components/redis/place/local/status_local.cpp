@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/run/journaled_run.hpp"
@@ -21,6 +22,11 @@ namespace {
 
 std::string subject(const RedisSettings& settings) {
   return fmt::format("release {} on this machine", settings.release);
+}
+
+Directives with_tls(Directives directives, const TlsChoice& tls) {
+  for (auto& line : tls_directives(tls)) directives.push_back(std::move(line));
+  return directives;
 }
 
 Check server_check(const LocalInstance& instance, int port, std::optional<int> pid) {
@@ -38,8 +44,10 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   if (!state) throw_not_installed(context, subject(settings));
   const SecretContent content = instance.content_of(*state);
   const Login login = application_login(content);
-  return {"127.0.0.1",    state->port, login.password,       state->spec, state->name_space,
-          login.username, 0,           admin_login(content), content};
+  InstalledRedis installed{"127.0.0.1",    state->port, login.password,       state->spec, state->name_space,
+                           login.username, 0,           admin_login(content), content};
+  if (state->spec.tls.enabled()) installed.tls = tls_client(instance.certificates(), state->spec.tls, "127.0.0.1");
+  return installed;
 }
 
 namespace {
@@ -59,6 +67,7 @@ void examine_trimming(const StatusFacts::OnMachine& machine, HealthReport& repor
 StatusReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
                               int unfinished) {
   StatusFacts::OnMachine machine{instance.folder().string(), state.port, instance.pid()};
+  machine.plain_port = state.plain_port;
   machine.trims = std::any_of(state.spec.streams.begin(), state.spec.streams.end(),
                               [](const StreamSpec& stream) { return stream.max_length > 0; });
   if (const auto last = instance.last_trim()) machine.last_trim = {last->at, last->stream, last->removed};
@@ -69,7 +78,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
       const RedisEndpoint endpoint{"127.0.0.1", state.port, login.username, login.password};
       LocalConnector connector(context.redis, instance);
       read_redis_facts(*connect_redis(connector, endpoint, reply_limit),
-                       {state.spec.directives, state.spec.streams,
+                       {with_tls(state.spec.directives, state.spec.tls), state.spec.streams,
                         state.spec.auth ? Secret(read_file(instance.acl()).value_or("")) : Secret()},
                        facts.redis);
     } catch (const Error& error) {
@@ -79,6 +88,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
   StatusReport report =
       report_on(std::move(facts), context.scope().found("local", "", instance.release(), state.spec.preset));
   report.health.add(server_check(instance, state.port, machine.pid));
+  if (machine.pid) examine_local_tls(context, instance, state, report.health);
   examine_trimming(machine, report.health);
   examine_redis(report.facts.redis, report.health);
   return report;

@@ -1,0 +1,240 @@
+// TLS on a real cluster: one release that goes through every change, with a client at work where nothing may be cut.
+#include <doctest/doctest.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/strings.hpp"
+#include "cluster/support.hpp"
+#include "support/secret_scan.hpp"
+#include "support/thrown.hpp"
+#include "tools/certificate.hpp"
+
+namespace raibid::tls_cluster_test {
+
+using namespace raibid::test;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* space = "raibid-test-tls";
+constexpr auto day = std::chrono::hours(24);
+
+WallTime now() { return std::chrono::system_clock::now(); }
+
+class Tls : public ClusterCli {
+ public:
+  Tls() : ClusterCli(space) {}
+
+  Output run(std::vector<std::string> arguments) {
+    const auto end = std::find(arguments.begin(), arguments.end(), "--");
+    arguments.insert(end, {"-n", space});
+    return (*this)(arguments);
+  }
+  static std::string key(const std::string& secret, const std::string& name) {
+    const json data = kubectl_json({"get", "secret", secret, "-n", space, "-o", "json"}).at("data");
+    return base64_decode(data.at(name).get<std::string>());
+  }
+  static std::string pod_uid() {
+    return kubectl({"get", "pod", "raibid-redis-master-0", "-n", space, "-o", "jsonpath={.metadata.uid}"});
+  }
+  /// What of TLS the namespace holds, "secret/raibid-redis-tls …".
+  static std::string objects() {
+    std::string names;
+    for (const std::string& line : split(kubectl({"get", "secret,configmap", "-n", space, "-o", "name"}), '\n')) {
+      if (line.ends_with("/raibid-redis-tls") || line.ends_with("/raibid-redis-ca")) names += std::string(trim(line)) + " ";
+    }
+    return names;
+  }
+  /// A client in the pod, which does not log in: "NOAUTH …" when it has reached Redis.
+  static std::string ask(const std::vector<std::string>& options) {
+    std::vector<std::string> argv = {"exec", "raibid-redis-master-0", "-n", space, "-c", "redis", "--", "redis-cli",
+                                     "-h",   "raibid-redis-master"};
+    argv.insert(argv.end(), options.begin(), options.end());
+    argv.insert(argv.end(), {"DBSIZE"});
+    const Output output = attempt_kubectl(argv);
+    return output.out + output.err;
+  }
+  static Output attempt_kubectl(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"kubectl", "--kubeconfig", std::getenv("RAIBID_TEST_KUBECONFIG")});
+    return attempt(arguments);
+  }
+  json tls_of_status() { return json::parse(run({"status", "redis", "-o", "json"}).out).at("tls"); }
+};
+
+/// A certificate as somebody else would bring it; `names` and dates as the test wants them.
+KeyPair issue(const KeyPair& ca, std::vector<std::string> names, WallTime from, WallTime until) {
+  CertificateRequest request;
+  request.common_name = "test";
+  request.names = std::move(names);
+  request.server = true;
+  request.client = true;
+  request.from = from;
+  request.until = until;
+  return issue_certificate(ca, request, "the test");
+}
+
+void put_secret(const std::string& name, const KeyPair& pair, const std::string& ca) {
+  const json manifest = {
+      {"apiVersion", "v1"},
+      {"kind", "Secret"},
+      {"metadata", {{"name", name}, {"namespace", space}}},
+      {"stringData", {{"tls.crt", pair.certificate}, {"tls.key", pair.key.reveal()}, {"ca.crt", ca}}}};
+  kubectl({"apply", "--server-side", "--force-conflicts", "-f", "-"}, manifest.dump());
+}
+
+const std::vector<std::string> with_tls = {"--tls", "--cacert", "/etc/tls/ca.crt"};
+
+std::vector<std::string> with_certificate() {
+  std::vector<std::string> options = with_tls;
+  options.insert(options.end(), {"--cert", "/etc/tls/tls.crt", "--key", "/etc/tls/tls.key"});
+  return options;
+}
+
+/// Numbers that a client was given by INCR, one after the other, and nothing else: no command failed.
+bool counts_up(const std::string& output) {
+  long long expected = 0;
+  for (const std::string& line : split(trim(output), '\n')) {
+    const std::string word(trim(line));
+    const long long number =
+        word.empty() || word.find_first_not_of("0123456789") != std::string::npos ? -1 : std::stoll(word);
+    if (expected != 0 && number != expected) return false;
+    if (number < 0) return false;
+    expected = number + 1;
+  }
+  return expected > 100;
+}
+
+}  // namespace
+
+TEST_CASE("TLS on a cluster: on, renewed under load, client certificates, migrating, off, and nothing is left") {
+  Tls cli;
+  const std::set<std::string> before = cluster_state(space);
+  SecretScan scan({cli.folder()});
+  const Output made = cli.run({"setup", "redis", "--tls"});
+  INFO(said(made));
+  REQUIRE(made.status == 0);
+  CHECK(Tls::objects() == "secret/raibid-redis-ca secret/raibid-redis-tls configmap/raibid-redis-ca ");
+  CHECK(has(cli.run({"setup", "redis"}).out, "Nothing changed"));
+  const std::string authority = Tls::key("raibid-redis-ca", "tls.crt");
+  const CertificateFacts first = read_certificate(Tls::key("raibid-redis-tls", "tls.crt"), "the Secret");
+  CHECK(covers_name(first, fmt::format("raibid-redis-master.{}.svc.cluster.local", space)));
+  CHECK(covers_name(first, fmt::format("raibid-redis-master-0.raibid-redis-headless.{}.svc", space)));
+  CHECK(cli.tls_of_status().at("fingerprint") == first.fingerprint);
+  CHECK(cli.run({"smoke", "redis"}).status == 0);
+  CHECK(has(Tls::ask(with_tls), "NOAUTH"));
+  CHECK_FALSE(has(Tls::ask({}), "NOAUTH"));
+
+  const std::string ca_key = Tls::key("raibid-redis-ca", "tls.key");
+  const std::string server_key = Tls::key("raibid-redis-tls", "tls.key");
+  {
+    // more than a year old, as its CA would have issued it then
+    const KeyPair ca{authority, Secret(Tls::key("raibid-redis-ca", "tls.key"))};
+    const KeyPair old = issue(ca, first.names, now() - 400 * day, now() + 100 * day);
+    const std::string uid = Tls::pod_uid();
+    const json patch = {{"stringData", {{"tls.crt", old.certificate}, {"tls.key", old.key.reveal()}}}};
+    kubectl({"patch", "secret", "raibid-redis-tls", "-n", space, "--patch-file=/dev/stdin"}, patch.dump());
+    std::unique_ptr<Process> load =
+        cli.start({"connect", "redis", "-n", space, "--", "redis-cli", "-r", "3000", "-i", "0.003", "INCR", "load"});
+    const Output renewed = cli.run({"setup", "redis"});
+    INFO(said(renewed));
+    REQUIRE(renewed.status == 0);
+    CHECK(has(renewed.err, "older than a year"));
+    const Output load_output = finish(cli.runner(), *load, TimePoint::max());
+    INFO(load_output.out.substr(0, 300) << load_output.err);
+    CHECK(counts_up(load_output.out));
+    const CertificateFacts second = read_certificate(Tls::key("raibid-redis-tls", "tls.crt"), "the Secret");
+    CHECK(second.fingerprint != first.fingerprint);
+    CHECK(cli.tls_of_status().at("fingerprint") == second.fingerprint);
+    CHECK(Tls::pod_uid() == uid);
+    CHECK(Tls::key("raibid-redis-ca", "tls.crt") == authority);
+    CHECK(has(cli.run({"setup", "redis"}).out, "Nothing changed"));
+
+    // client certificates: asked for while Redis runs
+    const Output mutual = cli.run({"setup", "redis", "--tls-client-certs", "--yes"});
+    INFO(said(mutual));
+    REQUIRE(mutual.status == 0);
+    CHECK(Tls::pod_uid() == uid);
+    CHECK_FALSE(has(Tls::ask(with_tls), "NOAUTH"));
+    CHECK(has(Tls::ask(with_certificate()), "NOAUTH"));
+    CHECK(cli.run({"status", "redis"}).status == 0);
+    const Output rotated = cli.run({"credentials", "rotate", "redis"});
+    INFO(said(rotated));
+    CHECK(rotated.status == 0);
+
+    // plain and TLS clients at once
+    CHECK(cli.run({"setup", "redis", "--tls-migrate", "--tls-client-certs=false"}).status == 2);
+    const Output both = cli.run({"setup", "redis", "--tls-migrate", "--tls-client-certs=false", "--yes"});
+    INFO(said(both));
+    REQUIRE(both.status == 0);
+    CHECK(has(Tls::ask({}), "NOAUTH"));
+    std::vector<std::string> beside = with_tls;
+    beside.insert(beside.end(), {"-p", "6380"});
+    CHECK(has(Tls::ask(beside), "NOAUTH"));
+    CHECK(cli.run({"status", "redis"}).status == 0);
+
+    // off: the data stays, what was made for TLS goes
+    const Output off = cli.run({"setup", "redis", "--tls=false", "--yes"});
+    INFO(said(off));
+    REQUIRE(off.status == 0);
+    CHECK(Tls::objects().empty());
+    CHECK(has(Tls::ask({}), "NOAUTH"));
+    const Output kept = cli.run({"connect", "redis", "--", "redis-cli", "GET", "load"});
+    CHECK(trim(kept.out) == "3000");
+  }
+  const Output gone = cli.run({"teardown", "redis", "--yes", "--delete-data"});
+  INFO(said(gone));
+  CHECK(gone.status == 0);
+  CHECK(cluster_state(space) == before);
+  // a line of each key's text: what a key looks like anywhere
+  for (const std::string& key : {ca_key, server_key}) CHECK(scan.find(split(key, '\n').at(1)).empty());
+}
+
+TEST_CASE(
+    "TLS on a cluster: a Secret that does not fit is refused before anything is changed, and one that fits is used") {
+  Tls cli;
+  const std::string service = fmt::format("raibid-redis-master.{}.svc", space);
+  const KeyPair ca = make_ca("test", now() - day, now() + 10 * day);
+  const KeyPair other_ca = make_ca("other", now() - day, now() + 10 * day);
+  const KeyPair good = issue(ca, {service}, now() - day, now() + 5 * day);
+  kubectl({"create", "namespace", space});
+  struct Row {
+    const char* what;
+    KeyPair pair;
+    std::string ca;
+    const char* says;
+  };
+  const std::vector<Row> rows = {
+      {"expired", issue(ca, {service}, now() - 20 * day, now() - day), ca.certificate, "expired"},
+      {"not yet valid", issue(ca, {service}, now() + day, now() + 5 * day), ca.certificate, "not valid before"},
+      {"another CA", good, other_ca.certificate, "ca.crt"},
+      {"another key", {good.certificate, other_ca.key}, ca.certificate, "tls.key"},
+      {"another name", issue(ca, {"redis.example"}, now() - day, now() + 5 * day), ca.certificate, "does not name"}};
+  CHECK(cli.run({"setup", "redis", "--adopt", "--tls-secret", "mine"}).status == 3);
+  for (const Row& row : rows) {
+    put_secret("mine", row.pair, row.ca);
+    const Output refused = cli.run({"setup", "redis", "--adopt", "--tls-secret", "mine"});
+    INFO(row.what << ": " << said(refused));
+    CHECK(refused.status == 3);
+    CHECK(has(refused.err, row.says));
+  }
+  CHECK(kubectl({"get", "statefulset", "-n", space, "-o", "name"}).empty());
+  put_secret("mine", good, ca.certificate);
+  const Output made = cli.run({"setup", "redis", "--adopt", "--tls-secret", "mine"});
+  INFO(said(made));
+  REQUIRE(made.status == 0);
+  CHECK(cli.run({"status", "redis"}).status == 0);
+  CHECK(has(cli.run({"setup", "redis"}).out, "Nothing changed"));
+  CHECK(Tls::objects() == "configmap/raibid-redis-ca ");
+  // what somebody else has made stays, and is never overwritten
+  const Output foreign = cli.run({"teardown", "redis", "--yes", "--delete-data"});
+  CHECK(foreign.status == 0);
+  CHECK(has(kubectl({"get", "secret", "-n", space, "-o", "name"}), "secret/mine"));
+  put_secret("raibid-redis-tls", good, ca.certificate);
+  const Output taken = cli.run({"setup", "redis", "--adopt", "--tls"});
+  CHECK(taken.status == 3);
+  CHECK(has(taken.err, "Secret raibid-redis-tls in namespace raibid-test-tls was not made by raibid-cli"));
+  CHECK(Tls::key("raibid-redis-tls", "tls.crt") == good.certificate);
+}
+
+}  // namespace raibid::tls_cluster_test
