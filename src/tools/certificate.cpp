@@ -278,7 +278,8 @@ KeyPair make_ca(const std::string& name, WallTime from, WallTime until) {
       blank(key.get(), name.substr(0, longest_common_name - suffix.size()) + suffix, from, until);
   X509* const ca = certificate.get();
   check(X509_set_issuer_name(ca, X509_get_subject_name(ca)) == 1, "set an issuer");
-  add_extension(ca, ca, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
+  // one CA below it: the one that follows it, see cross_sign
+  add_extension(ca, ca, NID_basic_constraints, "critical,CA:TRUE,pathlen:1");
   add_extension(ca, ca, NID_key_usage, "critical,keyCertSign,cRLSign");
   add_extension(ca, ca, NID_subject_key_identifier, "hash");
   sign(ca, key.get());
@@ -307,6 +308,27 @@ KeyPair issue_certificate(const KeyPair& ca_pair, const CertificateRequest& requ
   return {pem_of(leaf), pem_of(key.get())};
 }
 
+std::string cross_sign(const KeyPair& ca_pair, const std::string& next, const std::string& ca_origin) {
+  const Ca ca = open_ca(ca_pair, ca_origin);
+  const std::vector<Certificate> parsed = parse(next);
+  check(!parsed.empty(), "read the CA that follows");
+  X509* const root = parsed.front().get();
+  const CertificateFacts facts = facts_of(root);
+  EVP_PKEY* const key = X509_get0_pubkey(root);
+  check(key != nullptr, "read a public key");
+  const Certificate certificate =
+      blank(key, "", std::max(facts.not_before, ca.facts.not_before), std::min(facts.not_after, ca.facts.not_after));
+  X509* const cross = certificate.get();
+  check(X509_set_subject_name(cross, X509_get_subject_name(root)) == 1, "set a name");
+  check(X509_set_issuer_name(cross, X509_get_subject_name(ca.certificate.get())) == 1, "set an issuer");
+  add_extension(cross, ca.certificate.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
+  add_extension(cross, ca.certificate.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
+  add_extension(cross, ca.certificate.get(), NID_subject_key_identifier, "hash");
+  add_extension(cross, ca.certificate.get(), NID_authority_key_identifier, "keyid:always");
+  sign(cross, ca.key.get());
+  return pem_of(cross);
+}
+
 std::vector<CertificateFacts> read_certificates(std::string_view pem, const std::string& origin) {
   std::vector<CertificateFacts> all;
   for (const Certificate& certificate : parse(pem)) all.push_back(facts_of(certificate.get()));
@@ -325,6 +347,12 @@ CertificateFacts read_der_certificate(std::string_view der, const std::string& o
   ERR_clear_error();
   if (!certificate) throw Error(ExitCode::failure, fmt::format("the certificate of {} cannot be read", origin));
   return facts_of(certificate.get());
+}
+
+std::vector<std::string> each_certificate(std::string_view pem) {
+  std::vector<std::string> all;
+  for (const Certificate& certificate : parse(pem)) all.push_back(pem_of(certificate.get()));
+  return all;
 }
 
 std::string only_certificates(std::string_view pem) { return without_certificate(pem, ""); }

@@ -37,6 +37,10 @@ struct CertificateRequest {
 /// when that is damaged, expired, no CA, or its certificate and key do not belong together.
 KeyPair issue_certificate(const KeyPair& ca, const CertificateRequest& request, const std::string& ca_origin);
 
+/// The certificate of `next` signed by `ca` instead of by itself: whoever trusts `ca` alone accepts what `next` issues,
+/// when it is shown this one as well. Valid as long as both. Throws as issue_certificate.
+std::string cross_sign(const KeyPair& ca, const std::string& next, const std::string& ca_origin);
+
 /// What a certificate says.
 struct CertificateFacts {
   std::string subject;  ///< "CN=raibid-redis"
@@ -58,6 +62,9 @@ CertificateFacts read_certificate(std::string_view pem, const std::string& origi
 
 /// The facts of one in DER: what a handshake shows.
 CertificateFacts read_der_certificate(std::string_view der, const std::string& origin);
+
+/// Each certificate of a PEM text by itself; empty when one of them cannot be read.
+std::vector<std::string> each_certificate(std::string_view pem);
 
 /// The certificates of a PEM text and nothing else of it, one after the other, each of them once.
 std::string only_certificates(std::string_view pem);

@@ -14,6 +14,9 @@ class ReadingRedis final : public RedisConnector {
  public:
   explicit ReadingRedis(RedisConnector& redis) : m_redis(redis) {}
   std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
+  std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout) override {
+    return m_redis.served_certificate(endpoint, timeout);
+  }
 
  private:
   RedisConnector& m_redis;

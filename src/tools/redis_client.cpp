@@ -75,6 +75,10 @@ Error refused(const std::string& where, const RedisReply& reply, const Words& as
 
 }  // namespace
 
+std::string RedisConnector::served_certificate(const RedisEndpoint&, Duration) {
+  throw Error(ExitCode::failure, "this connection does not show certificates");
+}
+
 void RedisConnection::stream(RedisFeed&) { throw std::logic_error("this connection cannot stream"); }
 
 std::string RedisReply::error_code() const {

@@ -85,8 +85,6 @@ class RedisConnection {
   virtual void stream(RedisFeed& feed);
   /// Also what Redis sends by itself to a subscriber, which uses these two alone.
   virtual RedisReply receive() = 0;
-  /// The server's certificate as the handshake showed it, in DER; "" without TLS.
-  virtual std::string peer_certificate() const { return ""; }
   /// A dry run's: it refuses every command that is not known to change nothing.
   virtual bool reads_only() const { return false; }
 };
@@ -99,6 +97,9 @@ class RedisConnector {
   /// other end has to be ours or root's; it has no port and no TLS. `timeout` holds for connecting and for each reply.
   /// Throws Error (failure).
   virtual std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) = 0;
+  /// The certificate that a TLS port shows, as PEM, whether it is to be trusted or not; nothing else is sent. Throws
+  /// Error (failure), also where that cannot be asked.
+  virtual std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout);
 };
 
 /// Connects and, with a password, authenticates. Throws Error (failure): not reachable, WRONGPASS or NOAUTH ("the

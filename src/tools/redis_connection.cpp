@@ -107,8 +107,6 @@ class SocketConnection final : public RedisConnection {
     }
   }
 
-  std::string peer_certificate() const override { return m_transport->peer_certificate(); }
-
  private:
   struct Flow {
     std::string out;
@@ -282,6 +280,13 @@ std::unique_ptr<RedisConnection> HiredisConnector::connect(const RedisEndpoint& 
   return std::make_unique<SocketConnection>(
       tls_transport(std::move(socket), context, "Redis at " + where, m_runner, deadline), m_runner, where, timeout,
       nullptr);
+}
+
+std::string HiredisConnector::served_certificate(const RedisEndpoint& endpoint, Duration timeout) {
+  const TimePoint deadline = m_runner.now() + timeout;
+  UniqueFd socket = open_socket(endpoint.host, endpoint.port, m_runner, deadline);
+  return shown_certificate(std::move(socket), endpoint.tls ? endpoint.tls->server_name : "",
+                           fmt::format("Redis at {}:{}", printable(endpoint.host), endpoint.port), m_runner, deadline);
 }
 
 }  // namespace raibid

@@ -18,6 +18,7 @@ class HiredisConnector final : public RedisConnector {
   ~HiredisConnector() override;
 
   std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
+  std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout) override;
 
  private:
   const TlsContext& tls_context(const TlsClient& client);

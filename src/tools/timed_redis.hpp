@@ -13,6 +13,9 @@ class TimedRedis final : public RedisConnector {
  public:
   TimedRedis(RedisConnector& redis, Timeline& timeline) : m_redis(redis), m_timeline(timeline) {}
   std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
+  std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout) override {
+    return m_redis.served_certificate(endpoint, timeout);
+  }
 
  private:
   RedisConnector& m_redis;

@@ -14,6 +14,7 @@
 #include "components/redis/commands/smoke/smoke.hpp"
 #include "components/redis/commands/status/status.hpp"
 #include "components/redis/commands/teardown.hpp"
+#include "components/redis/commands/tls.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -59,6 +60,7 @@ Component redis_component() {
       take_recorded,
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
+  for (ComponentCommand& command : tls_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : credentials_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : queue_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : redis.commands) {

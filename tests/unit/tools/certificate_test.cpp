@@ -94,6 +94,19 @@ TEST_CASE("certificates: what was asked for is what can be read") {
   CHECK(leaf.key.reveal().starts_with("-----BEGIN PRIVATE KEY-----"));
 }
 
+TEST_CASE("certificates: who trusts the old CA accepts what the next one issues, and the other way round") {
+  const KeyPair old_ca = some_ca();
+  const KeyPair next = make_ca("test CA", today() - clock_slack, today() + 3650 * day);
+  const KeyPair leaf = issue_certificate(next, some_request(), "x");
+  const std::string cross = cross_sign(old_ca, next.certificate, "x");
+  CHECK(read_certificate(cross, "x").subject == read_certificate(next.certificate, "x").subject);
+  CHECK(why_not_signed_by(leaf.certificate + cross, old_ca.certificate).empty());
+  CHECK(why_not_signed_by(leaf.certificate + cross, next.certificate).empty());
+  CHECK(why_not_signed_by(leaf.certificate, next.certificate).empty());
+  CHECK_FALSE(why_not_signed_by(leaf.certificate, old_ca.certificate).empty());
+  CHECK(each_certificate(leaf.certificate + cross) == std::vector<std::string>{leaf.certificate, cross});
+}
+
 TEST_CASE("certificates: none outlives its CA, or begins before it") {
   const KeyPair ca = make_ca("test CA", today(), today() + 10 * day);
   const CertificateFacts facts = read_certificate(issue_certificate(ca, some_request(), "x").certificate, "x");

@@ -28,6 +28,21 @@ std::string Installer::change_users(const UsersPlan& plan) {
               "change them where it comes from");
 }
 
+namespace {
+
+[[noreturn]] void refuse_certificates() {
+  throw Error(ExitCode::usage, "the certificates of this Redis are not raibid-cli's",
+              "change them where it comes from");
+}
+
+}  // namespace
+
+SecretContent Installer::certificates() { refuse_certificates(); }
+
+CertificateSpec Installer::certificate_spec() { refuse_certificates(); }
+
+std::string Installer::change_certificates(const CertificatesPlan&) { refuse_certificates(); }
+
 OpenedPlace open_recorded(Context& context, NeedsPreset needs) {
   std::unique_ptr<Place> place = open_place(context, settings_to_find(context));
   const InstalledRedis& installed = place->installed();

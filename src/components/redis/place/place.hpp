@@ -10,6 +10,7 @@
 #include "components/context.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/victim.hpp"
+#include "components/redis/run/certificates.hpp"
 #include "components/redis/run/users.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/health.hpp"
@@ -111,6 +112,13 @@ class Installer {
   /// Returns the plan of a dry run, else "". Throws Error: usage where there are no users of ours, preflight, and
   /// rolled_back or remains as Executor::run.
   virtual std::string change_users(const UsersPlan& plan);
+  /// What it speaks TLS with, by key (server/certificates.hpp), and whom its certificate is for. Throws Error: usage
+  /// where certificates are not raibid-cli's, (not_installed), (preflight) when it does not speak TLS.
+  virtual SecretContent certificates();
+  virtual CertificateSpec certificate_spec();
+  /// Changes its certificates while it runs, as a run of its own with journal, lock and undo; open connections go on.
+  /// Returns the plan of a dry run, else "". Throws as `certificates`, and rolled_back or remains as Executor::run.
+  virtual std::string change_certificates(const CertificatesPlan& plan);
   /// The checks of `status`. Throws Error (not_installed) when it is not there.
   virtual CommandResult status() = 0;
 };

@@ -29,9 +29,9 @@ void refuse_third_password(const Context& context, const SecretContent& content)
               "end the older one first: " + context.scope().command("credentials rotate", "--finish"));
 }
 
-void refuse_left_of_another_command(const Context& context, const JournaledRun& run) {
+void refuse_left_of_another_command(const Context& context, const JournaledRun& run, std::string_view own) {
   const auto left = run.left();
-  if (!left || left->pending.empty() || left->header.operation.starts_with("credentials ")) return;
+  if (!left || left->pending.empty() || left->header.operation.starts_with(own)) return;
   if (context.guard.dry_run()) return context.reporter.note(describe_left(*left));
   throw Error(ExitCode::preflight, fmt::format("an interrupted {} is not undone", left->header.operation),
               "setup undoes it first: " + context.scope().command("setup redis"));

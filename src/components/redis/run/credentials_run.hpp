@@ -19,7 +19,8 @@ Plan credentials_plan(Context& context, UserStore& store, const LogIn& log_in, c
 /// Throws Error (preflight) when two passwords hold already: a third one would leave nobody to know which is whose.
 void refuse_third_password(const Context& context, const SecretContent& content);
 
-/// Throws Error (preflight) when what a killed run left is of another command: only that one knows how to undo it.
-void refuse_left_of_another_command(const Context& context, const JournaledRun& run);
+/// Throws Error (preflight) when what a killed run left is of another command than those that begin with `own`: only
+/// that one knows how to undo it.
+void refuse_left_of_another_command(const Context& context, const JournaledRun& run, std::string_view own);
 
 }  // namespace raibid

@@ -39,6 +39,11 @@ void agree_to_other_user(Context& context, const std::string& before) {
   agree(context, fmt::format("clients that log in as {} will be refused when they connect again", before), "--yes");
 }
 
+void agree_to_refused_clients(Context& context, const std::string& which) {
+  if (context.settings.flag("yes")) return;
+  agree(context, which + " will be refused when they connect again", "--yes");
+}
+
 void say_what_is_kept(const Context& context, const Told& told) {
   const std::string kept = kept_from_record(context, told);
   if (!kept.empty())

@@ -20,6 +20,10 @@ void agree_to_restart(Context& context, const std::vector<std::string>& reasons)
 /// connection on. Done with --yes, or after a yes.
 void agree_to_other_user(Context& context, const std::string& before);
 
+/// The same before clients have to show a certificate, or do not get in any more without TLS. Done with --yes, or after
+/// a yes.
+void agree_to_refused_clients(Context& context, const std::string& which);
+
 /// Says what was kept from the record of an earlier setup, if anything was.
 void say_what_is_kept(const Context& context, const Told& told);
 

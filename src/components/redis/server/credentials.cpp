@@ -20,8 +20,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* main_file = "redis-credentials.json";
-constexpr const char* main_preset = "raibid";  // whose guide names that file
-constexpr std::size_t largest_file = 64 * 1024;
+constexpr const char* main_preset = "raibid";      // whose guide names that file
+constexpr std::size_t largest_file = 1024 * 1024;  // with the certificates of every public CA
 constexpr int last_port = 65535;
 
 [[noreturn]] void unusable_file(const fs::path& path, const std::string& why) {
@@ -69,6 +69,13 @@ class KeyReader {
     if (!m_object.contains(key)) return "";
     if (!m_object[key].is_object()) damaged(m_path, fmt::format("\"{}\" is not an object", key));
     return json_text(m_object[key]);
+  }
+
+  /// False when it is not there.
+  bool flag(const char* key) const {
+    if (!m_object.contains(key)) return false;
+    if (!m_object[key].is_boolean()) damaged(m_path, fmt::format("\"{}\" is neither true nor false", key));
+    return m_object[key].get<bool>();
   }
 
   /// 0 when it is not there.
@@ -167,6 +174,10 @@ std::optional<Credentials> read_credentials(const fs::path& path) {
   credentials.admin_password = Secret(reader.optional("admin_password"));
   credentials.database = reader.count("database");
   credentials.made = reader.pairs("made");
+  credentials.tls = reader.flag("tls");
+  credentials.ca_certificate = reader.optional("ca_certificate");
+  credentials.tls_certificate = reader.optional("tls_certificate");
+  credentials.tls_key = reader.optional("tls_key");
   credentials.record = reader.object("record");
   credentials.path = path;
   return credentials;
@@ -245,6 +256,10 @@ std::string to_json(const Credentials& credentials) {
   };
   if (!credentials.admin_password.empty()) object["admin_password"] = credentials.admin_password.reveal();
   if (credentials.database != 0) object["database"] = credentials.database;
+  if (credentials.tls) object["tls"] = true;
+  if (!credentials.ca_certificate.empty()) object["ca_certificate"] = credentials.ca_certificate;
+  if (!credentials.tls_certificate.empty()) object["tls_certificate"] = credentials.tls_certificate;
+  if (!credentials.tls_key.empty()) object["tls_key"] = credentials.tls_key;
   for (const auto& [stream, group] : credentials.made)
     object["made"].push_back(nlohmann::ordered_json::array({stream, group}));
   if (!credentials.record.empty()) object["record"] = parse_json(credentials.record);
@@ -264,13 +279,15 @@ void save_credentials(const Files& files, const Credentials& credentials, const 
   files.write_own_file(path, to_json(credentials));
 }
 
-std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user, int database) {
+std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user, int database,
+                      bool tls) {
+  const std::string scheme = tls ? "rediss" : "redis";
   const std::string name = host.find(':') == std::string::npos ? host : "[" + host + "]";
   const std::string address = fmt::format("{}:{}{}", name, port, database == 0 ? "" : fmt::format("/{}", database));
-  const bool default_user = user.empty() || user == "default";
-  if (password.empty() && default_user) return "redis://" + address;
-  if (password.empty()) return fmt::format("redis://{}@{}", percent_encoded(user), address);
-  return fmt::format("redis://{}:{}@{}", percent_encoded(user), percent_encoded(password.reveal()), address);
+  const bool is_default = user.empty() || user == "default";
+  if (password.empty() && is_default) return scheme + "://" + address;
+  if (password.empty()) return fmt::format("{}://{}@{}", scheme, percent_encoded(user), address);
+  return fmt::format("{}://{}:{}@{}", scheme, percent_encoded(user), percent_encoded(password.reveal()), address);
 }
 
 }  // namespace raibid

@@ -18,6 +18,11 @@ std::string_view to_string(TlsChoice::From from) {
   return "";
 }
 
+Directives tls_directives(const TlsChoice& tls) {
+  if (!tls.enabled()) return {};
+  return {{"tls-auth-clients", tls.client_certificates ? "yes" : "no"}};
+}
+
 std::string describe(const TlsChoice& tls) {
   if (!tls.enabled()) return "off";
   std::string text = "on";

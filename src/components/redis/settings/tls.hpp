@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "components/redis/settings/redis_conf.hpp"
+
 namespace raibid {
 
 /// Whether Redis speaks TLS, and where its certificate comes from.
@@ -29,6 +31,9 @@ inline constexpr int tls_migration_port = 6380;
 
 /// "own", "secret", "issuer", "" for none: as records and output have it.
 std::string_view to_string(TlsChoice::From from);
+
+/// What of it CONFIG SET changes while Redis runs with TLS: whether clients need a certificate.
+Directives tls_directives(const TlsChoice& tls);
 
 /// For people: "off", "on", "on (Secret NAME)", "on (ClusterIssuer NAME)", with "client certificates required" and
 /// "plain port open" where that holds.

@@ -39,7 +39,7 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
   JournaledRun run(context,
                    {plan.operation, subject, journal_key(observed.cluster_uid, settings.name_space, settings.release)},
                    patience);
-  refuse_left_of_another_command(context, run);
+  refuse_left_of_another_command(context, run, "credentials ");
   KubernetesRedis redis(context, kubectl, names);
   const auto undo_until = [&run] { return run.undo_until(); };
   SecretStore store(context, kubectl, names.full, [&context] { return context.deadline; });

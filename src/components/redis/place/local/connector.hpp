@@ -14,6 +14,9 @@ class LocalConnector final : public RedisConnector {
 
   /// Throws Error (failure) as well when the server does not run or another process has its port.
   std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, Duration timeout) override;
+  std::string served_certificate(const RedisEndpoint& endpoint, Duration timeout) override {
+    return m_redis.served_certificate(endpoint, timeout);
+  }
 
  private:
   RedisConnector& m_redis;

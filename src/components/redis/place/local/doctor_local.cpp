@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "sys/listener.hpp"
 
 namespace raibid {
 
 void examine_local(Context& context, const RedisSettings& settings, HealthReport& report) {
+  examine_certificates_before(context, settings, report);
   try {
     const LocalServer server = find_local_server(context);
     report.add({"server", true, server.program + " " + server.version});

@@ -30,7 +30,6 @@ namespace raibid {
 
 namespace {
 
-constexpr int usual_port = 6379;
 constexpr Duration poll_interval = std::chrono::milliseconds(20);
 constexpr std::size_t log_limit = 64U << 20;
 constexpr std::size_t last_lines = 5;
@@ -113,7 +112,8 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
       throw Error(ExitCode::preflight, fmt::format("{} is damaged: it has no valid port", state_file().string()),
                   damaged_hint);
     }
-    return State{object.at("port").get<int>(), object.value("namespace", ""), parse_spec(json_text(object.at("spec")))};
+    return State{object.at("port").get<int>(), object.value("plain_port", 0), object.value("namespace", ""),
+                 parse_spec(json_text(object.at("spec")))};
   } catch (const nlohmann::json::exception& error) {
     throw Error(ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
                 damaged_hint);
@@ -191,6 +191,32 @@ std::optional<int> LocalInstance::pid() const {
   // a pid file outlives a reboot: the number may be anybody's by now
   if (number && works_in(pid, folder)) return pid;
   return server_in(folder);  // somebody removed the file, or another server did when it ended
+}
+
+SecretContent LocalInstance::certificates() const {
+  SecretContent content;
+  for (const char* const key : {tls_certificate_key, tls_private_key_key, tls_trusted_key, ca_certificate_key,
+                                ca_private_key_key, previous_certificates_key}) {
+    if (auto text = read_own_file(tls() / key)) content.emplace(key, std::move(*text));
+  }
+  return content;
+}
+
+CertificateSpec LocalInstance::certificate_spec(const Context& context) const {
+  return {
+      release(), {"127.0.0.1", "localhost"}, m_paths.shown(tls()), context.scope().found("local", "", release(), "")};
+}
+
+void LocalCertificateStore::write(const SecretContent& changes) {
+  m_files.make_private_directory(m_instance.tls());
+  for (const auto& [key, value] : changes) {
+    const fs::path path = m_instance.tls() / key;
+    if (value.empty()) {
+      m_files.remove_tree(path);
+    } else {
+      m_files.write_own_file(path, value.reveal());
+    }
+  }
 }
 
 bool LocalInstance::listens(int port) const {
@@ -286,17 +312,24 @@ LocalServer find_local_server(Context& context) {
               "install it: sudo apt-get install redis-server");
 }
 
-int choose_port() {
-  const int port = try_port(usual_port);
+int choose_port(int wanted) {
+  const int port = try_port(wanted);
   return port != 0 ? port : try_port(0);
 }
 
-std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings) {
+std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings, int plain_port) {
   std::string text = "# written by raibid-cli setup redis --target local; the next setup writes it again\n";
   text += fmt::format("unixsocket {}\nunixsocketperm 700\n", LocalInstance::socket_name);  // below dir
-  text += fmt::format("bind 127.0.0.1\nport {}\ndaemonize yes\npidfile {}\nlogfile {}\ndir {}\naclfile {}\n", port,
-                      conf_word((instance.folder() / "redis.pid").string()), conf_word(instance.log().string()),
-                      conf_word(instance.data().string()), conf_word(instance.acl().string()));
+  text += fmt::format("bind 127.0.0.1\nport {}\ndaemonize yes\npidfile {}\nlogfile {}\ndir {}\naclfile {}\n",
+                      settings.tls.enabled() ? plain_port : port, conf_word((instance.folder() / "redis.pid").string()),
+                      conf_word(instance.log().string()), conf_word(instance.data().string()),
+                      conf_word(instance.acl().string()));
+  if (settings.tls.enabled()) {
+    const auto file = [&](const char* key) { return conf_word((instance.tls() / key).string()); };
+    text += fmt::format("tls-port {}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\n", port,
+                        file(tls_certificate_key), file(tls_private_key_key), file(tls_trusted_key));
+    text += "tls-protocols \"TLSv1.2 TLSv1.3\"\n" + redis_conf(tls_directives(settings.tls));
+  }
   return text + redis_conf(settings.directives);
 }
 

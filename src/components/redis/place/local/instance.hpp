@@ -7,8 +7,10 @@
 #include "base/error.hpp"
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/redis/run/certificates.hpp"
 #include "components/redis/run/users.hpp"
 #include "components/redis/server/health.hpp"
+#include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/values.hpp"
 
@@ -30,6 +32,8 @@ class LocalInstance {
   std::filesystem::path state_file() const { return m_folder / "state.json"; }
   std::filesystem::path trim_file() const { return m_folder / "trimmed.json"; }
 
+  std::filesystem::path tls() const { return m_folder / "tls"; }
+
   /// Where its server listens for us; the server opens it in its own folder, so that no path is too long for it.
   std::filesystem::path socket() const { return data() / socket_name; }
   static constexpr const char* socket_name = "redis.sock";
@@ -48,7 +52,8 @@ class LocalInstance {
   bool has_data() const;  ///< a server has written something
 
   struct State {
-    int port = 0;
+    int port = 0;            ///< that applications are handed: of TLS when it speaks that
+    int plain_port = 0;      ///< beside that of TLS (--tls-migrate), else 0
     std::string name_space;  ///< it was set up with; "" in a file of an older version
     Spec spec;
   };
@@ -63,6 +68,10 @@ class LocalInstance {
   SecretContent content_of(const State& state) const { return state.spec.auth ? content() : SecretContent{}; }
   /// The file of a key of SecretContent.
   std::filesystem::path file_of(const std::string& key) const;
+  /// What it speaks TLS with, key by key as in server/certificates.hpp; each is a file of tls().
+  SecretContent certificates() const;
+  /// Whom its certificate is for.
+  CertificateSpec certificate_spec(const Context& context) const;
 
   /// Whether the server runs and is what answers at 127.0.0.1:`port`.
   bool listens(int port) const;
@@ -105,6 +114,20 @@ class LocalUserStore final : public UserStore {
   LocalInstance m_instance;
 };
 
+/// The certificates of an instance: files of its folder tls/ (0700), private and written whole.
+class LocalCertificateStore final : public CertificateStore {
+ public:
+  LocalCertificateStore(const Context& context, LocalInstance instance)
+      : m_files(context.files), m_instance(std::move(instance)) {}
+
+  SecretContent read() override { return m_instance.certificates(); }
+  void write(const SecretContent& changes) override;
+
+ private:
+  const Files& m_files;
+  LocalInstance m_instance;
+};
+
 /// "redis-server" or "valkey-server", whichever PATH has, with its version. Throws Error (preflight) when it has
 /// neither.
 struct LocalServer {
@@ -113,8 +136,8 @@ struct LocalServer {
 };
 LocalServer find_local_server(Context& context);
 
-/// 6379 when nobody listens there, else a free port. Loopback only.
-int choose_port();
+/// `wanted` when nobody listens there, else a free port. Loopback only.
+int choose_port(int wanted = redis_port);
 
 /// Every instance of this machine, by the name of its release.
 std::vector<LocalInstance> local_instances(const Context& context);
@@ -124,7 +147,8 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
                               int unfinished);
 std::string report_title(const Context& context, const LocalInstance& instance);
 
-/// redis.conf for this machine: loopback, ACL file, and the directives that were asked for.
-std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings);
+/// redis.conf for this machine: loopback, ACL file, TLS, and the directives that were asked for. `plain_port` is that
+/// beside the one of TLS, or 0.
+std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings, int plain_port = 0);
 
 }  // namespace raibid

@@ -1,6 +1,7 @@
 #include "components/redis/place/local/local_installer.hpp"
 
 #include "base/error.hpp"
+#include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/doctor_local.hpp"
 #include "components/redis/place/local/setup_local.hpp"
 #include "components/redis/place/local/status_local.hpp"
@@ -21,6 +22,16 @@ std::string LocalInstaller::rights() const {
 
 std::string LocalInstaller::change_users(const UsersPlan& plan) {
   return change_users_local(m_context, m_settings, plan);
+}
+
+SecretContent LocalInstaller::certificates() { return certificates_local(m_context, m_settings); }
+
+CertificateSpec LocalInstaller::certificate_spec() {
+  return LocalInstance(m_context, m_settings.release).certificate_spec(m_context);
+}
+
+std::string LocalInstaller::change_certificates(const CertificatesPlan& plan) {
+  return change_certificates_local(m_context, m_settings, plan);
 }
 
 CommandResult LocalInstaller::status() { return status_redis_local(m_context, m_settings); }

@@ -14,6 +14,9 @@ class LocalInstaller final : public Installer {
   void examine_ground(HealthReport& report) override;
   std::string rights() const override;
   std::string change_users(const UsersPlan& plan) override;
+  SecretContent certificates() override;
+  CertificateSpec certificate_spec() override;
+  std::string change_certificates(const CertificatesPlan& plan) override;
   CommandResult status() override;
 
  private:

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/strings.hpp"
+#include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/undo_local.hpp"
@@ -47,7 +48,8 @@ class LocalSetup {
         m_server(server),
         m_instance(context, settings.release),
         m_connector(context.redis, m_instance),
-        m_store(context, m_instance) {}
+        m_store(context, m_instance),
+        m_certificates(context, m_instance) {}
 
   /// Reads what is there; the journal is held by then.
   void look() {
@@ -56,8 +58,9 @@ class LocalSetup {
     // until the server listens: two runs that choose at the same time would choose the same port
     if (!m_ran && !m_context.guard.dry_run() && !m_port_lock) m_port_lock = lock_home(m_context, "ports.lock");
     const auto state = m_instance.state();
-    m_port = state ? state->port : choose_port();
     if (state) m_before = state->spec;
+    choose_ports(state);
+    look_at_certificates(state);
     m_next_password = Secret();
     m_password = choose_password();
     m_present = m_before && m_before->auth ? m_instance.content() : SecretContent{};
@@ -77,6 +80,7 @@ class LocalSetup {
     const RedisSource redis = [this]() -> RedisConnection& { return connection(m_context.deadline); };
     Plan steps = {folder_step(), server_step(), redis_step()};
     if (changes_users()) steps.insert(m_ran ? steps.end() : steps.begin() + 1, users_change_step());
+    if (m_settings.tls.enabled()) steps.insert(steps.begin() + 1, certificate_step());
     if (m_settings.auth) steps.insert(steps.begin() + 1, password_step());
     if (!m_settings.streams.empty()) {
       steps.push_back(stream_step(m_settings, redis));
@@ -94,6 +98,12 @@ class LocalSetup {
       if (!m_instance.pid()) return nullptr;  // it reads the files when it starts
       return log_in(login, deadline());
     });
+    add_certificates_undo(table, m_certificates, [this, deadline](const SecretContent& content) {
+      const auto state = m_instance.state();
+      if (!m_instance.pid() || !state) return;
+      m_connection.reset();
+      reload_local_certificates(m_context, m_instance, connection(deadline()), state->port, content);
+    });
     table["local.stop"] = [this, deadline](const auto&) {
       m_connection.reset();
       m_instance.stop(m_context.runner, deadline());
@@ -101,17 +111,24 @@ class LocalSetup {
     table["local.restart"] = [this, deadline](const auto&) {
       m_connection.reset();
       m_instance.stop(m_context.runner, deadline());
-      m_instance.start(m_context.runner, m_server.program, m_port, deadline());
+      const auto state = m_instance.state();  // its files are back: another port may be
+      m_instance.start(m_context.runner, m_server.program, state ? state->port : m_port, deadline());
     };
   }
 
   /// Asks before a running server is restarted. Throws as agree_to_restart.
   void agree() {
     if (m_ran && needs_restart()) agree_to_restart(m_context, m_reasons);
+    const bool asks_for_more = m_settings.tls.client_certificates && m_before && !m_before->tls.client_certificates;
+    if (asks_for_more && m_before->tls.enabled())
+      agree_to_refused_clients(m_context, "clients that show no certificate of the CA");
     const std::string before = application_login(m_present).username;
     if (changes_users() && before != m_settings.user.name)
       agree_to_other_user(m_context, shown_user(application_login(m_present)));
   }
+
+  /// The run has ended well.
+  void forget_previous_certificates() { raibid::forget_previous_certificates(m_certificates); }
 
   void set_run(const std::string& id) { m_run = id; }
   /// The run has ended well.
@@ -147,7 +164,7 @@ class LocalSetup {
 
   const Credentials& written() const { return m_credentials; }
   const LocalInstance& instance() const { return m_instance; }
-  std::string conf() const { return local_conf(m_instance, m_port, m_settings); }
+  std::string conf() const { return local_conf(m_instance, m_port, m_settings, m_plain_port); }
 
   /// The copies that an undo of a later step still needs; gone once the run has ended well, and before one begins.
   void forget_previous_files() {
@@ -158,6 +175,63 @@ class LocalSetup {
   }
 
  private:
+  /// Clients keep the port that they have: plain ones while they move to TLS, all of them afterwards.
+  void choose_ports(const std::optional<LocalInstance::State>& state) {
+    const bool migrates = state && state->plain_port != 0;
+    const int usual = !state ? choose_port() : migrates ? state->plain_port : state->port;
+    m_plain_port = m_settings.tls.migrate ? usual : 0;
+    m_port = !m_settings.tls.migrate ? usual : migrates ? state->port : choose_port(tls_migration_port);
+  }
+
+  /// What the certificates should be; and whether the running server serves them.
+  void look_at_certificates(const std::optional<LocalInstance::State>& state) {
+    m_work = {};
+    m_serves_another = false;
+    if (!m_settings.tls.enabled()) return;
+    m_work = wanted_certificates(m_context, m_settings, m_instance);
+    if (m_work.changes || !m_ran || !state || !state->spec.tls.enabled()) return;
+    try {
+      const auto kept = read_certificate(value_of(m_work.wanted, tls_certificate_key).reveal(), tls_certificate_key);
+      m_serves_another = served_certificate_of(m_context, state->port).fingerprint != kept.fingerprint;
+    } catch (const Error&) {
+      m_serves_another = true;  // whatever it is, reading the files again says
+    }
+  }
+
+  /// Not when it restarts: then it reads them at its start.
+  void reload(const SecretContent& content) {
+    if (!m_ran || needs_restart()) return;
+    reload_local_certificates(m_context, m_instance, connection(m_context.deadline), m_port, content);
+  }
+
+  Step certificate_step() {
+    const std::string by_hand = m_context.scope().command("setup redis");
+    const auto reload_it = [this](const SecretContent& content) { reload(content); };
+    if (m_work.changes)
+      return certificates_step(
+          m_certificates, reload_it, [this](const SecretContent&) { return m_work.wanted; }, m_work.why, m_run,
+          by_hand);
+    Step step;
+    step.name = "certificate";
+    const auto facts = read_certificate(value_of(m_work.wanted, tls_certificate_key).reveal(), tls_certificate_key);
+    const std::string left = counted(days_left(facts.not_after, m_context.clock.wall()), "day", "days") + " left";
+    step.intent = m_serves_another ? "let Redis read it again" : "keep it: " + left;
+    step.undo = [] { return std::vector<Undo>{}; };
+    step.act = [this, left]() -> StepResult {
+      if (!m_serves_another) return {Outcome::unchanged, left};
+      reload(m_work.wanted);
+      return {Outcome::changed, "read again by Redis, " + left};
+    };
+    return step;
+  }
+
+  /// What CONFIG SET takes: the directives, and what of TLS can be changed while Redis runs.
+  Directives live_directives() const {
+    Directives directives = m_settings.directives;
+    for (auto& line : tls_directives(m_settings.tls)) directives.push_back(std::move(line));
+    return directives;
+  }
+
   Secret choose_password() {
     if (!m_settings.auth) return {};
     const Secret present = m_instance.password();
@@ -243,6 +317,8 @@ class LocalSetup {
     credentials.context = "local";
     credentials.release = m_settings.release;
     credentials.target = "local";
+    credentials.tls = m_settings.tls.enabled();
+    credentials.ca_certificate = value_of(m_work.wanted, tls_trusted_key).reveal();
     credentials.username = shown_user({m_settings.user.name, m_password});
     credentials.admin_password = m_admin_password;
     credentials.record = to_json(spec_of(m_settings));
@@ -316,8 +392,9 @@ class LocalSetup {
 
   std::vector<std::pair<fs::path, std::string>> files() const {
     const Spec spec = spec_of(m_settings);
-    const nlohmann::ordered_json state = {
+    nlohmann::ordered_json state = {
         {"port", m_port}, {"namespace", m_settings.name_space}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
+    if (m_plain_port != 0) state["plain_port"] = m_plain_port;
     return {{m_instance.acl(), acl_text()},
             {m_instance.conf(), conf()},
             {m_instance.state_file(), json_text(state, 2) + "\n"}};
@@ -387,16 +464,36 @@ class LocalSetup {
     return undos;
   }
 
+  /// Why TLS makes a restart; what a client would notice stands there, too.
+  std::optional<std::string> tls_reason() const {
+    if (!m_before) return std::nullopt;
+    const TlsChoice& before = m_before->tls;
+    const TlsChoice& after = m_settings.tls;
+    const auto ports = [](const TlsChoice& tls) {
+      return !tls.enabled() ? "off" : tls.migrate ? "on beside the plain port" : "on";
+    };
+    if (std::string_view(ports(before)) == ports(after)) return std::nullopt;
+    const bool refuses_plain = after.enabled() && !after.migrate;
+    return fmt::format("TLS {} → {}{}", ports(before), ports(after),
+                       refuses_plain      ? " (clients that do not speak TLS are refused from then on)"
+                       : !after.enabled() ? " (clients that speak TLS are refused from then on)"
+                                          : "");
+  }
+
   // Settings that CONFIG SET does not take are read at the start only.
   bool needs_restart() {
     if (!m_restart && m_before && m_before->auth != m_settings.auth) {
       m_restart = true;  // users are read at the start, and this run's password does not open what runs now
       m_reasons = {m_settings.auth ? "password off → on" : "password on → off"};
     }
+    if (const auto reason = tls_reason()) {
+      if (!m_restart) m_reasons.push_back(*reason);
+      m_restart = true;
+    }
     if (!m_restart) {
       RedisConnection& redis = connection(m_context.deadline);
       m_restart = false;
-      for (const Difference& difference : config_differences(redis, m_settings.directives)) {
+      for (const Difference& difference : config_differences(redis, live_directives())) {
         // setting it to what it is tells whether it can be set at all
         if (!redis.command({"CONFIG", "SET", difference.name, difference.running}).is_error()) continue;
         m_restart = true;
@@ -411,11 +508,11 @@ class LocalSetup {
     step.name = "redis";
     step.intent = "wait until Redis answers PONG, then compare its settings with what was asked";
     step.undo = [this] {
-      return m_ran ? undo_settling(m_settings.directives, connection(m_context.deadline)) : std::vector<Undo>{};
+      return m_ran ? undo_settling(live_directives(), connection(m_context.deadline)) : std::vector<Undo>{};
     };
     step.act = [this]() -> StepResult {
       bool changed = false;
-      std::string detail = settle_config(m_settings.directives, connection(m_context.deadline), changed);
+      std::string detail = settle_config(live_directives(), connection(m_context.deadline), changed);
       if (m_settings.auth && m_ran) {
         const auto users = settle_acl(connection(m_context.deadline), Secret(acl_text()));
         if (!users.empty()) detail += "; put right: " + join(users, ", ");
@@ -456,7 +553,8 @@ class LocalSetup {
   std::shared_ptr<HomeLock> m_port_lock;
   bool m_existed = false;
   bool m_ran = false;
-  int m_port = 0;
+  int m_port = 0;        ///< that applications are handed: of TLS when it is on
+  int m_plain_port = 0;  ///< beside it, or 0
   Secret m_password;
   Secret m_next_password;   ///< a second one that is to be handed out from now on; mostly empty
   Secret m_admin_password;  ///< of `admin`; empty while the application's user is `default`
@@ -464,6 +562,9 @@ class LocalSetup {
   Login m_login;            ///< raibid-cli's own, as the running server knows it now
   std::string m_run;        ///< the id of the run
   LocalUserStore m_store;
+  LocalCertificateStore m_certificates;
+  CertificateWork m_work;  ///< what the certificates become
+  bool m_serves_another = false;
   Credentials m_credentials;
   std::optional<Spec> m_before;
   std::optional<bool> m_restart;
@@ -534,6 +635,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
   const bool changed = run.execute(plan).changed;
   setup.forget_previous_files();
   setup.forget_previous_users();
+  setup.forget_previous_certificates();
   setup.trim_streams();
   return {"", setup.written(), changed};
 }

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/run/journaled_run.hpp"
@@ -26,6 +27,11 @@ std::string subject(const RedisSettings& settings) {
   return fmt::format("release {} on this machine", settings.release);
 }
 
+Directives with_tls(Directives directives, const TlsChoice& tls) {
+  for (auto& line : tls_directives(tls)) directives.push_back(std::move(line));
+  return directives;
+}
+
 Check server_check(const LocalInstance& instance, int port, std::optional<int> pid) {
   if (pid && instance.listens(port)) return {"server", true, fmt::format("pid {} at 127.0.0.1:{}", *pid, port), ""};
   const Error error = instance.not_running(port);
@@ -41,8 +47,10 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   if (!state) throw_not_installed(context, subject(settings));
   const SecretContent content = instance.content_of(*state);
   const Login login = application_login(content);
-  return {"127.0.0.1",    state->port, login.password,       state->spec, state->name_space,
-          login.username, 0,           admin_login(content), content};
+  InstalledRedis installed{"127.0.0.1",    state->port, login.password,       state->spec, state->name_space,
+                           login.username, 0,           admin_login(content), content};
+  if (state->spec.tls.enabled()) installed.tls = tls_client(instance.certificates(), state->spec.tls, "127.0.0.1");
+  return installed;
 }
 
 /// On this machine nothing runs by a schedule: commands trim what they find above its limit.
@@ -64,18 +72,21 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
   const auto pid = instance.pid();
   HealthReport report;
   report.set_scope(context.scope().found("local", "", instance.release(), state.spec.preset));
-  report.data() = {{"target", "local"},
-                   {"folder", instance.folder().string()},
-                   {"namespace", state.name_space},
-                   {"preset", state.spec.preset},
-                   {"release", {{"name", instance.release()}}},
-                   {"port", state.port},
-                   {"pid", pid ? nlohmann::ordered_json(*pid) : nlohmann::ordered_json()},
-                   {"unfinished_runs", unfinished}};
+  report.data() = {
+      {"target", "local"},
+      {"folder", instance.folder().string()},
+      {"namespace", state.name_space},
+      {"preset", state.spec.preset},
+      {"release", {{"name", instance.release()}}},
+      {"port", state.port},
+      {"plain_port", state.plain_port == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(state.plain_port)},
+      {"pid", pid ? nlohmann::ordered_json(*pid) : nlohmann::ordered_json()},
+      {"unfinished_runs", unfinished}};
   if (unfinished > 0)
     report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
                 "setup undoes that first: " + report.scope().command("setup redis")});
   report.add(server_check(instance, state.port, pid));
+  if (pid) examine_local_tls(context, instance, state, report);
   examine_trimming(instance, state.spec, report);
   report.data()["redis"] = {{"pong", false}};
   if (pid) {
@@ -84,7 +95,7 @@ HealthReport examine_instance(Context& context, const LocalInstance& instance, c
       const RedisEndpoint endpoint{"127.0.0.1", state.port, login.username, login.password};
       LocalConnector connector(context.redis, instance);
       examine_redis(*connect_redis(connector, endpoint, reply_limit),
-                    {state.spec.directives, state.spec.streams,
+                    {with_tls(state.spec.directives, state.spec.tls), state.spec.streams,
                      state.spec.auth ? Secret(read_file(instance.acl()).value_or("")) : Secret()},
                     report);
     } catch (const Error& error) {

@@ -41,7 +41,10 @@ Removals plan_removals(Context& context, const RedisSettings& settings, const Lo
                                return context.paths.shown(path) + " removed";
                              }});
   };
-  if (fs::exists(instance.folder())) decide("data", instance.folder(), folder + " (data, password and settings)");
+  if (fs::exists(instance.folder()))
+    decide("data", instance.folder(),
+           folder + (fs::exists(instance.tls()) ? " (data, password, certificates and settings)"
+                                                : " (data, password and settings)"));
   if (credentials && delete_data) {
     removals.goes.push_back({"credentials", context.paths.shown(credentials->path),
                              [&context, credentials] { return remove_credentials(context, *credentials); }});
@@ -100,7 +103,9 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
     return connect_redis(connector, {"127.0.0.1", state->port, login.username, login.password},
                          std::chrono::seconds(5));
   });
-  keep_left_data(run.undos(), instance, "", "");  // whether it goes is said by --delete-data
+  LocalCertificateStore certificates(context, instance);
+  add_certificates_undo(run.undos(), certificates, [](const auto&) {});  // the server is about to go
+  keep_left_data(run.undos(), instance, "", "");                         // whether it goes is said by --delete-data
   if (run.open()) run.recover();
   std::optional<CommandResult> result;
   try {

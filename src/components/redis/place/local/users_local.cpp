@@ -36,7 +36,7 @@ std::string change_users_local(Context& context, const RedisSettings& settings, 
   JournaledRun run(context,
                    {plan.operation, subject, journal_key("", settings.name_space, settings.release), instance.folder()},
                    undo_limit);
-  refuse_left_of_another_command(context, run);
+  refuse_left_of_another_command(context, run, "credentials ");
   add_common_undos(run.undos(), context, []() -> RedisConnection& {
     throw Error(ExitCode::remains, "a change of the users alone leaves nothing in Redis to undo");
   });
