@@ -169,7 +169,7 @@ TEST_CASE("client libraries connect with what `export env` gives, and with nothi
   const std::string load = "unset SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS; ";
   const std::string environment = "eval \"$(\"$RAIBID_CLI\" export env --target external --with-password)\"; ";
   const auto with = [&](const std::string& what) { return cli.shell(load + environment + what); };
-  const Output redis_cli = with("redis-cli -u \"$REDIS_URL\" --cacert \"$SSL_CERT_FILE\" ping");
+  const Output redis_cli = with("redis-cli -u \"$RAIBID_REDIS_URL\" --cacert \"$SSL_CERT_FILE\" ping");
   CAPTURE(said(redis_cli));
   CHECK(has(redis_cli.out, "PONG"));
   if (!readers().empty()) {
