@@ -189,7 +189,7 @@ Certificate blank(EVP_PKEY* key, const std::string& common_name, WallTime from, 
   set_serial(certificate.get());
   set_time(X509_getm_notBefore(certificate.get()), from);
   set_time(X509_getm_notAfter(certificate.get()), until);
-  set_common_name(X509_get_subject_name(certificate.get()), common_name);
+  if (!common_name.empty()) set_common_name(X509_get_subject_name(certificate.get()), common_name);
   check(X509_set_pubkey(certificate.get(), key) == 1, "set a public key");
   return certificate;
 }

@@ -366,6 +366,7 @@ TEST_CASE("TLS: off by itself; from us, from a Secret, from an issuer") {
   CHECK(issuer.issuer == "my-ca");
   CHECK(issuer.migrate);
   CHECK(tls_of({{"tls-issuer", "my-ca"}}).issuer_kind == "Issuer");
+  CHECK(tls_of({{"tls-client-certs", "true"}}).from == From::own);
   const TlsChoice local = tls_of({{"target", "local"}, {"tls-secret", "/etc/x/../certs"}});
   CHECK(local.secret == "/etc/certs");
 }
@@ -374,7 +375,7 @@ TEST_CASE("TLS: what contradicts is a usage error that names both") {
   const Error both = refusal({{"tls-secret", "a"}, {"tls-issuer", "b"}});
   CHECK(has(both.message(), "--tls-secret and --tls-issuer contradict each other"));
   CHECK(has(refusal({{"tls-secret", "a"}, {"tls", "false"}}).message(), "--tls-secret and --tls contradict"));
-  CHECK(has(refusal({{"tls-client-certs", "true"}}).message(), "--tls-client-certs needs TLS, which is off"));
+  CHECK(has(refusal({{"tls-client-certs", "true"}, {"tls", "false"}}).message(), "needs TLS, which is off"));
   CHECK(has(refusal({{"tls-migrate", "true"}, {"tls", "false"}}).message(), "--tls-migrate needs TLS"));
   CHECK(has(refusal({{"tls-secret", "Not a name"}}).message(), "is no name of a Secret"));
   CHECK(has(refusal({{"tls-issuer", "Deployment/x"}}).message(), "names no issuer"));

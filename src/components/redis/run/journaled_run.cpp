@@ -98,7 +98,12 @@ void JournaledRun::recover() {
   m_context.reporter.note(fmt::format("{} of {} (pid {} on {}) was interrupted: {}", killed.operation, killed.started,
                                       killed.pid, killed.host, what));
   m_context.files.remove_temporary_files(m_context.paths.home, killed.pid);
-  if (!m_folder.empty()) m_context.files.remove_temporary_files(m_folder, killed.pid);
+  if (!m_folder.empty()) {
+    m_context.files.remove_temporary_files(m_folder, killed.pid);
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(m_folder, none))
+      if (entry.is_directory(none)) m_context.files.remove_temporary_files(entry.path(), killed.pid);
+  }
   executor().recover(*m_journal);
   m_journal->restart(m_header);
   m_undo_deadline = {};

@@ -22,7 +22,7 @@ class JournaledRun {
     std::string operation;           ///< "setup redis"
     std::string subject;             ///< cluster, namespace and release, for people
     std::string key;                 ///< names the journal: journal_key
-    std::filesystem::path folder{};  ///< where the run writes files of its own beside the home, or ""
+    std::filesystem::path folder{};  ///< where, and in whose folders, the run writes files beside the home, or ""
   };
 
   /// `undo_time`: how long undoing may take after the run's own deadline, see undo_limit; zero when it shares that

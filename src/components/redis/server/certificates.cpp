@@ -244,7 +244,8 @@ KeyPair issue_client_certificate(const SecretContent& present, const std::string
     throw Error(ExitCode::preflight, fmt::format("the CA of {} is not raibid-cli's: it signs nothing here", spec.where),
                 "ask whoever issued the server's certificate for one with clientAuth");
   if (const auto error = why_no_ca(present, spec, now)) throw *error;
-  CertificateRequest request{name, {}, false, true, now - clock_slack, now + days * one_day};
+  CertificateRequest request{
+      name, {}, false, true, now - clock_slack, now + std::min<std::chrono::hours>(days * one_day, ca_lifetime)};
   KeyPair pair = issue_certificate(own_ca(present), request, spec.where);
   return pair;
 }

@@ -346,6 +346,9 @@ std::vector<TlsWish> tls_wishes(const Reader& reader) {
   if (!reader.text("tls-secret").empty()) add("tls-secret", TlsChoice::From::secret);
   if (!reader.text("tls-issuer").empty()) add("tls-issuer", TlsChoice::From::issuer);
   add("tls", reader.flag("tls") ? TlsChoice::From::own : TlsChoice::From::none);
+  for (const char* const more : {"tls-client-certs", "tls-migrate"}) {  // which is TLS, too
+    if (wishes.empty() && reader.flag(more)) add(more, TlsChoice::From::own);
+  }
   std::stable_sort(wishes.begin(), wishes.end(),
                    [](const TlsWish& left, const TlsWish& right) { return left.strength > right.strength; });
   return wishes;

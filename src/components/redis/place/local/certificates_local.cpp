@@ -32,11 +32,11 @@ bool same_served(const SecretContent& left, const SecretContent& right) {
                      [&](const char* key) { return value_of(left, key) == value_of(right, key); });
 }
 
-CertificateWork own_certificates(Context& context, const SecretContent& found, const CertificateSpec& spec) {
+/// `was_own`: the Redis that is there was set up with certificates of ours.
+CertificateWork own_certificates(Context& context, const SecretContent& found, bool was_own,
+                                 const CertificateSpec& spec) {
   const WallTime now = context.clock.wall();
-  // files of a certificate that somebody else made
-  const bool foreign =
-      !found.contains(ca_certificate_key) && !found.contains(ca_private_key_key) && why_renew(found, spec, now).empty();
+  const bool foreign = !was_own && !found.contains(ca_certificate_key) && !found.contains(ca_private_key_key);
   const SecretContent present = foreign ? SecretContent{} : found;
   if (present.empty())
     return {with_own_certificate({}, spec, now), "a CA, and a certificate for " + join(spec.names, ", "), true};
@@ -102,7 +102,9 @@ SecretContent read_given_certificates(const std::string& folder) {
 CertificateWork wanted_certificates(Context& context, const RedisSettings& settings, const LocalInstance& instance) {
   const SecretContent present = without_previous(instance.certificates());
   const CertificateSpec spec = instance.certificate_spec(context);
-  return settings.tls.from == TlsChoice::From::own ? own_certificates(context, present, spec)
+  const auto state = instance.state();
+  const bool was_own = state && state->spec.tls.from == TlsChoice::From::own;
+  return settings.tls.from == TlsChoice::From::own ? own_certificates(context, present, was_own, spec)
                                                    : given_certificates(context, settings, present, spec);
 }
 

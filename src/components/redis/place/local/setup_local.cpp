@@ -51,8 +51,9 @@ class LocalSetup {
         m_store(context, m_instance),
         m_certificates(context, m_instance) {}
 
-  /// Reads what is there; the journal is held by then.
-  void look() {
+  /// Reads what is there; the journal is held by then. Not the certificates while what a killed run left is not undone:
+  /// half of a change fits nothing.
+  void look(bool certificates = true) {
     m_existed = m_instance.exists();
     m_ran = m_instance.pid().has_value();
     // until the server listens: two runs that choose at the same time would choose the same port
@@ -60,7 +61,7 @@ class LocalSetup {
     const auto state = m_instance.state();
     if (state) m_before = state->spec;
     choose_ports(state);
-    look_at_certificates(state);
+    if (certificates) look_at_certificates(state);
     m_next_password = Secret();
     m_password = choose_password();
     m_present = m_before && m_before->auth ? m_instance.content() : SecretContent{};
@@ -620,7 +621,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
   const bool interrupted = run.open();
   run.before([&] {
     if (interrupted) {
-      setup.look();  // what the undos work with
+      setup.look(false);  // what the undos work with
       run.recover();
       take_record();  // another one when a change was undone
     }
