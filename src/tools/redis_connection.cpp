@@ -6,7 +6,6 @@
 #include "tools/redis_client.hpp"
 #include "tools/redis_replies.hpp"
 #include "tools/redis_socket.hpp"
-#include "tools/served_certificate.hpp"
 #include "tools/tls_error.hpp"
 #include "tools/tls_transport.hpp"
 #include "tools/transport.hpp"
@@ -107,8 +106,6 @@ class SocketConnection final : public RedisConnection {
       read_more();
     }
   }
-
-  std::string peer_certificate() const override { return m_transport->peer_certificate(); }
 
  private:
   struct Flow {
@@ -286,7 +283,10 @@ std::unique_ptr<RedisConnection> HiredisConnector::connect(const RedisEndpoint& 
 }
 
 std::string HiredisConnector::served_certificate(const RedisEndpoint& endpoint, Duration timeout) {
-  return served_certificate_at(endpoint.host, endpoint.port, m_runner, m_runner.now() + timeout);
+  const TimePoint deadline = m_runner.now() + timeout;
+  UniqueFd socket = open_socket(endpoint.host, endpoint.port, m_runner, deadline);
+  return shown_certificate(std::move(socket), endpoint.tls ? endpoint.tls->server_name : "",
+                           fmt::format("Redis at {}:{}", printable(endpoint.host), endpoint.port), m_runner, deadline);
 }
 
 }  // namespace raibid

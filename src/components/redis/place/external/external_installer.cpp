@@ -7,6 +7,7 @@
 #include "components/redis/place/external/setup_external.hpp"
 #include "components/redis/place/external/teardown_external.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/certificates.hpp"
 #include "components/redis/settings/record.hpp"
 
 namespace raibid {
@@ -30,6 +31,22 @@ std::string external_journal_key(const ExternalTarget& target) {
                      target.release);
 }
 
+namespace {
+
+/// How long its certificate is valid; who renews it is not for us to say.
+void examine_certificate(const Context& context, const ExternalServer& server, const CertificateFacts& facts,
+                         HealthReport& report) {
+  const long days = days_left(facts.not_after, context.clock.wall());
+  const bool known_client = !server.target().tls_certificate.empty();
+  report.data()["tls"] = {{"days_left", days}, {"not_after", rfc3339(facts.not_after)}, {"issuer", facts.issuer}};
+  report.add(
+      {"tls", days >= days_to_be_unhealthy,
+       fmt::format("on · {} left{}", counted(days, "day", "days"), known_client ? " · with a client certificate" : ""),
+       "whoever runs this Redis has to renew its certificate"});
+}
+
+}  // namespace
+
 StatusReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished) {
   const ExternalTarget& target = server.target();
   const Spec record = target.saved ? parse_spec(target.saved->record) : Spec{};
@@ -39,12 +56,18 @@ StatusReport examine_external(Context& context, ExternalServer& server, const Re
   Expectation expected;
   expected.streams = record.preset.empty() ? settings.streams : record.streams;
   expected.foreign = true;
+  std::optional<CertificateFacts> certificate;
   try {
-    read_redis_facts(*server.connect(context.deadline), expected, facts.redis);
+    const std::unique_ptr<RedisConnection> redis = server.connect(context.deadline);
+    if (target.address.tls)
+      certificate =
+          read_certificate(context.redis.served_certificate(server.endpoint(), reply_limit), target.subject());
+    read_redis_facts(*redis, expected, facts.redis);
   } catch (const Error& error) {
     facts.redis.failure = {error.message(), error.hint()};
   }
   StatusReport report = report_on(std::move(facts), server.scope());
+  if (certificate) examine_certificate(context, server, *certificate, report.health);
   examine_redis(report.facts.redis, report.health);
   return report;
 }
