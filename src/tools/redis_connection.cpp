@@ -107,6 +107,8 @@ class SocketConnection final : public RedisConnection {
     }
   }
 
+  std::string peer_certificate() const override { return m_transport->peer_certificate(); }
+
  private:
   struct Flow {
     std::string out;

@@ -31,6 +31,8 @@ class Transport {
   virtual std::size_t write(std::string_view bytes) = 0;
   /// May throw Error (failure) with what the peer has against us.
   virtual Read read(std::span<char> buffer) = 0;
+  /// The peer's own certificate in DER; "" without TLS.
+  virtual std::string peer_certificate() const { return ""; }
 };
 
 /// What is sent is what is read.
