@@ -31,6 +31,11 @@ const std::vector<OptionSpec>& global_options() {
        .help = "with --target external: redis://[USER@]HOST[:PORT][/DATABASE], without the password (else REDIS_URL)",
        .metavar = "URL",
        .group = "Where"},
+      {.name = "adopt-service",
+       .help = "with --target external: a Redis that somebody else runs in the cluster, by its Service: "
+               "[USER@][NAMESPACE/]NAME",
+       .metavar = "SERVICE",
+       .group = "Where"},
       {.name = "config",
        .help = "file of settings (else config.yaml in RAIBID_HOME or ~/.raibid)",
        .metavar = "FILE",

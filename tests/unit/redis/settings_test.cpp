@@ -40,7 +40,8 @@ TEST_CASE("the options of setup redis are those of its description") {
                                        "no-auth",      "password-file", "allow-from",      "stream",
                                        "group",        "max-length",    "trim-schedule",   "set",
                                        "values",       "strict",        "reset",           "restart",
-                                       "adopt",        "discard-data",  "keep-on-failure", "user"});
+                                       "adopt",        "discard-data",  "existing-secret", "keep-on-failure",
+                                       "user"});
   for (const OptionSpec& option : global_options()) {
     CAPTURE(std::string(option.name));
     CHECK(names.count(std::string(option.name)) == 0);

@@ -167,6 +167,7 @@ std::optional<Credentials> read_credentials(const fs::path& path) {
   credentials.admin_password = Secret(reader.optional("admin_password"));
   credentials.database = reader.count("database");
   credentials.made = reader.pairs("made");
+  credentials.service = reader.optional("service");
   credentials.record = reader.object("record");
   credentials.path = path;
   return credentials;
@@ -247,6 +248,7 @@ std::string to_json(const Credentials& credentials) {
   if (credentials.database != 0) object["database"] = credentials.database;
   for (const auto& [stream, group] : credentials.made)
     object["made"].push_back(nlohmann::ordered_json::array({stream, group}));
+  if (!credentials.service.empty()) object["service"] = credentials.service;
   if (!credentials.record.empty()) object["record"] = parse_json(credentials.record);
   return json_text(object, 2) + "\n";
 }

@@ -29,7 +29,8 @@ struct Credentials {
   Secret admin_password;  ///< of `admin`, when the application has a user of its own; else empty
   int database = 0;
   std::vector<std::pair<std::string, std::string>> made;  ///< streams and their groups that setup made, if external
-  std::string record;          ///< JSON of what it was set up with (Spec), "" when the file has none
+  std::string service{};  ///< "NAMESPACE/NAME" of the Service in `context` that leads to it, if external; "" for a URL
+  std::string record;     ///< JSON of what it was set up with (Spec), "" when the file has none
   std::filesystem::path path;  ///< where it was read from; not part of the file
 };
 

@@ -10,6 +10,7 @@
 #include "components/redis/place/external/teardown_external.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/record.hpp"
+#include "sys/random.hpp"
 
 namespace raibid {
 
@@ -24,10 +25,19 @@ std::string ExternalInstaller::rights() const {
               "what its user may do is shown by `doctor` without --role");
 }
 
-std::string external_title(const ExternalTarget& target) { return target.address.text() + " (external)"; }
+std::string external_title(const ExternalTarget& target) {
+  return (target.service ? target.identity() : target.address.text()) + " (external)";
+}
 
 std::string external_journal_key(const ExternalTarget& target) {
   const RedisAddress& address = target.address;
+  if (target.service) {
+    const AdoptedService& service = target.service->name;
+    // a context's name can have any character
+    const std::string cluster = sha256_hex(target.service->kube_context).substr(0, 12);
+    return journal_key(fmt::format("service-{}-{}-{}", service.name_space, service.name, cluster), target.name_space,
+                       target.release);
+  }
   return journal_key(fmt::format("external-{}-{}-{}", address.host, address.port, address.database), target.name_space,
                      target.release);
 }
@@ -48,6 +58,7 @@ HealthReport examine_external(Context& context, ExternalServer& server, const Re
   if (unfinished > 0)
     report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
                 "setup undoes that first: " + report.scope().command("setup redis")});
+  if (target.service) report.data()["service"] = target.service->name.text();
   report.data()["redis"] = {{"pong", false}};
   Expectation expected;
   expected.streams = record.preset.empty() ? settings.streams : record.streams;

@@ -74,6 +74,8 @@ class Installation {
   bool changes_users() const;
   /// Whether clients that log in as they do now will be refused: another name.
   bool changes_user_name() const;
+  /// What setup would have to write into the Secret of the release that --existing-secret names; "" for nothing.
+  std::string would_write() const;
   /// The users that a change of this run has replaced are of no use any more.
   void forget_previous_users();
   /// What whoever undoes may log in with, whatever has been done by then.

@@ -4,6 +4,7 @@
 #include "components/redis/place/kubernetes/role.hpp"
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
+#include "components/redis/place/kubernetes/sync_kubernetes.hpp"
 #include "components/redis/place/kubernetes/teardown_kubernetes.hpp"
 #include "components/redis/place/kubernetes/users_kubernetes.hpp"
 
@@ -19,6 +20,12 @@ std::string KubernetesInstaller::rights() const { return role_manifests(m_settin
 
 std::string KubernetesInstaller::change_users(const UsersPlan& plan) {
   return change_users_kubernetes(m_context, m_settings, plan);
+}
+
+StoreState KubernetesInstaller::look_at_store() { return look_at_store_kubernetes(m_context, m_settings); }
+
+std::string KubernetesInstaller::take_over_users(const std::string& operation, bool finish) {
+  return take_over_users_kubernetes(m_context, m_settings, operation, finish);
 }
 
 CommandResult KubernetesInstaller::status() { return status_redis_kubernetes(m_context, m_settings); }

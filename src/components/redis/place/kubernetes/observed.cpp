@@ -12,6 +12,7 @@
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 #include "sys/random.hpp"
 
 namespace raibid {
@@ -49,6 +50,7 @@ Observed::StoredSecret read_secret(const json& object) {
   secret.password = value_of(secret.content, password_key);
   secret.acl = value_of(secret.content, acl_key);
   secret.trim = value_of(secret.content, "trim-password");
+  secret.controller = controller_of(object);
   return secret;
 }
 

@@ -17,6 +17,7 @@
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/record.hpp"
@@ -295,6 +296,26 @@ void examine_secret(const json* secret, const std::string& name, bool wanted, He
               "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
 
+/// Whether the Secret that the password is taken from still has the one that Redis was given.
+void examine_store(const Kubectl& kubectl, const FoundRelease& found, const SecretReference& existing, TimePoint until,
+                   HealthReport& report) {
+  const Command question = kubectl.get({"secret/" + existing.name});
+  const json secrets = Kubectl::parse_items(question, kubectl.ask(question, until));
+  const SecretContent content = secrets.empty() ? SecretContent() : content_of(&secrets.front());
+  const Secret ours = value_of(content_of(found.object("Secret")), password_key);
+  const bool there = content.contains(existing.key);
+  const bool same = there && value_of(content, existing.key) == ours;
+  report.data()["store"] = {{"secret", existing.name}, {"key", existing.key}, {"same", same}};
+  const std::string sync = report.scope().command("credentials sync");
+  report.add({"store", same,
+              same ? fmt::format("Secret {} has the password of Redis", existing.text())
+              : there
+                  ? fmt::format("Secret {} has another password than Redis: the store has changed it", existing.text())
+                  : fmt::format("Secret {} {}", existing.text(), secrets.empty() ? "is gone" : "has no such key"),
+              there ? "to take it over, while the one of before still holds: " + sync
+                    : "Redis and its own Secret are as they were; let whatever keeps it make it again"});
+}
+
 /// Who status logs in as.
 Login login_for(const FoundRelease& found) { return admin_login(content_of(found.object("Secret"))); }
 
@@ -331,6 +352,8 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
   examine_claim(found.object("PersistentVolumeClaim"), names.claim, found.release(), expected.persistence, kubectl,
                 report);
   examine_secret(found.object("Secret"), names.full, expected.auth, report);
+  const auto existing = existing_secret_of(expected);
+  if (existing && existing->name != names.full) examine_store(kubectl, found, *existing, until, report);
   examine_services(found, expected.services, report);
   examine_deletions(found, kubectl, report);
   examine_trimming(found.object("CronJob"), kubectl, report);
@@ -344,7 +367,11 @@ HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, 
                   report);
   } catch (const Error& error) {
     report.data()["redis"] = {{"pong", false}};
-    report.add({"redis", false, error.message(), error.hint()});
+    const bool store_changed = existing && existing->name == names.full && is_refused_password(error);
+    report.add({"redis", false, error.message(),
+                store_changed ? "the store has changed the password; to take it over: " +
+                                    report.scope().command("credentials sync")
+                              : error.hint()});
   }
   return report;
 }
