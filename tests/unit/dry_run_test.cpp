@@ -58,7 +58,7 @@ bool child_reads(const Command& command) {
     }
   }
   static const std::map<std::string, std::set<std::string>> reading = {
-      {"kubectl", {"config", "version", "get", "describe", "logs", "api-resources", "port-forward"}},
+      {"kubectl", {"config", "version", "get", "logs", "api-resources", "port-forward"}},
       {"helm", {"version", "template", "show", "get"}}};
   if (program == "kubectl" && verb == "create") {
     const json list = json::parse(command.input);

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/known_helm.hpp"
 #include "sys/files.hpp"
 #include "tools/diagnosis.hpp"
 #include "ui/reporter.hpp"
@@ -120,7 +121,8 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
                               const std::string& kube_context) {
   const std::string kubeconfig = choose_kubeconfig(context);
   std::vector<Command> questions = {Kubectl::config_view(kubeconfig)};
-  if (needs_helm == NeedsHelm::yes) questions.push_back(Helm::version());
+  const std::optional<KnownHelm> helm = needs_helm == NeedsHelm::yes ? std::optional<KnownHelm>(context) : std::nullopt;
+  if (helm && !helm->said()) questions.push_back(Helm::version());
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
   Cluster cluster;
   HelmVersion version;
@@ -130,7 +132,11 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
     for (const char* name : {"https_proxy", proxy_variable}) {
       if (const std::string proxy = variable(context.environment, name); !proxy.empty()) cluster.proxy = proxy;
     }
-    if (needs_helm == NeedsHelm::yes) version = Helm::parse_version(questions[1], answers[1]);
+    if (helm && helm->said()) version = Helm::parse_version(Helm::version(), {0, *helm->said(), "", false});
+    if (helm && !helm->said()) {
+      version = Helm::parse_version(questions[1], answers[1]);
+      helm->remember(answers[1].out);
+    }
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);  // nothing has been changed yet
   }

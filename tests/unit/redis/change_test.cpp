@@ -27,8 +27,7 @@ Spec some_spec() {
 Observed some_release() {
   Observed observed;
   observed.workload = {"raibid-redis", to_json(some_spec()), "8Gi", std::nullopt};
-  observed.claim = true;
-  observed.claim_made = {"8Gi", "fast"};
+  observed.claims = {{"redis-data-raibid-redis-master-0", "8Gi", "fast"}};
   observed.storage_classes = {"fast", "slow"};
   observed.expandable_classes = {"fast"};
   return observed;
@@ -102,16 +101,15 @@ TEST_CASE("change: what is immutable is refused before it is tried") {
   accepts(some_release(), {{"storage-class", "fast"}});
   Observed memory = some_release();
   memory.workload->claim_size = "";
-  memory.claim = false;
-  memory.claim_made.reset();
+  memory.claims.clear();
   CHECK(has(refusal(memory, {}).message(), "in memory alone"));
   accepts(memory, {{"no-persistence", "true"}});
 }
 
 TEST_CASE("change: a further name that is somebody else's") {
   Observed observed = some_release();
-  observed.other_services = {{"redis-service", ""}};
+  observed.services = {{"redis-service", ""}};
   CHECK(has(refusal(observed, {}).message(), "Service redis-service"));
-  observed.other_services = {{"redis-service", "raibid-redis"}};
+  observed.services = {{"redis-service", "raibid-redis"}};
   accepts(observed, {});
 }

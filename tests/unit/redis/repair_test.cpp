@@ -12,8 +12,8 @@ namespace {
 
 const WallTime now = std::chrono::system_clock::from_time_t(1769860800);
 
-Observed::Release release(const std::string& status, int revision, int last_deployed, WallTime changed = now) {
-  Observed::Release seen;
+Release::Record release(const std::string& status, int revision, int last_deployed, WallTime changed = now) {
+  Release::Record seen;
   seen.revision = revision;
   seen.status = status;
   seen.last_deployed = last_deployed;
@@ -44,7 +44,7 @@ TEST_CASE("what a helm that did not end left is repaired, or left to whoever is 
 TEST_CASE("a release that somebody may be changing is refused with its age and the way out") {
   FakeRunner runner;
   const Helm helm(runner, {"", "c", "https://s", "c", ""}, "space");
-  const auto refused = [&](const Observed::Release& seen, WallTime when) {
+  const auto refused = [&](const Release::Record& seen, WallTime when) {
     try {
       refuse_busy_release(judge_release(seen, false, when), seen, "r", helm, when);
     } catch (const Error& error) {

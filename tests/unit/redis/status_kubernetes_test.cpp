@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "components/redis/place/kubernetes/release_reader.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "fakes/fake_runner.hpp"
 
@@ -30,7 +31,9 @@ Check check_of(const json* pod) {
   FakeRunner runner;
   const Kubectl kubectl(runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps");
   HealthReport report;
-  examine_pod(pod, "redis-0", kubectl, report);
+  std::optional<Release::Pod> read;
+  if (pod) read = read_pod(*pod, kubectl);
+  examine_pod(read ? &*read : nullptr, "redis-0", kubectl, report);
   return report.checks().at(0);
 }
 
@@ -89,7 +92,8 @@ TEST_CASE("an exporter that fails is a check of its own, and not the pod's") {
             {"lastState", {{"terminated", {{"exitCode", 3}, {"reason", "Error"}}}}}}});
   failing["status"]["conditions"].push_back({{"type", "Initialized"}, {"status", "True"}});
   Look look;
-  examine_pod(&failing, "redis-0", look.kubectl, look.report);
+  const Release::Pod without_exporter = read_pod(failing, look.kubectl);
+  examine_pod(&without_exporter, "redis-0", look.kubectl, look.report);
   REQUIRE(look.report.checks().size() == 2);
   CHECK(look.report.checks()[0].passed);
   CHECK(look.report.checks()[0].text.starts_with("redis-0 ready except for its exporter, 4 restarts"));
@@ -101,7 +105,8 @@ TEST_CASE("an exporter that fails is a check of its own, and not the pod's") {
   json redis_too = failing;
   redis_too["status"]["containerStatuses"][0]["ready"] = false;
   Look other;
-  examine_pod(&redis_too, "redis-0", other.kubectl, other.report);
+  const Release::Pod broken = read_pod(redis_too, other.kubectl);
+  examine_pod(&broken, "redis-0", other.kubectl, other.report);
   CHECK(other.report.checks().size() == 1);
   CHECK_FALSE(other.report.checks()[0].passed);
 }
@@ -121,13 +126,15 @@ TEST_CASE("status fails a claim that is being deleted, and says how to keep its 
                 {"spec", {{"volumeName", "pvc-42"}, {"storageClassName", "local-path"}}},
                 {"status", {{"phase", "Bound"}, {"capacity", {{"storage", "8Gi"}}}}}};
   Look before;
-  examine_claim(&claim, "redis-data-jobs-redis-master-0", "jobs", true, before.kubectl, before.report);
+  const Release::Claim bound = read_claim(claim);
+  examine_claim(&bound, bound.name, "jobs", true, before.kubectl, before.report);
   CHECK(before.report.checks().at(0).passed);
 
   claim["metadata"]["deletionTimestamp"] = deleted_at;
   claim["metadata"]["finalizers"] = {"kubernetes.io/pvc-protection"};
   Look look;
-  examine_claim(&claim, "redis-data-jobs-redis-master-0", "jobs", true, look.kubectl, look.report);
+  const Release::Claim leaving = read_claim(claim);
+  examine_claim(&leaving, leaving.name, "jobs", true, look.kubectl, look.report);
   const Check& check = look.report.checks().at(0);
   CHECK_FALSE(check.passed);
   CHECK(
@@ -145,8 +152,20 @@ TEST_CASE("status fails a claim that is being deleted, and says how to keep its 
   }
 }
 
+namespace {
+
+std::vector<std::string> being_deleted(const Release& found) {
+  StatusFacts facts;
+  facts.where = StatusFacts::OnCluster{"dev", "https://10.0.0.5:6443", found, {}};
+  return status_data(facts)["being_deleted"].get<std::vector<std::string>>();
+}
+
+}  // namespace
+
 TEST_CASE("status names every object of the release that is being deleted") {
-  FoundRelease found("apps", "jobs");
+  Release found{.id = {"jobs", "apps"}};
+  Look fine;
+  const auto take = [&](const json& document) { take_object(found, document, fine.kubectl); };
   const auto object = [](const char* kind, const char* name, bool deleted) {
     json document = {{"kind", kind}, {"metadata", {{"name", name}, {"namespace", "apps"}}}};
     if (deleted) document["metadata"]["deletionTimestamp"] = deleted_at;
@@ -155,18 +174,17 @@ TEST_CASE("status names every object of the release that is being deleted") {
   };
   json claim = object("PersistentVolumeClaim", "redis-data-jobs-redis-master-0", false);
   claim["spec"] = {{"volumeName", "pvc-42"}};
-  found.take(claim);
-  found.take(object("PersistentVolume", "pvc-41", true));  // another claim's
-  Look fine;
+  take(claim);
+  take(object("PersistentVolume", "pvc-41", true));  // another claim's
   examine_deletions(found, fine.kubectl, fine.report);
   CHECK(fine.report.checks().empty());
-  CHECK(fine.report.data()["being_deleted"] == json::array());
+  CHECK(being_deleted(found).empty());
 
-  found.take(object("Secret", "jobs-redis", true));
-  found.take(object("Service", "redis", true));
-  found.take(object("Namespace", "apps", true));
-  found.take(object("PersistentVolume", "pvc-42", true));
-  found.take(object("StatefulSet", "jobs-redis-master", true));  // its own line says so
+  take(object("Secret", "jobs-redis", true));
+  take(object("Service", "redis", true));
+  take(object("Namespace", "apps", true));
+  take(object("PersistentVolume", "pvc-42", true));
+  take(object("StatefulSet", "jobs-redis-master", true));  // its own line says so
   Look look;
   examine_deletions(found, look.kubectl, look.report);
   std::set<std::string> names;
@@ -177,7 +195,9 @@ TEST_CASE("status names every object of the release that is being deleted") {
           std::string::npos);
   }
   CHECK(names == std::set<std::string>{"secret", "service", "namespace", "volume"});
-  CHECK(look.report.data()["being_deleted"].size() == 5);
+  CHECK(being_deleted(found) == std::vector<std::string>{"namespace/apps", "persistentvolume/pvc-42",
+                                                         "secret/jobs-redis", "service/redis",
+                                                         "statefulset/jobs-redis-master"});
 }
 
 namespace {
@@ -187,7 +207,7 @@ Check trimming(const json& status, const json& spec = json::object()) {
       {"metadata", {{"name", "raibid-redis-trim"}}}, {"spec", {{"schedule", "@hourly"}}}, {"status", status}};
   cronjob["spec"].update(spec);
   Look look;
-  examine_trimming(&cronjob, look.kubectl, look.report);
+  examine_trimming(read_trimming(cronjob), look.kubectl, look.report);
   return look.report.checks().at(0);
 }
 
@@ -210,6 +230,6 @@ TEST_CASE("status tells when the streams were trimmed last, and fails when that 
         "the run of 2026-01-31T12:10:00Z failed; none has succeeded yet");
   CHECK_FALSE(trimming({{"lastSuccessfulTime", late}}, {{"suspend", true}}).passed);
   Look without;
-  examine_trimming(nullptr, without.kubectl, without.report);
+  examine_trimming(std::nullopt, without.kubectl, without.report);
   CHECK(without.report.checks().empty());
 }

@@ -102,7 +102,8 @@ class Rotation {
     const StoreState store = open_installer(m_context, m_settings)->look_at_store();
     if (store.is_own) return m_options.finish ? finish_own(store) : sync_own(store);
     if (m_options.finish) return finish();
-    if (store.password == value_of(m_content, password_key)) {
+    // of a run that was killed the Secret may have it, and the rest not: then it is done again, after the recovery
+    if (store.password == value_of(m_content, password_key) && !was_interrupted()) {
       const auto since = rotated_at(m_content);
       return result("unchanged",
                     since ? fmt::format("Redis has the password of Secret {} already. ", store.secret) + next_steps()

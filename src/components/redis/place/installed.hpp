@@ -3,12 +3,9 @@
 #include <string>
 
 #include "components/context.hpp"
-#include "components/redis/server/credentials.hpp"
 #include "components/redis/server/users.hpp"
-#include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/spec.hpp"
-#include "tools/kubectl.hpp"
 
 namespace raibid {
 
@@ -27,15 +24,8 @@ struct InstalledRedis {
   Login login() const { return {username, password}; }
 };
 
-/// Both throw Error (not_installed) when it is not there. The password is the cluster's (the release's own) one, not
-/// the credentials file's: the cluster is what clients have to agree with.
-InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, const RedisNames& names,
-                                  const RedisSettings& settings);
+/// That of this machine. Throws Error (not_installed) when it is not there.
 InstalledRedis find_local(Context& context, const RedisSettings& settings);
-
-/// A cluster's record with the folders of its files, where this user's credentials file knows them.
-Spec with_folders_of_this_machine(const Context& context, Spec record, const std::string& cluster,
-                                  const std::string& name_space, const std::string& release);
 
 /// Throws the Error for a release that is not there.
 [[noreturn]] void throw_not_installed(const Context& context, const std::string& subject);

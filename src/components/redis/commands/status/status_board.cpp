@@ -1,14 +1,12 @@
 #include "components/redis/commands/status/status_board.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "components/redis/place/external/external_installer.hpp"
-#include "components/redis/place/kubernetes/found_release.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/server/credentials.hpp"
@@ -25,9 +23,10 @@ constexpr Duration least_share = std::chrono::seconds(1);
 
 /// A record of a release that cannot be read is that release's trouble, not everybody's.
 Seen broken(const std::string& release, const std::string& place, const std::string& title, const Error& error) {
-  HealthReport report;
-  report.data() = {{"release", {{"name", release}}}};
-  report.add({"record", false, error.message(), error.hint()});
+  StatusFacts facts;
+  facts.release = release;
+  StatusReport report = report_on(std::move(facts), Scope());
+  report.health.add({"record", false, error.message(), error.hint()});
   return {release, place, title, std::move(report)};
 }
 
@@ -119,30 +118,30 @@ void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
     for (const Credentials& one : credentials) reach(one.name_space, one.release).redis.prepare();
     if (m_scope.only) reach(m_scope.only->name_space, m_scope.only->release).redis.prepare();
   }
-  std::vector<FoundRelease> found;
+  std::vector<Release> found;
   if (m_scope.only) {
-    FoundRelease one = look_at_release(m_context, kubectl, m_scope.only->release, m_scope.only->services);
+    Release one = look_at_release(m_context, kubectl, m_scope.only->release, m_scope.only->services);
     if (one.installed()) found.push_back(std::move(one));
   } else {
     found = look_at_all_releases(m_context, kubectl, credentials);
   }
-  for (const FoundRelease& one : found) {
-    if (one.object("Pod")) reach(one.name_space(), one.release()).redis.prepare();
+  for (const Release& one : found) {
+    if (one.pod()) reach(one.id.name_space, one.id.name).redis.prepare();
   }
   examine(found, all);
 }
 
 /// Whose Redis answers at once is examined at once. Those that are silent come last and share the time that is left, so
 /// that none waits on another's account.
-void StatusBoard::examine(const std::vector<FoundRelease>& found, std::vector<Seen>& all) {
+void StatusBoard::examine(const std::vector<Release>& found, std::vector<Seen>& all) {
   const TimePoint until = question_deadline(m_context);
   std::vector<std::optional<Seen>> rows(found.size());
   std::vector<std::size_t> silent;
   for (std::size_t at = 0; at < found.size(); ++at) {
-    const FoundRelease& one = found[at];
-    const bool may_answer = found.size() > 1 && one.object("Pod") != nullptr;
+    const Release& one = found[at];
+    const bool may_answer = found.size() > 1 && one.pod() != nullptr;
     const TimePoint soon = m_context.runner.now() + quick_look;
-    if (may_answer && !answers(one, reach(one.name_space(), one.release()).redis, soon)) {
+    if (may_answer && !answers(one, reach(one.id.name_space, one.id.name).redis, soon)) {
       silent.push_back(at);
     } else {
       rows[at].emplace(row_of(one, until));
@@ -157,16 +156,16 @@ void StatusBoard::examine(const std::vector<FoundRelease>& found, std::vector<Se
   for (std::optional<Seen>& row : rows) all.push_back(std::move(*row));
 }
 
-Seen StatusBoard::row_of(const FoundRelease& one, TimePoint until) {
-  Reach& there = reach(one.name_space(), one.release());
-  const int unfinished = take_unfinished(fmt::format("namespace {}, release {}", one.name_space(), one.release()));
-  const std::string place = "namespace " + one.name_space();
+Seen StatusBoard::row_of(const Release& one, TimePoint until) {
+  Reach& there = reach(one.id.name_space, one.id.name);
+  const int unfinished = take_unfinished(fmt::format("namespace {}, release {}", one.id.name_space, one.id.name));
+  const std::string place = "namespace " + one.id.name_space;
   try {
     const Spec expected = m_scope.only ? expected_spec(one, *m_scope.only) : one.spec();
-    return {one.release(), place, report_title(there.kubectl, one),
+    return {one.id.name, place, report_title(there.kubectl, one),
             examine_release(there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope())};
   } catch (const Error& error) {
-    return broken(one.release(), place, report_title(there.kubectl, one), error);
+    return broken(one.id.name, place, report_title(there.kubectl, one), error);
   }
 }
 

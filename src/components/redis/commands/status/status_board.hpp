@@ -9,8 +9,8 @@
 #include "components/context.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
-#include "components/redis/place/kubernetes/found_release.hpp"
-#include "components/redis/server/health.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/status_facts.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {
@@ -20,7 +20,7 @@ struct Seen {
   std::string release;
   std::string place;  ///< "namespace jobs" or "this machine"
   std::string title;
-  HealthReport report;
+  StatusReport report;
 };
 
 /// Looks at many at once: every release of the cluster, every instance of this machine. Port-forwards stay open between
@@ -52,8 +52,8 @@ class StatusBoard {
   };
 
   void look_at_cluster(std::vector<Seen>& all);
-  void examine(const std::vector<FoundRelease>& found, std::vector<Seen>& all);
-  Seen row_of(const FoundRelease& one, TimePoint until);
+  void examine(const std::vector<Release>& found, std::vector<Seen>& all);
+  Seen row_of(const Release& one, TimePoint until);
   void look_at_machine(std::vector<Seen>& all);
   void look_at_external(std::vector<Seen>& all);
   Reach& reach(const std::string& name_space, const std::string& release);

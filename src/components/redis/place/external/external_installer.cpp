@@ -1,7 +1,5 @@
 #include "components/redis/place/external/external_installer.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -42,32 +40,23 @@ std::string external_journal_key(const ExternalTarget& target) {
                      target.release);
 }
 
-HealthReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished) {
+StatusReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished) {
   const ExternalTarget& target = server.target();
   const Spec record = target.saved ? parse_spec(target.saved->record) : Spec{};
-  HealthReport report;
-  report.set_scope(server.scope());
-  report.data() = {{"target", "external"},
-                   {"namespace", target.name_space},
-                   {"preset", record.preset.empty() ? settings.preset : record.preset},
-                   {"release", {{"name", target.release}}},
-                   {"host", target.address.host},
-                   {"port", target.address.port},
-                   {"database", target.address.database},
-                   {"unfinished_runs", unfinished}};
-  if (unfinished > 0)
-    report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                "setup undoes that first: " + report.scope().command("setup redis")});
-  if (target.service) report.data()["service"] = target.service->name.text();
-  report.data()["redis"] = {{"pong", false}};
+  StatusFacts facts{target.release, target.name_space, record.preset.empty() ? settings.preset : record.preset,
+                    unfinished,
+                    StatusFacts::Elsewhere{target.address.host, target.address.port, target.address.database,
+                                           target.service ? target.service->name.text() : std::string()}};
   Expectation expected;
   expected.streams = record.preset.empty() ? settings.streams : record.streams;
   expected.foreign = true;
   try {
-    examine_redis(*server.connect(context.deadline), expected, report);
+    read_redis_facts(*server.connect(context.deadline), expected, facts.redis);
   } catch (const Error& error) {
-    report.add({"redis", false, error.message(), error.hint()});
+    facts.redis.failure = {error.message(), error.hint()};
   }
+  StatusReport report = report_on(std::move(facts), server.scope());
+  examine_redis(report.facts.redis, report.health);
   return report;
 }
 
@@ -76,8 +65,8 @@ CommandResult ExternalInstaller::status() {
   const int unfinished = mention_unfinished(m_context);
   const ExternalTarget& target = server.target();
   if (target.saved) refuse_other_preset(m_context, parse_spec(target.saved->record).preset);
-  HealthReport report = examine_external(m_context, server, m_settings, unfinished);
-  return render_report(m_context, external_title(target), report);
+  StatusReport report = examine_external(m_context, server, m_settings, unfinished);
+  return render_report(m_context, external_title(target), report.health);
 }
 
 }  // namespace raibid

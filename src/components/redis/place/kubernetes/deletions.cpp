@@ -80,18 +80,19 @@ std::optional<Error> refuse_restart(Context& context, const Kubectl& kubectl, co
 void refuse_losing_claim(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                          const Kubectl& kubectl) {
   const Deletion* const claim = deletion_in(observed.deletions, "persistentvolumeclaim/" + names.claim);
-  if (claim) throw claim_error(*claim, observed.volume, kubectl, settings.release);
+  if (claim) throw claim_error(*claim, observed.claim()->volume, kubectl, settings.release);
 }
 
 void refuse_deletions(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                       const Kubectl& kubectl) {
   refuse_losing_claim(observed, settings, names, kubectl);
-  if (observed.deletions.empty()) return;
-  const Deletion& first = observed.deletions.front();
+  const std::vector<Deletion> blocking = observed.blocking_deletions();
+  if (blocking.empty()) return;
+  const Deletion& first = blocking.front();
   if (first.object.starts_with(volume_kind)) {
     throw Error(ExitCode::preflight,
                 fmt::format("{} of claim {} {}: it goes with the claim", first.object, names.claim, describe(first)),
-                join(how_to_keep_data(kubectl, settings.release, observed.volume), "\n"));
+                join(how_to_keep_data(kubectl, settings.release, observed.claim()->volume), "\n"));
   }
   throw held(first, kubectl);
 }
@@ -120,7 +121,7 @@ void check_workload_gone(Context& context, const Kubectl& kubectl, const RedisNa
 }
 
 bool was_left_behind(const Observed& observed, const RedisSettings& settings) {
-  return observed.workload && observed.workload->release == settings.release && !observed.release;
+  return observed.workload && observed.workload->release == settings.release && !observed.record;
 }
 
 Error left_behind(const Observed& observed, const RedisSettings& settings, const RedisNames& names,

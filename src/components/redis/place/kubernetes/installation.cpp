@@ -136,7 +136,7 @@ Plan Installation::plan() {
   if (!settings.streams.empty()) {
     plan.push_back(stream_step(settings, redis));
     // what a first install wrote goes with its release and claim
-    if (!observed.release && !(observed.claim && settings.persistence))
+    if (!observed.record && !(observed.claim() && settings.persistence))
       plan.back().undo = [] { return std::vector<Undo>{}; };
   }
   plan.push_back(credentials_step(m_context, m_credentials, settings.preset));
@@ -174,7 +174,7 @@ ordered_json Installation::secret_manifest() {
       secret_content(m_passwords.application, generate_password(m_context.random), trim_user(), application_user());
   for (const auto& [key, value] : content) data[key] = base64_encode(value.reveal());
   // a server that runs has read a Secret of before, which is gone
-  if (observed.pod_runs) m_acl = value_of(content, acl_key);
+  if (observed.redis_runs()) m_acl = value_of(content, acl_key);
   const ordered_json labels = {{managed_by_label, managed_by_us}, {"app.kubernetes.io/instance", settings.release}};
   ordered_json metadata = {{"name", m_names.full}, {"namespace", settings.name_space}, {"labels", labels}};
   if (!m_run.empty()) metadata["annotations"] = {{run_label, m_run}};
@@ -317,8 +317,8 @@ std::string Installation::digest() const {
 }
 
 bool Installation::converged() const {
-  return observed.release && observed.release->ours && observed.release->status == "deployed" &&
-         observed.release->digest == digest() && observed.workload && (is_compared(observed) || has_its_services());
+  return observed.record && observed.record->ours && observed.record->status == "deployed" &&
+         observed.record->digest == digest() && observed.workload && (is_compared(observed) || has_its_services());
 }
 
 const std::vector<Drift>& Installation::drift() const {
@@ -354,15 +354,15 @@ Step Installation::release_step() {
     if (converged()) return {};
     std::vector<Undo> undos;
     // back to what was deployed, not to a change that failed before this one
-    if (observed.release) {
-      undos.push_back(undo_upgrade(session.helm, settings.release, observed.release->last_deployed,
-                                   observed.release->revision, m_names.pod));
+    if (observed.record) {
+      undos.push_back(undo_upgrade(session.helm, settings.release, observed.record->last_deployed,
+                                   observed.record->revision, m_names.pod));
       return undos;
     }
     // a StatefulSet's claims are not part of the release
-    if (settings.persistence && !observed.claim)
+    if (settings.persistence && !observed.claim())
       undos.push_back(undo_claim(session.kubectl, m_names.claim, "statefulset/" + m_names.workload));
-    const bool data_goes = !settings.persistence || !observed.claim;
+    const bool data_goes = !settings.persistence || !observed.claim();
     undos.push_back(undo_install(session.helm, settings.release, m_names.pod, data_goes));
     return undos;
   };
@@ -396,7 +396,7 @@ std::string Installation::render(TimePoint deadline) {
 StepResult Installation::upgrade() {
   m_step = "release";
   if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
-  const int revision = observed.release ? observed.release->revision : 0;
+  const int revision = observed.record ? observed.record->revision : 0;
   if (!drift().empty()) return put_back();
   if (converged()) m_rollout.expect_workload();
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
@@ -519,8 +519,8 @@ RedisConnection& Installation::ready() {
 }
 
 void Installation::mark_proven() {
-  if (!converged() || observed.release->proven) return;
-  const int revision = observed.release->revision;
+  if (!converged() || observed.record->proven) return;
+  const int revision = observed.record->revision;
   session.kubectl.run_checked(
       session.kubectl.label(fmt::format("secret/sh.helm.release.v1.{}.v{}", settings.release, revision),
                             fmt::format("{}={}", proven_label, revision)),
@@ -528,7 +528,7 @@ void Installation::mark_proven() {
 }
 
 void Installation::forget_kept_record() const {
-  if (!observed.claim_made || observed.claim_made->spec.empty()) return;
+  if (!observed.claim() || observed.claim()->spec.empty()) return;
   nlohmann::json patch;
   patch["metadata"]["annotations"][spec_annotation] = nullptr;
   session.kubectl.run(session.kubectl.merge("persistentvolumeclaim/" + m_names.claim, patch), m_context.deadline);
@@ -544,7 +544,7 @@ Step Installation::redis_step() {
     m_step = "redis";
     ready();  // here: the act comes after the lock was looked at, and a pod can take long to start
     RedisConnection& redis = ready();
-    return observed.release ? undo_settling(expected_directives(), redis) : std::vector<Undo>{};
+    return observed.record ? undo_settling(expected_directives(), redis) : std::vector<Undo>{};
   };
   step.act = [this]() -> StepResult {
     m_step = "redis";

@@ -163,7 +163,7 @@ StepResult Installation::put_back() {
     for (const std::string& line : one.lines()) done.push_back(line);
   }
   return {Outcome::changed,
-          fmt::format("{}, revision {}; put back: {}", settings.release, observed.release->revision, join(done, "; "))};
+          fmt::format("{}, revision {}; put back: {}", settings.release, observed.record->revision, join(done, "; "))};
 }
 
 const Directives& Installation::expected_directives() {
@@ -240,7 +240,7 @@ std::vector<Login> Installation::logins() const {
 
 // First, when nothing else is changed: a claim that has grown stays so, whatever comes after it.
 Step Installation::claim_step() {
-  const std::string from_to = fmt::format("{}: {} → {}", m_names.claim, observed.claim_made->requested, settings.size);
+  const std::string from_to = fmt::format("{}: {} → {}", m_names.claim, observed.claim()->requested, settings.size);
   Step step;
   step.name = "claim";
   step.intent = "let it grow, which cannot be undone: " + from_to;
@@ -259,9 +259,10 @@ Step Installation::claim_step() {
 
 bool Installation::has_its_services() const {
   const auto missing = [this](const std::string& service) {
-    return service.find('/') == std::string::npos && !observed.other_services.contains(service);
+    return service.find('/') == std::string::npos && !observed.service(service);
   };
-  return observed.service_release && std::none_of(settings.services.begin(), settings.services.end(), missing);
+  return observed.service(m_names.workload) &&
+         std::none_of(settings.services.begin(), settings.services.end(), missing);
 }
 
 }  // namespace raibid

@@ -6,6 +6,7 @@
 
 #include "components/kubernetes/json_view.hpp"
 
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/victim_kubernetes.hpp"
 #include "components/redis/server/connect.hpp"
 #include "ui/reporter.hpp"
@@ -33,7 +34,7 @@ Abilities KubernetesPlace::can() const {
 std::vector<Node> KubernetesPlace::nodes() const { return {{"pod " + m_names.pod, "master"}}; }
 
 const InstalledRedis& KubernetesPlace::installed() {
-  if (!m_installed) m_installed = find_on_kubernetes(m_context, m_session.kubectl, m_names, m_settings);
+  if (!m_installed) m_installed = find_on_kubernetes(m_context, m_session.kubectl, m_settings);
   return *m_installed;
 }
 

@@ -11,8 +11,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/place/kubernetes/secret_content.hpp"
-#include "components/redis/place/kubernetes/store_secret.hpp"
+#include "components/redis/place/kubernetes/release_reader.hpp"
 #include "sys/random.hpp"
 
 namespace raibid {
@@ -24,114 +23,22 @@ using nlohmann::json;
 /// No other run that installs or removes begins and ends in that time.
 constexpr Duration still_counts = std::chrono::seconds(2);
 
-std::string string_at(const json& object, const json::json_pointer& pointer) {
-  return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>() : "";
-}
-
-std::string label(const json& object, const std::string& name) {
-  const json labels = object.value("/metadata/labels"_json_pointer, json::object());
-  return labels.is_object() && labels.contains(name) && labels[name].is_string() ? labels[name].get<std::string>() : "";
-}
-
-std::string annotation(const json& object, const std::string& name) {
-  const json annotations = object.value("/metadata/annotations"_json_pointer, json::object());
-  return annotations.is_object() && annotations.contains(name) && annotations[name].is_string()
-             ? annotations[name].get<std::string>()
-             : "";
-}
-
-Observed::StoredSecret read_secret(const json& object) {
-  Observed::StoredSecret secret;
-  secret.ours = label(object, managed_by_label) == managed_by_us;
-  const json data = object.value("data", json::object());
-  secret.complete = data.contains("redis-password") && data.contains("users.acl") && data.contains("exporter.json");
-  if (data.contains(username_key) && !data.contains(admin_password_key)) secret.complete = false;
-  secret.content = content_of(&object);
-  secret.password = value_of(secret.content, password_key);
-  secret.acl = value_of(secret.content, acl_key);
-  secret.trim = value_of(secret.content, "trim-password");
-  secret.controller = controller_of(object);
-  return secret;
-}
-
-Observed::Workload read_workload(const json& object) {
-  Observed::Workload workload{annotation(object, "meta.helm.sh/release-name"), annotation(object, spec_annotation)};
-  workload.component = string_at(object, "/spec/selector/matchLabels/app.kubernetes.io~1component"_json_pointer);
-  workload.kept_by_policy = annotation(object, "helm.sh/resource-policy") == "keep";
-  for (const json& claim : object.value("/spec/volumeClaimTemplates"_json_pointer, json::array())) {
-    workload.claim_size = string_at(claim, "/spec/resources/requests/storage"_json_pointer);
-    const json::json_pointer storage_class("/spec/storageClassName");
-    if (claim.contains(storage_class)) workload.claim_class = string_at(claim, storage_class);
-  }
-  return workload;
-}
-
-void take_service(Observed& observed, const json& object, const RedisNames& names) {
-  const std::string name = string_at(object, "/metadata/name"_json_pointer);
-  const std::string release = annotation(object, "meta.helm.sh/release-name");
-  if (name == names.workload) {
-    observed.service_release = release;
-  } else {
-    observed.other_services[name] = release;
-  }
-}
-
-bool redis_runs(const json& pod) {
-  for (const json& container : items_at(pod, {"status", "containerStatuses"})) {
-    if (text_at(container, {"name"}) == "redis" && container.contains("/state/running"_json_pointer)) return true;
-  }
-  return false;
-}
-
-void take(Observed& observed, const json& object, const RedisNames& names, const std::string& name_space) {
-  const std::string kind = string_at(object, "/kind"_json_pointer);
-  const std::string name = string_at(object, "/metadata/name"_json_pointer);
-  if (kind != "Lease") observed.uids[to_lower(kind) + "/" + name] = string_at(object, "/metadata/uid"_json_pointer);
-  if (kind == "Namespace" && name == "kube-system")
-    observed.cluster_uid = string_at(object, "/metadata/uid"_json_pointer);
-  if (kind == "Namespace" && name == name_space) {
-    observed.name_space = {label(object, managed_by_label) == managed_by_us,
-                           string_at(object, "/status/phase"_json_pointer) == "Terminating" || deletion_of(object),
-                           what_keeps_namespace(object)};
-  }
-  if (kind == "Pod") observed.pod_runs = redis_runs(object);
-  if (kind == "Secret" && name == names.full) observed.secret = read_secret(object);
-  if (kind == "StatefulSet") observed.workload = read_workload(object);
-  if (kind == "Service") take_service(observed, object, names);
-  if (kind == "PersistentVolumeClaim") {
-    observed.claim = true;
-    observed.claim_made = {string_at(object, "/spec/resources/requests/storage"_json_pointer),
-                           string_at(object, "/spec/storageClassName"_json_pointer),
-                           annotation(object, spec_annotation)};
-    observed.volume = string_at(object, "/spec/volumeName"_json_pointer);
-  }
+void take(Observed& observed, const json& object, const Kubectl& kubectl) {
+  const std::string kind = text_at(object, {"kind"});
+  const std::string name = text_at(object, {"metadata", "name"});
+  const std::string uid = text_at(object, {"metadata", "uid"});
+  if (kind != "Lease") observed.uids[to_lower(kind) + "/" + name] = uid;
+  if (kind == "Namespace" && name == "kube-system") observed.cluster_uid = uid;
   if (kind == "Lease") observed.lease = parse_lease(object);
-  // a pod that ends is replaced, which is no reason to stop; who asks for the namespace looks at `terminating`
-  if (kind == "Namespace" || kind == "Pod" || kind == "Lease") return;
-  if (auto deletion = deletion_of(object)) observed.deletions.push_back(*deletion);
+  take_object(observed, object, kubectl);
 }
 
 void take_storage_class(Observed& observed, const json& object) {
-  const std::string name = string_at(object, "/metadata/name"_json_pointer);
+  const std::string name = text_at(object, {"metadata", "name"});
   observed.storage_classes.push_back(name);
-  if (annotation(object, "storageclass.kubernetes.io/is-default-class") == "true")
+  if (text_at(object, {"metadata", "annotations", "storageclass.kubernetes.io/is-default-class"}) == "true")
     observed.default_storage_class = name;
-  if (object.value("allowVolumeExpansion", false)) observed.expandable_classes.push_back(name);
-}
-
-void take_release(Observed& observed, const json& record) {
-  const int revision = std::stoi(record.value("version", "0"));
-  const std::string status = record.value("status", "");
-  const int before = observed.release ? observed.release->last_deployed : 0;
-  const long long changed = std::stoll(record.value("modifiedAt", record.value("createdAt", "0")));
-  observed.release = {revision,
-                      status,
-                      record.value(managed_by_label, "") == managed_by_us,
-                      record.value(digest_label, ""),
-                      status == "deployed" ? revision : before,
-                      WallTime(std::chrono::seconds(changed)),
-                      record.value(run_label, ""),
-                      record.value(proven_label, "") == std::to_string(revision)};
+  if (flag_at(object, {"allowVolumeExpansion"})) observed.expandable_classes.push_back(name);
 }
 
 std::vector<Kubectl::Right> single_reviews(std::vector<Kubectl::Right> rights) {
@@ -163,13 +70,13 @@ std::string cluster_mark(Context& context, const Kubectl& kubectl) {
 
 /// An account of one namespace may see neither kube-system nor, as an object, its own namespace.
 void take_objects(Context& context, const Kubectl& kubectl, const Command& question, const Output& answer,
-                  const RedisNames& names, Observed& observed) {
+                  Observed& observed) {
   const Kubectl::Visible visible = Kubectl::parse_visible_items(question, answer);
   const std::string own = "namespaces/" + kubectl.name_space();
   for (const std::string& refused : visible.refused) {
     if (refused != own && refused != "namespaces/kube-system") throw Kubectl::explain(question, answer);
   }
-  for (const json& item : *visible.items) take(observed, item, names, kubectl.name_space());
+  for (const json& item : *visible.items) take(observed, item, kubectl);
   const bool hidden = std::find(visible.refused.begin(), visible.refused.end(), own) != visible.refused.end();
   if (hidden) observed.name_space = Observed::Namespace{};  // it has rights there, so it is there
   if (observed.cluster_uid.empty()) observed.cluster_uid = cluster_mark(context, kubectl);
@@ -197,12 +104,6 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims) {
   return rights;
 }
 
-std::string Observed::record() const {
-  if (workload && release) return workload->spec;
-  // beside a release, or a StatefulSet that helm left, it would be an older one
-  return !workload && !release && claim_made ? claim_made->spec : "";
-}
-
 Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl) {
   std::vector<std::string> names;
   for (const Kubectl::Right& right : refused) {
@@ -220,17 +121,19 @@ namespace {
 /// the release.
 void look_further(Context& context, const Kubectl& kubectl, const std::string& release, Look look, Observed& observed) {
   std::vector<Command> questions;
-  if (!observed.volume.empty()) questions.push_back(kubectl.get({"persistentvolume/" + observed.volume}));
+  std::vector<std::string> volumes;
+  for (const Release::Claim& claim : observed.claims) {
+    if (!claim.volume.empty()) volumes.push_back("persistentvolume/" + claim.volume);
+  }
+  if (!volumes.empty()) questions.push_back(kubectl.get(volumes));
   const std::size_t first = questions.size();
-  if (look == Look::with_state && observed.release) {
+  if (look == Look::with_state && observed.record) {
     for (Command& question : ReleaseState::questions(kubectl, release)) questions.push_back(std::move(question));
   }
   if (questions.empty()) return;
   const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   if (first > 0 && answers[0].ok()) {
-    for (const json& volume : Kubectl::parse_items(questions[0], answers[0])) {
-      if (auto deletion = deletion_of(volume)) observed.deletions.push_back(*deletion);
-    }
+    for (const json& volume : Kubectl::parse_items(questions[0], answers[0])) take_object(observed, volume, kubectl);
   }
   if (first == questions.size()) return;
   observed.state = ReleaseState::read(context, kubectl, release, std::span<const Command>(questions).subspan(first),
@@ -264,6 +167,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   const WallTime asked_wall = context.clock.wall();
   const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   Observed observed;
+  observed.id = {settings.release, kubectl.name_space()};
   observed.at = asked;
   observed.at_wall = asked_wall;
   try {
@@ -273,8 +177,8 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     const auto of_this_namespace = [](const Kubectl::Right& right) { return !right.cluster_wide; };
     const bool lacks_some = std::any_of(observed.refused.begin(), observed.refused.end(), of_this_namespace);
     if (!all_answered && lacks_some) throw missing_rights(observed.refused, kubectl);
-    take_objects(context, kubectl, questions[0], answers[0], names, observed);
-    for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_release(observed, record);
+    take_objects(context, kubectl, questions[0], answers[0], observed);
+    for (const json& record : Kubectl::parse_release_records(questions[2], answers[2])) take_record(observed, record);
     const Kubectl::Visible classes = Kubectl::parse_visible_items(questions[3], answers[3]);
     observed.storage_classes_known = classes.refused.empty();
     for (const json& item : *classes.items) take_storage_class(observed, item);
@@ -297,9 +201,9 @@ void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const Red
   const auto passed_wall = context.clock.wall() - observed.at_wall;
   if (passed < still_counts && passed_wall < still_counts) return;
   const Observed present = observe(context, kubectl, names, settings);
-  const bool same_release = present.release.has_value() == observed.release.has_value() &&
-                            (!present.release || (present.release->revision == observed.release->revision &&
-                                                  present.release->status == observed.release->status));
+  const bool same_release = present.record.has_value() == observed.record.has_value() &&
+                            (!present.record || (present.record->revision == observed.record->revision &&
+                                                 present.record->status == observed.record->status));
   if (same_release && present.uids == observed.uids) return;
   throw Error(ExitCode::preflight,
               fmt::format("somebody has changed release {} since this run looked", settings.release),

@@ -14,7 +14,7 @@ using std::chrono::seconds;
 
 constexpr auto abandoned_after = std::chrono::minutes(15);
 
-std::string age_of(const Observed::Release& release, WallTime now) {
+std::string age_of(const Release::Record& release, WallTime now) {
   const auto age = std::chrono::duration_cast<seconds>(now - release.changed);
   return age < seconds(120) ? fmt::format("{} s", std::max<long>(age.count(), 0))
                             : fmt::format("{} minutes", age.count() / 60);
@@ -24,7 +24,7 @@ bool in_the_middle(const std::string& status) { return status.rfind("pending-", 
 
 }  // namespace
 
-Repair judge_release(const Observed::Release& release, bool abandoned, WallTime now) {
+Repair judge_release(const Release::Record& release, bool abandoned, WallTime now) {
   if (release.status == "failed") {
     // over a failed change helm upgrades by itself; a first install that failed has nothing to go back to
     return release.last_deployed > 0 ? Repair{} : Repair{Repair::Kind::uninstall, 0};
@@ -35,7 +35,7 @@ Repair judge_release(const Observed::Release& release, bool abandoned, WallTime 
   return {Repair::Kind::rollback, release.last_deployed};
 }
 
-void refuse_busy_release(const Repair& repair, const Observed::Release& release, const std::string& name,
+void refuse_busy_release(const Repair& repair, const Release::Record& release, const std::string& name,
                          const Helm& helm, WallTime now) {
   if (repair.kind != Repair::Kind::wait) return;
   const bool uninstall = release.status == "uninstalling" || repair.revision == 0;
@@ -50,7 +50,7 @@ void refuse_busy_release(const Repair& repair, const Observed::Release& release,
                                     : helm.for_people({"rollback", name, std::to_string(repair.revision)})));
 }
 
-void repair_release(Context& context, const Repair& repair, const Observed::Release& release, const std::string& name,
+void repair_release(Context& context, const Repair& repair, const Release::Record& release, const std::string& name,
                     const RedisNames& names, const UndoTable& undos) {
   if (repair.kind != Repair::Kind::uninstall && repair.kind != Repair::Kind::rollback) return;
   const bool back = repair.kind == Repair::Kind::rollback;

@@ -25,15 +25,15 @@ struct Repair {
 /// `abandoned`: who worked on it is known to be dead. Otherwise a record in the middle of a change counts as somebody's
 /// work until it is a quarter of an hour old: three times what helm itself waits at most, unless told otherwise
 /// (--timeout 5m).
-Repair judge_release(const Observed::Release& release, bool abandoned, WallTime now);
+Repair judge_release(const Release::Record& release, bool abandoned, WallTime now);
 
 /// Throws Error (preflight) for Kind::wait: what is going on, since when, and what to do when it is not.
-void refuse_busy_release(const Repair& repair, const Observed::Release& release, const std::string& name,
+void refuse_busy_release(const Repair& repair, const Release::Record& release, const std::string& name,
                          const Helm& helm, WallTime now);
 
 /// Does it, as a step that is reported. `undos` are kubernetes_undos: repairing is undoing what somebody left half
 /// done.
-void repair_release(Context& context, const Repair& repair, const Observed::Release& release, const std::string& name,
+void repair_release(Context& context, const Repair& repair, const Release::Record& release, const std::string& name,
                     const RedisNames& names, const UndoTable& undos);
 
 }  // namespace raibid

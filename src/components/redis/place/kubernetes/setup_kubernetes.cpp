@@ -11,10 +11,10 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/evidence.hpp"
-#include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
@@ -52,7 +52,7 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
                   "wait until it is gone: " +
                       kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
   }
-  if (observed.release && !observed.release->ours && !settings.adopt) {
+  if (observed.record && !observed.record->ours && !settings.adopt) {
     cannot_set_up(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
                   "choose another name with --release, or let raibid-cli take it over with --adopt");
   }
@@ -62,7 +62,7 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
         "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
   }
   // what is ours inside was let in before: a re-run needs no second --adopt
-  const bool inside = (observed.release && observed.release->ours) || (observed.secret && observed.secret->ours);
+  const bool inside = (observed.record && observed.record->ours) || (observed.secret && observed.secret->ours);
   if (observed.name_space && !observed.name_space->ours && !settings.adopt && !inside) {
     cannot_set_up(
         fmt::format("namespace {} exists and was not made by raibid-cli", space),
@@ -77,7 +77,8 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
   }
   // an install over it would be ours to undo, and Redis with it
   if (was_left_behind(observed, settings)) throw left_behind(observed, settings, names, kubectl);
-  if (observed.service_release && *observed.service_release != settings.release) {
+  if (const Release::Service* const service = observed.service(names.workload);
+      service && service->release != settings.release) {
     cannot_set_up(fmt::format("Service {} in namespace {} does not belong to release {}", names.workload, space,
                               settings.release),
                   "choose another name with --release, or remove it: " +
@@ -100,7 +101,7 @@ void refuse_other_owners(const Observed& observed, const Kubectl& kubectl) {
 
 void refuse_unfit(const Observed& observed, const RedisSettings& settings, const Kubectl& kubectl) {
   if (!observed.refused.empty()) throw missing_rights(observed.refused, kubectl);
-  if (!settings.persistence || observed.claim || !observed.storage_classes_known) return;
+  if (!settings.persistence || observed.claim() || !observed.storage_classes_known) return;
   const std::string classes = join(observed.storage_classes, ", ");
   const bool known = std::find(observed.storage_classes.begin(), observed.storage_classes.end(),
                                settings.storage_class) != observed.storage_classes.end();
@@ -121,13 +122,13 @@ void refuse_unfit(const Observed& observed, const RedisSettings& settings, const
 bool repair(Context& context, const Observed& observed, const RedisNames& names, const ClusterSession& session,
             const RedisSettings& settings, ReleaseLock& lock, bool abandoned, const UndoTable& undos) {
   const WallTime now = context.clock.wall();
-  if (!observed.release || judge_release(*observed.release, abandoned, now).kind == Repair::Kind::none) return false;
+  if (!observed.record || judge_release(*observed.record, abandoned, now).kind == Repair::Kind::none) return false;
   lock.acquire();
   if (const std::optional<Error> who = lock.taken_over(context.deadline)) throw *who;
   refuse_if_changed_since(context, session.kubectl, names, settings, observed);
-  const Repair repair = judge_release(*observed.release, abandoned || lock.took_over(), now);
-  refuse_busy_release(repair, *observed.release, settings.release, session.helm, now);
-  repair_release(context, repair, *observed.release, settings.release, names, undos);
+  const Repair repair = judge_release(*observed.record, abandoned || lock.took_over(), now);
+  refuse_busy_release(repair, *observed.record, settings.release, session.helm, now);
+  repair_release(context, repair, *observed.record, settings.release, names, undos);
   return true;
 }
 
@@ -179,7 +180,7 @@ Secret stored_password(const Observed& observed) { return observed.secret ? obse
 /// Redis keeps the password that it read at its start: with another one in a new Secret nobody would get in.
 void refuse_new_password(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                          const Kubectl& kubectl) {
-  if (!observed.workload || !observed.pod_runs || !parse_spec(observed.workload->spec).auth) return;
+  if (!observed.workload || !observed.redis_runs() || !parse_spec(observed.workload->spec).auth) return;
   throw Error(ExitCode::preflight,
               fmt::format("Redis runs with a password that is not known here: Secret {} {}, and no credentials file "
                           "of this user has it",
@@ -233,7 +234,7 @@ std::pair<Secret, Secret> choose_password(Context& context, const Observed& obse
   const Secret wanted = settings.existing_secret ? read_existing_secret(context, kubectl, *settings.existing_secret)
                                                  : read_password_file(settings.password_file, context.deadline);
   if (present.empty() || present == wanted) return {wanted, {}};
-  if (settings.existing_secret && !observed.secret && !observed.pod_runs) return {wanted, {}};
+  if (settings.existing_secret && !observed.secret && !observed.redis_runs()) return {wanted, {}};
   // beside the present one: clients go on with that until they have the new one
   const bool is_there = observed.workload && observed.secret && observed.secret->ours && observed.secret->complete;
   if (is_there && settings.chart.kind == ChartChoice::Kind::embedded) {
@@ -278,7 +279,7 @@ Passwords choose_passwords(Context& context, const Observed& observed, const Red
 /// be what heals it. Throws as about_less_memory.
 void check_memory(Context& context, const RedisSettings& settings, const Observed& observed, const Login& login,
                   const Kubectl& kubectl, const RedisNames& names) {
-  if (!observed.pod_runs || !observed.workload || observed.workload->spec.empty()) return;
+  if (!observed.redis_runs() || !observed.workload || observed.workload->spec.empty()) return;
   const auto limit = [](const Directives& directives) {
     std::int64_t bytes = 0;
     for (const auto& [name, value] : directives) {
@@ -329,7 +330,7 @@ void say_what_changes(const Context& context, const Installation& installation) 
   if (const auto dropped = installation.dropped(); !dropped.empty()) {
     context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
   }
-  if (installation.settings.persistence && !installation.observed.claim &&
+  if (installation.settings.persistence && !installation.observed.claim() &&
       !installation.observed.storage_classes_known) {
     context.reporter.note("this login may not list StorageClasses: whether " +
                           (installation.settings.storage_class.empty()
@@ -356,10 +357,9 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const auto take_record = [&] {
     context.settings = told.settings;
     context.preset = told.preset;
-    if (const std::string record = observed.record(); !record.empty())
-      take_record_for_setup(context,
-                            with_folders_of_this_machine(context, parse_spec(record), session.kubectl.cluster().context,
-                                                         settings.name_space, settings.release));
+    if (const std::string record = observed.recorded_spec(); !record.empty())
+      take_record_for_setup(context, with_folders_of_this_machine(context, parse_spec(record),
+                                                                  session.kubectl.cluster().context, observed.id));
     const std::vector<std::string> asked_for = settings.services;
     settings = redis_settings(context);
     if (settings.services != asked_for) observed = observe(context, session.kubectl, names, settings, Look::with_state);
@@ -435,7 +435,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                          choose_passwords(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
     refuse_to_write(context, *installation);
-    if (!dry && observed.pod_runs && kept_by_store(settings, names))
+    if (!dry && observed.redis_runs() && kept_by_store(settings, names))
       refuse_unknown_password(context, observed, session.kubectl, names);
     installation->compare_with_present();
     if (!dry)
@@ -444,8 +444,8 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     installation->try_new_pod();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();
-    if (!dry && observed.pod_runs && !reasons.empty()) agree_to_restart(context, reasons);
-    if (!dry && observed.pod_runs && installation->changes_user_name())
+    if (!dry && observed.redis_runs() && !reasons.empty()) agree_to_restart(context, reasons);
+    if (!dry && observed.redis_runs() && installation->changes_user_name())
       agree_to_other_user(context, shown_user(application_login(observed.secret->content)));
   });
   if (dry) return {dry_run(context, *installation, plan), {}, false};

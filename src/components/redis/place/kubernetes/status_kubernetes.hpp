@@ -3,39 +3,40 @@
 #include <string>
 
 #include "components/redis/place/kubernetes/access.hpp"
-#include "components/redis/place/kubernetes/found_release.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/status_facts.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {
 
 /// What the release was asked to be. One by hand or of an older version carries no record of it: then `otherwise` says.
-Spec expected_spec(const FoundRelease& found, const RedisSettings& otherwise);
+Spec expected_spec(const Release& found, const RedisSettings& otherwise);
 
 /// Examines a release and the Redis in it, which is given until `until` to answer. A Redis that cannot be reached is a
 /// check that fails, not an Error.
-HealthReport examine_release(const Kubectl& kubectl, const FoundRelease& found, const Spec& expected,
-                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope);
+StatusReport examine_release(const Kubectl& kubectl, Release found, Spec expected, KubernetesRedis& redis,
+                             int unfinished, TimePoint until, const Scope& scope);
 
 /// Whether its Redis answers until then.
-bool answers(const FoundRelease& found, KubernetesRedis& redis, TimePoint until);
+bool answers(const Release& found, KubernetesRedis& redis, TimePoint until);
 
 /// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none. An
 /// exporter that is not ready is a check of its own, and none of the pod's.
-void examine_pod(const nlohmann::json* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report);
+void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report);
 
 /// Adds the check `claim`. One that is being deleted fails, and the hint says how to keep the data.
-void examine_claim(const nlohmann::json* claim, const std::string& name, const std::string& release, bool wanted,
+void examine_claim(const Release::Claim* claim, const std::string& name, const std::string& release, bool wanted,
                    const Kubectl& kubectl, HealthReport& report);
 
 /// When the streams were trimmed last, and whether that went well; nothing without a CronJob.
-void examine_trimming(const nlohmann::json* cronjob, const Kubectl& kubectl, HealthReport& report);
+void examine_trimming(const std::optional<Release::Trimming>& trimming, const Kubectl& kubectl, HealthReport& report);
 
 /// Adds a failed check for each further object that is being deleted: Service, Secret, namespace, volume.
-void examine_deletions(const FoundRelease& found, const Kubectl& kubectl, HealthReport& report);
+void examine_deletions(const Release& found, const Kubectl& kubectl, HealthReport& report);
 
 /// "raibid-redis (k3s-dev, namespace raibid-redis)"
-std::string report_title(const Kubectl& kubectl, const FoundRelease& found);
+std::string report_title(const Kubectl& kubectl, const Release& found);
 
 /// `status redis` in a cluster; see Installer::status.
 CommandResult status_redis_kubernetes(Context& context, const RedisSettings& settings);

@@ -57,7 +57,7 @@ void refuse_other_cluster(const Context& context, const RedisSettings& settings,
 void refuse_contradiction(const Context& context, const Observed& observed) {
   std::string preset;
   try {
-    preset = parse_spec(observed.record()).preset;
+    preset = parse_spec(observed.recorded_spec()).preset;
   } catch (const Error&) {
     return;
   }
@@ -84,13 +84,13 @@ class KubernetesTeardown {
   Removals plan() {
     m_removals = {};
     const bool delete_data = m_context.settings.flag("delete-data");
-    const bool keeps_claim = m_observed.claim && !delete_data;
+    const bool keeps_claim = m_observed.claim() && !delete_data;
     const auto credentials = find_credentials(m_context.paths, "kubernetes", m_observed.cluster_uid,
                                               m_settings.name_space, m_settings.release);
     if (keeps_claim) refuse_losing_claim(m_observed, m_settings, m_names, m_session.kubectl);
     if (was_left_behind(m_observed, m_settings)) throw left_behind(m_observed, m_settings, m_names, m_session.kubectl);
-    if (m_observed.release) plan_release(keeps_claim);
-    if (m_observed.claim)
+    if (m_observed.record) plan_release(keeps_claim);
+    if (m_observed.claim())
       decide(delete_data, "claim", fmt::format("claim {} (the data)", m_names.claim),
              [this] { return remove("persistentvolumeclaim/" + m_names.claim); });
     const bool kept = m_observed.secret && (!m_observed.secret->controller.empty() || names_own_secret());
@@ -117,10 +117,10 @@ class KubernetesTeardown {
     if (m_observed.name_space && !m_observed.name_space->terminating) m_lock.acquire();
     refuse_if_changed_since(m_context, m_session.kubectl, m_names, m_settings,
                             m_observed);  // the question took its time
-    if (!m_observed.release) return;
+    if (!m_observed.record) return;
     const WallTime now = m_context.clock.wall();
-    const Repair repair = judge_release(*m_observed.release, abandoned || m_lock.took_over(), now);
-    refuse_busy_release(repair, *m_observed.release, m_settings.release, m_session.helm,
+    const Repair repair = judge_release(*m_observed.record, abandoned || m_lock.took_over(), now);
+    refuse_busy_release(repair, *m_observed.record, m_settings.release, m_session.helm,
                         now);  // the rest helm can remove
   }
 
@@ -128,7 +128,7 @@ class KubernetesTeardown {
   /// Whether the release was set up with its own Secret as that of --existing-secret.
   bool names_own_secret() const {
     try {
-      const auto reference = existing_secret_of(parse_spec(m_observed.record()));
+      const auto reference = existing_secret_of(parse_spec(m_observed.recorded_spec()));
       return reference && reference->name == m_names.full;
     } catch (const Error&) {
       return false;  // a record that cannot be read says nothing
@@ -165,7 +165,7 @@ class KubernetesTeardown {
   }
 
   void plan_release(bool keeps_claim) {
-    if (!m_observed.release->ours && !m_settings.adopt) {
+    if (!m_observed.record->ours && !m_settings.adopt) {
       throw Error(ExitCode::preflight,
                   fmt::format("release {} in namespace {} was not made by raibid-cli", m_settings.release,
                               m_settings.name_space),

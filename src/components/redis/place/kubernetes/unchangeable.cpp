@@ -39,7 +39,7 @@ void refuse_other_chart(const std::string& present, const RedisSettings& setting
       set_up_again(settings, "--chart " + shell_quote(chart)));
 }
 
-void refuse_other_persistence(const Observed::Workload& workload, const RedisSettings& settings) {
+void refuse_other_persistence(const Release::Workload& workload, const RedisSettings& settings) {
   const bool persists = !workload.claim_size.empty();
   if (persists == settings.persistence) return;
   cannot_change(fmt::format("release {} keeps its data {}, and a StatefulSet cannot change that in place",
@@ -47,7 +47,7 @@ void refuse_other_persistence(const Observed::Workload& workload, const RedisSet
                 set_up_again(settings, settings.persistence ? "--no-persistence=false" : "--no-persistence"));
 }
 
-void refuse_other_class(const Observed::Claim& claim, const RedisSettings& settings, const RedisNames& names) {
+void refuse_other_class(const Release::Claim& claim, const RedisSettings& settings, const RedisNames& names) {
   const std::string wanted = settings.storage_class == "-" ? "" : settings.storage_class;
   if (settings.storage_class.empty() || wanted == claim.storage_class) return;
   cannot_change(fmt::format("claim {} has StorageClass {}, and no claim can change to {}", names.claim,
@@ -62,26 +62,26 @@ void refuse_other_class(const Observed::Claim& claim, const RedisSettings& setti
 void refuse_growing(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                     const Kubectl& kubectl) {
   if (!claim_is_to_grow(observed, settings)) return;
-  const std::string& storage_class = observed.claim_made->storage_class;
+  const std::string& storage_class = observed.claim()->storage_class;
   if (!observed.storage_classes_known) return;  // the server refuses it
   const auto& expandable = observed.expandable_classes;
   if (std::find(expandable.begin(), expandable.end(), storage_class) != expandable.end()) return;
   cannot_change(
       fmt::format("claim {} has {} and cannot grow to {}: StorageClass {} does not allow it (allowVolumeExpansion)",
-                  names.claim, observed.claim_made->requested, settings.size,
+                  names.claim, observed.claim()->requested, settings.size,
                   storage_class.empty() ? "\"\"" : storage_class),
       fmt::format(
-          "--size {} keeps it; if its provisioner can do it: {}", observed.claim_made->requested,
+          "--size {} keeps it; if its provisioner can do it: {}", observed.claim()->requested,
           kubectl.for_people({"patch", "storageclass", storage_class, "-p", "{\"allowVolumeExpansion\":true}"})));
 }
 
-void refuse_taken_names(const Observed& observed, const RedisSettings& settings) {
-  for (const auto& [service, release] : observed.other_services) {
-    if (release == settings.release) continue;
+void refuse_taken_names(const Observed& observed, const RedisSettings& settings, const RedisNames& names) {
+  for (const Release::Service& service : observed.services) {
+    if (service.name == names.workload || service.release == settings.release) continue;
     cannot_change(
         fmt::format(
             "Service {} in namespace {} does not belong to release {}, and preset {} needs the name for this Redis",
-            service, settings.name_space, settings.release, settings.preset),
+            service.name, settings.name_space, settings.release, settings.preset),
         "remove it from where it is made (the application's own manifests?), or leave it out of services: in a "
         "preset of your own");
   }
@@ -90,13 +90,13 @@ void refuse_taken_names(const Observed& observed, const RedisSettings& settings)
 }  // namespace
 
 bool claim_is_to_grow(const Observed& observed, const RedisSettings& settings) {
-  if (!settings.persistence || !observed.claim_made || observed.claim_made->requested.empty()) return false;
-  return parse_bytes(settings.size, "--size") > parse_bytes(observed.claim_made->requested, "the claim's size");
+  if (!settings.persistence || !observed.claim() || observed.claim()->requested.empty()) return false;
+  return parse_bytes(settings.size, "--size") > parse_bytes(observed.claim()->requested, "the claim's size");
 }
 
 std::string about_shrinking(const Observed& observed, const RedisSettings& settings) {
-  if (!settings.persistence || !observed.claim_made || observed.claim_made->requested.empty()) return "";
-  const std::string& present = observed.claim_made->requested;
+  if (!settings.persistence || !observed.claim() || observed.claim()->requested.empty()) return "";
+  const std::string& present = observed.claim()->requested;
   if (parse_bytes(settings.size, "--size") >= parse_bytes(present, "the claim's size")) return "";
   return fmt::format("the claim has {} and keeps it, though {} were asked for: no claim can shrink", present,
                      settings.size);
@@ -118,13 +118,13 @@ RedisSettings as_installed(const RedisSettings& settings, const Observed& observ
 
 void refuse_unchangeable(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                          const Kubectl& kubectl) {
-  refuse_taken_names(observed, settings);
+  refuse_taken_names(observed, settings, names);
   if (observed.workload) {
     refuse_other_chart(parse_spec(observed.workload->spec).chart, settings);
     refuse_other_persistence(*observed.workload, settings);
   }
-  if (!settings.persistence || !observed.claim_made) return;
-  refuse_other_class(*observed.claim_made, settings, names);
+  if (!settings.persistence || !observed.claim()) return;
+  refuse_other_class(*observed.claim(), settings, names);
   refuse_growing(observed, settings, names, kubectl);
 }
 

@@ -7,6 +7,7 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/server/connect.hpp"
 
 namespace raibid {
@@ -21,7 +22,7 @@ class KubernetesVictim final : public Victim {
       : m_context(context),
         m_names(settings.release, settings.name_space),
         m_session(session),
-        m_installed(find_on_kubernetes(context, m_session.kubectl, m_names, settings)),
+        m_installed(find_on_kubernetes(context, m_session.kubectl, settings)),
         m_redis(context, m_session.kubectl, m_names) {
     const TimePoint until = question_deadline(context);
     if (auto refusal = refuse_restart(context, m_session.kubectl, settings.release, until)) throw *refusal;

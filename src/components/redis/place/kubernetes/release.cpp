@@ -1,0 +1,37 @@
+#include "components/redis/place/kubernetes/release.hpp"
+
+#include <algorithm>
+
+namespace raibid {
+
+const Release::Service* Release::service(const std::string& name) const {
+  const auto found =
+      std::find_if(services.begin(), services.end(), [&](const Service& service) { return service.name == name; });
+  return found == services.end() ? nullptr : &*found;
+}
+
+bool Release::leads_here(const std::string& name) const {
+  const Service* const found = service(name);
+  if (!found) return false;
+  return found->is_other_name ? found->other_name == names().host : found->instance == id.name;
+}
+
+bool Release::redis_runs() const {
+  return std::any_of(pods.begin(), pods.end(), [](const Pod& pod) { return pod.redis_runs; });
+}
+
+std::vector<Deletion> Release::blocking_deletions() const {
+  std::vector<Deletion> blocking = deletions;
+  std::erase_if(blocking, [](const Deletion& deletion) {
+    return deletion.object.starts_with("pod/") || deletion.object.starts_with("namespace/");
+  });
+  return blocking;
+}
+
+std::string Release::recorded_spec() const {
+  if (workload && record) return workload->spec;
+  // beside a release, or a StatefulSet that helm left, it would be an older one
+  return !workload && !record && claim() ? claim()->spec : "";
+}
+
+}  // namespace raibid
