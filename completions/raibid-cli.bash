@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --user | --tls-secret | --tls-issuer | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --app-namespace | --days | --format | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -24,60 +24,65 @@ _raibid_cli() {
       --kubeconfig) compopt -o default;;
       --preset) words='mirai mxclone raibid sla-management will-it-compile'; compopt -o default;;
       --target) words='kubernetes local external';;
-      --tls-ca) compopt -o default;;
-      --tls-cert) compopt -o default;;
-      --tls-key) compopt -o default;;
       --config) compopt -o default;;
       -o | --output) words='table json yaml';;
       --color) words='auto always never';;
       --password-file) compopt -o default;;
       -f | --values) compopt -o default;;
       --format) words='shell dotenv docker';;
+      --store-kind) words='SecretStore ClusterSecretStore';;
+      --key) compopt -o default;;
+      --provider) words='vault aws azure gcp';;
+      --cert) compopt -o default;;
+      --scope) words='strict namespace-wide cluster-wide';;
       --state) words='waiting pending dead done active scheduled retry archived completed aggregating';;
     esac
   elif [[ $current == -* ]]; then
-    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
+    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --adopt-service --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
-      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
-      status/ | status/redis) words+=' --all --watch --password-file' ;;
-      teardown/redis) words+=' --delete-data --password-file' ;;
-      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
-      smoke/redis) words+=' --durability --password-file' ;;
-      connect/redis) words+=' --port --admin --password-file' ;;
-      url/redis) words+=' --with-password --password-file' ;;
-      export/client-certificate) words+=' --app-namespace --days --password-file' ;;
-      export/env) words+=' --format --with-password --app-namespace --password-file' ;;
-      export/secret) words+=' --app-namespace --name --password-file' ;;
-      export/configmap) words+=' --app-namespace --name --password-file' ;;
-      export/keda) words+=' --app-namespace --name --worker-image --list --stream --group --password-file' ;;
-      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
-      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
-      tls/rotate) words+=' --ca --finish --password-file' ;;
-      credentials/rotate) words+=' --finish --now --internal --kick --password-file' ;;
-      credentials/ls) words+=' --password-file' ;;
-      credentials/show) words+=' --with-password --password-file' ;;
-      queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate --password-file' ;;
-      queue/top) words+=' --stream --group --queue --interval --looks --password-file' ;;
-      queue/add) words+=' --stream --max-length --queue --field --type --payload --max-retry --resume --again --skip-invalid --password-file' ;;
-      queue/ls) words+=' --stream --group --queue --from --to --state --field --newest --limit --password-file' ;;
-      queue/show) words+=' --stream --group --queue --password-file' ;;
-      queue/grep) words+=' --stream --group --queue --from --to --state --field --newest --limit --password-file' ;;
-      queue/tail) words+=' --stream --group --queue --follow --limit --password-file' ;;
-      queue/export) words+=' --stream --queue --from --to --dead --password-file' ;;
-      queue/import) words+=' --stream --max-length --queue --new-ids --resume --again --skip-invalid --password-file' ;;
-      queue/trim) words+=' --stream --max-length --queue --older-than --password-file' ;;
-      queue/retry) words+=' --stream --group --queue --all --idle --password-file' ;;
-      queue/claim) words+=' --stream --group --queue --all --idle --consumer --password-file' ;;
-      queue/dead) words+=' --stream --group --queue --all --limit --password-file' ;;
-      queue/rm) words+=' --stream --group --queue --password-file' ;;
-      queue/pause) words+=' --stream --queue --password-file' ;;
-      queue/resume) words+=' --stream --queue --password-file' ;;
-      queue/work) words+=' --stream --group --queue --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty --password-file' ;;
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --existing-secret --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      status/ | status/redis) words+=' --all --watch --password-file --existing-secret' ;;
+      teardown/redis) words+=' --delete-data --password-file --existing-secret' ;;
+      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --existing-secret --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
+      smoke/redis) words+=' --durability --password-file --existing-secret' ;;
+      connect/redis) words+=' --port --admin --password-file --existing-secret' ;;
+      url/redis) words+=' --with-password --password-file --existing-secret' ;;
+      export/env) words+=' --format --with-password --app-namespace --password-file --existing-secret' ;;
+      export/secret) words+=' --app-namespace --name --password-file --existing-secret' ;;
+      export/configmap) words+=' --app-namespace --name --password-file --existing-secret' ;;
+      export/keda) words+=' --app-namespace --name --worker-image --list --stream --group --password-file --existing-secret' ;;
+      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --existing-secret --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --existing-secret --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      export/external-secret) words+=' --store --store-kind --key --property --for-app --api-version --app-namespace --name --password-file --existing-secret' ;;
+      export/push-secret) words+=' --store --store-kind --key --property --api-version --password-file --existing-secret' ;;
+      export/secret-provider-class) words+=' --provider --parameter --key --property --api-version --app-namespace --name --password-file --existing-secret' ;;
+      export/sealed-secret) words+=' --cert --scope --controller-name --controller-namespace --app-namespace --name --password-file --existing-secret' ;;
+      credentials/rotate) words+=' --finish --now --internal --kick --password-file --existing-secret' ;;
+      credentials/sync) words+=' --finish --kick --existing-secret --password-file' ;;
+      credentials/ls) words+=' --password-file --existing-secret' ;;
+      credentials/show) words+=' --with-password --password-file --existing-secret' ;;
+      queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate --password-file --existing-secret' ;;
+      queue/top) words+=' --stream --group --queue --interval --looks --password-file --existing-secret' ;;
+      queue/add) words+=' --stream --max-length --queue --field --type --payload --max-retry --resume --again --skip-invalid --password-file --existing-secret' ;;
+      queue/ls) words+=' --stream --group --queue --from --to --state --field --newest --limit --password-file --existing-secret' ;;
+      queue/show) words+=' --stream --group --queue --password-file --existing-secret' ;;
+      queue/grep) words+=' --stream --group --queue --from --to --state --field --newest --limit --password-file --existing-secret' ;;
+      queue/tail) words+=' --stream --group --queue --follow --limit --password-file --existing-secret' ;;
+      queue/export) words+=' --stream --queue --from --to --dead --password-file --existing-secret' ;;
+      queue/import) words+=' --stream --max-length --queue --new-ids --resume --again --skip-invalid --password-file --existing-secret' ;;
+      queue/trim) words+=' --stream --max-length --queue --older-than --password-file --existing-secret' ;;
+      queue/retry) words+=' --stream --group --queue --all --idle --password-file --existing-secret' ;;
+      queue/claim) words+=' --stream --group --queue --all --idle --consumer --password-file --existing-secret' ;;
+      queue/dead) words+=' --stream --group --queue --all --limit --password-file --existing-secret' ;;
+      queue/rm) words+=' --stream --group --queue --password-file --existing-secret' ;;
+      queue/pause) words+=' --stream --queue --password-file --existing-secret' ;;
+      queue/resume) words+=' --stream --queue --password-file --existing-secret' ;;
+      queue/work) words+=' --stream --group --queue --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty --password-file --existing-secret' ;;
       config/show) words+=' --installed' ;;
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url export tls credentials queue config presets completion version help' ;;
+      / | help/) words='setup status teardown doctor smoke connect url export credentials queue config presets completion version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -85,9 +90,8 @@ _raibid_cli() {
       smoke/ | help/smoke) words='redis' ;;
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
-      export/ | help/export) words='client-certificate env secret configmap keda compose values' ;;
-      tls/ | help/tls) words='rotate' ;;
-      credentials/ | help/credentials) words='rotate ls show' ;;
+      export/ | help/export) words='env secret configmap keda compose values external-secret push-secret secret-provider-class sealed-secret' ;;
+      credentials/ | help/credentials) words='rotate sync ls show' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;
       presets/ | help/presets) words='list show new' ;;

@@ -11,13 +11,16 @@ namespace raibid {
 namespace {
 
 /// In the order in which they are printed.
-constexpr const char* scope_options[] = {"target",     "url",     "password-file", "tls-ca",  "tls-cert", "tls-key",
-                                         "kubeconfig", "context", "namespace",     "release", "preset",   "config"};
+constexpr const char* scope_options[] = {"target",    "url",      "adopt-service", "existing-secret", "password-file",
+                                         "tls-ca",    "tls-cert", "tls-key",       "kubeconfig",      "context",
+                                         "namespace", "release",  "preset",        "config"};
 
 /// What says where the target's Redis is, and means nothing for another target.
-bool is_of_target(std::string_view option, std::string_view target) {
-  if (option == "url" || option == "password-file" || option.starts_with("tls-")) return target == "external";
-  if (option == "kubeconfig" || option == "context") return target == "kubernetes";
+bool is_of_target(std::string_view option, std::string_view target, bool adopts) {
+  if (option == "url" || option == "adopt-service" || option == "password-file" || option.starts_with("tls-"))
+    return target == "external";
+  if (option == "existing-secret") return target == "external" && adopts;
+  if (option == "kubeconfig" || option == "context") return target == "kubernetes" || (target == "external" && adopts);
   return true;
 }
 
@@ -35,11 +38,12 @@ std::string_view default_of(std::string_view option) {
 
 Scope::Scope(const Settings& settings) {
   const std::string target = settings.text("target");
+  const bool adopts = settings.all().contains("adopt-service") && settings.is_set("adopt-service");
   for (const char* const option : scope_options) {
     if (!settings.all().contains(option)) continue;
     const Source source = settings.origin(option).source;
     if (source != Source::flag && source != Source::environment) continue;
-    if (is_of_target(option, target)) set(option, settings.text(option));
+    if (is_of_target(option, target, adopts)) set(option, settings.text(option));
   }
 }
 
@@ -62,7 +66,7 @@ Scope Scope::found(const std::string& target, const std::string& name_space, con
     const bool is_name = option != std::string_view("target") && option != std::string_view("preset");
     scope.set(option, *value == default_of(option) && !(other_preset && is_name) ? "" : *value);
   }
-  std::erase_if(scope.m_flags, [&](const auto& flag) { return !is_of_target(flag.first, target); });
+  std::erase_if(scope.m_flags, [&](const auto& flag) { return !is_of_target(flag.first, target, false); });
   return scope;
 }
 
@@ -72,6 +76,15 @@ Scope Scope::at(const std::string& url) const {
   scope.set("url", url);
   if (!url.starts_with("rediss:"))
     std::erase_if(scope.m_flags, [](const auto& flag) { return flag.first.starts_with("tls-"); });
+  return scope;
+}
+
+Scope Scope::adopting(const std::string& service, const std::string& context) const {
+  Scope scope = *this;
+  scope.set("target", "external");
+  scope.set("url", "");
+  scope.set("adopt-service", service);
+  scope.set("context", context);
   return scope;
 }
 

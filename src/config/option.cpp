@@ -43,6 +43,11 @@ const std::vector<OptionSpec>& global_options() {
        .group = "Where",
        .is_path = true},
       {.name = "tls-key", .help = "the same: its private key", .metavar = "FILE", .group = "Where", .is_path = true},
+      {.name = "adopt-service",
+       .help = "with --target external: a Redis that somebody else runs in the cluster, by its Service: "
+               "[USER@][NAMESPACE/]NAME",
+       .metavar = "SERVICE",
+       .group = "Where"},
       {.name = "config",
        .help = "file of settings (else config.yaml in RAIBID_HOME or ~/.raibid)",
        .metavar = "FILE",

@@ -106,6 +106,8 @@ void FakeCluster::forget(const std::string& key) {
 json FakeCluster::contents() const {
   json seen = {{"groups", m_state.at("groups")}, {"objects", json::array()}, {"release", nullptr}};
   for (const auto& [key, object] : m_state.at("objects").items()) seen["objects"].push_back(key);
+  if (const auto other = m_state.at("objects").find("secret/queue-password"); other != m_state.at("objects").end())
+    seen["somebody else's"] = *other;
   if (const auto secret = m_state.at("objects").find("secret/raibid-redis"); secret != m_state.at("objects").end()) {
     seen["password"] = (*secret).at("data").at("redis-password");
     // what a change replaced may stay when all is done: the next run removes it

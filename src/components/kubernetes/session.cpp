@@ -104,8 +104,9 @@ void log_in(Context& context, const Kubectl& kubectl) {
   context.pace->answered(std::chrono::duration_cast<Duration>(context.runner.now() - started));
 }
 
-Cluster chosen_cluster(const Context& context, const std::string& kubeconfig, const Output& view) {
-  const std::string wanted = context.settings.text("context");
+Cluster chosen_cluster(const Context& context, const std::string& kubeconfig, const Output& view,
+                       const std::string& kube_context) {
+  const std::string wanted = kube_context.empty() ? context.settings.text("context") : kube_context;
   const bool no_file = !context.settings.is_set("kubeconfig") && variable(context.environment, "KUBECONFIG").empty();
   if (no_file && (wanted.empty() || wanted == in_cluster_context) && Kubectl::names_no_cluster(view)) {
     if (std::optional<Cluster> cluster = cluster_of_this_pod(context.environment, service_account_folder))
@@ -116,7 +117,8 @@ Cluster chosen_cluster(const Context& context, const std::string& kubeconfig, co
 
 }  // namespace
 
-ClusterSession choose_cluster(Context& context, const std::string& name_space, NeedsHelm needs_helm) {
+ClusterSession choose_cluster(Context& context, const std::string& name_space, NeedsHelm needs_helm,
+                              const std::string& kube_context) {
   const std::string kubeconfig = choose_kubeconfig(context);
   std::vector<Command> questions = {Kubectl::config_view(kubeconfig)};
   const std::optional<KnownHelm> helm = needs_helm == NeedsHelm::yes ? std::optional<KnownHelm>(context) : std::nullopt;
@@ -125,7 +127,7 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
   Cluster cluster;
   HelmVersion version;
   try {
-    cluster = chosen_cluster(context, kubeconfig, answers[0]);
+    cluster = chosen_cluster(context, kubeconfig, answers[0], kube_context);
     cluster.pace = context.pace;
     for (const char* name : {"https_proxy", proxy_variable}) {
       if (const std::string proxy = variable(context.environment, name); !proxy.empty()) cluster.proxy = proxy;

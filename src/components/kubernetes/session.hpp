@@ -23,7 +23,9 @@ enum class NeedsHelm { no, yes };
 /// account (kubectl and helm do the same). Where a program gets the credentials it logs in once, in the user's sight.
 /// Throws Error (preflight): no kubectl, no helm or too old, no such
 /// context …
-ClusterSession choose_cluster(Context& context, const std::string& name_space, NeedsHelm needs_helm);
+/// `kube_context`: instead of --context, of a Redis that this machine knows with its cluster.
+ClusterSession choose_cluster(Context& context, const std::string& name_space, NeedsHelm needs_helm,
+                              const std::string& kube_context = {});
 
 /// "Cluster k3s-dev (https://10.0.0.5:6443), namespace raibid-redis".
 std::string describe(const Kubectl& kubectl);

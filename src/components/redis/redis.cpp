@@ -9,6 +9,7 @@
 #include "components/redis/commands/doctor.hpp"
 #include "components/redis/commands/examples.hpp"
 #include "components/redis/commands/export/export.hpp"
+#include "components/redis/commands/export/store_commands.hpp"
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/smoke/smoke.hpp"
@@ -23,14 +24,19 @@ namespace raibid {
 
 namespace {
 
-/// Every command logs in to an external Redis; setup has the option for the others, too.
-void add_password_file(std::vector<OptionSpec>& options) {
-  const auto is_there = [](const OptionSpec& option) { return option.name == "password-file"; };
-  if (std::any_of(options.begin(), options.end(), is_there)) return;
-  for (OptionSpec own : redis_options()) {
-    if (!is_there(own)) continue;
-    own.help = "With --target external: the password is the first line of this file";
-    options.push_back(own);
+/// Every command logs in to an external Redis; setup has these options for the others, too.
+void add_password_options(std::vector<OptionSpec>& options) {
+  constexpr std::pair<std::string_view, std::string_view> own[] = {
+      {"password-file", "With --target external: the password is the first line of this file"},
+      {"existing-secret", "With --adopt-service: the password is in this Secret of the Service's namespace"}};
+  for (const auto& [name, help] : own) {
+    const auto is_it = [&name = name](const OptionSpec& option) { return option.name == name; };
+    if (std::any_of(options.begin(), options.end(), is_it)) continue;
+    for (OptionSpec option : redis_options()) {
+      if (!is_it(option)) continue;
+      option.help = help;
+      options.push_back(option);
+    }
   }
 }
 
@@ -61,10 +67,11 @@ Component redis_component() {
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : tls_commands()) redis.commands.push_back(std::move(command));
+  for (ComponentCommand& command : store_export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : credentials_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : queue_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : redis.commands) {
-    add_password_file(command.options);
+    add_password_options(command.options);
     const std::string_view object = command.object.empty() ? redis.name : command.object;
     command.examples = redis_examples(fmt::format("{} {}", command.verb, object));
   }

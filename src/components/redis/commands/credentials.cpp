@@ -16,7 +16,10 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/server/rotation.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/options.hpp"
 #include "config/yaml.hpp"
+#include "sys/random.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 #include "ui/table.hpp"
@@ -28,6 +31,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* rotate_command = "credentials rotate";
+constexpr const char* sync_command = "credentials sync";
 
 /// `credentials rotate redis` and `credentials rotate` are the same.
 void expect_redis(const std::vector<std::string>& words) {
@@ -42,9 +46,12 @@ struct Options {
 };
 
 Options options_of(const Context& context) {
-  const auto flag = [&](const char* name) { return context.settings.flag(name); };
+  const auto flag = [&](const char* name) {
+    return context.settings.all().contains(name) && context.settings.flag(name);  // sync has some of them
+  };
   Options options{flag("finish"), flag("now"), flag("internal"), flag("kick"), flag("yes"), {}};
-  if (context.settings.is_set("password-file")) options.password_file = context.settings.text("password-file");
+  if (context.settings.all().contains("password-file") && context.settings.is_set("password-file"))
+    options.password_file = context.settings.text("password-file");
   const auto contradict = [](const char* one, const char* other) {
     throw Error(ExitCode::usage, fmt::format("{} and {} contradict each other", one, other), "leave one of them out");
   };
@@ -60,20 +67,22 @@ Options options_of(const Context& context) {
 }
 
 /// Changes nothing without a yes: on a terminal it is asked for.
-void agree(Context& context, const std::string& what, const std::string& flags) {
+void agree(Context& context, const std::string& what, const char* command, const std::string& flags) {
   if (context.settings.flag("yes") || context.guard.dry_run()) return;
   const std::optional<bool> answer = context.reporter.confirm(what + ". Go on?");
   context.signals.check();  // Ctrl-C at the question is no answer
   if (answer && *answer) return;
   if (answer) throw Error(ExitCode::failure, "nothing was changed");
   throw Error(ExitCode::failure, what + "; there is no terminal to ask on, and nothing was changed",
-              "to do it: " + context.scope().command(rotate_command, flags + " --yes"));
+              "to do it: " + context.scope().command(command, flags + " --yes"));
 }
 
 /// One Redis whose passwords are to change.
 class Rotation {
  public:
-  explicit Rotation(Context& context) : m_context(context), m_options(options_of(context)) {
+  /// `command`: rotate_command, or sync_command.
+  Rotation(Context& context, const char* command)
+      : m_context(context), m_command(command), m_options(options_of(context)) {
     mention_unfinished(context);
     auto [place, settings] = open_recorded(context, NeedsPreset::no);
     m_place = std::move(place);
@@ -88,8 +97,77 @@ class Rotation {
     return m_options.finish ? finish() : rotate();
   }
 
+  /// Takes over what the Secret of --existing-secret has.
+  CommandResult sync() {
+    const StoreState store = open_installer(m_context, m_settings)->look_at_store();
+    if (store.is_own) return m_options.finish ? finish_own(store) : sync_own(store);
+    if (m_options.finish) return finish();
+    // of a run that was killed the Secret may have it, and the rest not: then it is done again, after the recovery
+    if (store.password == value_of(m_content, password_key) && !was_interrupted()) {
+      const auto since = rotated_at(m_content);
+      return result("unchanged",
+                    since ? fmt::format("Redis has the password of Secret {} already. ", store.secret) + next_steps()
+                          : fmt::format("Redis has the password of Secret {}, and no other: nothing to "
+                                        "do.\n",
+                                        store.secret));
+    }
+    const WallTime now = m_context.clock.wall();
+    const auto done = change(fmt::format("the password of Secret {} beside the one of before", store.secret),
+                             [this, next = store.password, now](const SecretContent& present) {
+                               if (!knows(present, next)) refuse_third_password(m_context, present);
+                               return with_second_password(present, next, now);
+                             });
+    return done ? *done : result("synced", next_steps());
+  }
+
  private:
+  static bool knows(const SecretContent& content, const Secret& password) {
+    const std::vector<std::string> hashes = password_hashes(content);
+    return std::find(hashes.begin(), hashes.end(), sha256_hex(password.reveal())) != hashes.end();
+  }
+
+  /// The release's own Secret is the store's: what is compared with it is the running server.
+  CommandResult sync_own(const StoreState& store) {
+    const bool both = store.known && store.passwords > 1;
+    const std::string plan = open_installer(m_context, m_settings)->take_over_users(m_command, false);
+    if (m_context.guard.dry_run()) return {plan};
+    if (store.known && !both)
+      return result("unchanged",
+                    fmt::format("Redis has the password of Secret {}, and no other: nothing to do.\n", store.secret));
+    return result(both ? "unchanged" : "synced", next_steps());
+  }
+
+  CommandResult finish_own(const StoreState& store) {
+    if (store.known && store.passwords == 1)
+      return result("unchanged", "One password holds, and no other: nothing to finish.\n");
+    agree(m_context, "the older password ends: clients that log in with it are refused", m_command, "--finish");
+    const std::string plan = open_installer(m_context, m_settings)->take_over_users(m_command, true);
+    if (m_context.guard.dry_run()) return {plan};
+    return result("finished", fmt::format("The password of Secret {} holds, and no other.\n", store.secret));
+  }
+
+  bool is_sync() const { return m_command == std::string_view(sync_command); }
+
+  /// The password of a store is changed there; what raibid-cli does with it has its own command.
+  void refuse_other_source() const {
+    const auto& existing = m_settings.existing_secret;
+    if (is_sync() && !m_place->can().store)
+      throw Error(ExitCode::usage, m_place->subject() + ": its password is in no Secret of a cluster",
+                  "for another password: " + m_context.scope().command(rotate_command));
+    if (is_sync() && !existing)
+      throw Error(ExitCode::preflight, m_place->subject() + " takes its password from no other Secret",
+                  "to name one: " + m_context.scope().command("setup redis", "--existing-secret NAME/KEY"));
+    if (is_sync() || !existing) return;
+    const bool own = existing->name == RedisNames(m_settings.release, m_settings.name_space).full;
+    if (!own && (m_options.finish || m_options.internal)) return;
+    throw Error(ExitCode::preflight,
+                fmt::format("the password is that of Secret {}, which something else keeps", existing->text()),
+                "change it there, then take it over: " +
+                    m_context.scope().command(sync_command, m_options.finish ? "--finish" : ""));
+  }
+
   void refuse_what_cannot(const InstalledRedis& installed) const {
+    refuse_other_source();
     if (!m_place->can().rotate) {
       throw Error(ExitCode::preflight, m_place->subject() + ": its passwords are changed where it comes from",
                   "then save the new one: " + m_context.scope().command("setup redis"));
@@ -115,11 +193,11 @@ class Rotation {
   std::string next_steps() const {
     std::string text = fmt::format("Both passwords hold. Hand the new one to the applications:\n  {}\n",
                                    m_context.scope().command("export secret"));
-    return text + fmt::format("Then end the old one:\n  {}\n", m_context.scope().command(rotate_command, "--finish"));
+    return text + fmt::format("Then end the old one:\n  {}\n", m_context.scope().command(m_command, "--finish"));
   }
 
   std::optional<CommandResult> change(const std::string& what, const UserChange& change) {
-    const std::string plan = open_installer(m_context, m_settings)->change_users({rotate_command, what, change});
+    const std::string plan = open_installer(m_context, m_settings)->change_users({m_command, what, change});
     if (!m_context.guard.dry_run()) return std::nullopt;
     return CommandResult{plan};
   }
@@ -148,7 +226,7 @@ class Rotation {
       });
       return done ? *done : result("rotated", next_steps());
     }
-    agree(m_context, "the present password ends at once: clients that log in with it are refused", "--now");
+    agree(m_context, "the present password ends at once: clients that log in with it are refused", m_command, "--now");
     const auto done = change("another password instead of the present one", [next, now](const SecretContent& present) {
       return with_one_password(with_second_password(present, next, now));
     });
@@ -167,7 +245,7 @@ class Rotation {
     if (!older.empty() && !m_options.kick)
       agree(m_context,
             describe(older) + ": they stay until they end, and are refused when they come back with the old password",
-            "--finish");
+            m_command, "--finish");
     const auto done =
         change("the older password ends", [](const SecretContent& present) { return with_one_password(present); });
     if (done) return *done;
@@ -246,6 +324,7 @@ class Rotation {
   }
 
   Context& m_context;
+  const char* m_command;
   Options m_options;
   std::unique_ptr<Place> m_place;
   RedisSettings m_settings;
@@ -254,7 +333,12 @@ class Rotation {
 
 CommandResult rotate_credentials(Context& context, const std::vector<std::string>& words) {
   expect_redis(words);
-  return Rotation(context).run();
+  return Rotation(context, rotate_command).run();
+}
+
+CommandResult sync_credentials(Context& context, const std::vector<std::string>& words) {
+  expect_redis(words);
+  return Rotation(context, sync_command).sync();
 }
 
 std::string where_of(const Credentials& credentials) {
@@ -316,6 +400,18 @@ CommandResult show_credentials(Context& context, const std::vector<std::string>&
   return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
 }
 
+std::vector<OptionSpec> sync_options() {
+  const auto flag = [](const char* name, const char* help) {
+    return OptionSpec{.name = name, .help = help, .kind = OptionKind::flag, .flag_only = true};
+  };
+  std::vector<OptionSpec> options = {flag("finish", "End the older password: log in with it no more"),
+                                     flag("kick", "Close the connections from before, with --finish")};
+  for (const OptionSpec& option : redis_options()) {
+    if (option.name == "existing-secret") options.push_back(option);
+  }
+  return options;
+}
+
 std::vector<OptionSpec> rotate_options() {
   const auto flag = [](const char* name, const char* help) {
     return OptionSpec{.name = name, .help = help, .kind = OptionKind::flag, .flag_only = true};
@@ -340,6 +436,9 @@ std::vector<ComponentCommand> credentials_commands() {
   return {
       row("rotate", "Change the password without a refused connection: both hold until --finish", rotate_options(),
           rotate_credentials),
+      row("sync",
+          "Take over the password that a secret store has changed (--existing-secret); both hold until --finish",
+          sync_options(), sync_credentials),
       row("ls", "The credentials files of this machine, without passwords", {}, list_credentials),
       row("show", "What this machine's credentials file has of a Redis",
           {{.name = "with-password", .help = "With the password", .kind = OptionKind::flag, .flag_only = true}},

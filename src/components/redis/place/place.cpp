@@ -43,6 +43,16 @@ CertificateSpec Installer::certificate_spec() { refuse_certificates(); }
 
 std::string Installer::change_certificates(const CertificatesPlan&) { refuse_certificates(); }
 
+StoreState Installer::look_at_store() {
+  throw Error(ExitCode::usage, "this Redis takes its password from no Secret of a cluster",
+              "change it where it comes from");
+}
+
+std::string Installer::take_over_users(const std::string&, bool) {
+  look_at_store();
+  return "";
+}
+
 OpenedPlace open_recorded(Context& context, NeedsPreset needs) {
   std::unique_ptr<Place> place = open_place(context, settings_to_find(context));
   const InstalledRedis& installed = place->installed();

@@ -36,6 +36,7 @@ struct Abilities {
   bool copy_out = false;  ///< its files can be copied
   bool rotate = false;    ///< its users' passwords can be changed
   bool grow = false;      ///< its storage can be made larger
+  bool store = false;     ///< its password can be taken from a Secret that something else keeps
 };
 
 /// Where a Redis lives: a cluster, this machine, or elsewhere. Commands ask a Place for data and never ask which kind
@@ -95,6 +96,15 @@ struct SetupOutcome {
   bool changed = false;
 };
 
+/// How a Redis stands to the Secret that its password is taken from (--existing-secret).
+struct StoreState {
+  std::string secret;         ///< "NAME" or "NAME/KEY"; "" when it is taken from none
+  Secret password;            ///< that the Secret has now
+  bool is_own = false;        ///< it is the release's own Secret, which is never written then
+  std::size_t passwords = 0;  ///< of its own Secret: how many the running application's user has
+  bool known = false;         ///< of its own Secret: whether `password` is one of them
+};
+
 /// A place where raibid-cli installs and removes the server itself.
 class Installer {
  public:
@@ -119,6 +129,13 @@ class Installer {
   /// Changes its certificates while it runs, as a run of its own with journal, lock and undo; open connections go on.
   /// Returns the plan of a dry run, else "". Throws as `certificates`, and rolled_back or remains as Executor::run.
   virtual std::string change_certificates(const CertificatesPlan& plan);
+  /// Where the password comes from. Throws Error: usage where there is no such thing, preflight for a Secret that
+  /// cannot be used, or a server that lets nobody in whom we know.
+  virtual StoreState look_at_store();
+  /// For a release whose own Secret a store keeps: the running server lets in whom that Secret lets in and, to
+  /// `finish`, nobody else; then this user's credentials file. A run of its own. Returns the plan of a dry run, else
+  /// "". Throws as change_users.
+  virtual std::string take_over_users(const std::string& operation, bool finish);
   /// The checks of `status`. Throws Error (not_installed) when it is not there.
   virtual CommandResult status() = 0;
 };

@@ -71,6 +71,8 @@ void add_cluster(const StatusFacts& facts, const StatusFacts::OnCluster& cluster
   data["being_deleted"] = ordered_json::array();
   for (const Deletion& deletion : seen.deletions) data["being_deleted"].push_back(deletion.object);
   std::sort(data["being_deleted"].begin(), data["being_deleted"].end());
+  if (cluster.store)
+    data["store"] = {{"secret", cluster.store->secret}, {"key", cluster.store->key}, {"same", cluster.store->same}};
   if (const auto& trimming = seen.trimming) {
     data["trimming"] = {{"schedule", trimming->schedule},
                         {"suspended", trimming->suspended},
@@ -101,6 +103,7 @@ void add_elsewhere(const StatusFacts& facts, const StatusFacts::Elsewhere& addre
   data["namespace"] = facts.name_space;
   data["preset"] = facts.preset;
   data["release"] = {{"name", facts.release}};
+  if (!address.service.empty()) data["service"] = address.service;
   data["host"] = address.host;
   data["port"] = address.port;
   data["database"] = address.database;

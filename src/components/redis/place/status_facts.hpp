@@ -17,11 +17,19 @@ namespace raibid {
 /// What `status` learns of one Redis, before it is judged or rendered: the checks, the data of -o json and -o yaml, and
 /// the row of the table are made from this.
 struct StatusFacts {
+  /// The Secret that its password is taken from (--existing-secret), when that is not its own.
+  struct Store {
+    std::string secret, key;
+    bool there = false;    ///< the Secret
+    bool has_key = false;  ///< and this key
+    bool same = false;     ///< with the password that Redis was given
+  };
   /// It lives in a cluster.
   struct OnCluster {
     std::string context, server;
     Release seen;
     Spec expected;  ///< what it was asked to be
+    std::optional<Store> store{};
   };
   /// When a command trimmed last.
   struct Trimmed {
@@ -42,6 +50,7 @@ struct StatusFacts {
     std::string host;
     int port = 0;
     int database = 0;
+    std::string service{};  ///< "NAMESPACE/NAME" of the Service that leads to it, "" for a URL
   };
 
   std::string release;

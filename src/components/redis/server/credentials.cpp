@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* main_file = "redis-credentials.json";
-constexpr const char* main_preset = "raibid";      // whose guide names that file
+constexpr const char* main_preset = "raibid";     // whose guide names that file
 constexpr std::size_t largest_file = 512 * 1024;  // with the certificates of every public CA
 constexpr int last_port = 65535;
 
@@ -178,6 +178,7 @@ std::optional<Credentials> read_credentials(const fs::path& path) {
   credentials.ca_certificate = reader.optional("ca_certificate");
   credentials.tls_certificate = reader.optional("tls_certificate");
   credentials.tls_key = reader.optional("tls_key");
+  credentials.service = reader.optional("service");
   credentials.record = reader.object("record");
   credentials.path = path;
   return credentials;
@@ -262,6 +263,7 @@ std::string to_json(const Credentials& credentials) {
   if (!credentials.tls_key.empty()) object["tls_key"] = credentials.tls_key;
   for (const auto& [stream, group] : credentials.made)
     object["made"].push_back(nlohmann::ordered_json::array({stream, group}));
+  if (!credentials.service.empty()) object["service"] = credentials.service;
   if (!credentials.record.empty()) object["record"] = parse_json(credentials.record);
   return json_text(object, 2) + "\n";
 }

@@ -32,8 +32,9 @@ struct Credentials {
   bool tls = false;                                       ///< the port speaks TLS
   std::string ca_certificate;            ///< PEM: whom clients have to trust for it; "" for the system's
   std::string tls_certificate, tls_key;  ///< paths of what we show to an external Redis; "" for nothing
-  std::string record;                    ///< JSON of what it was set up with (Spec), "" when the file has none
-  std::filesystem::path path;            ///< where it was read from; not part of the file
+  std::string service{};  ///< "NAMESPACE/NAME" of the Service in `context` that leads to it, if external; "" for a URL
+  std::string record;     ///< JSON of what it was set up with (Spec), "" when the file has none
+  std::filesystem::path path;  ///< where it was read from; not part of the file
 };
 
 /// Throws Error (preflight) for a file that is damaged (it is never overwritten), a symbolic link, or a file of another

@@ -83,6 +83,16 @@ Secret generate_password(Random& random) {
   return secret;
 }
 
+std::string password_problem(std::string_view password) {
+  if (password.empty()) return "is empty";
+  const auto bad = std::find_if(password.begin(), password.end(), [](char c) { return c <= ' ' || c > '~'; });
+  if (bad != password.end() && *bad == '\n' && bad + 1 == password.end()) return "ends with a line break";
+  if (bad != password.end())
+    return fmt::format("has a character {} that is no printable ASCII, or a space", bad - password.begin() + 1);
+  if (password.size() < shortest_own) return fmt::format("has fewer than {} characters", shortest_own);
+  return password.size() > longest_own ? fmt::format("has more than {} characters", longest_own) : "";
+}
+
 Secret read_password_file(const std::string& path, TimePoint until, PasswordFor whose) {
   const bool ours = whose == PasswordFor::our_redis;
   const auto refuse = [&](const std::string& why) -> Secret {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.hpp"
@@ -14,6 +15,10 @@ class Random;
 
 /// 32 characters of A-Z a-z 0-9, each equally likely (bytes that would favour some are thrown away).
 Secret generate_password(Random& random);
+
+/// What is wrong with a password for a Redis of ours, as words that follow a name ("is empty"); "" when nothing is.
+/// Repeats nothing of it.
+std::string password_problem(std::string_view password);
 
 /// A password that we give a Redis, or one that a Redis of somebody else has: that can be of any form.
 enum class PasswordFor { our_redis, other_redis };

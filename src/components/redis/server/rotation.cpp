@@ -77,7 +77,9 @@ constexpr std::array internal_users = {InternalUser{"admin", admin_password_key}
 
 SecretContent with_second_password(SecretContent present, const Secret& next, WallTime now) {
   std::vector<std::string> hashes = password_hashes(present);
-  hashes.insert(hashes.begin(), sha256_hex(next.reveal()));
+  const std::string hash = sha256_hex(next.reveal());
+  std::erase(hashes, hash);  // back to one that still holds
+  hashes.insert(hashes.begin(), hash);
   set_acl(present, shown_user(application_login(present)), hashes);
   present[password_key] = next;
   present[rotated_at_key] = Secret(rfc3339(now));

@@ -265,6 +265,13 @@ std::vector<std::string> settle_acl(RedisConnection& redis, const Secret& file) 
   return done;
 }
 
+std::vector<std::string> running_passwords(RedisConnection& redis, const std::string& user) {
+  const std::map<std::string, AclUser> running = running_users(redis);
+  const auto there = running.find(user);
+  if (there == running.end()) return {};
+  return {there->second.hashes.begin(), there->second.hashes.end()};
+}
+
 void let_in(RedisConnection& redis, const Secret& file) {
   const std::map<std::string, AclUser> running = running_users(redis);
   for (const auto& [name, user] : users_of(file)) {

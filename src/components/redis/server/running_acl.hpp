@@ -27,4 +27,7 @@ std::vector<std::string> settle_acl(RedisConnection& redis, const Secret& file);
 /// others are turned on and get the file's passwords beside those that they have (ACL SETUSER).
 void let_in(RedisConnection& redis, const Secret& file);
 
+/// The SHA-256 of each password that this user has in the running server.
+std::vector<std::string> running_passwords(RedisConnection& redis, const std::string& user);
+
 }  // namespace raibid

@@ -68,6 +68,12 @@ std::vector<OptionSpec> redis_options() {
        .metavar = "FILE",
        .group = "Access",
        .is_path = true},
+      {.name = "existing-secret",
+       .help =
+           "Take the password from this Secret of the namespace, which something else keeps; key redis-password when "
+           "it names none; none gives it up",
+       .metavar = "NAME[/KEY]",
+       .group = "Access"},
       {.name = "user",
        .help =
            "Who the application logs in as: default, which may do everything, or a user with what the preset needs, "

@@ -82,11 +82,13 @@ bool is_inapplicable(std::string_view option) {
 class Reader {
  public:
   explicit Reader(const Settings& settings)
-      : m_settings(settings), m_external(settings.all().contains("target") && settings.text("target") == "external") {}
+      : m_settings(settings), m_external(settings.all().contains("target") && settings.text("target") == "external") {
+    m_adopts = m_external && settings.all().contains("adopt-service") && settings.is_set("adopt-service");
+  }
 
   /// What means nothing for an external Redis is not set, wherever it was said.
   bool has(std::string_view name) const {
-    if (m_external && is_inapplicable(name)) return false;
+    if (m_external && is_inapplicable(name) && !asks_cluster(name)) return false;
     return m_settings.all().contains(name) && m_settings.is_set(name);
   }
   std::string text(std::string_view name) const { return has(name) ? m_settings.text(name) : ""; }
@@ -98,6 +100,8 @@ class Reader {
   bool chosen(std::string_view name) const { return has(name) && m_settings.origin(name).source > Source::preset; }
   std::string named(std::string_view name) const { return raibid::named(m_settings, name); }
   const Settings& settings() const { return m_settings; }
+  /// Whether a Redis in a cluster is adopted, and this says which cluster.
+  bool asks_cluster(std::string_view name) const { return m_adopts && (name == "kubeconfig" || name == "context"); }
 
   [[noreturn]] void refuse(std::string_view name, const std::string& why, const std::string& hint) const {
     throw Error(ExitCode::usage, fmt::format("{}: \"{}\" {}", named(name), printable(text(name)), why), hint);
@@ -106,6 +110,7 @@ class Reader {
  private:
   const Settings& m_settings;
   bool m_external;
+  bool m_adopts = false;
 };
 
 void take_images(RedisSettings& redis, const Reader& reader) {
@@ -225,6 +230,36 @@ void take_monitoring(RedisSettings& redis, const Reader& reader) {
   redis.monitoring = false;
 }
 
+/// --existing-secret: for a cluster alone. A variable or a file may be meant for other targets, too.
+void take_existing_secret(RedisSettings& redis, const Reader& reader) {
+  const std::string text = reader.text("existing-secret");
+  if (text.empty() || text == no_existing_secret) return;
+  if (redis.adopted_service) {
+    if (!redis.password_file.empty())
+      throw Error(ExitCode::usage,
+                  fmt::format("{} and {} contradict each other", reader.named("existing-secret"),
+                              reader.named("password-file")),
+                  "leave one of them out");
+    redis.existing_secret = parse_secret_reference(text, reader.named("existing-secret"));
+    return;
+  }
+  if (redis.target != Target::kubernetes) {
+    if (reader.settings().origin("existing-secret").source != Source::flag) return;
+    throw Error(ExitCode::usage,
+                fmt::format("{} does not go with --target {}: a Secret is in a cluster, and none is asked",
+                            reader.named("existing-secret"), target_name(redis.target)),
+                "give the password by --password-file FILE");
+  }
+  const auto contradicts = [&](const char* other) {
+    throw Error(ExitCode::usage,
+                fmt::format("{} and {} contradict each other", reader.named("existing-secret"), reader.named(other)),
+                fmt::format("leave --{} out; --existing-secret none gives the Secret up", other));
+  };
+  if (!redis.auth) contradicts("no-auth");
+  if (!redis.password_file.empty()) contradicts("password-file");
+  redis.existing_secret = parse_secret_reference(text, reader.named("existing-secret"));
+}
+
 void take_access(RedisSettings& redis, const Reader& reader, const Preset& preset) {
   redis.auth = !reader.flag("no-auth");
   redis.password_file = reader.text("password-file");
@@ -233,6 +268,7 @@ void take_access(RedisSettings& redis, const Reader& reader, const Preset& prese
                 fmt::format("{} and {} contradict each other", reader.named("no-auth"), reader.named("password-file")),
                 "leave one of them out");
   }
+  take_existing_secret(redis, reader);
   const std::vector<std::string> allowed = reader.list("allow-from");
   if (!reader.chosen("allow-from") || allowed.empty()) {
     return take_preset_clients(redis, allowed.empty() ? preset.client_namespaces : allowed, preset);
@@ -557,16 +593,38 @@ void refuse_inapplicable(const Reader& reader) {
   for (const Inapplicable& one : inapplicable) {
     const Settings& settings = reader.settings();
     if (!settings.all().contains(one.option) || settings.origin(one.option).source != Source::flag) continue;
+    if (reader.asks_cluster(one.option)) continue;
     throw Error(ExitCode::usage,
                 fmt::format("{} does not go with --target external: {}", reader.named(one.option), one.why),
                 fmt::format("leave --{} out", one.option));
   }
 }
 
+/// A variable or a file may be meant for other targets, too.
+void take_adopted_service(RedisSettings& redis, const Reader& reader) {
+  const std::string service = reader.text("adopt-service");
+  if (service.empty()) return;
+  const bool said = reader.settings().origin("adopt-service").source == Source::flag;
+  if (redis.target != Target::external) {
+    if (!said) return;
+    throw Error(
+        ExitCode::usage,
+        fmt::format("--adopt-service goes with --target external, not with --target {}", target_name(redis.target)),
+        "add --target external: nothing of that Redis is installed or changed");
+  }
+  if (!reader.text("url").empty())
+    throw Error(ExitCode::usage,
+                fmt::format("{} and {} contradict each other", reader.named("adopt-service"), reader.named("url")),
+                "leave one of them out");
+  redis.adopted_service =
+      parse_adopted_service(service, namespace_of(reader.settings()), reader.named("adopt-service"));
+}
+
 void take_target(RedisSettings& redis, const Reader& reader) {
   const std::string target = reader.text("target");
   redis.target = target == "external" ? Target::external : target == "local" ? Target::local : Target::kubernetes;
   const std::string url = reader.text("url");
+  take_adopted_service(redis, reader);
   if (redis.target == Target::external) {
     refuse_inapplicable(reader);
     if (!url.empty()) redis.address = parse_redis_url(url, reader.named("url"), PasswordInUrl::refused);

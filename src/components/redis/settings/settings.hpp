@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "components/context.hpp"
+#include "components/redis/settings/adopted_service.hpp"
+#include "components/redis/settings/existing_secret.hpp"
 #include "components/redis/settings/image.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/redis_address.hpp"
@@ -50,7 +52,8 @@ struct RedisSettings {
   std::string preset;       ///< its name
   std::string preset_file;  ///< the file that it was read from; "" for a built-in one
   Target target = Target::kubernetes;
-  std::optional<RedisAddress> address;  ///< of --url, for Target::external
+  std::optional<RedisAddress> address;            ///< of --url, for Target::external
+  std::optional<AdoptedService> adopted_service;  ///< of --adopt-service, the same
   std::string name_space;
   std::string release;
   ChartChoice chart;
@@ -67,6 +70,7 @@ struct RedisSettings {
   std::string password_file;
   TlsChoice tls;
   std::string cluster_domain = default_cluster_domain;
+  std::optional<SecretReference> existing_secret;  ///< where the password is from, instead of one of our own
   UserSpec user;                ///< the application's, with the keys of the streams; without a name it is `default`
   std::vector<Client> clients;  ///< empty: the cluster's own pods
   std::vector<std::pair<std::string, std::string>>

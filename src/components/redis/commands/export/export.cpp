@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/export/compose.hpp"
+#include "components/redis/commands/export/handover_view.hpp"
 #include "components/redis/commands/export/keda.hpp"
 #include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/commands/export/monitoring.hpp"
@@ -377,6 +378,20 @@ std::vector<OptionSpec> values_options() {
 }
 
 }  // namespace
+
+HandoverView look_at_handover(Context& context) {
+  View view = look(context);
+  InstalledRedis seen = view.installed;
+  std::string service = seen.host;
+  if (view.settings.target == Target::kubernetes) {
+    const ExpectedHost expected = expected_host(view.settings, view.handover.name_space);
+    seen.host = expected.host;
+    service = expected.short_name;
+  }
+  return {std::move(view.settings), std::move(seen), std::move(service), std::move(view.handover)};
+}
+
+std::vector<OptionSpec> handover_option_rows() { return handover_options(); }
 
 std::vector<ComponentCommand> export_commands() {
   const auto row = [](std::string_view what, std::string_view summary, std::vector<OptionSpec> options, auto run) {

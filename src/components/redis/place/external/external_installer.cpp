@@ -9,6 +9,7 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/certificates.hpp"
 #include "components/redis/settings/record.hpp"
+#include "sys/random.hpp"
 
 namespace raibid {
 
@@ -23,10 +24,19 @@ std::string ExternalInstaller::rights() const {
               "what its user may do is shown by `doctor` without --role");
 }
 
-std::string external_title(const ExternalTarget& target) { return target.address.text() + " (external)"; }
+std::string external_title(const ExternalTarget& target) {
+  return (target.service ? target.identity() : target.address.text()) + " (external)";
+}
 
 std::string external_journal_key(const ExternalTarget& target) {
   const RedisAddress& address = target.address;
+  if (target.service) {
+    const AdoptedService& service = target.service->name;
+    // a context's name can have any character
+    const std::string cluster = sha256_hex(target.service->kube_context).substr(0, 12);
+    return journal_key(fmt::format("service-{}-{}-{}", service.name_space, service.name, cluster), target.name_space,
+                       target.release);
+  }
   return journal_key(fmt::format("external-{}-{}-{}", address.host, address.port, address.database), target.name_space,
                      target.release);
 }
@@ -52,7 +62,8 @@ StatusReport examine_external(Context& context, ExternalServer& server, const Re
   const Spec record = target.saved ? parse_spec(target.saved->record) : Spec{};
   StatusFacts facts{target.release, target.name_space, record.preset.empty() ? settings.preset : record.preset,
                     unfinished,
-                    StatusFacts::Elsewhere{target.address.host, target.address.port, target.address.database}};
+                    StatusFacts::Elsewhere{target.address.host, target.address.port, target.address.database,
+                                           target.service ? target.service->name.text() : std::string()}};
   Expectation expected;
   expected.streams = record.preset.empty() ? settings.streams : record.streams;
   expected.foreign = true;

@@ -17,14 +17,15 @@ class ExternalPlace final : public Place {
   Abilities can() const override { return {}; }
   std::vector<Node> nodes() const override;
   const InstalledRedis& installed() override;
-  void prepare(int) override {}
+  void prepare(int local_port) override { m_server.tunnel(local_port); }
   RedisEndpoint endpoint(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override;
-  void look_after() override {}
-  Process* keep_open() override { return nullptr; }
+  void look_after() override;
+  Process* keep_open() override;
   std::unique_ptr<Victim> victim() override;
 
  private:
+  Context& m_context;
   ExternalServer m_server;
   std::optional<InstalledRedis> m_installed;
 };

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/session.hpp"
 #include "components/redis/place/external/steady_connection.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -33,9 +34,32 @@ bool is_passing(const RedisReply& reply) {
 ExternalServer::ExternalServer(Context& context, ExternalTarget target)
     : m_context(context), m_target(std::move(target)) {}
 
+void ExternalServer::reach() {
+  if (!m_target.service || m_way) return;
+  m_way = std::make_unique<ServiceWay>(m_context, *m_target.service);
+  m_target.service->kube_context = m_way->kube_context();
+  m_target.address.port = m_way->service_port();
+  const bool given = m_context.settings.all().contains("password-file") && m_context.settings.is_set("password-file");
+  if (given) return;
+  // the cluster's own, not the saved one: it may have been changed there
+  if (const auto password = m_way->password()) m_target.address.password = *password;
+}
+
+PortForward* ExternalServer::tunnel(int local_port) {
+  reach();
+  if (!m_way) return nullptr;
+  m_way->prepare(local_port);
+  return &m_way->tunnel();
+}
+
 RedisEndpoint ExternalServer::endpoint() {
+  reach();
   const RedisAddress& address = m_target.address;
   if (address.tls && !m_tls) m_tls = tls_of(m_context, m_target);
+  if (m_way)
+    return {"127.0.0.1",      m_way->local_port(question_deadline(m_context)),
+            address.username, address.password,
+            address.database, m_tls};
   return {address.host, address.port, address.username, address.password, address.database, m_tls};
 }
 
@@ -70,7 +94,9 @@ std::string ExternalServer::hint_of(const std::string& prose) const { return pro
 
 Scope ExternalServer::scope() const {
   if (m_context.settings.text("target") == "external") return m_context.scope();
-  return m_context.scope().found("external", m_target.name_space, m_target.release, "").at(m_target.address.url());
+  const Scope found = m_context.scope().found("external", m_target.name_space, m_target.release, "");
+  return m_target.service ? found.adopting(m_target.service->name.text(), m_target.service->kube_context)
+                          : found.at(m_target.address.url());
 }
 
 Error ExternalServer::refused(const RedisReply& reply, const std::vector<std::string>& question) const {
@@ -82,7 +108,10 @@ Error ExternalServer::refused(const RedisReply& reply, const std::vector<std::st
   if (code == "NOAUTH" || (question.front() == "AUTH" && m_target.address.password.empty())) {
     return Error(
         ExitCode::failure, fmt::format("{} asks for a password, and none was given", where),
-        "name a file with it by --password-file, or give it by the variable REDIS_URL; on a terminal you are asked");
+        m_target.service
+            ? "its pods name no Secret with it: name one by --existing-secret NAME/KEY, or a file by --password-file"
+            : "name a file with it by --password-file, or give it by the variable REDIS_URL; on a terminal you are "
+              "asked");
   }
   if (code == "WRONGPASS" || says(reply, "invalid password") || says(reply, "invalid username-password")) {
     return Error(
@@ -91,7 +120,8 @@ Error ExternalServer::refused(const RedisReply& reply, const std::vector<std::st
                     m_target.address.username.empty() ? "default" : printable(m_target.address.username),
                     m_context.settings.all().contains("password-file") && m_context.settings.is_set("password-file")
                         ? "--password-file"
-                    : m_target.origin == "REDIS_URL" ? "REDIS_URL"
+                    : m_way && !m_way->password_source().empty() ? m_way->password_source()
+                    : m_target.origin == "REDIS_URL"             ? "REDIS_URL"
                     : m_target.saved ? m_context.paths.shown(m_target.saved->path) + ": setup saves another one"
                                      : "your answer"));
   }
@@ -152,6 +182,7 @@ Answer ExternalServer::look(Duration timeout) {
     throw;
   } catch (Error& error) {
     if (error.code() == ExitCode::usage) throw;
+    if (m_target.service && !error.hint().empty()) throw;  // what the cluster says
     error.with_hint(
         hint_of("see whether the address is right and a firewall lets this machine in; many managed services can be "
                 "reached inside their own network only. To look again"));

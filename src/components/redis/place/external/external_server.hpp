@@ -6,6 +6,7 @@
 
 #include "components/context.hpp"
 #include "components/redis/place/external/external_target.hpp"
+#include "components/redis/place/external/service_way.hpp"
 #include "components/redis/server/connect.hpp"
 #include "tools/redis_client.hpp"
 #include "tools/tls_error.hpp"
@@ -21,8 +22,14 @@ class ExternalServer {
   const ExternalTarget& target() const { return m_target; }
   /// The flags that name this Redis again, also where it was found beside others.
   Scope scope() const;
-  /// With the password that the server took, once there was a connection.
+  /// Where it listens for us, with the password that the server took, once there was a connection. For a Service it
+  /// opens the way there. Throws as reach.
   RedisEndpoint endpoint();
+
+  /// For a Service: asks the cluster for its port and its password. Nothing for a URL. Throws as ServiceWay.
+  void reach();
+  /// The way to a Service, with this local port (0: a free one); nullptr for a URL.
+  PortForward* tunnel(int local_port = 0);
 
   /// A connection that has answered PING. Asks for a password on a terminal when the server wants one and none is
   /// known. Throws Error (failure) with a hint that fits: unreachable, silent, not a Redis, wrong or missing password,
@@ -43,7 +50,8 @@ class ExternalServer {
 
   Context& m_context;
   ExternalTarget m_target;
-  std::optional<TlsClient> m_tls;  ///< read once it is needed
+  std::optional<TlsClient> m_tls;     ///< read once it is needed
+  std::unique_ptr<ServiceWay> m_way;  ///< to a Service
 };
 
 }  // namespace raibid

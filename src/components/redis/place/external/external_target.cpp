@@ -9,6 +9,7 @@
 #include "base/strings.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "tools/tls_transport.hpp"
 
 namespace raibid {
@@ -26,10 +27,16 @@ bool is_named(const Context& context, const char* option) {
 /// The saved ones that this run can mean; `address` narrows them down when it is known.
 std::vector<Credentials> candidates(const Context& context, const RedisSettings& settings,
                                     const std::optional<RedisAddress>& address) {
+  const std::string context_named = is_named(context, "context") ? context.settings.text("context") : "";
+  const std::string service = settings.adopted_service ? settings.adopted_service->text() : "";
   std::vector<Credentials> found;
   for (Credentials& one : all_credentials(context.paths)) {
     if (one.target != "external") continue;
-    if (address && one.cluster_uid != address->text()) continue;
+    if (settings.adopted_service) {
+      if (one.service != service || (!context_named.empty() && one.context != context_named)) continue;
+    } else if (address && one.cluster_uid != address->text()) {
+      continue;
+    }
     if (is_named(context, "release") && one.release != settings.release) continue;
     if (is_named(context, "namespace") && one.name_space != settings.name_space) continue;
     found.push_back(std::move(one));
@@ -102,6 +109,14 @@ void take_tls(const Context& context, ExternalTarget& target) {
   target.tls_key = fs::absolute(key).string();
 }
 
+/// --existing-secret, which setup records and the other commands may be told.
+std::optional<SecretReference> named_secret(const Context& context) {
+  const bool offered = context.settings.all().contains("existing-secret");
+  const std::string text = offered ? context.settings.text("existing-secret") : "";
+  if (text.empty() || text == no_existing_secret) return std::nullopt;
+  return parse_secret_reference(text, named(context.settings, "existing-secret"));
+}
+
 void take_password(const Context& context, ExternalTarget& target) {
   const std::string file =
       context.settings.all().contains("password-file") ? context.settings.text("password-file") : std::string();
@@ -133,6 +148,11 @@ ExternalTarget saved_external(Credentials credentials) {
   target.origin = credentials.path.string();
   target.release = credentials.release;
   target.name_space = credentials.name_space;
+  if (!credentials.service.empty()) {
+    target.service = ClusterService{parse_adopted_service(credentials.service, "", credentials.path.string()),
+                                    credentials.context, existing_secret_of(parse_spec(credentials.record))};
+    target.service->name.user = target.address.username;
+  }
   target.saved = std::move(credentials);
   return target;
 }
@@ -161,6 +181,11 @@ ExternalTarget find_external(const Context& context, const RedisSettings& settin
   ExternalTarget target;
   std::optional<RedisAddress> address = settings.address;
   if (address) target.origin = named(context.settings, "url");
+  if (settings.adopted_service) {
+    address = RedisAddress{.host = settings.adopted_service->host(), .username = settings.adopted_service->user};
+    target.origin = named(context.settings, "adopt-service");
+    target.service = ClusterService{*settings.adopted_service, "", named_secret(context)};
+  }
   const std::string from_variable = variable(context.environment, url_variable);
   if (!address && !from_variable.empty()) {
     address = parse_redis_url(from_variable, url_variable, PasswordInUrl::allowed);
@@ -179,6 +204,11 @@ ExternalTarget find_external(const Context& context, const RedisSettings& settin
       target.saved = std::move(found.front());
       target.release = target.saved->release;
       target.name_space = target.saved->name_space;
+      if (target.service) {
+        if (!is_named(context, "context")) target.service->kube_context = target.saved->context;
+        if (!target.service->secret) target.service->secret = existing_secret_of(parse_spec(target.saved->record));
+        target.address.port = target.saved->port;
+      }
     }
   }
   take_tls(context, target);

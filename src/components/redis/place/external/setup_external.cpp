@@ -94,8 +94,9 @@ class ExternalSetup {
       if (!m_settings.streams.front().groups.empty())
         credentials.consumer_group = m_settings.streams.front().groups.front();
     }
-    credentials.context = target.address.text();
-    credentials.cluster_uid = target.address.text();
+    credentials.context = target.service ? target.service->kube_context : target.address.text();
+    credentials.cluster_uid = target.identity();
+    if (target.service) credentials.service = target.service->name.text();
     credentials.release = m_settings.release;
     credentials.target = "external";
     const bool has_password = !credentials.password.empty();
@@ -144,6 +145,7 @@ SetupOutcome setup_redis_external(Context& context, const RedisSettings& given) 
     settings = redis_settings(context);
     settings.release = target.release;
   }
+  server.reach();
   context.reporter.heading(fmt::format("{} (from {})", target.subject(), target.origin));
   ExternalSetup setup(context, settings, server);
   JournaledRun run(context, {"setup redis", target.subject(), external_journal_key(target)}, undo_limit);

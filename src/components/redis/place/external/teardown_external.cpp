@@ -100,6 +100,8 @@ class ExternalTeardown {
 
 CommandResult teardown_redis_external(Context& context, const RedisSettings& settings) {
   ExternalServer server(context, find_external(context, settings));
+  // the journal of a Service has its cluster in its name; one that is saved is known without asking
+  if (server.target().service && server.target().service->kube_context.empty()) server.reach();
   const std::string subject = fmt::format("what setup made of {}", server.target().subject());
   ExternalTeardown teardown(context, server);
   JournaledRun run(context, {"teardown redis", server.target().subject(), external_journal_key(server.target())},

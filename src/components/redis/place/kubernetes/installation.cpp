@@ -13,6 +13,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
@@ -228,6 +229,7 @@ void Installation::take_lock() {
 }
 
 bool Installation::has_its_secret() const {
+  if (kept_by_store(settings, m_names)) return observed.secret.has_value();  // refuse_kept_secret has looked at it
   return observed.secret && observed.secret->ours && observed.secret->complete;
 }
 
@@ -291,16 +293,19 @@ Step Installation::password_step() {
   const bool ours = has_its_secret();
   Step step;
   step.name = "password";
-  step.intent = ours ? "reuse the one in Secret " + m_names.full : "put it into Secret " + m_names.full;
+  const std::string source = settings.existing_secret && !kept_by_store(settings, m_names)
+                                 ? fmt::format(", that of Secret {}", settings.existing_secret->text())
+                                 : "";
+  step.intent = (ours ? "reuse the one in Secret " + m_names.full : "put it into Secret " + m_names.full) + source;
   step.undo = [this, ours]() -> std::vector<Undo> {
     if (ours) return {};
     if (observed.secret) return {undo_adoption(session.kubectl, m_names.full)};
     // what ran before this run does not keep the Secret: it started with another one
     return {undo_secret(session.kubectl, m_names.full, observed.workload ? "" : "statefulset/" + m_names.workload)};
   };
-  step.act = [this, ours]() -> StepResult {
+  step.act = [this, ours, source]() -> StepResult {
     const std::string detail =
-        fmt::format("{} characters, Secret {}", m_passwords.application.reveal().size(), m_names.full);
+        fmt::format("{} characters, Secret {}{}", m_passwords.application.reveal().size(), m_names.full, source);
     if (m_secret_made) return {Outcome::changed, detail};
     if (!ours && !m_secret) store_password();
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();

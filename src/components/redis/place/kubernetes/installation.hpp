@@ -95,6 +95,8 @@ class Installation {
   bool renews_live() const;
   /// How the Redis of this run speaks TLS, once it is as it should be; none: plain.
   std::optional<TlsClient> tls() const;
+  /// What setup would have to write into the Secret of the release that --existing-secret names; "" for nothing.
+  std::string would_write() const;
   /// The users that a change of this run has replaced are of no use any more.
   void forget_previous_users();
   /// What whoever undoes may log in with, whatever has been done by then.

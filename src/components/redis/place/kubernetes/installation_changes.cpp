@@ -225,7 +225,14 @@ Step Installation::users_change_step() {
       });
 }
 
+std::string Installation::would_write() const {
+  if (!kept_by_store(settings, m_names)) return "";
+  if (changes_users()) return "the rights of user " + shown_user({settings.user.name, m_passwords.application});
+  return settings.auth && trim_user_is_missing() ? "the rights of user trim" : "";
+}
+
 void Installation::forget_previous_users() {
+  if (kept_by_store(settings, m_names)) return;
   const bool left = has_its_secret() && observed.secret->content.contains(previous_users_key);
   if (changes_users() || left) raibid::forget_previous_users(m_store);
 }

@@ -5,6 +5,7 @@
 #include "components/redis/place/kubernetes/role.hpp"
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
+#include "components/redis/place/kubernetes/sync_kubernetes.hpp"
 #include "components/redis/place/kubernetes/teardown_kubernetes.hpp"
 #include "components/redis/place/kubernetes/users_kubernetes.hpp"
 
@@ -28,6 +29,12 @@ CertificateSpec KubernetesInstaller::certificate_spec() { return certificate_spe
 
 std::string KubernetesInstaller::change_certificates(const CertificatesPlan& plan) {
   return change_certificates_kubernetes(m_context, m_settings, plan);
+}
+
+StoreState KubernetesInstaller::look_at_store() { return look_at_store_kubernetes(m_context, m_settings); }
+
+std::string KubernetesInstaller::take_over_users(const std::string& operation, bool finish) {
+  return take_over_users_kubernetes(m_context, m_settings, operation, finish);
 }
 
 CommandResult KubernetesInstaller::status() { return status_redis_kubernetes(m_context, m_settings); }

@@ -14,6 +14,8 @@ class KubernetesInstaller final : public Installer {
   void examine_ground(HealthReport& report) override;
   std::string rights() const override;
   std::string change_users(const UsersPlan& plan) override;
+  StoreState look_at_store() override;
+  std::string take_over_users(const std::string& operation, bool finish) override;
   CommandResult status() override;
   SecretContent certificates() override;
   CertificateSpec certificate_spec() override;

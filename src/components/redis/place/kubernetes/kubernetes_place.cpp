@@ -27,7 +27,8 @@ std::string KubernetesPlace::subject() const {
 }
 
 Abilities KubernetesPlace::can() const {
-  return {.install = true, .restart = true, .crash = true, .copy_out = true, .rotate = true, .grow = true};
+  return {
+      .install = true, .restart = true, .crash = true, .copy_out = true, .rotate = true, .grow = true, .store = true};
 }
 
 std::vector<Node> KubernetesPlace::nodes() const { return {{"pod " + m_names.pod, "master"}}; }

@@ -36,11 +36,12 @@ struct Release {
   };
   struct StoredSecret {
     bool ours = false;
-    bool complete = false;    ///< has every key that setup writes
-    Secret password;          ///< empty when the key is missing
-    Secret acl{};             ///< users.acl
-    Secret trim{};            ///< trim-password
-    SecretContent content{};  ///< all keys
+    bool complete = false;     ///< has every key that setup writes
+    Secret password;           ///< empty when the key is missing
+    Secret acl{};              ///< users.acl
+    Secret trim{};             ///< trim-password
+    SecretContent content{};   ///< all keys
+    std::string controller{};  ///< who keeps it instead of us (controller_of), "" for nobody
   };
   /// A StatefulSet.
   struct Workload {

@@ -12,6 +12,7 @@
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/verdict.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 
 namespace raibid {
 
@@ -62,6 +63,7 @@ Release::StoredSecret read_secret(const json& object) {
   secret.password = value_of(secret.content, password_key);
   secret.acl = value_of(secret.content, acl_key);
   secret.trim = value_of(secret.content, "trim-password");
+  secret.controller = controller_of(object);
   return secret;
 }
 

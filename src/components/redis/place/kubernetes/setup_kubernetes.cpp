@@ -16,6 +16,7 @@
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/credentials_run.hpp"
@@ -104,7 +105,7 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
     cannot_set_up(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
                   "choose another name with --release, or let raibid-cli take it over with --adopt");
   }
-  if (observed.secret && !observed.secret->ours && !settings.adopt) {
+  if (observed.secret && !observed.secret->ours && !settings.adopt && !kept_by_store(settings, names)) {
     cannot_set_up(
         fmt::format("Secret {} in namespace {} was not made by raibid-cli", names.full, space),
         "choose another name with --release, or let raibid-cli take it over, password included, with --adopt");
@@ -181,6 +182,31 @@ bool repair(Context& context, const Observed& observed, const RedisNames& names,
   return true;
 }
 
+/// Users in a Secret of the release that something else keeps are that one's, too.
+void refuse_to_write(const Context& context, const Installation& installation) {
+  const std::string what = installation.would_write();
+  if (what.empty()) return;
+  cannot_set_up(
+      fmt::format("users.acl of Secret {} has to be changed ({}), and --existing-secret says that something "
+                  "else keeps it",
+                  installation.settings.existing_secret->name, what),
+      "write anew what keeps it: " + context.scope().command("export external-secret", "--store NAME --key PATH"));
+}
+
+/// The store may have changed the password while Redis runs: that has a way of its own.
+void refuse_unknown_password(Context& context, const Observed& observed, const Kubectl& kubectl,
+                             const RedisNames& names) {
+  KubernetesRedis redis(context, kubectl, names);
+  try {
+    redis.connection(admin_login(observed.secret->content), question_deadline(context));
+  } catch (const Error& error) {
+    if (!is_refused_password(error)) return;  // Redis may be down, and setup what heals it
+    cannot_set_up(
+        fmt::format("Redis does not know the password that Secret {} has: the store changed it", names.full),
+        "let both hold first: " + context.scope().command("credentials sync", "--existing-secret " + names.full));
+  }
+}
+
 // Helm would find out only after namespace and Secret are made.
 void refuse_missing_chart(Context& context, const Installation& installation) {
   const ChartChoice& chart = installation.settings.chart;
@@ -221,6 +247,7 @@ Secret known_password(Context& context, const Observed& observed, const RedisSet
   std::vector<Secret> candidates;
   if (!settings.password_file.empty())
     candidates.push_back(read_password_file(settings.password_file, context.deadline));
+  if (settings.existing_secret) candidates.push_back(read_existing_secret(context, kubectl, *settings.existing_secret));
   if (const auto credentials =
           find_credentials(context.paths, "kubernetes", observed.cluster_uid, settings.name_space, settings.release))
     candidates.push_back(credentials->password);
@@ -251,15 +278,24 @@ std::pair<Secret, Secret> choose_password(Context& context, const Observed& obse
       present = credentials->password;
     }
   }
-  if (settings.password_file.empty() && present.empty()) refuse_new_password(observed, settings, names, kubectl);
-  if (settings.password_file.empty()) return {present.empty() ? generate_password(context.random) : present, Secret()};
-  const Secret wanted = read_password_file(settings.password_file, context.deadline);
+  const bool given = !settings.password_file.empty() || settings.existing_secret;
+  if (!given && present.empty()) refuse_new_password(observed, settings, names, kubectl);
+  if (!given) return {present.empty() ? generate_password(context.random) : present, Secret()};
+  const Secret wanted = settings.existing_secret ? read_existing_secret(context, kubectl, *settings.existing_secret)
+                                                 : read_password_file(settings.password_file, context.deadline);
   if (present.empty() || present == wanted) return {wanted, {}};
+  if (settings.existing_secret && !observed.secret && !observed.redis_runs()) return {wanted, {}};
   // beside the present one: clients go on with that until they have the new one
   const bool is_there = observed.workload && observed.secret && observed.secret->ours && observed.secret->complete;
   if (is_there && settings.chart.kind == ChartChoice::Kind::embedded) {
     refuse_third_password(context, observed.secret->content);
     return {present, wanted};
+  }
+  if (settings.existing_secret) {
+    cannot_set_up(fmt::format("release {} has another password than Secret {}, and cannot be given a second one",
+                              settings.release, settings.existing_secret->text()),
+                  "store the present one there, or tear the release down first: " +
+                      scope_of(kubectl, settings.release).command("teardown redis"));
   }
   throw Error(
       ExitCode::usage,
@@ -471,7 +507,9 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   Plan plan;
   run.before([&] {
     settings = as_installed(settings, observed);
+    if (kept_by_store(settings, names)) read_existing_secret(context, session.kubectl, *settings.existing_secret);
     refuse_foreign(observed, settings, names, session.kubectl);
+    refuse_kept_secret(observed, settings, names, context.scope());
     refuse_deletions(observed, settings, names, session.kubectl);
     refuse_other_owners(observed, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
@@ -481,6 +519,9 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     installation.emplace(context, settings, names, session, observed, lock,
                          choose_passwords(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
+    refuse_to_write(context, *installation);
+    if (!dry && observed.redis_runs() && kept_by_store(settings, names))
+      refuse_unknown_password(context, observed, session.kubectl, names);
     installation->compare_with_present();
     if (!dry)
       check_memory(context, settings, observed, observed.secret ? admin_login(observed.secret->content) : Login(),

@@ -12,7 +12,9 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
+#include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/secret_problem.hpp"
@@ -203,8 +205,8 @@ void examine_secret(const Release& found, bool wanted, HealthReport& report) {
               "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
 
-/// The certificate that Redis shows: over `connection`, or, where that did not come about, whether it is to be trusted or
-/// not. std::nullopt without TLS.
+/// The certificate that Redis shows: over `connection`, or, where that did not come about, whether it is to be trusted
+/// or not. std::nullopt without TLS.
 std::optional<TlsFacts> certificate_facts(Context& context, const Release& found, KubernetesRedis& redis,
                                           const RedisConnection* connection, TimePoint until) {
   TlsFacts facts;
@@ -241,6 +243,27 @@ CertificateSpec wanted_certificate(const Release& found, const Scope& scope) {
   return certificate_spec(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain), scope);
 }
 
+/// Asks for the Secret that the password is taken from.
+StatusFacts::Store read_store(const Kubectl& kubectl, const SecretReference& existing, const Secret& ours,
+                              TimePoint until) {
+  const Command question = kubectl.get({"secret/" + existing.name});
+  const nlohmann::json secrets = Kubectl::parse_items(question, kubectl.ask(question, until));
+  const SecretContent content = secrets.empty() ? SecretContent() : content_of(&secrets.front());
+  const bool has_key = content.contains(existing.key);
+  return {existing.name, existing.key, !secrets.empty(), has_key, has_key && value_of(content, existing.key) == ours};
+}
+
+void examine_store(const StatusFacts::Store& store, HealthReport& report) {
+  const std::string name = "Secret " + SecretReference{store.secret, store.key}.text();
+  report.add({"store", store.same,
+              store.same      ? name + " has the password of Redis"
+              : store.has_key ? name + " has another password than Redis: the store has changed it"
+                              : name + (store.there ? " has no such key" : " is gone"),
+              store.has_key ? "to take it over, while the one of before still holds: " +
+                                  report.scope().command("credentials sync")
+                            : "Redis and its own Secret are as they were; let whatever keeps it make it again"});
+}
+
 }  // namespace
 
 bool answers(const Release& found, KubernetesRedis& redis, TimePoint until) {
@@ -259,6 +282,9 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   const ServerFiles files = server_files(found.state->manifest(), found.names());
   redis.speak_tls(found.tls_client(), found.port());
   RedisConnection* connection = nullptr;
+  const Scope its_own = scope.found("kubernetes", facts.name_space, facts.release, facts.preset);
+  const auto existing = existing_secret_of(expected);
+  const bool is_own = existing && existing->name == found.names().full;
   if (!found.pod()) facts.redis.failure = {"not asked: there is no pod", ""};
   try {
     if (found.pod()) {
@@ -269,14 +295,18 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
                        facts.redis);
     }
   } catch (const Error& error) {
-    facts.redis.failure = {error.message(), error.hint()};
+    const std::string sync = "the store has changed the password; to take it over: ";
+    facts.redis.failure = {error.message(), is_own && is_refused_password(error)
+                                                ? sync + its_own.command("credentials sync")
+                                                : error.hint()};
   }
   const std::optional<TlsFacts> certificate = certificate_facts(context, found, redis, connection, until);
+  std::optional<StatusFacts::Store> store;
+  if (existing && !is_own) store = read_store(kubectl, *existing, value_of(content, password_key), until);
   facts.where = StatusFacts::OnCluster{kubectl.cluster().context, kubectl.cluster().server, std::move(found),
-                                       std::move(expected)};
-  const Scope its_own = scope.found("kubernetes", facts.name_space, facts.release, facts.preset);
+                                       std::move(expected), std::move(store)};
   StatusReport report = report_on(std::move(facts), its_own);
-  const auto& [context_name, server, seen, asked] = std::get<StatusFacts::OnCluster>(report.facts.where);
+  const auto& [context_name, server, seen, asked, kept] = std::get<StatusFacts::OnCluster>(report.facts.where);
   HealthReport& health = report.health;
   const RedisNames names = seen.names();
   examine_record(seen.record, seen.id.name, health);
@@ -284,12 +314,12 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   examine_pod(seen.pod(), names.pod, kubectl, health);
   examine_claim(seen.claim(), names.claim, seen.id.name, asked.persistence, kubectl, health);
   examine_secret(seen, asked.auth, health);
+  if (kept) examine_store(*kept, health);
   examine_services(seen, asked.services, health);
   examine_deletions(seen, kubectl, health);
   examine_trimming(seen.trimming, kubectl, health);
   examine_state(*seen.state, health);
-  if (certificate)
-    examine_tls(*certificate, wanted_certificate(seen, health.scope()), context.clock.wall(), health);
+  if (certificate) examine_tls(*certificate, wanted_certificate(seen, health.scope()), context.clock.wall(), health);
   examine_redis(report.facts.redis, health);
   return report;
 }

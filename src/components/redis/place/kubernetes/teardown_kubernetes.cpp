@@ -94,7 +94,12 @@ class KubernetesTeardown {
     if (m_observed.claim())
       decide(delete_data, "claim", fmt::format("claim {} (the data)", m_names.claim),
              [this] { return remove("persistentvolumeclaim/" + m_names.claim); });
-    if (m_observed.secret && m_observed.secret->ours) {
+    const bool kept = m_observed.secret && (!m_observed.secret->controller.empty() || names_own_secret());
+    if (kept) {
+      m_removals.stays.push_back(fmt::format(
+          "Secret {} ({} keeps it)", m_names.full,
+          m_observed.secret->controller.empty() ? std::string("a secret store") : m_observed.secret->controller));
+    } else if (m_observed.secret && m_observed.secret->ours) {
       decide(!keeps_claim, "password", fmt::format("Secret {}", m_names.full),
              [this] { return remove("secret/" + m_names.full); });
     } else if (m_observed.secret) {
@@ -122,6 +127,16 @@ class KubernetesTeardown {
   }
 
  private:
+  /// Whether the release was set up with its own Secret as that of --existing-secret.
+  bool names_own_secret() const {
+    try {
+      const auto reference = existing_secret_of(parse_spec(m_observed.recorded_spec()));
+      return reference && reference->name == m_names.full;
+    } catch (const Error&) {
+      return false;  // a record that cannot be read says nothing
+    }
+  }
+
   void decide(bool goes, const std::string& name, const std::string& what, std::function<std::string()> act) {
     if (goes) {
       m_removals.goes.push_back({name, what, std::move(act)});

@@ -32,6 +32,13 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
     throw Error(ExitCode::preflight, fmt::format("Secret {} was not made by raibid-cli", names.full),
                 "its password is changed where it comes from");
   }
+  if (!observed.secret->controller.empty()) {
+    throw Error(ExitCode::preflight,
+                fmt::format("Secret {} belongs to {}, which would take the change back", names.full,
+                            observed.secret->controller),
+                "change the password where that takes it from, then take it over: " +
+                    context.scope().command("credentials sync"));
+  }
   const Duration patience = context.pace->patience(undo_limit);
   ReleaseLock lock(context, kubectl, settings.release, plan.operation, context.deadline + patience);
   lock.seen(observed.lease);

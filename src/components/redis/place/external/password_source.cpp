@@ -1,0 +1,151 @@
+#include "components/redis/place/external/password_source.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+using namespace std::string_view_literals;
+
+/// Variables that hold the default user's password: Bitnami's, CloudPirates' and valkey-helm's charts, and what
+/// redis-cli reads.
+constexpr std::array password_variables = {"REDIS_PASSWORD"sv, "VALKEY_PASSWORD"sv, "REDISCLI_AUTH"sv};
+constexpr std::array file_variables = {"REDIS_PASSWORD_FILE"sv, "VALKEY_PASSWORD_FILE"sv};
+/// Keys of a mounted Secret: Bitnami's, and valkey-helm's.
+constexpr std::array password_keys = {"redis-password"sv, "valkey-password"sv, "default-password"sv};
+
+template <std::size_t size>
+bool is_one_of(const std::string& text, const std::array<std::string_view, size>& all) {
+  return std::find(all.begin(), all.end(), text) != all.end();
+}
+
+/// The server's own container first: another one may log in to something else.
+std::vector<const json*> containers_of(const json& pod) {
+  std::vector<const json*> all;
+  for (const char* const kind : {"containers", "initContainers"}) {
+    for (const json& container : items_at(pod, {"spec", kind})) all.push_back(&container);
+  }
+  return all;
+}
+
+struct MountedSecret {
+  std::string secret;
+  std::string path;  ///< where it is mounted
+  const json* items = nullptr;
+};
+
+/// The Secrets that a container has as files; those of projected volumes, too.
+std::vector<MountedSecret> mounted_secrets(const json& pod, const json& container) {
+  std::vector<MountedSecret> all;
+  for (const json& mount : items_at(container, {"volumeMounts"})) {
+    for (const json& volume : items_at(pod, {"spec", "volumes"})) {
+      if (text_at(volume, {"name"}) != text_at(mount, {"name"})) continue;
+      std::string path = text_at(mount, {"mountPath"});
+      while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+      const std::string secret = text_at(volume, {"secret", "secretName"});
+      if (!secret.empty()) all.push_back({secret, path, &at(volume, {"secret", "items"})});
+      for (const json& source : items_at(volume, {"projected", "sources"})) {
+        const std::string projected = text_at(source, {"secret", "name"});
+        if (!projected.empty()) all.push_back({projected, path, &at(source, {"secret", "items"})});
+      }
+    }
+  }
+  return all;
+}
+
+/// The key that is this file of a mounted Secret, or "".
+std::string key_of_file(const MountedSecret& mounted, const std::string& file) {
+  if (!file.starts_with(mounted.path + "/")) return "";
+  const std::string name = file.substr(mounted.path.size() + 1);
+  if (!mounted.items->is_array()) return name;
+  for (const json& item : *mounted.items) {
+    if (text_at(item, {"path"}) == name) return text_at(item, {"key"});
+  }
+  return "";
+}
+
+void add(std::vector<PasswordSource>& sources, PasswordSource source) {
+  if (std::find(sources.begin(), sources.end(), source) == sources.end()) sources.push_back(std::move(source));
+}
+
+void add_from_variables(std::vector<PasswordSource>& sources, const json& pod, const json& container) {
+  for (const json& variable : items_at(container, {"env"})) {
+    const std::string name = text_at(variable, {"name"});
+    const std::string secret = text_at(variable, {"valueFrom", "secretKeyRef", "name"});
+    if (is_one_of(name, password_variables) && !secret.empty())
+      add(sources, {secret, text_at(variable, {"valueFrom", "secretKeyRef", "key"})});
+    if (!is_one_of(name, file_variables)) continue;
+    for (const MountedSecret& mounted : mounted_secrets(pod, container)) {
+      const std::string key = key_of_file(mounted, text_at(variable, {"value"}));
+      if (!key.empty()) add(sources, {mounted.secret, key});
+    }
+  }
+  for (const json& all : items_at(container, {"envFrom"})) {
+    const std::string secret = text_at(all, {"secretRef", "name"});
+    if (secret.empty()) continue;
+    for (const std::string_view name : password_variables) add(sources, {secret, std::string(name)});
+  }
+}
+
+}  // namespace
+
+std::string PasswordSource::text() const {
+  return key.empty() ? "Secret " + secret : fmt::format("Secret {}, key {}", secret, key);
+}
+
+std::vector<PasswordSource> password_sources(const json& pod, const std::string& user) {
+  std::vector<PasswordSource> sources;
+  const std::vector<const json*> containers = containers_of(pod);
+  if (user.empty()) {
+    for (const json* const container : containers) add_from_variables(sources, pod, *container);
+  }
+  for (const json* const container : containers) {
+    for (const MountedSecret& mounted : mounted_secrets(pod, *container)) {
+      // valkey-helm has each user's in a key of its name
+      if (!user.empty()) {
+        add(sources, {mounted.secret, user + "-password"});
+        add(sources, {mounted.secret, user});
+        continue;
+      }
+      for (const std::string_view key : password_keys) add(sources, {mounted.secret, std::string(key)});
+      add(sources, {mounted.secret, "default"});
+    }
+  }
+  if (!user.empty()) return sources;
+  for (const json* const container : containers) {
+    for (const MountedSecret& mounted : mounted_secrets(pod, *container)) add(sources, {mounted.secret, "", true});
+  }
+  return sources;
+}
+
+std::optional<Secret> password_at(const SecretContent& content, const PasswordSource& source) {
+  if (!source.in_settings) {
+    const auto found = content.find(source.key);
+    return found == content.end() || found->second.empty() ? std::nullopt : std::optional(found->second);
+  }
+  std::optional<Secret> found;
+  for (const auto& [key, value] : content) {
+    for (const std::string& line : split(value.reveal(), '\n')) {
+      const std::string text(trim(line));
+      if (!to_lower(text).starts_with("requirepass ")) continue;
+      std::string password(trim(text.substr(std::string_view("requirepass ").size())));
+      const bool quoted = password.size() > 1 && (password.front() == '"' || password.front() == '\'') &&
+                          password.back() == password.front();
+      if (quoted) password = password.substr(1, password.size() - 2);
+      if (!password.empty()) found = Secret(password);  // the last one holds, as in redis.conf
+    }
+  }
+  return found;
+}
+
+}  // namespace raibid
