@@ -104,7 +104,7 @@ std::string take_over_users_kubernetes(Context& context, const RedisSettings& se
                    {operation, fmt::format("{}, release {}", describe(kubectl), settings.release),
                     journal_key(kept.observed.cluster_uid, settings.name_space, settings.release)},
                    patience);
-  refuse_left_of_another_command(context, run);
+  refuse_left_of_another_command(context, run, "credentials ");
   KubernetesRedis redis(context, kubectl, kept.names);
   const std::string what = finish ? "the older password ends" : "the store's password beside the one of before";
   Step users;
