@@ -6,6 +6,7 @@
 #include "tools/redis_client.hpp"
 #include "tools/redis_replies.hpp"
 #include "tools/redis_socket.hpp"
+#include "tools/served_certificate.hpp"
 #include "tools/tls_error.hpp"
 #include "tools/tls_transport.hpp"
 #include "tools/transport.hpp"
@@ -285,10 +286,7 @@ std::unique_ptr<RedisConnection> HiredisConnector::connect(const RedisEndpoint& 
 }
 
 std::string HiredisConnector::served_certificate(const RedisEndpoint& endpoint, Duration timeout) {
-  const TimePoint deadline = m_runner.now() + timeout;
-  UniqueFd socket = open_socket(endpoint.host, endpoint.port, m_runner, deadline);
-  return shown_certificate(std::move(socket), endpoint.tls ? endpoint.tls->server_name : "",
-                           fmt::format("Redis at {}:{}", printable(endpoint.host), endpoint.port), m_runner, deadline);
+  return served_certificate_at(endpoint.host, endpoint.port, m_runner, m_runner.now() + timeout);
 }
 
 }  // namespace raibid

@@ -434,27 +434,6 @@ void look(SSL* session, int socket, Runner& runner, TimePoint deadline) {
 
 }  // namespace
 
-std::string shown_certificate(UniqueFd socket, const std::string& server_name, const std::string& where, Runner& runner,
-                              TimePoint deadline) {
-  const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
-  const Session session(SSL_new(context.get()));
-  if (!session) throw std::bad_alloc();
-  if (!server_name.empty() && !is_address(server_name)) SSL_set_tlsext_host_name(session.get(), server_name.c_str());
-  look(session.get(), socket.get(), runner, deadline);
-  const unsigned long code = ERR_peek_error();
-  const std::string why = is_no_tls(ERR_GET_REASON(code)) ? "it does not speak TLS"
-                          : code != 0                     ? ERR_reason_error_string(code)
-                                                          : "no answer in time";
-  ERR_clear_error();
-  const Certificate shown(SSL_get1_peer_certificate(session.get()));
-  if (!shown) throw Error(ExitCode::failure, fmt::format("{} shows no certificate: {}", where, why));
-  const Bio out(BIO_new(BIO_s_mem()));
-  PEM_write_bio_X509(out.get(), shown.get());
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(out.get(), &text);
-  return {text, static_cast<std::size_t>(size)};
-}
-
 bool answers_tls(const std::string& host, int port, Runner& runner) try {
   const TimePoint deadline = runner.now() + probe_limit;
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);

@@ -31,11 +31,6 @@ class TlsContext {
 std::unique_ptr<Transport> tls_transport(UniqueFd socket, const TlsContext& context, const std::string& where,
                                          Runner& runner, TimePoint deadline);
 
-/// The certificate that a server shows for this name (SNI; "" for its usual one), as PEM, whether it is to be trusted
-/// or not; nothing else is sent. Throws Error (failure), and Interrupted.
-std::string shown_certificate(UniqueFd socket, const std::string& server_name, const std::string& where, Runner& runner,
-                              TimePoint deadline);
-
 /// Whether what listens there speaks TLS, or (second) plain Redis. For telling why a connection does not come about; a
 /// second at most. Throws Interrupted alone.
 bool answers_tls(const std::string& host, int port, Runner& runner);
