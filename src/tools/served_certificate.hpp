@@ -6,8 +6,8 @@
 
 namespace raibid {
 
-/// The certificate that a TLS port shows, as PEM, whoever signed it and whenever it ends; the connection is closed then.
-/// Throws Error (failure): nobody listens, or what listens does not speak TLS; and Interrupted.
+/// The certificate that a TLS port shows, as PEM, whoever signed it and whenever it ends; the connection is closed
+/// then. Throws Error (failure): nobody listens, or what listens does not speak TLS; and Interrupted.
 std::string served_certificate_at(const std::string& host, int port, Runner& runner, TimePoint deadline);
 
 }  // namespace raibid
