@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --tls-secret | --tls-issuer | --cluster-domain | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --app-namespace | --days | --format | --name | --worker-image | --list | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -24,6 +24,9 @@ _raibid_cli() {
       --kubeconfig) compopt -o default;;
       --preset) words='mirai mxclone raibid sla-management will-it-compile'; compopt -o default;;
       --target) words='kubernetes local external';;
+      --tls-ca) compopt -o default;;
+      --tls-cert) compopt -o default;;
+      --tls-key) compopt -o default;;
       --config) compopt -o default;;
       -o | --output) words='table json yaml';;
       --color) words='auto always never';;
@@ -38,21 +41,27 @@ _raibid_cli() {
       --state) words='waiting pending dead done active scheduled retry archived completed aggregating';;
     esac
   elif [[ $current == -* ]]; then
-    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --adopt-service --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
+    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
-      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --existing-secret --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       status/ | status/redis) words+=' --all --watch --password-file --existing-secret' ;;
       teardown/redis) words+=' --delete-data --password-file --existing-secret' ;;
-      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --existing-secret --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
+      doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
       smoke/redis) words+=' --durability --password-file --existing-secret' ;;
       connect/redis) words+=' --port --admin --password-file --existing-secret' ;;
       url/redis) words+=' --with-password --password-file --existing-secret' ;;
+      export/client-certificate) words+=' --app-namespace --days --password-file --existing-secret' ;;
       export/env) words+=' --format --with-password --app-namespace --password-file --existing-secret' ;;
       export/secret) words+=' --app-namespace --name --password-file --existing-secret' ;;
       export/configmap) words+=' --app-namespace --name --password-file --existing-secret' ;;
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group --password-file --existing-secret' ;;
-      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --existing-secret --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
-      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --existing-secret --user --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      export/compose) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/values) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      export/alerts) words+=' --plain --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/dashboard) words+=' --plain --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/servicemonitor) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/scrape-config) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      tls/rotate) words+=' --ca --finish --password-file --existing-secret' ;;
       export/external-secret) words+=' --store --store-kind --key --property --for-app --api-version --app-namespace --name --password-file --existing-secret' ;;
       export/push-secret) words+=' --store --store-kind --key --property --api-version --password-file --existing-secret' ;;
       export/secret-provider-class) words+=' --provider --parameter --key --property --api-version --app-namespace --name --password-file --existing-secret' ;;
@@ -82,7 +91,7 @@ _raibid_cli() {
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url export credentials queue config presets completion version help' ;;
+      / | help/) words='setup status teardown doctor smoke connect url export tls credentials queue config presets completion version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -90,7 +99,8 @@ _raibid_cli() {
       smoke/ | help/smoke) words='redis' ;;
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
-      export/ | help/export) words='env secret configmap keda compose values external-secret push-secret secret-provider-class sealed-secret' ;;
+      export/ | help/export) words='client-certificate env secret configmap keda compose values alerts dashboard servicemonitor scrape-config external-secret push-secret secret-provider-class sealed-secret' ;;
+      tls/ | help/tls) words='rotate' ;;
       credentials/ | help/credentials) words='rotate sync ls show' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;
