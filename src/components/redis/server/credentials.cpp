@@ -21,7 +21,7 @@ using nlohmann::json;
 
 constexpr const char* main_file = "redis-credentials.json";
 constexpr const char* main_preset = "raibid";      // whose guide names that file
-constexpr std::size_t largest_file = 1024 * 1024;  // with the certificates of every public CA
+constexpr std::size_t largest_file = 512 * 1024;  // with the certificates of every public CA
 constexpr int last_port = 65535;
 
 [[noreturn]] void unusable_file(const fs::path& path, const std::string& why) {
