@@ -21,14 +21,11 @@ namespace raibid {
 
 namespace {
 
-using nlohmann::ordered_json;
-
 std::string repair(const HealthReport& report) { return "setup repairs it: " + report.scope().command("setup redis"); }
 
 void examine_record(const std::optional<Release::Record>& record, const std::string& name, HealthReport& report) {
   const std::string status = record ? record->status : "missing";
   const int revision = record ? record->revision : 0;
-  report.data()["release"] = {{"name", name}, {"revision", revision}, {"status", status}};
   report.add(
       {"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status), repair(report)});
 }
@@ -38,7 +35,6 @@ void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport
   const std::optional<Release::Workload>& workload = found.workload;
   const int wanted = workload ? workload->replicas : 0;
   const int ready = workload ? workload->ready_replicas : 0;
-  report.data()["workload"] = {{"replicas", wanted}, {"ready_replicas", ready}};
   if (workload && workload->deletion) {
     report.add({"workload", false, fmt::format("{} of {} ready, {}", ready, wanted, describe(*workload->deletion)),
                 "it goes as soon as nothing holds it (metadata.finalizers); then setup makes it again: " +
@@ -59,16 +55,10 @@ void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport
 
 void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
   if (!pod) {
-    report.data()["pod"] = nullptr;
     report.add({"pod", false, name + " does not exist", kubectl.for_people({"describe", "statefulset"})});
     return;
   }
   const std::optional<Release::Pod::End>& last = pod->last_end;
-  report.data()["pod"] = {{"name", name},
-                          {"phase", pod->phase},
-                          {"ready", pod->ready},
-                          {"restarts", pod->restarts},
-                          {"last_termination", nullptr}};
   std::string text = fmt::format("{} {}, {} restarts", name,
                                  pod->ready           ? "Ready"
                                  : pod->serves        ? "ready except for its exporter"
@@ -76,10 +66,6 @@ void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl
                                                       : pod->phase + ", not Ready",
                                  pod->restarts);
   if (last) {
-    report.data()["pod"]["last_termination"] = {{"container", last->container},
-                                                {"reason", last->reason},
-                                                {"exit_code", last->exit_code},
-                                                {"finished_at", last->finished_at}};
     text += fmt::format(" (last: {} of {}, exit code {}, {})", last->reason, last->container, last->exit_code,
                         last->finished_at);
   }
@@ -100,18 +86,10 @@ std::int64_t bytes_of(const std::string& quantity) {
   }
 }
 
-/// A further name leads to this Redis when its Service selects the release's pods, or is a name for the release's host.
-bool leads_here(const Release::Service* service, const Release& found) {
-  if (!service) return false;
-  return service->is_other_name ? service->other_name == found.names().host : service->instance == found.id.name;
-}
-
 void examine_services(const Release& found, const std::vector<std::string>& services, HealthReport& report) {
-  report.data()["services"] = ordered_json::array();
   for (const std::string& service : services) {
     const Release::Service* const there = found.service(service);
-    const bool leads = leads_here(there, found);
-    report.data()["services"].push_back({{"name", service}, {"leads_here", leads}});
+    const bool leads = found.leads_here(service);
     const std::string what = !there  ? "does not exist"
                              : leads ? "leads to " + found.names().workload
                                      : "leads elsewhere";
@@ -126,16 +104,10 @@ void examine_services(const Release& found, const std::vector<std::string>& serv
 void examine_claim(const Release::Claim* claim, const std::string& name, const std::string& release, bool wanted,
                    const Kubectl& kubectl, HealthReport& report) {
   if (!claim) {
-    report.data()["claim"] = nullptr;
     if (wanted)
       report.add({"claim", false, name + " does not exist: the data would not survive a restart", repair(report)});
     return;
   }
-  report.data()["claim"] = {{"name", name},
-                            {"phase", claim->phase},
-                            {"capacity", claim->capacity},
-                            {"requested", claim->requested},
-                            {"storage_class", claim->storage_class}};
   const std::string shown = bytes_of(claim->capacity) < bytes_of(claim->requested)
                                 ? fmt::format("{}, growing to {}", claim->capacity, claim->requested)
                                 : claim->capacity;
@@ -154,11 +126,6 @@ void examine_trimming(const std::optional<Release::Trimming>& trimming, const Ku
   const std::string& began = trimming->last_started;
   const std::string& succeeded = trimming->last_succeeded;
   const bool failed = !trimming->running && began > succeeded;
-  report.data()["trimming"] = {{"schedule", trimming->schedule},
-                               {"suspended", trimming->suspended},
-                               {"running", trimming->running},
-                               {"last_started", began.empty() ? ordered_json() : ordered_json(began)},
-                               {"last_succeeded", succeeded.empty() ? ordered_json() : ordered_json(succeeded)}};
   const std::string success = succeeded.empty() ? "none has succeeded yet" : "last success " + succeeded;
   if (trimming->suspended) {
     report.add(
@@ -176,12 +143,10 @@ void examine_trimming(const std::optional<Release::Trimming>& trimming, const Ku
 }
 
 void examine_deletions(const Release& found, const Kubectl& kubectl, HealthReport& report) {
-  report.data()["being_deleted"] = ordered_json::array();
   std::vector<Deletion> deletions = found.deletions;
   std::sort(deletions.begin(), deletions.end(),
             [](const Deletion& left, const Deletion& right) { return left.object < right.object; });
   for (const Deletion& deletion : deletions) {
-    report.data()["being_deleted"].push_back(deletion.object);
     const std::string kind = deletion.object.substr(0, deletion.object.find('/'));
     const bool has_its_line = kind == "statefulset" || kind == "pod" || kind == "persistentvolumeclaim";
     if (has_its_line) continue;
@@ -197,9 +162,6 @@ namespace {
 
 /// A line for each difference between the release's record and the cluster.
 void examine_state(const ReleaseState& state, HealthReport& report) {
-  ordered_json& data = report.data();
-  data["differences"] = ordered_json::array();
-  data["compared"] = state.unknown().empty();
   if (!state.unknown().empty()) {
     report.add({"objects", true, "not compared with the release: " + state.unknown()});
     return;
@@ -209,15 +171,12 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
                              : drift.replaces_pods() ? "this restarts Redis; " + repair(report)
                                                      : repair(report);
     for (const std::string& line : drift.lines()) {
-      data["differences"].push_back(line);
       report.add({"objects", false, line, hint});
     }
   }
   for (const auto& [service, why] : state.dead_services()) {
-    const std::string line = fmt::format("Service {} leads to no ready pod: {}", service, why);
-    data["differences"].push_back(line);
     report.add(
-        {"objects", false, line,
+        {"objects", false, dead_service(service, why),
          state.drift().empty() ? "applications reach nothing by this name; see the check of the pod" : repair(report)});
   }
   if (state.drift().empty() && state.dead_services().empty()) {
@@ -253,40 +212,38 @@ Spec expected_spec(const Release& found, const RedisSettings& otherwise) {
   return found.workload && !found.workload->spec.empty() ? found.spec() : spec_of(otherwise);
 }
 
-HealthReport examine_release(const Kubectl& kubectl, const Release& found, const Spec& expected, KubernetesRedis& redis,
+StatusReport examine_release(const Kubectl& kubectl, Release found, Spec expected, KubernetesRedis& redis,
                              int unfinished, TimePoint until, const Scope& scope) {
-  const RedisNames names = found.names();
-  HealthReport report;
-  report.set_scope(scope.found("kubernetes", found.id.name_space, found.id.name, expected.preset));
-  report.data() = {{"target", "kubernetes"},
-                   {"context", kubectl.cluster().context},
-                   {"server", kubectl.cluster().server},
-                   {"namespace", found.id.name_space},
-                   {"preset", expected.preset},
-                   {"unfinished_runs", unfinished}};
-  if (unfinished > 0)
-    report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                "setup undoes that first: " + report.scope().command("setup redis")});
-  examine_record(found.record, found.id.name, report);
-  examine_workload(found, kubectl, report);
-  examine_pod(found.pod(), names.pod, kubectl, report);
-  examine_claim(found.claim(), names.claim, found.id.name, expected.persistence, kubectl, report);
-  examine_secret(found, expected.auth, report);
-  examine_services(found, expected.services, report);
-  examine_deletions(found, kubectl, report);
-  examine_trimming(found.trimming, kubectl, report);
-  examine_state(*found.state, report);
-  const ServerFiles files = server_files(found.state->manifest(), names);
+  StatusFacts facts{found.id.name, found.id.name_space, expected.preset, unfinished};
+  const SecretContent content = found.content();
+  const ServerFiles files = server_files(found.state->manifest(), found.names());
+  if (!found.pod()) facts.redis.failure = {"not asked: there is no pod", ""};
   try {
-    RedisConnection& connection = redis.connection(admin_login(found.content()), until);
-    examine_redis(connection,
-                  {files.directives.value_or(expected.directives), expected.streams,
-                   files.has_acl ? value_of(found.content(), acl_key) : Secret()},
-                  report);
+    if (found.pod())
+      read_redis_facts(redis.connection(admin_login(content), until),
+                       {files.directives.value_or(expected.directives), expected.streams,
+                        files.has_acl ? value_of(content, acl_key) : Secret()},
+                       facts.redis);
   } catch (const Error& error) {
-    report.data()["redis"] = {{"pong", false}};
-    report.add({"redis", false, error.message(), error.hint()});
+    facts.redis.failure = {error.message(), error.hint()};
   }
+  facts.where = StatusFacts::OnCluster{kubectl.cluster().context, kubectl.cluster().server, std::move(found),
+                                       std::move(expected)};
+  const Scope its_own = scope.found("kubernetes", facts.name_space, facts.release, facts.preset);
+  StatusReport report = report_on(std::move(facts), its_own);
+  const auto& [context, server, seen, asked] = std::get<StatusFacts::OnCluster>(report.facts.where);
+  HealthReport& health = report.health;
+  const RedisNames names = seen.names();
+  examine_record(seen.record, seen.id.name, health);
+  examine_workload(seen, kubectl, health);
+  examine_pod(seen.pod(), names.pod, kubectl, health);
+  examine_claim(seen.claim(), names.claim, seen.id.name, asked.persistence, kubectl, health);
+  examine_secret(seen, asked.auth, health);
+  examine_services(seen, asked.services, health);
+  examine_deletions(seen, kubectl, health);
+  examine_trimming(seen.trimming, kubectl, health);
+  examine_state(*seen.state, health);
+  examine_redis(report.facts.redis, health);
   return report;
 }
 
@@ -300,17 +257,18 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   const Kubectl& kubectl = session.kubectl;
   KubernetesRedis redis(context, kubectl, names);
   redis.prepare();  // comes up beside the questions
-  const Release found = look_at_release(context, kubectl, settings.release, settings.services);
+  Release found = look_at_release(context, kubectl, settings.release, settings.services);
   const int unfinished = mention_unfinished(context);
   if (!found.installed()) {
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
   }
-  const Spec expected = expected_spec(found, settings);
+  Spec expected = expected_spec(found, settings);
   refuse_other_preset(context, expected.preset);
-  HealthReport report =
-      examine_release(kubectl, found, expected, redis, unfinished, question_deadline(context), context.scope());
-  return render_report(context, report_title(kubectl, found), report);
+  const std::string title = report_title(kubectl, found);
+  StatusReport report = examine_release(kubectl, std::move(found), std::move(expected), redis, unfinished,
+                                        question_deadline(context), context.scope());
+  return render_report(context, title, report.health);
 }
 
 }  // namespace raibid
