@@ -74,8 +74,6 @@ Scope Scope::at(const std::string& url) const {
   Scope scope = *this;
   scope.set("target", "external");
   scope.set("url", url);
-  if (!url.starts_with("rediss:"))
-    std::erase_if(scope.m_flags, [](const auto& flag) { return flag.first.starts_with("tls-"); });
   return scope;
 }
 

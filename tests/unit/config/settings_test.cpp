@@ -203,7 +203,7 @@ TEST_CASE("the options that every command takes") {
   std::sort(names.begin(), names.end());
   CHECK(names == std::vector<std::string>{"adopt-service", "color", "config", "context", "dry-run", "kubeconfig",
                                           "namespace", "output", "preset", "quiet", "release", "target", "timeout",
-                                          "timing", "url", "verbose", "yes"});
+                                          "timing", "tls-ca", "tls-cert", "tls-key", "url", "verbose", "yes"});
   std::string letters;
   for (const OptionSpec& option : global_options()) {
     CHECK_FALSE(option.help.empty());

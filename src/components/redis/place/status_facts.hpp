@@ -41,7 +41,7 @@ struct StatusFacts {
     std::string folder;
     int port = 0;
     std::optional<int> pid;  ///< when it runs
-    int plain_port = 0;      ///< beside TLS; 0 for none
+    int plain_port = 0;      ///< open beside that of TLS; 0 for none
     bool trims = false;      ///< a stream of it has a limit
     std::optional<Trimmed> last_trim{};
   };

@@ -43,15 +43,17 @@ std::string external_journal_key(const ExternalTarget& target) {
 
 namespace {
 
+CertificateFacts shown_certificate(Context& context, ExternalServer& server) {
+  return read_certificate(context.redis.served_certificate(server.endpoint(), reply_limit), server.target().subject());
+}
+
 /// How long its certificate is valid; who renews it is not for us to say.
-void examine_certificate(const Context& context, const ExternalServer& server, const CertificateFacts& facts,
-                         HealthReport& report) {
-  const long days = days_left(facts.not_after, context.clock.wall());
-  const bool known_client = !server.target().tls_certificate.empty();
+void examine_certificate(const CertificateFacts& facts, bool shows_own, WallTime now, HealthReport& report) {
+  const long days = days_left(facts.not_after, now);
   report.data()["tls"] = {{"days_left", days}, {"not_after", rfc3339(facts.not_after)}, {"issuer", facts.issuer}};
   report.add(
       {"tls", days >= days_to_be_unhealthy,
-       fmt::format("on · {} left{}", counted(days, "day", "days"), known_client ? " · with a client certificate" : ""),
+       fmt::format("on · {} left{}", counted(days, "day", "days"), shows_own ? " · with a client certificate" : ""),
        "whoever runs this Redis has to renew its certificate"});
 }
 
@@ -70,15 +72,14 @@ StatusReport examine_external(Context& context, ExternalServer& server, const Re
   std::optional<CertificateFacts> certificate;
   try {
     const std::unique_ptr<RedisConnection> redis = server.connect(context.deadline);
-    if (target.address.tls)
-      certificate =
-          read_certificate(context.redis.served_certificate(server.endpoint(), reply_limit), target.subject());
+    if (target.address.tls) certificate = shown_certificate(context, server);
     read_redis_facts(*redis, expected, facts.redis);
   } catch (const Error& error) {
     facts.redis.failure = {error.message(), error.hint()};
   }
   StatusReport report = report_on(std::move(facts), server.scope());
-  if (certificate) examine_certificate(context, server, *certificate, report.health);
+  if (certificate)
+    examine_certificate(*certificate, !target.tls_certificate.empty(), context.clock.wall(), report.health);
   examine_redis(report.facts.redis, report.health);
   return report;
 }

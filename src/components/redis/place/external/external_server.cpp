@@ -65,11 +65,6 @@ RedisEndpoint ExternalServer::endpoint() {
 
 /// What can be done about it where the certificates are somebody else's.
 std::string ExternalServer::advice(const TlsError& error) const {
-  const auto with = [this](bool tls) {
-    RedisAddress other = m_target.address;
-    other.tls = tls;
-    return scope().at(other.url()).command("doctor");
-  };
   switch (error.problem()) {
     case TlsProblem::unknown_ca:
       return m_target.tls_ca.empty()
@@ -82,9 +77,9 @@ std::string ExternalServer::advice(const TlsError& error) const {
     case TlsProblem::refuses_certificate:
       return "name another one by --tls-cert FILE and its key by --tls-key FILE";
     case TlsProblem::not_tls:
-      return "without TLS it is redis://: " + with(false);
+      return "write redis:// instead of rediss://, or name the port that speaks TLS";
     case TlsProblem::is_tls:
-      return "with TLS it is rediss://: " + with(true);
+      return "write rediss:// instead of redis://";
     default:
       return error.hint();
   }

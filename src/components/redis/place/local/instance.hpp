@@ -10,7 +10,6 @@
 #include "components/redis/place/status_facts.hpp"
 #include "components/redis/run/certificates.hpp"
 #include "components/redis/run/users.hpp"
-#include "components/redis/server/health.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/values.hpp"

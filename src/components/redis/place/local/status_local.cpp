@@ -70,6 +70,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
   machine.plain_port = state.plain_port;
   machine.trims = std::any_of(state.spec.streams.begin(), state.spec.streams.end(),
                               [](const StreamSpec& stream) { return stream.max_length > 0; });
+  machine.plain_port = state.plain_port;
   if (const auto last = instance.last_trim()) machine.last_trim = {last->at, last->stream, last->removed};
   StatusFacts facts{instance.release(), state.name_space, state.spec.preset, unfinished, machine};
   if (machine.pid) {
