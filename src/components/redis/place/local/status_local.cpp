@@ -67,7 +67,6 @@ void examine_trimming(const StatusFacts::OnMachine& machine, HealthReport& repor
 StatusReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
                               int unfinished) {
   StatusFacts::OnMachine machine{instance.folder().string(), state.port, instance.pid()};
-  machine.plain_port = state.plain_port;
   machine.trims = std::any_of(state.spec.streams.begin(), state.spec.streams.end(),
                               [](const StreamSpec& stream) { return stream.max_length > 0; });
   machine.plain_port = state.plain_port;
