@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --user | --tls-secret | --tls-issuer | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --format | --app-namespace | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --user | --tls-secret | --tls-issuer | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --app-namespace | --days | --format | --name | --worker-image | --list | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -24,6 +24,9 @@ _raibid_cli() {
       --kubeconfig) compopt -o default;;
       --preset) words='mirai mxclone raibid sla-management will-it-compile'; compopt -o default;;
       --target) words='kubernetes local external';;
+      --tls-ca) compopt -o default;;
+      --tls-cert) compopt -o default;;
+      --tls-key) compopt -o default;;
       --config) compopt -o default;;
       -o | --output) words='table json yaml';;
       --color) words='auto always never';;
@@ -33,7 +36,7 @@ _raibid_cli() {
       --state) words='waiting pending dead done active scheduled retry archived completed aggregating';;
     esac
   elif [[ $current == -* ]]; then
-    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
+    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
       setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --no-auth --password-file --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       status/ | status/redis) words+=' --all --watch --password-file' ;;
@@ -42,6 +45,7 @@ _raibid_cli() {
       smoke/redis) words+=' --durability --password-file' ;;
       connect/redis) words+=' --port --admin --password-file' ;;
       url/redis) words+=' --with-password --password-file' ;;
+      export/client-certificate) words+=' --app-namespace --days --password-file' ;;
       export/env) words+=' --format --with-password --app-namespace --password-file' ;;
       export/secret) words+=' --app-namespace --name --password-file' ;;
       export/configmap) words+=' --app-namespace --name --password-file' ;;
@@ -81,7 +85,7 @@ _raibid_cli() {
       smoke/ | help/smoke) words='redis' ;;
       connect/ | help/connect) words='redis' ;;
       url/ | help/url) words='redis' ;;
-      export/ | help/export) words='env secret configmap keda compose values' ;;
+      export/ | help/export) words='client-certificate env secret configmap keda compose values' ;;
       tls/ | help/tls) words='rotate' ;;
       credentials/ | help/credentials) words='rotate ls show' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;

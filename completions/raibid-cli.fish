@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --tls-secret --tls-issuer --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --format --app-namespace --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --tls-secret --tls-issuer --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --app-namespace --days --format --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -59,8 +59,10 @@ complete -c raibid-cli -n '__raibid_cli_at' -a url -d 'Print its address as an a
 complete -c raibid-cli -n '__raibid_cli_at help' -a url -d 'Print its address as an application uses it'
 complete -c raibid-cli -n '__raibid_cli_at url' -a redis -d 'Print its address as an application uses it'
 complete -c raibid-cli -n '__raibid_cli_at help url' -a redis -d 'Print its address as an application uses it'
-complete -c raibid-cli -n '__raibid_cli_at' -a export -d 'env, secret, configmap, keda, compose, values'
-complete -c raibid-cli -n '__raibid_cli_at help' -a export -d 'env, secret, configmap, keda, compose, values'
+complete -c raibid-cli -n '__raibid_cli_at' -a export -d 'client-certificate, env, secret, configmap, keda, compose, values'
+complete -c raibid-cli -n '__raibid_cli_at help' -a export -d 'client-certificate, env, secret, configmap, keda, compose, values'
+complete -c raibid-cli -n '__raibid_cli_at export' -a client-certificate -d 'A certificate for an application, where Redis asks clients for one, as a Secret'
+complete -c raibid-cli -n '__raibid_cli_at help export' -a client-certificate -d 'A certificate for an application, where Redis asks clients for one, as a Secret'
 complete -c raibid-cli -n '__raibid_cli_at export' -a env -d 'The application\'s variables: for a shell, as .env, or for docker'
 complete -c raibid-cli -n '__raibid_cli_at help export' -a env -d 'The application\'s variables: for a shell, as .env, or for docker'
 complete -c raibid-cli -n '__raibid_cli_at export' -a secret -d 'Those with the password as a Secret of the application\'s namespace'
@@ -224,6 +226,9 @@ complete -c raibid-cli -n '__raibid_cli_at connect redis' -l admin -d 'Log the c
 complete -c raibid-cli -n '__raibid_cli_at connect redis' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at url redis' -l with-password -d 'Put the password into the address'
 complete -c raibid-cli -n '__raibid_cli_at url redis' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
+complete -c raibid-cli -n '__raibid_cli_at export client-certificate' -l app-namespace -x -d 'Namespace of the application; the first client\'s, else Redis\' own, when not given'
+complete -c raibid-cli -n '__raibid_cli_at export client-certificate' -l days -x -d 'How long it is valid; never longer than the CA'
+complete -c raibid-cli -n '__raibid_cli_at export client-certificate' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l format -x -a 'shell dotenv docker' -d 'How it is written'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l with-password -d 'Also the variables that hold the password'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l app-namespace -x -d 'Namespace of the application; the first client\'s, else Redis\' own, when not given'
@@ -440,7 +445,10 @@ complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s n -l namespace -x 
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l release -x -d 'name of the Helm release'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l preset -r -F -a 'mirai mxclone raibid sla-management will-it-compile' -d 'preset: a built-in name or a file'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l target -x -a 'kubernetes local external' -d 'a cluster, a redis-server of this machine, or a Redis that is already there'
-complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l url -x -d 'with --target external: redis://[USER@]HOST[:PORT][/DATABASE], without the password (else REDIS_URL)'
+complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l url -x -d 'with --target external: redis[s]://[USER@]HOST[:PORT][/DATABASE], without the password (else REDIS_URL)'
+complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l tls-ca -r -F -d 'with --target external and rediss://: certificates of the CA to trust, instead of the system\'s'
+complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l tls-cert -r -F -d 'the same: certificate to show to the server'
+complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l tls-key -r -F -d 'the same: its private key'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l config -r -F -d 'file of settings (else config.yaml in RAIBID_HOME or ~/.raibid)'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s o -l output -x -a 'table json yaml' -d 'how results are written'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l color -x -a 'auto always never' -d 'whether progress is coloured; auto also heeds NO_COLOR'

@@ -11,12 +11,12 @@ namespace raibid {
 namespace {
 
 /// In the order in which they are printed.
-constexpr const char* scope_options[] = {"target",    "url",     "password-file", "kubeconfig", "context",
-                                         "namespace", "release", "preset",        "config"};
+constexpr const char* scope_options[] = {"target",     "url",     "password-file", "tls-ca",  "tls-cert", "tls-key",
+                                         "kubeconfig", "context", "namespace",     "release", "preset",   "config"};
 
 /// What says where the target's Redis is, and means nothing for another target.
 bool is_of_target(std::string_view option, std::string_view target) {
-  if (option == "url" || option == "password-file") return target == "external";
+  if (option == "url" || option == "password-file" || option.starts_with("tls-")) return target == "external";
   if (option == "kubeconfig" || option == "context") return target == "kubernetes";
   return true;
 }

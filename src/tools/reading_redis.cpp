@@ -45,7 +45,6 @@ class ReadingConnection final : public RedisConnection {
     m_redis->send(arguments);
   }
   RedisReply receive() override { return m_redis->receive(); }
-  std::string peer_certificate() const override { return m_redis->peer_certificate(); }
   bool reads_only() const override { return true; }
 
  private:

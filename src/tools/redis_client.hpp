@@ -85,8 +85,6 @@ class RedisConnection {
   virtual void stream(RedisFeed& feed);
   /// Also what Redis sends by itself to a subscriber, which uses these two alone.
   virtual RedisReply receive() = 0;
-  /// The server's certificate as the handshake showed it, in DER; "" without TLS.
-  virtual std::string peer_certificate() const { return ""; }
   /// A dry run's: it refuses every command that is not known to change nothing.
   virtual bool reads_only() const { return false; }
 };

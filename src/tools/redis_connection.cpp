@@ -108,8 +108,6 @@ class SocketConnection final : public RedisConnection {
     }
   }
 
-  std::string peer_certificate() const override { return m_transport->peer_certificate(); }
-
  private:
   struct Flow {
     std::string out;

@@ -54,8 +54,6 @@ class TimedConnection final : public RedisConnection {
     const TimedBlock block(m_timeline, "redis, a row of commands");
     m_redis->stream(feed);
   }
-  std::string peer_certificate() const override { return m_redis->peer_certificate(); }
-  bool reads_only() const override { return m_redis->reads_only(); }
   RedisReply receive() override {
     RedisReply reply = m_redis->receive();
     if (m_sent) m_timeline.end(*std::exchange(m_sent, std::nullopt));

@@ -203,8 +203,6 @@ class TlsTransport final : public Transport {
   /// Whether a byte came.
   bool heard() const { return BIO_number_read(SSL_get_rbio(m_session.get())) > 0; }
 
-  std::string peer_certificate() const override { return m_seen.certificate; }
-
   int fd() const override { return m_socket.get(); }
   short events(bool to_read, bool to_write) const override {
     return static_cast<short>((to_read ? m_read_wants : 0) | (to_write ? m_write_wants : 0));
@@ -415,22 +413,32 @@ std::unique_ptr<Transport> tls_transport(UniqueFd socket, const TlsContext& cont
   return transport;
 }
 
+namespace {
+
+/// One step of a handshake: what poll has to wait for, 0 when it has ended, however.
+short step_of(SSL* session) {
+  ERR_clear_error();
+  const int error = SSL_get_error(session, SSL_connect(session));
+  return error == SSL_ERROR_WANT_READ ? POLLIN : error == SSL_ERROR_WANT_WRITE ? POLLOUT : 0;
+}
+
+/// A handshake in which nobody is trusted, to its end or until `deadline`.
+void look(SSL* session, int socket, Runner& runner, TimePoint deadline) {
+  SSL_set_fd(session, socket);
+  for (short events = step_of(session); events != 0; events = step_of(session)) {
+    if (wait_for(runner, socket, events, deadline) == 0) return;
+  }
+}
+
+}  // namespace
+
 bool answers_tls(const std::string& host, int port, Runner& runner) try {
   const TimePoint deadline = runner.now() + probe_limit;
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
   const UniqueFd socket = open_socket(host, port, runner, deadline);
   const Session session(SSL_new(context.get()));
   if (!session) return false;
-  SSL_set_fd(session.get(), socket.get());
-  bool done = false;
-  for (int events = POLLIN; !done;) {
-    ERR_clear_error();
-    const int result = SSL_connect(session.get());
-    const int error = SSL_get_error(session.get(), result);
-    events = error == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN;
-    done = error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE;
-    if (!done && wait_for(runner, socket.get(), static_cast<short>(events), deadline) == 0) done = true;
-  }
+  look(session.get(), socket.get(), runner, deadline);
   // whatever it thinks of us
   const bool spoke = BIO_number_read(SSL_get_rbio(session.get())) > 0 && !is_no_tls(ERR_GET_REASON(ERR_peek_error()));
   ERR_clear_error();

@@ -42,7 +42,8 @@ class Tls : public ClusterCli {
   static std::string objects() {
     std::string names;
     for (const std::string& line : split(kubectl({"get", "secret,configmap", "-n", space, "-o", "name"}), '\n')) {
-      if (line.ends_with("/raibid-redis-tls") || line.ends_with("/raibid-redis-ca")) names += std::string(trim(line)) + " ";
+      if (line.ends_with("/raibid-redis-tls") || line.ends_with("/raibid-redis-ca"))
+        names += std::string(trim(line)) + " ";
     }
     return names;
   }

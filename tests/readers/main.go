@@ -8,6 +8,7 @@
 //	readers asynq-process ADDRESS QUEUES COUNT   a server until COUNT tasks are done; QUEUES is name=weight,…
 //	readers asynq-inspect ADDRESS QUEUE          what the Inspector sees of it
 //	readers asynq-fill ADDRESS QUEUE             a task in each state that client and server bring one to; their IDs by state
+//	readers redis-url                            what PING answers go-redis and Asynq, with REDIS_URL and Go's usual certificates
 //	readers asynq-act ADDRESS QUEUE ACTION [ID]  the Inspector's RunTask, DeleteTask, ArchiveTask, PauseQueue or UnpauseQueue
 package main
 
@@ -27,6 +28,7 @@ import (
 	"github.com/docker/cli/pkg/kvfile"
 	"github.com/hibiken/asynq"
 	"github.com/joho/godotenv"
+	"github.com/redis/go-redis/v9"
 )
 
 func main() {
@@ -39,6 +41,7 @@ func main() {
 		"asynq-inspect": inspect,
 		"asynq-fill":    fill,
 		"asynq-act":     act,
+		"redis-url":     redisURL,
 	}
 	run, ok := commands[strings.Join(os.Args[1:2], "")]
 	if !ok {
@@ -257,4 +260,28 @@ func act(arguments []string) (any, error) {
 	default:
 		return nil, fmt.Errorf("unknown action %s", action)
 	}
+}
+
+func redisURL([]string) (any, error) {
+	url := os.Getenv("REDIS_URL")
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	pong, err := client.Ping(context.Background()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("go-redis: %w", err)
+	}
+	connection, err := asynq.ParseRedisURI(url)
+	if err != nil {
+		return nil, err
+	}
+	jobs := asynq.NewClient(connection)
+	defer jobs.Close()
+	if err := jobs.Ping(); err != nil {
+		return nil, fmt.Errorf("asynq: %w", err)
+	}
+	return map[string]string{"go-redis": pong, "asynq": "PONG"}, nil
 }

@@ -307,7 +307,6 @@ TEST_CASE("external: what goes wrong is one line, with a hint that can be typed"
       {"has too many clients", at(full.port()), "max number of clients reached", 3},
       {"is a web server", at(web.port()), "is not Redis", 3},
       {"is a replica", url_of(replica), "replica", 3},
-      {"with TLS", "rediss://127.0.0.1:1", "TLS (rediss://) is not supported yet", 2},
       {"no URL", "127.0.0.1:6379", "not a URL of a Redis", 2},
       {"a password in the URL", fmt::format("redis://:{}@127.0.0.1:1", password), "a password has no place in it", 2},
   };

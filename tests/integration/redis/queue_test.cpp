@@ -11,8 +11,9 @@
 #include "support/thrown.hpp"
 #include "tools/redis_connection.hpp"
 
-using namespace raibid;
-using namespace raibid::test;
+namespace raibid::queue_test {
+
+using namespace test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -246,3 +247,5 @@ TEST_CASE("wait_for_pong: a Redis that cannot write says so") {
   CHECK(has(error.message(), "MISCONF"));
   CHECK(has(error.hint(), "volume full"));
 }
+
+}  // namespace raibid::queue_test

@@ -110,8 +110,12 @@ TEST_CASE("TLS: the certificate has to name the server, by name or address") {
     CHECK(has(seen.message, fmt::format("is not for {}: it names ", name)));
     CHECK(has(seen.message, "my-redis"));
   }
-  CHECK(read_der_certificate(open(redis.port, certificates.trusting())->peer_certificate(), "it").server);
-  CHECK(open(redis.server.port(), std::nullopt)->peer_certificate() == "");
+  HiredisConnector connector(real_runner());
+  CHECK(read_certificate(connector.served_certificate({"127.0.0.1", redis.port}, 5s), "it").server);
+  CHECK(has(error_of([&] {
+              connector.served_certificate({"127.0.0.1", redis.server.port()}, 300ms);
+            }).message(),
+            "no TLS handshake at"));
 }
 
 TEST_CASE("TLS: every way not to come together has its own message") {

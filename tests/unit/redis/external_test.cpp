@@ -22,6 +22,7 @@
 #include "fakes/fake_desk.hpp"
 #include "fakes/fake_redis.hpp"
 #include "support/redis_settings.hpp"
+#include "support/test_certificates.hpp"
 #include "support/thrown.hpp"
 #include "tools/reading_redis.hpp"
 
@@ -320,12 +321,76 @@ TEST_SUITE("external") {
     CHECK(error.message().find("b:1") != std::string::npos);
   }
 
-  TEST_CASE("rediss:// is refused in one place, before anything is sent") {
+  TEST_CASE("rediss://: the server has to be the host of the URL, trusted by --tls-ca or the system") {
     Desk desk(with_url("rediss://h"));
+    const auto tls = tls_of(desk.context, desk.target());
+    REQUIRE(tls.has_value());
+    CHECK(tls->server_name == "h");
+    CHECK(tls->ca == "");
+    CHECK(tls->certificate == "");
+    const test::TestCertificates certificates;
+    const auto [certificate, key] = certificates.write("mine", certificates.client());
+    desk.context.settings = settings_of(with_url(
+        "rediss://h", {{"tls-ca", certificates.ca_file().string()}, {"tls-cert", certificate}, {"tls-key", key}}));
+    const ExternalTarget given = desk.target();
+    CHECK(given.tls_ca == certificates.ca().certificate);
+    CHECK(given.tls_certificate == certificate);
+    CHECK(tls_of(desk.context, given)->key.reveal().find("PRIVATE KEY") != std::string::npos);
+    desk.context.settings = settings_of(with_url("redis://h"));
+    CHECK_FALSE(tls_of(desk.context, desk.target()).has_value());
+  }
+
+  TEST_CASE("rediss://: files that cannot be used are refused before anything is sent") {
+    const test::TestCertificates certificates;
+    const auto [certificate, key] = certificates.write("mine", certificates.client());
+    const auto [other, other_key] = certificates.write("other", certificates.client());
+    const std::string ca = certificates.ca_file().string();
+    struct Row {
+      const char* what;
+      std::string url;
+      std::vector<Given> more;
+      std::string words;
+    };
+    const Row rows[] = {
+        {"no such CA", "rediss://h", {{"tls-ca", "/nowhere"}}, "--tls-ca: /nowhere is not there"},
+        {"a folder", "rediss://h", {{"tls-ca", "/"}}, "cannot be read"},
+        {"a key as CA", "rediss://h", {{"tls-ca", key}}, "the CA has no certificate in PEM"},
+        {"no key", "rediss://h", {{"tls-cert", certificate}}, "--tls-cert was given without its key"},
+        {"no certificate", "rediss://h", {{"tls-key", key}}, "--tls-key was given without its certificate"},
+        {"another's key", "rediss://h", {{"tls-cert", certificate}, {"tls-key", other_key}}, "does not belong to"},
+        {"no such key", "rediss://h", {{"tls-cert", certificate}, {"tls-key", "/nowhere"}}, "/nowhere is not there"},
+        {"TLS options without TLS", "redis://h", {{"tls-ca", ca}}, "--tls-ca goes with rediss://"},
+    };
+    for (const Row& row : rows) {
+      CAPTURE(row.what);
+      Desk desk(with_url(row.url, row.more));
+      const Error error = test::error_of([&] { desk.target(); });
+      CHECK(error.code() == ExitCode::usage);
+      CHECK(test::has(error.message(), row.words));
+      CHECK(error.hint() != "");
+      CHECK(desk.redis.connections == 0);
+    }
+    const Error local = test::error_of([&] { redis_settings_of({{"target", "local"}, {"tls-ca", ca}}); });
+    CHECK(test::has(local.message(), "--tls-ca goes with --target external"));
+  }
+
+  TEST_CASE("rediss://: what setup saved is used again: the CA itself, and the paths of certificate and key") {
+    const test::TestCertificates certificates;
+    const auto [certificate, key] = certificates.write("mine", certificates.client());
+    Desk desk(std::vector<Given>{{"target", "external"}});
+    Credentials saved = saved_at("h", 1, "x");
+    saved.tls = true;
+    saved.ca_certificate = certificates.ca().certificate;
+    saved.tls_certificate = certificate;
+    saved.tls_key = key;
+    desk.save(saved, "redis-credentials.json");
+    const std::string text = *read_file(desk.home.path() / "redis-credentials.json");
+    CHECK_FALSE(test::has(text, "PRIVATE KEY"));
+    CHECK(tls_of(desk.context, desk.target())->ca == certificates.ca().certificate);
+    CHECK(desk.target().address.url() == "rediss://h:1");
+    fs::remove(key);
     const Error error = test::error_of([&] { desk.target(); });
-    CHECK(error.code() == ExitCode::usage);
-    CHECK(error.message().find("TLS") != std::string::npos);
-    CHECK(desk.redis.connections == 0);
+    CHECK(test::has(error.message(), "redis-credentials.json: " + key + " is not there"));
   }
 
   TEST_CASE("credentials keep database and what setup made, and a damaged list is refused") {

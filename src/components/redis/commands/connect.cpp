@@ -12,11 +12,13 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/redis/commands/export/tls_files.hpp"
 #include "components/redis/commands/export/variables.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/services.hpp"
 #include "config/yaml.hpp"
+#include "sys/files.hpp"
 #include "sys/foreground.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -25,10 +27,33 @@ namespace raibid {
 
 namespace {
 
+/// What of TLS programs take from files alone: in a private folder, for as long as the command runs.
+struct ClientFiles {
+  std::unique_ptr<TemporaryDirectory> folder;
+  std::string ca, certificate, key;  ///< paths; "" for none
+};
+
+ClientFiles client_files(const Context& context, const std::optional<TlsClient>& tls) {
+  ClientFiles files;
+  if (!tls || (tls->ca.empty() && tls->certificate.empty())) return files;
+  files.folder = std::make_unique<TemporaryDirectory>(temporary_folder(context.environment), "connect");
+  const auto write = [&](const char* name, const std::string& text) {
+    const fs::path path = files.folder->path() / name;
+    context.files.write_own_file(path, text);
+    return path.string();
+  };
+  if (!tls->ca.empty()) files.ca = write("ca.crt", tls->ca);
+  if (!tls->certificate.empty()) {
+    files.certificate = write("tls.crt", tls->certificate);
+    files.key = write("tls.key", tls->key.reveal());
+  }
+  return files;
+}
+
 // redis-cli takes the server from its arguments alone; other programs find it in their environment, under general names
 // and under those of the preset's application.
 Command aimed_at(const Context& context, const RedisSettings& settings, const std::vector<std::string>& arguments,
-                 const RedisEndpoint& endpoint) {
+                 const RedisEndpoint& endpoint, const ClientFiles& files) {
   const auto& [host, port, username, password, database, tls] = endpoint;
   Command command;
   command.argv = arguments;
@@ -37,6 +62,10 @@ Command aimed_at(const Context& context, const RedisSettings& settings, const st
     std::vector<std::string> where = {"-h", host, "-p", std::to_string(port)};
     if (!username.empty()) where.insert(where.end(), {"--user", username});
     if (database != 0) where.insert(where.end(), {"-n", std::to_string(database)});
+    if (tls) where.push_back("--tls");
+    if (tls && tls->server_name != host) where.insert(where.end(), {"--sni", tls->server_name});
+    if (!files.ca.empty()) where.insert(where.end(), {"--cacert", files.ca});
+    if (!files.certificate.empty()) where.insert(where.end(), {"--cert", files.certificate, "--key", files.key});
     command.argv.insert(command.argv.begin() + 1, where.begin(), where.end());
   }
   InstalledRedis redis{host, port, password};
@@ -44,14 +73,18 @@ Command aimed_at(const Context& context, const RedisSettings& settings, const st
   redis.database = database;
   redis.tls = tls;
   // the one place where a secret enters an environment: the user asked for this command to be logged in
-  command.environment = {
-      {"REDIS_HOST", host},
-      {"REDIS_PORT", std::to_string(port)},
-      {"REDIS_URL", redis_url(host, port, password, username.empty() ? "default" : username, database)}};
+  command.environment = {{"REDIS_HOST", host},
+                         {"REDIS_PORT", std::to_string(port)},
+                         {"REDIS_URL", redis_url(host, port, password, username.empty() ? "default" : username,
+                                                 database, tls.has_value())}};
   if (!password.empty()) {
     command.environment.push_back({"REDIS_USERNAME", username.empty() ? "default" : username});
     command.environment.push_back({"REDIS_PASSWORD", password.reveal()});
     command.environment.push_back({"REDISCLI_AUTH", password.reveal()});
+  }
+  if (!files.ca.empty()) {
+    for (const Variable& variable : trust_variables(files.ca))
+      command.environment.push_back({variable.name, variable.value.reveal()});
   }
   const std::string service = RedisNames(settings.release, settings.name_space, settings.cluster_domain).workload;
   for (const Variable& variable : application_variables(context.preset, settings, redis, service))
@@ -114,7 +147,8 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
     endpoint.password = admin.password;
   }
   if (!arguments.empty()) {
-    const Command command = aimed_at(context, settings, arguments, endpoint);
+    const ClientFiles files = client_files(context, endpoint.tls);
+    const Command command = aimed_at(context, settings, arguments, endpoint, files);
     return {"", run_foreground(
                     context.guard, command, context.signals, [&place] { place->look_after(); },
                     foreign_variables(context.environment))};
@@ -147,7 +181,8 @@ CommandResult url_redis(Context& context, const std::vector<std::string>&) {
           ? application_host(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain))
           : installed.host;
   const std::string url = redis_url(host, installed.port, with_password ? installed.password : Secret(),
-                                    installed.username.empty() ? "default" : installed.username, installed.database);
+                                    installed.username.empty() ? "default" : installed.username, installed.database,
+                                    installed.tls.has_value());
   if (context.format() == OutputFormat::table) return {url + "\n"};
   const nlohmann::ordered_json object = {
       {"url", url}, {"host", host}, {"port", installed.port}, {"username", shown_user(installed.login())}};

@@ -288,7 +288,7 @@ CommandResult list_credentials(Context& context, const std::vector<std::string>&
 CommandResult show_credentials(Context& context, const std::vector<std::string>& words) {
   expect_redis(words);
   const RedisSettings settings = settings_to_find(context);
-  const std::string target = settings.target == Target::local ? "local" : "kubernetes";
+  const std::string target(target_name(settings.target));
   const std::string wanted = context.settings.text("context");
   std::vector<Credentials> found;
   for (Credentials& one : all_credentials(context.paths)) {

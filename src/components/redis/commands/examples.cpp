@@ -35,6 +35,7 @@ const std::map<std::string, Lines, std::less<>>& known_examples() {
       {"credentials show", {"raibid-cli credentials show", "raibid-cli credentials show --with-password -o json"}},
       {"export env", {"raibid-cli export env", "raibid-cli export env --with-password --output json"}},
       {"export secret", {"raibid-cli export secret > secret.yaml"}},
+      {"export client-certificate", {"raibid-cli export client-certificate worker > worker-certificate.yaml"}},
       {"export configmap", {"raibid-cli export configmap"}},
       {"export keda", {"raibid-cli export keda > keda.yaml"}},
       {"export compose", {"raibid-cli export compose"}},

@@ -31,7 +31,7 @@ std::string Installer::change_users(const UsersPlan& plan) {
 namespace {
 
 [[noreturn]] void refuse_certificates() {
-  throw Error(ExitCode::usage, "the certificates of this Redis are not raibid-cli's",
+  throw Error(ExitCode::preflight, "the certificates of this Redis are not raibid-cli's",
               "change them where it comes from");
 }
 

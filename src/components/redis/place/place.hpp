@@ -112,8 +112,8 @@ class Installer {
   /// Returns the plan of a dry run, else "". Throws Error: usage where there are no users of ours, preflight, and
   /// rolled_back or remains as Executor::run.
   virtual std::string change_users(const UsersPlan& plan);
-  /// What it speaks TLS with, by key (server/certificates.hpp), and whom its certificate is for. Throws Error: usage
-  /// where certificates are not raibid-cli's, (not_installed), (preflight) when it does not speak TLS.
+  /// What it speaks TLS with, by key (server/certificates.hpp), and whom its certificate is for. Throws Error:
+  /// (preflight) where certificates are not raibid-cli's or it does not speak TLS, (not_installed).
   virtual SecretContent certificates();
   virtual CertificateSpec certificate_spec();
   /// Changes its certificates while it runs, as a run of its own with journal, lock and undo; open connections go on.

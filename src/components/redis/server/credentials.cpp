@@ -21,7 +21,7 @@ using nlohmann::json;
 
 constexpr const char* main_file = "redis-credentials.json";
 constexpr const char* main_preset = "raibid";      // whose guide names that file
-constexpr std::size_t largest_file = 1024 * 1024;  // with the certificates of every public CA
+constexpr std::size_t largest_file = 512 * 1024;  // with the certificates of every public CA
 constexpr int last_port = 65535;
 
 [[noreturn]] void unusable_file(const fs::path& path, const std::string& why) {
@@ -176,6 +176,8 @@ std::optional<Credentials> read_credentials(const fs::path& path) {
   credentials.made = reader.pairs("made");
   credentials.tls = reader.flag("tls");
   credentials.ca_certificate = reader.optional("ca_certificate");
+  credentials.tls_certificate = reader.optional("tls_certificate");
+  credentials.tls_key = reader.optional("tls_key");
   credentials.record = reader.object("record");
   credentials.path = path;
   return credentials;
@@ -256,6 +258,8 @@ std::string to_json(const Credentials& credentials) {
   if (credentials.database != 0) object["database"] = credentials.database;
   if (credentials.tls) object["tls"] = true;
   if (!credentials.ca_certificate.empty()) object["ca_certificate"] = credentials.ca_certificate;
+  if (!credentials.tls_certificate.empty()) object["tls_certificate"] = credentials.tls_certificate;
+  if (!credentials.tls_key.empty()) object["tls_key"] = credentials.tls_key;
   for (const auto& [stream, group] : credentials.made)
     object["made"].push_back(nlohmann::ordered_json::array({stream, group}));
   if (!credentials.record.empty()) object["record"] = parse_json(credentials.record);
@@ -275,13 +279,15 @@ void save_credentials(const Files& files, const Credentials& credentials, const 
   files.write_own_file(path, to_json(credentials));
 }
 
-std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user, int database) {
+std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user, int database,
+                      bool tls) {
+  const std::string scheme = tls ? "rediss" : "redis";
   const std::string name = host.find(':') == std::string::npos ? host : "[" + host + "]";
   const std::string address = fmt::format("{}:{}{}", name, port, database == 0 ? "" : fmt::format("/{}", database));
   const bool is_default = user.empty() || user == "default";
-  if (password.empty() && is_default) return "redis://" + address;
-  if (password.empty()) return fmt::format("redis://{}@{}", percent_encoded(user), address);
-  return fmt::format("redis://{}:{}@{}", percent_encoded(user), percent_encoded(password.reveal()), address);
+  if (password.empty() && is_default) return scheme + "://" + address;
+  if (password.empty()) return fmt::format("{}://{}@{}", scheme, percent_encoded(user), address);
+  return fmt::format("{}://{}:{}@{}", scheme, percent_encoded(user), percent_encoded(password.reveal()), address);
 }
 
 }  // namespace raibid

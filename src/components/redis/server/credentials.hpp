@@ -30,9 +30,10 @@ struct Credentials {
   int database = 0;
   std::vector<std::pair<std::string, std::string>> made;  ///< streams and their groups that setup made, if external
   bool tls = false;                                       ///< the port speaks TLS
-  std::string ca_certificate;  ///< PEM: whom clients have to trust for it; "" for the system's
-  std::string record;          ///< JSON of what it was set up with (Spec), "" when the file has none
-  std::filesystem::path path;  ///< where it was read from; not part of the file
+  std::string ca_certificate;            ///< PEM: whom clients have to trust for it; "" for the system's
+  std::string tls_certificate, tls_key;  ///< paths of what we show to an external Redis; "" for nothing
+  std::string record;                    ///< JSON of what it was set up with (Spec), "" when the file has none
+  std::filesystem::path path;            ///< where it was read from; not part of the file
 };
 
 /// Throws Error (preflight) for a file that is damaged (it is never overwritten), a symbolic link, or a file of another
@@ -63,10 +64,10 @@ bool credentials_are_saved(const Credentials& credentials, const std::filesystem
 /// Throws Error (preflight) when `path` is a symbolic link or the folder cannot be written in.
 void save_credentials(const Files& files, const Credentials& credentials, const std::filesystem::path& path);
 
-/// "redis://default:PASSWORD@HOST:PORT", or without both where there is no password. What of a password a URL reads
-/// otherwise is percent-encoded (RFC 3986). With an empty `user`, "redis://:PASSWORD@…", the password goes to the same
-/// user, but redis-cli before 7.2 does not log in with such a URL.
+/// "redis://default:PASSWORD@HOST:PORT" (rediss with TLS), or without both where there is no password. What of a
+/// password a URL reads otherwise is percent-encoded (RFC 3986). With an empty `user`, "redis://:PASSWORD@…", the
+/// password goes to the same user, but redis-cli before 7.2 does not log in with such a URL.
 std::string redis_url(const std::string& host, int port, const Secret& password, std::string_view user = "default",
-                      int database = 0);
+                      int database = 0, bool tls = false);
 
 }  // namespace raibid

@@ -32,7 +32,7 @@ class UrlReader {
     const std::size_t end = m_rest.find("://");
     if (end == std::string_view::npos) refuse("this is not a URL of a Redis");
     const std::string scheme = to_lower(m_rest.substr(0, end));
-    if (scheme != "redis" && scheme != "rediss") refuse("only redis:// is a URL of a Redis");
+    if (scheme != "redis" && scheme != "rediss") refuse("only redis:// and rediss:// are URLs of a Redis");
     m_rest.remove_prefix(end + 3);
     return scheme == "rediss";
   }

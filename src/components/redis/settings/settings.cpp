@@ -546,6 +546,13 @@ void take_target(RedisSettings& redis, const Reader& reader) {
                 fmt::format("--url goes with --target external, not with --target {}", target_name(redis.target)),
                 "leave --url out, or add --target external");
   }
+  for (const char* const name : {"tls-ca", "tls-cert", "tls-key"}) {
+    if (redis.target == Target::external || !reader.has(name)) continue;
+    if (reader.settings().origin(name).source != Source::flag) continue;
+    throw Error(ExitCode::usage,
+                fmt::format("--{} goes with --target external, not with --target {}", name, target_name(redis.target)),
+                fmt::format("leave --{} out; a Redis of ours is given its certificate by --tls or --tls-secret", name));
+  }
 }
 
 /// A preset says how a Redis is to be made; of one that is there it says what is kept in it and who uses it.

@@ -13,8 +13,10 @@
 #include "components/redis/commands/export/compose.hpp"
 #include "components/redis/commands/export/keda.hpp"
 #include "components/redis/commands/export/manifests.hpp"
+#include "components/redis/commands/export/tls_files.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/certificates.hpp"
 #include "components/redis/settings/options.hpp"
 #include "components/redis/settings/values.hpp"
 #include "config/yaml.hpp"
@@ -34,7 +36,23 @@ struct View {
   InstalledRedis installed;
   Handover handover;
   std::vector<Variable> files;
+
+  bool tls() const { return installed.tls.has_value(); }
+  /// The CA that clients have to be told of; "" where they know it.
+  std::string ca() const { return tls() ? installed.tls->ca : ""; }
+  bool shows_certificates() const { return tls() && !installed.tls->certificate.empty(); }
 };
+
+/// The application's own certificate, where clients have to show one, as `export client-certificate` makes it.
+std::string client_secret_name(const Handover& handover) { return handover.name + "-client"; }
+std::string ca_configmap_name(const Handover& handover) { return handover.name + "-ca"; }
+
+void mention_client_certificate(const Context& context, const View& view) {
+  if (!view.shows_certificates()) return;
+  context.reporter.note(fmt::format(
+      "this Redis asks its clients for a certificate; one for the application: {}",
+      context.scope().command("export client-certificate", shell_quote(client_secret_name(view.handover)))));
+}
 
 View look(Context& context) {
   mention_unfinished(context);
@@ -70,11 +88,20 @@ CommandResult document(const Context& context, const ordered_json& value, const 
 }
 
 CommandResult export_env(Context& context, const std::vector<std::string>&) {
-  const View view = look(context);
+  View view = look(context);
   const bool with_password = context.settings.flag("with-password");
   const std::string format = option(context, "format");
   const auto line = format == "docker" ? docker_line : format == "dotenv" ? dotenv_line : shell_line;
   std::string text;
+  if (const std::string file = keep_ca_file(context, view.installed); !file.empty()) {
+    const std::vector<Variable> trust = trust_variables(file);
+    view.handover.variables.insert(view.handover.variables.end(), trust.begin(), trust.end());
+    text +=
+        "# SSL_CERT_FILE takes the place of the system's CAs; for an application that speaks TLS to others as well, "
+        "add\n"
+        "# its certificates to them instead\n";
+  }
+  mention_client_certificate(context, view);
   std::vector<std::string> left_out;
   ordered_json object = ordered_json::object();
   for (const Variable& variable : view.handover.variables) {
@@ -101,8 +128,58 @@ CommandResult export_secret(Context& context, const std::vector<std::string>&) {
   return document(context, secret_manifest(view.handover, context.preset.name));
 }
 
+/// Several objects: as YAML one document after the other, as JSON one List.
+CommandResult documents(const Context& context, const std::vector<ordered_json>& objects, const std::string& comment) {
+  if (objects.size() == 1) return document(context, objects.front(), comment);
+  if (context.format() == OutputFormat::json) {
+    ordered_json items = ordered_json::array();
+    for (const ordered_json& object : objects) items.push_back(object);
+    return document(context, {{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
+  }
+  std::string text = comment;
+  for (const ordered_json& object : objects) text += (&object == &objects.front() ? "" : "---\n") + to_yaml(object);
+  return {text};
+}
+
 CommandResult export_configmap(Context& context, const std::vector<std::string>&) {
-  return document(context, configmap_manifest(look(context).handover, context.preset.name));
+  const View view = look(context);
+  mention_client_certificate(context, view);
+  std::vector<ordered_json> objects = {configmap_manifest(view.handover, context.preset.name)};
+  std::string comment;
+  if (!view.ca().empty()) {
+    const std::string name = ca_configmap_name(view.handover);
+    objects.push_back(ca_manifest(view.handover, name, view.ca(), context.preset.name));
+    comment = fmt::format(
+        "# Redis speaks TLS with a CA of its own. Mount ConfigMap {0} at {1}, and set in the container:\n"
+        "#   SSL_CERT_FILE (Go, Python) or NODE_EXTRA_CA_CERTS (Node): {1}/{2}\n",
+        name, mounted_ca_folder, ca_file_name);
+  }
+  return documents(context, objects, comment);
+}
+
+/// A Secret (kubernetes.io/tls) with a certificate for one application, its key, and the CA.
+CommandResult export_client_certificate(Context& context, const std::vector<std::string>& words) {
+  if (words.size() != 1)
+    throw Error(ExitCode::usage, "export client-certificate: give the name of one application",
+                "for instance: " + context.scope().command("export client-certificate", "worker"));
+  mention_unfinished(context);
+  const OpenedPlace opened = open_recorded(context, NeedsPreset::no);
+  if (!opened.place->installed().tls)
+    throw Error(ExitCode::preflight, opened.place->subject() + " does not speak TLS",
+                "turn it on: " + context.scope().command("setup redis", "--tls"));
+  const std::unique_ptr<Installer> installer = open_installer(context, opened.settings);
+  const SecretContent content = installer->certificates();
+  const KeyPair pair =
+      issue_client_certificate(content, words.front(), static_cast<int>(context.settings.integer("days")),
+                               installer->certificate_spec(), context.clock.wall());
+  if (!is_dns_subdomain(words.front()))
+    throw Error(ExitCode::usage, fmt::format("{} is not a valid name of a Kubernetes object", in_quotes(words.front())),
+                "names are lower-case letters, digits, - and .");
+  Handover handover;
+  handover.name = words.front();
+  handover.name_space = chosen_namespace(opened.settings, option(context, "app-namespace"));
+  return document(
+      context, client_certificate_manifest(handover, pair, opened.place->installed().tls->ca, opened.settings.preset));
 }
 
 std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& settings) {
@@ -155,6 +232,13 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
     context.reporter.note(
         "the NetworkPolicy does not let KEDA's operator in: setup with --allow-from for its namespace (keda) beside "
         "the others");
+  input.tls = view.tls();
+  if (!view.ca().empty()) input.ca_configmap = ca_configmap_name(view.handover);
+  if (view.shows_certificates()) input.client_secret = client_secret_name(view.handover);
+  if (!input.ca_configmap.empty())
+    context.reporter.note(fmt::format("KEDA and the worker read the CA from ConfigMap {}; {} makes it",
+                                      input.ca_configmap, context.scope().command("export configmap")));
+  mention_client_certificate(context, view);
   const std::string text = keda_manifests(view.handover, context.preset.name, input);
   if (context.format() != OutputFormat::json) {
     const std::string name = keda_job_name(context.preset.name);
@@ -189,6 +273,8 @@ RedisSettings settings_for_files(Context& context) {
 CommandResult export_compose(Context& context, const std::vector<std::string>&) {
   need_a_server(context, "export compose");
   const RedisSettings settings = settings_for_files(context);
+  if (settings.tls.enabled())
+    context.reporter.note("the Redis of this file speaks no TLS: it is for this machine alone");
   const ordered_json file = compose_file(context.preset, settings);
   std::string comment =
       fmt::format("# {}: {}\n", printable(context.preset.name), printable(context.preset.description));
@@ -270,6 +356,16 @@ std::vector<OptionSpec> keda_options() {
   return options;
 }
 
+std::vector<OptionSpec> client_certificate_options() {
+  return {handover_options().front(),
+          {.name = "days",
+           .help = "How long it is valid; never longer than the CA",
+           .kind = OptionKind::integer,
+           .metavar = "DAYS",
+           .default_value = "365",
+           .flag_only = true}};
+}
+
 std::vector<OptionSpec> values_options() {
   std::vector<OptionSpec> options = redis_options();
   options.push_back({.name = "service-monitor",
@@ -285,7 +381,12 @@ std::vector<ComponentCommand> export_commands() {
   const auto row = [](std::string_view what, std::string_view summary, std::vector<OptionSpec> options, auto run) {
     return ComponentCommand{"export", summary, std::move(options), run, {}, what, nullptr};
   };
+  ComponentCommand client_certificate =
+      row("client-certificate", "A certificate for an application, where Redis asks clients for one, as a Secret",
+          client_certificate_options(), export_client_certificate);
+  client_certificate.arguments = "NAME";
   return {
+      client_certificate,
       row("env", "The application's variables: for a shell, as .env, or for docker", env_options(), export_env),
       row("secret", "Those with the password as a Secret of the application's namespace", handover_options(),
           export_secret),

@@ -10,6 +10,7 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/export/manifests.hpp"
+#include "components/redis/commands/export/tls_files.hpp"
 #include "config/yaml.hpp"
 
 namespace raibid {
@@ -35,16 +36,32 @@ ordered_json metadata(const std::string& name, const Handover& handover, const s
 std::string authentication_name(const Handover& handover) { return handover.name + "-keda"; }
 
 ordered_json authentication(const Handover& handover, const std::string& preset, const KedaInput& input) {
-  const ordered_json target = {{"parameter", "password"}, {"name", input.secret_name}, {"key", input.secret_key}};
+  ordered_json secrets = ordered_json::array(), maps = ordered_json::array();
+  const auto parameter = [](const char* name, const std::string& object, const std::string& key) {
+    return ordered_json{{"parameter", name}, {"name", object}, {"key", key}};
+  };
+  if (!input.secret_name.empty()) secrets.push_back(parameter("password", input.secret_name, input.secret_key));
+  if (!input.client_secret.empty()) {
+    secrets.push_back(parameter("cert", input.client_secret, "tls.crt"));
+    secrets.push_back(parameter("key", input.client_secret, "tls.key"));
+  }
+  if (!input.ca_configmap.empty()) maps.push_back(parameter("ca", input.ca_configmap, ca_file_name));
+  ordered_json spec = ordered_json::object();
+  if (!secrets.empty()) spec["secretTargetRef"] = secrets;
+  if (!maps.empty()) spec["configMapTargetRef"] = maps;
   return {{"apiVersion", api},
           {"kind", "TriggerAuthentication"},
           {"metadata", metadata(authentication_name(handover), handover, preset)},
-          {"spec", {{"secretTargetRef", ordered_json::array({target})}}}};
+          {"spec", spec}};
+}
+
+bool needs_authentication(const KedaInput& input) {
+  return !input.secret_name.empty() || !input.client_secret.empty() || !input.ca_configmap.empty();
 }
 
 /// What the Pod Security standard "restricted" asks of a pod
 /// (kubernetes.io/docs/concepts/security/pod-security-standards).
-ordered_json worker(const Handover& handover, const std::string& image) {
+ordered_json worker(const Handover& handover, const KedaInput& input) {
   const bool secrets =
       std::any_of(handover.variables.begin(), handover.variables.end(), [](const Variable& v) { return v.secret; });
   ordered_json from = ordered_json::array({{{"configMapRef", {{"name", handover.name}}}}});
@@ -52,12 +69,19 @@ ordered_json worker(const Handover& handover, const std::string& image) {
   const ordered_json pod_security = {
       {"runAsNonRoot", true}, {"runAsUser", worker_user}, {"seccompProfile", {{"type", "RuntimeDefault"}}}};
   const ordered_json security = {{"allowPrivilegeEscalation", false}, {"capabilities", {{"drop", {"ALL"}}}}};
-  const ordered_json container = {
-      {"name", "worker"}, {"image", image}, {"envFrom", from}, {"securityContext", security}};
-  const ordered_json pod = {{"restartPolicy", "Never"},
-                            {"automountServiceAccountToken", false},
-                            {"securityContext", pod_security},
-                            {"containers", ordered_json::array({container})}};
+  ordered_json container = {
+      {"name", "worker"}, {"image", input.image}, {"envFrom", from}, {"securityContext", security}};
+  ordered_json pod = {
+      {"restartPolicy", "Never"}, {"automountServiceAccountToken", false}, {"securityContext", pod_security}};
+  if (!input.ca_configmap.empty()) {
+    container["env"] = ordered_json::array();
+    for (const Variable& variable : trust_variables(fmt::format("{}/{}", mounted_ca_folder, ca_file_name)))
+      container["env"].push_back({{"name", variable.name}, {"value", variable.value.reveal()}});
+    container["volumeMounts"] =
+        ordered_json::array({{{"name", "redis-ca"}, {"mountPath", mounted_ca_folder}, {"readOnly", true}}});
+    pod["volumes"] = ordered_json::array({{{"name", "redis-ca"}, {"configMap", {{"name", input.ca_configmap}}}}});
+  }
+  pod["containers"] = ordered_json::array({container});
   // a Job that failed is not tried again by Kubernetes: what it left makes KEDA start another
   return {{"backoffLimit", 0}, {"template", {{"spec", pod}}}};
 }
@@ -72,7 +96,7 @@ ordered_json scaled_job(const Handover& handover, const std::string& preset, con
           {"kind", "ScaledJob"},
           {"metadata", metadata(keda_job_name(preset), handover, preset)},
           {"spec",
-           {{"jobTargetRef", worker(handover, input.image)},
+           {{"jobTargetRef", worker(handover, input)},
             {"pollingInterval", polling_seconds},
             {"maxReplicaCount", most_jobs},
             {"successfulJobsHistoryLimit", kept_jobs},
@@ -88,6 +112,7 @@ struct Trigger {
 /// The database, and a user with a name (keda.sh/docs: `username` of both scalers); the password is a Secret's.
 void add_login(Metadata& rows, const KedaInput& input) {
   rows.emplace_back("databaseIndex", std::to_string(input.database));
+  if (input.tls) rows.emplace_back("enableTLS", "true");
   if (!input.username.empty()) rows.emplace_back("username", input.username);
 }
 
@@ -140,7 +165,7 @@ std::string trigger_text(const Trigger& trigger, const Handover& handover, const
   std::string text = fmt::format("    - type: {}\n      metadata:\n", trigger.type);
   for (const auto& [key, value] : trigger.metadata)
     text += fmt::format("        {}: {}\n", key, json_text(nlohmann::json(value)));
-  if (!input.secret_name.empty() && trigger.type != std::string_view("cron"))
+  if (needs_authentication(input) && trigger.type != std::string_view("cron"))
     text += fmt::format("      authenticationRef:\n        name: {}\n", authentication_name(handover));
   return text;
 }
@@ -172,7 +197,7 @@ std::vector<Queue> queues_of(const Preset& preset, const RedisSettings& settings
 
 std::string keda_manifests(const Handover& handover, const std::string& preset, const KedaInput& input) {
   std::string text;
-  if (!input.secret_name.empty()) text += to_yaml(authentication(handover, preset, input)) + "---\n";
+  if (needs_authentication(input)) text += to_yaml(authentication(handover, preset, input)) + "---\n";
   text += to_yaml(scaled_job(handover, preset, input)) + "  triggers:\n";
   for (const Trigger& trigger : triggers(input)) text += trigger_text(trigger, handover, input);
   return text;

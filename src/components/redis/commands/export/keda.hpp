@@ -24,7 +24,10 @@ struct KedaInput {
   std::string username{};  ///< "" for the default user
   int database = 0;
   std::string secret_name, secret_key;  ///< where the password is, in the application's namespace; "" without one
-  std::string image;                    ///< the worker's
+  bool tls = false;
+  std::string ca_configmap{};   ///< with the CA as ca.crt; "" where the system's CAs know it
+  std::string client_secret{};  ///< with tls.crt and tls.key, which KEDA shows; "" without
+  std::string image;            ///< the worker's
   std::vector<Queue> queues;
   bool lists_of_the_user = false;  ///< --list: what a Job takes is no longer in the list
 };
@@ -32,8 +35,8 @@ struct KedaInput {
 /// The name of the ScaledJob for a preset's workers.
 std::string keda_job_name(const std::string& preset);
 
-/// ScaledJob and, with a password, TriggerAuthentication, as YAML: all of a trigger's metadata are quoted strings, as
-/// KEDA wants them (keda.sh/docs: redis-streams, redis-lists and cron scalers).
+/// ScaledJob and, with a password or a CA of its own, TriggerAuthentication, as YAML: all of a trigger's metadata are
+/// quoted strings, as KEDA wants them (keda.sh/docs: redis-streams, redis-lists and cron scalers).
 std::string keda_manifests(const Handover& handover, const std::string& preset, const KedaInput& input);
 
 }  // namespace raibid

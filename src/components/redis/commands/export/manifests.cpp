@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.hpp"
+#include "components/redis/commands/export/tls_files.hpp"
 
 namespace raibid {
 
@@ -39,6 +40,23 @@ ordered_json configmap_manifest(const Handover& handover, const std::string& pre
     if (!variable.secret) map["data"][variable.name] = variable.value.reveal();
   }
   return map;
+}
+
+ordered_json ca_manifest(const Handover& handover, const std::string& name, const std::string& ca,
+                         const std::string& preset) {
+  ordered_json map = manifest("ConfigMap", {name, handover.name_space, {}}, preset);
+  map["data"] = {{ca_file_name, ca}};
+  return map;
+}
+
+ordered_json client_certificate_manifest(const Handover& handover, const KeyPair& pair, const std::string& ca,
+                                         const std::string& preset) {
+  ordered_json secret = manifest("Secret", handover, preset);
+  secret["type"] = "kubernetes.io/tls";
+  secret["data"] = {{"tls.crt", base64_encode(pair.certificate)},
+                    {"tls.key", base64_encode(pair.key.reveal())},
+                    {ca_file_name, base64_encode(ca)}};
+  return secret;
 }
 
 }  // namespace raibid

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "components/redis/commands/export/variables.hpp"
+#include "tools/certificate.hpp"
 
 namespace raibid {
 
@@ -20,5 +21,12 @@ struct Handover {
 nlohmann::ordered_json secret_manifest(const Handover& handover, const std::string& preset);
 /// The others.
 nlohmann::ordered_json configmap_manifest(const Handover& handover, const std::string& preset);
+
+/// A ConfigMap with the CA's certificates as ca.crt.
+nlohmann::ordered_json ca_manifest(const Handover& handover, const std::string& name, const std::string& ca,
+                                   const std::string& preset);
+/// A Secret (kubernetes.io/tls) of this name with a certificate, its key and the CA's certificates.
+nlohmann::ordered_json client_certificate_manifest(const Handover& handover, const KeyPair& pair, const std::string& ca,
+                                                   const std::string& preset);
 
 }  // namespace raibid

@@ -9,6 +9,7 @@
 #include "components/redis/place/external/setup_external.hpp"
 #include "components/redis/place/external/teardown_external.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/certificates.hpp"
 #include "components/redis/settings/record.hpp"
 
 namespace raibid {
@@ -32,6 +33,24 @@ std::string external_journal_key(const ExternalTarget& target) {
                      target.release);
 }
 
+namespace {
+
+/// How long its certificate is valid; who renews it is not for us to say.
+void examine_certificate(Context& context, ExternalServer& server, HealthReport& report) {
+  const std::string where = server.target().subject();
+  const CertificateFacts facts =
+      read_certificate(context.redis.served_certificate(server.endpoint(), reply_limit), where);
+  const long days = days_left(facts.not_after, context.clock.wall());
+  const bool known_client = !server.target().tls_certificate.empty();
+  report.data()["tls"] = {{"days_left", days}, {"not_after", rfc3339(facts.not_after)}, {"issuer", facts.issuer}};
+  report.add(
+      {"tls", days >= days_to_be_unhealthy,
+       fmt::format("on · {} left{}", counted(days, "day", "days"), known_client ? " · with a client certificate" : ""),
+       "whoever runs this Redis has to renew its certificate"});
+}
+
+}  // namespace
+
 HealthReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished) {
   const ExternalTarget& target = server.target();
   const Spec record = target.saved ? parse_spec(target.saved->record) : Spec{};
@@ -53,7 +72,9 @@ HealthReport examine_external(Context& context, ExternalServer& server, const Re
   expected.streams = record.preset.empty() ? settings.streams : record.streams;
   expected.foreign = true;
   try {
-    examine_redis(*server.connect(context.deadline), expected, report);
+    const std::unique_ptr<RedisConnection> redis = server.connect(context.deadline);
+    if (target.address.tls) examine_certificate(context, server, report);
+    examine_redis(*redis, expected, report);
   } catch (const Error& error) {
     report.add({"redis", false, error.message(), error.hint()});
   }

@@ -24,6 +24,7 @@ const InstalledRedis& ExternalPlace::installed() {
                                  target.address.password, target.saved ? parse_spec(target.saved->record) : Spec{},
                                  target.name_space,       target.address.username,
                                  target.address.database};
+    m_installed->tls = m_server.endpoint().tls;
   }
   return *m_installed;
 }

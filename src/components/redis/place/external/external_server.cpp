@@ -33,9 +33,32 @@ bool is_passing(const RedisReply& reply) {
 ExternalServer::ExternalServer(Context& context, ExternalTarget target)
     : m_context(context), m_target(std::move(target)) {}
 
-RedisEndpoint ExternalServer::endpoint() const {
+RedisEndpoint ExternalServer::endpoint() {
   const RedisAddress& address = m_target.address;
-  return {address.host, address.port, address.username, address.password, address.database};
+  if (address.tls && !m_tls) m_tls = tls_of(m_context, m_target);
+  return {address.host, address.port, address.username, address.password, address.database, m_tls};
+}
+
+/// What can be done about it where the certificates are somebody else's.
+std::string ExternalServer::advice(const TlsError& error) const {
+  switch (error.problem()) {
+    case TlsProblem::unknown_ca:
+      return m_target.tls_ca.empty()
+                 ? "if a CA of your own signed it, or the service has one to download, name it by --tls-ca FILE"
+                 : "name by --tls-ca FILE the CA that signed it; another one was given or saved";
+    case TlsProblem::wrong_name:
+      return "use one of these names in --url";
+    case TlsProblem::needs_certificate:
+      return "name one by --tls-cert FILE and its key by --tls-key FILE";
+    case TlsProblem::refuses_certificate:
+      return "name another one by --tls-cert FILE and its key by --tls-key FILE";
+    case TlsProblem::not_tls:
+      return "write redis:// instead of rediss://, or name the port that speaks TLS";
+    case TlsProblem::is_tls:
+      return "write rediss:// instead of redis://";
+    default:
+      return error.hint();
+  }
 }
 
 std::string ExternalServer::hint_of(const std::string& prose) const { return prose + ": " + scope().command("doctor"); }
@@ -119,7 +142,11 @@ Answer ExternalServer::look(Duration timeout) {
   std::unique_ptr<RedisConnection> redis;
   try {
     redis = m_context.redis.connect(endpoint(), timeout);
+  } catch (TlsError& error) {
+    error.with_hint(advice(error));
+    throw;
   } catch (Error& error) {
+    if (error.code() == ExitCode::usage) throw;
     error.with_hint(
         hint_of("see whether the address is right and a firewall lets this machine in; many managed services can be "
                 "reached inside their own network only. To look again"));
@@ -127,11 +154,13 @@ Answer ExternalServer::look(Duration timeout) {
   }
   try {
     return log_in(std::move(redis), true, timeout);
+  } catch (TlsError& error) {
+    error.with_hint(advice(error));
+    throw;
   } catch (Error& error) {
     if (error.hint().empty())
       error.with_hint(hint_of(
-          "see whether this is a Redis without TLS, and whether it is overloaded or at its limit of clients. To "
-          "look again"));
+          "see whether this is a Redis, and whether it is overloaded or at its limit of clients. To look again"));
     throw;
   }
 }

@@ -8,6 +8,7 @@
 #include "components/redis/place/external/external_target.hpp"
 #include "components/redis/server/connect.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/tls_error.hpp"
 
 namespace raibid {
 
@@ -21,7 +22,7 @@ class ExternalServer {
   /// The flags that name this Redis again, also where it was found beside others.
   Scope scope() const;
   /// With the password that the server took, once there was a connection.
-  RedisEndpoint endpoint() const;
+  RedisEndpoint endpoint();
 
   /// A connection that has answered PING. Asks for a password on a terminal when the server wants one and none is
   /// known. Throws Error (failure) with a hint that fits: unreachable, silent, not a Redis, wrong or missing password,
@@ -38,9 +39,11 @@ class ExternalServer {
   bool ask_for_password();
   Error refused(const RedisReply& reply, const std::vector<std::string>& question) const;
   std::string hint_of(const std::string& prose) const;
+  std::string advice(const TlsError& error) const;
 
   Context& m_context;
   ExternalTarget m_target;
+  std::optional<TlsClient> m_tls;  ///< read once it is needed
 };
 
 }  // namespace raibid

@@ -9,6 +9,7 @@
 #include "base/strings.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "tools/tls_transport.hpp"
 
 namespace raibid {
 
@@ -56,13 +57,49 @@ std::vector<Credentials> candidates(const Context& context, const RedisSettings&
                   context.scope().command("setup redis", "--url redis://HOST:6379"));
 }
 
-/// Everything that connects comes through here: this is the place where TLS begins.
-void refuse_tls(const ExternalTarget& target) {
-  if (!target.address.tls) return;
-  throw Error(
-      ExitCode::usage, fmt::format("{}: TLS (rediss://) is not supported yet", target.origin),
-      "use an endpoint without TLS inside a private network, or a tunnel that ends TLS on this machine (stunnel, "
-      "socat) and its address");
+std::string option_of(const Context& context, const char* name) {
+  return context.settings.all().contains(name) ? context.settings.text(name) : std::string();
+}
+
+std::string read_tls_file(const std::string& path, const std::string& what) {
+  std::string why;
+  try {
+    const std::optional<std::string> text = read_file(path);
+    if (text) return *text;
+    why = "is not there";
+  } catch (const Error& error) {
+    why = "cannot be read: " + error.message();
+  }
+  throw Error(ExitCode::usage, fmt::format("{}: {} {}", what, printable(path), why),
+              "name a file in PEM that this user may read");
+}
+
+/// What was given for this run stands above what setup saved; a certificate and its key belong together.
+void take_tls(const Context& context, ExternalTarget& target) {
+  const std::string ca = option_of(context, "tls-ca"), certificate = option_of(context, "tls-cert"),
+                    key = option_of(context, "tls-key");
+  if (!target.address.tls) {
+    for (const char* const name : {"tls-ca", "tls-cert", "tls-key"}) {
+      if (option_of(context, name).empty() || context.settings.origin(name).source != Source::flag) continue;
+      throw Error(ExitCode::usage, fmt::format("--{} goes with rediss://, and {} has redis://", name, target.origin),
+                  fmt::format("leave --{} out, or write rediss:// for TLS", name));
+    }
+    return;
+  }
+  if (target.saved) {
+    target.tls_ca = target.saved->ca_certificate;
+    target.tls_certificate = target.saved->tls_certificate;
+    target.tls_key = target.saved->tls_key;
+  }
+  if (!ca.empty()) target.tls_ca = read_tls_file(ca, named(context.settings, "tls-ca"));
+  if (certificate.empty() != key.empty())
+    throw Error(ExitCode::usage,
+                fmt::format("{} was given without its {}", certificate.empty() ? "--tls-key" : "--tls-cert",
+                            certificate.empty() ? "certificate" : "key"),
+                "give both, --tls-cert FILE and --tls-key FILE");
+  if (certificate.empty()) return;
+  target.tls_certificate = fs::absolute(certificate).string();
+  target.tls_key = fs::absolute(key).string();
 }
 
 void take_password(const Context& context, ExternalTarget& target) {
@@ -87,6 +124,10 @@ ExternalTarget saved_external(Credentials credentials) {
   target.address.host = credentials.host;
   target.address.port = credentials.port;
   target.address.database = credentials.database;
+  target.address.tls = credentials.tls;
+  target.tls_ca = credentials.ca_certificate;
+  target.tls_certificate = credentials.tls_certificate;
+  target.tls_key = credentials.tls_key;
   if (credentials.username != "default") target.address.username = credentials.username;
   target.address.password = credentials.password;
   target.origin = credentials.path.string();
@@ -94,6 +135,26 @@ ExternalTarget saved_external(Credentials credentials) {
   target.name_space = credentials.name_space;
   target.saved = std::move(credentials);
   return target;
+}
+
+std::optional<TlsClient> tls_of(const Context& context, const ExternalTarget& target) {
+  if (!target.address.tls) return std::nullopt;
+  TlsClient client;
+  client.server_name = target.address.host;
+  client.ca = target.tls_ca;
+  const bool saved = target.saved && target.tls_certificate == target.saved->tls_certificate;
+  const std::string of_saved = saved ? context.paths.shown(target.saved->path) : "";
+  if (!target.tls_certificate.empty()) {
+    client.certificate = read_tls_file(target.tls_certificate, saved ? of_saved : "--tls-cert");
+    client.key = Secret(read_tls_file(target.tls_key, saved ? of_saved : "--tls-key"));
+  }
+  if (client.ca.empty() && client.certificate.empty()) return client;
+  try {
+    const TlsContext usable(client);
+  } catch (Error& error) {
+    throw error.during(fmt::format("reading the files for TLS{}", saved ? " that " + of_saved + " names" : ""));
+  }
+  return client;
 }
 
 ExternalTarget find_external(const Context& context, const RedisSettings& settings) {
@@ -120,7 +181,8 @@ ExternalTarget find_external(const Context& context, const RedisSettings& settin
       target.name_space = target.saved->name_space;
     }
   }
-  refuse_tls(target);
+  take_tls(context, target);
+  if (target.address.tls) tls_of(context, target);  // a mistake in it is told before anything is sent
   take_password(context, target);
   return target;
 }

@@ -7,16 +7,19 @@
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/settings/redis_address.hpp"
 #include "components/redis/settings/settings.hpp"
+#include "tools/redis_client.hpp"
 
 namespace raibid {
 
 /// A Redis that is there already, and what this machine knows of it.
 struct ExternalTarget {
-  RedisAddress address;              ///< with the password, as far as it is known
-  std::string origin;                ///< where the address is from: "--url", "REDIS_URL", the credentials file
-  std::optional<Credentials> saved;  ///< of an earlier setup of this Redis
-  std::string release;               ///< the saved one, else that of the settings
-  std::string name_space;            ///< the same
+  RedisAddress address;                  ///< with the password, as far as it is known
+  std::string origin;                    ///< where the address is from: "--url", "REDIS_URL", the credentials file
+  std::optional<Credentials> saved;      ///< of an earlier setup of this Redis
+  std::string release;                   ///< the saved one, else that of the settings
+  std::string name_space;                ///< the same
+  std::string tls_ca;                    ///< PEM of --tls-ca, else the saved one; "" for the system's
+  std::string tls_certificate, tls_key;  ///< absolute paths of --tls-cert and --tls-key, else the saved ones
 
   /// "Redis at cache.example.com:6379".
   std::string subject() const { return "Redis at " + address.text(); }
@@ -24,9 +27,13 @@ struct ExternalTarget {
 
 /// The address is that of --url (RAIBID_URL, the config file), else REDIS_URL, else that of the credentials file that
 /// setup saved. The password is that of --password-file, else that of REDIS_URL if the address is from there, else the
-/// saved one of this address and user. Throws Error (usage) when no address is known, several are saved, or it is one
-/// with TLS, and as parse_redis_url and read_password_file.
+/// saved one of this address and user. Throws Error (usage) when no address is known or several are saved, for files of
+/// TLS that cannot be used, and as parse_redis_url and read_password_file.
 ExternalTarget find_external(const Context& context, const RedisSettings& settings);
+
+/// How its clients speak TLS; std::nullopt for redis://. Reads certificate and key. Throws Error (usage) for files that
+/// cannot be read or used.
+std::optional<TlsClient> tls_of(const Context& context, const ExternalTarget& target);
 
 /// The one that these credentials, of an earlier setup, are of.
 ExternalTarget saved_external(Credentials credentials);

@@ -100,6 +100,10 @@ class ExternalSetup {
     credentials.target = "external";
     const bool has_password = !credentials.password.empty();
     credentials.username = !target.address.username.empty() ? target.address.username : has_password ? "default" : "";
+    credentials.tls = target.address.tls;
+    credentials.ca_certificate = target.tls_ca;
+    credentials.tls_certificate = target.tls_certificate;
+    credentials.tls_key = target.tls_key;
     if (target.saved) credentials.made = target.saved->made;
     for (const auto& one : m_missing) {
       if (std::find(credentials.made.begin(), credentials.made.end(), one) == credentials.made.end())

@@ -22,7 +22,6 @@ class SteadyConnection final : public RedisConnection {
   void send(const std::vector<std::string>& arguments) override;
   void stream(RedisFeed& feed) override;
   RedisReply receive() override;
-  std::string peer_certificate() const override { return m_redis->peer_certificate(); }
   bool reads_only() const override { return m_redis->reads_only(); }
 
  private:
