@@ -54,6 +54,7 @@ CommandResult execute(std::span<const std::string> arguments, const CliDependenc
 
 /// A reader that has gone (`| head`) is no failure; anything else is: the result did not arrive.
 void write_result(std::ostream& out, const std::string& text) {
+  if (text.empty() && !out) return;  // the command wrote by itself, and has said what there is to say
   errno = 0;
   out << text << std::flush;
   if (out || errno == EPIPE) return;

@@ -147,10 +147,6 @@ Command Kubectl::list_everywhere(const std::string& kinds, const std::string& se
                     api().list(kinds, {.labels = selector, .fields = fields, .everywhere = true}), ApiAnswer::items);
 }
 
-Command Kubectl::describe(const std::string& kinds, const std::string& selector) const {
-  return question(with_selector({request_timeout(), "describe", kinds}, selector));
-}
-
 Command Kubectl::api_resources() const {
   return question({request_timeout(), "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
 }

@@ -43,8 +43,6 @@ class Kubectl {
   /// The same in all namespaces, which needs a right that not everybody has. `fields`: a field selector.
   Command list_everywhere(const std::string& kinds, const std::string& selector = {},
                           const std::string& fields = {}) const;
-  /// For people: what `kubectl describe` says of kinds by label selector ("" for all). Of Secrets only the sizes.
-  Command describe(const std::string& kinds, const std::string& selector) const;
   /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
   Command api_resources() const;
   /// The names of all kinds, those of the cluster and those that cannot be listed, too.

@@ -66,11 +66,13 @@ std::string KubectlApi::with_query(const std::string& path, std::vector<std::str
   return query.empty() ? path : path + "?" + join(query, "&");
 }
 
+bool KubectlApi::lacks_namespace(const ApiKind& kind) const { return kind.namespaced && m_namespace.empty(); }
+
 KubectlApi::Requests KubectlApi::get(const std::vector<std::string>& names) const {
   std::vector<ApiRequest> requests;
   for (const std::string& object : names) {
     const auto& [kind, name] = named_object(object);
-    if (kind == nullptr) return std::nullopt;
+    if (kind == nullptr || lacks_namespace(*kind)) return std::nullopt;
     ApiRequest request{"GET", with_query(object_path(*kind, m_namespace, name), {})};
     request.absent_is_fine = true;
     requests.push_back(std::move(request));
@@ -82,8 +84,8 @@ KubectlApi::Requests KubectlApi::get_objects(const json& manifest) const {
   std::vector<ApiRequest> requests;
   for (const json* object : objects_of(manifest)) {
     const ApiKind* const kind = kind_of(*object);
-    if (kind == nullptr) return std::nullopt;
     const json& metadata = object->at("metadata");
+    if (kind == nullptr || (lacks_namespace(*kind) && !metadata.contains("namespace"))) return std::nullopt;
     ApiRequest request{
         "GET",
         with_query(object_path(*kind, metadata.value("namespace", m_namespace), metadata.value("name", "")), {})};
@@ -97,7 +99,7 @@ KubectlApi::Requests KubectlApi::list(const std::string& kinds, const Filter& fi
   std::vector<ApiRequest> requests;
   for (const std::string& name : split(kinds, ',')) {
     const ApiKind* const kind = find_kind(name);
-    if (kind == nullptr) return std::nullopt;
+    if (kind == nullptr || (lacks_namespace(*kind) && !filter.everywhere)) return std::nullopt;
     const std::vector<std::string> query = {filter.labels.empty() ? "" : query_of("labelSelector", filter.labels),
                                             filter.fields.empty() ? "" : query_of("fieldSelector", filter.fields)};
     ApiRequest request{"GET", with_query(collection_path(*kind, filter.everywhere ? "" : m_namespace), query)};
@@ -114,6 +116,7 @@ KubectlApi::Requests KubectlApi::watch(const std::string& kind, const std::strin
 
 KubectlApi::Requests KubectlApi::log(const std::string& pod, const std::string& container, int lines, std::size_t bytes,
                                      bool previous) const {
+  if (m_namespace.empty()) return std::nullopt;
   ApiRequest request{"GET", with_query(object_path(*find_kind("pods"), m_namespace, pod) + "/log",
                                        {query_of("container", container), fmt::format("tailLines={}", lines),
                                         fmt::format("limitBytes={}", bytes), previous ? "previous=true" : ""})};
@@ -126,8 +129,8 @@ KubectlApi::Requests KubectlApi::write(const json& manifest, const std::string& 
   std::vector<ApiRequest> requests;
   for (const json* object : objects_of(manifest)) {
     const ApiKind* const kind = kind_of(*object);
-    if (kind == nullptr) return std::nullopt;
     const json metadata = object->value("metadata", json::object());
+    if (kind == nullptr || (lacks_namespace(*kind) && !metadata.contains("namespace"))) return std::nullopt;
     const std::string space = metadata.value("namespace", m_namespace);
     const std::string path =
         method == "POST" ? collection_path(*kind, space) : object_path(*kind, space, metadata.value("name", ""));
@@ -150,7 +153,7 @@ KubectlApi::Requests KubectlApi::apply(const json& manifest, const std::string& 
 
 KubectlApi::Requests KubectlApi::merge(const std::string& object, const json& patch, const std::string& manager) const {
   const auto& [kind, name] = named_object(object);
-  if (kind == nullptr) return std::nullopt;
+  if (kind == nullptr || lacks_namespace(*kind)) return std::nullopt;
   return std::vector<ApiRequest>{{"PATCH",
                                   with_query(object_path(*kind, m_namespace, name), {"fieldManager=" + manager}),
                                   merge_type, json_text(patch)}};
@@ -158,7 +161,7 @@ KubectlApi::Requests KubectlApi::merge(const std::string& object, const json& pa
 
 KubectlApi::Requests KubectlApi::remove(const std::string& object, const json& options, bool absent_is_fine) const {
   const auto& [kind, name] = named_object(object);
-  if (kind == nullptr) return std::nullopt;
+  if (kind == nullptr || lacks_namespace(*kind)) return std::nullopt;
   ApiRequest request = remove_path(with_query(object_path(*kind, m_namespace, name), {}), json_text(options));
   request.absent_is_fine = absent_is_fine;
   return std::vector<ApiRequest>{std::move(request)};
@@ -199,7 +202,7 @@ std::shared_ptr<ApiRequests> KubectlApi::made(const Command& command, std::vecto
 }
 
 Command KubectlApi::with(Command command, Requests requests, ApiAnswer answer, bool in_order) const {
-  if (!requests || m_namespace.empty()) return command;
+  if (!requests) return command;
   const std::shared_ptr<ApiRequests> api = made(command, std::move(*requests), answer);
   api->in_order = in_order;
   api->body_is_input = command.input_follows;
@@ -208,7 +211,7 @@ Command KubectlApi::with(Command command, Requests requests, ApiAnswer answer, b
 }
 
 Command KubectlApi::with_end(Command command, Requests requests, Duration gone_within) const {
-  if (!requests || m_namespace.empty()) return command;
+  if (!requests) return command;
   const std::shared_ptr<ApiRequests> api = made(command, std::move(*requests), ApiAnswer::nothing);
   api->gone_within = gone_within;
   command.api = api;

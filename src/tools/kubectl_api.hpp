@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "sys/process.hpp"
+#include "tools/api_kinds.hpp"
 #include "tools/api_request.hpp"
 #include "tools/cluster.hpp"
 
 namespace raibid {
 
 /// What Kubectl's commands are as requests to the API, for one cluster and namespace. A list of requests is nothing
-/// when a kind is not in our table (api_kinds.hpp): then only kubectl, which asks the server for its kinds, can do it.
+/// when a kind is not in our table (api_kinds.hpp): then only kubectl, which asks the server for its kinds, can do it;
+/// and when it is of a namespace and ours is "", which only kubectl fills in from the kubeconfig.
 class KubectlApi {
  public:
   using Requests = std::optional<std::vector<ApiRequest>>;
@@ -54,6 +56,7 @@ class KubectlApi {
   Command with_end(Command command, Requests requests, Duration gone_within) const;
 
  private:
+  bool lacks_namespace(const ApiKind& kind) const;
   std::shared_ptr<ApiRequests> made(const Command& command, std::vector<ApiRequest> requests, ApiAnswer answer) const;
   std::string with_query(const std::string& path, std::vector<std::string> query) const;
   Requests write(const nlohmann::json& manifest, const std::string& method, const std::string& content_type,

@@ -54,6 +54,8 @@ class TimedConnection final : public RedisConnection {
     const TimedBlock block(m_timeline, "redis, a row of commands");
     m_redis->stream(feed);
   }
+  std::string peer_certificate() const override { return m_redis->peer_certificate(); }
+
   RedisReply receive() override {
     RedisReply reply = m_redis->receive();
     if (m_sent) m_timeline.end(*std::exchange(m_sent, std::nullopt));

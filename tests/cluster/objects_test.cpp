@@ -124,7 +124,7 @@ TEST_CASE("a claim that is deleted under a running Redis is red, stops every res
 
 TEST_CASE("a StatefulSet that helm keeps costs nobody the Secret") {
   if (!have_cluster()) return;
-  ClusterCli cli("raibid-test-keep");
+  ClusterCli cli("raibid-test-helm-keeps");
   REQUIRE(cli.setup({"--set", R"(commonAnnotations.helm\.sh/resource-policy=keep)"}).status == 0);
   REQUIRE(redis_cli(cli, {"SET", "job", "42"}).status == 0);
   const std::string running = uid(cli.name_space(), std::string("pod/") + pod);
@@ -153,7 +153,7 @@ TEST_CASE("a StatefulSet that helm keeps costs nobody the Secret") {
 TEST_CASE("a Secret that is gone while Redis runs has a way out") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-nosecret");
-  ClusterCli other("raibid-test-elsewhere");  // a home without credentials
+  ClusterCli other("raibid-test-elsewhere-left");  // a home without credentials
   REQUIRE(cli.setup().status == 0);
   REQUIRE(redis_cli(cli, {"SET", "job", "42"}).status == 0);
   kubectl({"delete", "-n", cli.name_space(), "secret/raibid-redis"});

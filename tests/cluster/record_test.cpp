@@ -99,8 +99,8 @@ TEST_CASE("record: the NetworkPolicy and the exports follow -n") {
 
 TEST_CASE("record: a teardown that keeps the data keeps what was chosen, for another home as well") {
   if (!have_cluster()) return;
-  ClusterCli cli("raibid-test-kept");
-  ClusterCli other("raibid-test-kept-elsewhere");  // a home without credentials
+  ClusterCli cli("raibid-test-record-kept");
+  ClusterCli other("raibid-test-record-elsewhere");  // a home without credentials
   REQUIRE(cli.setup({"--memory-limit", "640Mi", "--stream", "other:jobs", "--group", "g2"}).status == 0);
   const std::string claim = "pvc/redis-data-raibid-redis-master-0";
   const auto kept = [&] {

@@ -299,7 +299,7 @@ TEST_CASE("what is kept of a real failure") {
       keep_evidence(Files(ChangeGuard(false)), scene.test.clock, *scene.test.kubectl, "app=app", home.path(),
                     Error(ExitCode::failure, verdict.text, verdict.hint), "", scene.test.in(20s));
   CHECK(has(read_file(folder / "error.txt").value_or(""), "argument must be a memory value"));
-  CHECK(has(read_file(folder / "describe.txt").value_or(""), "app-master-0"));
+  CHECK(has(read_file(folder / "objects.yaml").value_or(""), "app-master-0"));
   CHECK(has(read_file(folder / "events.txt").value_or(""), "BackOff"));
   // the container's own or the one's before: which of them has died depends on the moment
   const std::string logs = read_file(folder / "app-master-0.redis.log").value_or("") +

@@ -324,7 +324,7 @@ void FakeCluster::kubectl(Child& child, const Words& words, bool half) {
     words.has("--raw") ? remove_raw(child, words) : remove(child, words);
   } else if (verb == "api-resources") {
     child.text = "secrets\npods\npersistentvolumeclaims\nservices\nstatefulsets.apps\nleases.coordination.k8s.io\n";
-  } else if (verb != "describe" && verb != "logs") {
+  } else if (verb != "logs") {
     throw std::logic_error("FakeCluster knows no kubectl " + verb);
   }
 }

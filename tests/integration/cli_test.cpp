@@ -226,6 +226,21 @@ TEST_CASE("status --watch ends soon after its reader has gone") {
   CHECK(output.out.ends_with("\n0\n"));
 }
 
+TEST_CASE("queue export ends quietly when its reader has gone") {
+  Cli cli;
+  const Output output = cli.shell(R"sh(
+    $RAIBID_CLI setup redis --target local >/dev/null || exit 9
+    seq 20000 | sed 's/.*/{"job_id":"&","job_type":"build","payload":"x"}/' | $RAIBID_CLI queue add - --target local >/dev/null || code=8
+    bash -c '$RAIBID_CLI queue export --target local | head -n 1 | wc -l; echo "${PIPESTATUS[0]}"'
+    bash -c '$RAIBID_CLI queue export --target local | true; echo "${PIPESTATUS[0]}"'
+    $RAIBID_CLI teardown redis --target local --yes --delete-data >/dev/null
+    exit $code)sh");
+  INFO(said(output));
+  CHECK(output.status == 0);
+  CHECK(output.out == "1\n0\n0\n");
+  CHECK(output.err.find("error") == std::string::npos);
+}
+
 TEST_CASE("a command behind connect -- gets this Redis under every name, and no other") {
   Cli cli;
   const Output output = cli.shell(R"sh(

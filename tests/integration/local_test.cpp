@@ -189,6 +189,21 @@ TEST_CASE("local: a setting that Redis refuses is undone to the last file") {
   CHECK(after == before);
 }
 
+TEST_CASE("local: a server that ends at its start is noticed at once, with what it said last") {
+  LocalCli cli;
+  const std::string preset = (cli.folder() / "bad.yaml").string();
+  must({"sh", "-c", "cat > " + preset},
+       "name: bad\ndescription: a user with a command that Redis does not know\n"
+       "user:\n  name: app\n  keys: ['*']\n  commands: [ping, nosuchcommand]\n");
+  const TimePoint began = real_runner().now();
+  const Output failed = cli.local("setup", {"--preset", preset, "-n", "x", "--release", "x-redis", "--user", "app"});
+  INFO(said(failed));
+  CHECK(failed.status == 4);
+  CHECK(real_runner().now() - began < std::chrono::seconds(15));  // the wait for one that lives is 20
+  CHECK(failed.err.find("ended at its start") != std::string::npos);
+  CHECK(failed.err.find("nosuchcommand") != std::string::npos);
+}
+
 TEST_CASE("local: url and connect") {
   LocalCli cli;
   CHECK(cli.local("url").status == 6);

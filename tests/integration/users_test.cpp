@@ -338,6 +338,26 @@ TEST_CASE("application's user: default is off, and what is not the application's
   CHECK(has(again.out, "Nothing changed"));
 }
 
+TEST_CASE("application's user: a queue that is not the preset's is raibid-cli's own work, done as admin") {
+  UserCli cli("raibid", {"--user", "raibid"});
+  const Output all = cli.local("queue", {"stats", "--all"});
+  INFO(said(all));
+  CHECK(all.status == 0);
+  CHECK(has(all.out, "raibid:jobs"));
+  const std::string file = (cli.folder() / "jobs.jsonl").string();
+  write_atomic(file, "{\"a\":\"b\"}\n");
+  for (const Words& words : std::vector<Words>{{"add", file, "--stream", "other"}, {"export", "--stream", "other"}}) {
+    const Output output = cli.local("queue", words);
+    CAPTURE(said(output));
+    CHECK(output.status == 0);
+    CHECK_FALSE(has(output.err, "NOPERM"));
+    if (words.front() == "export") write_atomic(file, output.out);
+  }
+  const Output imported = cli.local("queue", {"import", file, "--stream", "third"});
+  INFO(said(imported));
+  CHECK(imported.status == 0);
+}
+
 TEST_CASE("application's user: the seed's form without a name stays for who has it, and for an install that is there") {
   UserCli cli("raibid");
   CHECK(cli.user() == "");

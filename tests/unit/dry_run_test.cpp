@@ -57,7 +57,7 @@ bool child_reads(const Command& command) {
     }
   }
   static const std::map<std::string, std::set<std::string>> reading = {
-      {"kubectl", {"config", "version", "get", "describe", "logs", "api-resources", "port-forward"}},
+      {"kubectl", {"config", "version", "get", "logs", "api-resources", "port-forward"}},
       {"helm", {"version", "template", "show", "get"}}};
   if (program == "kubectl" && verb == "create") {
     const json list = json::parse(command.input);
@@ -312,7 +312,8 @@ std::vector<Words> command_lines(const CommandRow& row, const World& world) {
 /// These judge, and say so by their exit code; the fake Redis knows no streams to tell of.
 bool judges(const CommandRow& row) {
   const bool has_no_file = row.name() == "credentials show";  // of the Redis of this machine
-  const bool has_no_tls = row.name() == "tls rotate";         // that Redis speaks none
+  const bool has_no_tls =
+      row.name() == "tls rotate" || row.name() == "export client-certificate";  // that Redis speaks none
   return row.verb == "status" || row.verb == "doctor" || row.verb == "queue" || has_no_file || has_no_tls;
 }
 

@@ -1,8 +1,10 @@
 #include "components/kubernetes/evidence.hpp"
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "config/yaml.hpp"
 #include "sys/files.hpp"
 
 #include <fmt/format.h>
@@ -20,7 +22,7 @@ using nlohmann::json;
 
 constexpr int log_lines = 500;
 constexpr std::size_t most_logs = 20;
-constexpr const char* described = "pods,statefulsets,persistentvolumeclaims";
+constexpr const char* kept_kinds = "pods,statefulsets,persistentvolumeclaims";
 
 /// A file of the folder and what fills it.
 struct Piece {
@@ -61,9 +63,10 @@ std::string events_text(const json& items) {
 }
 
 /// Two commands for each container that has run: what it says, and what the one before it said.
-std::vector<Piece> log_pieces(const Kubectl& kubectl, const json& pods) {
+std::vector<Piece> log_pieces(const Kubectl& kubectl, const json& objects) {
   std::vector<Piece> pieces;
-  for (const json& pod : pods) {
+  for (const json& pod : objects) {
+    if (text_at(pod, {"kind"}) != "Pod") continue;
     const std::string name = text_at(pod, {"metadata", "name"});
     for (const std::string_view kind : {"initContainerStatuses", "containerStatuses"}) {
       for (const json& status : items_at(pod, {"status", kind})) {
@@ -93,24 +96,36 @@ std::string said(const Output& output) {
          fmt::format("\n(kubectl {}: {})\n", output.timed_out ? "did not answer in time" : "failed", trim(output.err));
 }
 
-json parsed(const Command& command, const Output& output) {
-  try {
-    return Kubectl::parse_items(command, output);
-  } catch (const Error&) {
-    return json::array();  // the file says why, see `said`
+/// The items of a list, also of one that lacks a kind: the file says why, see `why_incomplete`.
+json items_of(const Output& output) {
+  const json list = try_parse_json(output.out);
+  return list.is_object() ? items_at(list, {"items"}) : json::array();
+}
+
+std::string why_incomplete(const Output& output) {
+  if (output.ok()) return "";
+  return fmt::format("# kubectl {}: {}\n", output.timed_out ? "did not answer in time" : "failed",
+                     printable(trim(output.err)));
+}
+
+/// The objects as they are, a document each, without the account of who wrote which field.
+std::string objects_text(const Output& output) {
+  std::string text = why_incomplete(output);
+  for (json object : items_of(output)) {
+    if (object.contains("metadata") && object["metadata"].is_object()) object["metadata"].erase("managedFields");
+    text += "---\n" + to_yaml(object);
   }
+  return text;
 }
 
 void collect(const Files& files, const Kubectl& kubectl, const std::string& selector, const fs::path& folder,
              TimePoint deadline) {
-  const std::vector<Command> questions = {kubectl.describe(described, selector), kubectl.list("pods", selector),
-                                          kubectl.list("events", "")};
+  const std::vector<Command> questions = {kubectl.list(kept_kinds, selector), kubectl.list("events", "")};
   const std::vector<Output> answers = kubectl.run(questions, deadline);
-  files.write_atomic(folder / "describe.txt", said(answers[0]));
-  const json events = parsed(questions[2], answers[2]);
-  files.write_atomic(folder / "events.txt", answers[2].ok() ? events_text(events) : said(answers[2]));
+  files.write_atomic(folder / "objects.yaml", objects_text(answers[0]));
+  files.write_atomic(folder / "events.txt", why_incomplete(answers[1]) + events_text(items_of(answers[1])));
 
-  const std::vector<Piece> logs = log_pieces(kubectl, parsed(questions[1], answers[1]));
+  const std::vector<Piece> logs = log_pieces(kubectl, items_of(answers[0]));
   std::vector<Command> commands;
   for (const Piece& piece : logs) commands.push_back(piece.command);
   const std::vector<Output> texts = kubectl.run(commands, deadline);

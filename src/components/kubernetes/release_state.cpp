@@ -140,6 +140,12 @@ json ReleaseState::objects_of(const std::string& manifest) {
 void ReleaseState::take_record(const json& records) {
   for (const json& secret : records) {
     if (text_at(secret, {"metadata", "labels", "status"}) != "deployed") continue;
+    // of another release: unpacking its manifest costs milliseconds, and there may be many
+    if (const std::string name = text_at(secret, {"metadata", "labels", "name"}); !name.empty() && name != m_name.name)
+      continue;
+    if (const std::string space = text_at(secret, {"metadata", "namespace"});
+        !space.empty() && space != m_name.name_space)
+      continue;
     const std::optional<HelmRecord> record = read_helm_record(secret);
     if (!record || record->release != m_name.name || record->name_space != m_name.name_space ||
         record->revision <= m_revision)
@@ -226,6 +232,10 @@ ReleaseState ReleaseState::read(Context& context, const Kubectl& kubectl, const 
     return not_known({release, kubectl.name_space()}, error.message(), records);
   }
   return pick(context, kubectl, release, records, objects);
+}
+
+std::string dead_service(const std::string& service, const std::string& why) {
+  return fmt::format("Service {} leads to no ready pod: {}", service, why);
 }
 
 std::vector<ReleaseState::Ports> ReleaseState::changed_ports() const {

@@ -77,6 +77,9 @@ class ReleaseState {
   std::map<std::string, std::string> m_dead;
 };
 
+/// A line for a Service of `dead_services`.
+std::string dead_service(const std::string& service, const std::string& why);
+
 /// The kinds that `list` asks for.
 inline constexpr const char* release_kinds =
     "statefulsets,services,configmaps,networkpolicies,cronjobs.batch,endpointslices.discovery.k8s.io,pods";

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/known_helm.hpp"
 #include "sys/files.hpp"
 #include "tools/diagnosis.hpp"
 #include "ui/reporter.hpp"
@@ -118,7 +119,8 @@ Cluster chosen_cluster(const Context& context, const std::string& kubeconfig, co
 ClusterSession choose_cluster(Context& context, const std::string& name_space, NeedsHelm needs_helm) {
   const std::string kubeconfig = choose_kubeconfig(context);
   std::vector<Command> questions = {Kubectl::config_view(kubeconfig)};
-  if (needs_helm == NeedsHelm::yes) questions.push_back(Helm::version());
+  const std::optional<KnownHelm> helm = needs_helm == NeedsHelm::yes ? std::optional<KnownHelm>(context) : std::nullopt;
+  if (helm && !helm->said()) questions.push_back(Helm::version());
   const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
   Cluster cluster;
   HelmVersion version;
@@ -128,7 +130,11 @@ ClusterSession choose_cluster(Context& context, const std::string& name_space, N
     for (const char* name : {"https_proxy", proxy_variable}) {
       if (const std::string proxy = variable(context.environment, name); !proxy.empty()) cluster.proxy = proxy;
     }
-    if (needs_helm == NeedsHelm::yes) version = Helm::parse_version(questions[1], answers[1]);
+    if (helm && helm->said()) version = Helm::parse_version(Helm::version(), {0, *helm->said(), "", false});
+    if (helm && !helm->said()) {
+      version = Helm::parse_version(questions[1], answers[1]);
+      helm->remember(answers[1].out);
+    }
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);  // nothing has been changed yet
   }

@@ -202,8 +202,8 @@ TEST_CASE("the options that every command takes") {
   for (const OptionSpec& option : global_options()) names.emplace_back(option.name);
   std::sort(names.begin(), names.end());
   CHECK(names == std::vector<std::string>{"color", "config", "context", "dry-run", "kubeconfig", "namespace", "output",
-                                          "preset", "quiet", "release", "target", "timeout", "timing", "url", "verbose",
-                                          "yes"});
+                                          "preset", "quiet", "release", "target", "timeout", "timing", "tls-ca",
+                                          "tls-cert", "tls-key", "url", "verbose", "yes"});
   std::string letters;
   for (const OptionSpec& option : global_options()) {
     CHECK_FALSE(option.help.empty());

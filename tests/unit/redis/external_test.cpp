@@ -607,7 +607,9 @@ TEST_SUITE("external") {
     HealthReport report;
     Expectation expected;
     expected.foreign = true;
-    examine_redis(*redis.connect({"h", 1}, std::chrono::seconds(1)), expected, report);
+    RedisFacts facts;
+    read_redis_facts(*redis.connect({"h", 1}, std::chrono::seconds(1)), expected, facts);
+    examine_redis(facts, report);
     CHECK(report.healthy());
     int unknown = 0;
     for (const Check& check : report.checks()) unknown += check.unknown ? 1 : 0;

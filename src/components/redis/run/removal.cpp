@@ -58,6 +58,21 @@ bool agreed(Context& context, const std::string& subject) {
 
 }  // namespace
 
+CommandResult remove_agreed(Context& context, JournaledRun& run, const std::string& subject, const Removals& agreed,
+                            const std::function<Removals()>& plan) {
+  std::optional<CommandResult> result;
+  try {
+    const Removals now = plan();
+    if (now.goes.empty() || !agreed.cover(now)) result = ask_before_teardown(context, subject, std::nullopt, now);
+    if (!result) result = remove_all(context, subject, now, run.still_ours());
+  } catch (const BaseError&) {
+    run.close();
+    throw;
+  }
+  run.close();
+  return *result;
+}
+
 CommandResult nothing_to_tear_down(const Context& context, const std::string& subject) {
   return result(context, subject, {}, {}, "Nothing to tear down: " + subject + " is not there.\n");
 }

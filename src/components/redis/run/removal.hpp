@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "components/component.hpp"
+#include "components/redis/run/journaled_run.hpp"
 #include "plan/executor.hpp"
 #include "plan/journal.hpp"
 
@@ -37,6 +38,12 @@ std::optional<CommandResult> ask_before_teardown(Context& context, const std::st
 /// before each; when somebody else has the lock now nothing more is removed (preflight, or remains after the first).
 CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals,
                          const StillOurs& still_ours);
+
+/// The end of a teardown that was agreed to: plans again, for the question and the recovery took their time; asks again
+/// when more would go; removes, and closes the run. Throws as remove_all, and what was removed stays removed: running
+/// teardown again goes on where this stopped.
+CommandResult remove_agreed(Context& context, JournaledRun& run, const std::string& subject, const Removals& agreed,
+                            const std::function<Removals()>& plan);
 
 /// What teardown says when there is nothing.
 CommandResult nothing_to_tear_down(const Context& context, const std::string& subject);

@@ -4,14 +4,11 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "base/secret.hpp"
 #include "components/component.hpp"
+#include "components/redis/server/redis_facts.hpp"
 #include "components/scope.hpp"
-#include "config/preset.hpp"
-#include "tools/redis_client.hpp"
 
 namespace raibid {
 
@@ -24,7 +21,7 @@ struct Check {
   bool unknown = false;   ///< this Redis may not be asked: shown as –, and no reason to call it unhealthy
 };
 
-/// What `status` found: the checks in order, and the same facts as data with stable keys (docs/status.md).
+/// What `status` and `doctor` judge: the checks in order, and the facts as data with stable keys (docs/status.md).
 class HealthReport {
  public:
   HealthReport();
@@ -46,18 +43,11 @@ class HealthReport {
   std::unique_ptr<nlohmann::ordered_json> m_data;
 };
 
-/// What a Redis was set up with, as far as its health depends on it.
-struct Expectation {
-  std::vector<std::pair<std::string, std::string>> directives;
-  std::vector<StreamSpec> streams;
-  Secret acl = {};  ///< the ACL file that the server was given; empty when it has none
-  /// Somebody else runs it, and it may forbid INFO and CONFIG: what it is set to is shown and held against nothing.
-  bool foreign = false;
-};
-
-/// Looks at Redis itself: PONG, role, settings, persistence, memory, streams and groups. A Redis that does not answer
-/// is a check that fails, not an Error.
-void examine_redis(RedisConnection& redis, const Expectation& expected, HealthReport& report);
+/// Judges what Redis told: PONG, role, settings, persistence, memory, streams and groups, a check each. A Redis that
+/// does not answer is a check that fails.
+void examine_redis(const RedisFacts& facts, HealthReport& report);
+/// The same facts under the keys `redis`, `streams` and `passed_limits`.
+void add_redis_data(const RedisFacts& facts, nlohmann::ordered_json& data);
 
 /// The report as data: `healthy`, what was found, the checks.
 nlohmann::ordered_json report_data(HealthReport& report);

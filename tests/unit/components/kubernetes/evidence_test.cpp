@@ -61,13 +61,14 @@ std::string two_events() {
   return nlohmann::json{{"kind", "List"}, {"items", {second, first}}}.dump();
 }
 
+constexpr const char* kept = "pods,statefulsets,persistentvolumeclaims";
+
 }  // namespace
 
-TEST_CASE("evidence: descriptions, events and logs in a folder of their own that nobody else can read") {
+TEST_CASE("evidence: objects, events and logs in a folder of their own that nobody else can read") {
   Desk desk;
-  desk.runner.expect(argv_has({"describe", "pods,statefulsets,persistentvolumeclaims", "-l", "app=app"}),
-                     {0, "Name: app-master-0\n", ""});
-  desk.runner.expect(argv_has({"get", "pods", "-l", "app=app"}), {0, crashed_pod(), ""});
+  desk.runner.expect(argv_has({"get", "pods,statefulsets,persistentvolumeclaims", "-l", "app=app"}),
+                     {0, crashed_pod(), ""});
   desk.runner.expect(argv_has({"get", "events"}), {0, two_events(), ""});
   desk.runner.expect(argv_has({"logs", "app-master-0", "-c", "redis", "--previous"}), {0, "it was 'lots'\n", ""});
   desk.runner.expect(argv_has({"logs", "app-master-0", "-c", "redis"}), {0, "bad directive\n", ""});
@@ -80,12 +81,13 @@ TEST_CASE("evidence: descriptions, events and logs in a folder of their own that
     names.insert(entry.path().filename());
     CHECK(mode_of(entry.path()) == 0600);
   }
-  CHECK(names == std::set<std::string>{"app-master-0.redis.log", "app-master-0.redis.previous.log", "describe.txt",
-                                       "error.txt", "events.txt", "values.yaml"});
+  CHECK(names == std::set<std::string>{"app-master-0.redis.log", "app-master-0.redis.previous.log", "error.txt",
+                                       "events.txt", "objects.yaml", "values.yaml"});
   CHECK(has(content(folder / "error.txt"), "container redis ends with exit code 1\nsee its log"));
   CHECK(has(content(folder / "error.txt"), "https://10.0.0.5:6443, context dev, namespace apps"));
   CHECK(content(folder / "values.yaml") == "image: redis:7\n");
-  CHECK(content(folder / "describe.txt") == "Name: app-master-0\n");
+  CHECK(has(content(folder / "objects.yaml"), "name: app-master-0\n"));
+  CHECK_FALSE(has(content(folder / "objects.yaml"), "managedFields"));
   CHECK(content(folder / "app-master-0.redis.previous.log") == "it was 'lots'\n");
   const std::string events = content(folder / "events.txt");
   CHECK(events.find("Scheduled") < events.find("BackOff (3 times)"));
@@ -96,8 +98,7 @@ TEST_CASE("evidence: descriptions, events and logs in a folder of their own that
 TEST_CASE("evidence: two of one second do not mix") {
   Desk desk;
   for (int i = 0; i < 2; ++i) {
-    desk.runner.expect(argv_has({"describe"}), {0, "", ""});
-    desk.runner.expect(argv_has({"get", "pods"}), {0, R"({"kind":"List","items":[]})", ""});
+    desk.runner.expect(argv_has({"get", kept}), {0, R"({"kind":"List","items":[]})", ""});
     desk.runner.expect(argv_has({"get", "events"}), {0, R"({"kind":"List","items":[]})", ""});
   }
   const std::string first = desk.keep();
@@ -109,7 +110,7 @@ TEST_CASE("evidence: two of one second do not mix") {
 
 TEST_CASE("evidence: a cluster that does not answer leaves the error, within the deadline") {
   Desk desk;
-  for (const char* verb : {"describe", "pods", "events"}) desk.runner.expect_stream(argv_has({verb}));
+  for (const char* kinds : {kept, "events"}) desk.runner.expect_stream(argv_has({kinds}));
   const TimePoint began = desk.runner.now();
   const fs::path folder = desk.keep();
   CHECK(desk.runner.now() - began <= seconds(10));
@@ -119,22 +120,24 @@ TEST_CASE("evidence: a cluster that does not answer leaves the error, within the
 
 TEST_CASE("evidence: a refused right is written down, and the rest is kept") {
   Desk desk;
-  desk.runner.expect(argv_has({"describe"}),
-                     {1, "", "Error from server (Forbidden): persistentvolumeclaims is forbidden\n"});
-  desk.runner.expect(argv_has({"get", "pods"}), {0, R"({"kind":"List","items":[]})", ""});
+  desk.runner.expect(argv_has({"get", kept}),
+                     {1, crashed_pod(), "Error from server (Forbidden): persistentvolumeclaims is forbidden\n"});
+  desk.runner.expect(argv_has({"logs"}), {0, "it was 'lots'\n", ""});
+  desk.runner.expect(argv_has({"logs"}), {0, "bad directive\n", ""});
   desk.runner.expect(argv_has({"get", "events"}), {0, two_events(), ""});
   const fs::path folder = desk.keep();
-  CHECK(has(content(folder / "describe.txt"), "persistentvolumeclaims is forbidden"));
+  CHECK(has(content(folder / "objects.yaml"), "persistentvolumeclaims is forbidden"));
+  CHECK(has(content(folder / "objects.yaml"), "name: app-master-0"));
   CHECK(has(content(folder / "events.txt"), "assigned to node1"));
 }
 
 TEST_CASE("evidence: a second Ctrl-C ends it, what is there stays") {
   Desk desk;
-  for (const char* verb : {"describe", "pods", "events"}) desk.runner.expect_stream(argv_has({verb}));
+  for (const char* kinds : {kept, "events"}) desk.runner.expect_stream(argv_has({kinds}));
   desk.runner.interrupt_wait(1);
   const fs::path folder = desk.keep();
   CHECK(has(content(folder / "error.txt"), "exit code 1"));
-  CHECK_FALSE(fs::exists(folder / "describe.txt"));
+  CHECK_FALSE(fs::exists(folder / "objects.yaml"));
 }
 
 TEST_CASE("evidence: nowhere to keep it") {

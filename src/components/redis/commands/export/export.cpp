@@ -159,27 +159,24 @@ CommandResult export_configmap(Context& context, const std::vector<std::string>&
 
 /// A Secret (kubernetes.io/tls) with a certificate for one application, its key, and the CA.
 CommandResult export_client_certificate(Context& context, const std::vector<std::string>& words) {
-  if (words.size() != 1)
-    throw Error(ExitCode::usage, "export client-certificate: give the name of one application",
-                "for instance: " + context.scope().command("export client-certificate", "worker"));
+  if (words.size() > 1)
+    throw Error(ExitCode::usage, "export client-certificate: one name is enough", "leave the others out");
   mention_unfinished(context);
   const OpenedPlace opened = open_recorded(context, NeedsPreset::no);
-  if (!opened.place->installed().tls)
-    throw Error(ExitCode::preflight, opened.place->subject() + " does not speak TLS",
-                "turn it on: " + context.scope().command("setup redis", "--tls"));
   const std::unique_ptr<Installer> installer = open_installer(context, opened.settings);
   const SecretContent content = installer->certificates();
-  const KeyPair pair =
-      issue_client_certificate(content, words.front(), static_cast<int>(context.settings.integer("days")),
-                               installer->certificate_spec(), context.clock.wall());
-  if (!is_dns_subdomain(words.front()))
-    throw Error(ExitCode::usage, fmt::format("{} is not a valid name of a Kubernetes object", in_quotes(words.front())),
-                "names are lower-case letters, digits, - and .");
   Handover handover;
-  handover.name = words.front();
   handover.name_space = chosen_namespace(opened.settings, option(context, "app-namespace"));
-  return document(
-      context, client_certificate_manifest(handover, pair, opened.place->installed().tls->ca, opened.settings.preset));
+  handover.name = opened.settings.release + "-env";
+  handover.name = words.empty() ? client_secret_name(handover) : words.front();
+  if (!is_dns_subdomain(handover.name))
+    throw Error(ExitCode::usage, fmt::format("{} is not a valid name of a Kubernetes object", in_quotes(handover.name)),
+                "names are lower-case letters, digits, - and .");
+  const KeyPair pair =
+      issue_client_certificate(content, handover.name, static_cast<int>(context.settings.integer("days")),
+                               installer->certificate_spec(), context.clock.wall());
+  return document(context, client_certificate_manifest(handover, pair, value_of(content, tls_trusted_key).reveal(),
+                                                       opened.settings.preset));
 }
 
 std::vector<Queue> chosen_queues(const Context& context, const RedisSettings& settings) {
@@ -384,7 +381,7 @@ std::vector<ComponentCommand> export_commands() {
   ComponentCommand client_certificate =
       row("client-certificate", "A certificate for an application, where Redis asks clients for one, as a Secret",
           client_certificate_options(), export_client_certificate);
-  client_certificate.arguments = "NAME";
+  client_certificate.arguments = "[NAME]";
   return {
       client_certificate,
       row("env", "The application's variables: for a shell, as .env, or for docker", env_options(), export_env),

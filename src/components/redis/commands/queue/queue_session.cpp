@@ -16,8 +16,8 @@
 #include "components/redis/server/safe_trim.hpp"
 #include "components/redis/server/script.hpp"
 #include "components/redis/server/stream_queue.hpp"
-#include "config/duration.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "config/duration.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -149,8 +149,21 @@ const std::string& QueueSession::group() {
   return m_group;
 }
 
+/// What was asked for is not of this preset: its application's user has no right to it.
+bool QueueSession::is_beyond_the_user() const {
+  const Settings& settings = m_context.settings;
+  if (settings.all().contains("all") && settings.flag("all")) return true;
+  if (m_asynq || !option_chosen(m_context, "stream")) return false;
+  const std::vector<StreamSpec>& own = m_context.preset.streams;
+  return std::none_of(own.begin(), own.end(), [&](const StreamSpec& stream) { return stream.name == m_spec.name; });
+}
+
+std::unique_ptr<RedisConnection> QueueSession::connect(TimePoint until) {
+  return is_beyond_the_user() ? m_place->administer(until) : m_place->connect(until);
+}
+
 RedisConnection& QueueSession::redis() {
-  if (!m_redis) m_redis = m_place->connect(std::max(question_deadline(m_context), m_context.runner.now() + no_answer));
+  if (!m_redis) m_redis = connect(std::max(question_deadline(m_context), m_context.runner.now() + no_answer));
   m_opened = true;
   return *m_redis;
 }
@@ -173,7 +186,7 @@ void QueueSession::reconnect(Duration patience) {
     try {
       m_context.signals.check();
       if (m_opened) m_place->look_after();
-      m_redis = m_place->connect(std::min(until, m_context.runner.now() + no_answer));
+      m_redis = connect(std::min(until, m_context.runner.now() + no_answer));
       // a server that loads or has no master yet is not one to go on with
       expect_no_error(m_redis->command({"EXISTS", stream()}), "to go on");
       return;

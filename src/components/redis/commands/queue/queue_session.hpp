@@ -67,6 +67,9 @@ class QueueSession {
   std::string subject() const;
 
  private:
+  bool is_beyond_the_user() const;
+  std::unique_ptr<RedisConnection> connect(TimePoint until);
+
   Context& m_context;
   StreamSpec m_spec;
   bool m_asynq = false;

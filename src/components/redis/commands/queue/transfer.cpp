@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <ostream>
 
@@ -13,10 +15,24 @@
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/queue/upload.hpp"
 #include "components/redis/server/queue_keys.hpp"
+#include "sys/reader_gone.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
+
+namespace {
+
+/// Throws Error (failure) when standard output is full or broken. False when its reader has gone (`| head`), which is
+/// no failure.
+bool arrived(std::ostream& results, std::int64_t count) {
+  if (results) return true;
+  if (errno == EPIPE || reader_gone(STDOUT_FILENO)) return false;
+  throw Error(ExitCode::failure,
+              fmt::format("the export cannot be written: it ends after {}", counted(count, "entry", "entries")));
+}
+
+}  // namespace
 
 CommandResult queue_export(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);
@@ -34,16 +50,14 @@ CommandResult queue_export(Context& context, const std::vector<std::string>&) {
     context.signals.check();
     lines.clear();
     for (const StreamEntry& entry : page) append_export_line(lines, entry);
+    errno = 0;
     context.results.write(lines.data(), static_cast<std::streamsize>(lines.size()));
-    if (!context.results && errno == EPIPE) return {};  // `| head`
-    if (!context.results) {
-      throw Error(ExitCode::failure,
-                  fmt::format("the export cannot be written: it ends after {}", counted(count, "entry", "entries")));
-    }
+    if (!arrived(context.results, count)) return {};
     count += static_cast<std::int64_t>(page.size());
   }
+  errno = 0;
   context.results.flush();
-  if (!context.results) throw Error(ExitCode::failure, "the export cannot be written to its end");
+  if (!arrived(context.results, count)) return {};
   context.reporter.note(fmt::format("{} of {}", counted(count, "entry", "entries"), printable(key)));
   return {};
 }

@@ -34,38 +34,35 @@ using nlohmann::ordered_json;
 constexpr Duration look_for_reader = std::chrono::milliseconds(200);
 constexpr Duration between_looks = std::chrono::seconds(2);
 
-std::string memory_of(const ordered_json& redis) {
-  const std::int64_t used = redis.value("used_memory_bytes", std::int64_t{0});
-  const std::int64_t limit = redis.value("maxmemory_bytes", std::int64_t{0});
-  if (used == 0) return "-";
+std::string memory_of(const RedisFacts& redis) {
+  if (!redis.memory || redis.memory->used == 0) return "-";
+  const auto& [used, limit, policy, evicted] = *redis.memory;
   // a share, because the number itself is another one at each look
   return limit == 0 ? "no maxmemory" : fmt::format("{} % of {}", used * 100 / limit, format_bytes(limit));
 }
 
-std::string queue_of(const ordered_json& data) {
+std::string queue_of(const RedisFacts& redis) {
   std::vector<std::string> streams;
-  for (const ordered_json& stream : data.value("streams", ordered_json::array())) {
-    if (stream["length"].is_number())
-      streams.push_back(fmt::format("{}: {}", stream["name"].get<std::string>(), stream["length"].dump()));
+  for (const RedisFacts::Stream& stream : redis.streams) {
+    if (stream.length) streams.push_back(fmt::format("{}: {}", stream.name, *stream.length));
   }
   return join(streams, ", ");
 }
 
-std::vector<std::string> cells(Seen& seen) {
-  const ordered_json& data = seen.report.data();
-  const ordered_json redis = data.value("redis", ordered_json::object());
-  std::string note = queue_of(data);
-  for (const Check& check : seen.report.checks()) {
+std::vector<std::string> cells(const Seen& seen) {
+  const auto& [facts, health] = seen.report;
+  std::string note = queue_of(facts.redis);
+  for (const Check& check : health.checks()) {
     if (check.passed) continue;
     note = fmt::format("{}: {}", check.name, check.text);
     break;
   }
   return {seen.release,
           seen.place,
-          data.value("preset", ""),
-          seen.report.healthy() ? "healthy" : "not healthy",
-          redis.value("version", "-"),
-          memory_of(redis),
+          facts.preset,
+          health.healthy() ? "healthy" : "not healthy",
+          facts.redis.server ? facts.redis.server->version : "-",
+          memory_of(facts.redis),
           note};
 }
 
@@ -79,14 +76,14 @@ std::vector<std::string> table_lines(std::vector<Seen>& all) {
 }
 
 int exit_code(const std::vector<Seen>& all, int unattached) {
-  const bool healthy =
-      unattached == 0 && std::all_of(all.begin(), all.end(), [](const Seen& seen) { return seen.report.healthy(); });
+  const bool healthy = unattached == 0 && std::all_of(all.begin(), all.end(),
+                                                      [](const Seen& seen) { return seen.report.health.healthy(); });
   return static_cast<int>(healthy ? ExitCode::ok : ExitCode::failure);
 }
 
 ordered_json as_list(std::vector<Seen>& all) {
   ordered_json list = ordered_json::array();
-  for (Seen& seen : all) list.push_back(report_data(seen.report));
+  for (Seen& seen : all) list.push_back(report_data(seen.report.health));
   return list;
 }
 
@@ -110,7 +107,7 @@ CommandResult render_all(const Context& context, std::vector<Seen>& all, int una
 /// As `status redis` of one: another preset than the recorded one is a contradiction.
 void refuse_contradiction(const Context& context, const StatusBoard::Scope& scope, std::vector<Seen>& all) {
   if (!scope.only || all.empty()) return;
-  refuse_other_preset(context, all.front().report.data().value("preset", ""));
+  refuse_other_preset(context, all.front().report.facts.preset);
 }
 
 /// On a terminal each look replaces the one before; elsewhere only lines that changed are written.
@@ -223,7 +220,7 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
   if (all.empty()) throw_nothing(context, scope);
   // a single one is worth its details; whoever wants a list in any case says --all
   if (all.size() == 1 && board.unattached_runs() == 0 && !context.settings.flag("all")) {
-    return render_report(context, all.front().title, all.front().report);
+    return render_report(context, all.front().title, all.front().report.health);
   }
   return render_all(context, all, board.unattached_runs());
 }

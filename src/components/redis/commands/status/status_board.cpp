@@ -1,7 +1,5 @@
 #include "components/redis/commands/status/status_board.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -25,9 +23,10 @@ constexpr Duration least_share = std::chrono::seconds(1);
 
 /// A record of a release that cannot be read is that release's trouble, not everybody's.
 Seen broken(const std::string& release, const std::string& place, const std::string& title, const Error& error) {
-  HealthReport report;
-  report.data() = {{"release", {{"name", release}}}};
-  report.add({"record", false, error.message(), error.hint()});
+  StatusFacts facts;
+  facts.release = release;
+  StatusReport report = report_on(std::move(facts), Scope());
+  report.health.add({"record", false, error.message(), error.hint()});
   return {release, place, title, std::move(report)};
 }
 

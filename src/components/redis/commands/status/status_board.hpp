@@ -10,7 +10,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
-#include "components/redis/server/health.hpp"
+#include "components/redis/place/status_facts.hpp"
 #include "components/redis/settings/settings.hpp"
 
 namespace raibid {
@@ -20,7 +20,7 @@ struct Seen {
   std::string release;
   std::string place;  ///< "namespace jobs" or "this machine"
   std::string title;
-  HealthReport report;
+  StatusReport report;
 };
 
 /// Looks at many at once: every release of the cluster, every instance of this machine. Port-forwards stay open between

@@ -1,7 +1,5 @@
 #include "components/redis/place/external/external_installer.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -35,49 +33,43 @@ std::string external_journal_key(const ExternalTarget& target) {
 
 namespace {
 
+CertificateFacts shown_certificate(Context& context, ExternalServer& server) {
+  return read_certificate(context.redis.served_certificate(server.endpoint(), reply_limit), server.target().subject());
+}
+
 /// How long its certificate is valid; who renews it is not for us to say.
-void examine_certificate(Context& context, ExternalServer& server, HealthReport& report) {
-  const std::string where = server.target().subject();
-  const CertificateFacts facts =
-      read_certificate(context.redis.served_certificate(server.endpoint(), reply_limit), where);
-  const long days = days_left(facts.not_after, context.clock.wall());
-  const bool known_client = !server.target().tls_certificate.empty();
+void examine_certificate(const CertificateFacts& facts, bool shows_own, WallTime now, HealthReport& report) {
+  const long days = days_left(facts.not_after, now);
   report.data()["tls"] = {{"days_left", days}, {"not_after", rfc3339(facts.not_after)}, {"issuer", facts.issuer}};
   report.add(
       {"tls", days >= days_to_be_unhealthy,
-       fmt::format("on · {} left{}", counted(days, "day", "days"), known_client ? " · with a client certificate" : ""),
+       fmt::format("on · {} left{}", counted(days, "day", "days"), shows_own ? " · with a client certificate" : ""),
        "whoever runs this Redis has to renew its certificate"});
 }
 
 }  // namespace
 
-HealthReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished) {
+StatusReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished) {
   const ExternalTarget& target = server.target();
   const Spec record = target.saved ? parse_spec(target.saved->record) : Spec{};
-  HealthReport report;
-  report.set_scope(server.scope());
-  report.data() = {{"target", "external"},
-                   {"namespace", target.name_space},
-                   {"preset", record.preset.empty() ? settings.preset : record.preset},
-                   {"release", {{"name", target.release}}},
-                   {"host", target.address.host},
-                   {"port", target.address.port},
-                   {"database", target.address.database},
-                   {"unfinished_runs", unfinished}};
-  if (unfinished > 0)
-    report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                "setup undoes that first: " + report.scope().command("setup redis")});
-  report.data()["redis"] = {{"pong", false}};
+  StatusFacts facts{target.release, target.name_space, record.preset.empty() ? settings.preset : record.preset,
+                    unfinished,
+                    StatusFacts::Elsewhere{target.address.host, target.address.port, target.address.database}};
   Expectation expected;
   expected.streams = record.preset.empty() ? settings.streams : record.streams;
   expected.foreign = true;
+  std::optional<CertificateFacts> certificate;
   try {
     const std::unique_ptr<RedisConnection> redis = server.connect(context.deadline);
-    if (target.address.tls) examine_certificate(context, server, report);
-    examine_redis(*redis, expected, report);
+    if (target.address.tls) certificate = shown_certificate(context, server);
+    read_redis_facts(*redis, expected, facts.redis);
   } catch (const Error& error) {
-    report.add({"redis", false, error.message(), error.hint()});
+    facts.redis.failure = {error.message(), error.hint()};
   }
+  StatusReport report = report_on(std::move(facts), server.scope());
+  if (certificate)
+    examine_certificate(*certificate, !target.tls_certificate.empty(), context.clock.wall(), report.health);
+  examine_redis(report.facts.redis, report.health);
   return report;
 }
 
@@ -86,8 +78,8 @@ CommandResult ExternalInstaller::status() {
   const int unfinished = mention_unfinished(m_context);
   const ExternalTarget& target = server.target();
   if (target.saved) refuse_other_preset(m_context, parse_spec(target.saved->record).preset);
-  HealthReport report = examine_external(m_context, server, m_settings, unfinished);
-  return render_report(m_context, external_title(target), report);
+  StatusReport report = examine_external(m_context, server, m_settings, unfinished);
+  return render_report(m_context, external_title(target), report.health);
 }
 
 }  // namespace raibid

@@ -2,6 +2,7 @@
 
 #include "components/redis/place/external/external_server.hpp"
 #include "components/redis/place/place.hpp"
+#include "components/redis/place/status_facts.hpp"
 
 namespace raibid {
 
@@ -21,7 +22,7 @@ class ExternalInstaller final : public Installer {
 };
 
 /// What `status` says of it: one that cannot be reached is a check that fails.
-HealthReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished);
+StatusReport examine_external(Context& context, ExternalServer& server, const RedisSettings& settings, int unfinished);
 std::string external_title(const ExternalTarget& target);
 
 /// The name of the journal of its runs.

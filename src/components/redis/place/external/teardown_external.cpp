@@ -117,17 +117,7 @@ CommandResult teardown_redis_external(Context& context, const RedisSettings& set
     run.also_hold([&lock](Before) { return lock.taken_over(); });
   });
   if (interrupted) run.recover();
-  std::optional<CommandResult> result;
-  try {
-    const Removals now = teardown.plan();  // after the recovery, and after the question
-    if (now.goes.empty() || !agreed.cover(now)) result = ask_before_teardown(context, subject, std::nullopt, now);
-    if (!result) result = remove_all(context, subject, now, run.still_ours());
-  } catch (const BaseError&) {
-    run.close();  // nothing to undo: running teardown again goes on where this stopped
-    throw;
-  }
-  run.close();
-  return *result;
+  return remove_agreed(context, run, subject, agreed, [&teardown] { return teardown.plan(); });
 }
 
 }  // namespace raibid

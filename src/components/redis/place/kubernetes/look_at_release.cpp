@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <span>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -21,6 +22,9 @@ namespace raibid {
 namespace {
 
 using nlohmann::json;
+
+/// Questions side by side: where there is no proxy, each is a kubectl.
+constexpr std::size_t most_at_once = 8;
 
 // Services of other namespaces are asked for one by one: kubectl's get has one namespace.
 void look_at_distant_services(Context& context, const Kubectl& kubectl, const std::vector<std::string>& services,
@@ -71,15 +75,35 @@ void look_at_certificate(Context& context, const Kubectl& kubectl, Release& foun
     take_object(found, item, kubectl);
 }
 
-/// What can only be asked when the rest is known: what is outside the namespace, which many a login may not see, and
-/// (with Helm's records) what of the release has changed.
-void look_further(Context& context, const Kubectl& kubectl, Release& found, const json* records) {
+/// For what of a release is outside its namespace, which many a login may not see.
+Command look_outside(const Kubectl& kubectl, const Release& found) {
   std::vector<std::string> names = {"namespace/" + found.id.name_space};
   for (const Release::Claim& claim : found.claims) {
     if (!claim.volume.empty()) names.push_back("persistentvolume/" + claim.volume);
   }
+  return kubectl.get(names);
+}
+
+/// The same of all, some at once.
+void look_outside_of_all(Context& context, const Kubectl& kubectl, std::vector<Release>& all) {
+  for (std::size_t from = 0; from < all.size(); from += most_at_once) {
+    const std::span<Release> some = std::span(all).subspan(from, std::min(most_at_once, all.size() - from));
+    std::vector<Command> questions;
+    for (const Release& one : some) questions.push_back(look_outside(kubectl, one));
+    const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
+    for (std::size_t at = 0; at < some.size(); ++at) {
+      if (!answers[at].ok()) continue;
+      for (const json& object : Kubectl::parse_items(questions[at], answers[at]))
+        take_object(some[at], object, kubectl);
+    }
+  }
+}
+
+/// What can only be asked when the rest is known: what is outside the namespace, and (with Helm's records) what of the
+/// release has changed.
+void look_further(Context& context, const Kubectl& kubectl, Release& found, const json* records) {
   look_at_certificate(context, kubectl, found);
-  std::vector<Command> questions = {kubectl.get(names)};
+  std::vector<Command> questions = {look_outside(kubectl, found)};
   if (records) questions.push_back(ReleaseState::list(kubectl, found.id.name));
   const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   if (answers[0].ok()) {
@@ -182,10 +206,11 @@ std::vector<Release> look_at_all_releases(Context& context, const Kubectl& kubec
         }
       }
     }
+    look_outside_of_all(context, kubectl, all);
     for (Release& one : all) {
       const Kubectl there(context.runner, kubectl.cluster(), one.id.name_space);
       look_at_missing_services(context, there, one);
-      look_further(context, there, one, nullptr);
+      look_at_certificate(context, there, one);
       one.state = ReleaseState::pick(context, there, one.id.name, manifests, objects);
     }
   } catch (Error& error) {

@@ -12,6 +12,12 @@ const Release::Service* Release::service(const std::string& name) const {
   return found == services.end() ? nullptr : &*found;
 }
 
+bool Release::leads_here(const std::string& name) const {
+  const Service* const found = service(name);
+  if (!found) return false;
+  return found->is_other_name ? found->other_name == names().host : found->instance == id.name;
+}
+
 bool Release::redis_runs() const {
   return std::any_of(pods.begin(), pods.end(), [](const Pod& pod) { return pod.redis_runs; });
 }

@@ -123,6 +123,8 @@ struct Release {
   const Claim* claim() const { return claims.empty() ? nullptr : &claims.front(); }
   /// By its name as `services` has it; nullptr when there is none.
   const Service* service(const std::string& name) const;
+  /// A Service of that name selects the release's pods, or is a name for the release's host.
+  bool leads_here(const std::string& service) const;
 
   /// The container of Redis runs in a pod of it.
   bool redis_runs() const;

@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/certificates.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/record.hpp"
@@ -22,14 +23,11 @@ namespace raibid {
 
 namespace {
 
-using nlohmann::ordered_json;
-
 std::string repair(const HealthReport& report) { return "setup repairs it: " + report.scope().command("setup redis"); }
 
 void examine_record(const std::optional<Release::Record>& record, const std::string& name, HealthReport& report) {
   const std::string status = record ? record->status : "missing";
   const int revision = record ? record->revision : 0;
-  report.data()["release"] = {{"name", name}, {"revision", revision}, {"status", status}};
   report.add(
       {"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status), repair(report)});
 }
@@ -39,7 +37,6 @@ void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport
   const std::optional<Release::Workload>& workload = found.workload;
   const int wanted = workload ? workload->replicas : 0;
   const int ready = workload ? workload->ready_replicas : 0;
-  report.data()["workload"] = {{"replicas", wanted}, {"ready_replicas", ready}};
   if (workload && workload->deletion) {
     report.add({"workload", false, fmt::format("{} of {} ready, {}", ready, wanted, describe(*workload->deletion)),
                 "it goes as soon as nothing holds it (metadata.finalizers); then setup makes it again: " +
@@ -60,16 +57,10 @@ void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport
 
 void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
   if (!pod) {
-    report.data()["pod"] = nullptr;
     report.add({"pod", false, name + " does not exist", kubectl.for_people({"describe", "statefulset"})});
     return;
   }
   const std::optional<Release::Pod::End>& last = pod->last_end;
-  report.data()["pod"] = {{"name", name},
-                          {"phase", pod->phase},
-                          {"ready", pod->ready},
-                          {"restarts", pod->restarts},
-                          {"last_termination", nullptr}};
   std::string text = fmt::format("{} {}, {} restarts", name,
                                  pod->ready           ? "Ready"
                                  : pod->serves        ? "ready except for its exporter"
@@ -77,10 +68,6 @@ void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl
                                                       : pod->phase + ", not Ready",
                                  pod->restarts);
   if (last) {
-    report.data()["pod"]["last_termination"] = {{"container", last->container},
-                                                {"reason", last->reason},
-                                                {"exit_code", last->exit_code},
-                                                {"finished_at", last->finished_at}};
     text += fmt::format(" (last: {} of {}, exit code {}, {})", last->reason, last->container, last->exit_code,
                         last->finished_at);
   }
@@ -101,18 +88,10 @@ std::int64_t bytes_of(const std::string& quantity) {
   }
 }
 
-/// A further name leads to this Redis when its Service selects the release's pods, or is a name for the release's host.
-bool leads_here(const Release::Service* service, const Release& found) {
-  if (!service) return false;
-  return service->is_other_name ? service->other_name == found.names().host : service->instance == found.id.name;
-}
-
 void examine_services(const Release& found, const std::vector<std::string>& services, HealthReport& report) {
-  report.data()["services"] = ordered_json::array();
   for (const std::string& service : services) {
     const Release::Service* const there = found.service(service);
-    const bool leads = leads_here(there, found);
-    report.data()["services"].push_back({{"name", service}, {"leads_here", leads}});
+    const bool leads = found.leads_here(service);
     const std::string what = !there  ? "does not exist"
                              : leads ? "leads to " + found.names().workload
                                      : "leads elsewhere";
@@ -127,16 +106,10 @@ void examine_services(const Release& found, const std::vector<std::string>& serv
 void examine_claim(const Release::Claim* claim, const std::string& name, const std::string& release, bool wanted,
                    const Kubectl& kubectl, HealthReport& report) {
   if (!claim) {
-    report.data()["claim"] = nullptr;
     if (wanted)
       report.add({"claim", false, name + " does not exist: the data would not survive a restart", repair(report)});
     return;
   }
-  report.data()["claim"] = {{"name", name},
-                            {"phase", claim->phase},
-                            {"capacity", claim->capacity},
-                            {"requested", claim->requested},
-                            {"storage_class", claim->storage_class}};
   const std::string shown = bytes_of(claim->capacity) < bytes_of(claim->requested)
                                 ? fmt::format("{}, growing to {}", claim->capacity, claim->requested)
                                 : claim->capacity;
@@ -155,11 +128,6 @@ void examine_trimming(const std::optional<Release::Trimming>& trimming, const Ku
   const std::string& began = trimming->last_started;
   const std::string& succeeded = trimming->last_succeeded;
   const bool failed = !trimming->running && began > succeeded;
-  report.data()["trimming"] = {{"schedule", trimming->schedule},
-                               {"suspended", trimming->suspended},
-                               {"running", trimming->running},
-                               {"last_started", began.empty() ? ordered_json() : ordered_json(began)},
-                               {"last_succeeded", succeeded.empty() ? ordered_json() : ordered_json(succeeded)}};
   const std::string success = succeeded.empty() ? "none has succeeded yet" : "last success " + succeeded;
   if (trimming->suspended) {
     report.add(
@@ -177,12 +145,10 @@ void examine_trimming(const std::optional<Release::Trimming>& trimming, const Ku
 }
 
 void examine_deletions(const Release& found, const Kubectl& kubectl, HealthReport& report) {
-  report.data()["being_deleted"] = ordered_json::array();
   std::vector<Deletion> deletions = found.deletions;
   std::sort(deletions.begin(), deletions.end(),
             [](const Deletion& left, const Deletion& right) { return left.object < right.object; });
   for (const Deletion& deletion : deletions) {
-    report.data()["being_deleted"].push_back(deletion.object);
     const std::string kind = deletion.object.substr(0, deletion.object.find('/'));
     const bool has_its_line = kind == "statefulset" || kind == "pod" || kind == "persistentvolumeclaim";
     if (has_its_line) continue;
@@ -198,9 +164,6 @@ namespace {
 
 /// A line for each difference between the release's record and the cluster.
 void examine_state(const ReleaseState& state, HealthReport& report) {
-  ordered_json& data = report.data();
-  data["differences"] = ordered_json::array();
-  data["compared"] = state.unknown().empty();
   if (!state.unknown().empty()) {
     report.add({"objects", true, "not compared with the release: " + state.unknown()});
     return;
@@ -210,15 +173,12 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
                              : drift.replaces_pods() ? "this restarts Redis; " + repair(report)
                                                      : repair(report);
     for (const std::string& line : drift.lines()) {
-      data["differences"].push_back(line);
       report.add({"objects", false, line, hint});
     }
   }
   for (const auto& [service, why] : state.dead_services()) {
-    const std::string line = fmt::format("Service {} leads to no ready pod: {}", service, why);
-    data["differences"].push_back(line);
     report.add(
-        {"objects", false, line,
+        {"objects", false, dead_service(service, why),
          state.drift().empty() ? "applications reach nothing by this name; see the check of the pod" : repair(report)});
   }
   if (state.drift().empty() && state.dead_services().empty()) {
@@ -244,27 +204,29 @@ void examine_secret(const Release& found, bool wanted, HealthReport& report) {
               "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
 
-/// The line of the certificate that Redis shows: over `connection`, or, where that did not come about, whether it is to
-/// be trusted or not.
-void examine_certificate(Context& context, const Release& found, KubernetesRedis& redis,
-                         const RedisConnection* connection, TimePoint until, HealthReport& report) {
-  TlsFacts facts;
-  facts.choice = found.tls_choice();
-  if (!facts.choice.enabled()) return;
-  facts.port = found.port();
-  const TlsObjects::Object* const mounted = found.tls.mounted(facts.choice);
-  if (mounted != nullptr)
-    facts.kept = facts.choice.from == TlsChoice::From::own ? found.tls.content() : mounted->content;
-  facts.kept.erase(previous_certificates_key);
-  if (facts.kept.empty()) facts.kept[tls_certificate_key] = Secret();  // lost, all of it
+TlsFacts kept_certificate(const Release& found) {
+  TlsFacts tls;
+  tls.choice = found.tls_choice();
+  tls.port = found.port();
+  const TlsObjects::Object* const mounted = found.tls.mounted(tls.choice);
+  if (mounted != nullptr) tls.kept = tls.choice.from == TlsChoice::From::own ? found.tls.content() : mounted->content;
+  tls.kept.erase(previous_certificates_key);
+  if (tls.kept.empty()) tls.kept[tls_certificate_key] = Secret();  // lost, all of it
+  return tls;
+}
+
+/// Where no connection came about it is looked at whether it is to be trusted or not: it may be why.
+void look_at_shown_certificate(Context& context, KubernetesRedis& redis, TimePoint until, TlsFacts& tls) {
+  if (!tls.choice.enabled() || tls.served) return;
   try {
-    facts.served = connection != nullptr
-                       ? read_der_certificate(connection->peer_certificate(), "what Redis shows")
-                       : read_certificate(context.redis.served_certificate(redis.endpoint(Login(), until), reply_limit),
-                                          "what Redis shows");
+    const std::string shown = context.redis.served_certificate(redis.endpoint(Login(), until), reply_limit);
+    tls.served = read_certificate(shown, "what Redis shows");
   } catch (const Error& error) {
-    facts.no_handshake = error.message();
+    tls.no_handshake = error.message();
   }
+}
+
+CertificateSpec certificate_spec_of(const Release& found, const Scope& scope) {
   const Spec spec = found.spec();
   RedisSettings settings;
   settings.release = found.id.name;
@@ -274,8 +236,7 @@ void examine_certificate(Context& context, const Release& found, KubernetesRedis
   const auto domain = spec.chosen.find("cluster-domain");
   if (domain != spec.chosen.end() && !domain->second.values.empty())
     settings.cluster_domain = domain->second.values.front();
-  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
-  examine_tls(facts, certificate_spec(settings, names, report.scope()), context.clock.wall(), report);
+  return certificate_spec(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain), scope);
 }
 
 }  // namespace
@@ -289,49 +250,48 @@ Spec expected_spec(const Release& found, const RedisSettings& otherwise) {
   return found.workload && !found.workload->spec.empty() ? found.spec() : spec_of(otherwise);
 }
 
-HealthReport examine_release(Context& context, const Kubectl& kubectl, const Release& found, const Spec& expected,
+StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope) {
-  const RedisNames names = found.names();
-  HealthReport report;
-  report.set_scope(scope.found("kubernetes", found.id.name_space, found.id.name, expected.preset));
-  report.data() = {{"target", "kubernetes"},
-                   {"context", kubectl.cluster().context},
-                   {"server", kubectl.cluster().server},
-                   {"namespace", found.id.name_space},
-                   {"preset", expected.preset},
-                   {"unfinished_runs", unfinished}};
-  if (unfinished > 0)
-    report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                "setup undoes that first: " + report.scope().command("setup redis")});
-  examine_record(found.record, found.id.name, report);
-  examine_workload(found, kubectl, report);
-  examine_pod(found.pod(), names.pod, kubectl, report);
-  examine_claim(found.claim(), names.claim, found.id.name, expected.persistence, kubectl, report);
-  examine_secret(found, expected.auth, report);
-  examine_services(found, expected.services, report);
-  examine_deletions(found, kubectl, report);
-  examine_trimming(found.trimming, kubectl, report);
-  examine_state(*found.state, report);
-  const ServerFiles files = server_files(found.state->manifest(), names);
+  StatusFacts facts{found.id.name, found.id.name_space, expected.preset, unfinished};
+  const SecretContent content = found.content();
+  const ServerFiles files = server_files(found.state->manifest(), found.names());
+  if (!found.pod()) facts.redis.failure = {"not asked: there is no pod", ""};
   redis.speak_tls(found.tls_client(), found.port());
-  RedisConnection* connection = nullptr;
-  std::optional<Error> unreachable;
+  TlsFacts tls = kept_certificate(found);
   try {
-    connection = &redis.connection(admin_login(found.content()), until);
+    if (found.pod()) {
+      RedisConnection& connection = redis.connection(admin_login(content), until);
+      if (tls.choice.enabled()) tls.served = read_der_certificate(connection.peer_certificate(), "what Redis shows");
+      read_redis_facts(connection,
+                       {files.directives.value_or(expected.directives), expected.streams,
+                        files.has_acl ? value_of(content, acl_key) : Secret()},
+                       facts.redis);
+    }
   } catch (const Error& error) {
-    unreachable = error;
+    facts.redis.failure = {error.message(), error.hint()};
   }
-  examine_certificate(context, found, redis, connection, until, report);
-  try {
-    if (unreachable) throw Error(*unreachable);
-    examine_redis(*connection,
-                  {files.directives.value_or(expected.directives), expected.streams,
-                   files.has_acl ? value_of(found.content(), acl_key) : Secret()},
-                  report);
-  } catch (const Error& error) {
-    report.data()["redis"] = {{"pong", false}};
-    report.add({"redis", false, error.message(), error.hint()});
-  }
+  if (found.pod()) look_at_shown_certificate(context, redis, until, tls);
+  facts.where = StatusFacts::OnCluster{kubectl.cluster().context, kubectl.cluster().server, std::move(found),
+                                       std::move(expected)};
+  const Scope its_own = scope.found("kubernetes", facts.name_space, facts.release, facts.preset);
+  StatusReport report = report_on(std::move(facts), its_own);
+  const auto& where = std::get<StatusFacts::OnCluster>(report.facts.where);
+  const Release& seen = where.seen;
+  const Spec& asked = where.expected;
+  HealthReport& health = report.health;
+  const RedisNames names = seen.names();
+  examine_record(seen.record, seen.id.name, health);
+  examine_workload(seen, kubectl, health);
+  examine_pod(seen.pod(), names.pod, kubectl, health);
+  examine_claim(seen.claim(), names.claim, seen.id.name, asked.persistence, kubectl, health);
+  examine_secret(seen, asked.auth, health);
+  examine_services(seen, asked.services, health);
+  examine_deletions(seen, kubectl, health);
+  examine_trimming(seen.trimming, kubectl, health);
+  examine_state(*seen.state, health);
+  if (tls.choice.enabled() && seen.pod())
+    examine_tls(tls, certificate_spec_of(seen, health.scope()), context.clock.wall(), health);
+  examine_redis(report.facts.redis, health);
   return report;
 }
 
@@ -345,17 +305,18 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   const Kubectl& kubectl = session.kubectl;
   KubernetesRedis redis(context, kubectl, names);
   redis.prepare();  // comes up beside the questions
-  const Release found = look_at_release(context, kubectl, settings.release, settings.services);
+  Release found = look_at_release(context, kubectl, settings.release, settings.services);
   const int unfinished = mention_unfinished(context);
   if (!found.installed()) {
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
   }
-  const Spec expected = expected_spec(found, settings);
+  Spec expected = expected_spec(found, settings);
   refuse_other_preset(context, expected.preset);
-  HealthReport report = examine_release(context, kubectl, found, expected, redis, unfinished,
+  const std::string title = report_title(kubectl, found);
+  StatusReport report = examine_release(context, kubectl, std::move(found), std::move(expected), redis, unfinished,
                                         question_deadline(context), context.scope());
-  return render_report(context, report_title(kubectl, found), report);
+  return render_report(context, title, report.health);
 }
 
 }  // namespace raibid

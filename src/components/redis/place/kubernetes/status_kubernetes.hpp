@@ -4,6 +4,7 @@
 
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/status_facts.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/settings/settings.hpp"
 
@@ -14,7 +15,7 @@ Spec expected_spec(const Release& found, const RedisSettings& otherwise);
 
 /// Examines a release and the Redis in it, which is given until `until` to answer. A Redis that cannot be reached is a
 /// check that fails, not an Error.
-HealthReport examine_release(Context& context, const Kubectl& kubectl, const Release& found, const Spec& expected,
+StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope);
 
 /// Whether its Redis answers until then.

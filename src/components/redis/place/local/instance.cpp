@@ -33,7 +33,7 @@ namespace {
 constexpr Duration poll_interval = std::chrono::milliseconds(20);
 constexpr std::size_t log_limit = 64U << 20;
 constexpr std::size_t last_lines = 5;
-/// It listens within a tenth of a second, before it reads its data; one that does not by then has ended.
+/// It listens within a tenth of a second, before it reads its data. One that ends is noticed at once.
 constexpr Duration start_patience = std::chrono::seconds(20);
 constexpr const char* damaged_hint =
     "it says port and settings of this Redis: move it away, then run setup with --target local again";
@@ -252,7 +252,14 @@ void LocalInstance::start(Runner& runner, const std::string& server, int port, T
                 "its log: " + log().string());
   }
   const TimePoint until = std::min(deadline, runner.now() + start_patience);
+  int looks_without_it = 0;  // it may be on its way from one process to the next
   while (!listens(port)) {
+    looks_without_it = pid() ? 0 : looks_without_it + 1;
+    if (looks_without_it > 2) {
+      const std::vector<std::string> lines = split(last_words(), '\n');
+      throw Error(ExitCode::failure, fmt::format("{} ended at its start: {}", server, printable(lines.back())),
+                  "its log: " + log().string());
+    }
     const std::optional<Listener> other = find_listener(port);
     // one of ours may be the new server, which has not written its pid yet
     if (runner.now() >= until || (other && other->uid != ::geteuid())) {

@@ -7,9 +7,9 @@
 #include "base/error.hpp"
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/redis/place/status_facts.hpp"
 #include "components/redis/run/certificates.hpp"
 #include "components/redis/run/users.hpp"
-#include "components/redis/server/health.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "components/redis/settings/values.hpp"
@@ -143,7 +143,7 @@ int choose_port(int wanted = redis_port);
 std::vector<LocalInstance> local_instances(const Context& context);
 
 /// What status says of one, and how it calls it. A server that does not answer is a check that fails.
-HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
+StatusReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
                               int unfinished);
 std::string report_title(const Context& context, const LocalInstance& instance);
 

@@ -1,7 +1,5 @@
 #include "components/redis/place/local/status_local.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -14,7 +12,6 @@
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/connect.hpp"
-#include "components/redis/server/health.hpp"
 #include "components/redis/settings/record.hpp"
 #include "sys/files.hpp"
 #include "sys/listener.hpp"
@@ -53,55 +50,47 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   return installed;
 }
 
+namespace {
+
 /// On this machine nothing runs by a schedule: commands trim what they find above its limit.
-void examine_trimming(const LocalInstance& instance, const Spec& spec, HealthReport& report) {
-  if (std::none_of(spec.streams.begin(), spec.streams.end(),
-                   [](const StreamSpec& stream) { return stream.max_length > 0; }))
-    return;
-  const auto last = instance.last_trim();
-  report.data()["trimming"] = {{"schedule", nullptr},
-                               {"last_succeeded", last ? nlohmann::ordered_json(last->at) : nlohmann::ordered_json()}};
+void examine_trimming(const StatusFacts::OnMachine& machine, HealthReport& report) {
+  if (!machine.trims) return;
+  const auto& last = machine.last_trim;
   report.add({"trimming", true,
               last ? fmt::format("last {}: {} of {} removed", last->at, counted(last->removed, "entry", "entries"),
                                  last->stream)
                    : "nothing was above its limit yet (queue add, queue work and setup look)"});
 }
 
-HealthReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
+}  // namespace
+
+StatusReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
                               int unfinished) {
-  const auto pid = instance.pid();
-  HealthReport report;
-  report.set_scope(context.scope().found("local", "", instance.release(), state.spec.preset));
-  report.data() = {
-      {"target", "local"},
-      {"folder", instance.folder().string()},
-      {"namespace", state.name_space},
-      {"preset", state.spec.preset},
-      {"release", {{"name", instance.release()}}},
-      {"port", state.port},
-      {"plain_port", state.plain_port == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(state.plain_port)},
-      {"pid", pid ? nlohmann::ordered_json(*pid) : nlohmann::ordered_json()},
-      {"unfinished_runs", unfinished}};
-  if (unfinished > 0)
-    report.add({"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                "setup undoes that first: " + report.scope().command("setup redis")});
-  report.add(server_check(instance, state.port, pid));
-  if (pid) examine_local_tls(context, instance, state, report);
-  examine_trimming(instance, state.spec, report);
-  report.data()["redis"] = {{"pong", false}};
-  if (pid) {
+  StatusFacts::OnMachine machine{instance.folder().string(), state.port, instance.pid()};
+  machine.trims = std::any_of(state.spec.streams.begin(), state.spec.streams.end(),
+                              [](const StreamSpec& stream) { return stream.max_length > 0; });
+  machine.plain_port = state.plain_port;
+  if (const auto last = instance.last_trim()) machine.last_trim = {last->at, last->stream, last->removed};
+  StatusFacts facts{instance.release(), state.name_space, state.spec.preset, unfinished, machine};
+  if (machine.pid) {
     try {
       const Login login = admin_login(instance.content_of(state));
       const RedisEndpoint endpoint{"127.0.0.1", state.port, login.username, login.password};
       LocalConnector connector(context.redis, instance);
-      examine_redis(*connect_redis(connector, endpoint, reply_limit),
-                    {with_tls(state.spec.directives, state.spec.tls), state.spec.streams,
-                     state.spec.auth ? Secret(read_file(instance.acl()).value_or("")) : Secret()},
-                    report);
+      read_redis_facts(*connect_redis(connector, endpoint, reply_limit),
+                       {with_tls(state.spec.directives, state.spec.tls), state.spec.streams,
+                        state.spec.auth ? Secret(read_file(instance.acl()).value_or("")) : Secret()},
+                       facts.redis);
     } catch (const Error& error) {
-      report.add({"redis", false, error.message(), error.hint()});
+      facts.redis.failure = {error.message(), error.hint()};
     }
   }
+  StatusReport report =
+      report_on(std::move(facts), context.scope().found("local", "", instance.release(), state.spec.preset));
+  report.health.add(server_check(instance, state.port, machine.pid));
+  if (machine.pid) examine_local_tls(context, instance, state, report.health);
+  examine_trimming(machine, report.health);
+  examine_redis(report.facts.redis, report.health);
   return report;
 }
 
@@ -116,8 +105,8 @@ CommandResult status_redis_local(Context& context, const RedisSettings& settings
   if (!state) throw_not_installed(context, subject(settings));
   refuse_other_preset(context, state->spec.preset);
   if (state->name_space.empty()) state->name_space = settings.name_space;
-  HealthReport report = examine_instance(context, instance, *state, unfinished);
-  return render_report(context, report_title(context, instance), report);
+  StatusReport report = examine_instance(context, instance, *state, unfinished);
+  return render_report(context, report_title(context, instance), report.health);
 }
 
 }  // namespace raibid

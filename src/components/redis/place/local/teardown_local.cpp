@@ -107,20 +107,11 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
   add_certificates_undo(run.undos(), certificates, [](const auto&) {});  // the server is about to go
   keep_left_data(run.undos(), instance, "", "");                         // whether it goes is said by --delete-data
   if (run.open()) run.recover();
-  std::optional<CommandResult> result;
-  try {
-    const Removals now = plan_removals(context, settings, instance);  // after the recovery, and after the question
-    if (now.goes.empty() || !agreed.cover(now)) {
-      mention_data(context, instance, now);
-      result = ask_before_teardown(context, subject, std::nullopt, now);
-    }
-    if (!result) result = remove_all(context, subject, now, run.still_ours());
-  } catch (const BaseError&) {
-    run.close();  // nothing to undo: running teardown again goes on where this stopped
-    throw;
-  }
-  run.close();
-  return *result;
+  return remove_agreed(context, run, subject, agreed, [&] {
+    Removals now = plan_removals(context, settings, instance);
+    mention_data(context, instance, now);
+    return now;
+  });
 }
 
 }  // namespace raibid

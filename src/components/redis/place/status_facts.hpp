@@ -1,0 +1,67 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "components/redis/place/kubernetes/release.hpp"
+#include "components/redis/server/health.hpp"
+#include "components/redis/server/redis_facts.hpp"
+#include "components/redis/settings/spec.hpp"
+
+namespace raibid {
+
+/// What `status` learns of one Redis, before it is judged or rendered: the checks, the data of -o json and -o yaml, and
+/// the row of the table are made from this.
+struct StatusFacts {
+  /// It lives in a cluster.
+  struct OnCluster {
+    std::string context, server;
+    Release seen;
+    Spec expected;  ///< what it was asked to be
+  };
+  /// When a command trimmed last.
+  struct Trimmed {
+    std::string at, stream;
+    std::int64_t removed = 0;
+  };
+  /// It is a server of this machine.
+  struct OnMachine {
+    std::string folder;
+    int port = 0;
+    std::optional<int> pid;  ///< when it runs
+    int plain_port = 0;      ///< open beside that of TLS; 0 for none
+    bool trims = false;      ///< a stream of it has a limit
+    std::optional<Trimmed> last_trim{};
+  };
+  /// It is somebody else's.
+  struct Elsewhere {
+    std::string host;
+    int port = 0;
+    int database = 0;
+  };
+
+  std::string release;
+  std::string name_space;
+  std::string preset;
+  int unfinished_runs = 0;
+  std::variant<std::monostate, OnCluster, OnMachine, Elsewhere> where{};  ///< nothing: its record cannot be read
+  RedisFacts redis{};
+};
+
+/// Facts, and what is thought of them.
+struct StatusReport {
+  StatusFacts facts;
+  HealthReport health;
+};
+
+/// The facts as data (docs/status.md), without the checks.
+nlohmann::ordered_json status_data(const StatusFacts& facts);
+
+/// A report on the facts with its data and the check of killed runs. `scope` names this Redis in hints.
+StatusReport report_on(StatusFacts facts, Scope scope);
+
+}  // namespace raibid
