@@ -94,6 +94,8 @@ class SocketConnection final : public RedisConnection {
     m_broken = false;
   }
 
+  std::string peer_certificate() const override { return m_transport->peer_certificate(); }
+
   RedisReply receive() override {
     refuse_broken();
     m_broken = true;

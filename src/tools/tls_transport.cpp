@@ -203,6 +203,8 @@ class TlsTransport final : public Transport {
   /// Whether a byte came.
   bool heard() const { return BIO_number_read(SSL_get_rbio(m_session.get())) > 0; }
 
+  std::string peer_certificate() const override { return m_seen.certificate; }
+
   int fd() const override { return m_socket.get(); }
   short events(bool to_read, bool to_write) const override {
     return static_cast<short>((to_read ? m_read_wants : 0) | (to_write ? m_write_wants : 0));

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "sys/process.hpp"
@@ -31,7 +32,7 @@ class Transport {
   virtual std::size_t write(std::string_view bytes) = 0;
   /// May throw Error (failure) with what the peer has against us.
   virtual Read read(std::span<char> buffer) = 0;
-  /// The peer's own certificate in DER; "" without TLS.
+  /// What the other end has shown in the handshake, in DER; "" without TLS.
   virtual std::string peer_certificate() const { return ""; }
 };
 

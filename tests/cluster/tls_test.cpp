@@ -84,6 +84,22 @@ void put_secret(const std::string& name, const KeyPair& pair, const std::string&
   kubectl({"apply", "--server-side", "--force-conflicts", "-f", "-"}, manifest.dump());
 }
 
+/// Both Secrets of the release as setup labels them.
+void put_own(const KeyPair& ca, const KeyPair& pair) {
+  const json labels = {{"app.kubernetes.io/managed-by", "raibid-cli"}, {"app.kubernetes.io/instance", "raibid-redis"}};
+  const auto secret = [&](const char* name, const json& text) {
+    return json{{"apiVersion", "v1"},
+                {"kind", "Secret"},
+                {"type", "kubernetes.io/tls"},
+                {"metadata", {{"name", name}, {"namespace", space}, {"labels", labels}}},
+                {"stringData", text}};
+  };
+  const json own = secret("raibid-redis-ca", {{"tls.crt", ca.certificate}, {"tls.key", ca.key.reveal()}});
+  const json server = secret(
+      "raibid-redis-tls", {{"tls.crt", pair.certificate}, {"tls.key", pair.key.reveal()}, {"ca.crt", ca.certificate}});
+  kubectl({"create", "-f", "-"}, json{{"apiVersion", "v1"}, {"kind", "List"}, {"items", {own, server}}}.dump());
+}
+
 const std::vector<std::string> with_tls = {"--tls", "--cacert", "/etc/tls/ca.crt"};
 
 std::vector<std::string> with_certificate() {
@@ -112,9 +128,16 @@ TEST_CASE("TLS on a cluster: on, renewed under load, client certificates, migrat
   Tls cli;
   const std::set<std::string> before = cluster_state(space);
   SecretScan scan({cli.folder()});
-  const Output made = cli.run({"setup", "redis", "--tls"});
+  // a CA of more than a year ago, as an earlier setup would have left it with the data
+  kubectl({"create", "namespace", space});
+  const KeyPair ca = make_ca("raibid-redis CA", now() - 400 * day, now() + 3000 * day);
+  put_own(ca,
+          issue(ca, {fmt::format("raibid-redis-master.{}.svc.cluster.local", space)}, now() - 399 * day, now() + day));
+  const Output made = cli.run({"setup", "redis", "--adopt", "--tls"});
   INFO(said(made));
   REQUIRE(made.status == 0);
+  CHECK(has(made.err, "a new certificate"));
+  CHECK(Tls::key("raibid-redis-ca", "tls.crt") == ca.certificate);
   CHECK(Tls::objects() == "secret/raibid-redis-ca secret/raibid-redis-tls configmap/raibid-redis-ca ");
   CHECK(has(cli.run({"setup", "redis"}).out, "Nothing changed"));
   const std::string authority = Tls::key("raibid-redis-ca", "tls.crt");
@@ -130,8 +153,7 @@ TEST_CASE("TLS on a cluster: on, renewed under load, client certificates, migrat
   const std::string server_key = Tls::key("raibid-redis-tls", "tls.key");
   {
     // more than a year old, as its CA would have issued it then
-    const KeyPair ca{authority, Secret(Tls::key("raibid-redis-ca", "tls.key"))};
-    const KeyPair old = issue(ca, first.names, now() - 400 * day, now() + 100 * day);
+    const KeyPair old = issue(ca, first.names, now() - 390 * day, now() + 2000 * day);
     const std::string uid = Tls::pod_uid();
     const json patch = {{"stringData", {{"tls.crt", old.certificate}, {"tls.key", old.key.reveal()}}}};
     kubectl({"patch", "secret", "raibid-redis-tls", "-n", space, "--patch-file=/dev/stdin"}, patch.dump());
@@ -186,6 +208,7 @@ TEST_CASE("TLS on a cluster: on, renewed under load, client certificates, migrat
   const Output gone = cli.run({"teardown", "redis", "--yes", "--delete-data"});
   INFO(said(gone));
   CHECK(gone.status == 0);
+  kubectl({"delete", "namespace", space});
   CHECK(cluster_state(space) == before);
   // a line of each key's text: what a key looks like anywhere
   for (const std::string& key : {ca_key, server_key}) CHECK(scan.find(split(key, '\n').at(1)).empty());
@@ -194,7 +217,7 @@ TEST_CASE("TLS on a cluster: on, renewed under load, client certificates, migrat
 TEST_CASE(
     "TLS on a cluster: a Secret that does not fit is refused before anything is changed, and one that fits is used") {
   Tls cli;
-  const std::string service = fmt::format("raibid-redis-master.{}.svc", space);
+  const std::string service = fmt::format("raibid-redis-master.{}.svc.cluster.local", space);
   const KeyPair ca = make_ca("test", now() - day, now() + 10 * day);
   const KeyPair other_ca = make_ca("other", now() - day, now() + 10 * day);
   const KeyPair good = issue(ca, {service}, now() - day, now() + 5 * day);
@@ -207,7 +230,7 @@ TEST_CASE(
   };
   const std::vector<Row> rows = {
       {"expired", issue(ca, {service}, now() - 20 * day, now() - day), ca.certificate, "expired"},
-      {"not yet valid", issue(ca, {service}, now() + day, now() + 5 * day), ca.certificate, "not valid before"},
+      {"not yet valid", issue(ca, {service}, now() + day, now() + 5 * day), ca.certificate, "not yet valid"},
       {"another CA", good, other_ca.certificate, "ca.crt"},
       {"another key", {good.certificate, other_ca.key}, ca.certificate, "tls.key"},
       {"another name", issue(ca, {"redis.example"}, now() - day, now() + 5 * day), ca.certificate, "does not name"}};

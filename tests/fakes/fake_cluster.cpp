@@ -105,7 +105,16 @@ void FakeCluster::forget(const std::string& key) {
 
 json FakeCluster::contents() const {
   json seen = {{"groups", m_state.at("groups")}, {"objects", json::array()}, {"release", nullptr}};
-  for (const auto& [key, object] : m_state.at("objects").items()) seen["objects"].push_back(key);
+  const auto set = m_state.at("objects").find(set_key);
+  const bool plain = set != m_state.at("objects").end() &&
+                     !json::parse((*set).at("values").get<std::string>()).value("/tls/enabled"_json_pointer, false);
+  // of a Redis that is plain now what TLS needed may stay when all is done: the next run removes it
+  const auto is_left = [&](const std::string& key) {
+    return plain && (key.ends_with("/raibid-redis-tls") || key.ends_with("/raibid-redis-ca"));
+  };
+  for (const auto& [key, object] : m_state.at("objects").items()) {
+    if (!is_left(key)) seen["objects"].push_back(key);
+  }
   if (const auto other = m_state.at("objects").find("secret/queue-password"); other != m_state.at("objects").end())
     seen["somebody else's"] = *other;
   if (const auto secret = m_state.at("objects").find("secret/raibid-redis"); secret != m_state.at("objects").end()) {
@@ -115,10 +124,10 @@ json FakeCluster::contents() const {
       if (key != "previous-users") seen["secret"].push_back(key);
     }
   }
-  if (const auto secret = m_state.at("objects").find("secret/raibid-redis-tls");
-      secret != m_state.at("objects").end()) {
-    const std::string pem = base64_decode((*secret).at("data").at("tls.crt").get<std::string>());
-    for (const auto& [key, value] : (*secret).at("data").items()) {
+  const auto secret_of_tls = m_state.at("objects").find("secret/raibid-redis-tls");
+  if (secret_of_tls != m_state.at("objects").end() && !is_left("secret/raibid-redis-tls")) {
+    const std::string pem = base64_decode((*secret_of_tls).at("data").at("tls.crt").get<std::string>());
+    for (const auto& [key, value] : (*secret_of_tls).at("data").items()) {
       if (key != "previous-certificates") seen["certificate"]["keys"].push_back(key);
     }
     const CertificateFacts facts = read_certificate(pem, "the fake cluster");
@@ -135,8 +144,7 @@ json FakeCluster::contents() const {
     std::sort(shown.begin(), shown.end());
     if (m_state.at("objects").contains(pod_key)) seen["users"][name] = shown;
   }
-  if (const auto set = m_state.at("objects").find(set_key); set != m_state.at("objects").end())
-    seen["running"] = (*set).at("values");
+  if (set != m_state.at("objects").end()) seen["running"] = (*set).at("values");
   return seen;
 }
 

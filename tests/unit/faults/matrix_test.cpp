@@ -146,26 +146,31 @@ std::string password_in_file(const World& world) {
   return text ? json::parse(*text).at("password").get<std::string>() : "";
 }
 
-/// The certificate of a World becomes one that its CA has issued more than a year ago, and Redis serves that.
+/// CA and certificate of a World become more than a year old, and Redis serves that.
 void let_certificate_age(const World& world) {
   json state = json::parse(read_file(world.state(), 64 << 20).value_or("null"));
   json& objects = state.at("objects");
-  json& certificate = objects.at("secret/raibid-redis-tls").at("data");
-  const json& authority = objects.at("secret/raibid-redis-ca").at("data");
-  const auto text = [](const json& value) { return base64_decode(value.get<std::string>()); };
-  const std::string present = text(certificate.at("tls.crt"));
-  const CertificateFacts facts = read_certificate(present, "the World");
+  const CertificateFacts facts = read_certificate(
+      base64_decode(objects.at("secret/raibid-redis-tls").at("data").at("tls.crt").get<std::string>()), "the World");
+  const WallTime from = facts.not_before - std::chrono::hours(24) * 400;
+  const KeyPair ca = make_ca("raibid-redis CA", from, facts.not_after);
   CertificateRequest request;
   request.common_name = "raibid-redis";
   request.names = facts.names;
   request.server = true;
   request.client = true;
-  request.from = facts.not_before - std::chrono::hours(24) * 400;
-  request.until = facts.not_after;
-  const KeyPair aged =
-      issue_certificate({text(authority.at("tls.crt")), Secret(text(authority.at("tls.key")))}, request, "the World");
-  certificate["tls.crt"] = base64_encode(aged.certificate);
-  certificate["tls.key"] = base64_encode(aged.key.reveal());
+  request.from = from;
+  request.until = facts.not_after - std::chrono::hours(24) * 400;
+  const KeyPair aged = issue_certificate(ca, request, "the World");
+  REQUIRE(read_certificate(aged.certificate, "the World").not_before < facts.not_before - std::chrono::hours(24) * 366);
+  const auto put = [&](const char* object, const KeyPair& pair) {
+    objects.at(object).at("data")["tls.crt"] = base64_encode(pair.certificate);
+    objects.at(object).at("data")["tls.key"] = base64_encode(pair.key.reveal());
+  };
+  put("secret/raibid-redis-ca", ca);
+  put("secret/raibid-redis-tls", aged);
+  objects.at("secret/raibid-redis-tls").at("data")["ca.crt"] = base64_encode(ca.certificate);
+  objects.at("configmap/raibid-redis-ca").at("data")["ca.crt"] = ca.certificate;
   state["served"] = aged.certificate;
   std::ofstream(world.state()) << state.dump();
 }

@@ -81,6 +81,7 @@ TEST_CASE("both Secrets of a release are one content, and what is not raibid-cli
   };
   const auto encoded = [](const char* text) { return base64_encode(text); };
   TlsObjects objects;
+  objects.given_name = "mine";
   objects.take(secret("raibid-redis-tls", true,
                       {{"tls.crt", encoded("c")}, {"tls.key", encoded("k")}, {"ca.crt", encoded("ca")}}),
                names);

@@ -11,8 +11,6 @@ namespace raibid::role_test {
 
 using namespace raibid::test;
 
-using namespace raibid::test;
-
 namespace {
 
 bool has(const std::vector<std::string>& words, const std::string& word) {

@@ -245,8 +245,11 @@ void Installation::forget_previous_certificate() {
   if (observed.tls.authority && observed.tls.authority->ours) unused.push_back("secret/" + m_names.authority);
   if (!settings.tls.enabled() && observed.tls.trust && observed.tls.trust->ours)
     unused.push_back("configmap/" + m_names.authority);
-  for (const std::string& object : unused)
-    session.kubectl.run(session.kubectl.begin_removal(object), m_context.deadline);  // else the next run does it
+  for (const std::string& object : unused) {
+    // all is done: what cannot be removed now is removed by the next run
+    if (!session.kubectl.run(session.kubectl.begin_removal(object), m_context.deadline).ok())
+      m_context.reporter.note(object + " is of no use any more and could not be removed; the next setup does it");
+  }
 }
 
 // cert-manager.io/docs/reference/api-docs: v1. The names of this machine are left out: most issuers refuse them.

@@ -210,6 +210,7 @@ std::vector<Release> look_at_all_releases(Context& context, const Kubectl& kubec
     for (Release& one : all) {
       const Kubectl there(context.runner, kubectl.cluster(), one.id.name_space);
       look_at_missing_services(context, there, one);
+      look_at_certificate(context, there, one);
       one.state = ReleaseState::pick(context, there, one.id.name, manifests, objects);
     }
   } catch (Error& error) {

@@ -27,6 +27,7 @@
 #include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/record.hpp"
+#include "components/redis/settings/services.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
@@ -87,8 +88,12 @@ void check_certificate(const Context& context, const Observed& observed, const R
         "make it first: " + kubectl.for_people({"create", "secret", "generic", settings.tls.secret,
                                                 "--from-file=tls.crt", "--from-file=tls.key", "--from-file=ca.crt"}));
   }
-  with_given_certificate({}, given->content, certificate_spec(settings, names, context.scope()),
-                         "Secret " + settings.tls.secret, settings.tls.client_certificates, context.clock.wall());
+  CertificateSpec spec = certificate_spec(settings, names, context.scope());
+  // what applications are handed; that it has the others is up to who made it
+  spec.names = {application_host(settings, names)};
+  if (spec.names.front() != names.host) spec.names.push_back(names.host);
+  with_given_certificate({}, given->content, spec, "Secret " + settings.tls.secret, settings.tls.client_certificates,
+                         context.clock.wall());
 }
 
 // Anything of our names that somebody else made is left alone, unless the user says that it is ours to take.

@@ -16,6 +16,7 @@
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/certificates.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/record.hpp"
@@ -205,32 +206,29 @@ void examine_secret(const Release& found, bool wanted, HealthReport& report) {
               "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
 }
 
-/// The certificate that Redis shows: over `connection`, or, where that did not come about, whether it is to be trusted
-/// or not. std::nullopt without TLS.
-std::optional<TlsFacts> certificate_facts(Context& context, const Release& found, KubernetesRedis& redis,
-                                          const RedisConnection* connection, TimePoint until) {
-  TlsFacts facts;
-  facts.choice = found.tls_choice();
-  if (!facts.choice.enabled()) return std::nullopt;
-  facts.port = found.port();
-  const TlsObjects::Object* const mounted = found.tls.mounted(facts.choice);
-  if (mounted != nullptr)
-    facts.kept = facts.choice.from == TlsChoice::From::own ? found.tls.content() : mounted->content;
-  facts.kept.erase(previous_certificates_key);
-  if (facts.kept.empty()) facts.kept[tls_certificate_key] = Secret();  // lost, all of it
-  try {
-    facts.served = connection != nullptr
-                       ? read_der_certificate(connection->peer_certificate(), "what Redis shows")
-                       : read_certificate(context.redis.served_certificate(redis.endpoint(Login(), until), reply_limit),
-                                          "what Redis shows");
-  } catch (const Error& error) {
-    facts.no_handshake = error.message();
-  }
-  return facts;
+TlsFacts kept_certificate(const Release& found) {
+  TlsFacts tls;
+  tls.choice = found.tls_choice();
+  tls.port = found.port();
+  const TlsObjects::Object* const mounted = found.tls.mounted(tls.choice);
+  if (mounted != nullptr) tls.kept = tls.choice.from == TlsChoice::From::own ? found.tls.content() : mounted->content;
+  tls.kept.erase(previous_certificates_key);
+  if (tls.kept.empty()) tls.kept[tls_certificate_key] = Secret();  // lost, all of it
+  return tls;
 }
 
-/// What the certificate has to be.
-CertificateSpec wanted_certificate(const Release& found, const Scope& scope) {
+/// Where no connection came about it is looked at whether it is to be trusted or not: it may be why.
+void look_at_shown_certificate(Context& context, KubernetesRedis& redis, TimePoint until, TlsFacts& tls) {
+  if (!tls.choice.enabled() || tls.served) return;
+  try {
+    const std::string shown = context.redis.served_certificate(redis.endpoint(Login(), until), reply_limit);
+    tls.served = read_certificate(shown, "what Redis shows");
+  } catch (const Error& error) {
+    tls.no_handshake = error.message();
+  }
+}
+
+CertificateSpec certificate_spec_of(const Release& found, const Scope& scope) {
   const Spec spec = found.spec();
   RedisSettings settings;
   settings.release = found.id.name;
@@ -286,10 +284,13 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   const auto existing = existing_secret_of(expected);
   const bool is_own = existing && existing->name == found.names().full;
   if (!found.pod()) facts.redis.failure = {"not asked: there is no pod", ""};
+  redis.speak_tls(found.tls_client(), found.port());
+  TlsFacts tls = kept_certificate(found);
   try {
     if (found.pod()) {
-      connection = &redis.connection(admin_login(content), until);
-      read_redis_facts(*connection,
+      RedisConnection& connection = redis.connection(admin_login(content), until);
+      if (tls.choice.enabled()) tls.served = read_der_certificate(connection.peer_certificate(), "what Redis shows");
+      read_redis_facts(connection,
                        {files.directives.value_or(expected.directives), expected.streams,
                         files.has_acl ? value_of(content, acl_key) : Secret()},
                        facts.redis);
@@ -300,13 +301,16 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
                                                 ? sync + its_own.command("credentials sync")
                                                 : error.hint()};
   }
-  const std::optional<TlsFacts> certificate = certificate_facts(context, found, redis, connection, until);
+  if (found.pod()) look_at_shown_certificate(context, redis, until, tls);
   std::optional<StatusFacts::Store> store;
   if (existing && !is_own) store = read_store(kubectl, *existing, value_of(content, password_key), until);
   facts.where = StatusFacts::OnCluster{kubectl.cluster().context, kubectl.cluster().server, std::move(found),
                                        std::move(expected), std::move(store)};
   StatusReport report = report_on(std::move(facts), its_own);
-  const auto& [context_name, server, seen, asked, kept] = std::get<StatusFacts::OnCluster>(report.facts.where);
+  const auto& where = std::get<StatusFacts::OnCluster>(report.facts.where);
+  const Release& seen = where.seen;
+  const Spec& asked = where.expected;
+  const std::optional<StatusFacts::Store>& kept = where.store;
   HealthReport& health = report.health;
   const RedisNames names = seen.names();
   examine_record(seen.record, seen.id.name, health);
@@ -319,7 +323,8 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   examine_deletions(seen, kubectl, health);
   examine_trimming(seen.trimming, kubectl, health);
   examine_state(*seen.state, health);
-  if (certificate) examine_tls(*certificate, wanted_certificate(seen, health.scope()), context.clock.wall(), health);
+  if (tls.choice.enabled() && seen.pod())
+    examine_tls(tls, certificate_spec_of(seen, health.scope()), context.clock.wall(), health);
   examine_redis(report.facts.redis, health);
   return report;
 }
