@@ -29,14 +29,13 @@ std::string render(std::string_view text, const std::map<std::string, std::strin
     if (open == std::string_view::npos) return out;
 
     const std::size_t close = text.find("}}", open + 2);
-    if (close == std::string_view::npos) throw problem(text, open, origin, "a {{ that is not closed");
+    if (close == std::string_view::npos) throw problem(text, open, origin, "a {{ is not closed");
     const std::string name(trim(text.substr(open + 2, close - open - 2)));
     const auto value = values.find(name);
     if (value == values.end()) {
       std::vector<std::string> known;
       for (const auto& [other, unused] : values) known.push_back(other);
-      throw problem(text, open, origin,
-                    fmt::format("nothing is called {}{}", in_quotes(name), did_you_mean(name, known)));
+      throw problem(text, open, origin, fmt::format("unknown name {}{}", in_quotes(name), did_you_mean(name, known)));
     }
     out += value->second;
     at = close + 2;

@@ -47,7 +47,7 @@ class Error : public BaseError {
   Error& with_hint(std::string hint);
   Error& with_code(ExitCode code);
 
-  /// The step that threw this created nothing, so its undo is dropped: what it names may be somebody else's.
+  /// The step that threw this created nothing, so its undo is dropped: what it names may be someone else's.
   Error& made_nothing();
   bool has_made_nothing() const { return m_made_nothing; }
 

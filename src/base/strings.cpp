@@ -156,7 +156,7 @@ std::string base64_encode(std::string_view bytes) {
 }
 
 std::string base64_decode(std::string_view text) {
-  const auto damaged = [] { return Error(ExitCode::preflight, "this is not base64"); };
+  const auto damaged = [] { return Error(ExitCode::preflight, "not valid base64"); };
   if (text.size() % 4 != 0) throw damaged();
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
   std::string bytes;

@@ -61,8 +61,8 @@ void write_result(std::ostream& out, const std::string& text) {
   const int reason = errno;
   throw Error(
       ExitCode::failure,
-      fmt::format("standard output cannot be written: {}", reason != 0 ? std::strerror(reason) : "unknown reason"),
-      "what the command did is done; its result was not shown");
+      fmt::format("cannot write to standard output: {}", reason != 0 ? std::strerror(reason) : "unknown reason"),
+      "the command has finished; only its output was lost");
 }
 
 int report(Reporter& reporter, const BaseError& error) {
@@ -80,7 +80,7 @@ int report_current(Reporter& reporter) {
     return report(reporter, Error(ExitCode::failure, "out of memory"));
   } catch (const std::exception& error) {
     return report(reporter, Error(ExitCode::failure, fmt::format("unexpected: {}", printable(error.what())),
-                                  "this is a mistake in raibid-cli; please report it"));
+                                  "this is a bug in raibid-cli; please report it"));
   }
 }
 

@@ -118,7 +118,7 @@ CommandRow config_show_row() {
   CommandRow row;
   row.verb = "config";
   row.object = "show";
-  row.summary = "Every setting with its value and where that comes from";
+  row.summary = "Every setting, its value and where it comes from";
   row.options = {{.name = "installed",
                   .help = "Ask the cluster what was set up, instead of what this machine knows of it",
                   .kind = OptionKind::flag,

@@ -72,7 +72,7 @@ CommandResult show_preset(const Call& call) {
   if (words.size() > 1) throw unexpected_word(*call.invocation.row, {words[1]});
   const OutputFormat format = output_format(open_settings(call).text("output"));
   if (words.empty()) {
-    throw Error(ExitCode::usage, "presets show: of which preset?",
+    throw Error(ExitCode::usage, "presets show: which preset?",
                 "one of " + join(builtin_presets(), ", ") + ", or a file of your own");
   }
   load_preset(words[0], all_options(call.table.components()));  // what is wrong with it comes first
@@ -109,7 +109,7 @@ CommandResult begin(const Call& call) {
   const bool written = call.guard.dry_run() ? !fs::exists(fs::symlink_status(file, ignored))
                                             : Files(call.guard).create_file(file, content);
   if (!written) {
-    throw Error(ExitCode::usage, fmt::format("{} is there already, and stays as it is", printable(file.string())),
+    throw Error(ExitCode::usage, fmt::format("{} already exists and was not changed", printable(file.string())),
                 "name another file: raibid-cli presets new FILE");
   }
   if (call.guard.dry_run()) {
@@ -133,13 +133,14 @@ CommandRow row(const char* object, const char* summary, CommandResult (*run)(con
 }  // namespace
 
 std::vector<CommandRow> presets_rows() {
-  CommandRow all = row("list", "The presets: one for each system that this program knows the Redis of", list);
+  CommandRow all = row("list", "The built-in presets, one for each known application", list);
   all.object_optional = true;
   all.examples = {"raibid-cli presets", "raibid-cli presets list -o json"};
   CommandRow one = row("show", "A preset as its file, with comments", show_preset);
   one.arguments = "NAME|FILE";
   one.examples = {"raibid-cli presets show mirai"};
-  CommandRow fresh = row("new", "Write a preset of your own, with every key explained; never over a file", begin);
+  CommandRow fresh =
+      row("new", "Write a preset file to start from, with every key explained; never overwrites a file", begin);
   fresh.arguments = "[FILE]";
   fresh.examples = {"raibid-cli presets new", "raibid-cli presets new my-queue.yaml"};
   return {all, one, fresh};

@@ -56,7 +56,7 @@ Error unknown_command(const CommandTable& table, const std::string& word) {
   const std::vector<std::string> verbs = table.verbs();
   for (const CommandRow& row : table.rows()) {
     if (!row.own && row.object == word) {
-      return mistake(fmt::format("'{}' is a component; what to do with it goes in front", word),
+      return mistake(fmt::format("'{}' is a component; the command comes first", word),
                      fmt::format("run: raibid-cli {}", row.name()));
     }
   }
@@ -69,20 +69,19 @@ Error unknown_command(const CommandTable& table, const std::string& word) {
 Error unknown_object(const CommandTable& table, const std::string& verb, const std::string& word) {
   const std::vector<std::string> objects = table.objects_of(verb);
   if (std::find(objects.begin(), objects.end(), word) != objects.end()) {
-    return mistake(fmt::format("'{}' goes behind '{}'", word, verb), fmt::format("run: raibid-cli {} {}", verb, word));
+    return mistake(fmt::format("'{}' comes after '{}'", word, verb), fmt::format("run: raibid-cli {} {}", verb, word));
   }
   const char* what = table.rows_of(verb).front()->own ? "word" : "component";
   const std::string near = nearest(word, objects);
   const std::string& offered = near.empty() ? objects.front() : near;
   return mistake(
-      fmt::format("unknown {} '{}' behind '{}'{}", what, printable(word), verb, did_you_mean(word, objects)),
+      fmt::format("unknown {} '{}' after '{}'{}", what, printable(word), verb, did_you_mean(word, objects)),
       fmt::format("{}run: raibid-cli {} {}",
                   objects.size() > 1 ? fmt::format("there are: {}; ", join(objects, ", ")) : "", verb, offered));
 }
 
 Error missing_word(const CommandTable& table, const std::string& verb) {
-  if (verb.empty())
-    return mistake("there is no command in front of '--'", fmt::format("'{}' lists the commands", help_of("")));
+  if (verb.empty()) return mistake("no command before '--'", fmt::format("'{}' lists the commands", help_of("")));
   const std::vector<std::string> objects = table.objects_of(verb);
   const char* what = table.rows_of(verb).front()->own ? "one of" : "a component";
   return mistake(fmt::format("'{}' needs {}: {}", verb, what, join(objects, ", ")),
@@ -111,12 +110,12 @@ Error missing_value(const std::string& option) {
 
 Error unexpected_word(const CommandRow& row, const std::vector<std::string>& words) {
   if (row.takes_command()) {
-    return mistake(fmt::format("unexpected argument '{}': a command goes behind '--'", printable(words.front())),
+    return mistake(fmt::format("unexpected argument '{}': put the command after '--'", printable(words.front())),
                    fmt::format("run: raibid-cli {} -- {}", row.name(), printable(shell_join(words))));
   }
   return mistake(
       fmt::format("unexpected argument '{}': 'raibid-cli {}' takes none", printable(words.front()), row.name()),
-      fmt::format("'{}' says what it takes", help_of(row.name())));
+      fmt::format("'{}' shows what it takes", help_of(row.name())));
 }
 
 }  // namespace raibid

@@ -14,7 +14,7 @@ OutputFormat output_format(const std::string& output) {
 
 std::string formatted(const nlohmann::ordered_json& result, OutputFormat format) {
   if (format == OutputFormat::yaml) return to_yaml(result);
-  // a value that is no UTF-8 must not take the whole answer away
+  // a value that is not UTF-8 must not take the whole answer away
   return json_text(result, 2) + "\n";
 }
 

@@ -26,7 +26,7 @@ class Scope {
   /// Of a Redis that is already there, by its URL (without a password).
   Scope at(const std::string& url) const;
 
-  /// Of one that somebody else runs in a cluster, by its Service.
+  /// Of one that someone else runs in a cluster, by its Service.
   Scope adopting(const std::string& service, const std::string& context) const;
 
   /// Of a Redis on a cluster, every part named: whatever is set where the command is run, it is the same one.

@@ -312,10 +312,10 @@ void PresetReader::check_template(const YamlNode& value, const std::string& vari
   const std::vector<std::string> known(known_template_names.begin(), known_template_names.end());
   for (std::size_t at = given.find("{{"); at != std::string::npos; at = given.find("{{", at)) {
     const std::size_t end = given.find("}}", at);
-    if (end == std::string::npos) fail(value.line, fmt::format("{}: a {{{{ that is not closed", variable));
+    if (end == std::string::npos) fail(value.line, fmt::format("{}: a {{{{ is not closed", variable));
     const std::string_view name = trim(std::string_view(given).substr(at + 2, end - at - 2));
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      fail(value.line, fmt::format("{}: nothing is called {}{}", variable, in_quotes(name), did_you_mean(name, known)));
+      fail(value.line, fmt::format("{}: unknown name {}{}", variable, in_quotes(name), did_you_mean(name, known)));
     }
     at = end + 2;
   }

@@ -15,7 +15,7 @@
 
 namespace raibid {
 
-/// What may be wrong with a queue before somebody should look. Unset limits hold always.
+/// What may be wrong with a queue before someone should look. Unset limits hold always.
 struct QueueLimits {
   std::optional<std::int64_t> lag;  ///< waiting jobs of a group
   std::optional<Duration> pending_age;

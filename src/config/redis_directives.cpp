@@ -45,11 +45,11 @@ std::string directive_problem(std::string_view name) {
   }
   constexpr std::string_view name_characters = "abcdefghijklmnopqrstuvwxyz0123456789-_";
   if (name.empty() || name.find_first_not_of(name_characters) != std::string_view::npos)
-    return "is no redis.conf directive";
+    return "is not a redis.conf directive";
   static const std::vector<std::string> known = split(known_names, ' ');
   if (std::find(known.begin(), known.end(), name) != known.end()) return "";
   const std::string meant = did_you_mean(name, known);
-  return meant.empty() ? "" : "is no redis.conf directive" + meant;
+  return meant.empty() ? "" : "is not a redis.conf directive" + meant;
 }
 
 bool needs_restart(std::string_view name) {

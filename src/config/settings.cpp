@@ -80,7 +80,7 @@ class Layers {
 
   void put(const std::string& name, Setting setting) {
     const OptionSpec* option = find_option(m_options, name);
-    if (option == nullptr) throw std::logic_error("no option is called " + name);
+    if (option == nullptr) throw std::logic_error("unknown option " + name);
     for (std::string& value : setting.values) {
       const std::string what = described(name, setting.origin);
       if (option->kind == OptionKind::text || option->kind == OptionKind::list)
@@ -102,7 +102,7 @@ class Layers {
     return names_option ? origin.where : fmt::format("{}: {}", origin.where, name);
   }
 
-  /// Where somebody wrote it: an empty variable is one that is not set, and a preset may take a default away.
+  /// Where someone wrote it: an empty variable is one that is not set, and a preset may take a default away.
   static void refuse_empty(Source source, const std::string& value, const std::string& what) {
     if (!value.empty() || (source != Source::flag && source != Source::file)) return;
     throw Error(ExitCode::usage, what + ": the value is empty", "leave it out for the default");
@@ -234,7 +234,7 @@ Settings with_record(std::span<const OptionSpec> options, const Settings& settin
 
 const Setting& Settings::at(std::string_view name) const {
   const auto found = m_values.find(name);
-  if (found == m_values.end()) throw std::logic_error(fmt::format("no option is called {}", name));
+  if (found == m_values.end()) throw std::logic_error(fmt::format("unknown option {}", name));
   return found->second;
 }
 

@@ -31,7 +31,7 @@ struct YamlEntry {
 };
 
 /// Reads one document; an empty text is a null. Throws Error (usage) with `origin` and line: what guard_yaml refuses,
-/// not YAML, a key twice or one that is no text, an alias to itself, more than yaml_limits, a second document.
+/// not YAML, a key twice or one that is not text, an alias to itself, more than yaml_limits, a second document.
 YamlNode parse_yaml_tree(std::string_view text, const std::string& origin);
 
 /// "true" or "false" as YAML 1.2 has them, when `node` is one of those without quotes.

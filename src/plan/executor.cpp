@@ -160,7 +160,7 @@ std::string Executor::evidence_of(const Error& error) {
     const std::string where = m_dependencies.keep_evidence(error);
     return where.empty() ? "" : "diagnostics saved to " + where;
   } catch (const std::exception& problem) {
-    return fmt::format("what explains it could not be kept: {}", problem.what());
+    return fmt::format("diagnostics could not be saved: {}", problem.what());
   }
 }
 
@@ -225,7 +225,7 @@ void Executor::recover(Journal& journal) {
   if (journal.pending().empty()) return;
   std::string hint = problems;
   add_paragraph(hint, remaining_commands(journal));
-  throw Error(ExitCode::remains, "what an interrupted run made could not be taken back", hint);
+  throw Error(ExitCode::remains, "what an interrupted run created could not be undone", hint);
 }
 
 }  // namespace raibid

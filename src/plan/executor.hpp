@@ -38,7 +38,7 @@ struct ExecutorDependencies {
   std::string run = {};
 };
 
-/// How a run ends that somebody else has taken over: preflight when it had changed nothing, else remains.
+/// How a run ends that someone else has taken over: preflight when it had changed nothing, else remains.
 Error stopped_for(Error taken_over, bool changed);
 
 /// Runs a plan: for each step its undo is recorded, then it acts. When one fails, or a signal comes, what this run
@@ -54,14 +54,14 @@ class Executor {
   /// On failure throws the step's Error with its code replaced: rolled_back; remains (incomplete rollback, a second
   /// signal, keep_on_failure), with the commands left in the hint; failure, when nothing had been changed (usage and
   /// preflight stay what they are). After a signal throws Interrupted, unless something remains. The journal is closed
-  /// unless something remains. A run whose lock is somebody else's now stops at once and undoes nothing: preflight when
+  /// unless something remains. A run whose lock is someone else's now stops at once and undoes nothing: preflight when
   /// nothing had been changed, else remains; its journal stays, for the next run to judge. Steps after the one that
   /// failed are not reported; the rollback is, as a step of its own.
   Summary run(const Plan& plan, Journal& journal);
 
   /// Ends the children of an interrupted run and undoes what it left in `journal`, which stays open (see
   /// Journal::restart). What is not to be undone (see Kept) is dropped, with the reason. Throws Error (remains) when
-  /// that is not possible, or when a signal comes first; as `run` does when somebody else has the lock now.
+  /// that is not possible, or when a signal comes first; as `run` does when someone else has the lock now.
   void recover(Journal& journal);
 
  private:

@@ -54,7 +54,7 @@ json to_json(const JournalHeader& header) {
 int number_at(const json& entry, const char* key) {
   const json& value = entry.at(key);
   if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<int>::max()) {
-    throw std::invalid_argument(fmt::format("its {} is no number that raibid-cli writes", key));
+    throw std::invalid_argument(fmt::format("its {} is not a number that raibid-cli writes", key));
   }
   return value.get<int>();
 }
@@ -81,7 +81,7 @@ Error damaged(const std::filesystem::path& path, std::size_t line, const std::st
                "the file");
 }
 
-/// The journal's lock, waiting a moment for somebody who only looks (`unfinished`) to let go of it.
+/// The journal's lock, waiting a moment for someone who only looks (`unfinished`) to let go of it.
 std::optional<LockedLog> lock(const std::filesystem::path& path) {
   constexpr int tries = 10;
   for (int i = 0; i < tries; ++i) {
@@ -172,7 +172,7 @@ std::vector<JournalHeader> Journal::unfinished(const std::filesystem::path& fold
 std::optional<Error> Journal::taken_over() const {
   if (m_log.still_named()) return std::nullopt;
   if (std::filesystem::exists(m_path)) return locked(m_path, m_subject);
-  return Error(ExitCode::preflight, fmt::format("{} is gone: somebody removed the lock of this run", m_path.string()),
+  return Error(ExitCode::preflight, fmt::format("{} is gone: someone removed the lock of this run", m_path.string()),
                "look at what is there before you go on: raibid-cli status");
 }
 
@@ -201,12 +201,12 @@ void Journal::read_line(const std::string& line) {
     m_pending.clear();
     m_children.clear();
   } else if (!m_interrupted) {
-    throw std::invalid_argument("the first line is no header");
+    throw std::invalid_argument("the first line is not a header");
   } else if (entry.contains("undo")) {
     m_pending.push_back(undo_from(entry.at("undo")));
   } else if (entry.contains("undone")) {
     const auto index = static_cast<std::size_t>(number_at(entry, "undone"));
-    if (index >= m_pending.size()) throw std::invalid_argument("it takes back what was never made");
+    if (index >= m_pending.size()) throw std::invalid_argument("it undoes a step that was never recorded");
     m_pending.erase(m_pending.begin() + static_cast<std::ptrdiff_t>(index));
   } else {
     m_children[number_at(entry, "child")] = entry.at("identity").get<std::string>();

@@ -37,7 +37,7 @@ void wait_for_bytes(int fd, TimePoint until, const fs::path& path) {
       ::poll(&end, 1, static_cast<int>(std::clamp(std::chrono::ceil<Duration>(left), Duration(0), longest).count()));
   if (ready < 0) throw refused(path, errno);  // EINTR as well: it is how Ctrl-C ends the wait
   if (ready == 0 && std::chrono::steady_clock::now() >= until)
-    throw Error(ExitCode::failure, path.string() + ": nothing came in time", "--timeout gives it longer");
+    throw Error(ExitCode::failure, path.string() + ": no input arrived in time", "--timeout gives it longer");
 }
 
 /// Reads to the end, but no more than `most` bytes.
@@ -164,7 +164,7 @@ std::optional<std::string> read_own_file(const fs::path& path, std::size_t limit
   const UniqueFd fd = open_to_read(path, O_NOFOLLOW);
   if (!fd) return std::nullopt;
   check_own_file(fd.get(), path);
-  refuse_special(fd.get(), path);  // we write a file there: a FIFO is somebody's mistake or trap, and could be silent
+  refuse_special(fd.get(), path);  // we write a file there: a FIFO is someone's mistake or trap, and could be silent
   return read_from(fd, path, limit, TimePoint::max());
 }
 

@@ -26,7 +26,7 @@ std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 1
                                      TimePoint until = TimePoint::max());
 
 /// As read_file and write_atomic (0600), for a file that we keep for ourselves, such as credentials. A symbolic link,
-/// and to read a file of another user, one that others can write, or what is no regular file, is Error (preflight).
+/// and to read a file of another user, one that others can write, or what is not a regular file, is Error (preflight).
 std::optional<std::string> read_own_file(const fs::path& path, std::size_t limit = 1 << 20);
 void write_own_file(const fs::path& path, std::string_view content);
 

@@ -26,7 +26,7 @@ class LockedLog {
 
   std::string content() const;
   /// Whether the file that is locked is still the one of that name: it may have been removed or replaced meanwhile, and
-  /// then somebody else can hold the lock of the new one.
+  /// then someone else can hold the lock of the new one.
   bool still_named() const;
   /// A last line without its end, which a kill in the middle of an append leaves, is dropped first. Without `sync` the
   /// line survives our end but perhaps not the machine's, until a later append syncs it.

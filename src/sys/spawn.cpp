@@ -53,7 +53,7 @@ struct Launch {
   pid_t parent;
   int in, out, err;  ///< what becomes its standard streams
   int go;            ///< a byte comes when it may run; an end when it may not
-  int go_write;      ///< our end of it, which the child has to close to see that end
+  int go_write;      ///< our end of it, which the child has to close to check that end
   int failure;       ///< takes the errno of an exec that failed
   bool own_group;    ///< it gets a process group of its own
 };

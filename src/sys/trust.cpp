@@ -35,7 +35,7 @@ bool is_ours(const struct stat& status) { return status.st_uid == ::geteuid() ||
 Error foreign(const fs::path& path, const struct stat& status) {
   const std::string owner = user_name(status.st_uid);
   return Error(ExitCode::preflight,
-               fmt::format("{} belongs to {}, and this is {}: what it says is not trusted", printable(path.string()),
+               fmt::format("{} belongs to {}, and this is {}: its contents are not trusted", printable(path.string()),
                            owner, user_name(::geteuid())),
                ::geteuid() == root_user
                    ? fmt::format("run it as {}, without sudo, or set RAIBID_HOME to a folder of root's", owner)
@@ -45,9 +45,9 @@ Error foreign(const fs::path& path, const struct stat& status) {
 Error open_to_others(const fs::path& path, const struct stat& status) {
   return Error(
       ExitCode::preflight,
-      fmt::format("{} can be written by other users (mode {:04o}): what it says is not trusted",
+      fmt::format("{} can be written by other users (mode {:04o}): its contents are not trusted",
                   printable(path.string()), status.st_mode & 07777U),
-      fmt::format("see that nobody has changed anything there, then: chmod go-w {}", shell_quote(path.string())));
+      fmt::format("check that nobody has changed anything there, then: chmod go-w {}", shell_quote(path.string())));
 }
 
 void check_owner(const fs::path& path, const struct stat& status) {

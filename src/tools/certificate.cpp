@@ -51,7 +51,7 @@ constexpr std::size_t longest_common_name = 64;
 constexpr std::size_t serial_bytes = 16;
 constexpr const char* chain_hint = "a text of certificates begins with -----BEGIN CERTIFICATE-----";
 
-/// OpenSSL keeps its reasons in a queue of the thread; what is left there would be read by somebody else.
+/// OpenSSL keeps its reasons in a queue of the thread; what is left there would be read by someone else.
 std::string openssl_reason() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();

@@ -73,7 +73,7 @@ const std::vector<Rule>& cluster_rules() {
        "See HTTPS_PROXY (and the kubeconfig's proxy-url); NO_PROXY takes the cluster's address out of it."},
       {{"getting credentials: exec"},
        "the credential plugin of context {context} failed: {reason}",
-       "Log in with your provider's own tool, then see that `kubectl --context {context} get namespaces` works."},
+       "Log in with your provider's own tool, then check that `kubectl --context {context} get namespaces` works."},
       {{"Please enter Username"},
        "the kubeconfig{kubeconfig} has no credentials for context {context}",
        "Add them (`kubectl config set-credentials`) or choose another context with --context."},
@@ -96,7 +96,7 @@ const std::vector<Rule>& cluster_rules() {
        "again."},
       {{"server gave HTTP response to HTTPS client", "invalid character '", "unable to parse the server version",
         "the server rejected our request for an unknown reason"},
-       "what answers at the server of context {context} is no Kubernetes API: {reason}",
+       "what answers at the server of context {context} is not a Kubernetes API: {reason}",
        "See the server's address: kubectl config view --context {context}"},
       {{"no such host", "server misbehaving", "Temporary failure in name resolution"},
        "the server of context {context} has a name that cannot be resolved: {reason}",
@@ -240,7 +240,7 @@ Error general_error(const Command& command, const Output& output, const Failure&
   }
   if (output.timed_out) return Error(ExitCode::failure, what + " did not end in time", "--timeout gives it longer.");
   if (!failure.reason.empty()) return Error(ExitCode::failure, what + ": " + failure.reason);
-  return Error(ExitCode::failure, fmt::format("{} failed without a word (status {})", what, output.status));
+  return Error(ExitCode::failure, fmt::format("{} failed without a message (status {})", what, output.status));
 }
 
 }  // namespace raibid

@@ -26,7 +26,7 @@ constexpr int gzip_only = 16 + MAX_WBITS;  // zlib.h, inflateInit2
 
 [[noreturn]] void damaged(const std::string& name, const std::string& why) {
   throw Error(ExitCode::failure, fmt::format("Helm's record {} cannot be read: {}", printable(name), why),
-              "see whether helm can read it: helm get manifest");
+              "check whether helm can read it: helm get manifest");
 }
 
 /// Owns a z_stream.
@@ -94,7 +94,7 @@ json record_in(const json& secret) {
   json record = try_parse_json(*text);
   if (!record.is_object() || !record.contains("manifest") || !record["manifest"].is_string() ||
       !record.contains("version") || !record["version"].is_number_integer())
-    damaged(name, "it is no release");
+    damaged(name, "it is not a release");
   return record;
 }
 

@@ -47,7 +47,7 @@ class Kubectl {
   Command api_resources() const;
   /// The names of all kinds, those of the cluster and those that cannot be listed, too.
   Command all_api_resources() const;
-  /// The API groups that the server knows (APIGroupList), whether somebody answers for them or not: a kubectl that
+  /// The API groups that the server knows (APIGroupList), whether someone answers for them or not: a kubectl that
   /// finds a group silent leaves its kinds out, and 1.35 says nothing of it (tried).
   Command api_groups() const;
   /// The kinds of one group and version (APIResourceList), "apps/v1".
@@ -112,7 +112,7 @@ class Kubectl {
   static std::vector<Right> parse_refused(const std::vector<Right>& rights, const Command& command,
                                           const Output& output);
 
-  /// Creates or changes from standard input; leaves no copy in an annotation. Fields of the manifest that somebody else
+  /// Creates or changes from standard input; leaves no copy in an annotation. Fields of the manifest that someone else
   /// changed are taken back (--force-conflicts): what is ours was checked before, and a second run converges.
   Command apply(const nlohmann::json& manifest) const;
   /// The same in the name of Helm, for objects of a release: its next change then finds the fields as its own.

@@ -29,7 +29,7 @@ void check(const Command& command, const Output& output) {
 json parse_json(const Command& command, const std::string& text) {
   json document = nested_too_deeply(text) ? json(json::value_t::discarded) : try_parse_json(text);
   if (document.is_discarded()) {
-    throw Error(ExitCode::failure, fmt::format("kubectl {}: its answer is no JSON: {}", subcommand(command),
+    throw Error(ExitCode::failure, fmt::format("kubectl {}: its answer is not JSON: {}", subcommand(command),
                                                printable(trim(text).substr(0, 80))));
   }
   return document;

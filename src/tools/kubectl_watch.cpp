@@ -40,7 +40,7 @@ std::vector<nlohmann::json> WatchParser::take(std::string& buffer) {
       if (c == '{') {
         m_depth = 1;
       } else if (std::isspace(static_cast<unsigned char>(c)) == 0) {
-        refuse("something that is no JSON object", std::string_view(buffer).substr(m_scanned));
+        refuse("something that is not a JSON object", std::string_view(buffer).substr(m_scanned));
       }
     } else if (c == '"') {
       m_in_string = true;

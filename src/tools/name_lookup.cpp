@@ -90,7 +90,7 @@ Addresses look_up(const std::string& host, int port, Runner& runner, TimePoint d
       throw Error(ExitCode::failure,
                   fmt::format("cannot find Redis' host {}: no name server answered within {:.1f} s", printable(host),
                               took.count()),
-                  "see whether this machine's name servers (/etc/resolv.conf) can be reached, or give an IP address");
+                  "check whether this machine's name servers (/etc/resolv.conf) can be reached, or give an IP address");
     }
   }
   if (question->error != 0) throw not_found(host, question->error);

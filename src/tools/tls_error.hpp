@@ -28,7 +28,7 @@ class TlsError final : public Error {
   TlsError(TlsProblem problem, std::string message, std::string hint = {});
 
   TlsProblem problem() const { return m_problem; }
-  /// Whether it stays so until somebody changes something: waiting does not help.
+  /// Whether it stays so until someone changes something: waiting does not help.
   bool lasts() const;
 
  private:

@@ -310,7 +310,7 @@ class TlsTransport final : public Transport {
     if (!closed) fail_alert(code);
     const std::string why = reason_of_system == 0 ? "" : fmt::format(" ({})", ::strerror(reason_of_system));
     throw TlsError(TlsProblem::other, fmt::format("{} closed the connection during the TLS handshake{}", m_where, why),
-                   "see whether this port speaks TLS, and the log of that Redis");
+                   "check whether this port speaks TLS, and the log of that Redis");
   }
 
   [[noreturn]] void fail_certificate() const {
@@ -412,7 +412,7 @@ std::unique_ptr<Transport> tls_transport(UniqueFd socket, const TlsContext& cont
     const Reached peer = peer_of(transport->fd());
     if (!transport->heard() && answers_plain(peer.host, peer.port, runner)) throw transport->no_tls();
     throw TlsError(TlsProblem::other, where + " did not answer the TLS handshake in time",
-                   "see whether this port speaks TLS, and whether that Redis is overloaded");
+                   "check whether this port speaks TLS, and whether that Redis is overloaded");
   }
   return transport;
 }

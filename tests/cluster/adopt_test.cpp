@@ -1,4 +1,4 @@
-// A Redis of somebody else's chart in the cluster, used by its Service: found, worked with, and not changed in
+// A Redis of someone else's chart in the cluster, used by its Service: found, worked with, and not changed in
 // anything.
 #include <doctest/doctest.h>
 
@@ -23,7 +23,7 @@ constexpr const char* release = R"yaml(
 apiVersion: v1
 kind: Secret
 metadata: {name: cache-redis, namespace: raibid-test-adopt}
-stringData: {redis-password: "of somebody else's"}
+stringData: {redis-password: "of someone else's"}
 ---
 apiVersion: v1
 kind: Service
@@ -109,7 +109,7 @@ TEST_CASE("adopt on a cluster: a release of Bitnami's shape is used by its Servi
   CHECK(trim(cli.run({"url", "redis"}).out) == "redis://cache-redis-master.raibid-test-adopt.svc.cluster.local:6379");
   const json secret = json::parse(cli.run({"export", "secret", "-o", "json"}).out);
   const std::string text = secret.dump();
-  CHECK(has(text, base64_encode("of somebody else's")));
+  CHECK(has(text, base64_encode("of someone else's")));
   CHECK(cli.run({"credentials", "rotate"}).status == 3);
   CHECK(cli.run({"credentials", "sync"}).status == 2);
   CHECK(Adopted::release_state() == before);
@@ -129,7 +129,7 @@ TEST_CASE("adopt on a cluster: a release of Bitnami's shape is used by its Servi
 TEST_CASE("adopt on a cluster: the password by --existing-secret, and a wrong one is told apart") {
   if (!have_cluster()) return;
   Adopted cli;
-  kubectl({"create", "secret", "generic", "other", "-n", space, "--from-literal=right=of somebody else's",
+  kubectl({"create", "secret", "generic", "other", "-n", space, "--from-literal=right=of someone else's",
            "--from-literal=wrong=something-else"});
   const std::vector<std::string> adopt = {"--adopt-service", "cache-redis-master", "-n", space};
   const auto with = [&](std::vector<std::string> words, const std::string& secret) {

@@ -6,7 +6,7 @@
 #include "cluster/support.hpp"
 #include "sys/files.hpp"
 
-/// What somebody changes in the cluster or in the running server after setup: status names it, setup puts it back.
+/// What someone changes in the cluster or in the running server after setup: status names it, setup puts it back.
 
 namespace raibid::cluster_drift_test {
 
@@ -95,7 +95,7 @@ TEST_CASE("what was deleted or changed in the cluster is named by status and put
                 "objects      Service raibid-redis-master leads to no ready pod: its selector matches no pod",
                 "objects      Service raibid-redis-headless: ports[tcp-redis].port is 6380, the release has 6379",
                 "objects      NetworkPolicy raibid-redis: ingress is",
-                "objects      ConfigMap raibid-redis-configuration: data[redis.conf] is not what the release has",
+                "objects      ConfigMap raibid-redis-configuration: data[redis.conf] differs from the release",
                 "acl          user health may run +@all instead of -@all +ping, has the keys ~* instead of none",
                 "settings     maxmemory-clients is 0 instead of 10%"});
   one.put_back();
@@ -111,7 +111,7 @@ TEST_CASE("what was deleted or changed in the cluster is named by status and put
   CHECK(has(one.cli.status().out, "NetworkPolicy raibid-redis is missing"));
 }
 
-TEST_CASE("a pod template that was changed is put back once somebody agrees to the restart") {
+TEST_CASE("a pod template that was changed is put back once someone agrees to the restart") {
   if (!have_cluster()) return;
   Installed one("raibid-test-image");
   std::string pod = one.pod();

@@ -7,7 +7,7 @@ namespace raibid::cluster_objects_test {
 
 using namespace raibid::test;
 
-/// Objects that are being deleted, that stay though helm removed the release, and that are somebody else's.
+/// Objects that are being deleted, that stay though helm removed the release, and that are someone else's.
 
 namespace {
 
@@ -37,7 +37,7 @@ std::string line_with(const std::string& text, const std::string& begin) {
   return text.substr(at, text.find('\n', at) - at);
 }
 
-/// Runs a printed command as somebody would who copies it into a shell.
+/// Runs a printed command as someone would who copies it into a shell.
 Output typed(ClusterCli& cli, std::string command) {
   const std::string program = "raibid-cli ";
   if (command.starts_with(program)) command = "\"$RAIBID_CLI\" " + command.substr(program.size());
@@ -84,7 +84,7 @@ TEST_CASE("a claim that is deleted under a running Redis is red, stops every res
     const Output refused = cli.setup(more);
     INFO(said(refused));
     CHECK(refused.status == 3);
-    CHECK(has(refused.err, "is being deleted since"));
+    CHECK(has(refused.err, "has been terminating since"));
   }
   const Output smoke = cli({"smoke", "redis", "-n", cli.name_space(), "--durability", "--yes"});
   INFO(said(smoke));
@@ -178,7 +178,7 @@ TEST_CASE("a Secret that is gone while Redis runs has a way out") {
   CHECK(has(elsewhere("connect", {"--", "redis-cli", "GET", "job"}).out, "42"));
 }
 
-TEST_CASE("a namespace that setup made stays when somebody's EventSource is in it") {
+TEST_CASE("a namespace that setup made stays when someone's EventSource is in it") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-events");
   const ClusterObject definition("crd/eventsources.raibid.test", R"({

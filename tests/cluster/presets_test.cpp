@@ -68,7 +68,7 @@ TEST_CASE(
   CHECK(missed.status == 1);
   CHECK(missed.out.find("redis-service does not exist") != std::string::npos);
   const Output again =
-      cli.setup({"--preset", "mxclone"});  // what is ours in somebody's namespace needs no second --adopt
+      cli.setup({"--preset", "mxclone"});  // what is ours in someone's namespace needs no second --adopt
   INFO(said(again));
   CHECK(again.status == 0);
   CHECK(cli.status({"--preset", "mxclone"}).status == 0);

@@ -141,7 +141,7 @@ TEST_CASE("changed limits roll the pod, and the new one is what is proved") {
   CHECK(cli.status().status == 0);
 }
 
-TEST_CASE("what somebody else made is refused and left alone") {
+TEST_CASE("what someone else made is refused and left alone") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-foreign");
   kubectl({"create", "namespace", cli.name_space()});

@@ -63,7 +63,7 @@ class Tls : public ClusterCli {
   json tls_of_status() { return json::parse(run({"status", "redis", "-o", "json"}).out).at("tls"); }
 };
 
-/// A certificate as somebody else would bring it; `names` and dates as the test wants them.
+/// A certificate as someone else would bring it; `names` and dates as the test wants them.
 KeyPair issue(const KeyPair& ca, std::vector<std::string> names, WallTime from, WallTime until) {
   CertificateRequest request;
   request.common_name = "test";
@@ -250,7 +250,7 @@ TEST_CASE(
   CHECK(cli.run({"status", "redis"}).status == 0);
   CHECK(has(cli.run({"setup", "redis"}).out, "Nothing changed"));
   CHECK(Tls::objects() == "configmap/raibid-redis-ca ");
-  // what somebody else has made stays, and is never overwritten
+  // what someone else has made stays, and is never overwritten
   const Output foreign = cli.run({"teardown", "redis", "--yes", "--delete-data"});
   CHECK(foreign.status == 0);
   CHECK(has(kubectl({"get", "secret", "-n", space, "-o", "name"}), "secret/mine"));

@@ -79,7 +79,7 @@ TEST_CASE("users on a cluster: the application gets one of its own, and a rotati
   CHECK(cli.run({"smoke", "redis"}).status == 0);
   CHECK(cli.pod_uid() == pod);
   CHECK(has(cli.run({"setup", "redis"}).out, "Nothing changed"));
-  // somebody changes the password in the Secret, and then loses the Secret: Redis runs on, and knows nothing of it
+  // someone changes the password in the Secret, and then loses the Secret: Redis runs on, and knows nothing of it
   kubectl({"patch", "secret", "raibid-redis", "-n", "raibid-test-users", "-p",
            R"({"stringData":{"redis-password":"by-hand"}})"});
   const Output changed = cli.run({"status"});

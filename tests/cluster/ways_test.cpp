@@ -30,7 +30,7 @@ fs::path kubeconfig_as(const fs::path& folder, const json& user) {
   return path;
 }
 
-/// A namespace that an administrator made for somebody.
+/// A namespace that an administrator made for someone.
 struct Given {
   explicit Given(std::string given) : name(std::move(given)) {
     kubectl({"create", "namespace", name});

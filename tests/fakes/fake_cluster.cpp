@@ -116,7 +116,7 @@ json FakeCluster::contents() const {
     if (!is_left(key)) seen["objects"].push_back(key);
   }
   if (const auto other = m_state.at("objects").find("secret/queue-password"); other != m_state.at("objects").end())
-    seen["somebody else's"] = *other;
+    seen["someone else's"] = *other;
   if (const auto secret = m_state.at("objects").find("secret/raibid-redis"); secret != m_state.at("objects").end()) {
     seen["password"] = (*secret).at("data").at("redis-password");
     // what a change replaced may stay when all is done: the next run removes it

@@ -400,7 +400,7 @@ trim_script() {
   check "$2: … and go" says "raibid:jobs: 1980 removed, limit 5"
   check "$2: … pending and undelivered ones stay" has_entries raibid:jobs 20
   as_default set 'odd*name' x >/dev/null
-  check "$2: a key that is no stream is a failure" no_trim
+  check "$2: a key that is not a stream is a failure" no_trim
   check "$2: … that names it" says "odd*name: wrong-type"
   check "$2: … and the other stream had its turn" says "raibid:jobs: 0 removed, limit 5"
   echo wrong > "$home/trim-password"

@@ -143,7 +143,7 @@ TEST_CASE_FIXTURE(KubectlFixture, "what answers is no Kubernetes, or refuses us"
   if (absent) return;
   const SameAnswer web("200 OK", "<html>hello</html>", "text/html");
   CHECK(begins(asking(kubeconfig(web.url())).message(),
-               "what answers at the server of context here is no Kubernetes API: "));
+               "what answers at the server of context here is not a Kubernetes API: "));
 
   const SameAnswer unauthorized("401 Unauthorized", status_object(401, "Unauthorized", "Unauthorized"));
   CHECK(begins(asking(kubeconfig(unauthorized.url())).message(), "the cluster of context here refuses the login: "));
@@ -157,7 +157,7 @@ TEST_CASE_FIXTURE(KubectlFixture, "what answers is no Kubernetes, or refuses us"
   TcpServer no_tls(
       [](TcpServer::Connection& peer) { peer.send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"); });
   CHECK(begins(asking(kubeconfig(fmt::format("https://127.0.0.1:{}", no_tls.port()))).message(),
-               "what answers at the server of context here is no Kubernetes API: "));
+               "what answers at the server of context here is not a Kubernetes API: "));
 }
 
 TEST_CASE_FIXTURE(KubectlFixture, "credentials that are missing or cannot be made") {

@@ -199,7 +199,7 @@ TEST_CASE_FIXTURE(Machine, "a command that waits does not keep us") {
   CHECK(took < 2s);
 }
 
-TEST_CASE("what is no Redis") {
+TEST_CASE("what is not a Redis") {
   TcpServer silent([](TcpServer::Connection& peer) { peer.hang(); });
   const Failure late = failure_of(silent.port(), 300ms);
   CHECK(late.message == fmt::format("Redis at 127.0.0.1:{} did not answer within 0.3 s", silent.port()));

@@ -707,7 +707,7 @@ TEST_CASE("rotation: --kick closes the connections from before, --now asks and r
   const std::string second = cli.file("password");
   const Output asks = rotate(cli, {"--now"});
   CHECK(asks.status == 1);
-  CHECK(has(asks.err, "the present password ends at once"));
+  CHECK(has(asks.err, "the current password ends at once"));
   CHECK(cli.file("password") == second);
   REQUIRE(rotate(cli, {"--now", "--yes"}).status == 0);
   CHECK(cli.file("password") != second);

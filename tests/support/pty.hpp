@@ -11,7 +11,7 @@
 
 namespace raibid::test {
 
-/// A program on a terminal of its own, with somebody who types and reads.
+/// A program on a terminal of its own, with someone who types and reads.
 class Pty {
  public:
   /// Starts argv[0] (a path) with this environment beside TERM and a UTF-8 locale.

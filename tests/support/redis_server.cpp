@@ -14,7 +14,7 @@ namespace {
 
 constexpr Duration start_limit = std::chrono::seconds(20);
 constexpr Duration reply_limit = std::chrono::seconds(10);
-constexpr int attempts = 5;  // somebody may take a free port before Redis does
+constexpr int attempts = 5;  // someone may take a free port before Redis does
 
 }  // namespace
 

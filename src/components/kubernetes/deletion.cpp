@@ -64,7 +64,7 @@ std::optional<Deletion> deletion_of(const json& object) {
 
 std::string describe(const Deletion& deletion) {
   const std::string held = deletion.finalizers.empty() ? "" : ", held by " + join(deletion.finalizers, ", ");
-  return printable(fmt::format("is being deleted since {}{}", deletion.since, held));
+  return printable(fmt::format("has been terminating since {}{}", deletion.since, held));
 }
 
 std::vector<json> look_for(Context&, const Kubectl& kubectl, const std::vector<std::string>& names,
@@ -130,7 +130,7 @@ void remove_namespace_and_check(Context& context, const Kubectl& kubectl, TimePo
     }
     if (context.runner.now() >= deadline) {
       const std::string why = what_keeps_namespace(found.front());
-      throw Error(ExitCode::failure, fmt::format("{} is not gone in time{}", name, why.empty() ? "" : ": " + why),
+      throw Error(ExitCode::failure, fmt::format("{} was not removed in time{}", name, why.empty() ? "" : ": " + why),
                   "see what keeps it (status.conditions): " + kubectl.for_people({"get", name, "-o", "yaml"}));
     }
     context.runner.wait({}, context.runner.now() + namespace_poll);

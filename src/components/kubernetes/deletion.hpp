@@ -22,7 +22,7 @@ struct Deletion {
 /// Empty when the object is not being deleted.
 std::optional<Deletion> deletion_of(const nlohmann::json& object);
 
-/// "is being deleted since 2026-01-31T12:00:00Z, held by kubernetes.io/pvc-protection".
+/// "has been terminating since 2026-01-31T12:00:00Z, held by kubernetes.io/pvc-protection".
 std::string describe(const Deletion& deletion);
 
 /// "persistentvolumeclaim/redis-data-0" of a document of the API.

@@ -68,7 +68,7 @@ bool same_quantity(const json& left, const json& right) {
 std::string shown(const json& value) {
   if (value.is_null()) return "";
   const std::string text = scalar_text(value);
-  if (text.find('\n') != std::string::npos) return "another text";
+  if (text.find('\n') != std::string::npos) return "a different text";
   return printable(text.size() <= longest_value ? text : text.substr(0, longest_value) + "…");
 }
 
@@ -151,7 +151,7 @@ class Comparison {
   }
 
   void add(const std::string& path, const json& live, const json& wanted) {
-    if (m_secret) return differences.push_back({path, "another value", "its own"});
+    if (m_secret) return differences.push_back({path, "a different value", "its own"});
     differences.push_back({path, shown(live), shown(wanted)});
   }
 
@@ -186,7 +186,7 @@ std::string other_owner(const json& wanted, const json& live, const ReleaseName&
     if (const std::string value = foreign(wanted, live, where, key); !value.empty())
       return printable(fmt::format("{} ({})", tool, value));
   }
-  if (helm.empty()) return "another owner (it has no annotation of Helm)";
+  if (helm.empty()) return "a different owner (it has no Helm annotation)";
   if (helm == release.name && (space.empty() || space == release.name_space)) return "";
   return printable(fmt::format("Helm release {} in namespace {}", helm, space));
 }
@@ -202,8 +202,8 @@ std::string short_path(std::string_view path) {
 
 std::string in_words(const FieldDifference& field) {
   const std::string path = printable(short_path(field.path));
-  if (field.live == "another text" || field.live == "another value") return path + " is not what the release has";
-  if (field.live.empty() && field.wanted == "another text") return path + " is missing";
+  if (field.live == "a different text" || field.live == "a different value") return path + " differs from the release";
+  if (field.live.empty() && field.wanted == "a different text") return path + " is missing";
   if (field.live.empty()) return fmt::format("{} is missing, the release has {}", path, field.wanted);
   if (field.wanted.empty()) return fmt::format("{} is {}, the release has none", path, field.live);
   return fmt::format("{} is {}, the release has {}", path, field.live, field.wanted);

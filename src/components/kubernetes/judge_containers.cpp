@@ -58,7 +58,7 @@ Judgement judge_oom(const Observation& seen, const std::string& name, std::int64
       "oom-killed",
       fmt::format("container {} of pod {} needs more memory than its limit{} and was killed (OOMKilled, exit code {})",
                   name, pod_name(seen), limit.empty() ? "" : " of " + limit, code),
-      "raise --memory-limit; all it said before: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
+      "raise --memory-limit; its log before that: " + seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
 }
 
 Judgement judge_end(const Observation& seen, const std::string& name, const json& end) {
@@ -75,7 +75,7 @@ Judgement judge_end(const Observation& seen, const std::string& name, const json
   }
   if (const std::string message = text_at(end, {"message"}); !message.empty()) text += ": " + message;
   return judgement("crash", text,
-                   "correct what it complains of (--image, --set, -f); all it said: " +
+                   "fix what it reports (--image, --set, -f); its whole log: " +
                        seen.command({"logs", pod_name(seen), "-c", name, "--previous"}));
 }
 
@@ -106,7 +106,7 @@ Judgement judge_failed_start(const Observation& seen, const json& status, const 
       judgement("container-start",
                 fmt::format("container {} of pod {} cannot be started from image {}: {}", name, pod_name(seen),
                             text_at(container_spec(*seen.pod, name), {"image"}), root_cause(message)),
-                "choose an image that has what the chart starts (--image), or see: " +
+                "choose an image with the program that the chart starts (--image), or see: " +
                     seen.command({"describe", "pod", pod_name(seen)}));
   result.failures = std::max(failed_starts(seen, name), ends_so_far(seen, status));
   return result;
@@ -116,13 +116,13 @@ Judgement judge_config(const Observation& seen, const std::string& name, const s
   if (const std::string secret = between(message, "secret \"", "\" not found"); !secret.empty()) {
     return judgement(
         "missing-secret",
-        fmt::format("container {} of pod {} needs Secret {}, which is not there", name, pod_name(seen), secret),
+        fmt::format("container {} of pod {} needs Secret {}, which does not exist", name, pod_name(seen), secret),
         "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "secrets"}));
   }
   if (const std::string map = between(message, "configmap \"", "\" not found"); !map.empty()) {
     return judgement(
         "missing-configmap",
-        fmt::format("container {} of pod {} needs ConfigMap {}, which is not there", name, pod_name(seen), map),
+        fmt::format("container {} of pod {} needs ConfigMap {}, which does not exist", name, pod_name(seen), map),
         "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "configmaps"}));
   }
   return judgement("container-config",
@@ -153,12 +153,12 @@ Judgement judge_mount(const Observation& seen, const SeenEvent& event) {
   const std::string volume = between(event.message, "volume \"", "\"");
   if (const std::string secret = between(event.message, ": secret \"", "\" not found"); !secret.empty()) {
     return judgement("missing-secret",
-                     fmt::format("volume {} of pod {} needs Secret {}, which is not there", volume, pod, secret),
+                     fmt::format("volume {} of pod {} needs Secret {}, which does not exist", volume, pod, secret),
                      "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "secrets"}));
   }
   if (const std::string map = between(event.message, ": configmap \"", "\" not found"); !map.empty()) {
     return judgement("missing-configmap",
-                     fmt::format("volume {} of pod {} needs ConfigMap {}, which is not there", volume, pod, map),
+                     fmt::format("volume {} of pod {} needs ConfigMap {}, which does not exist", volume, pod, map),
                      "make it, or correct the values that name it (--set, -f): " + seen.command({"get", "configmaps"}));
   }
   for (const std::string_view kind : {"secret", "configmap", "config map"}) {

@@ -92,8 +92,8 @@ bool is_limit_range(const std::string& words) {
 Judgement judge_service_account(const Observation& seen, const std::string& object, const std::string& words) {
   const std::string name = between(words, "serviceaccount \"", "\"");
   return judgement(
-      "service-account", fmt::format("{} needs ServiceAccount {}, which is not there", object, name),
-      fmt::format("make it ({}), or see whether the controller manager runs, which makes the one called default",
+      "service-account", fmt::format("{} needs ServiceAccount {}, which does not exist", object, name),
+      fmt::format("make it ({}), or check whether the controller manager runs, which makes the one called default",
                   seen.command({"create", "serviceaccount", name})));
 }
 
@@ -104,7 +104,7 @@ Judgement judge_webhook(const Observation& seen, const std::string& object, cons
       "webhook",
       fmt::format("admission webhook {} does not answer, so {} cannot be made: {}", name, object,
                   cause.empty() ? std::string_view(words) : cause),
-      "see that what serves it runs; whose it is: " +
+      "check that what serves it runs; whose it is: " +
           seen.command({"get", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "-o", "yaml"}));
   silent.subject = name;  // the words have ports and times in them
   return silent;

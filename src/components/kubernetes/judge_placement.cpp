@@ -73,7 +73,7 @@ struct Advice {
 std::string placement_hint(const Observation& seen, const std::string& words) {
   const std::vector<Advice> table = {
       {"Insufficient ",
-       "ask for less (--memory-request, --cpu-request), or make room; what the nodes have promised:",
+       "ask for less (--memory-request, --cpu-request), or make room; what is requested on the nodes:",
        {"describe", "nodes"}},
       {"untolerated taint",
        "let the pod tolerate the taint (--set, -f), or remove it:",
@@ -211,7 +211,7 @@ std::optional<Judgement> judge_claim_event(const Observation& seen, const SeenEv
   Judgement silent = judgement(
       "provisioner",
       fmt::format("provisioner {} has not made a volume for {} yet", provisioner, describe_claim(seen, claim)),
-      fmt::format("see that the provisioner's pod runs ({}), or choose another class with --storage-class ({})",
+      fmt::format("check that the provisioner's pod runs ({}), or choose another class with --storage-class ({})",
                   seen.command({"get", "pods", "--all-namespaces"}), seen.command({"get", "storageclasses"})));
   silent.subject = claim;
   return silent;
@@ -245,7 +245,7 @@ std::optional<Judgement> judge_placement(const Observation& seen) {
   if (auto trouble = judge_lost_node(seen)) return trouble;
   if (bound_but_untouched(seen)) {
     return judgement("pod-bound",
-                     fmt::format("node {} prepares pod {}", text_at(pod, {"spec", "nodeName"}), pod_name(seen)),
+                     fmt::format("node {} is creating pod {}", text_at(pod, {"spec", "nodeName"}), pod_name(seen)),
                      "see the node: " + seen.command({"describe", "node", text_at(pod, {"spec", "nodeName"})}));
   }
   if (!text_at(pod, {"spec", "nodeName"}).empty()) return std::nullopt;
@@ -262,7 +262,7 @@ std::optional<Judgement> judge_placement(const Observation& seen) {
     return judge_unschedulable(seen, text_at(condition, {"message"}));
   }
   return judgement("scheduling", fmt::format("waiting for a node for pod {}", pod_name(seen)),
-                   "see whether the scheduler runs: " + seen.command({"describe", "pod", pod_name(seen)}));
+                   "check whether the scheduler runs: " + seen.command({"describe", "pod", pod_name(seen)}));
 }
 
 }  // namespace raibid

@@ -21,7 +21,7 @@ std::string_view behind(std::string_view text, std::string_view prefix);
 /// The text between `before` and the next `after`; "" when either is not there.
 std::string between(std::string_view text, std::string_view before, std::string_view after);
 /// What a container's probe answered last, by the kubelet's events: `probe` is "Liveness", "Readiness" or "Startup".
-/// Nothing when it has not failed; "" when it failed without a word.
+/// Nothing when it has not failed; "" when it failed without a message.
 std::optional<std::string> probe_answer(const Observation& seen, std::string_view probe, std::string_view container);
 /// The last event of the pod that counts whose reason is one of these; nullptr when there is none.
 const SeenEvent* last_pod_event(const Observation& seen, std::initializer_list<std::string_view> reasons,

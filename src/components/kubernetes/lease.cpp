@@ -207,7 +207,7 @@ std::optional<Error> ReleaseLock::taken_over(TimePoint deadline) {
   m_lost =
       Error(ExitCode::preflight,
             fmt::format("the lock of this run, lease {}, is gone: another run has taken release {} over and ended, or "
-                        "somebody deleted the lease",
+                        "someone deleted the lease",
                         m_name, m_release),
             "see how the release is before you go on: raibid-cli status");
   return m_lost;
@@ -262,7 +262,7 @@ bool ReleaseLock::create(const ordered_json* name_space, const ordered_json* sec
   }
   if (m_held && Kubectl::already_exists(output)) {
     throw Error(ExitCode::preflight,
-                fmt::format("somebody made namespace {} at this very moment", m_kubectl.name_space()),
+                fmt::format("someone else created namespace {} at the same moment", m_kubectl.name_space()),
                 "run this again: it will look at what is there")
         .made_nothing();
   }
@@ -283,7 +283,7 @@ void ReleaseLock::replace(const Lease& present) {
   for (const json& object : documents(output)) {
     if (text_at(object, {"kind"}) == "Lease") m_held = parse_lease(object);
   }
-  if (!m_held || !is_ours(*m_held)) m_held = look();  // somebody was faster, or it is gone, or it was not said
+  if (!m_held || !is_ours(*m_held)) m_held = look();  // someone was faster, or it is gone, or it was not said
   m_took_over = m_held && is_ours(*m_held);
   if (m_took_over) return;
   const std::optional<Lease> winner = std::exchange(m_held, std::nullopt);
@@ -312,7 +312,7 @@ Command ReleaseLock::removal(const std::string& path, const std::string& uid,
   return command;
 }
 
-/// A Secret that went into somebody else's new namespace. (They may have put theirs over it: then it stays.)
+/// A Secret that went into someone else's new namespace. (They may have put theirs over it: then it stays.)
 void ReleaseLock::withdraw(const json& secret) const {
   const std::string path =
       fmt::format("/api/v1/namespaces/{}/secrets/{}", m_kubectl.name_space(), text_at(secret, {"metadata", "name"}));

@@ -42,7 +42,7 @@ nlohmann::ordered_json lease_manifest(const std::string& name, const std::string
 /// What is missing in it is empty: a Lease that says nothing of its holder has expired.
 Lease parse_lease(const nlohmann::json& object);
 
-/// Whether somebody still works under it. `runs` is asked for a process of this machine: is it there, and the same?
+/// Whether someone still works under it. `runs` is asked for a process of this machine: is it there, and the same?
 enum class LeaseState { held, dead, expired };
 LeaseState lease_state(const LeaseHolder& holder, const std::string& this_machine, WallTime now,
                        const std::function<bool(int pid, const std::string& process)>& runs);
@@ -69,10 +69,10 @@ class ReleaseLock {
   /// Takes it: by a create, which only one of two can win, or in place of one that died or expired, by a replace that
   /// its version guards. With `name_space` that is created by the same kubectl, and behind both `secret`, a Secret of
   /// that namespace. Nothing happens when it is held already. Returns whether `secret` was made. Throws Error
-  /// (preflight, made_nothing) naming the holder when somebody else has it; what was made of `secret` is then removed.
+  /// (preflight, made_nothing) naming the holder when someone else has it; what was made of `secret` is then removed.
   bool acquire(const nlohmann::ordered_json* name_space = nullptr, const nlohmann::ordered_json* secret = nullptr);
 
-  /// Who has it now, when it was held and is not ours any more: this process slept longer than it is valid, or somebody
+  /// Who has it now, when it was held and is not ours any more: this process slept longer than it is valid, or someone
   /// deleted it. std::nullopt while it is ours, and before `acquire`. Asks the cluster, unless it said so less than a
   /// second ago; one that does not answer is asked again until `deadline`. Throws Error when it gives no answer.
   std::optional<Error> taken_over(TimePoint deadline);

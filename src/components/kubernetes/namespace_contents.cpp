@@ -20,7 +20,7 @@ using nlohmann::json;
 
 constexpr std::array groups_without_data = {"metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"};
 
-/// Events tell of the past. They are of exactly these two groups: an EventSource or an EventBus is somebody's own.
+/// Events tell of the past. They are of exactly these two groups: an EventSource or an EventBus is someone's own.
 constexpr std::array kinds_without_data = {"events", "events.events.k8s.io"};
 
 bool is_group_without_data(std::string_view group) {
@@ -51,7 +51,7 @@ struct Item {
 Item read_item(const std::string& line) {
   const std::vector<std::string> fields = split(line, '\t');
   if (fields.size() != 6 || fields[0].empty() || fields[1].empty() || fields[2].empty())
-    throw Error(ExitCode::failure, "kubectl gave an answer that cannot be understood: " + printable(line));
+    throw Error(ExitCode::failure, "kubectl's answer cannot be parsed: " + printable(line));
   const std::size_t slash = fields[0].find('/');
   const std::string group = slash == std::string::npos ? "" : fields[0].substr(0, slash);
   return {group, fields[1], fields[2], fields[3], fields[4], fields[5]};

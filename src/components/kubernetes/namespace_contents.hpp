@@ -9,7 +9,7 @@ namespace raibid {
 
 /// What the namespace holds, apart from what Kubernetes puts into every namespace, as "kind.group/name". Asks for
 /// every kind that can be listed, custom resources too. `except` is a name of that form which does not count: our own
-/// lock. Throws Error (failure) when an API group does not answer whose objects could be somebody's data: what the
+/// lock. Throws Error (failure) when an API group does not answer whose objects could be someone's data: what the
 /// namespace holds of it cannot be seen.
 std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline);
 

@@ -41,10 +41,9 @@ std::optional<Error> refusal_of_pod(const Output& answer) {
       break;
     }
   }
-  return Error(
-      ExitCode::preflight, "the cluster would refuse the new pod: " + printable(trim(why)),
-      "nothing was changed, and Redis runs on. Correct what leads to it (--image, --memory-limit, --set, -f), or "
-      "ask whoever made the rule");
+  return Error(ExitCode::preflight, "the cluster would refuse the new pod: " + printable(trim(why)),
+               "nothing was changed, and Redis keeps running. Fix the cause (--image, --memory-limit, --set, -f), or "
+               "ask whoever made the rule");
 }
 
 std::vector<std::string> warnings_in(const Output& answer) {

@@ -13,7 +13,7 @@
 
 namespace raibid {
 
-/// One `kubectl get -w`, kept going: when it ends (the API server closed it, restarts, or somebody killed it) another
+/// One `kubectl get -w`, kept going: when it ends (the API server closed it, restarts, or someone killed it) another
 /// is started, at once or after a growing pause. Each child first says what is there, then what changes.
 class ResourceWatch {
  public:
@@ -46,7 +46,7 @@ class ResourceWatch {
     Output last;
   };
   const std::optional<Outage>& outage() const { return m_outage; }
-  /// Somebody else had an answer from the server while this child was running: it runs, and there is nothing to say.
+  /// Someone else had an answer from the server while this child was running: it runs, and there is nothing to say.
   void reached();
 
  private:

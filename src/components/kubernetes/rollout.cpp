@@ -65,7 +65,7 @@ std::string last_lines(const Output& output) {
   }
   if (lines.empty()) return "it has logged nothing";
   if (lines.size() > shown_log_lines) lines.erase(lines.begin(), lines.end() - shown_log_lines);
-  return "its last words:\n" + join(lines, "\n");
+  return "its last log lines:\n" + join(lines, "\n");
 }
 
 json items_or_none(const Question& question, const Output& output) {

@@ -111,7 +111,7 @@ class Rollout {
   std::string m_words;                ///< the last lines of the container that is not ready
   std::string m_words_of = "nobody";  ///< the id of the container that was asked for them last
   std::unique_ptr<nlohmann::json> m_node_list;
-  std::unique_ptr<nlohmann::json> m_pod_list;  ///< of all namespaces: what the nodes have promised
+  std::unique_ptr<nlohmann::json> m_pod_list;  ///< of all namespaces: what is requested on the nodes
   std::vector<NodeFacts> m_nodes;
   std::string m_log_of;              ///< the ended container whose log was asked for
   std::optional<std::string> m_log;  ///< its last lines, or why they could not be read

@@ -30,15 +30,15 @@ constexpr Grace till_deadline{Grace::Kind::deadline, 0, Duration(0)};
 constexpr std::array table = {
     Reason{"ready", till_deadline, true, "the pod is Ready"},
     // on its way
-    Reason{"change", till_deadline, true, "the change of the StatefulSet is not there yet"},
+    Reason{"change", till_deadline, true, "the StatefulSet's change has not arrived yet"},
     Reason{"no-pod", till_deadline, true, "the StatefulSet has not made its pod yet"},
     Reason{"pod-ending", till_deadline, true, "the previous pod is still ending"},
     Reason{"scheduling", till_deadline, true, "the scheduler has not looked at the pod yet"},
-    Reason{"scheduling-gate", till_deadline, true, "something outside has to let the pod go first"},
+    Reason{"scheduling-gate", till_deadline, true, "a scheduling gate holds the pod"},
     Reason{"node-joins", till_deadline, true, "a node is being added"},
     Reason{"provisioning", till_deadline, true, "a provisioner is making the volume"},
     Reason{"pod-bound", till_deadline, true, "the node has not taken the pod yet"},
-    Reason{"container-creating", till_deadline, true, "the node prepares the pod"},
+    Reason{"container-creating", till_deadline, true, "the node is creating the pod"},
     Reason{"image-pulling", till_deadline, true, "the node pulls an image"},
     Reason{"not-ready", till_deadline, true, "the containers run and the pod is not Ready"},
     // cannot heal
@@ -57,10 +57,10 @@ constexpr std::array table = {
     Reason{"missing-configmap", at_once, false, "a ConfigMap, or a key of it, is not there"},
     // once may be an accident
     Reason{"image-not-found", second_failure, false, "the registry has no such image"},
-    Reason{"image-login", second_failure, false, "the registry wants a login, or has no such repository"},
-    Reason{"image-rate-limit", second_failure, true, "the registry gives this address no more for now"},
-    Reason{"image-platform", second_failure, false, "there is no such image for the node's processor"},
-    Reason{"registry-unreachable", second_failure, true, "the node does not reach the registry"},
+    Reason{"image-login", second_failure, false, "the registry requires a login, or has no such repository"},
+    Reason{"image-rate-limit", second_failure, true, "the registry refuses more pulls from this address for now"},
+    Reason{"image-platform", second_failure, false, "the image has no build for the node's architecture"},
+    Reason{"registry-unreachable", second_failure, true, "the node cannot reach the registry"},
     Reason{"image-pull", second_failure, true, "the image cannot be pulled for another reason"},
     Reason{"container-start", second_failure, false, "the container cannot be created or started"},
     Reason{"crash", second_failure, false, "a container ends by itself, or by its liveness probe"},
@@ -95,7 +95,7 @@ Judgement judge_loss(const Observation& seen) {
 /// What the StatefulSet itself says of why it has no pod.
 std::optional<Judgement> judge_workload(const Observation& seen) {
   if (seen.set_is_gone) {
-    return judgement("workload-gone", fmt::format("StatefulSet {} is missing: somebody removed it", seen.workload),
+    return judgement("workload-gone", fmt::format("StatefulSet {} is missing: someone removed it", seen.workload),
                      "see what is left: " + seen.command({"get", "statefulsets,pods"}));
   }
   if (seen.set == nullptr) return std::nullopt;
@@ -109,7 +109,7 @@ std::optional<Judgement> judge_workload(const Observation& seen) {
   }
   if (number_at(*seen.set, {"status", "observedGeneration"}) < number_at(*seen.set, {"metadata", "generation"})) {
     return judgement("no-pod", fmt::format("no controller has looked at StatefulSet {} yet", seen.workload),
-                     "see whether the controller manager runs (k3s: systemctl status k3s), and: " +
+                     "check whether the controller manager runs (k3s: systemctl status k3s), and: " +
                          seen.command({"describe", "statefulset", seen.workload}));
   }
   return std::nullopt;
@@ -147,7 +147,7 @@ std::string probe_words(const Observation& seen, const std::string& container) {
     const std::optional<std::string> answer = probe_answer(seen, probe, container);
     if (!answer) continue;
     const std::string name = to_lower(probe);
-    return answer->empty() ? fmt::format("its {} probe fails without a word", name)
+    return answer->empty() ? fmt::format("its {} probe fails without output", name)
                            : fmt::format("its {} probe says \"{}\"", name, *answer);
   }
   return {};
@@ -197,7 +197,7 @@ Judgement judge_start(const Observation& seen) {
     return judgement("container-creating",
                      fmt::format("init container {} of pod {} runs", text_at(status, {"name"}), pod), hint);
   }
-  return judgement("container-creating", fmt::format("node {} prepares pod {}", node, pod), hint);
+  return judgement("container-creating", fmt::format("node {} is creating pod {}", node, pod), hint);
 }
 
 bool runs(const json& pod, std::string_view aside) {

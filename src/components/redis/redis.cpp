@@ -49,7 +49,7 @@ Component redis_component() {
       {
           {"setup", "Install Redis and make it ready for jobs; safe to run again", redis_options(), setup_redis},
           {"status",
-           "Prove that it is healthy: release, pod, claim, Redis, streams",
+           "Check that it is healthy: release, pod, claim, Redis, streams",
            status_options(),
            status_redis,
            {},
@@ -58,7 +58,8 @@ Component redis_component() {
           {"teardown", "Remove it; the data stays unless --delete-data", teardown_options(), teardown_redis},
           {"doctor", "Check everything that setup needs, with a hint for what is missing", doctor_options(),
            doctor_redis},
-          {"smoke", "Do on the real server what the preset's application does", smoke_options(), smoke_redis},
+          {"smoke", "Run the operations of the preset's application against the real Redis", smoke_options(),
+           smoke_redis},
           {"connect", "Keep a port-forward to it open, or run a command through it", connect_options(),
            connect_redis_command, "[-- COMMAND …]"},
           {"url", "Print its address as an application uses it", url_options(), url_redis},

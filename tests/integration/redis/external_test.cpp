@@ -358,9 +358,9 @@ TEST_CASE("external: two machines that set it up take turns") {
   RedisServer server;
   ExternalCli cli;
   const std::unique_ptr<RedisConnection> redis = server.connect();
-  redis->command({"SET", "raibid:lock:raibid-redis", "setup redis of somebody", "PX", "60000"});
+  redis->command({"SET", "raibid:lock:raibid-redis", "setup redis of someone", "PX", "60000"});
   const std::string refused = cli.must_end(3, {"setup", "redis", "--timeout", "1s"}, {"--url", url_of(server)});
-  CHECK(refused.find("setup redis of somebody works on this Redis") != std::string::npos);
+  CHECK(refused.find("setup redis of someone works on this Redis") != std::string::npos);
   CHECK(redis->command({"EXISTS", "raibid:jobs"}).integer == 0);
   redis->command({"PEXPIRE", "raibid:lock:raibid-redis", "500"});  // a run that was killed
   cli.must_end(0, {"setup", "redis"}, {"--url", url_of(server)});
@@ -440,7 +440,7 @@ TEST_CASE("external: teardown removes the credentials file, and with --delete-da
   redis->command({"DEL", "raibid:jobs"});
   cli.must_end(0, {"setup", "redis"}, by_url);
   redis->command({"XGROUP", "CREATECONSUMER", "raibid:jobs", "raibid-workers", "w"});
-  CHECK(cli.must_end(0, {"teardown", "redis", "--delete-data", "--yes"}).find("somebody works in it") !=
+  CHECK(cli.must_end(0, {"teardown", "redis", "--delete-data", "--yes"}).find("someone works in it") !=
         std::string::npos);
   CHECK(exists());
 
@@ -459,7 +459,7 @@ TEST_CASE("external: teardown removes the credentials file, and with --delete-da
   cli.must_end(0, {"setup", "redis"}, by_url);
   redis->command({"XGROUP", "CREATE", "raibid:jobs", "others", "0"});
   cli.must_end(0, {"teardown", "redis", "--delete-data", "--yes"});
-  CHECK(redis->command({"XINFO", "GROUPS", "raibid:jobs"}).items.size() == 1);  // somebody else's group, and its stream
+  CHECK(redis->command({"XINFO", "GROUPS", "raibid:jobs"}).items.size() == 1);  // someone else's group, and its stream
 
   redis->command({"DEL", "raibid:jobs"});
   cli.must_end(0, {"setup", "redis"}, by_url);

@@ -49,7 +49,7 @@ TEST_CASE(
   CHECK(has(line(), ": 20 entries of raibid:jobs removed"));
 
   produce(5);
-  cli.take("somebody", 100);
+  cli.take("someone", 100);
   REQUIRE(cli({"setup", "redis", "--target", "local"}).status == 0);
   CHECK(cli.length() == 10);  // the pending ones are the newest
   CHECK(has(line(), ": 5 entries of raibid:jobs removed"));
@@ -401,7 +401,7 @@ TEST_CASE("queue: every example of docs/queue.md runs") {
     CAPTURE(line);
     const std::string command =
         fmt::format("cd '{}' && '{}' {}{}", cli.folder().string(), RAIBID_CLI, line.substr(program.size()),
-                    has(line, "queue top") ? " --looks 1" : "");  // it goes on until somebody ends it
+                    has(line, "queue top") ? " --looks 1" : "");  // it goes on until someone ends it
     const Output output =
         attempt({"env", "RAIBID_HOME=" + cli.home().string(), "HOME=" + cli.folder().string(), "sh", "-c", command});
     INFO(said(output));
@@ -422,7 +422,7 @@ TEST_CASE("help: the examples of every command run") {
   for (const CommandRow& row : table.rows()) {
     if (row.name() == "teardown redis") continue;  // last
     for (const std::string& example : row.examples) {
-      // these go on until somebody ends them, or need a cluster or somebody's Redis
+      // these go on until someone ends them, or need a cluster or someone's Redis
       if (has(example, "watch") || has(example, "-f ") || has(example, "./build.sh") ||
           example.ends_with("connect redis") || example.ends_with("queue top") || has(example, "mirai --target") ||
           has(example, "cache.example.com") || has(example, "--interval 5s") || has(example, "-secret --store") ||

@@ -24,7 +24,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int before = 20;  ///< jobs added before the fault
-constexpr int during = 30;  ///< jobs that somebody tries to add meanwhile
+constexpr int during = 30;  ///< jobs that someone tries to add meanwhile
 
 struct Fault {
   std::function<void()> begin, end;

@@ -136,7 +136,7 @@ TEST_CASE("queue facts: lag, what is counted where it is unknown, pending, consu
   CHECK(!queue.resume());
 }
 
-TEST_CASE("queue facts: a key that is no stream, and none at all") {
+TEST_CASE("queue facts: a key that is not a stream, and none at all") {
   const RedisServer server;
   const auto redis = server.connect();
   checked(*redis, {"SET", "text", "x"});

@@ -81,7 +81,7 @@ TEST_CASE("groups: several streams, only what is missing") {
   CHECK(redis->command({"EXISTS", "c"}).integer == 0);
 }
 
-TEST_CASE("groups: a key of that name that is no stream is named with its type, and left alone") {
+TEST_CASE("groups: a key of that name that is not a stream is named with its type, and left alone") {
   const RedisServer server;
   const auto redis = server.connect();
   redis->command({"LPUSH", "raibid:jobs", "an old job"});
@@ -89,7 +89,7 @@ TEST_CASE("groups: a key of that name that is no stream is named with its type, 
     const Error error =
         error_of([&] { create ? (void)create_groups(*redis, queue) : (void)missing_groups(*redis, queue); });
     CHECK(error.code() == ExitCode::failure);
-    CHECK(has(error.message(), "the key raibid:jobs of this Redis is no stream but a list"));
+    CHECK(has(error.message(), "the key raibid:jobs of this Redis is not a stream but a list"));
     CHECK(has(error.hint(), "--stream"));
   }
   CHECK(redis->command({"LLEN", "raibid:jobs"}).integer == 1);

@@ -56,7 +56,7 @@ TEST_CASE("upload: large payloads and a last line without an end") {
   CHECK(job_ids(*redis) == one_to(40));
 }
 
-TEST_CASE("upload: a line that is no job ends it, what stands before it is there, and the rest can follow") {
+TEST_CASE("upload: a line that is not a job ends it, what stands before it is there, and the rest can follow") {
   const RedisServer server;
   const auto redis = with_group(server);
   std::string text = numbered_lines(1000);

@@ -88,8 +88,8 @@ TEST_CASE("templates are filled in") {
         "A:2: nothing is called \"hots\"; did you mean host?");
   CHECK(code == ExitCode::usage);
   CHECK(tests::message_of([&] { render("{{}}", values, "A"); }) == "A:1: nothing is called \"\"");
-  CHECK(tests::message_of([&] { render("a{{host", values, "A"); }) == "A:1: a {{ that is not closed");
-  CHECK(tests::message_of([&] { render("{{host}", values, "A"); }) == "A:1: a {{ that is not closed");
+  CHECK(tests::message_of([&] { render("a{{host", values, "A"); }) == "A:1: a {{ is not closed");
+  CHECK(tests::message_of([&] { render("{{host}", values, "A"); }) == "A:1: a {{ is not closed");
 }
 
 }  // namespace raibid

@@ -86,7 +86,7 @@ TEST_CASE("millicores") {
   CHECK(parse_millicores("9223372036854775", "--cpu-limit") == 9'223'372'036'854'775'000);
 }
 
-TEST_CASE("what is no quantity is refused with what to write instead") {
+TEST_CASE("what is not a quantity is refused with what to write instead") {
   CHECK(refusal("8G i") == "--size: \"8G i\" is not a quantity; write for instance 8Gi");
   CHECK(refusal("8GB") == "--size: \"8GB\" is not a quantity; write for instance 8Gi");
   CHECK(refusal("512 mb") == "--size: \"512 mb\" is not a quantity; write for instance 512Mi");

@@ -38,7 +38,7 @@ CommandResult fail(Context&, const std::vector<std::string>& arguments) {
   const std::string how = arguments.empty() ? "" : arguments.front();
   if (how == "unhealthy") return {"not well\n", 1};
   if (how == "interrupted") throw Interrupted(SIGINT);
-  if (how == "logic") throw std::logic_error("no option is called x");
+  if (how == "logic") throw std::logic_error("unknown option x");
   if (how == "memory") throw std::bad_alloc();
   throw Error(static_cast<ExitCode>(std::stoi(how)), "it went wrong", "do it otherwise");
 }

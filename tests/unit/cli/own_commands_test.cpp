@@ -83,7 +83,7 @@ TEST_SUITE("cli: config show") {
     }
   }
 
-  TEST_CASE("a value that is no UTF-8 does not take the answer away") {
+  TEST_CASE("a value that is not UTF-8 does not take the answer away") {
     CommandLine run;
     run.environment["RAIBID_CONTEXT"] = "a\xff";
     CHECK(run({"config", "show", "-o", "json"}) == 0);

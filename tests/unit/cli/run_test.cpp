@@ -52,7 +52,7 @@ TEST_SUITE("cli: results and errors") {
   TEST_CASE("what nobody expected is an error as well") {
     CommandLine run;
     CHECK(run({"fail", "redis", "logic"}) == 1);
-    CHECK(run.said("error: unexpected: no option is called x\n"));
+    CHECK(run.said("error: unexpected: unknown option x\n"));
     CHECK(run.said("hint: "));
     CHECK(run({"fail", "redis", "memory"}) == 1);
     CHECK(run.err == "error: out of memory\n");

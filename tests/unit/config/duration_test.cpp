@@ -19,7 +19,7 @@ TEST_CASE("durations") {
   CHECK(parse_duration("8760h", "x") == 8760h);
 }
 
-TEST_CASE("what is no duration") {
+TEST_CASE("what is not a duration") {
   for (const char* text : {"", " ", "m", "5", "5 m", "5mm", "5x", "30m1h", "5m5m", "1h30", "-5m", "+5m", "1.5h", "5m ",
                            "5M", "0x5s", "5sm", "1m2ms3s"}) {
     CAPTURE(text);

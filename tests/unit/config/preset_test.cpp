@@ -224,8 +224,8 @@ TEST_CASE("mistakes in a preset are told with file and line") {
   CHECK(refusal("settings: [a]\n") == "mine.yaml:2: expected lines of 'name: value', not a list");
   CHECK(refusal("redis: yes\n") == "mine.yaml:2: redis is a mapping, not a single value");
   CHECK(refusal("redis:\n  apendonly: yes\n") ==
-        "mine.yaml:3: \"apendonly\" is no redis.conf directive; did you mean appendonly?");
-  CHECK(refusal("redis:\n  \"a b\": 1\n") == "mine.yaml:3: \"a b\" is no redis.conf directive");
+        "mine.yaml:3: \"apendonly\" is not a redis.conf directive; did you mean appendonly?");
+  CHECK(refusal("redis:\n  \"a b\": 1\n") == "mine.yaml:3: \"a b\" is not a redis.conf directive");
   CHECK(refusal("redis:\n  requirepass: secret\n") == "mine.yaml:3: \"requirepass\" is set by raibid-cli itself");
   CHECK(refusal("redis:\n  hz: [1, 2]\n") == "mine.yaml:3: hz takes a single value");
   CHECK(refusal("redis:\n  save:\n    - 900 1\n    - a: 1\n") == "mine.yaml:5: save is a single value, not a mapping");
@@ -252,7 +252,7 @@ TEST_CASE("mistakes in a preset are told with file and line") {
   CHECK(refusal("environment:\n  A-B: x\n") == "mine.yaml:3: \"A-B\" is not a valid variable name");
   CHECK(refusal("environment:\n  A: \"{{hots}}\"\n") ==
         "mine.yaml:3: A: nothing is called \"hots\"; did you mean host?");
-  CHECK(refusal("environment:\n  A: \"{{host}}{{port\"\n") == "mine.yaml:3: A: a {{ that is not closed");
+  CHECK(refusal("environment:\n  A: \"{{host}}{{port\"\n") == "mine.yaml:3: A: a {{ is not closed");
   CHECK(refusal("holds: [cash]\n") ==
         "mine.yaml:2: holds: unknown value \"cash\"; known are queue, jobs, cache, locks; did you mean cache?");
   CHECK(refusal("smoke: stream-queue\n") == "mine.yaml:2: smoke is a list, not a single value");

@@ -93,7 +93,7 @@ TEST_CASE("mistakes are told with file and line") {
   CHECK(refusal("a: !!binary AAAA\n") == "values.yaml:1: the tag tag:yaml.org,2002:binary is not known");
 }
 
-TEST_CASE("what is no text is refused where it is") {
+TEST_CASE("what is not text is refused where it is") {
   CHECK(refusal(std::string_view("a: 1\nb: \0c\n", 11)) == "values.yaml:2: not a text file (control character U+0000)");
   CHECK(refusal("a: 1\nb\x04: 2") == "values.yaml:2: not a text file (control character U+0004)");
   CHECK(refusal("a: \x1b[31m") == "values.yaml:1: not a text file (control character U+001B)");

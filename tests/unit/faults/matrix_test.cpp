@@ -135,7 +135,7 @@ json contents(const World& world) {
 json without_password(json contents) {
   if (!contents.is_object()) return contents;
   contents.erase("password");
-  if (contents.contains("somebody else's"))  // the lease of a killed `credentials sync` runs out by itself
+  if (contents.contains("someone else's"))  // the lease of a killed `credentials sync` runs out by itself
     std::erase_if(contents["objects"].get_ref<json::array_t&>(),
                   [](const json& name) { return name.get<std::string>().starts_with("lease/"); });
   return contents;
@@ -200,7 +200,7 @@ std::string judge(const World& world, const json& before, const json& complete, 
   if ((code == 3 || code == 4) && !is_before) return fmt::format("exit code {} and not as before", code);
   // a store's password takes the place of the one of before
   const bool known = now.value("password", "") == before.value("password", "") ||
-                     (complete.contains("somebody else's") && now.value("password", "") == complete["password"]);
+                     (complete.contains("someone else's") && now.value("password", "") == complete["password"]);
   if (before.contains("password") && now.contains("password") && !known) return "another password";
   const std::string secret = now.contains("password") ? base64_decode(now["password"].get<std::string>()) : "";
   if (secret != password_in_file(world)) return "credentials and Secret differ";

@@ -10,7 +10,7 @@
 
 #include <sstream>
 
-/// Objects that are being deleted, that stay though a tool said that it removed them, and that are somebody else's.
+/// Objects that are being deleted, that stay though a tool said that it removed them, and that are someone else's.
 
 namespace raibid::objects_test {
 
@@ -84,7 +84,7 @@ TEST_CASE("nothing restarts or builds on a Redis whose claim is being deleted") 
     const int code = machine.run(arguments);
     INFO(arguments[0] << ": " << machine.err);
     CHECK(code == 3);
-    CHECK(has(machine.err, "is being deleted since 2026-01-31T12:00:00Z, held by example.com/hold"));
+    CHECK(has(machine.err, "has been terminating since 2026-01-31T12:00:00Z, held by example.com/hold"));
     CHECK(has(machine.err, "redis-cli --rdb redis-data.rdb"));
     CHECK(machine.cluster.contents() == before);
     CHECK(machine.metadata(pod_key)["uid"] == pod);
@@ -104,7 +104,7 @@ TEST_CASE("setup does not build on any other object that is being deleted") {
     INFO(machine.err);
     CHECK(code == 3);
     CHECK(has(machine.err, std::string(key)));
-    CHECK(has(machine.err, "is being deleted since"));
+    CHECK(has(machine.err, "has been terminating since"));
     CHECK(machine.cluster.contents() == before);
   }
 }
@@ -253,7 +253,7 @@ TEST_CASE("setup says what to do when the Secret is gone and Redis still runs") 
   }
 }
 
-TEST_CASE("a namespace that setup made stays when somebody put an EventSource into it") {
+TEST_CASE("a namespace that setup made stays when someone put an EventSource into it") {
   Machine machine;
   REQUIRE(machine.setup() == 0);
   machine.objects()["eventsource/webhook"] = {

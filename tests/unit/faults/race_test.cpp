@@ -11,7 +11,7 @@
 
 #include <sstream>
 
-/// Somebody else's setup, of another machine, makes namespace and lock a moment before ours does.
+/// Someone else's setup, of another machine, makes namespace and lock a moment before ours does.
 
 using namespace raibid;
 using nlohmann::json;
@@ -24,12 +24,12 @@ struct Race {
   FakeCluster cluster{folder.path() / "state.json", signals};
   std::ostringstream out, err;
 
-  int setup(const std::function<void(json& objects)>& somebody_else) {
+  int setup(const std::function<void(json& objects)>& someone_else) {
     bool done = false;
     cluster.on_start = [&](int) {
       if (done || err.str().find("started: namespace") == std::string::npos) return;
       done = true;
-      somebody_else(cluster.state()["objects"]);
+      someone_else(cluster.state()["objects"]);
     };
     SystemRandom random;
     const CliDependencies dependencies{
@@ -92,7 +92,7 @@ TEST_CASE("a setup that loses the race for a namespace leaves the winner's Secre
   CHECK(race.cluster.state()["objects"]["secret/raibid-redis"]["metadata"]["uid"] == "theirs-9");
 }
 
-TEST_CASE("a namespace that somebody makes at this very moment is left alone") {
+TEST_CASE("a namespace that someone makes at this very moment is left alone") {
   Race race;
   const int code = race.setup(make_namespace);
   INFO(race.err.str());

@@ -116,7 +116,7 @@ struct Homes {
   }
 };
 
-/// Somebody of another machine has it from now on.
+/// Someone of another machine has it from now on.
 void take_lease(FakeCluster& cluster) {
   const LeaseHolder holder = {
       "setup redis", "web-2", "elsewhere", 42, "start", "", cluster.clock().wall() + std::chrono::minutes(5)};
@@ -328,7 +328,7 @@ TEST_CASE("a run whose journal was replaced stops") {
   });
   INFO(ran.err);
   CHECK(ran.code == 5);
-  CHECK(has(ran.err, "somebody removed the lock of this run"));
+  CHECK(has(ran.err, "someone removed the lock of this run"));
   CHECK_FALSE(homes.uid(claim).empty());
 }
 

@@ -37,7 +37,7 @@ struct Fixture {
   std::string evidence = "/evidence/1";
   bool keep = false;
   std::string run;
-  std::optional<std::string> owner;  ///< somebody else who has the lock now
+  std::optional<std::string> owner;  ///< someone else who has the lock now
   int looks = 0;                     ///< at the lock
   std::set<std::string> kept;        ///< undos of these find that the thing is not theirs
   const UndoTable table{{"remove", [this](const std::map<std::string, std::string>& arguments) {
@@ -376,7 +376,7 @@ TEST_CASE_FIXTURE(Fixture, "a run that loses its lock stops, undoes nothing and 
     CHECK(error.code() == ExitCode::remains);
     CHECK(error.message() == "web-2 is at work");
     CHECK(error.hint() == "wait for it\nthis run stopped: what it did before stays, and nothing was undone");
-    CHECK(happened == Strings{"do a"});  // no evidence of somebody else's, no undo
+    CHECK(happened == Strings{"do a"});  // no evidence of someone else's, no undo
     REQUIRE(journal_left());
     Journal log = journal();
     REQUIRE(log.pending().size() == 1);

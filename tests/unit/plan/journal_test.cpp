@@ -394,7 +394,7 @@ TEST_CASE("a process is told from others by its start time, whatever its name") 
   ::waitpid(pid, nullptr, 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a journal whose file was removed or replaced is somebody else's") {
+TEST_CASE_FIXTURE(Fixture, "a journal whose file was removed or replaced is someone else's") {
   Journal mine = open();
   CHECK_FALSE(mine.taken_over());
   fs::remove(file());

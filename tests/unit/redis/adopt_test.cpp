@@ -1,4 +1,4 @@
-// A Redis that somebody else's chart runs in a cluster: found by its Service, the password by what its pods name. The
+// A Redis that someone else's chart runs in a cluster: found by its Service, the password by what its pods name. The
 // manifests are written by hand after the charts' conventions (docs/external.md).
 #include <doctest/doctest.h>
 

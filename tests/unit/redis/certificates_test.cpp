@@ -34,7 +34,7 @@ CertificateFacts server(const SecretContent& content) {
 
 std::string reason(const SecretContent& content, WallTime when = noon) { return why_renew(content, some_spec(), when); }
 
-/// A certificate of somebody else's CA, with this changed.
+/// A certificate of someone else's CA, with this changed.
 SecretContent given(const std::function<void(CertificateRequest&)>& change = {}) {
   const KeyPair ca = make_ca("their CA", noon - 100 * day, noon + 1000 * day);
   CertificateRequest request{"theirs", {"my-redis.ns.svc"}, true, true, noon - day, noon + 90 * day};
@@ -219,7 +219,7 @@ TEST_CASE("certificates of Redis: a new CA is the way out where the old one is l
   CHECK(reason(with_second_ca({}, some_spec(), noon)).empty());
 }
 
-TEST_CASE("certificates of Redis: one that somebody else made is taken when all of it fits") {
+TEST_CASE("certificates of Redis: one that someone else made is taken when all of it fits") {
   const SecretContent theirs = given();
   const SecretContent content = with_given_certificate(some_content(), theirs, some_spec(), "x", true, noon);
   CHECK(content.size() == 3);
@@ -227,7 +227,7 @@ TEST_CASE("certificates of Redis: one that somebody else made is taken when all 
   CHECK(can_go_on(content, some_spec(), noon));
 }
 
-TEST_CASE("certificates of Redis: what does not fit of somebody else's is named, with what to do") {
+TEST_CASE("certificates of Redis: what does not fit of someone else's is named, with what to do") {
   for (const char* key : served_keys) {
     SecretContent part = given();
     part.erase(key);

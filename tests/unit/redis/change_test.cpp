@@ -106,7 +106,7 @@ TEST_CASE("change: what is immutable is refused before it is tried") {
   accepts(memory, {{"no-persistence", "true"}});
 }
 
-TEST_CASE("change: a further name that is somebody else's") {
+TEST_CASE("change: a further name that is someone else's") {
   Observed observed = some_release();
   observed.services = {{"redis-service", ""}};
   CHECK(has(refusal(observed, {}).message(), "Service redis-service"));

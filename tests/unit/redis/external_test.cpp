@@ -138,7 +138,7 @@ TEST_SUITE("external") {
     CHECK(parsed("rediss://h").tls);
   }
 
-  TEST_CASE("what is no URL of a Redis is refused, and nothing of it is repeated") {
+  TEST_CASE("what is not a URL of a Redis is refused, and nothing of it is repeated") {
     for (const char* url : {"",
                             "secret",
                             "secret:6379",
@@ -584,7 +584,7 @@ TEST_SUITE("external") {
     CHECK(all.text() == "7.2.4 · replica · cluster mode · AOF on · volatile-lru");
     CHECK(all.is_replica());
     const ServerFacts nothing = facts_of([](const std::string&) { return FakeRedis::error("NOPERM no"); });
-    CHECK(nothing.text() == "it tells nothing of itself");
+    CHECK(nothing.text() == "no details available");
     const ServerFacts by_others = facts_of([](const std::string& line) {
       if (line == "ROLE") return FakeRedis::list({FakeRedis::text("master")});
       if (line.starts_with("CONFIG"))

@@ -35,7 +35,7 @@ TEST_CASE("image references as Docker reads them") {
         "docker.io|a__b/c--d/e.f|" + std::string(128, 't') + "|");
 }
 
-TEST_CASE("what is no image reference") {
+TEST_CASE("what is not an image reference") {
   for (const std::string& text : {std::string(""),
                                   std::string(":7"),
                                   std::string("redis:"),

@@ -41,7 +41,7 @@ TEST_CASE("what a helm that did not end left is repaired, or left to whoever is 
   CHECK(back.revision == 2);
 }
 
-TEST_CASE("a release that somebody may be changing is refused with its age and the way out") {
+TEST_CASE("a release that someone may be changing is refused with its age and the way out") {
   FakeRunner runner;
   const Helm helm(runner, {"", "c", "https://s", "c", ""}, "space");
   const auto refused = [&](const Release::Record& seen, WallTime when) {

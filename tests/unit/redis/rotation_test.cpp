@@ -82,7 +82,7 @@ TEST_CASE("a Secret that was changed by hand is known by its users.acl") {
     changed[password_key] = Secret("by-hand");
     CHECK(secret_problem(changed) == "redis-password is no password of users.acl");
     changed = content;
-    changed[acl_key] = Secret("user somebody on nopass ~* +@all\n");
+    changed[acl_key] = Secret("user someone on nopass ~* +@all\n");
     CHECK(has(secret_problem(changed), "users.acl has no user "));
   }
   SecretContent changed = with_all();

@@ -188,7 +188,7 @@ TEST_CASE("a preset's own maxmemory stays, also above the limit: that is for a w
   CHECK(maxmemory({{"memory-limit", "256Mi"}}, preset) == "256mb");
   CHECK(maxmemory({{"memory-limit", "255Mi"}, {"memory-request", "100Mi"}}, preset) == "256mb");
   preset.redis.back().second = "256MiB";
-  CHECK(has(refusal({}, preset).message(), "redis.maxmemory: \"256MiB\" is no size"));
+  CHECK(has(refusal({}, preset).message(), "redis.maxmemory: \"256MiB\" is not a size"));
   preset.redis.back().second = "0";
   CHECK(maxmemory({}, preset) == "0");
 }
@@ -260,7 +260,7 @@ TEST_CASE("stream and group names that cannot be meant") {
   CHECK(redis_settings_of({{"stream", "{tenant}:jobs/ä"}}).streams[0].name == "{tenant}:jobs/ä");
   Preset preset = job_queue_preset();
   preset.streams = {{"a", {}, 0}, {"b", {}, 0}};
-  CHECK(has(refusal({{"stream", "b"}}, preset).message(), "stands there twice"));
+  CHECK(has(refusal({{"stream", "b"}}, preset).message(), "is listed twice"));
 }
 
 TEST_CASE("who may connect") {
@@ -351,7 +351,7 @@ TEST_CASE("streams with a limit are trimmed by a schedule, on a cluster with the
   CHECK(redis_settings_of({{"trim-schedule", "@hourly"}}).trim_schedule == "@hourly");
   for (const char* bad : {"daily", "* * * *", "* * * * * *", "* * * * $(x)", "@", "@x y"}) {
     CAPTURE(bad);
-    CHECK(has(refusal({{"trim-schedule", bad}}).message(), "is no schedule"));
+    CHECK(has(refusal({{"trim-schedule", bad}}).message(), "is not a schedule"));
   }
   CHECK(has(refusal({schedule, {"target", "local"}}).message(), "no cluster"));
   CHECK(has(refusal({schedule, {"chart", "bitnami"}}).message(), "only the embedded chart"));
@@ -403,7 +403,7 @@ TEST_CASE("TLS: what contradicts is a usage error that names both") {
   CHECK(has(refusal({{"tls-secret", "a"}, {"tls", "false"}}).message(), "--tls-secret and --tls contradict"));
   CHECK(has(refusal({{"tls-client-certs", "true"}, {"tls", "false"}}).message(), "needs TLS, which is off"));
   CHECK(has(refusal({{"tls-migrate", "true"}, {"tls", "false"}}).message(), "--tls-migrate needs TLS"));
-  CHECK(has(refusal({{"tls-secret", "Not a name"}}).message(), "is no name of a Secret"));
+  CHECK(has(refusal({{"tls-secret", "Not a name"}}).message(), "is not a name of a Secret"));
   CHECK(has(refusal({{"tls-issuer", "Deployment/x"}}).message(), "names no issuer"));
   CHECK(has(refusal({{"tls-issuer", "x", "RAIBID_TLS_ISSUER", Source::environment}, {"target", "local"}}).message(),
             "cert-manager issues certificates in a cluster"));

@@ -137,10 +137,10 @@ TEST_CASE("status fails a claim that is being deleted, and says how to keep its 
   examine_claim(&leaving, leaving.name, "jobs", true, look.kubectl, look.report);
   const Check& check = look.report.checks().at(0);
   CHECK_FALSE(check.passed);
-  CHECK(
-      check.text ==
-      "redis-data-jobs-redis-master-0 Bound, 8Gi, local-path; it is being deleted since 2026-01-31T12:00:00Z, held by "
-      "kubernetes.io/pvc-protection: the next restart of Redis loses the data");
+  CHECK(check.text ==
+        "redis-data-jobs-redis-master-0 Bound, 8Gi, local-path; it has been terminating since 2026-01-31T12:00:00Z, "
+        "held by "
+        "kubernetes.io/pvc-protection: the next restart of Redis loses the data");
   for (const char* part :
        {"kubectl --context dev -n apps patch persistentvolume pvc-42 -p "
         "'{\"spec\":{\"persistentVolumeReclaimPolicy\":\"Retain\"}}'",
@@ -191,7 +191,7 @@ TEST_CASE("status names every object of the release that is being deleted") {
   for (const Check& check : look.report.checks()) {
     names.insert(check.name);
     CHECK_FALSE(check.passed);
-    CHECK(check.text.find("is being deleted since 2026-01-31T12:00:00Z, held by example.com/backup") !=
+    CHECK(check.text.find("has been terminating since 2026-01-31T12:00:00Z, held by example.com/backup") !=
           std::string::npos);
   }
   CHECK(names == std::set<std::string>{"secret", "service", "namespace", "volume"});

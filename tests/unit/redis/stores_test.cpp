@@ -123,7 +123,7 @@ TEST_CASE("stores: a password that Redis or its clients could not have is told w
   CHECK(has(password_problem(std::string(600, 'x')), "more than 512"));
 }
 
-TEST_CASE("stores: a Secret that somebody else keeps is refused, unless --existing-secret names it") {
+TEST_CASE("stores: a Secret that someone else keeps is refused, unless --existing-secret names it") {
   RedisSettings settings = with_existing("other");
   CHECK_NOTHROW(refuse_kept_secret(holding(plain()), settings, names, Scope()));
   CHECK_NOTHROW(refuse_kept_secret(Observed(), settings, names, Scope()));

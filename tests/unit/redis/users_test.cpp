@@ -112,7 +112,7 @@ TEST_CASE("--user: what cannot be is refused before anything is done") {
   CHECK(has(refusal({{"user", "bob"}, {"chart", "bitnami"}}, with_user()), "only the embedded chart"));
   for (const char* name : {"admin", "health", "exporter", "trim", "with space", "a\nb", "#x"}) {
     CAPTURE(name);
-    CHECK(has(refusal({{"user", name}}, with_user()), "is no name for a user"));
+    CHECK(has(refusal({{"user", name}}, with_user()), "is not a name for a user"));
   }
   // a preset's own holds where it can
   const Given preset{"user", "bob", "preset mine:4", Source::preset};

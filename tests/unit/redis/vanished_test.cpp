@@ -68,7 +68,7 @@ TEST_CASE("an object whose kind has vanished goes out of Helm's record, and noth
     CHECK(desk.take_out() == std::vector<std::string>{"ServiceMonitor jobs"});
     const json written = json::parse(desk.runner.call("replace").input);
     CHECK(written["metadata"]["name"] == "sh.helm.release.v1.jobs.v2");
-    CHECK(written["metadata"]["resourceVersion"] == "41");  // somebody else's change in between is not overwritten
+    CHECK(written["metadata"]["resourceVersion"] == "41");  // someone else's change in between is not overwritten
     CHECK(read_helm_record(written)->manifest == kept);
   }
 }

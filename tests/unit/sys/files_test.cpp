@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(Fixture, "read_file reads whole files up to its limit") {
   CHECK(read_file("/proc/self/stat").value().size() > 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "read_file refuses what is no file, and says which") {
+TEST_CASE_FIXTURE(Fixture, "read_file refuses what is not a file, and says which") {
   CHECK(code_of([&] { read_file(folder.path()); }) == ExitCode::usage);
   CHECK(code_of([&] { read_file("/dev/zero"); }) == ExitCode::usage);
   put("x", "");

@@ -194,8 +194,8 @@ TEST_CASE("login, right, and a cluster that is away are told apart by the answer
             "no trusted connection"},
            {http_answer(500, "getting credentials: exec: executable aws not found"),
             "the credential plugin of context dev failed"},
-           {http_answer(200, "<html>welcome</html>"), "is no Kubernetes API"},
-           {http_answer(400, "<html>bad</html>"), "is no Kubernetes API"}}) {
+           {http_answer(200, "<html>welcome</html>"), "is not a Kubernetes API"},
+           {http_answer(400, "<html>bad</html>"), "is not a Kubernetes API"}}) {
     CAPTURE(one.answer);
     Scene scene(always(one.answer));
     const Command question = scene.kubectl.list("pods", "");

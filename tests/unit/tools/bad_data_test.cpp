@@ -75,7 +75,7 @@ const std::vector<Parser> parsers = {
 }  // namespace
 
 TEST_CASE(
-    "bad data: a quarter of a million levels, a line without end, NUL bytes and bytes that are no UTF-8 do no harm") {
+    "bad data: a quarter of a million levels, a line without end, NUL bytes and bytes that are not UTF-8 do no harm") {
   constexpr std::size_t large = 1 << 18;
   const std::vector<std::pair<const char*, std::string>> texts = {
       {"arrays in arrays", repeated("[", large)},

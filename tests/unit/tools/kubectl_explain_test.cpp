@@ -106,11 +106,12 @@ TEST_CASE("what stands between kubectl and the cluster is told apart") {
        "failed with exit code 255",
        "Log in"},
       {log_line + "Unable to connect to the server: http: server gave HTTP response to HTTPS client\n",
-       "what answers at the server of context k3s-dev is no Kubernetes API: http: server gave HTTP response to HTTPS "
+       "what answers at the server of context k3s-dev is not a Kubernetes API: http: server gave HTTP response to "
+       "HTTPS "
        "client",
        "config view"},
       {log_line + "error: invalid character '<' looking for beginning of value\n",
-       "what answers at the server of context k3s-dev is no Kubernetes API: invalid character '<' looking for "
+       "what answers at the server of context k3s-dev is not a Kubernetes API: invalid character '<' looking for "
        "beginning of value",
        "config view"},
   };
@@ -153,7 +154,7 @@ TEST_CASE("what the cluster itself refuses is a failure, in its own words") {
        "ResourceQuota"},
       {"error: unable to forward port because pod is not running. Current status=Pending\n",
        "kubectl get: unable to forward port because pod is not running. Current status=Pending", ""},
-      {"", "kubectl get failed without a word (status 1)", ""},
+      {"", "kubectl get failed without a message (status 1)", ""},
   };
   for (const Case& each : cases) {
     const Error error = explained(each.err);

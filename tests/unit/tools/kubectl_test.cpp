@@ -149,7 +149,7 @@ TEST_CASE("warnings on stderr do not disturb an answer") {
   CHECK(versions.server == "1.34.4+k3s1");
 }
 
-TEST_CASE("an answer that is no JSON, or fails, is an error even when something was printed") {
+TEST_CASE("an answer that is not JSON, or fails, is an error even when something was printed") {
   const Command command = {{"kubectl", "get"}, {}, {}};
   CHECK_THROWS_AS(Kubectl::parse_items(command, said("apiVersion: v1\n")), Error);
   CHECK_THROWS_AS(

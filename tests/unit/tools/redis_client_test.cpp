@@ -167,7 +167,7 @@ TEST_CASE("error codes and fields of a reply") {
     flat.items.push_back(text(RedisReply::Type::string, word));
   REQUIRE(flat.field("appendonly") != nullptr);
   CHECK(flat.field("appendonly")->text == "yes");
-  CHECK(flat.field("yes")->text == "no");  // a value of that name is no key
+  CHECK(flat.field("yes")->text == "no");  // a value of that name is not a key
   CHECK(flat.field("odd") == nullptr);
   CHECK(RedisReply{}.field("a") == nullptr);
 }

@@ -104,7 +104,7 @@ std::vector<std::string> foreign_variables(const Environment& environment) {
 /// What --dry-run says.
 CommandResult would_connect(const std::vector<std::string>& arguments, const std::string& subject) {
   const std::string what = arguments.empty()
-                               ? fmt::format("Would keep {} within reach of this machine, until Ctrl-C", subject)
+                               ? fmt::format("Would forward a local port to {} until Ctrl-C", subject)
                                : fmt::format("Would run {}, logged in to {}", shell_join(arguments), subject);
   return {what + ". Nothing was done (--dry-run).\n"};
 }
@@ -131,7 +131,7 @@ std::vector<OptionSpec> connect_options() {
            .metavar = "PORT",
            .flag_only = true},
           {.name = "admin",
-           .help = "Log the command in as raibid-cli itself, which may do everything, not as the application's user",
+           .help = "Log in as raibid-cli's own user, which may do everything, instead of the application's",
            .kind = OptionKind::flag,
            .flag_only = true}};
 }

@@ -37,7 +37,7 @@ constexpr const char* sync_command = "credentials sync";
 void expect_redis(const std::vector<std::string>& words) {
   if (words.empty() || (words.size() == 1 && words.front() == "redis")) return;
   throw Error(ExitCode::usage, fmt::format("there is no {} to change credentials of", in_quotes(words.front())),
-              "redis is all that has some");
+              "only redis has credentials");
 }
 
 struct Options {
@@ -61,7 +61,8 @@ Options options_of(const Context& context) {
   if (options.internal && !options.password_file.empty()) contradict("--internal", "--password-file");
   if (options.internal && options.kick) contradict("--internal", "--kick");
   if (options.kick && !options.finish && !options.now)
-    throw Error(ExitCode::usage, "--kick closes the connections that came with the old password, and it still holds",
+    throw Error(ExitCode::usage,
+                "--kick closes the connections that came with the old password, and that one is still valid",
                 "add --finish or --now");
   return options;
 }
@@ -139,7 +140,7 @@ class Rotation {
 
   CommandResult finish_own(const StoreState& store) {
     if (store.known && store.passwords == 1)
-      return result("unchanged", "One password holds, and no other: nothing to finish.\n");
+      return result("unchanged", "Only one password is valid: nothing to finish.\n");
     agree(m_context, "the older password ends: clients that log in with it are refused", m_command, "--finish");
     const std::string plan = open_installer(m_context, m_settings)->take_over_users(m_command, true);
     if (m_context.guard.dry_run()) return {plan};
@@ -182,7 +183,7 @@ class Rotation {
                       m_context.scope().command("setup redis", "--chart embedded"));
     }
     if (installed.password.empty())
-      throw Error(ExitCode::preflight, m_place->subject() + " asks for no password: there is nothing to rotate");
+      throw Error(ExitCode::preflight, m_place->subject() + " has no password: there is nothing to rotate");
   }
 
   /// An earlier change of the users was killed. What Redis knows may differ from users.acl then, so that the content
@@ -191,7 +192,7 @@ class Rotation {
 
   /// What is to be done once applications have the new password.
   std::string next_steps() const {
-    std::string text = fmt::format("Both passwords hold. Hand the new one to the applications:\n  {}\n",
+    std::string text = fmt::format("Both passwords are valid. Hand the new one to the applications:\n  {}\n",
                                    m_context.scope().command("export secret"));
     return text + fmt::format("Then end the old one:\n  {}\n", m_context.scope().command(m_command, "--finish"));
   }
@@ -207,13 +208,13 @@ class Rotation {
     const Secret wanted = read_password_file(m_options.password_file, m_context.deadline);
     if (wanted == value_of(m_content, password_key))
       throw Error(ExitCode::usage,
-                  fmt::format("--password-file {}: it has the present password", printable(m_options.password_file)));
+                  fmt::format("--password-file {}: it has the current password", printable(m_options.password_file)));
     return wanted;
   }
 
   CommandResult rotate() {
     if (const auto since = rotated_at(m_content)) {
-      throw Error(ExitCode::failure, fmt::format("two passwords hold already, since {}", rfc3339(*since)),
+      throw Error(ExitCode::failure, fmt::format("two passwords are already valid, since {}", rfc3339(*since)),
                   "end the older one first: " + m_context.scope().command(rotate_command, "--finish"));
     }
     const Secret next = next_password();
@@ -226,21 +227,20 @@ class Rotation {
       });
       return done ? *done : result("rotated", next_steps());
     }
-    agree(m_context, "the present password ends at once: clients that log in with it are refused", m_command, "--now");
-    const auto done = change("another password instead of the present one", [next, now](const SecretContent& present) {
+    agree(m_context, "the current password ends at once: clients that log in with it are refused", m_command, "--now");
+    const auto done = change("another password instead of the current one", [next, now](const SecretContent& present) {
       return with_one_password(with_second_password(present, next, now));
     });
     if (done) return *done;
     const std::string kicked = m_options.kick ? kick(connections(now)) : "";
     return result("replaced",
-                  kicked + fmt::format("The new password holds, and no other. Hand it to the applications:\n  {}\n",
+                  kicked + fmt::format("Only the new password is valid now. Hand it to the applications:\n  {}\n",
                                        m_context.scope().command("export secret")));
   }
 
   CommandResult finish() {
     const auto since = rotated_at(m_content);
-    if (!since && !was_interrupted())
-      return result("unchanged", "One password holds, and no other: nothing to finish.\n");
+    if (!since && !was_interrupted()) return result("unchanged", "Only one password is valid: nothing to finish.\n");
     const std::vector<UserConnection> older = since ? connections(*since) : std::vector<UserConnection>();
     if (!older.empty() && !m_options.kick)
       agree(m_context,
@@ -250,12 +250,12 @@ class Rotation {
         change("the older password ends", [](const SecretContent& present) { return with_one_password(present); });
     if (done) return *done;
     const std::string kicked = m_options.kick ? kick(older) : "";
-    return result("finished", kicked + "The password that applications are handed holds, and no other.\n");
+    return result("finished", kicked + "Only the password that applications were given is valid now.\n");
   }
 
   CommandResult rotate_internal() {
     if (const auto since = internal_rotated_at(m_content)) {
-      throw Error(ExitCode::failure, fmt::format("two internal passwords hold already, since {}", rfc3339(*since)),
+      throw Error(ExitCode::failure, fmt::format("two internal passwords are already valid, since {}", rfc3339(*since)),
                   "end the older ones first: " + m_context.scope().command(rotate_command, "--internal --finish"));
     }
     const auto done = change("second passwords of admin, exporter and trim", [this](const SecretContent& present) {
@@ -263,7 +263,7 @@ class Rotation {
     });
     if (done) return *done;
     return result("rotated",
-                  fmt::format("Both hold of each. The exporter takes the new one at its next start. Then end the "
+                  fmt::format("Both of each are valid. The exporter takes the new one at its next start. Then end the "
                               "old ones:\n  {}\n",
                               m_context.scope().command(rotate_command, "--internal --finish")));
   }
@@ -277,10 +277,10 @@ class Rotation {
       return with_one_internal_password(present, restarted);
     });
     if (done) return *done;
-    return result("finished", restarted
-                                  ? "The new passwords hold, and no others.\n"
-                                  : "The new passwords of admin and trim hold. The exporter has not restarted since "
-                                    "then, and keeps its old one as well: run this again after its next start.\n");
+    return result("finished",
+                  restarted ? "Only the new passwords are valid now.\n"
+                            : "The new passwords of admin and trim are valid. The exporter has not restarted since "
+                              "then, and keeps its old one as well: run this again after its next start.\n");
   }
 
   /// Those of the application's user that were there before then.
@@ -404,7 +404,7 @@ std::vector<OptionSpec> sync_options() {
   const auto flag = [](const char* name, const char* help) {
     return OptionSpec{.name = name, .help = help, .kind = OptionKind::flag, .flag_only = true};
   };
-  std::vector<OptionSpec> options = {flag("finish", "End the older password: log in with it no more"),
+  std::vector<OptionSpec> options = {flag("finish", "Remove the older password"),
                                      flag("kick", "Close the connections from before, with --finish")};
   for (const OptionSpec& option : redis_options()) {
     if (option.name == "existing-secret") options.push_back(option);
@@ -416,8 +416,8 @@ std::vector<OptionSpec> rotate_options() {
   const auto flag = [](const char* name, const char* help) {
     return OptionSpec{.name = name, .help = help, .kind = OptionKind::flag, .flag_only = true};
   };
-  return {flag("finish", "End the older password: log in with it no more"),
-          flag("now", "Replace the password at once, without a time in which both hold"),
+  return {flag("finish", "Remove the older password"),
+          flag("now", "Replace the password at once, with no time in which both are valid"),
           flag("internal", "Of raibid-cli's own users: admin, exporter, trim"),
           flag("kick", "Close the connections from before the rotation, with --finish or --now"),
           {.name = "password-file",
@@ -434,10 +434,10 @@ std::vector<ComponentCommand> credentials_commands() {
     return ComponentCommand{"credentials", summary, std::move(options), run, "[redis]", what, nullptr};
   };
   return {
-      row("rotate", "Change the password without a refused connection: both hold until --finish", rotate_options(),
+      row("rotate", "Change the password without a refused connection: both are valid until --finish", rotate_options(),
           rotate_credentials),
       row("sync",
-          "Take over the password that a secret store has changed (--existing-secret); both hold until --finish",
+          "Take over the password that a secret store has changed (--existing-secret); both are valid until --finish",
           sync_options(), sync_credentials),
       row("ls", "The credentials files of this machine, without passwords", {}, list_credentials),
       row("show", "What this machine's credentials file has of a Redis",

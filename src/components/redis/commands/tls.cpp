@@ -135,7 +135,7 @@ class CertificateRotation {
 CommandResult rotate_certificates(Context& context, const std::vector<std::string>& words) {
   if (words.size() > 1 || (words.size() == 1 && words.front() != "redis"))
     throw Error(ExitCode::usage, fmt::format("there is no {} to change certificates of", in_quotes(words.front())),
-                "redis is all that has some");
+                "only redis has credentials");
   return CertificateRotation(context).run();
 }
 

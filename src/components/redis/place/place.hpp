@@ -69,7 +69,7 @@ class Place {
   virtual std::unique_ptr<RedisConnection> administer(TimePoint deadline) { return connect(deadline); }
   /// Whether its exporter, if it has one, has started after then and so knows the passwords of then.
   virtual bool exporter_started_after(WallTime) { return true; }
-  /// Sees to it that the endpoint stays reachable while somebody else uses it; called now and then.
+  /// Sees to it that the endpoint stays reachable while someone else uses it; called now and then.
   virtual void look_after() = 0;
   /// The child that keeps the way to it open, for Runner::wait; nullptr when there is none. Opens it again when it
   /// ended and says so to the reporter.

@@ -45,7 +45,7 @@ struct StatusFacts {
     bool trims = false;      ///< a stream of it has a limit
     std::optional<Trimmed> last_trim{};
   };
-  /// It is somebody else's.
+  /// It is someone else's.
   struct Elsewhere {
     std::string host;
     int port = 0;

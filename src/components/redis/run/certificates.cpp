@@ -37,7 +37,7 @@ PreviousCertificates previous_certificates(const Secret& text) {
                      std::all_of(object["content"].begin(), object["content"].end(), is_text);
   if (!valid)
     throw Error(ExitCode::failure, std::string("what the change of the certificates replaced (") +
-                                       previous_certificates_key + ") cannot be read: somebody has changed it");
+                                       previous_certificates_key + ") cannot be read: someone has changed it");
   PreviousCertificates previous{object["run"].get<std::string>(), {}};
   for (const auto& [key, value] : object["content"].items())
     previous.content.emplace(key, Secret(value.get<std::string>()));

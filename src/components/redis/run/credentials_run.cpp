@@ -25,7 +25,7 @@ Plan credentials_plan(Context& context, UserStore& store, const LogIn& log_in, c
 
 void refuse_third_password(const Context& context, const SecretContent& content) {
   if (password_hashes(content).size() < 2) return;
-  throw Error(ExitCode::preflight, "two passwords hold already: a third one has to wait",
+  throw Error(ExitCode::preflight, "two passwords are already valid: a third one has to wait",
               "end the older one first: " + context.scope().command("credentials rotate", "--finish"));
 }
 

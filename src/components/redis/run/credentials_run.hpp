@@ -16,7 +16,8 @@ Plan credentials_plan(Context& context, UserStore& store, const LogIn& log_in, c
                       const std::string& what, const std::string& run, std::optional<Credentials>& file,
                       const std::string& preset);
 
-/// Throws Error (preflight) when two passwords hold already: a third one would leave nobody to know which is whose.
+/// Throws Error (preflight) when two passwords are already valid: a third one would leave nobody to know which is
+/// whose.
 void refuse_third_password(const Context& context, const SecretContent& content);
 
 /// Throws Error (preflight) when what a killed run left is of another command than those that begin with `own`: only

@@ -35,7 +35,7 @@ std::optional<CommandResult> ask_before_teardown(Context& context, const std::st
                                                  const std::optional<Journal::Left>& left, const Removals& removals);
 
 /// Removes in order. A failure midway is an Error (remains) whose hint is to run teardown again. `still_ours` is asked
-/// before each; when somebody else has the lock now nothing more is removed (preflight, or remains after the first).
+/// before each; when someone else has the lock now nothing more is removed (preflight, or remains after the first).
 CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals,
                          const StillOurs& still_ours);
 

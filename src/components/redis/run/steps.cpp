@@ -40,7 +40,7 @@ void destroy_group(RedisConnection& redis, const std::string& stream, const std:
   const RedisReply present = redis.command({"XINFO", "GROUPS", stream});
   if (present.is_error() && present.text.find("no such key") != std::string::npos) return;  // it was never made
   if (in_use(present, group))
-    throw Kept(fmt::format("group {} of stream {} is kept: somebody works in it", group, stream));
+    throw Kept(fmt::format("group {} of stream {} is kept: someone works in it", group, stream));
   const RedisReply destroyed = redis.command({"XGROUP", "DESTROY", stream, group});
   if (destroyed.is_error() && destroyed.text.find("requires the key to exist") == std::string::npos) {
     throw Error(ExitCode::failure, fmt::format("group {} of stream {}: {}", group, stream, destroyed.text));
@@ -144,7 +144,7 @@ std::string settle_config(const Directives& directives, RedisConnection& redis, 
         fmt::format("{} is \"{}\" instead of \"{}\"", difference.name, difference.running, difference.wanted));
   }
   if (!wrong.empty()) {
-    throw Error(ExitCode::failure, "Redis runs with other settings than were asked for: " + join(wrong, "; "),
+    throw Error(ExitCode::failure, "Redis runs with other settings than requested: " + join(wrong, "; "),
                 "the chart may not pass them on, or another tool changes them; the embedded chart does pass them "
                 "(--chart embedded)");
   }

@@ -33,7 +33,7 @@ Previous previous_of(const Secret& text) {
   const nlohmann::json object = try_parse_json(text.reveal());
   const auto damaged = [] {
     return Error(ExitCode::failure, std::string("what the change of the users replaced (") + previous_users_key +
-                                        ") cannot be read: somebody has changed it");
+                                        ") cannot be read: someone has changed it");
   };
   if (!object.is_object() || !object.contains("content") || !object["content"].is_object()) throw damaged();
   try {

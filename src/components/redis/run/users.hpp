@@ -28,8 +28,8 @@ using LogIn = std::function<std::unique_ptr<RedisConnection>(const Login&)>;
 /// What the content of the store becomes; asked when it is about to change.
 using UserChange = std::function<SecretContent(const SecretContent& present)>;
 
-/// Changes the users of a running Redis: first whatever lets somebody in, by ACL SETUSER; then,
-/// after both the application and raibid-cli have logged in that way, the store; only then what keeps somebody out.
+/// Changes the users of a running Redis: first whatever lets someone in, by ACL SETUSER; then,
+/// after both the application and raibid-cli have logged in that way, the store; only then what keeps someone out.
 /// Nobody who knows a password of before or after is refused meanwhile, and ACL LOAD, which closes connections, is
 /// never used. What was there before stays in the store (previous_users_key) until `forget_previous_users`.
 /// `run` is the id of the run, without which nothing is taken back.

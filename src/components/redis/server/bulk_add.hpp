@@ -43,7 +43,7 @@ struct UploadPlan {
   std::vector<std::string> forms;
   bool exported = false;      ///< lines of an export rather than jobs
   bool keep_ids = false;      ///< of the export
-  bool skip_invalid = false;  ///< go on after a line that is no job
+  bool skip_invalid = false;  ///< go on after a line that is not a job
   bool dry_run = false;       ///< only read the lines
   UploadRecord after;         ///< what is there already
   bool resumes = false;       ///< `after` is read again once no earlier run can add anything more

@@ -237,7 +237,7 @@ KeyPair issue_client_certificate(const SecretContent& present, const std::string
                                  const CertificateSpec& spec, WallTime now) {
   const bool usable = !name.empty() && name.size() <= longest_client_name && printable(name) == name;
   if (!usable)
-    throw Error(ExitCode::usage, fmt::format("{} is no name for a client certificate", in_quotes(name)),
+    throw Error(ExitCode::usage, fmt::format("{} is not a name for a client certificate", in_quotes(name)),
                 "use 1 to 64 characters, for instance the application's name");
   if (days <= 0) throw Error(ExitCode::usage, fmt::format("--days {}: must be greater than 0", days));
   if (value_of(present, ca_certificate_key).empty() && !value_of(present, tls_certificate_key).empty())

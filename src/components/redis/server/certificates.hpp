@@ -15,7 +15,7 @@
 namespace raibid {
 
 /// What a Redis that speaks TLS has, by key, as SecretContent: the first three are what the server reads, the next two
-/// are the CA of ours that issues (not there for a certificate of somebody else), the last is what a change replaced
+/// are the CA of ours that issues (not there for a certificate of someone else), the last is what a change replaced
 /// until the run that changes it has ended. On this machine each key is a file of tls/; on a cluster the first three
 /// are the keys of the Secret F-tls, the next two the keys tls.crt and tls.key of the Secret F-ca.
 inline constexpr const char* tls_certificate_key = "tls.crt";
@@ -25,7 +25,7 @@ inline constexpr const char* ca_certificate_key = "own-ca.crt";
 inline constexpr const char* ca_private_key_key = "own-ca.key";
 inline constexpr const char* previous_certificates_key = "previous-certificates";
 
-/// What a server reads, and what somebody else's certificate consists of.
+/// What a server reads, and what someone else's certificate consists of.
 inline constexpr std::array served_keys = {tls_certificate_key, tls_private_key_key, tls_trusted_key};
 
 /// A CA of ours, and its server certificates, which end with it. There is no revocation, so a short life would protect
@@ -59,7 +59,7 @@ bool can_go_on(const SecretContent& present, const CertificateSpec& spec, WallTi
 /// (preflight) when the CA is lost, damaged, expired or not yet valid: what clients trust is never replaced silently.
 SecretContent with_own_certificate(SecretContent present, const CertificateSpec& spec, WallTime now);
 
-/// `present` with a certificate that somebody else made: the three keys that a server reads. Throws Error (preflight)
+/// `present` with a certificate that someone else made: the three keys that a server reads. Throws Error (preflight)
 /// saying what does not fit, where (`given_in`, a Secret or a folder), and what to do: a file that is missing, a pair
 /// that does not belong together, not signed by its ca.crt, expired or not yet valid, no name that clients use, or no
 /// clientAuth where clients have to show certificates.

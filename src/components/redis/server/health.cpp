@@ -25,8 +25,7 @@ Check not_told(const std::string& name, const std::string& text) { return {name,
 void examine_server(const RedisFacts::Server& server, bool foreign, HealthReport& report) {
   if (foreign && server.role.empty()) {
     report.add({"redis", true,
-                fmt::format("PONG · {} · its role is not told",
-                            server.version.empty() ? "version not told" : server.version)});
+                fmt::format("PONG · {} · role unknown", server.version.empty() ? "version unknown" : server.version)});
     return;
   }
   report.add({"redis", server.role == "master",
@@ -37,7 +36,7 @@ void examine_server(const RedisFacts::Server& server, bool foreign, HealthReport
 
 void examine_persistence(const RedisFacts::Persistence& facts, bool foreign, HealthReport& report) {
   if (foreign && facts.appendonly == "unknown") {
-    report.add(not_told("persistence", "it does not tell whether it writes to disk"));
+    report.add(not_told("persistence", "unknown whether it writes to disk"));
     return;
   }
   std::vector<std::string> wrong;
@@ -61,11 +60,11 @@ void examine_persistence(const RedisFacts::Persistence& facts, bool foreign, Hea
 void examine_acl(const RedisFacts::Acl& acl, HealthReport& report) {
   if (acl.differences.empty()) {
     const std::vector<std::string>& two = acl.users_with_two_passwords;
-    report.add(
-        {"acl", true,
-         "the users are those of users.acl" +
-             (two.empty() ? ""
-                          : fmt::format("; two passwords of {} hold (credentials rotate --finish)", join(two, ", ")))});
+    report.add({"acl", true,
+                "the users are those of users.acl" +
+                    (two.empty() ? ""
+                                 : fmt::format("; two passwords of {} are valid (credentials rotate --finish)",
+                                               join(two, ", ")))});
   }
   for (const AclDifference& one : acl.differences) {
     report.add({"acl", false, one.text,
@@ -78,7 +77,7 @@ void examine_acl(const RedisFacts::Acl& acl, HealthReport& report) {
 
 void examine_memory(const RedisFacts& facts, HealthReport& report) {
   if (!facts.memory) {
-    report.add(not_told("memory", "it does not tell how much memory it uses"));
+    report.add(not_told("memory", "memory use unknown"));
     return;
   }
   const auto& [used, limit, policy, evicted] = *facts.memory;

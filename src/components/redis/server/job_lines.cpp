@@ -181,7 +181,7 @@ void take_base64(Scanner& scanner, StreamEntry& entry) {
 }
 
 void expect_utf8(std::string_view line) {
-  if (!is_utf8(line)) refuse("not JSON: bytes that are no UTF-8");
+  if (!is_utf8(line)) refuse("not JSON: bytes that are not UTF-8");
 }
 
 bool names_repeat(const StreamEntry& entry) {

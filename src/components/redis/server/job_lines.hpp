@@ -11,7 +11,7 @@ namespace raibid {
 
 /// Jobs as JSON lines. A line of a job is an object: text is a field's value as it is, anything else as its own JSON
 /// text, byte for byte. A line of an export is {"id": …, "fields": {…}}, or {"id": …, "base64": [field, value, …]}
-/// where an object of JSON cannot hold the entry (bytes that are no UTF-8, a field twice).
+/// where an object of JSON cannot hold the entry (bytes that are not UTF-8, a field twice).
 
 /// Reads a job into `job`, whose memory is used again. Throws Error (usage) with what is wrong with the line.
 void parse_job_line(std::string_view line, StreamEntry& job);

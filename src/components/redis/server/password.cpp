@@ -88,7 +88,7 @@ std::string password_problem(std::string_view password) {
   const auto bad = std::find_if(password.begin(), password.end(), [](char c) { return c <= ' ' || c > '~'; });
   if (bad != password.end() && *bad == '\n' && bad + 1 == password.end()) return "ends with a line break";
   if (bad != password.end())
-    return fmt::format("has a character {} that is no printable ASCII, or a space", bad - password.begin() + 1);
+    return fmt::format("has a character {} that is a space or not printable ASCII", bad - password.begin() + 1);
   if (password.size() < shortest_own) return fmt::format("has fewer than {} characters", shortest_own);
   return password.size() > longest_own ? fmt::format("has more than {} characters", longest_own) : "";
 }
@@ -114,7 +114,7 @@ Secret read_password_file(const std::string& path, TimePoint until, PasswordFor 
   // the character itself is not shown: it is part of a secret
   if (ours && bad != line.end())
     return refuse(
-        fmt::format("character {} of the first line is no printable ASCII, or a space", bad - line.begin() + 1));
+        fmt::format("character {} of the first line is a space or not printable ASCII", bad - line.begin() + 1));
   if (line.empty()) return refuse("the first line is empty");
   if (ours && line.size() < shortest_own)
     return refuse(fmt::format("the first line has fewer than {} characters", shortest_own));

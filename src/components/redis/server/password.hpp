@@ -20,7 +20,7 @@ Secret generate_password(Random& random);
 /// Repeats nothing of it.
 std::string password_problem(std::string_view password);
 
-/// A password that we give a Redis, or one that a Redis of somebody else has: that can be of any form.
+/// A password that we give a Redis, or one that a Redis of someone else has: that can be of any form.
 enum class PasswordFor { our_redis, other_redis };
 
 /// The first line of a file: 8 to 512 printable ASCII characters without space; of another Redis 1 to 512 bytes. Throws

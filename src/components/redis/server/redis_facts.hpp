@@ -19,7 +19,7 @@ struct Expectation {
   std::vector<std::pair<std::string, std::string>> directives;
   std::vector<StreamSpec> streams;
   Secret acl = {};  ///< the ACL file that the server was given; empty when it has none
-  /// Somebody else runs it, and it may forbid INFO and CONFIG: what it is set to is shown and held against nothing.
+  /// Someone else runs it, and it may forbid INFO and CONFIG: what it is set to is shown and held against nothing.
   bool foreign = false;
 };
 

@@ -12,7 +12,7 @@ namespace raibid {
 struct AclDifference {
   std::string user;
   std::string text;      ///< "user health may do +@all instead of -@all +ping"; never holds a password or its hash
-  bool unknown = false;  ///< the file does not have this user: somebody made it in the running server
+  bool unknown = false;  ///< the file does not have this user: someone made it in the running server
 };
 
 /// Compares ACL LIST with `file` (users.acl). An exporter's password may be another one, for it keeps the one that it

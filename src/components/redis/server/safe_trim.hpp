@@ -23,7 +23,7 @@ struct TrimResult {
   std::string reason;        ///< "pending", "undelivered" or "age"
   std::string needed;        ///< the first ID that some group still needs
 
-  /// Entries above `keep` that stay because somebody still needs them.
+  /// Entries above `keep` that stay because someone still needs them.
   std::int64_t kept_over(const TrimRequest& request) const;
 };
 

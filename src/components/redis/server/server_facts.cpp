@@ -25,7 +25,7 @@ std::string ServerFacts::text() const {
   if (cluster_mode) parts.emplace_back("cluster mode");
   if (aof) parts.emplace_back(*aof ? "AOF on" : "no AOF");
   if (!policy.empty()) parts.push_back(policy);
-  return parts.empty() ? "it tells nothing of itself" : join(parts, " · ");
+  return parts.empty() ? "no details available" : join(parts, " · ");
 }
 
 ServerFacts read_server_facts(RedisConnection& redis) {

@@ -14,7 +14,7 @@ namespace {
 [[noreturn]] void refuse_key(RedisConnection& redis, const std::string& stream) {
   const RedisReply type = redis.command({"TYPE", stream});
   throw Error(ExitCode::failure,
-              fmt::format("the key {} of this Redis is no stream but a {}", printable(stream), printable(type.text)),
+              fmt::format("the key {} of this Redis is not a stream but a {}", printable(stream), printable(type.text)),
               "choose another name with --stream, or rename that key if nothing uses it");
 }
 

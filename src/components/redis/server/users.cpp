@@ -25,7 +25,7 @@ std::string name_in(const std::string& line) {
 
 bool is_helper(const std::string& name) { return std::find(helpers.begin(), helpers.end(), name) != helpers.end(); }
 
-/// The words of a user's line that let somebody in.
+/// The words of a user's line that let someone in.
 std::string credentials_in(const std::string& line) {
   std::vector<std::string> words = split(trim(line), ' ');
   std::erase_if(words, [](const std::string& word) { return word != "nopass" && !word.starts_with('#'); });

@@ -4,7 +4,7 @@
 
 namespace raibid {
 
-/// A Service of a cluster that leads to a Redis of somebody else: --adopt-service [USER@][NAMESPACE/]NAME.
+/// A Service of a cluster that leads to a Redis of someone else: --adopt-service [USER@][NAMESPACE/]NAME.
 struct AdoptedService {
   std::string name_space;
   std::string name;

@@ -49,8 +49,8 @@ bool evicts(const RedisSettings& settings) {
 }
 
 std::string why_evicts(const RedisSettings& settings) {
-  return fmt::format("maxmemory-policy {} throws any key away when memory is full, those of the {} too",
-                     policy(settings), held(settings, {"queue", "jobs", "locks"}));
+  return fmt::format("maxmemory-policy {} evicts any key when memory is full, those of the {} too", policy(settings),
+                     held(settings, {"queue", "jobs", "locks"}));
 }
 
 std::string instead_of_evicting(const RedisSettings& settings) {

@@ -214,7 +214,7 @@ std::vector<std::string> keys_of_sets(const std::vector<std::string>& sets) {
 void check_values_files(const std::vector<std::string>& files, const std::string& what) {
   for (const std::string& file : files) {
     if (file == "-" || file.find("://") != std::string::npos) {
-      throw Error(ExitCode::usage, fmt::format("{}: {} is no file", what, printable(file)),
+      throw Error(ExitCode::usage, fmt::format("{}: {} is not a file", what, printable(file)),
                   "save it first: values are searched for passwords before helm gets them");
     }
     const std::optional<std::string> text = read_file(file, largest_values_file);

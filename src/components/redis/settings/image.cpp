@@ -116,7 +116,7 @@ class ImageParser {
         slash != std::string_view::npos && looks_like_registry(name.substr(0, slash))) {
       image.registry = name.substr(0, slash);
       name = name.substr(slash + 1);
-      if (!is_registry(image.registry)) refuse("the registry before the first / is no host name");
+      if (!is_registry(image.registry)) refuse("the registry before the first / is not a host name");
     }
     if (image.registry == "index.docker.io") image.registry = docker_hub;
     const auto components = split(name, '/');
@@ -132,7 +132,7 @@ class ImageParser {
 
   [[noreturn]] void refuse(const std::string& why) const {
     throw Error(
-        ExitCode::usage, fmt::format("{}: \"{}\" is no image reference: {}", m_what, printable(m_text), why),
+        ExitCode::usage, fmt::format("{}: \"{}\" is not an image reference: {}", m_what, printable(m_text), why),
         "the form is [REGISTRY/]REPOSITORY[:TAG][@DIGEST], for instance redis:8.2-alpine or ghcr.io/team/redis:1");
   }
 

@@ -73,7 +73,8 @@ std::string namespace_of(const Settings& settings) {
     refuse(settings, "namespace", fmt::format("has {} characters; Kubernetes allows {}", name.size(), longest_label),
            "choose a shorter name");
   }
-  if (!is_dns_label(name)) refuse(settings, "namespace", "is no name that Kubernetes takes for a namespace", name_rule);
+  if (!is_dns_label(name))
+    refuse(settings, "namespace", "is not a name that Kubernetes takes for a namespace", name_rule);
   return name;
 }
 
@@ -84,7 +85,7 @@ std::string release_of(const Settings& settings) {
     refuse(settings, "release", fmt::format("has {} characters; Helm allows {}", name.size(), longest_release),
            "choose a shorter name");
   }
-  if (!is_dns_label(name)) refuse(settings, "release", "is no name that Helm and Kubernetes take", name_rule);
+  if (!is_dns_label(name)) refuse(settings, "release", "is not a name that Helm and Kubernetes take", name_rule);
   if (!is_service_name(name))
     refuse(settings, "release", "begins the name of a Service, which must begin with a letter", name_rule);
   const std::string full = RedisNames(name, "").full;

@@ -87,7 +87,7 @@ SettingMap names_of(const Context& context, const Spec& record, const std::strin
   SettingMap map;
   keep_names(context, name_space, map);
   const auto chosen = record.chosen.find("preset");
-  // what nobody chose is no choice because it is found again
+  // what nobody chose is not a choice because it is found again
   if (chosen != record.chosen.end() || !is_the_preset(context, record))
     map["preset"] =
         recorded({recorded_preset(record)}, chosen == record.chosen.end() ? Source::flag : source_of(chosen->second));
@@ -150,7 +150,7 @@ void take_streams_of(const Spec& record, Preset& preset, SettingMap& map) {
   map["max-length"] = recorded({std::to_string(first.max_length)}, Source::flag);
 }
 
-/// The user that clients of a Redis log in as stays until somebody asks for another one, whatever a preset says by now.
+/// The user that clients of a Redis log in as stays until someone asks for another one, whatever a preset says by now.
 void keep_user(Preset& preset, const Spec& record) {
   if (record.chosen.contains("user")) return;
   preset.settings["user"] = {{record.user.empty() ? "default" : record.user}, {Source::preset, "recorded"}};

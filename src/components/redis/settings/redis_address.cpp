@@ -71,10 +71,10 @@ class UrlReader {
 
   int take_database() {
     if (m_rest.empty() || m_rest == "/") return 0;
-    if (!m_rest.starts_with('/')) refuse("a query or fragment (? or #) has no meaning here");
+    if (!m_rest.starts_with('/')) refuse("a query or fragment (? or #) is not supported");
     m_rest.remove_prefix(1);
     const std::optional<int> database = take_number(largest_database);
-    if (!database || !m_rest.empty()) refuse("what is behind the host is not the number of a database");
+    if (!database || !m_rest.empty()) refuse("the path after the host is not a database number");
     return *database;
   }
 
@@ -146,7 +146,7 @@ RedisAddress parse_redis_url(std::string_view text, const std::string& what, Pas
   if (!address.password.empty() && password == PasswordInUrl::refused) {
     reader.refuse(
         "a password has no place in it: others can read arguments and files of settings",
-        "leave the password out of the URL, and give it by --password-file FILE, by the variable REDIS_URL, or "
+        "remove the password from the URL, and give it by --password-file FILE, by the variable REDIS_URL, or "
         "when you are asked for it");
   }
   address.host = reader.take_host();

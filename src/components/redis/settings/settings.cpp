@@ -31,7 +31,7 @@ constexpr std::int64_t share_without = 75;
 constexpr std::int64_t least_size = mebibyte;
 constexpr std::size_t longest_key = 255;
 
-/// Options that mean nothing for a Redis that somebody else runs, with the reason.
+/// Options that mean nothing for a Redis that someone else runs, with the reason.
 struct Inapplicable {
   std::string_view option;
   std::string_view why;
@@ -287,7 +287,7 @@ void check_streams(const std::vector<StreamSpec>& streams, const std::string& or
     for (const std::string& group : stream.groups)
       check_key(group, first && !group_origin.empty() ? group_origin : origin);
     if (std::find(seen.begin(), seen.end(), stream.name) != seen.end()) {
-      throw Error(ExitCode::usage, fmt::format("{}: the stream {} stands there twice", origin, stream.name),
+      throw Error(ExitCode::usage, fmt::format("{}: the stream {} is listed twice", origin, stream.name),
                   "list its groups in one place");
     }
     seen.push_back(stream.name);
@@ -341,7 +341,7 @@ void add_stream_keys(UserSpec& user, const std::vector<StreamSpec>& streams) {
 void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset) {
   const std::string name = reader.text("user");
   if (name.empty() || name == "default") return;
-  if (!is_user_name(name)) reader.refuse("user", "is no name for a user", std::string(user_name_rule));
+  if (!is_user_name(name)) reader.refuse("user", "is not a name for a user", std::string(user_name_rule));
   const bool own_server = redis.target == Target::local ||
                           (redis.target == Target::kubernetes && redis.chart.kind == ChartChoice::Kind::embedded);
   if (!redis.auth || !own_server) {
@@ -450,7 +450,7 @@ std::optional<std::pair<std::string, std::string>> why_no_tls(const RedisSetting
 }
 
 /// --tls, --tls-secret and --tls-issuer: the strongest holds, and says at the same time that a weaker one is over. So
-/// `--tls=false` ends what was recorded, and `--tls` goes from a certificate of somebody else to one of our own.
+/// `--tls=false` ends what was recorded, and `--tls` goes from a certificate of someone else to one of our own.
 void take_tls(RedisSettings& redis, const Reader& reader) {
   const std::vector<TlsWish> wishes = tls_wishes(reader);
   const TlsWish wish = wishes.empty() ? TlsWish{"tls", TlsChoice::From::none} : wishes.front();
@@ -472,7 +472,7 @@ void take_tls(RedisSettings& redis, const Reader& reader) {
     tls.secret = reader.text("tls-secret");
     if (redis.target == Target::local) tls.secret = std::filesystem::absolute(tls.secret).lexically_normal();
     if (redis.target != Target::local && !is_dns_subdomain(tls.secret))
-      reader.refuse("tls-secret", "is no name of a Secret", "kubectl get secrets lists them");
+      reader.refuse("tls-secret", "is not a name of a Secret", "kubectl get secrets lists them");
   }
   for (const auto& [option, value] :
        {std::pair("tls-client-certs", &tls.client_certificates), std::pair("tls-migrate", &tls.migrate)}) {
@@ -503,7 +503,7 @@ void take_trimming(RedisSettings& redis, const Reader& reader) {
   const std::string schedule = reader.text("trim-schedule");
   if (schedule.empty() || schedule == "off") return;
   if (!is_schedule(schedule))
-    reader.refuse("trim-schedule", "is no schedule", "give five cron fields, for instance '*/10 * * * *'; or off");
+    reader.refuse("trim-schedule", "is not a schedule", "give five cron fields, for instance '*/10 * * * *'; or off");
   const bool limited = std::any_of(redis.streams.begin(), redis.streams.end(),
                                    [](const StreamSpec& stream) { return stream.max_length > 0; });
   const bool embedded = redis.chart.kind == ChartChoice::Kind::embedded;
@@ -530,7 +530,7 @@ bool writes_to_disk(const std::string& directive) {
 void check_maxmemory(const RedisSettings& redis, const std::string& origin) {
   const std::string text = directive(redis, "maxmemory");
   if (parse_redis_memory(text)) return;
-  throw Error(ExitCode::usage, fmt::format("{}: redis.maxmemory: \"{}\" is no size", origin, printable(text)),
+  throw Error(ExitCode::usage, fmt::format("{}: redis.maxmemory: \"{}\" is not a size", origin, printable(text)),
               "Redis takes 307mb, 1gb or plain bytes");
 }
 
@@ -595,7 +595,7 @@ void refuse_inapplicable(const Reader& reader) {
     if (!settings.all().contains(one.option) || settings.origin(one.option).source != Source::flag) continue;
     if (reader.asks_cluster(one.option)) continue;
     throw Error(ExitCode::usage,
-                fmt::format("{} does not go with --target external: {}", reader.named(one.option), one.why),
+                fmt::format("{} cannot be used with --target external: {}", reader.named(one.option), one.why),
                 fmt::format("leave --{} out", one.option));
   }
 }
@@ -630,7 +630,7 @@ void take_target(RedisSettings& redis, const Reader& reader) {
     if (!url.empty()) redis.address = parse_redis_url(url, reader.named("url"), PasswordInUrl::refused);
   } else if (!url.empty() && reader.settings().origin("url").source == Source::flag) {
     throw Error(ExitCode::usage,
-                fmt::format("--url goes with --target external, not with --target {}", target_name(redis.target)),
+                fmt::format("--url needs --target external, not --target {}", target_name(redis.target)),
                 "leave --url out, or add --target external");
   }
   for (const char* const name : {"tls-ca", "tls-cert", "tls-key"}) {
@@ -699,7 +699,7 @@ void take_choices(RedisSettings& redis, const Reader& reader) {
 void check_key(const std::string& key, const std::string& what) {
   const auto bad = [](unsigned char c) { return c <= 0x20 || c == 0x7f; };
   if (key.empty() || key.size() > longest_key || std::any_of(key.begin(), key.end(), bad) || printable(key) != key) {
-    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" is no usable name", what, printable(key)),
+    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" is not a valid name", what, printable(key)),
                 "use 1 to 255 characters without spaces, for instance raibid:jobs");
   }
 }

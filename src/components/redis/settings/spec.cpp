@@ -77,7 +77,7 @@ void take(const json& object, const char* key, bool& value) { take(object, key, 
 const json& list_at(const json& object, const char* key) {
   static const json none = json::array();
   if (!object.contains(key)) return none;
-  if (!object[key].is_array()) refuse(fmt::format("\"{}\" is no list", key));
+  if (!object[key].is_array()) refuse(fmt::format("\"{}\" is not a list", key));
   return object[key];
 }
 
@@ -125,7 +125,7 @@ void take_directives(const json& object, Directives& directives) {
 
 void take_chosen(const json& object, Choices& chosen) {
   if (!object.contains("chosen")) return;
-  if (!object["chosen"].is_object()) refuse("\"chosen\" is no object");
+  if (!object["chosen"].is_object()) refuse("\"chosen\" is not an object");
   for (const auto& [option, item] : object["chosen"].items()) {
     if (!item.is_object()) refuse("\"chosen\" holds something else than choices");
     Choice choice;
@@ -141,7 +141,7 @@ void take_chosen(const json& object, Choices& chosen) {
 void take_tls_record(const json& object, TlsChoice& tls) {
   if (!object.contains("tls")) return;
   const json& item = object["tls"];
-  if (!item.is_object()) refuse("\"tls\" is no object");
+  if (!item.is_object()) refuse("\"tls\" is not an object");
   std::string from;
   take(item, "from", from);
   using From = TlsChoice::From;
@@ -281,7 +281,7 @@ Spec parse_spec(std::string_view annotation) {
   if (annotation.empty()) return {};
   if (nested_too_deeply(annotation)) refuse("it is nested too deeply");
   const json object = try_parse_json(annotation);
-  if (!object.is_object()) refuse("it is no JSON object");
+  if (!object.is_object()) refuse("it is not a JSON object");
   Spec spec;
   take(object, "preset", spec.preset);
   take(object, "chart", spec.chart);

@@ -12,7 +12,7 @@ struct TlsChoice {
   enum class From {
     none,    ///< no TLS
     own,     ///< --tls: a CA of our own, and a certificate that it signs
-    secret,  ///< --tls-secret: a certificate that somebody else made
+    secret,  ///< --tls-secret: a certificate that someone else made
     issuer,  ///< --tls-issuer: cert-manager makes it
   };
   From from = From::none;

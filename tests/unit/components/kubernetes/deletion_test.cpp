@@ -16,11 +16,11 @@ TEST_CASE("an object with a deletion timestamp is being deleted, and its finaliz
   claim["metadata"]["deletionTimestamp"] = "2026-01-31T12:00:00Z";
   REQUIRE(deletion_of(claim));
   CHECK(deletion_of(claim)->object == "persistentvolumeclaim/data-0");
-  CHECK(describe(*deletion_of(claim)) == "is being deleted since 2026-01-31T12:00:00Z");
+  CHECK(describe(*deletion_of(claim)) == "has been terminating since 2026-01-31T12:00:00Z");
 
   claim["metadata"]["finalizers"] = {"kubernetes.io/pvc-protection", "example.com/backup"};
   CHECK(describe(*deletion_of(claim)) ==
-        "is being deleted since 2026-01-31T12:00:00Z, held by kubernetes.io/pvc-protection, example.com/backup");
+        "has been terminating since 2026-01-31T12:00:00Z, held by kubernetes.io/pvc-protection, example.com/backup");
 }
 
 TEST_CASE("a namespace says itself what keeps it") {
@@ -35,5 +35,5 @@ TEST_CASE("a namespace says itself what keeps it") {
            {"status", "True"},
            {"message", "Some resources are remaining: pods. has 1 resource instances"}}}}}}};
   CHECK(what_keeps_namespace(space) == "Some resources are remaining: pods. has 1 resource instances");
-  CHECK(describe(*deletion_of(space)) == "is being deleted since 2026-01-31T12:00:00Z, held by kubernetes");
+  CHECK(describe(*deletion_of(space)) == "has been terminating since 2026-01-31T12:00:00Z, held by kubernetes");
 }

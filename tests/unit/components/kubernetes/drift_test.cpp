@@ -151,12 +151,12 @@ TEST_CASE("a difference is told in plain words, and a Secret's values are not to
     CHECK(drift.replaces_pods() == (drift.object == "StatefulSet jobs-redis-master"));
   }
   CHECK(lines == std::vector<std::string>{
-                     "ConfigMap jobs-redis-configuration: data[redis.conf] is not what the release has",
-                     "Secret own: data[key] is not what the release has", "Service jobs-redis-master is missing",
+                     "ConfigMap jobs-redis-configuration: data[redis.conf] differs from the release",
+                     "Secret own: data[key] differs from the release", "Service jobs-redis-master is missing",
                      "StatefulSet jobs-redis-master: containers[redis].image is redis:6, the release has redis:7"});
 }
 
-TEST_CASE("an object that somebody else has now is told apart") {
+TEST_CASE("an object that someone else has now is told apart") {
   const json service = object("Service", "jobs-redis-master", {{"type", "ClusterIP"}});
   const auto owner = [&](const json& live) {
     const auto drift = compare_release(json::array({service}), json::array({live}), release);
@@ -178,7 +178,7 @@ TEST_CASE("an object that somebody else has now is told apart") {
   CHECK(owner(flux) == "Flux (shop)");
   json by_hand = live;
   by_hand["metadata"].erase("annotations");
-  CHECK(owner(by_hand) == "another owner (it has no annotation of Helm)");
+  CHECK(owner(by_hand) == "a different owner (it has no Helm annotation)");
 }
 
 TEST_CASE("an object of the same name in another group or namespace is another one") {

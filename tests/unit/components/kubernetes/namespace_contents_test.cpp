@@ -62,7 +62,7 @@ TEST_CASE("a namespace's contents are everything but what Kubernetes itself make
   CHECK(space.asked_kinds() == "secrets,pods");
 }
 
-TEST_CASE("what only looks like Kubernetes' own is somebody's data") {
+TEST_CASE("what only looks like Kubernetes' own is someone's data") {
   Namespace space;
   const std::string items =
       "argoproj.io/v1alpha1\tEventSource\twebhook\t\t\t\n"

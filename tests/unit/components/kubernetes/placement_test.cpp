@@ -51,7 +51,7 @@ TEST_CASE("claims and their provisioners") {
                       "volume limit exceeded");
     CHECK(scene.judged().subject == subject);  // thirty seconds count through request ids
   }
-  SUBCASE("a volume that somebody else has") {
+  SUBCASE("a volume that someone else has") {
     scene.claim_event("FailedBinding", "volume \"pv-1\" already bound to a different claim.");
     CHECK(scene.reason() == "provisioning-failed");
   }
@@ -65,7 +65,7 @@ TEST_CASE("claims and their provisioners") {
                    {"status", {{"phase", "Pending"}}}};
     CHECK(scene.reason() == "unschedulable");
   }
-  SUBCASE("somebody else's claim") {
+  SUBCASE("someone else's claim") {
     scene.claim_event("ExternalProvisioning", external);
     scene.seen.events.back().name = "data-app-master-7";
     CHECK(scene.reason() == "unschedulable");

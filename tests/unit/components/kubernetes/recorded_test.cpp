@@ -339,7 +339,7 @@ TEST_CASE("every recording has its row") {
   CHECK(named == there);
 }
 
-TEST_CASE("a pod that somebody deletes is waited for until its successor is Ready") {
+TEST_CASE("a pod that someone deletes is waited for until its successor is Ready") {
   Replay replay("pod-deleted");
   CHECK(replay.decision().state == State::ready);
   std::vector<std::string> reasons;
@@ -354,7 +354,7 @@ TEST_CASE("a pod that somebody deletes is waited for until its successor is Read
   CHECK(replay.rollout.running_since() > replay.cluster.now() - std::chrono::seconds(5));
 }
 
-TEST_CASE("what the nodes have promised stands beside what they have") {
+TEST_CASE("what is requested on the nodes stands beside what they have") {
   Replay replay("unschedulable-memory");
   const auto pod = [](const char* node, const char* phase, const char* memory) {
     return nlohmann::json{

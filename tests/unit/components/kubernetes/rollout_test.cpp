@@ -114,7 +114,7 @@ TEST_CASE("an event that comes after what was there counts at once") {
   Watched w;
   w.rollout.start();
   EventDocument other;
-  other.name = "somebody-else";
+  other.name = "someone-else";
   w.events->says(added(other.object()));
   CHECK(w.after(seconds(1)).reason == "no-pod");
   w.events->says(added(refusal(1).object()));
@@ -256,7 +256,7 @@ TEST_CASE("the last words of a crashed container are read once and stand in the 
     const Verdict verdict = w.after(milliseconds(400));
     CHECK(verdict.state == State::doomed);
     CHECK(verdict.reason == "crash");
-    CHECK(verdict.text.find("exit code 1, twice so far; its last words:\n| Bad directive\n| at line 3\n| ") !=
+    CHECK(verdict.text.find("exit code 1, twice so far; its last log lines:\n| Bad directive\n| at line 3\n| ") !=
           std::string::npos);
     CHECK(verdict.text.find('\x1b') == std::string::npos);
     CHECK(verdict.text.ends_with("'maxmemory lots'"));

@@ -49,7 +49,7 @@ TEST_CASE("job lines: the memory of the job before is used again, its fields are
   CHECK(entry.fields == Fields{{"c", "3"}});
 }
 
-TEST_CASE("job lines: what is no job is refused") {
+TEST_CASE("job lines: what is not a job is refused") {
   for (const char* const line : {"",
                                  "{",
                                  "[]",

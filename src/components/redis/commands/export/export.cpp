@@ -125,7 +125,7 @@ CommandResult export_env(Context& context, const std::vector<std::string>&) {
 CommandResult export_secret(Context& context, const std::vector<std::string>&) {
   View view = look(context);
   if (view.installed.password.empty())
-    context.reporter.note("this Redis has no password: the Secret is for the sake of those who mount it");
+    context.reporter.note("this Redis has no password: the Secret is still written, for pods that mount it");
   view.handover.variables.insert(view.handover.variables.end(), view.files.begin(), view.files.end());
   return document(context, secret_manifest(view.handover, context.preset.name));
 }
@@ -223,7 +223,7 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   input.lists_of_the_user = !context.settings.list("list").empty();
   choose_secret(context, view, input);
   if (view.settings.target == Target::local)
-    context.reporter.warning(fmt::format("KEDA runs in a cluster, and {} is this machine's alone", input.address));
+    context.reporter.warning(fmt::format("KEDA runs in a cluster and cannot reach {} on this machine", input.address));
   const bool keda_may = view.settings.target != Target::kubernetes || view.settings.clients.empty() ||
                         std::any_of(view.settings.clients.begin(), view.settings.clients.end(),
                                     [](const Client& c) { return c.name_space == "keda"; });
@@ -259,7 +259,8 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
 /// For a server of ours alone.
 void need_a_server(const Context& context, const char* what) {
   if (redis_settings(context).target != Target::external) return;
-  throw Error(ExitCode::usage, fmt::format("{} does not go with --target external: nothing is installed there", what),
+  throw Error(ExitCode::usage,
+              fmt::format("{} cannot be used with --target external: nothing is installed there", what),
               "for the application's variables: " + context.scope().command("export env"));
 }
 

@@ -114,7 +114,7 @@ void add_login(Metadata& rows, const KedaInput& input) {
   if (!input.username.empty()) rows.emplace_back("username", input.username);
 }
 
-/// Entries that nobody was given yet, and those that somebody has not acknowledged: a dead worker's as well. KEDA's
+/// Entries that nobody was given yet, and those that someone has not acknowledged: a dead worker's as well. KEDA's
 /// scaler looks at one of the two, so there is a trigger for each.
 std::vector<Trigger> stream_triggers(const Queue& queue, const KedaInput& input) {
   const auto with = [&](Metadata counts) {

@@ -27,7 +27,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// A kind of somebody else's, and the version of it that is written where no cluster says which it serves.
+/// A kind of someone else's, and the version of it that is written where no cluster says which it serves.
 struct StoreKind {
   const char* group;
   const char* kind;
@@ -138,7 +138,7 @@ CommandResult export_external_secret(Context& context, const std::vector<std::st
     throw Error(ExitCode::usage, fmt::format("--name: {} is not a valid name", in_quotes(handover.name)),
                 "names are lower-case letters, digits, - and .");
   if (!settings.auth || content.empty())
-    throw Error(ExitCode::preflight, "this Redis asks for no password: a store has nothing to give it");
+    throw Error(ExitCode::preflight, "this Redis has no password: a store has nothing to give it");
   const bool own = handover.name == names.full;
   // a Secret of another name holds the password alone: setup makes users.acl of it, in its own
   const StoreTemplates templates =
@@ -174,7 +174,7 @@ CommandResult export_push_secret(Context& context, const std::vector<std::string
                             settings.existing_secret->text()),
                 "push it from there");
   if (opened.place->installed().password.empty())
-    throw Error(ExitCode::preflight, "this Redis asks for no password: there is nothing to push");
+    throw Error(ExitCode::preflight, "this Redis has no password: there is nothing to push");
   const RedisNames names(settings.release, settings.name_space);
   const std::string version = api_version_of(context, push_secret_kind, true, settings.name_space);
   return document_of(
@@ -242,7 +242,7 @@ std::string checked_seal(const Output& output, const HandoverView& view, const o
 CommandResult export_sealed_secret(Context& context, const std::vector<std::string>&) {
   HandoverView view = look_at_handover(context);
   if (view.seen.password.empty())
-    throw Error(ExitCode::preflight, "this Redis asks for no password: there is nothing to seal");
+    throw Error(ExitCode::preflight, "this Redis has no password: there is nothing to seal");
   for (const Variable& file : application_files(context.preset, view.settings, view.seen, view.service))
     view.handover.variables.push_back(file);
   const ordered_json secret = secret_manifest(view.handover, context.preset.name);

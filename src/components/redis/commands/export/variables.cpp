@@ -127,7 +127,7 @@ std::string dotenv_line(const Variable& variable) {
     throw Error(ExitCode::usage,
                 fmt::format("the value of {} ends in {}, which not every reader of .env files takes there",
                             variable.name, in_quotes(value.substr(value.size() - 1))),
-                "use --format shell or docker, or another value");
+                "use --format shell or docker, or a different value");
   }
   std::string escaped;
   for (const char c : value) {

@@ -103,7 +103,7 @@ void check_task(const AsynqMessage& task) {
   if (trim(task.type).empty() || !is_utf8(task.type))
     throw Error(ExitCode::usage, "--type: a task needs a type", "for instance --type email:send");
   if (trim(task.queue).empty() || !is_utf8(task.queue))
-    throw Error(ExitCode::usage, fmt::format("--queue: {} is no usable name", in_quotes(task.queue)));
+    throw Error(ExitCode::usage, fmt::format("--queue: {} is not a valid name", in_quotes(task.queue)));
   if (task.retry < 0 || task.retry > std::numeric_limits<std::int32_t>::max())
     throw Error(ExitCode::usage, fmt::format("--max-retry: {} is not a number from 0 on", task.retry));
 }
@@ -147,7 +147,7 @@ CommandResult queue_add(Context& context, const std::vector<std::string>& argume
                                       [](const std::string& word) { return trim(word).starts_with("{"); });
   const std::vector<StreamEntry> jobs = jobs_given ? given_jobs(context, arguments) : std::vector<StreamEntry>{};
   if (jobs_given && jobs.empty())
-    throw Error(ExitCode::usage, "what is to be added?",
+    throw Error(ExitCode::usage, "nothing to add",
                 "give --field NAME=VALUE …, a job as JSON, a FILE of JSON lines, or - for standard input");
   if (!jobs_given && (arguments.size() != 1 || !context.settings.list("field").empty()))
     throw Error(ExitCode::usage, "one file at a time, and no other jobs beside it");

@@ -36,7 +36,7 @@ std::string when(std::int64_t seconds, std::int64_t now_ms) {
 }
 
 std::string bytes_text(const std::string& value) {
-  return is_utf8(value) ? printable(value) : fmt::format("{} bytes that are no text: -o json has them", value.size());
+  return is_utf8(value) ? printable(value) : fmt::format("{} bytes that are not text: -o json has them", value.size());
 }
 
 ordered_json time_json(std::int64_t seconds) {

@@ -64,7 +64,7 @@ JobFilter filter_of(QueueSession& session) {
   }
   filter.newest = settings.flag("newest");
   if (filter.newest && filter.state == JobState::pending)
-    throw Error(ExitCode::usage, "--newest does not go with --state pending",
+    throw Error(ExitCode::usage, "--newest cannot be used with --state pending",
                 "the oldest of them matter; --from says where to begin");
   return filter;
 }
@@ -133,7 +133,7 @@ std::string show_text(const JobView& view, std::int64_t now_ms) {
   for (const auto& [name, value] : view.job.fields)
     fields.emplace_back(
         printable(name),
-        is_utf8(value) ? printable(value) : fmt::format("{} bytes that are no text: -o json has them", value.size()));
+        is_utf8(value) ? printable(value) : fmt::format("{} bytes that are not text: -o json has them", value.size()));
   return text + "fields\n" + key_values(fields, 2);
 }
 
@@ -146,7 +146,7 @@ CommandResult queue_list(Context& context, const std::vector<std::string>&) {
 
 CommandResult queue_grep(Context& context, const std::vector<std::string>& arguments) {
   if (arguments.size() != 1 || arguments.front().empty())
-    throw Error(ExitCode::usage, "which text is to be found in the jobs' values?", "give one TEXT");
+    throw Error(ExitCode::usage, "no text to search for", "give one TEXT");
   QueueSession session(context);
   JobFilter filter = filter_of(session);
   filter.text = arguments.front();

@@ -95,16 +95,16 @@ Options filters() {
 }
 
 Options upload() {
-  return {flag("resume", "Go on behind the line that an earlier run of the same input reached"),
+  return {flag("resume", "Continue after the last line that an earlier run of the same input added"),
           flag("again", "Add all of it again, although an earlier run was interrupted"),
-          flag("skip-invalid", "Leave out lines that are no job, and count them")};
+          flag("skip-invalid", "Skip lines that are not jobs, and count them")};
 }
 
 Options stats_options() {
   return which_queue({"stream"}) + all_flag() +
-         Options{number("max-lag", "Exit with 1 when more jobs are waiting"),
-                 duration("max-pending-age", "Exit with 1 when a pending job was added longer ago"),
-                 number("max-dead", "Exit with 1 when there are more dead letters"),
+         Options{number("max-lag", "Exit with 1 when more jobs than this are waiting"),
+                 duration("max-pending-age", "Exit with 1 when a pending job is older than this"),
+                 number("max-dead", "Exit with 1 when there are more dead letters than this"),
                  duration("rate", "Look twice, this far apart, and show the rate of new jobs")};
 }
 
@@ -120,54 +120,55 @@ std::vector<ComponentCommand> queue_commands() {
       row("stats", "Length, rate, waiting, pending and dead jobs, and who works on them", stats_options(), queue_stats),
       row("top", "The live screen of a queue; lines in a pipe",
           queue + Options{duration("interval", "How often to look", "1s"),
-                          number("looks", "End after so many looks, instead of at q or Ctrl-C")},
+                          number("looks", "Stop after this many refreshes, instead of at q or Ctrl-C")},
           queue_top),
       row("add", "Add one job, or many from JSON lines",
           which_queue({"stream", "max-length"}) +
               Options{fields(), text("type", "Type of a task for an Asynq queue", "TYPE"),
                       text("payload", "Its payload", "TEXT"),
-                      number("max-retry", "How often it is tried again", "25")} +
+                      number("max-retry", "How many times it is retried", "25")} +
               upload(),
           queue_add, "[JSON|FILE|-]"),
       row("ls", "List jobs", queue + filters(), queue_list),
-      row("show", "Show jobs with all that is known of them", queue, queue_show, "ID…"),
+      row("show", "Show everything that is known about jobs", queue, queue_show, "ID…"),
       row("grep", "List the jobs that have a text in a value", queue + filters(), queue_grep, "TEXT"),
       row("tail", "Print the last jobs, and with -f each new one",
-          queue +
-              Options{flag("follow", "Go on until Ctrl-C", 'f'), number("limit", "At most this many; 0 for all", "20")},
+          queue + Options{flag("follow", "Keep printing until Ctrl-C", 'f'),
+                          number("limit", "At most this many; 0 for all", "20")},
           queue_tail),
       row("export", "Write the stream as JSON lines",
-          which_queue({"stream"}) + range() + Options{flag("dead", "The dead letters instead")}, queue_export),
+          which_queue({"stream"}) + range() + Options{flag("dead", "Export the dead letters instead")}, queue_export),
       row("import", "Add what queue export wrote, with the same IDs",
           which_queue({"stream", "max-length"}) + Options{flag("new-ids", "Give the jobs new IDs")} + upload(),
           queue_import, "FILE|-"),
-      row("trim", "Remove old entries that every group is done with, and no others",
-          which_queue({"stream", "max-length"}) + Options{duration("older-than", "Only what was added longer ago")},
+      row("trim", "Remove old entries that every group has finished, and no others",
+          which_queue({"stream", "max-length"}) + Options{duration("older-than", "Only entries older than this")},
           queue_trim),
       row("retry", "Put pending jobs back into the stream; run tasks of Asynq now",
-          queue + all_flag() + Options{duration("idle", "Only jobs that nobody has touched for so long")}, queue_retry,
+          queue + all_flag() + Options{duration("idle", "Only jobs idle for at least this long")}, queue_retry,
           "[ID…]"),
       row("claim", "Give pending jobs to another consumer",
           queue + all_flag() +
-              Options{duration("idle", "Only jobs that nobody has touched for so long"),
-                      text("consumer", "Who is to have them", "NAME")},
+              Options{duration("idle", "Only jobs idle for at least this long"),
+                      text("consumer", "The consumer that gets them", "NAME")},
           queue_claim, "[ID…]"),
       row("dead", "List the dead letters, add them again, or drop them",
           queue + all_flag() + Options{number("limit", "At most this many; 0 for all", "20")}, queue_dead,
           "ls|requeue|drop [ID…]"),
       row("rm", "Remove jobs for good", queue, queue_remove, "ID…"),
-      row("pause", "Let queue work take no more jobs", which_queue({"stream"}), queue_pause, "[REASON…]"),
+      row("pause", "Stop queue work from taking jobs", which_queue({"stream"}), queue_pause, "[REASON…]"),
       row("resume", "Let it take jobs again", which_queue({"stream"}), queue_resume),
-      row("work", "Hand each job to a command: payload on its input, fields in its environment",
-          queue +
-              Options{number("concurrency", "Commands at once", "1"),
-                      number("max-deliveries", "A job that has failed so often goes to the dead letters", "3"),
-                      duration("backoff", "Pause before the second attempt; doubles up to a minute", "1s"),
-                      duration("claim-after", "Take over jobs that another consumer has not touched for so long", "1m"),
-                      text("consumer", "Name of this consumer; host and process number when not given", "NAME"),
-                      flag("batch",
-                           "The command lives on: it reads a job a line, and answers each with a line: ok, or why not"),
-                      flag("until-empty", "End when no job is left, instead of waiting for more")},
+      row("work", "Run a command for each job: payload on its stdin, fields in its environment",
+          queue + Options{number("concurrency", "How many commands run at once", "1"),
+                          number("max-deliveries", "Move a job to the dead letters after this many deliveries", "3"),
+                          duration("backoff", "Pause before the second attempt; doubles up to a minute", "1s"),
+                          duration("claim-after",
+                                   "Take over jobs that have been idle with another consumer for this long", "1m"),
+                          text("consumer", "Name of this consumer; host and process number when not given", "NAME"),
+                          flag("batch",
+                               "Keep one command running: it reads a job per line and answers each with a line: ok, or "
+                               "a reason"),
+                          flag("until-empty", "Stop when no job is left, instead of waiting for more")},
           queue_work, "-- COMMAND …"),
   };
 }

@@ -237,7 +237,7 @@ std::string stream_position(const std::string& text, const std::string& option, 
   try {
     return std::to_string(std::max<std::int64_t>(0, now_ms - parse_duration(text, option).count()));
   } catch (const Error&) {
-    throw Error(ExitCode::usage, fmt::format("{}: {} is no ID and no time", option, in_quotes(text)),
+    throw Error(ExitCode::usage, fmt::format("{}: {} is neither an ID nor a time", option, in_quotes(text)),
                 "give an ID (1700000000000-0), a time (2026-01-31T09:00:00Z), or how long ago (90s, 1h30m)");
   }
 }

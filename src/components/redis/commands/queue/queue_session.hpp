@@ -104,7 +104,7 @@ std::string age_text(Duration age);
 /// The facts of one queue as an object.
 nlohmann::ordered_json queue_json(const QueueFacts& facts, std::int64_t now_ms);
 
-/// For JSON: bytes that are no UTF-8 as {"base64": …}.
+/// For JSON: bytes that are not UTF-8 as {"base64": …}.
 nlohmann::ordered_json text_json(const std::string& text);
 nlohmann::ordered_json job_json(const JobView& view);
 

@@ -178,7 +178,7 @@ CommandResult queue_dead(Context& context, const std::vector<std::string>& argum
   const std::string what = arguments.empty() ? "ls" : arguments.front();
   const std::vector<std::string> words(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
   if (what != "ls" && what != "requeue" && what != "drop")
-    throw Error(ExitCode::usage, fmt::format("unknown word {} behind 'queue dead'", in_quotes(what)),
+    throw Error(ExitCode::usage, fmt::format("unknown word {} after 'queue dead'", in_quotes(what)),
                 "there are: ls, requeue, drop");
   QueueSession session(context);
   if (what == "ls") return dead_list(session);

@@ -64,8 +64,7 @@ CommandResult queue_export(Context& context, const std::vector<std::string>&) {
 
 CommandResult queue_import(Context& context, const std::vector<std::string>& arguments) {
   if (arguments.size() != 1)
-    throw Error(ExitCode::usage, "which file is to be imported?",
-                "give a FILE that queue export wrote, or - for standard input");
+    throw Error(ExitCode::usage, "no file to import", "give a FILE that queue export wrote, or - for standard input");
   QueueSession session(context);
   session.need_stream("export writes entries of a stream");
   UploadPlan plan;

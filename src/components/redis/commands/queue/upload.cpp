@@ -39,7 +39,7 @@ Input open_input(Context& context, const std::string& path) {
   Input input;
   if (path == "-") return input;
   do {
-    // a FIFO is waited for until somebody writes to it
+    // a FIFO is waited for until someone writes to it
     input.file = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     context.signals.check();
   } while (!input.file && errno == EINTR);
@@ -179,10 +179,10 @@ CommandResult result_of(QueueSession& session, const UploadResult& result, bool 
 void mention(QueueSession& session, const UploadResult& result) {
   Reporter& reporter = session.context().reporter;
   if (result.refused > 0)
-    reporter.warning(fmt::format("{} no job and left out; the first: {}",
+    reporter.warning(fmt::format("{} not jobs and skipped; the first: {}",
                                  counted(result.refused, "line is", "lines are"), result.first_refusal));
   if (session.limit() > 0 && result.length > session.limit()) {
-    reporter.warning(fmt::format("{} holds {}, more than its limit of {}: what is not done stays", session.stream(),
+    reporter.warning(fmt::format("{} holds {}, more than its limit of {}: unfinished jobs are kept", session.stream(),
                                  counted(result.length, "entry", "entries"), with_separators(session.limit())));
   }
 }

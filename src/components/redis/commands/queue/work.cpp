@@ -64,8 +64,7 @@ std::string text_of(const WorkerResult& result) {
 
 CommandResult queue_work(Context& context, const std::vector<std::string>& arguments) {
   if (arguments.empty())
-    throw Error(ExitCode::usage, "which command is to do the jobs?",
-                "run: " + queue_command(context, "work", "-- COMMAND"));
+    throw Error(ExitCode::usage, "no command to run the jobs", "run: " + queue_command(context, "work", "-- COMMAND"));
   QueueSession session(context);
   session.need_stream("its tasks are for the application's own asynq.Server");
   if (context.guard.dry_run())

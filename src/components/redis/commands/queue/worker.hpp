@@ -35,7 +35,7 @@ struct WorkerResult {
 };
 
 /// Takes jobs of a group and hands each to a command. A job is acknowledged after its command has succeeded, and never
-/// before: whatever ends in between, somebody gets it again. One thread; Redis and the commands are looked after in
+/// before: whatever ends in between, someone gets it again. One thread; Redis and the commands are looked after in
 /// turn.
 class Worker {
  public:

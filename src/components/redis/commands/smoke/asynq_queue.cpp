@@ -107,7 +107,7 @@ int work_off(SmokeBench& bench, const std::vector<WeightedQueue>& queues) {
       // the oldest ones, each once; which worker gets which is not said
       for (std::size_t i = 0; i < messages.size(); ++i, ++seen) {
         const AsynqTask task = make_task(queue, static_cast<int>(seen), usual_retries);
-        expect(std::count(messages.begin(), messages.end(), encode(task)) == 1, "a task came twice, or out of turn");
+        expect(std::count(messages.begin(), messages.end(), encode(task)) == 1, "a task came twice, or out of order");
         expect(queue.state(bench.redis(), task.id) == "active", "a dequeued task is not active");
         expect(queue.done(bench.redis(), task.id, now.day()), "a task that was done was not active");
         expect(!queue.done(bench.redis(), task.id, now.day()), "a task was done twice");
@@ -150,7 +150,7 @@ void recover(SmokeBench& bench, const AsynqQueue& queue) {
   const AsynqTask task = make_task(queue, 101, 1);
   expect(queue.enqueue(bench.redis(), task, now.nanoseconds()), "a new task was refused");
   take(bench, queue, now.seconds + lease_seconds);
-  expect(queue.expired_leases(bench.redis(), now.seconds).empty(), "a lease was over before its time");
+  expect(queue.expired_leases(bench.redis(), now.seconds).empty(), "a lease ended early");
   const std::vector<std::string> orphans = queue.expired_leases(bench.redis(), now.seconds + lease_seconds);
   expect(orphans == std::vector<std::string>{task.id}, "the task of a dead worker was not found by its lease");
   expect(queue.retry_at(bench.redis(), task, now.seconds, now.day()), "the task of a dead worker was not active");
@@ -167,7 +167,7 @@ std::string smoke_asynq_queue(SmokeBench& bench, const SmokeParameters& paramete
   int retries = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), retries);
   if (error != std::errc() || end != text.data() + text.size() || retries < 0 || retries > 100) {
-    throw Error(ExitCode::usage, fmt::format("smoke: max-retry: {} is no number from 0 to 100", in_quotes(text)),
+    throw Error(ExitCode::usage, fmt::format("smoke: max-retry: {} is not a number from 0 to 100", in_quotes(text)),
                 "for instance 3");
   }
   for (const WeightedQueue& weighted : queues) fill(bench, weighted, usual_retries);

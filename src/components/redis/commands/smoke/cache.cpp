@@ -59,7 +59,7 @@ void check_invalidation(SmokeBench& bench, Duration ttl) {
            "an invalidated entry is still there");
   }
   expect(checked(bench.redis(), {"EXISTS", bench.key("folders:hierarchy")}).integer == 1,
-         "an entry went that was not invalidated");
+         "an entry that was not invalidated is gone");
 }
 
 // Redis tells of an expired key: what notify-keyspace-events Ex is for.

@@ -30,7 +30,7 @@ std::string read_job(RedisConnection& redis, const std::string& key) {
   return reply.text;
 }
 
-/// An update as the store makes it: WATCH, read, MULTI, write, EXEC. False when somebody else wrote in between.
+/// An update as the store makes it: WATCH, read, MULTI, write, EXEC. False when someone else wrote in between.
 bool update(RedisConnection& redis, const std::string& key, const std::string& value) {
   checked(redis, {"WATCH", key});
   read_job(redis, key);

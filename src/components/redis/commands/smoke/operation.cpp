@@ -156,7 +156,7 @@ void expect_no_eviction(RedisConnection& admin, const std::string& what) {
   const std::optional<std::string> policy = running_policy(admin);
   if (!policy) throw NotPermitted("maxmemory-policy cannot be asked for: CONFIG and INFO are not permitted");
   expect(*policy == "noeviction",
-         fmt::format("maxmemory-policy is {}: a full Redis would drop {} without a word", *policy, what));
+         fmt::format("maxmemory-policy is {}: a full Redis would silently drop {}", *policy, what));
 }
 
 }  // namespace raibid

@@ -78,10 +78,10 @@ void expire_under_its_holder(SmokeBench& bench, const SmokeClients& clients, con
   bench.wait(short_timeout * 2);
   const std::int64_t next = checked(*clients[1], fenced_command(lock, pod_name(1), usual_timeout)).integer;
   expect(next > 0, "a lock outlives its timeout");
-  expect(next > late, "a later holder has no larger token");
+  expect(next > late, "a later holder's token is not larger");
   expect(fenced_write(*clients[1], data, next, "fresh"), "the holder of a lock could not write");
-  expect(!fenced_write(*clients[0], data, late, "stale"), "who lost its lock could still write");
-  expect(!release(*clients[0], lock, pod_name(0)), "who lost its lock released the next holder's");
+  expect(!fenced_write(*clients[0], data, late, "stale"), "a holder that lost its lock could still write");
+  expect(!release(*clients[0], lock, pod_name(0)), "a holder that lost its lock released the next one's");
   expect(checked(bench.redis(), {"HGET", data, "value"}).text == "fresh", "a late write replaced a newer one");
   expect(release(*clients[1], lock, pod_name(1)), "a lock could not be released by its holder");
 }
@@ -171,7 +171,7 @@ std::string smoke_fencing_locks(SmokeBench& bench, const SmokeParameters& parame
       holder = pod;
     }
     expect(holder < clients.size(), "a free lock was given to nobody");
-    expect(tokens[holder].integer > last, "a later holder has no larger token");
+    expect(tokens[holder].integer > last, "a later holder's token is not larger");
     last = tokens[holder].integer;
     expect_ttl(bench.redis(), lock, timeout);
     expect(release(*clients[holder], lock, pod_name(holder)), "a lock could not be released by its holder");

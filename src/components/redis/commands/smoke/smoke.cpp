@@ -139,7 +139,7 @@ CommandResult would_run(const Context& context, const std::string& subject) {
 
 std::vector<OptionSpec> smoke_options() {
   return {{.name = "durability",
-           .help = "Instead: kill Redis in the middle of acknowledged writes, and tell what survived; asks first",
+           .help = "Kill Redis during acknowledged writes and report what survived; asks first",
            .kind = OptionKind::flag,
            .flag_only = true}};
 }

@@ -230,7 +230,7 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
 std::vector<OptionSpec> status_options() {
   return {{.name = "all", .help = "Every Redis that is set up, as a list", .kind = OptionKind::flag, .flag_only = true},
           {.name = "watch",
-           .help = "Look every two seconds, until Ctrl-C",
+           .help = "Refresh every two seconds, until Ctrl-C",
            .kind = OptionKind::flag,
            .letter = 'w',
            .flag_only = true}};

@@ -63,7 +63,7 @@ Process* ExternalPlace::keep_open() {
 }
 
 std::unique_ptr<Victim> ExternalPlace::victim() {
-  throw Error(ExitCode::usage, fmt::format("{} is not ours to kill", subject()),
+  throw Error(ExitCode::usage, fmt::format("{} is not managed by raibid-cli, so it is not killed", subject()),
               "--durability is for --target kubernetes and --target local");
 }
 

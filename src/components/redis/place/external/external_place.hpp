@@ -7,7 +7,7 @@
 
 namespace raibid {
 
-/// A Redis that is there already: a managed service, or one that somebody else runs.
+/// A Redis that is there already: a managed service, or one that someone else runs.
 class ExternalPlace final : public Place {
  public:
   ExternalPlace(Context& context, const RedisSettings& settings);

@@ -63,7 +63,7 @@ RedisEndpoint ExternalServer::endpoint() {
   return {address.host, address.port, address.username, address.password, address.database, m_tls};
 }
 
-/// What can be done about it where the certificates are somebody else's.
+/// What can be done about it where the certificates are someone else's.
 std::string ExternalServer::advice(const TlsError& error) const {
   switch (error.problem()) {
     case TlsProblem::unknown_ca:
@@ -131,7 +131,7 @@ Error ExternalServer::refused(const RedisReply& reply, const std::vector<std::st
   if (question.front() == "SELECT") {
     return Error(ExitCode::failure,
                  fmt::format("{} does not let us use database {}: {}", where, m_target.address.database, words),
-                 "leave the number behind the host out of the URL");
+                 "remove the number after the host from the URL");
   }
   if (code == "DENIED") {
     return Error(ExitCode::failure, where + " runs in protected mode and refuses this connection (DENIED)",
@@ -179,7 +179,7 @@ Answer ExternalServer::look(Duration timeout) {
     if (error.code() == ExitCode::usage) throw;
     if (m_target.service && !error.hint().empty()) throw;  // what the cluster says
     error.with_hint(
-        hint_of("see whether the address is right and a firewall lets this machine in; many managed services can be "
+        hint_of("check whether the address is right and a firewall lets this machine in; many managed services can be "
                 "reached inside their own network only. To look again"));
     throw;
   }
@@ -191,7 +191,7 @@ Answer ExternalServer::look(Duration timeout) {
   } catch (Error& error) {
     if (error.hint().empty())
       error.with_hint(hint_of(
-          "see whether this is a Redis, and whether it is overloaded or at its limit of clients. To look again"));
+          "check whether this is a Redis, and whether it is overloaded or at its limit of clients. To look again"));
     throw;
   }
 }

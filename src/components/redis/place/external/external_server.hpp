@@ -13,7 +13,7 @@
 
 namespace raibid {
 
-/// The way to a Redis that somebody else runs: logs in, chooses the database, and connects again when a server that
+/// The way to a Redis that someone else runs: logs in, chooses the database, and connects again when a server that
 /// ends idle connections has done so between two commands.
 class ExternalServer {
  public:

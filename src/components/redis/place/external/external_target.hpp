@@ -15,7 +15,7 @@
 
 namespace raibid {
 
-/// A Service that leads to a Redis of somebody else, and how it is reached.
+/// A Service that leads to a Redis of someone else, and how it is reached.
 struct ClusterService {
   AdoptedService name;
   std::string kube_context{};               ///< "" for that of --context, or the current one

@@ -10,7 +10,7 @@
 
 namespace raibid {
 
-/// Where a pod of somebody else has the password of its Redis from.
+/// Where a pod of someone else has the password of its Redis from.
 struct PasswordSource {
   std::string secret;
   std::string key{};         ///< "" when every key may be a file of settings

@@ -29,7 +29,7 @@ FoundService read_service(const nlohmann::json& service, const nlohmann::json& p
 /// The label selector of a Service; "" when it has none.
 std::string selector_of(const nlohmann::json& service);
 
-/// The way to a Redis that somebody else runs in a cluster: a port-forward to a pod of its Service. Reads the Service,
+/// The way to a Redis that someone else runs in a cluster: a port-forward to a pod of its Service. Reads the Service,
 /// its pods and the Secret that they name; changes nothing.
 class ServiceWay {
  public:

@@ -118,7 +118,7 @@ class ExternalSetup {
   Step redis_step() {
     Step step;
     step.name = "redis";
-    step.intent = "see that it answers PONG and can hold a queue";
+    step.intent = "check that it answers PONG and can hold a queue";
     step.undo = [] { return std::vector<Undo>{}; };
     step.act = [this]() -> StepResult { return {Outcome::unchanged, "PONG · " + m_facts.text()}; };
     return step;

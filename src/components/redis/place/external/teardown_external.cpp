@@ -28,7 +28,7 @@ for _, group in ipairs(groups) do
   local facts = {}
   for i = 1, #group, 2 do facts[group[i]] = group[i + 1] end
   if facts.name == ARGV[1] then
-    if facts.consumers + facts.pending > 0 then return 'somebody works in it' end
+    if facts.consumers + facts.pending > 0 then return 'someone works in it' end
     found = true
   end
 end
@@ -47,7 +47,7 @@ std::string ask(RedisConnection& redis, const std::string& stream, const std::st
 
 /// Whether a client waits for jobs at this moment: a group knows its consumers only once they were given one. False
 /// also where CLIENT LIST is forbidden.
-bool somebody_waits(RedisConnection& redis) {
+bool someone_waits(RedisConnection& redis) {
   const RedisReply clients = redis.command({"CLIENT", "LIST"});
   if (clients.is_error()) return false;
   const std::vector<std::string> lines = split(clients.text, '\n');
@@ -72,7 +72,7 @@ class ExternalTeardown {
     for (const auto& [stream, group] : saved->made) {
       const std::string what = fmt::format("group {} of stream {}", printable(group), printable(stream));
       std::string why = groups ? ask(connection(), stream, group, "look") : "";
-      if (groups && why.empty() && somebody_waits(connection())) why = "a client reads jobs of a group of this Redis";
+      if (groups && why.empty() && someone_waits(connection())) why = "a client reads jobs of a group of this Redis";
       if (why == "gone") continue;
       if (!groups || !why.empty()) {
         removals.stays.push_back(what + (why.empty() ? "" : ": " + why));

@@ -109,7 +109,7 @@ void check_workload_gone(Context& context, const Kubectl& kubectl, const RedisNa
           policy == "keep" ? "its annotation helm.sh/resource-policy is \"keep\", so helm left it and Redis still runs"
                            : "helm said that it removed the release, but Redis still runs";
       throw Error(ExitCode::failure, fmt::format("StatefulSet {} stays: {}", names.workload, why),
-                  "if it is to go: " + delete_workload(kubectl, names));
+                  "to remove it: " + delete_workload(kubectl, names));
     }
     if (context.runner.now() >= until) {
       throw Error(ExitCode::failure, fmt::format("StatefulSet {} {}", names.workload, describe(*deletion)),
@@ -131,7 +131,7 @@ Error left_behind(const Observed& observed, const RedisSettings& settings, const
   const std::string why =
       observed.workload->kept_by_policy
           ? "its annotation helm.sh/resource-policy is \"keep\": helm left it when it removed the release"
-          : "somebody deleted Helm's record";
+          : "someone deleted Helm's record";
   return Error(ExitCode::preflight,
                fmt::format("StatefulSet {} belongs to release {}, but Helm does not know that release ({})",
                            names.workload, settings.release, why),

@@ -276,14 +276,14 @@ void Installation::add_trim_user() {
 
 void Installation::store_password() {
   const ordered_json manifest = secret_manifest();
-  // create, not apply, where there is none: one that somebody makes at this moment is not overwritten; what is in a
+  // create, not apply, where there is none: one that someone makes at this moment is not overwritten; what is in a
   // namespace of our making is of a run that lost the race for it
   const bool apply = observed.secret || !observed.name_space;
   m_secret = std::make_unique<EarlyChild>(m_context.runner,
                                           apply ? session.kubectl.apply(manifest) : session.kubectl.create(manifest));
 }
 
-/// What our Secret has otherwise than the users that Redis knows: somebody changed it.
+/// What our Secret has otherwise than the users that Redis knows: someone changed it.
 SecretContent Installation::put_back_passwords() const {
   if (!has_its_secret() || value_of(observed.secret->content, password_key) == m_passwords.application) return {};
   return {{password_key, m_passwords.application}};
@@ -476,7 +476,7 @@ void Installation::expect_new_pod() {
     if (m_context.runner.now() >= m_context.deadline) {
       throw Error(ExitCode::failure,
                   fmt::format("the controller has not taken in the change of StatefulSet {}", m_names.workload),
-                  "see whether the controller manager runs: " +
+                  "check whether the controller manager runs: " +
                       session.kubectl.for_people({"describe", "statefulset", m_names.workload}));
     }
   }
@@ -525,7 +525,7 @@ RedisConnection& Installation::ready() {
         throw Error(
             ExitCode::failure,
             fmt::format("pod {} is Ready, but Redis did not answer in time: {}", m_names.pod, m_redis.waiting_for()),
-            "see whether it can be reached: " +
+            "check whether it can be reached: " +
                 session.kubectl.for_people({"port-forward", "pod/" + m_names.pod, "6379"}));
       }
       const Verdict verdict = m_rollout.verdict();

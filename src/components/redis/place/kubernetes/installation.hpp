@@ -162,7 +162,7 @@ class Installation {
   /// True when the user is gone from users.acl and has to go from the running server, too.
   bool change_reload_user();
   bool tls_was_on() const;
-  /// Redis shows another certificate than its Secret has: somebody else has renewed that.
+  /// Redis shows another certificate than its Secret has: someone else has renewed that.
   bool shows_other_certificate(const RedisConnection& redis) const;
   void serve_certificate(RedisConnection& redis, const SecretContent& content);
   void plan_trust();

@@ -63,7 +63,7 @@ void Installation::try_new_pod() const {
   }
 }
 
-/// What of the pod template will be otherwise: by helm's own account, and by what somebody changed meanwhile.
+/// What of the pod template will be otherwise: by helm's own account, and by what someone changed meanwhile.
 std::vector<std::string> Installation::template_changes() const {
   const ReleaseName name{settings.release, settings.name_space};
   const json& present = observed.state->manifest();
@@ -130,7 +130,7 @@ StepResult Installation::put_back() {
     m_pod_is_old = true;
     m_rollout.expect_change();
   }
-  // a server-side apply keeps a port that somebody added, and two ports cannot have one name
+  // a server-side apply keeps a port that someone added, and two ports cannot have one name
   for (const auto& [space, service, ports] : observed.state->changed_ports()) {
     const Kubectl there(m_context.runner, session.kubectl.cluster(), space);
     const json patch = {{"spec", {{"ports", *ports}}}};
@@ -210,7 +210,7 @@ std::string Installation::describe_user_change() const {
   const std::string before = shown_user(application_login(observed.secret->content));
   const std::string after = shown_user({settings.user.name, m_passwords.application});
   if (before != after) return fmt::format("user {} instead of {}", after, before);
-  return m_passwords.next.empty() ? "the rights of user " + after : "a second password; both hold until --finish";
+  return m_passwords.next.empty() ? "the rights of user " + after : "a second password; both are valid until --finish";
 }
 
 /// When all that may fail of the release has been done; Redis reads the file at its start, and the running one is told.

@@ -203,7 +203,7 @@ void Installation::give_up_issued_certificate() {
   for (const std::string& object : objects) remove_and_check(m_context, session.kubectl, {object}, m_context.deadline);
 }
 
-/// Of a certificate of somebody else only the CA is ours to write down.
+/// Of a certificate of someone else only the CA is ours to write down.
 SecretContent Installation::made_by_us() const {
   if (settings.tls.from == TlsChoice::From::own) return m_mounted;
   return {{tls_trusted_key, value_of(m_mounted, tls_trusted_key)}};

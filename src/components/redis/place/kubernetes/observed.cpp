@@ -206,7 +206,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   } catch (const json::exception& error) {
-    throw Error(ExitCode::preflight, std::string("kubectl gave an answer that cannot be understood: ") + error.what(),
+    throw Error(ExitCode::preflight, std::string("kubectl's answer cannot be parsed: ") + error.what(),
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
   }
   look_further(context, kubectl, settings.release, look, observed);
@@ -228,7 +228,7 @@ void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const Red
                                                  present.record->status == observed.record->status));
   if (same_release && present.uids == observed.uids) return;
   throw Error(ExitCode::preflight,
-              fmt::format("somebody has changed release {} since this run looked", settings.release),
+              fmt::format("someone has changed release {} since this run looked", settings.release),
               "run this again: it will look at what is there now")
       .made_nothing();
 }

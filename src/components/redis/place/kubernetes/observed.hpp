@@ -46,7 +46,7 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
                  Look look = Look::without_state);
 
 /// Asks once more when `observed` is older than two seconds, as in a run that slept before it had the lock, or waited
-/// for an answer. Throws Error (preflight, made_nothing) when somebody has changed release, claim, Secret or namespace
+/// for an answer. Throws Error (preflight, made_nothing) when someone has changed release, claim, Secret or namespace
 /// since.
 void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const RedisNames& names,
                              const RedisSettings& settings, const Observed& observed);

@@ -109,7 +109,7 @@ void ReleaseCertificates::create(const SecretContent& content, const TlsObjects&
     if (!is_there && !data.empty()) commands.push_back(make(manifest(kind, name, data)));
   };
   add("Secret", m_names.authority, of_authority(content), present.authority.has_value());
-  // of a certificate that somebody else keeps only the CA is written down
+  // of a certificate that someone else keeps only the CA is written down
   if (content.contains(tls_private_key_key))
     add("Secret", m_names.certificate, of_certificate(content), present.certificate.has_value());
   add("ConfigMap", m_names.authority, of_trust(content), present.trust.has_value());

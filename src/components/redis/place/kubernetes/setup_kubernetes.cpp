@@ -43,7 +43,7 @@ constexpr Duration evidence_limit = std::chrono::seconds(10);
   throw Error(ExitCode::preflight, message, hint);
 }
 
-/// A certificate, a CA or a bundle that somebody else made is never overwritten.
+/// A certificate, a CA or a bundle that someone else made is never overwritten.
 void refuse_foreign_certificate(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                                 const Kubectl& kubectl) {
   if (!settings.tls.enabled()) return;
@@ -96,7 +96,7 @@ void check_certificate(const Context& context, const Observed& observed, const R
                          context.clock.wall());
 }
 
-// Anything of our names that somebody else made is left alone, unless the user says that it is ours to take.
+// Anything of our names that someone else made is left alone, unless the user says that it is ours to take.
 void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                     const Kubectl& kubectl) {
   const std::string& space = settings.name_space;
@@ -141,7 +141,7 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
   }
 }
 
-/// What somebody else has taken over is not overwritten.
+/// What someone else has taken over is not overwritten.
 void refuse_other_owners(const Observed& observed, const Kubectl& kubectl) {
   if (!observed.state) return;
   for (const Drift& drift : observed.state->drift()) {
@@ -224,7 +224,7 @@ void refuse_missing_chart(Context& context, const Installation& installation) {
   }
 }
 
-/// What somebody has changed in our Secret, in words; "" for nothing.
+/// What someone has changed in our Secret, in words; "" for nothing.
 std::string changed_by_hand(const Observed& observed, const RedisSettings& settings) {
   const bool ours = observed.secret && observed.secret->ours && observed.secret->complete;
   return ours && settings.chart.kind == ChartChoice::Kind::embedded ? secret_problem(observed.secret->content) : "";
@@ -305,7 +305,7 @@ std::pair<Secret, Secret> choose_password(Context& context, const Observed& obse
   throw Error(
       ExitCode::usage,
       fmt::format("release {} has another password than --password-file {}", settings.release, settings.password_file),
-      "clients use the present one: leave --password-file out to keep it, or tear the release down first");
+      "clients use the current one: leave --password-file out to keep it, or tear the release down first");
 }
 
 /// Of `admin`, who is there when the application has a user of its own.
@@ -380,13 +380,13 @@ std::string describe_preflight(const ClusterSession& session, const Observed& ob
                      observed.versions.server, storage.empty() ? "" : ", StorageClass " + storage);
 }
 
-/// Before it is done: a restart is a moment without Redis, which somebody may want to choose.
+/// Before it is done: a restart is a moment without Redis, which someone may want to choose.
 void say_what_changes(const Context& context, const Installation& installation) {
   if (const auto reasons = installation.restarts(); !reasons.empty()) {
     context.reporter.note("this change restarts Redis: " + join(reasons, ", "));
   }
   if (const auto dropped = installation.dropped(); !dropped.empty()) {
-    context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
+    context.reporter.note("no longer configured, but kept by Redis until its next start: " + join(dropped, ", "));
   }
   if (installation.settings.persistence && !installation.observed.claim() &&
       !installation.observed.storage_classes_known) {

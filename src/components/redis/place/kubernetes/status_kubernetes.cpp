@@ -41,7 +41,7 @@ void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport
   const int ready = workload ? workload->ready_replicas : 0;
   if (workload && workload->deletion) {
     report.add({"workload", false, fmt::format("{} of {} ready, {}", ready, wanted, describe(*workload->deletion)),
-                "it goes as soon as nothing holds it (metadata.finalizers); then setup makes it again: " +
+                "it is removed as soon as its finalizers are gone; then setup makes it again: " +
                     report.scope().command("setup redis")});
     return;
   }
@@ -98,7 +98,7 @@ void examine_services(const Release& found, const std::vector<std::string>& serv
                              : leads ? "leads to " + found.names().workload
                                      : "leads elsewhere";
     report.add({"service", leads, service + " " + what,
-                there ? "somebody else made or changed it: the application reaches something else by this name"
+                there ? "someone else made or changed it: the application reaches something else by this name"
                       : repair(report)});
   }
 }
@@ -278,8 +278,6 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   StatusFacts facts{found.id.name, found.id.name_space, expected.preset, unfinished};
   const SecretContent content = found.content();
   const ServerFiles files = server_files(found.state->manifest(), found.names());
-  redis.speak_tls(found.tls_client(), found.port());
-  RedisConnection* connection = nullptr;
   const Scope its_own = scope.found("kubernetes", facts.name_space, facts.release, facts.preset);
   const auto existing = existing_secret_of(expected);
   const bool is_own = existing && existing->name == found.names().full;

@@ -110,7 +110,7 @@ std::string take_over_users_kubernetes(Context& context, const RedisSettings& se
   Step users;
   users.name = "users";
   users.intent = what;
-  // what lets somebody in needs no undo: the next run of it finds it done
+  // what lets someone in needs no undo: the next run of it finds it done
   users.undo = [] { return std::vector<Undo>{}; };
   users.act = [&]() -> StepResult {
     const auto connection = log_in_somehow(context, redis, known_logins(context, settings, kept.observed));

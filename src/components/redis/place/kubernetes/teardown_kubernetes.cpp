@@ -35,7 +35,7 @@ namespace {
 constexpr Duration settle_poll = std::chrono::milliseconds(200);
 constexpr Duration settle_limit = std::chrono::seconds(15);
 
-// The credentials of this release may be of another cluster than the context's: then somebody is about to remove the
+// The credentials of this release may be of another cluster than the context's: then someone is about to remove the
 // wrong Redis.
 void refuse_other_cluster(const Context& context, const RedisSettings& settings, const Cluster& cluster,
                           const std::string& uid) {
@@ -218,7 +218,7 @@ class KubernetesTeardown {
     }
   }
 
-  // What the release left behind is collected within moments; what is still there after that is somebody else's.
+  // What the release left behind is collected within moments; what is still there after that is someone else's.
   std::string remove_namespace() {
     const TimePoint until =
         std::min(m_context.deadline, m_context.runner.now() + m_context.pace->patience(settle_limit));

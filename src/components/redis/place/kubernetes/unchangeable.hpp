@@ -14,7 +14,7 @@ RedisSettings as_installed(const RedisSettings& settings, const Observed& observ
 
 /// Refuses (Error preflight, before anything is changed) what Kubernetes does not let anybody change in place, and what
 /// helm would only find out in the middle: another chart, data on disk or not, the claim's StorageClass, a claim that
-/// should grow and cannot, a further Service that is somebody else's.
+/// should grow and cannot, a further Service that is someone else's.
 void refuse_unchangeable(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                          const Kubectl& kubectl);
 

@@ -377,7 +377,7 @@ class Undoing {
   void remove(const std::string& kind, const std::string& name, const std::string& uid) const {
     const TimePoint until = m_deadline();
     if (!begin_removal(kind, name, uid))
-      throw Kept(fmt::format("{} {} is kept: somebody has created it again", kind, name));
+      throw Kept(fmt::format("{} {} is kept: someone has created it again", kind, name));
     if (is_gone_by(kind, name, uid, until)) return;
     throw Error(ExitCode::failure, fmt::format("{} {} was deleted and is still there", kind, name),
                 "see what keeps it: " + m_kubectl.for_people({"get", kind, name, "-o", "yaml"}));

@@ -9,7 +9,7 @@
 
 namespace raibid {
 
-/// The objects of a release whose kind the cluster does not know any more: somebody has removed its definition (the
+/// The objects of a release whose kind the cluster does not know any more: someone has removed its definition (the
 /// ServiceMonitor's, with the operator), and every such object went with it. Helm (3.17 and 4.1, tried) then refuses
 /// every change and every removal of the release for good, because it looks up each object of its record. This takes
 /// them out of the release's records, which changes nothing else, says so, and returns their names. A group that does

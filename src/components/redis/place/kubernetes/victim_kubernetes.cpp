@@ -57,7 +57,7 @@ class KubernetesVictim final : public Victim {
       m_redis.prepare();  // the port-forward ends with the pod, and again as long as the new one does not listen
       if (std::unique_ptr<RedisConnection> redis = try_new_process()) return redis;
       if (m_context.runner.now() >= deadline) {
-        throw Error(ExitCode::remains, name() + " is not back in time",
+        throw Error(ExitCode::remains, name() + " did not come back in time",
                     m_session.kubectl.for_people({"describe", "pod", m_names.pod}));
       }
       Process* const process = m_redis.tunnel().process();

@@ -75,7 +75,7 @@ int parent_of(int pid) {
 }
 
 /// The server that works in this folder, by what the system says of processes. Its own children (a rewrite of the AOF)
-/// do not listen, and a redis-cli that somebody started there is not a server.
+/// do not listen, and a redis-cli that someone started there is not a server.
 std::optional<int> server_in(const fs::path& folder) {
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator("/proc", failed)) {
@@ -190,7 +190,7 @@ std::optional<int> LocalInstance::pid() const {
       text && std::from_chars(text->data(), text->data() + text->size(), pid).ec == std::errc() && pid > 0;
   // a pid file outlives a reboot: the number may be anybody's by now
   if (number && works_in(pid, folder)) return pid;
-  return server_in(folder);  // somebody removed the file, or another server did when it ended
+  return server_in(folder);  // someone removed the file, or another server did when it ended
 }
 
 SecretContent LocalInstance::certificates() const {

@@ -77,7 +77,7 @@ class LocalInstance {
   bool listens(int port) const;
   /// Error (failure) saying that it does not run, or (preflight) which other process has its port.
   Error not_running(int port) const;
-  /// Throws that Error unless it runs and has its port: before the port is handed to somebody.
+  /// Throws that Error unless it runs and has its port: before the port is handed to someone.
   void require_running(int port) const;
 
   /// The server's pid when it runs: the pid file's, if that process works in our data folder.

@@ -248,7 +248,7 @@ class LocalSetup {
     throw Error(
         ExitCode::usage,
         fmt::format("{} has another password than --password-file {}", m_settings.release, m_settings.password_file),
-        "clients use the present one: leave --password-file out to keep it, or tear this Redis down first");
+        "clients use the current one: leave --password-file out to keep it, or tear this Redis down first");
   }
 
   Secret choose_admin_password() const {
@@ -296,7 +296,7 @@ class LocalSetup {
         [this](const SecretContent& present) { return with_wanted_user(present); },
         before != after           ? fmt::format("user {} instead of {}", after, before)
         : m_next_password.empty() ? "the rights of user " + after
-                                  : "a second password; both hold until --finish",
+                                  : "a second password; both are valid until --finish",
         m_run, m_context.scope().command("setup redis"),
         [this] {
           m_login = wanted_login();
@@ -440,7 +440,7 @@ class LocalSetup {
     if (restart || !m_ran || !m_before) return;
     const auto dropped = dropped_directives(*m_before, spec_of(m_settings));
     if (!dropped.empty())
-      m_context.reporter.note("not asked for any more, and kept by Redis until its next start: " + join(dropped, ", "));
+      m_context.reporter.note("no longer configured, but kept by Redis until its next start: " + join(dropped, ", "));
   }
 
   std::vector<Undo> server_undos() {

@@ -68,7 +68,7 @@ void refuse_contradiction(const Context& context, const LocalInstance& instance)
 void mention_data(const Context& context, const LocalInstance& instance, const Removals& removals) {
   if (!removals.goes.empty() || removals.stays.empty()) return;
   context.reporter.note(
-      fmt::format("its data stays in {}; --delete-data removes it", context.paths.shown(instance.folder())));
+      fmt::format("its data is kept in {}; --delete-data removes it", context.paths.shown(instance.folder())));
 }
 
 }  // namespace
