@@ -47,7 +47,6 @@ class ReadingConnection final : public RedisConnection {
   RedisReply receive() override { return m_redis->receive(); }
   std::string peer_certificate() const override { return m_redis->peer_certificate(); }
   bool reads_only() const override { return true; }
-  std::string peer_certificate() const override { return m_redis->peer_certificate(); }
 
  private:
   std::unique_ptr<RedisConnection> m_redis;

@@ -89,8 +89,6 @@ class RedisConnection {
   virtual std::string peer_certificate() const { return ""; }
   /// A dry run's: it refuses every command that is not known to change nothing.
   virtual bool reads_only() const { return false; }
-  /// The certificate that the server has shown, in DER; "" without TLS.
-  virtual std::string peer_certificate() const { return ""; }
 };
 
 /// The seam to Redis.

@@ -110,7 +110,6 @@ class SocketConnection final : public RedisConnection {
     }
   }
 
-  std::string peer_certificate() const override { return m_transport->peer_certificate(); }
 
  private:
   struct Flow {
