@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --tls-secret --tls-issuer --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --app-namespace --days --format --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --app-namespace --days --format --name --worker-image --list --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -167,6 +167,7 @@ complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-secret -x -d 'Spe
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
+complete -c raibid-cli -n '__raibid_cli_at setup redis' -l cluster-domain -x -d 'What the cluster calls itself in DNS, for the names of Redis and of its certificate'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l group -x -d 'Name of its consumer group'
@@ -205,6 +206,7 @@ complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doct
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
+complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l cluster-domain -x -d 'What the cluster calls itself in DNS, for the names of Redis and of its certificate'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l group -x -d 'Name of its consumer group'
@@ -266,6 +268,7 @@ complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-secret -x -d '
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
+complete -c raibid-cli -n '__raibid_cli_at export compose' -l cluster-domain -x -d 'What the cluster calls itself in DNS, for the names of Redis and of its certificate'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export compose' -l group -x -d 'Name of its consumer group'
@@ -299,6 +302,7 @@ complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-secret -x -d 'S
 complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-issuer -x -d 'Speak TLS with a certificate of this cert-manager Issuer'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-client-certs -d 'Clients have to show a certificate of the CA, too'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l tls-migrate -d 'Keep 6379 for plain clients and listen for TLS on 6380, until this is false again'
+complete -c raibid-cli -n '__raibid_cli_at export values' -l cluster-domain -x -d 'What the cluster calls itself in DNS, for the names of Redis and of its certificate'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l allow-from -x -d 'Who may connect: a namespace, or pods in it by label; everyone in the cluster when not given'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at export values' -l group -x -d 'Name of its consumer group'
