@@ -28,13 +28,6 @@ struct Machine {
   TimePoint in(std::chrono::seconds seconds) const { return clock.now() + seconds; }
 };
 
-/// The same for a suite whose cases each have a Signals object of their own.
-struct OwnMachine {
-  SystemClock clock;
-  Signals signals;
-  SystemRunner runner{clock, signals};
-};
-
 /// The first of that name on PATH, or "".
 inline std::string program(const std::string& name) {
   const char* const path = std::getenv("PATH");

@@ -68,7 +68,7 @@ TEST_CASE("append_command: words of any bytes") {
   CHECK(out == std::string("*3\r\n$3\r\nSET\r\n$3\r\na\0b\r\n$0\r\n\r\n", 28));
 }
 
-TEST_CASE_FIXTURE(OwnMachine, "stream: every command is answered, and only a part of a long row is in memory") {
+TEST_CASE_FIXTURE(Machine, "stream: every command is answered, and only a part of a long row is in memory") {
   constexpr std::size_t count = 100'000;
   TcpServer server([](TcpServer::Connection& client) { serve(client, count); });
   const auto redis = HiredisConnector(runner).connect({"127.0.0.1", server.port()}, 10s);
@@ -78,7 +78,7 @@ TEST_CASE_FIXTURE(OwnMachine, "stream: every command is answered, and only a par
   CHECK(pings.longest < 400u << 10);
 }
 
-TEST_CASE_FIXTURE(OwnMachine, "stream: a feed that has nothing for longer than the timeout is no error") {
+TEST_CASE_FIXTURE(Machine, "stream: a feed that has nothing for longer than the timeout is no error") {
   class Slow final : public RedisFeed {
    public:
     explicit Slow(int fd) : m_fd(fd) {}
@@ -106,7 +106,7 @@ TEST_CASE_FIXTURE(OwnMachine, "stream: a feed that has nothing for longer than t
   CHECK(slow.answers == 1);
 }
 
-TEST_CASE_FIXTURE(OwnMachine,
+TEST_CASE_FIXTURE(Machine,
                   "stream: a server that closes or falls silent is an error, and what was answered before is known") {
   {
     TcpServer server([](TcpServer::Connection& client) { serve(client, 300); });
