@@ -34,14 +34,17 @@ TEST_CASE("the options of setup redis are those of its description") {
     CHECK_FALSE(option.help.empty());
     CHECK_FALSE(option.group.empty());
   }
-  CHECK(names == std::set<std::string>{"chart",        "chart-version", "image",           "exporter-image",
-                                       "size",         "storage-class", "no-persistence",  "memory-request",
-                                       "memory-limit", "cpu-request",   "cpu-limit",       "no-metrics",
-                                       "no-auth",      "password-file", "allow-from",      "stream",
-                                       "group",        "max-length",    "trim-schedule",   "set",
-                                       "values",       "strict",        "reset",           "restart",
-                                       "adopt",        "discard-data",  "keep-on-failure", "user",
-                                       "tls",          "tls-secret",    "tls-issuer",      "tls-client-certs",
+  CHECK(names == std::set<std::string>{"chart",           "chart-version",  "image",
+                                       "exporter-image",  "size",           "storage-class",
+                                       "no-persistence",  "memory-request", "memory-limit",
+                                       "cpu-request",     "cpu-limit",      "no-metrics",
+                                       "no-auth",         "password-file",  "allow-from",
+                                       "cluster-domain",  "stream",         "group",
+                                       "max-length",      "trim-schedule",  "set",
+                                       "values",          "strict",         "reset",
+                                       "restart",         "adopt",          "discard-data",
+                                       "keep-on-failure", "user",           "tls",
+                                       "tls-secret",      "tls-issuer",     "tls-client-certs",
                                        "tls-migrate"});
   for (const OptionSpec& option : global_options()) {
     CAPTURE(std::string(option.name));
