@@ -174,11 +174,11 @@ TEST_CASE("a result that cannot be written is an error; a reader that has gone i
   const Output full = shell("\"$CLI\" version > /dev/full");
   CHECK(full.status == 1);
   CHECK(full.err ==
-        "error: standard output cannot be written: No space left on device\nhint: what the command did is done; its "
+        "error: cannot write to standard output: No space left on device\nhint: what the command did is done; its "
         "result was not shown\n");
   const Output closed = shell("\"$CLI\" version >&-");
   CHECK(closed.status == 1);
-  CHECK(contains(closed.err, "error: standard output cannot be written: "));
+  CHECK(contains(closed.err, "error: cannot write to standard output: "));
   const Output piped = shell("\"$CLI\" --help | true; echo ${PIPESTATUS[0]}");
   CHECK(piped.out == "0\n");
   CHECK(piped.err.empty());

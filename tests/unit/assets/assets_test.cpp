@@ -85,9 +85,9 @@ TEST_CASE("templates are filled in") {
 
   ExitCode code = ExitCode::ok;
   CHECK(tests::message_of([&] { render("a\n{{hots}}", values, "A"); }, &code) ==
-        "A:2: nothing is called \"hots\"; did you mean host?");
+        "A:2: unknown name \"hots\"; did you mean host?");
   CHECK(code == ExitCode::usage);
-  CHECK(tests::message_of([&] { render("{{}}", values, "A"); }) == "A:1: nothing is called \"\"");
+  CHECK(tests::message_of([&] { render("{{}}", values, "A"); }) == "A:1: unknown name \"\"");
   CHECK(tests::message_of([&] { render("a{{host", values, "A"); }) == "A:1: a {{ is not closed");
   CHECK(tests::message_of([&] { render("{{host}", values, "A"); }) == "A:1: a {{ is not closed");
 }

@@ -315,7 +315,7 @@ TEST_SUITE("cli: presets") {
     CHECK(run.printed("\n  release: team-a-redis\n"));
     const std::string before = run.out;
     CHECK(run({"presets", "new", file}) == 2);
-    CHECK(run.err.find("is there already") != std::string::npos);
+    CHECK(run.err.find("already exists") != std::string::npos);
     CHECK(run({"presets", "show", file}) == 0);
     CHECK(run.out == before);
     for (const OptionSpec& option : redis_options()) {

@@ -126,21 +126,21 @@ TEST_SUITE("cli: mistakes in the command line") {
   TEST_CASE("an unknown component") {
     CommandLine run;
     CHECK(run({"setup", "reddis"}) == 2);
-    CHECK(run.said("error: unknown component 'reddis' behind 'setup'; did you mean redis?\n"));
+    CHECK(run.said("error: unknown component 'reddis' after 'setup'; did you mean redis?\n"));
     CHECK(run.said("raibid-cli setup redis"));
     CHECK(run({"status", "postgres"}) == 2);
     CHECK(run.said("unknown component 'postgres'"));
     CHECK(run({"completion", "tcsh"}) == 2);
-    CHECK(run.said("unknown word 'tcsh' behind 'completion'"));
+    CHECK(run.said("unknown word 'tcsh' after 'completion'"));
     CHECK(run.said("there are: bash, zsh, fish"));
   }
 
   TEST_CASE("words in the wrong order") {
     CommandLine run;
     CHECK(run({"redis", "setup"}) == 2);
-    CHECK(run.said("error: 'redis' goes behind 'setup'\n"));
+    CHECK(run.said("error: 'redis' comes after 'setup'\n"));
     CHECK(run({"redis"}) == 2);
-    CHECK(run.said("error: 'redis' is a component; what to do with it goes in front\n"));
+    CHECK(run.said("error: 'redis' is a component; the command comes first\n"));
     CHECK(run.said("hint: run: raibid-cli setup redis\n"));
   }
 
@@ -197,13 +197,13 @@ TEST_SUITE("cli: mistakes in the command line") {
     CHECK(run.said("unexpected argument '--'"));
     CHECK(run({"version", "now"}) == 2);
     CHECK(run({"--", "setup", "redis"}) == 2);
-    CHECK(run.said("no command in front of '--'"));
+    CHECK(run.said("no command before '--'"));
   }
 
   TEST_CASE("a command for connect without the dashes") {
     CommandLine run;
     CHECK(run({"connect", "redis", "redis-cli", "PING"}) == 2);
-    CHECK(run.said("error: unexpected argument 'redis-cli': a command goes behind '--'\n"));
+    CHECK(run.said("error: unexpected argument 'redis-cli': put the command after '--'\n"));
     CHECK(run.said("hint: run: raibid-cli connect redis -- redis-cli PING\n"));
   }
 

@@ -63,7 +63,7 @@ TEST_SUITE("cli: results and errors") {
     FailingBuffer full(ENOSPC);
     std::ostream full_stream(&full);
     CHECK(run.run_to(full_stream, {"version"}) == 1);
-    CHECK(run.said("error: standard output cannot be written: No space left on device\n"));
+    CHECK(run.said("error: cannot write to standard output: No space left on device\n"));
 
     FailingBuffer gone(EPIPE);
     std::ostream gone_stream(&gone);

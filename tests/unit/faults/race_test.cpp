@@ -97,7 +97,7 @@ TEST_CASE("a namespace that someone makes at this very moment is left alone") {
   const int code = race.setup(make_namespace);
   INFO(race.err.str());
   CHECK(code == 3);
-  CHECK(race.err.str().find("at this very moment") != std::string::npos);
+  CHECK(race.err.str().find("at the same moment") != std::string::npos);
   const json& objects = race.cluster.state()["objects"];
   CHECK(objects.contains("namespace/raibid-redis"));
   CHECK_FALSE(objects.contains("lease/raibid-cli-raibid-redis"));

@@ -188,7 +188,7 @@ TEST_CASE("adopt: it goes with --target external, and takes the cluster's option
   CHECK(has(refused({{"target", "local"}, {"adopt-service", "redis"}}), "goes with --target external"));
   CHECK(has(refused({{"target", "external"}, {"adopt-service", "redis"}, {"url", "redis://h"}}), "contradict"));
   CHECK(has(refused({{"target", "external"}, {"url", "redis://h"}, {"context", "prod"}}), "no cluster is asked"));
-  CHECK(has(refused({{"target", "external"}, {"adopt-service", "redis"}, {"size", "1Gi"}}), "does not go with"));
+  CHECK(has(refused({{"target", "external"}, {"adopt-service", "redis"}, {"size", "1Gi"}}), "cannot be used with"));
 }
 
 TEST_CASE("adopt: what setup saved names the Service and its cluster again") {

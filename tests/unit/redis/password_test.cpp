@@ -195,6 +195,10 @@ TEST_CASE("the user that lets Redis read its certificate again comes and goes wi
   CHECK(with.at("users.acl").reveal().ends_with(" resetchannels -@all +config|set\n"));
   CHECK(with_reload_user(with, Secret("reload")) == with);
   CHECK(without_reload_user(with) == before);
+  // neither user moves the other: setup compares texts
+  const TrimUser trim{Secret("trim"), {"raibid:jobs"}};
+  const auto both = with_reload_user(secret_content(Secret("swordfish"), Secret("fishsword"), trim), Secret("reload"));
+  CHECK(with_trim_user(both.at("users.acl"), trim) == both.at("users.acl"));
 }
 
 TEST_CASE("what the Secret holds without passwords") {

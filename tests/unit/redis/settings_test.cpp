@@ -54,6 +54,7 @@ TEST_CASE("the options of setup redis are those of its description") {
                                        "group",
                                        "max-length",
                                        "trim-schedule",
+                                       "cluster-domain",
                                        "set",
                                        "values",
                                        "strict",

@@ -108,8 +108,8 @@ TEST_CASE("stores: --existing-secret goes with a cluster, a password, and no oth
     CHECK(error.code() == ExitCode::usage);
     return error.message();
   };
-  CHECK(has(refused({{"target", "local"}}), "does not go with --target local: a Secret is in a cluster"));
-  CHECK(has(refused({{"target", "external"}, {"url", "redis://h"}}), "does not go with --target external"));
+  CHECK(has(refused({{"target", "local"}}), "cannot be used with --target local: a Secret is in a cluster"));
+  CHECK(has(refused({{"target", "external"}, {"url", "redis://h"}}), "cannot be used with --target external"));
   CHECK(has(refused({{"no-auth", "true"}}), "contradict each other"));
   CHECK(has(refused({{"password-file", "/tmp/p"}}), "contradict each other"));
 }

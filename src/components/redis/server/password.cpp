@@ -172,8 +172,10 @@ SecretContent without_reload_user(SecretContent present) {
 
 SecretContent with_reload_user(SecretContent present, const Secret& password) {
   present = without_reload_user(std::move(present));
-  present[acl_key] = Secret(present[acl_key].reveal() +
-                            fmt::format("user tls on {} resetchannels -@all +config|set\n", credential(password)));
+  std::string text = present[acl_key].reveal();
+  const std::string line = fmt::format("user tls on {} resetchannels -@all +config|set\n", credential(password));
+  text.insert(std::min(text.find("user trim "), text.size()), line);  // with_trim_user puts that one last
+  present[acl_key] = Secret(text);
   present[reload_password_key] = password;
   return present;
 }

@@ -246,7 +246,7 @@ void take_existing_secret(RedisSettings& redis, const Reader& reader) {
   if (redis.target != Target::kubernetes) {
     if (reader.settings().origin("existing-secret").source != Source::flag) return;
     throw Error(ExitCode::usage,
-                fmt::format("{} does not go with --target {}: a Secret is in a cluster, and none is asked",
+                fmt::format("{} cannot be used with --target {}: a Secret is in a cluster, and none is asked",
                             reader.named("existing-secret"), target_name(redis.target)),
                 "give the password by --password-file FILE");
   }

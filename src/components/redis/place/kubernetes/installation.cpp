@@ -159,10 +159,11 @@ ordered_json Installation::values() const {
   ordered_json values = helm_values(settings, m_names, observed.service_monitors);
   if (settings.tls.enabled()) {
     const std::string pem = value_of(m_mounted, tls_certificate_key).reveal();
-    const std::string restarted_for = m_work.needs_restart && !pem.empty()
-                                          ? read_certificate(pem, "the certificate").fingerprint.substr(0, 16)
-                                      : observed.workload ? observed.workload->certificate
-                                                          : "";
+    std::string restarted_for = observed.workload ? observed.workload->certificate : "";
+    // the early helm is given its values before cert-manager has issued anything
+    if (m_work.needs_restart && m_work.gives_over) restarted_for = "issued-" + m_run;
+    if (m_work.needs_restart && !m_work.gives_over && !pem.empty())
+      restarted_for = read_certificate(pem, "the certificate").fingerprint.substr(0, 16);
     if (!restarted_for.empty()) values["master"]["podAnnotations"][certificate_annotation] = restarted_for;
   }
   if (!observed.workload || observed.workload->claim_size.empty()) return values;

@@ -34,6 +34,7 @@ struct CertificatePlan {
   Kind issued = Kind::none;       ///< cert-manager's Certificate F-tls
   std::string why{};              ///< the certificate is issued again
   bool takes_over = false;        ///< from cert-manager: its Certificate and Secret go first
+  bool gives_over = false;        ///< to cert-manager: it writes into the Secret that is there
   bool needs_restart = false;     ///< what Redis serves now is nothing that a client can verify
 };
 
@@ -116,6 +117,7 @@ class Installation {
   Step redis_step();
   Step tls_step();
   Step replace_certificate();
+  Step remember_certificate();
   Step users_change_step();
 
   /// Starts what will store the password and what will make the release: both wait for their input until their step.

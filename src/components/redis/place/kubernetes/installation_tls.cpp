@@ -55,8 +55,13 @@ void Installation::plan_certificate() {
   } else if (const TlsObjects::Object* const mounted = observed.tls.mounted(settings.tls)) {
     m_mounted = mounted->content;
   }
-  if (settings.tls.from == TlsChoice::From::issuer && issued_certificate_differs())
+  if (settings.tls.from == TlsChoice::From::issuer && issued_certificate_differs()) {
     m_work.issued = write_kind(observed.tls.issued.has_value());
+    // cert-manager writes into the Secret that Redis has mounted
+    m_work.gives_over = observed.tls.certificate && !observed.tls.certificate->issued;
+    m_work.why = fmt::format("from {} {}", settings.tls.issuer_kind, settings.tls.issuer);
+    m_work.needs_restart = m_work.gives_over && tls_was_on() && observed.redis_runs();
+  }
   plan_trust();
 }
 
@@ -80,11 +85,15 @@ void Installation::plan_own_certificate() {
   if (m_work.why.empty()) return;
   m_work.certificate = write_kind(observed.tls.certificate && !m_work.takes_over);
   if (!observed.tls.authority) m_work.authority = Kind::create;
-  m_work.needs_restart = tls_was_on() && observed.redis_runs() && !present.empty() &&
-                         !can_be_verified(present, value_of(present, tls_trusted_key).reveal(), m_names, now);
+  const auto shows_something_else = [&](const std::string& trusted) {
+    return tls_was_on() && observed.redis_runs() && observed.tls.certificate &&
+           !can_be_verified(observed.tls.certificate->content, trusted, m_names, now);
+  };
+  m_work.needs_restart = shows_something_else(value_of(present, tls_trusted_key).reveal());
   if (m_context.guard.dry_run()) return;
   try {
     m_mounted = with_own_certificate(present, spec, now);
+    m_work.needs_restart = shows_something_else(value_of(m_mounted, tls_trusted_key).reveal());
   } catch (const Error& error) {
     if (!observed.tls.certificate || !can_go_on(present, spec, now)) throw;
     m_context.reporter.warning(
@@ -165,7 +174,12 @@ Step Installation::tls_step() {
       undos.push_back(undo_trust(value_of(observed.tls.trust->content, tls_trusted_key).reveal(), again));
     if (m_work.takes_over && observed.tls.issued)
       undos.push_back(undo_issued_certificate(session.kubectl, m_names, observed.tls.issued->spec, again));
-    if (m_work.certificate == Kind::create || m_work.issued == Kind::create)
+    if (m_work.gives_over) {
+      for (Undo& undo : remember_certificate().undo()) undos.push_back(std::move(undo));
+    }
+    // one that cert-manager had made is its to make again
+    const bool made = m_work.certificate == Kind::create || m_work.issued == Kind::create;
+    if (made && !m_work.takes_over && !m_work.gives_over)
       undos.push_back(undo_certificate_object(session.kubectl, "secret", m_names.certificate));
     if (m_work.issued == Kind::create) undos.push_back(undo_issued_certificate(session.kubectl, m_names, "", again));
     if (m_work.issued == Kind::replace)
@@ -178,6 +192,7 @@ Step Installation::tls_step() {
   step.act = [this, replaces]() -> StepResult {
     m_step = "tls";
     if (!tls_was_on()) complete_exporter_file();
+    if (m_work.gives_over) remember_certificate().act();
     if (m_work.issued != Kind::none) put_issued_certificate();
     if (settings.tls.from == TlsChoice::From::issuer) wait_for_issued_certificate();
     const bool creates =
@@ -194,6 +209,13 @@ Step Installation::tls_step() {
     return {changed ? Outcome::changed : Outcome::unchanged, describe_certificate_work()};
   };
   return step;
+}
+
+/// What the Secret has goes on as what an undo needs.
+Step Installation::remember_certificate() {
+  return certificates_step(
+      m_certificates, [](const SecretContent&) {}, [](const SecretContent& present) { return present; },
+      "a certificate of cert-manager", m_run, m_context.scope().command("setup redis"));
 }
 
 /// cert-manager would write its own certificate into the Secret again.
@@ -234,7 +256,8 @@ Step Installation::replace_certificate() {
 }
 
 void Installation::forget_previous_certificate() {
-  if (observed.tls.content().contains(previous_certificates_key) || m_work.certificate == Kind::replace)
+  if (observed.tls.content().contains(previous_certificates_key) || m_work.certificate == Kind::replace ||
+      m_work.gives_over)
     forget_previous_certificates(m_certificates);
   if (settings.tls.from == TlsChoice::From::own || settings.tls.from == TlsChoice::From::issuer) return;
   std::vector<std::string> unused;
