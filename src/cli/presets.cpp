@@ -140,7 +140,7 @@ std::vector<CommandRow> presets_rows() {
   one.arguments = "NAME|FILE";
   one.examples = {"raibid-cli presets show mirai"};
   CommandRow fresh =
-      row("new", "Write a preset file to start from, with every key explained; never overwrites a file", begin);
+      row("new", "Write a preset file with every key explained; never overwrites a file", begin);
   fresh.arguments = "[FILE]";
   fresh.examples = {"raibid-cli presets new", "raibid-cli presets new my-queue.yaml"};
   return {all, one, fresh};

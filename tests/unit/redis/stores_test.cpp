@@ -118,7 +118,7 @@ TEST_CASE("stores: a password that Redis or its clients could not have is told w
   CHECK(password_problem("good-password").empty());
   CHECK(password_problem("") == "is empty");
   CHECK(password_problem("a-password\n") == "ends with a line break");
-  CHECK(has(password_problem("a password"), "a character 2 that is no printable ASCII"));
+  CHECK(has(password_problem("a password"), "a character 2 that is a space or not printable ASCII"));
   CHECK(has(password_problem("short"), "fewer than 8"));
   CHECK(has(password_problem(std::string(600, 'x')), "more than 512"));
 }
