@@ -158,7 +158,7 @@ TEST_CASE("values that are no file") {
     return error.message();
   };
   CHECK(has(refusal("/nowhere/values.yaml"), "no file /nowhere/values.yaml"));
-  CHECK(has(refusal("-"), "no file"));
-  CHECK(has(refusal("https://example.com/values.yaml"), "no file"));
+  CHECK(has(refusal("-"), "not a file"));
+  CHECK(has(refusal("https://example.com/values.yaml"), "not a file"));
   CHECK(has(refusal("/"), "/"));
 }
