@@ -174,8 +174,8 @@ TEST_CASE("a result that cannot be written is an error; a reader that has gone i
   const Output full = shell("\"$CLI\" version > /dev/full");
   CHECK(full.status == 1);
   CHECK(full.err ==
-        "error: cannot write to standard output: No space left on device\nhint: what the command did is done; its "
-        "result was not shown\n");
+        "error: cannot write to standard output: No space left on device\nhint: the command has finished; only its "
+        "output was lost\n");
   const Output closed = shell("\"$CLI\" version >&-");
   CHECK(closed.status == 1);
   CHECK(contains(closed.err, "error: cannot write to standard output: "));
