@@ -427,7 +427,8 @@ TEST_CASE("help: the examples of every command run") {
           example.ends_with("connect redis") || example.ends_with("queue top") || has(example, "mirai --target") ||
           has(example, "cache.example.com") || has(example, "--interval 5s") || has(example, "-secret --store") ||
           has(example, "sealed-secret") || has(example, "credentials sync") || has(example, "export alerts") ||
-          has(example, "export dashboard") || has(example, "export servicemonitor") || has(example, "scrape-config"))
+          has(example, "client-certificate") || has(example, "export dashboard") ||
+          has(example, "export servicemonitor") || has(example, "scrape-config"))
         continue;
       CAPTURE(example);
       const Output output = cli.shell("PATH=$PWD/bin:$PATH; " + example);
