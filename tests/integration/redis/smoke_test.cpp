@@ -333,7 +333,7 @@ TEST_CASE("smoke of the pods' cache fails with a stampede, a deaf pod, a lock th
         at != std::string::npos)
       c.at(1).replace(at, 27, "7");
   };
-  CHECK(has(smoke(server, "fencing-locks", same_token), "no larger token"));
+  CHECK(has(smoke(server, "fencing-locks", same_token), "token is not larger"));
   CHECK(has(smoke(server, "fallback",
                   [](Words& c) {
                     if (is(c, "CLIENT") && c.at(1) == "KILL") c = {"CLIENT", "GETNAME"};
