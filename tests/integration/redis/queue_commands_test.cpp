@@ -414,9 +414,11 @@ TEST_CASE("queue: every example of docs/queue.md runs") {
 TEST_CASE("help: the examples of every command run") {
   QueueCli cli;
   cli.set("RAIBID_TARGET", "local");
+  cli.set("RAIBID_TLS", "true");  // `tls rotate` and `export client-certificate` need it
   cli.write("jobs.jsonl", job_lines(3));
   cli.write("build.sh", "#!/bin/sh\ncat >/dev/null\n");
   REQUIRE(cli.shell("chmod +x build.sh; mkdir bin; ln -s \"$RAIBID_CLI\" bin/raibid-cli").status == 0);
+  REQUIRE(cli.shell("bin/raibid-cli setup redis --yes").status == 0);
   int examples = 0;
   const CommandTable table(components());
   for (const CommandRow& row : table.rows()) {
@@ -427,8 +429,7 @@ TEST_CASE("help: the examples of every command run") {
           example.ends_with("connect redis") || example.ends_with("queue top") || has(example, "mirai --target") ||
           has(example, "cache.example.com") || has(example, "--interval 5s") || has(example, "-secret --store") ||
           has(example, "sealed-secret") || has(example, "credentials sync") || has(example, "export alerts") ||
-          has(example, "client-certificate") || has(example, "export dashboard") ||
-          has(example, "export servicemonitor") || has(example, "scrape-config"))
+          has(example, "export dashboard") || has(example, "export servicemonitor") || has(example, "scrape-config"))
         continue;
       CAPTURE(example);
       const Output output = cli.shell("PATH=$PWD/bin:$PATH; " + example);
