@@ -178,7 +178,7 @@ TEST_CASE("a failed change goes back to the revision before, and the password st
   const Output failed = cli.setup({"--image", "redis:no-such-tag-anywhere", "--timeout", "60s", "--restart"});
   INFO(said(failed));
   CHECK(failed.status == 4);
-  kubectl({"wait", "-n", cli.name_space(), "--for=condition=Ready", "pod/raibid-redis-master-0", "--timeout=60s"});
+  kubectl({"rollout", "status", "-n", cli.name_space(), "statefulset/raibid-redis-master", "--timeout=60s"});
   CHECK(trim(inside(cli.name_space(), password, {"PING"})) == "PONG");
   CHECK(cli.status().status == 0);
 }
