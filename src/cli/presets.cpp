@@ -139,8 +139,7 @@ std::vector<CommandRow> presets_rows() {
   CommandRow one = row("show", "A preset as its file, with comments", show_preset);
   one.arguments = "NAME|FILE";
   one.examples = {"raibid-cli presets show mirai"};
-  CommandRow fresh =
-      row("new", "Write a preset file with every key explained; never overwrites a file", begin);
+  CommandRow fresh = row("new", "Write a preset file with every key explained; never overwrites a file", begin);
   fresh.arguments = "[FILE]";
   fresh.examples = {"raibid-cli presets new", "raibid-cli presets new my-queue.yaml"};
   return {all, one, fresh};

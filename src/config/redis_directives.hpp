@@ -10,8 +10,8 @@ namespace raibid {
 /// it looks like a known one misspelt.
 std::string directive_problem(std::string_view name);
 
-/// Whether Redis reads it at its start only: CONFIG SET refuses it (Redis 7 to 8, Valkey 8). The embedded chart replaces
-/// its pod for these, and for no other.
+/// Whether Redis reads it at its start only: CONFIG SET refuses it (Redis 7 to 8, Valkey 8). The embedded chart
+/// replaces its pod for these, and for no other.
 bool needs_restart(std::string_view name);
 
 /// Whether redis.conf may have several lines of it.

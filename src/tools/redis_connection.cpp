@@ -110,7 +110,6 @@ class SocketConnection final : public RedisConnection {
     }
   }
 
-
  private:
   struct Flow {
     std::string out;

@@ -234,7 +234,6 @@ class TlsTransport final : public Transport {
     return total;
   }
 
-
   /// Until nothing is left, or the buffer is full: poll sees the socket alone, not what was read from it already.
   Read read(std::span<char> buffer) override {
     Read result;

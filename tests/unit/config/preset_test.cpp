@@ -250,8 +250,7 @@ TEST_CASE("mistakes in a preset are told with file and line") {
   CHECK(refusal("security-context: {runAsUser: 0}\n") == "mine.yaml:2: runAsUser: Redis does not run as root");
   CHECK(refusal("environment:\n  1A: x\n") == "mine.yaml:3: \"1A\" is not a valid variable name");
   CHECK(refusal("environment:\n  A-B: x\n") == "mine.yaml:3: \"A-B\" is not a valid variable name");
-  CHECK(refusal("environment:\n  A: \"{{hots}}\"\n") ==
-        "mine.yaml:3: A: unknown name \"hots\"; did you mean host?");
+  CHECK(refusal("environment:\n  A: \"{{hots}}\"\n") == "mine.yaml:3: A: unknown name \"hots\"; did you mean host?");
   CHECK(refusal("environment:\n  A: \"{{host}}{{port\"\n") == "mine.yaml:3: A: a {{ is not closed");
   CHECK(refusal("holds: [cash]\n") ==
         "mine.yaml:2: holds: unknown value \"cash\"; known are queue, jobs, cache, locks; did you mean cache?");

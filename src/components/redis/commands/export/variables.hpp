@@ -21,8 +21,8 @@ struct Variable {
 std::vector<Variable> application_variables(const Preset& preset, const RedisSettings& settings,
                                             const InstalledRedis& redis, const std::string& service);
 
-/// The preset's `files` in the same way. A value stands between double quotes in them, so what JSON and YAML escape there
-/// is escaped.
+/// The preset's `files` in the same way. A value stands between double quotes in them, so what JSON and YAML escape
+/// there is escaped.
 std::vector<Variable> application_files(const Preset& preset, const RedisSettings& settings,
                                         const InstalledRedis& redis, const std::string& service);
 
