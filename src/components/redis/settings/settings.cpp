@@ -13,8 +13,10 @@
 #include "components/redis/settings/clients.hpp"
 #include "components/redis/settings/helm_input.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/option_reader.hpp"
 #include "components/redis/settings/options.hpp"
 #include "components/redis/settings/redis_conf.hpp"
+#include "components/redis/settings/tls_options.hpp"
 
 namespace raibid {
 
@@ -31,89 +33,7 @@ constexpr std::int64_t share_without = 75;
 constexpr std::int64_t least_size = mebibyte;
 constexpr std::size_t longest_key = 255;
 
-/// Options that mean nothing for a Redis that someone else runs, with the reason.
-struct Inapplicable {
-  std::string_view option;
-  std::string_view why;
-};
-constexpr std::string_view not_installed_by_us = "nothing is installed: this Redis is there already";
-constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are set where it runs";
-constexpr std::string_view no_cluster = "no cluster is asked";
-constexpr std::string_view tls_elsewhere =
-    "whether it speaks TLS is decided where it runs; a URL with rediss:// says so";
-constexpr std::array<Inapplicable, 30> inapplicable{{
-    {"chart", not_installed_by_us},
-    {"chart-version", not_installed_by_us},
-    {"image", not_installed_by_us},
-    {"exporter-image", not_installed_by_us},
-    {"set", not_installed_by_us},
-    {"values", not_installed_by_us},
-    {"no-metrics", not_installed_by_us},
-    {"monitoring", not_installed_by_us},
-    {"adopt", not_installed_by_us},
-    {"discard-data", not_installed_by_us},
-    {"restart", not_installed_by_us},
-    {"role", "a Kubernetes Role gives no rights there"},
-    {"size", sized_elsewhere},
-    {"storage-class", sized_elsewhere},
-    {"no-persistence", sized_elsewhere},
-    {"memory-request", sized_elsewhere},
-    {"memory-limit", sized_elsewhere},
-    {"cpu-request", sized_elsewhere},
-    {"cpu-limit", sized_elsewhere},
-    {"no-auth", "whether it wants a password is decided where it runs"},
-    {"tls", tls_elsewhere},
-    {"tls-secret", tls_elsewhere},
-    {"tls-issuer", tls_elsewhere},
-    {"tls-client-certs", tls_elsewhere},
-    {"tls-migrate", tls_elsewhere},
-    {"cluster-domain", no_cluster},
-    {"allow-from", "who may connect is decided where it runs"},
-    {"kubeconfig", no_cluster},
-    {"context", no_cluster},
-    {"port", "no port of this machine leads to it; its own is in --url"},
-}};
-
-bool is_inapplicable(std::string_view option) {
-  return std::any_of(inapplicable.begin(), inapplicable.end(), [&](const auto& one) { return one.option == option; });
-}
-
-/// What a command does not offer counts as not set: teardown, for instance, knows nothing of --image.
-class Reader {
- public:
-  explicit Reader(const Settings& settings)
-      : m_settings(settings), m_external(settings.all().contains("target") && settings.text("target") == "external") {
-    m_adopts = m_external && settings.all().contains("adopt-service") && settings.is_set("adopt-service");
-  }
-
-  /// What means nothing for an external Redis is not set, wherever it was said.
-  bool has(std::string_view name) const {
-    if (m_external && is_inapplicable(name) && !asks_cluster(name)) return false;
-    return m_settings.all().contains(name) && m_settings.is_set(name);
-  }
-  std::string text(std::string_view name) const { return has(name) ? m_settings.text(name) : ""; }
-  bool flag(std::string_view name) const { return has(name) && m_settings.flag(name); }
-  std::vector<std::string> list(std::string_view name) const {
-    return has(name) ? m_settings.list(name) : std::vector<std::string>{};
-  }
-  /// Whether it was chosen for this run, above the preset (which says the same with all its streams).
-  bool chosen(std::string_view name) const { return has(name) && m_settings.origin(name).source > Source::preset; }
-  std::string named(std::string_view name) const { return raibid::named(m_settings, name); }
-  const Settings& settings() const { return m_settings; }
-  /// Whether a Redis in a cluster is adopted, and this says which cluster.
-  bool asks_cluster(std::string_view name) const { return m_adopts && (name == "kubeconfig" || name == "context"); }
-
-  [[noreturn]] void refuse(std::string_view name, const std::string& why, const std::string& hint) const {
-    throw Error(ExitCode::usage, fmt::format("{}: \"{}\" {}", named(name), printable(text(name)), why), hint);
-  }
-
- private:
-  const Settings& m_settings;
-  bool m_external;
-  bool m_adopts = false;
-};
-
-void take_images(RedisSettings& redis, const Reader& reader) {
+void take_images(RedisSettings& redis, const OptionReader& reader) {
   // a preset's image is that of its guide, an official one: another chart has images of its own
   const bool fits = redis.chart.kind == ChartChoice::Kind::embedded || reader.chosen("image");
   if (!reader.text("image").empty() && fits) redis.image = parse_image(reader.text("image"), reader.named("image"));
@@ -124,7 +44,7 @@ void take_images(RedisSettings& redis, const Reader& reader) {
 }
 
 /// "2", "2m": bytes, or thousandths of one.
-[[noreturn]] void refuse_too_few(const Reader& reader, std::string_view name, const std::string& unit) {
+[[noreturn]] void refuse_too_few(const OptionReader& reader, std::string_view name, const std::string& unit) {
   const std::string text = reader.text(name);
   const std::string number = text.substr(0, text.find_first_not_of("0123456789."));
   const std::string meant = text.ends_with('m') || text.ends_with('M') ? "Mi" : text.ends_with('k') ? "Mi" : unit;
@@ -132,7 +52,7 @@ void take_images(RedisSettings& redis, const Reader& reader) {
                 fmt::format("did you mean {}{}?", number, meant));
 }
 
-void take_storage(RedisSettings& redis, const Reader& reader) {
+void take_storage(RedisSettings& redis, const OptionReader& reader) {
   redis.persistence = !reader.flag("no-persistence");
   redis.size = reader.text("size");
   redis.storage_class = reader.text("storage-class");
@@ -148,7 +68,7 @@ void take_storage(RedisSettings& redis, const Reader& reader) {
 
 /// `parse` is parse_bytes or parse_millicores.
 template <typename Parse>
-void check_request(const Reader& reader, std::string_view request, std::string_view limit, Parse parse) {
+void check_request(const OptionReader& reader, std::string_view request, std::string_view limit, Parse parse) {
   if (reader.text(limit).empty()) return;
   const std::int64_t most = parse(reader.text(limit), reader.named(limit));
   if (most == 0)
@@ -161,7 +81,7 @@ void check_request(const Reader& reader, std::string_view request, std::string_v
               fmt::format("lower --{} or raise --{}", request, limit));
 }
 
-void take_resources(RedisSettings& redis, const Reader& reader) {
+void take_resources(RedisSettings& redis, const OptionReader& reader) {
   redis.memory_request = reader.text("memory-request");
   redis.memory_limit = reader.text("memory-limit");
   redis.cpu_request = reader.text("cpu-request");
@@ -214,14 +134,12 @@ std::vector<std::string> asynq_queues(const Preset& preset) {
   return names;
 }
 
-void take_monitoring(RedisSettings& redis, const Reader& reader) {
+void take_monitoring(RedisSettings& redis, const OptionReader& reader) {
   redis.metrics = !reader.flag("no-metrics");
   redis.monitoring = reader.flag("monitoring");
   if (!redis.monitoring) return;
   if (!redis.metrics && reader.chosen("no-metrics")) {
-    throw Error(ExitCode::usage,
-                fmt::format("{} and {} contradict each other", reader.named("monitoring"), reader.named("no-metrics")),
-                "leave one of them out");
+    reader.refuse_both("monitoring", "no-metrics");
   }
   redis.metrics = true;  // whatever the preset says
   if (redis.target == Target::kubernetes) return;
@@ -231,15 +149,11 @@ void take_monitoring(RedisSettings& redis, const Reader& reader) {
 }
 
 /// --existing-secret: for a cluster alone. A variable or a file may be meant for other targets, too.
-void take_existing_secret(RedisSettings& redis, const Reader& reader) {
+void take_existing_secret(RedisSettings& redis, const OptionReader& reader) {
   const std::string text = reader.text("existing-secret");
   if (text.empty() || text == no_existing_secret) return;
   if (redis.adopted_service) {
-    if (!redis.password_file.empty())
-      throw Error(ExitCode::usage,
-                  fmt::format("{} and {} contradict each other", reader.named("existing-secret"),
-                              reader.named("password-file")),
-                  "leave one of them out");
+    if (!redis.password_file.empty()) reader.refuse_both("existing-secret", "password-file");
     redis.existing_secret = parse_secret_reference(text, reader.named("existing-secret"));
     return;
   }
@@ -260,13 +174,11 @@ void take_existing_secret(RedisSettings& redis, const Reader& reader) {
   redis.existing_secret = parse_secret_reference(text, reader.named("existing-secret"));
 }
 
-void take_access(RedisSettings& redis, const Reader& reader, const Preset& preset) {
+void take_access(RedisSettings& redis, const OptionReader& reader, const Preset& preset) {
   redis.auth = !reader.flag("no-auth");
   redis.password_file = reader.text("password-file");
   if (!redis.auth && !redis.password_file.empty()) {
-    throw Error(ExitCode::usage,
-                fmt::format("{} and {} contradict each other", reader.named("no-auth"), reader.named("password-file")),
-                "leave one of them out");
+    reader.refuse_both("no-auth", "password-file");
   }
   take_existing_secret(redis, reader);
   const std::vector<std::string> allowed = reader.list("allow-from");
@@ -295,7 +207,7 @@ void check_streams(const std::vector<StreamSpec>& streams, const std::string& or
 }
 
 /// --stream, --group and --max-length speak of the preset's first stream.
-void take_streams(RedisSettings& redis, const Reader& reader, const Preset& preset) {
+void take_streams(RedisSettings& redis, const OptionReader& reader, const Preset& preset) {
   redis.streams = preset.streams;
   const std::string stream = reader.chosen("stream") ? reader.text("stream") : "";
   const std::string group = reader.chosen("group") ? reader.text("group") : "";
@@ -338,7 +250,7 @@ void add_stream_keys(UserSpec& user, const std::vector<StreamSpec>& streams) {
 }
 
 /// --user: `default`, or the application's user, whose rights the preset knows.
-void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset) {
+void take_user(RedisSettings& redis, const OptionReader& reader, const Preset& preset) {
   const std::string name = reader.text("user");
   if (name.empty() || name == "default") return;
   if (!is_user_name(name)) reader.refuse("user", "is not a name for a user", std::string(user_name_rule));
@@ -374,120 +286,6 @@ void take_user(RedisSettings& redis, const Reader& reader, const Preset& preset)
   }
 }
 
-/// How strongly a value was asked for, as with_record puts the sources over one another.
-int strength(const Origin& origin) {
-  switch (origin.source) {
-    case Source::default_value:
-      return 0;
-    case Source::preset:
-      return 1;
-    case Source::record:
-      return origin.recorded_from <= Source::file ? 2 : 4;
-    case Source::file:
-      return 3;
-    case Source::environment:
-      return 5;
-    case Source::flag:
-      break;
-  }
-  return 6;
-}
-
-/// One way of asking for TLS, or for none (--tls=false).
-struct TlsWish {
-  std::string_view option;
-  TlsChoice::From from;
-  int strength = 0;
-};
-
-/// Every option that says where the certificate comes from, the strongest first. Of two that are as strong, --tls says
-/// less: it goes with both others.
-std::vector<TlsWish> tls_wishes(const Reader& reader) {
-  std::vector<TlsWish> wishes;
-  const auto add = [&](std::string_view option, TlsChoice::From from) {
-    if (!reader.has(option)) return;
-    const Origin& origin = reader.settings().origin(option);
-    if (strength(origin) > 0) wishes.push_back({option, from, strength(origin)});
-  };
-  if (!reader.text("tls-secret").empty()) add("tls-secret", TlsChoice::From::secret);
-  if (!reader.text("tls-issuer").empty()) add("tls-issuer", TlsChoice::From::issuer);
-  add("tls", reader.flag("tls") ? TlsChoice::From::own : TlsChoice::From::none);
-  for (const char* const more : {"tls-client-certs", "tls-migrate"}) {  // which is TLS, too
-    if (wishes.empty() && reader.flag(more)) add(more, TlsChoice::From::own);
-  }
-  std::stable_sort(wishes.begin(), wishes.end(),
-                   [](const TlsWish& left, const TlsWish& right) { return left.strength > right.strength; });
-  return wishes;
-}
-
-[[noreturn]] void refuse_both(const Reader& reader, std::string_view one, std::string_view other) {
-  throw Error(ExitCode::usage, fmt::format("{} and {} contradict each other", reader.named(one), reader.named(other)),
-              "leave one of them out");
-}
-
-/// "ClusterIssuer/NAME" or "NAME", which is an Issuer of the namespace.
-void take_issuer(TlsChoice& tls, const Reader& reader) {
-  const std::string text = reader.text("tls-issuer");
-  const std::size_t slash = text.find('/');
-  tls.issuer_kind = slash == std::string::npos ? "Issuer" : text.substr(0, slash);
-  tls.issuer = slash == std::string::npos ? text : text.substr(slash + 1);
-  const bool known = tls.issuer_kind == "Issuer" || tls.issuer_kind == "ClusterIssuer";
-  if (!known || !is_dns_subdomain(tls.issuer))
-    reader.refuse("tls-issuer", "names no issuer", "the form is NAME, Issuer/NAME or ClusterIssuer/NAME");
-}
-
-/// Why a Redis that is installed this way cannot be given this TLS, with what to do; empty when it can.
-std::optional<std::pair<std::string, std::string>> why_no_tls(const RedisSettings& redis, TlsChoice::From from) {
-  if (redis.target == Target::kubernetes && redis.chart.kind != ChartChoice::Kind::embedded)
-    return std::pair(
-        "only the embedded chart is set up with TLS; a chart's own tls.* values are not understood, and "
-        "raibid-cli could not reach such a Redis",
-        "leave it out, or use --chart embedded");
-  if (redis.target == Target::local && from == TlsChoice::From::issuer)
-    return std::pair("cert-manager issues certificates in a cluster, and this Redis is on this machine",
-                     "use --tls, or --tls-secret FOLDER with a certificate that you have");
-  return std::nullopt;
-}
-
-/// --tls, --tls-secret and --tls-issuer: the strongest holds, and says at the same time that a weaker one is over. So
-/// `--tls=false` ends what was recorded, and `--tls` goes from a certificate of someone else to one of our own.
-void take_tls(RedisSettings& redis, const Reader& reader) {
-  const std::vector<TlsWish> wishes = tls_wishes(reader);
-  const TlsWish wish = wishes.empty() ? TlsWish{"tls", TlsChoice::From::none} : wishes.front();
-  for (const TlsWish& other : wishes) {
-    const bool goes_with_it = other.from == wish.from || other.from == TlsChoice::From::own;
-    if (other.strength == wish.strength && !goes_with_it && reader.chosen(wish.option))
-      refuse_both(reader, wish.option, other.option);
-  }
-  TlsChoice tls;
-  tls.from = wish.from;
-  if (tls.enabled()) {
-    if (const auto why = why_no_tls(redis, tls.from)) {
-      if (!reader.chosen(wish.option)) return;  // the preset's own holds where it can
-      throw Error(ExitCode::usage, fmt::format("{}: {}", reader.named(wish.option), why->first), why->second);
-    }
-  }
-  if (tls.from == TlsChoice::From::issuer) take_issuer(tls, reader);
-  if (tls.from == TlsChoice::From::secret) {
-    tls.secret = reader.text("tls-secret");
-    if (redis.target == Target::local) tls.secret = std::filesystem::absolute(tls.secret).lexically_normal();
-    if (redis.target != Target::local && !is_dns_subdomain(tls.secret))
-      reader.refuse("tls-secret", "is not a name of a Secret", "kubectl get secrets lists them");
-  }
-  for (const auto& [option, value] :
-       {std::pair("tls-client-certs", &tls.client_certificates), std::pair("tls-migrate", &tls.migrate)}) {
-    *value = reader.flag(option);
-    if (!*value || tls.enabled()) continue;
-    // one that was recorded, or is a preset's, ends with TLS
-    if (reader.chosen(option) && strength(reader.settings().origin(option)) >= std::max(wish.strength, 3)) {
-      throw Error(ExitCode::usage, fmt::format("{} needs TLS, which is off", reader.named(option)),
-                  fmt::format("add --tls, or leave --{} out", option));
-    }
-    *value = false;
-  }
-  redis.tls = std::move(tls);
-}
-
 /// Five fields of cron, or @hourly and the like; the cluster reads them closely.
 bool is_schedule(const std::string& text) {
   const std::string letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -499,7 +297,7 @@ bool is_schedule(const std::string& text) {
 }
 
 /// A preset's schedule holds where it can; one that was asked for is refused where it cannot.
-void take_trimming(RedisSettings& redis, const Reader& reader) {
+void take_trimming(RedisSettings& redis, const OptionReader& reader) {
   const std::string schedule = reader.text("trim-schedule");
   if (schedule.empty() || schedule == "off") return;
   if (!is_schedule(schedule))
@@ -536,14 +334,14 @@ void check_maxmemory(const RedisSettings& redis, const std::string& origin) {
 
 /// What all clients together may hold unsent and unread is a tenth of maxmemory (the chart's redis.conf); a tenth of
 /// nothing is no limit, and two commands of half a gigabyte would be the end of the pod.
-void limit_clients(RedisSettings& redis, const Reader& reader) {
+void limit_clients(RedisSettings& redis, const OptionReader& reader) {
   const bool has_maxmemory = parse_redis_memory(directive(redis, "maxmemory")).value_or(0) > 0;
   if (has_maxmemory || redis.memory_limit.empty() || !directive(redis, "maxmemory-clients").empty()) return;
   const std::int64_t tenth = parse_bytes(redis.memory_limit, reader.named("memory-limit")) / 10;
   redis.directives.emplace_back("maxmemory-clients", fmt::format("{}mb", std::max<std::int64_t>(1, tenth / mebibyte)));
 }
 
-void take_directives(RedisSettings& redis, const Reader& reader, const Preset& preset) {
+void take_directives(RedisSettings& redis, const OptionReader& reader, const Preset& preset) {
   const std::string origin = fmt::format("preset {}", preset.name);
   check_directives(preset.redis, origin);
   redis.directives = preset.redis;
@@ -588,20 +386,8 @@ void take_services(RedisSettings& redis, const Preset& preset) {
   }
 }
 
-/// A variable or a file may be meant for other targets, too: only what this command line says is refused.
-void refuse_inapplicable(const Reader& reader) {
-  for (const Inapplicable& one : inapplicable) {
-    const Settings& settings = reader.settings();
-    if (!settings.all().contains(one.option) || settings.origin(one.option).source != Source::flag) continue;
-    if (reader.asks_cluster(one.option)) continue;
-    throw Error(ExitCode::usage,
-                fmt::format("{} cannot be used with --target external: {}", reader.named(one.option), one.why),
-                fmt::format("leave --{} out", one.option));
-  }
-}
-
 /// A variable or a file may be meant for other targets, too.
-void take_adopted_service(RedisSettings& redis, const Reader& reader) {
+void take_adopted_service(RedisSettings& redis, const OptionReader& reader) {
   const std::string service = reader.text("adopt-service");
   if (service.empty()) return;
   const bool said = reader.settings().origin("adopt-service").source == Source::flag;
@@ -612,21 +398,18 @@ void take_adopted_service(RedisSettings& redis, const Reader& reader) {
         fmt::format("--adopt-service goes with --target external, not with --target {}", target_name(redis.target)),
         "add --target external: nothing of that Redis is installed or changed");
   }
-  if (!reader.text("url").empty())
-    throw Error(ExitCode::usage,
-                fmt::format("{} and {} contradict each other", reader.named("adopt-service"), reader.named("url")),
-                "leave one of them out");
+  if (!reader.text("url").empty()) reader.refuse_both("adopt-service", "url");
   redis.adopted_service =
       parse_adopted_service(service, namespace_of(reader.settings()), reader.named("adopt-service"));
 }
 
-void take_target(RedisSettings& redis, const Reader& reader) {
+void take_target(RedisSettings& redis, const OptionReader& reader) {
   const std::string target = reader.text("target");
   redis.target = target == "external" ? Target::external : target == "local" ? Target::local : Target::kubernetes;
   const std::string url = reader.text("url");
   take_adopted_service(redis, reader);
   if (redis.target == Target::external) {
-    refuse_inapplicable(reader);
+    reader.refuse_inapplicable();
     if (!url.empty()) redis.address = parse_redis_url(url, reader.named("url"), PasswordInUrl::refused);
   } else if (!url.empty() && reader.settings().origin("url").source == Source::flag) {
     throw Error(ExitCode::usage,
@@ -681,7 +464,7 @@ bool is_in_force(const RedisSettings& redis, std::string_view option) {
   return true;
 }
 
-void take_choices(RedisSettings& redis, const Reader& reader) {
+void take_choices(RedisSettings& redis, const OptionReader& reader) {
   for (const OptionSpec& option : redis_options()) {
     if (!describes_redis(option) || !reader.chosen(option.name) || !is_in_force(redis, option.name)) continue;
     const Settings& settings = reader.settings();
@@ -721,7 +504,7 @@ RedisSettings redis_settings(const Context& context) {
 }
 
 RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths&) {
-  const Reader reader(settings);
+  const OptionReader reader(settings);
   RedisSettings redis;
   redis.preset = preset.name;
   const std::string named_preset = reader.text("preset");
