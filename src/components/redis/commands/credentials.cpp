@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/redis/commands/agree.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"
@@ -20,7 +21,6 @@
 #include "components/redis/settings/options.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
-#include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 #include "ui/table.hpp"
 
@@ -65,17 +65,6 @@ Options options_of(const Context& context) {
                 "--kick closes the connections that came with the old password, and that one is still valid",
                 "add --finish or --now");
   return options;
-}
-
-/// Changes nothing without a yes: on a terminal it is asked for.
-void agree(Context& context, const std::string& what, const char* command, const std::string& flags) {
-  if (context.settings.flag("yes") || context.guard.dry_run()) return;
-  const std::optional<bool> answer = context.reporter.confirm(what + ". Go on?");
-  context.signals.check();  // Ctrl-C at the question is no answer
-  if (answer && *answer) return;
-  if (answer) throw Error(ExitCode::failure, "nothing was changed");
-  throw Error(ExitCode::failure, what + "; there is no terminal to ask on, and nothing was changed",
-              "to do it: " + context.scope().command(command, flags + " --yes"));
 }
 
 /// One Redis whose passwords are to change.
@@ -144,7 +133,7 @@ class Rotation {
     agree(m_context, "the older password ends: clients that log in with it are refused", m_command, "--finish");
     const std::string plan = open_installer(m_context, m_settings)->take_over_users(m_command, true);
     if (m_context.guard.dry_run()) return {plan};
-    return result("finished", fmt::format("The password of Secret {} holds, and no other.\n", store.secret));
+    return result("finished", fmt::format("Only the password of Secret {} is valid now.\n", store.secret));
   }
 
   bool is_sync() const { return m_command == std::string_view(sync_command); }

@@ -7,11 +7,11 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/strings.hpp"
+#include "components/redis/commands/agree.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/certificates.hpp"
 #include "config/yaml.hpp"
-#include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -77,8 +77,9 @@ class CertificateRotation {
   CommandResult add_ca() {
     const WallTime now = m_context.clock.wall();
     if (!trusts_two(m_content) && !old_ca_can_sign(m_content, now))
-      agree("the old CA can sign nothing any more, so clients that do not know the new one are refused at once",
-            "--ca");
+      agree(m_context,
+            "the old CA can sign nothing any more, so clients that do not know the new one are refused at once",
+            rotate_tls_command, "--ca");
     const auto done = change("a second CA, and a server certificate by it",
                              [now](const SecretContent& present, const CertificateSpec& spec) {
                                return with_second_ca(present, spec, now);
@@ -93,21 +94,11 @@ class CertificateRotation {
 
   CommandResult finish() {
     if (!trusts_two(m_content)) return result("unchanged", "One CA is trusted: nothing to finish.\n");
-    agree("clients that do not know the new CA are refused from their next connection on", "--ca --finish");
+    agree(m_context, "clients that do not know the new CA are refused from their next connection on",
+          rotate_tls_command, "--ca --finish");
     const auto done = change("the older CA ends",
                              [](const SecretContent& present, const CertificateSpec&) { return with_one_ca(present); });
-    return done ? *done : result("finished", "The new CA is trusted, and no other.\n");
-  }
-
-  /// Changes nothing without a yes: on a terminal it is asked for.
-  void agree(const std::string& what, const std::string& flags) {
-    if (m_context.settings.flag("yes") || m_context.guard.dry_run()) return;
-    const std::optional<bool> answer = m_context.reporter.confirm(what + ". Go on?");
-    m_context.signals.check();  // Ctrl-C at the question is no answer
-    if (answer && *answer) return;
-    if (answer) throw Error(ExitCode::failure, "nothing was changed");
-    throw Error(ExitCode::failure, what + "; there is no terminal to ask on, and nothing was changed",
-                "to do it: " + m_context.scope().command(rotate_tls_command, flags + " --yes"));
+    return done ? *done : result("finished", "Only the new CA is trusted now.\n");
   }
 
   CommandResult result(const std::string& state, const std::string& text) {
