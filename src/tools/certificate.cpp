@@ -21,26 +21,20 @@
 #include "base/strings.hpp"
 #include "sys/clock.hpp"
 #include "sys/random.hpp"
+#include "tools/openssl_owner.hpp"
 
 namespace raibid {
 
 namespace {
 
-template <auto free>
-struct Free {
-  template <typename Object>
-  void operator()(Object* object) const {
-    free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Free<X509_EXTENSION_free>>;
-using Number = std::unique_ptr<BIGNUM, Free<BN_free>>;
-using Store = std::unique_ptr<X509_STORE, Free<X509_STORE_free>>;
-using StoreContext = std::unique_ptr<X509_STORE_CTX, Free<X509_STORE_CTX_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
+using Bio = OpensslBio;
+using Certificate = OpensslCertificate;
+using Key = OpensslKey;
+using Extension = OpensslOwner<X509_EXTENSION, X509_EXTENSION_free>;
+using Number = OpensslOwner<BIGNUM, BN_free>;
+using Store = OpensslOwner<X509_STORE, X509_STORE_free>;
+using StoreContext = OpensslOwner<X509_STORE_CTX, X509_STORE_CTX_free>;
+using Names = OpensslOwner<GENERAL_NAMES, GENERAL_NAMES_free>;
 struct FreeStack {
   void operator()(STACK_OF(X509) * stack) const { sk_X509_free(stack); }
 };
@@ -174,7 +168,7 @@ void add_names(X509* certificate, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const std::string address = address_bytes(name);
     const std::string& bytes = address.empty() ? name : address;
-    std::unique_ptr<GENERAL_NAME, Free<GENERAL_NAME_free>> entry(GENERAL_NAME_new());
+    OpensslOwner<GENERAL_NAME, GENERAL_NAME_free> entry(GENERAL_NAME_new());
     ASN1_STRING* const value = ASN1_STRING_type_new(address.empty() ? V_ASN1_IA5STRING : V_ASN1_OCTET_STRING);
     check(entry && value && ASN1_STRING_set(value, bytes.data(), static_cast<int>(bytes.size())) == 1, "add a name");
     GENERAL_NAME_set0_value(entry.get(), address.empty() ? GEN_DNS : GEN_IPADD, value);

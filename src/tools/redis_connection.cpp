@@ -21,8 +21,8 @@
 #include <optional>
 #include <utility>
 
-/// hiredis' blocking calls limit the time of each read(2), so that a server which sends a byte now and then keeps them
-/// for ever. So only its reader is used.
+/// hiredis' blocking calls limit the time of each read(2), so a server that sends a byte now and then would
+/// never let them end. So only its reader is used.
 
 namespace raibid {
 
@@ -187,7 +187,7 @@ class SocketConnection final : public RedisConnection {
     }
   }
 
-  /// Sends and reads at once: a server that waits for us to read would otherwise wait for ever.
+  /// Sends and reads at once: a server that waits for us to read would otherwise never go on.
   std::vector<RedisReply> exchange(const std::string& request, std::size_t count) {
     std::vector<RedisReply> replies;
     std::size_t sent = 0;

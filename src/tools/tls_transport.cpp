@@ -4,6 +4,7 @@
 #include "sys/clock.hpp"
 #include "sys/descriptors.hpp"
 #include "tools/certificate.hpp"
+#include "tools/openssl_owner.hpp"
 #include "tools/redis_socket.hpp"
 #include "tools/tls_error.hpp"
 
@@ -31,17 +32,10 @@ namespace {
 
 constexpr Duration probe_limit = std::chrono::seconds(1);
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Session = std::unique_ptr<SSL, Freed<SSL_free>>;
+using Bio = OpensslBio;
+using Certificate = OpensslCertificate;
+using PrivateKey = OpensslKey;
+using Session = OpensslOwner<SSL, SSL_free>;
 
 Bio over(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
