@@ -17,6 +17,7 @@
 #include "assets/render.hpp"
 #include "base/strings.hpp"
 #include "components/redis/server/password.hpp"
+#include "components/redis/settings/monitoring.hpp"
 #include "config/yaml.hpp"
 #include "support/cli.hpp"
 #include "support/machine.hpp"
@@ -176,6 +177,18 @@ TEST_CASE("values: what was asked for reaches the objects") {
     CHECK(pod["securityContext"]["fsGroup"] == 1000);
     CHECK((pod["securityContext"].value("runAsUser", 0) == 1000 ||
            redis["securityContext"].value("runAsUser", 0) == 1000));
+  });
+}
+
+TEST_CASE("values: alerting rules and dashboard come out of helm as they went in") {
+  for_each_chart([](const std::string& helm, const std::string& chart) {
+    const RedisSettings settings = settings_for(chart, {{"monitoring", "true"}}, full_preset());
+    const auto objects = render(helm, chart, settings);
+    CHECK(objects.at("PrometheusRule/raibid-redis") == json::parse(prometheus_rule(settings).dump()));
+    CHECK(objects.at("ConfigMap/raibid-redis-dashboard") == json::parse(dashboard_config_map(settings).dump()));
+    const auto without = render(helm, chart, settings_for(chart, {}, full_preset()));
+    CHECK(without.count("PrometheusRule/raibid-redis") == 0);
+    CHECK(without.count("ConfigMap/raibid-redis-dashboard") == 0);
   });
 }
 
