@@ -244,7 +244,7 @@ TEST_CASE("a stale journal does not reach what another home has set up since: th
   CHECK(tree(first.home() / "journal").empty());
 }
 
-TEST_CASE("the run after a kill -9 keeps claim and Secret; --discard-data begins anew") {
+TEST_CASE("the run after a kill -9 keeps claim and Secret; --discard-data starts again") {
   if (!have_cluster()) return;
   ClusterCli cli("raibid-test-kept");
   for (const bool discard : {false, true}) {

@@ -108,7 +108,7 @@ TEST_CASE("local: teardown keeps the data unless told otherwise") {
   CHECK(redis(credentials, {"GET", "kept"}) == "yes");
 }
 
-TEST_CASE("local: the setup after a kill -9 keeps the jobs that were added meanwhile; --discard-data begins anew") {
+TEST_CASE("local: the setup after a kill -9 keeps the jobs that were added meanwhile; --discard-data starts again") {
   for (const bool discard : {false, true}) {
     CAPTURE(discard);
     LocalCli cli;

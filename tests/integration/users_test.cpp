@@ -564,7 +564,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Two clients at work: one connects anew for each command with the password that it was handed, one never reconnects.
+/// Two clients at work: one connects again for each command with the password that it was handed, one never reconnects.
 class Load {
  public:
   Load(int port, std::string user, std::string password)

@@ -39,7 +39,7 @@ class Screen {
   int wraps() const { return m_wraps; }
   const std::string& unknown() const { return m_unknown; }
 
-  /// A terminal that breaks what it shows anew when it becomes narrower.
+  /// A terminal that wraps what it shows again when it becomes narrower.
   void resize(std::size_t width) {
     m_width = width;
     std::vector<std::vector<std::string>> rows;

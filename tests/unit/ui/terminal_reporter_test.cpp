@@ -82,7 +82,7 @@ TEST_CASE("a run looks as the design shows it") {
         "Ready in 2.2 s.\n");
 }
 
-TEST_CASE("a step that goes on is one line, written anew") {
+TEST_CASE("a step that goes on is one line, written again") {
   Fixture ui(80);
   ui->step_started("release");
   CHECK(ui.shown() == "  ⠋ release\n");

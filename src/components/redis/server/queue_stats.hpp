@@ -75,7 +75,7 @@ struct QueueFacts {
 std::vector<QueueFacts> read_queue_facts(RedisConnection& redis, const std::vector<std::string>& streams,
                                          std::int64_t now_ms);
 
-/// A line for each limit that is passed; empty when all hold. A job's age counts from when it was added.
+/// A line for each limit that is passed; empty when none is. A job's age counts from when it was added.
 std::vector<std::string> passed_limits(const QueueFacts& facts, const QueueLimits& limits, std::int64_t now_ms);
 
 /// Since an ID was made, by its milliseconds; 0 for one of the future.

@@ -15,7 +15,7 @@ class Random;
 using WallTime = std::chrono::system_clock::time_point;
 
 /// The application's user gets a second password, `next`, beside the one that it has; applications are handed the new
-/// one. `now` says since when both hold.
+/// one. `now` says since when both are valid.
 SecretContent with_second_password(SecretContent present, const Secret& next, WallTime now);
 /// The application's user keeps the password that applications are handed, and no other.
 SecretContent with_one_password(SecretContent present);

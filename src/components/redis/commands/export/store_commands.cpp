@@ -147,7 +147,7 @@ CommandResult export_external_secret(Context& context, const std::vector<std::st
   const std::string setup = context.scope().command("setup redis", "--existing-secret " + handover.name);
   if (own && merge) {
     context.reporter.note(
-        "the store's password, and users.acl with it, go into the Secret as it is now; write this anew after a change "
+        "the store's password, and users.acl with it, go into the Secret as it is now; write this again after a change "
         "of --user, of the streams, or of the internal passwords. When it is applied: " +
         setup);
   } else if (own) {

@@ -43,7 +43,7 @@ std::vector<std::string> named_jobs(QueueSession& session, const std::vector<std
   if (!settings.flag("all")) {
     if (ids.empty())
       throw Error(ExitCode::usage, "which jobs?",
-                  fmt::format("give their IDs, or --all for every {} job", state_name(state)));
+                  fmt::format("give their IDs, or use --all for all {} jobs", state_name(state)));
     return ids;
   }
   if (!ids.empty()) throw Error(ExitCode::usage, "IDs and --all contradict each other", "leave one of them out");

@@ -424,7 +424,7 @@ void Worker::give_to_batch(Job&& job) {
 }
 
 /// When nothing follows, a batch command reads the end of its input: one that buffers what it reads, as mawk does,
-/// would keep its last answers for ever.
+/// would never print its last answers.
 void Worker::close_inputs() {
   const bool nothing_follows = m_stopping || (m_plan.until_empty && m_empty && m_later.empty());
   if (!m_plan.batch || !nothing_follows || (!m_ready.empty() && !m_stopping)) return;

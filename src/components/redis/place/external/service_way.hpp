@@ -45,7 +45,8 @@ class ServiceWay {
   /// Where that was found, for people; "" for nowhere.
   const std::string& password_source() const { return m_password_source; }
 
-  /// The local port that leads there. One that ended (a pod was replaced) is opened anew, to whichever pod there is.
+  /// The local port that leads there. A tunnel that ended, because the pod was replaced, is opened again to the new
+  /// pod.
   int local_port(TimePoint deadline);
   PortForward& tunnel() { return *m_tunnel; }
   /// The local port to take from now on, 0 for a free one.

@@ -81,7 +81,7 @@ void Installation::plan_own_certificate() {
   if (m_work.takes_over) present.clear();
   m_mounted = present;
   const CertificateSpec spec = certificate_spec(settings, m_names, m_context.scope());
-  m_work.why = present.empty() ? "there is none" : why_renew(present, spec, now);
+  m_work.why = present.empty() ? "it is missing" : why_renew(present, spec, now);
   if (m_work.why.empty()) return;
   m_work.certificate = write_kind(observed.tls.certificate && !m_work.takes_over);
   if (!observed.tls.authority) m_work.authority = Kind::create;

@@ -195,7 +195,7 @@ void refuse_to_write(const Context& context, const Installation& installation) {
       fmt::format("users.acl of Secret {} has to be changed ({}), and --existing-secret says that something "
                   "else keeps it",
                   installation.settings.existing_secret->name, what),
-      "write anew what keeps it: " + context.scope().command("export external-secret", "--store NAME --key PATH"));
+      "write the manifest again: " + context.scope().command("export external-secret", "--store NAME --key PATH"));
 }
 
 /// The store may have changed the password while Redis runs: that has a way of its own.
