@@ -35,6 +35,11 @@ Error& Error::with_code(ExitCode code) {
   return *this;
 }
 
+Error& Error::with_evidence(std::string folder) {
+  m_evidence = std::move(folder);
+  return *this;
+}
+
 Error& Error::made_nothing() {
   m_made_nothing = true;
   return *this;

@@ -23,6 +23,8 @@ class BaseError : public std::exception {
   const std::string& message() const { return m_message; }
   /// What to do about it; "" when there is nothing to say.
   const std::string& hint() const { return m_hint; }
+  /// The folder with what was kept to find the cause; "" when nothing was.
+  const std::string& evidence() const { return m_evidence; }
   /// What the shell sees.
   virtual int exit_code() const = 0;
 
@@ -31,6 +33,7 @@ class BaseError : public std::exception {
 
   std::string m_message;
   std::string m_hint;
+  std::string m_evidence;
 };
 
 /// A failure: what happened, where, and (hint) what to do about it. Layers add where they were while it unwinds; only
@@ -46,6 +49,7 @@ class Error : public BaseError {
   Error& during(const std::string& doing);
   Error& with_hint(std::string hint);
   Error& with_code(ExitCode code);
+  Error& with_evidence(std::string folder);
 
   /// The step that threw this created nothing, so its undo is dropped: what it names may be someone else's.
   Error& made_nothing();

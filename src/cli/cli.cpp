@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
+#include "cli/result_format.hpp"
 #include "cli/version.hpp"
 #include "config/settings.hpp"
 #include "sys/reading_runner.hpp"
@@ -12,6 +13,7 @@
 #include "ui/make_reporter.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -30,14 +32,14 @@ bool is_dry_run(const Invocation& invocation) {
 }
 
 CommandResult execute(std::span<const std::string> arguments, const CliDependencies& dependencies,
-                      const std::vector<Component>& components, std::unique_ptr<Reporter>& reporter) {
+                      const std::vector<Component>& components, Speech& speech) {
   const CommandTable table(components);
   const Invocation invocation = parse_arguments(table, arguments);
   if (invocation.version) return {version_line(), 0};
   if (invocation.help)
     return {help_text(table, invocation.verb, invocation.object, help_width(dependencies.terminal)), 0};
   const ChangeGuard guard(is_dry_run(invocation));
-  if (!guard.dry_run()) return invocation.row->run(Call{table, invocation, dependencies, reporter, guard});
+  if (!guard.dry_run()) return invocation.row->run(Call{table, invocation, dependencies, speech, guard});
   ReadingRunner runner(dependencies.runner);
   ReadingRedis redis(dependencies.redis);
   const CliDependencies reading{dependencies.out,
@@ -49,7 +51,7 @@ CommandResult execute(std::span<const std::string> arguments, const CliDependenc
                                 dependencies.random,
                                 dependencies.signals,
                                 redis};
-  return invocation.row->run(Call{table, invocation, reading, reporter, guard});
+  return invocation.row->run(Call{table, invocation, reading, speech, guard});
 }
 
 /// A reader that has gone (`| head`) is no failure; anything else is: the result did not arrive.
@@ -65,22 +67,51 @@ void write_result(std::ostream& out, const std::string& text) {
       "the command has finished; only its output was lost");
 }
 
-int report(Reporter& reporter, const BaseError& error) {
-  reporter.error(error);
+/// The format asked for on the command line or by RAIBID_OUTPUT, before anything is known to be right about them.
+OutputFormat asked_format(std::span<const std::string> arguments, const Environment& environment) {
+  std::string name = variable(environment, "RAIBID_OUTPUT");
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string& word = arguments[i];
+    const bool has_next = i + 1 < arguments.size();
+    if ((word == "-o" || word == "--output") && has_next) name = arguments[i + 1];
+    if (word.starts_with("-o") && word.size() > 2) name = word.substr(word[2] == '=' ? 3 : 2);
+    if (word.starts_with("--output=")) name = word.substr(word.find('=') + 1);
+  }
+  return output_format(name);
+}
+
+/// For programs: {ok, code, error, hint, evidence} on stdout.
+void write_failure(std::ostream& out, const BaseError& error, OutputFormat format) {
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(text);
+  };
+  out << formatted({{"ok", false},
+                    {"code", error.exit_code()},
+                    {"error", error.message()},
+                    {"hint", text_or_null(error.hint())},
+                    {"evidence", text_or_null(error.evidence())}},
+                   format)
+      << std::flush;
+}
+
+int report(const CliDependencies& dependencies, const Speech& speech, const BaseError& error) {
+  speech.reporter->error(error);
+  if (speech.format != OutputFormat::table && dependencies.out) write_failure(dependencies.out, error, speech.format);
   return error.exit_code();
 }
 
 /// Reports what is being handled. Returns the exit code.
-int report_current(Reporter& reporter) {
+int report_current(const CliDependencies& dependencies, const Speech& speech) {
   try {
     throw;
   } catch (const BaseError& error) {
-    return report(reporter, error);
+    return report(dependencies, speech, error);
   } catch (const std::bad_alloc&) {
-    return report(reporter, Error(ExitCode::failure, "out of memory"));
+    return report(dependencies, speech, Error(ExitCode::failure, "out of memory"));
   } catch (const std::exception& error) {
-    return report(reporter, Error(ExitCode::failure, fmt::format("unexpected: {}", printable(error.what())),
-                                  "this is a bug in raibid-cli; please report it"));
+    return report(dependencies, speech,
+                  Error(ExitCode::failure, fmt::format("unexpected: {}", printable(error.what())),
+                        "this is a bug in raibid-cli; please report it"));
   }
 }
 
@@ -88,13 +119,14 @@ int report_current(Reporter& reporter) {
 
 int run_cli(std::span<const std::string> arguments, const CliDependencies& dependencies,
             const std::vector<Component>& components) {
-  std::unique_ptr<Reporter> reporter = make_reporter(dependencies.terminal, {}, dependencies.err);
+  Speech speech{make_reporter(dependencies.terminal, {}, dependencies.err),
+                asked_format(arguments, dependencies.environment)};
   try {
-    const CommandResult result = execute(arguments, dependencies, components, reporter);
+    const CommandResult result = execute(arguments, dependencies, components, speech);
     write_result(dependencies.out, result.output);
     return result.exit_code;
   } catch (...) {
-    return report_current(*reporter);
+    return report_current(dependencies, speech);
   }
 }
 

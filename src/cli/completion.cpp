@@ -57,7 +57,7 @@ std::vector<std::string> option_names(const OptionSpec& option) {
 std::string value_options(const CommandTable& table, std::string_view separator) {
   std::vector<std::string> names;
   for (const OptionSpec& option : all_options(table.components())) {
-    if (option.kind == OptionKind::flag) continue;
+    if (!takes_next_word(option)) continue;
     for (std::string& name : option_names(option)) names.push_back(std::move(name));
   }
   return join(names, separator);

@@ -23,7 +23,7 @@ std::string option_line(const std::string& condition, const OptionSpec& option) 
   std::string line = fmt::format("complete -c raibid-cli -n {}", in_single_quotes(condition));
   if (option.letter != 0) line += fmt::format(" -s {}", option.letter);
   line += fmt::format(" -l {}", option.name);
-  if (option.kind != OptionKind::flag) {
+  if (takes_next_word(option)) {
     const ValueWords known = value_words(option);
     line += known.files ? " -r -F" : " -x";
     if (!known.words.empty()) line += fmt::format(" -a {}", in_single_quotes(join(known.words, " ")));

@@ -35,7 +35,7 @@ std::string action(const OptionSpec& option) {
 /// "[help]:METAVAR:action" of an _arguments specification.
 std::string explained(const OptionSpec& option) {
   const std::string help = fmt::format("[{}]", escaped(option.help, "[]\\:"));
-  if (option.kind == OptionKind::flag) return help;
+  if (!takes_next_word(option)) return help;
   return fmt::format("{}:{}:{}", help, escaped(option.metavar.empty() ? "value" : option.metavar, "\\:"),
                      action(option));
 }
@@ -47,7 +47,7 @@ std::string specification(const OptionSpec& option) {
   const std::string before = list ? "*" : names.size() > 1 ? fmt::format("({})", join(names, " ")) : "";
   std::vector<std::string> words;
   for (const std::string& name : names) {
-    const std::string_view value = option.kind == OptionKind::flag ? "" : name.starts_with("--") ? "=" : "+";
+    const std::string_view value = !takes_next_word(option) ? "" : name.starts_with("--") ? "=" : "+";
     words.push_back(in_single_quotes(fmt::format("{}{}{}{}", before, name, value, explained(option))));
   }
   return join(words, " ");

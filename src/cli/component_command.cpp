@@ -8,19 +8,26 @@
 
 namespace raibid {
 
+Reporter& speak_as(const Call& call, const Session& session) {
+  const CliDependencies& system = call.dependencies;
+  call.speech.format = output_format(session.settings.text("output"));
+  call.speech.reporter = make_reporter(system.terminal, reporter_options(session.settings), system.err);
+  for (const std::string& warning : session.warnings) call.speech.reporter->warning(warning);
+  return *call.speech.reporter;
+}
+
 Context make_context(const Call& call, const std::vector<OptionSpec>& options, std::optional<ShownTimeline>& timeline) {
   const CliDependencies& system = call.dependencies;
   Session session = open_session(options, call.invocation.flags, system.environment);
-  call.reporter = make_reporter(system.terminal, reporter_options(session.settings), system.err);
-  for (const std::string& warning : session.warnings) call.reporter->warning(warning);
-  system.runner.tell([&reporter = *call.reporter](const std::string& text) { reporter.warning(text); });
+  Reporter& reporter = speak_as(call, session);
+  system.runner.tell([&reporter](const std::string& text) { reporter.warning(text); });
   if (session.settings.flag("timing")) timeline.emplace(system, system.runner);
   const TimePoint deadline = system.clock.now() + session.settings.duration("timeout");
   return Context{system.runner,
                  system.clock,
                  system.random,
                  system.signals,
-                 *call.reporter,
+                 reporter,
                  timeline ? timeline->redis() : system.redis,
                  system.environment,
                  std::move(session.paths),

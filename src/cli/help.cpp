@@ -81,8 +81,9 @@ std::string described(const OptionSpec& option) {
 
 std::string Help::option_line(const OptionSpec& option) const {
   const std::string letter = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "    ";
-  const std::string value = value_name(option);
-  const std::string left = fmt::format("  {}--{}{}{}", letter, option.name, value.empty() ? "" : " ", value);
+  const std::string name = value_name(option);
+  const std::string value = name.empty() ? "" : takes_next_word(option) ? " " + name : fmt::format("[={}]", name);
+  const std::string left = fmt::format("  {}--{}{}", letter, option.name, value);
   return beside(left, described(option), option_column);
 }
 

@@ -78,7 +78,7 @@ class Parser {
   static CLI::Option* add_option(CLI::App& app, const OptionSpec& option) {
     std::string names = "--" + std::string(option.name);
     if (option.letter != 0) names = std::string("-") + option.letter + "," + names;
-    if (option.kind == OptionKind::flag) return app.add_flag(names);
+    if (!takes_next_word(option)) return app.add_flag(names);
     return app.add_option(names, [](const CLI::results_t&) { return true; })
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
@@ -88,6 +88,7 @@ class Parser {
       if (parsed->count() == 0) continue;
       std::vector<std::string> values = parsed->results();
       if (option->kind != OptionKind::list) values = {values.back()};
+      if (!option->implicit_value.empty() && values.front() == "true") values = {std::string(option->implicit_value)};
       flags[std::string(option->name)] = Setting{std::move(values), {Source::flag, "--" + std::string(option->name)}};
     }
   }
@@ -104,6 +105,15 @@ void refuse_empty_values(std::span<const std::string> arguments) {
     if (word.starts_with("--") && word.find('=') == word.size() - 1)
       throw missing_value(word.substr(0, word.size() - 1));
   }
+}
+
+/// "-o=json" as "-ojson": CLI11 would take the "=" for a part of the value, kubectl and helm do not.
+std::vector<std::string> without_short_equals(std::span<const std::string> arguments) {
+  std::vector<std::string> words(arguments.begin(), arguments.end());
+  for (std::string& word : words) {
+    if (word.size() > 3 && word[0] == '-' && word[1] != '-' && word[2] == '=') word.erase(2, 1);
+  }
+  return words;
 }
 
 /// The words that CLI11 had no place for: arguments, or a mistake.
@@ -123,7 +133,7 @@ void place_words(const CommandTable& table, Invocation& invocation, const std::v
 
 Invocation parse_arguments(const CommandTable& table, std::span<const std::string> arguments) {
   const auto mark = std::find(arguments.begin(), arguments.end(), "--");
-  const std::span<const std::string> before(arguments.begin(), mark);
+  const std::vector<std::string> before = without_short_equals({arguments.begin(), mark});
   const bool has_mark = mark != arguments.end();
   refuse_empty_values(before);
 

@@ -36,8 +36,7 @@ Settings open_settings(const Call& call) {
   SettingMap flags = call.invocation.flags;
   flags["preset"] = {{"raibid"}, {Source::flag, "--preset"}};
   Session session = open_session(all_options(call.table.components()), flags, call.dependencies.environment);
-  call.reporter = make_reporter(call.dependencies.terminal, reporter_options(session.settings), call.dependencies.err);
-  for (const std::string& warning : session.warnings) call.reporter->warning(warning);
+  speak_as(call, session);
   return std::move(session.settings);
 }
 

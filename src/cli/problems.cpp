@@ -18,6 +18,94 @@ void add_names(std::vector<std::string>& names, const std::vector<OptionSpec>& o
   for (const OptionSpec& option : options) names.push_back("--" + std::string(option.name));
 }
 
+/// What people type who know other tools, and the command that does it.
+constexpr std::pair<std::string_view, std::string_view> synonyms[] = {
+    {"install", "setup redis"},
+    {"create", "setup redis"},
+    {"deploy", "setup redis"},
+    {"apply", "setup redis"},
+    {"init", "setup redis"},
+    {"up", "setup redis"},
+    {"upgrade", "setup redis"},
+    {"update", "setup redis"},
+    {"start", "setup redis"},
+    {"uninstall", "teardown redis"},
+    {"delete", "teardown redis"},
+    {"remove", "teardown redis"},
+    {"rm", "teardown redis"},
+    {"destroy", "teardown redis"},
+    {"down", "teardown redis"},
+    {"list", "status --all"},
+    {"ls", "status --all"},
+    {"ps", "status --all"},
+    {"get", "status --all"},
+    {"check", "doctor"},
+    {"health", "status"},
+    {"info", "status"},
+    {"describe", "status"},
+    {"wait", "status redis --wait"},
+    {"watch", "status redis --watch"},
+    {"test", "smoke redis"},
+    {"verify", "smoke redis"},
+    {"shell", "connect redis"},
+    {"exec", "connect redis"},
+    {"port-forward", "connect redis"},
+    {"redis-cli", "connect redis -- redis-cli"},
+    {"password", "credentials show redis"},
+    {"env", "export env"},
+    {"alerts", "export alerts"},
+    {"dashboard", "export dashboard"},
+    {"settings", "config show"},
+};
+
+/// The same for options, as what to type instead; the first word is the command they are typed with, "" for any.
+struct OptionSynonym {
+  std::string_view verb, name, instead;
+};
+constexpr OptionSynonym option_synonyms[] = {
+    {"", "--json", "write it as -o json"},
+    {"", "--yaml", "write it as -o yaml"},
+    {"", "--format", "write it as -o json or -o yaml"},
+    {"", "--kube-context", "write it as --context"},
+    {"", "--name", "write it as --release"},
+    {"", "--force", "write it as --yes"},
+    {"", "--assume-yes", "write it as --yes"},
+    {"", "-y", "write it as --yes"},
+    {"", "--all-namespaces", "'raibid-cli status --all' lists every Redis"},
+    {"", "-A", "'raibid-cli status --all' lists every Redis"},
+    {"setup", "--wait", "leave it out: setup waits until Redis is ready, at most --timeout"},
+    {"setup", "--atomic", "leave it out: setup takes everything back when it fails"},
+    {"setup", "--create-namespace", "leave it out: setup makes the namespace when it is missing"},
+    {"setup", "--install", "leave it out: setup installs, and changes what is installed"},
+    {"setup", "--replicas", "leave it out: this Redis has one node"},
+    {"teardown", "--wait", "leave it out: teardown waits until all is gone"},
+    {"teardown", "--purge", "write it as --delete-data"},
+};
+
+bool has_row(const CommandTable& table, std::string_view command) {
+  const std::vector<std::string> words = split(std::string(command), ' ');
+  return table.find(words.front(), words.size() > 1 && !words[1].starts_with("-") ? words[1] : "") != nullptr;
+}
+
+/// The command that `word` is another tool's word for; "" when there is none here.
+std::string synonym(const CommandTable& table, const std::string& word) {
+  const std::string lower = to_lower(word);
+  for (const auto& [other, command] : synonyms) {
+    if (other == lower && has_row(table, command)) return std::string(command);
+  }
+  return "";
+}
+
+std::string first_word(const std::string& line) { return line.substr(0, line.find(' ')); }
+
+/// What to type instead of another tool's option; "" when it is not known.
+std::string option_synonym(const std::string& verb, const std::string& name) {
+  for (const OptionSynonym& one : option_synonyms) {
+    if (one.name == name && (one.verb.empty() || one.verb == verb)) return std::string(one.instead);
+  }
+  return "";
+}
+
 /// The command that has an option of that name ("--size"), or nullptr.
 const CommandRow* row_with(const CommandTable& table, const std::string& option) {
   for (const CommandRow& row : table.rows()) {
@@ -39,7 +127,7 @@ std::string command_with(const CommandRow& row, const std::string& name, const I
                                    [&](const OptionSpec& one) { return "--" + std::string(one.name) == name; });
   const bool needs_words = !row.arguments.empty() && !row.arguments.starts_with("[");
   std::string line = fmt::format("raibid-cli {} {}", row.name(), printable(shell_quote(word)));
-  if (option->kind != OptionKind::flag && word == name) {
+  if (takes_next_word(*option) && word == name) {
     // its value is the next word, for which there was no place either
     const std::vector<std::string>& words = invocation.arguments;
     const auto at = std::find(words.begin(), words.end(), word);
@@ -52,8 +140,18 @@ std::string command_with(const CommandRow& row, const std::string& name, const I
 
 }  // namespace
 
+std::vector<std::string_view> foreign_words() {
+  std::vector<std::string_view> words;
+  for (const auto& [word, command] : synonyms) words.push_back(word);
+  return words;
+}
+
 Error unknown_command(const CommandTable& table, const std::string& word) {
   const std::vector<std::string> verbs = table.verbs();
+  if (const std::string meant = synonym(table, word); !meant.empty()) {
+    return mistake(fmt::format("unknown command '{}'; here it is called {}", printable(word), first_word(meant)),
+                   fmt::format("run: raibid-cli {}", meant));
+  }
   for (const CommandRow& row : table.rows()) {
     if (!row.own && row.object == word) {
       return mistake(fmt::format("'{}' is a component; the command comes first", word),
@@ -95,6 +193,8 @@ Error unknown_option(const CommandTable& table, const Invocation& invocation, co
   std::vector<std::string> known = {"--help", "--version"};
   add_names(known, global_options());
   if (invocation.row != nullptr) add_names(known, invocation.row->options);
+  if (const std::string instead = option_synonym(invocation.verb, name); !instead.empty())
+    return mistake(fmt::format("unknown option {}{}", printable(name), of_command), instead);
   const std::string near = did_you_mean(name, known);
   const std::string message = fmt::format("unknown option {}{}{}", printable(name), of_command, near);
   if (const CommandRow* other = row_with(table, name); other != nullptr) {

@@ -22,4 +22,7 @@ Error missing_value(const std::string& option);
 /// Words behind a command that takes none, or takes them behind "--" only.
 Error unexpected_word(const CommandRow& row, const std::vector<std::string>& words);
 
+/// The words of other tools for which unknown_command knows a command of ours.
+std::vector<std::string_view> foreign_words();
+
 }  // namespace raibid

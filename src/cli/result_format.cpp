@@ -7,11 +7,6 @@
 
 namespace raibid {
 
-OutputFormat output_format(const std::string& output) {
-  if (output == "json") return OutputFormat::json;
-  return output == "yaml" ? OutputFormat::yaml : OutputFormat::table;
-}
-
 std::string formatted(const nlohmann::ordered_json& result, OutputFormat format) {
   if (format == OutputFormat::yaml) return to_yaml(result);
   // a value that is not UTF-8 must not take the whole answer away

@@ -8,9 +8,6 @@
 
 namespace raibid {
 
-/// The format that `output` names ("table", "json", "yaml").
-OutputFormat output_format(const std::string& output);
-
 /// A result for programs, as JSON or YAML; not for tables.
 std::string formatted(const nlohmann::ordered_json& result, OutputFormat format);
 

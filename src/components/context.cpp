@@ -2,10 +2,11 @@
 
 namespace raibid {
 
-OutputFormat Context::format() const {
-  const std::string format = settings.text("output");
-  if (format == "json") return OutputFormat::json;
-  return format == "yaml" ? OutputFormat::yaml : OutputFormat::table;
+OutputFormat output_format(const std::string& output) {
+  if (output == "json") return OutputFormat::json;
+  return output == "yaml" ? OutputFormat::yaml : OutputFormat::table;
 }
+
+OutputFormat Context::format() const { return output_format(settings.text("output")); }
 
 }  // namespace raibid

@@ -22,6 +22,9 @@ class Signals;
 
 enum class OutputFormat { table, json, yaml };
 
+/// The format that `output` names: "json", "yaml"; anything else is a table.
+OutputFormat output_format(const std::string& output);
+
 /// What a command of a component works with: built in main and src/cli, handed down whole.
 struct Context {
   Runner& runner;

@@ -103,4 +103,8 @@ const std::vector<OptionSpec>& global_options() {
   return options;
 }
 
+bool takes_next_word(const OptionSpec& option) {
+  return option.kind != OptionKind::flag && option.implicit_value.empty();
+}
+
 }  // namespace raibid

@@ -30,7 +30,11 @@ struct OptionSpec {
   std::string_view group = {};  ///< heading in --help
   bool is_path = false;  ///< its value may name a file: a leading "~/" is the user's home, also where no shell sees it
   bool not_in_files = false;  ///< a variable, but no key in files: it says where the file is, or answers a question
+  std::string_view implicit_value = {};  ///< what --NAME alone means, when its value may be left out: --NAME[=VALUE]
 };
+
+/// Whether the word behind --NAME is its value.
+bool takes_next_word(const OptionSpec& option);
 
 /// The options that every command takes.
 const std::vector<OptionSpec>& global_options();

@@ -137,7 +137,7 @@ void Executor::fail(Error error, int signal, Journal& journal) {
     throw error.with_code(code_when_nothing_changed(error));
   }
   std::string hint = error.hint();
-  if (signal == 0) add_paragraph(hint, evidence_of(error));  // whoever interrupts knows why, and waits
+  if (signal == 0) add_paragraph(hint, keep_evidence(error));  // whoever interrupts knows why, and waits
   if (m_dependencies.keep_on_failure) {
     add_paragraph(hint, remaining_commands(journal));
     throw error.with_code(ExitCode::remains).with_hint(hint);
@@ -154,10 +154,11 @@ void Executor::fail(Error error, int signal, Journal& journal) {
   throw error.with_code(ExitCode::remains).with_hint(hint);
 }
 
-std::string Executor::evidence_of(const Error& error) {
+std::string Executor::keep_evidence(Error& error) {
   if (!m_dependencies.keep_evidence) return {};
   try {
     const std::string where = m_dependencies.keep_evidence(error);
+    error.with_evidence(where);
     return where.empty() ? "" : "diagnostics saved to " + where;
   } catch (const std::exception& problem) {
     return fmt::format("diagnostics could not be saved: {}", problem.what());

@@ -70,7 +70,7 @@ class Executor {
   [[noreturn]] void fail(Error error, int signal, Journal& journal);
   void check_still_ours(Before what);
   void look_who_has_it();
-  std::string evidence_of(const Error& error);
+  std::string keep_evidence(Error& error);
   std::string roll_back(Journal& journal, const std::string& name);
   void undo(const Undo& undo);
 

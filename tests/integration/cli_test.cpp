@@ -226,6 +226,33 @@ TEST_CASE("status --watch ends soon after its reader has gone") {
   CHECK(output.out.ends_with("\n0\n"));
 }
 
+TEST_CASE("status --wait waits for what --for names, and says what it waits for") {
+  Cli cli;
+  const Output output = cli.shell(R"sh(
+    exec 2>&1
+    cli() { "$RAIBID_CLI" "$@" --target local; echo "exit $?"; }
+    cli status redis --wait=300ms --interval 100ms
+    cli setup redis > /dev/null
+    cli status redis --wait=1s -q -o json | jq -r .healthy
+    cli status redis --wait --for drained -q -o json | jq -r .healthy
+    echo '{"job_id":"1","job_type":"build","payload":"x"}' | cli queue add - > /dev/null
+    cli status redis --wait=300ms --interval 100ms --for drained | grep -v '^ '
+    cli status redis --wait --for ready -q > /dev/null
+    cli status redis --for ready
+    cli status redis --wait --all
+    cli status redis --wait --interval 0s
+    cli teardown redis --yes --delete-data -q)sh");
+  INFO(said(output));
+  CHECK(output.status == 0);
+  for (const char* part : {"not healthy: it is not installed yet", "is not installed\n", "exit 6\n", "true\n",
+                           "not drained: raibid:jobs, group raibid-workers: 1 jobs wait, 0 are being worked on",
+                           "error: --for says what --wait waits for\n", "error: --wait waits for one Redis",
+                           "error: --interval must be more than 0\n"}) {
+    INFO(part);
+    CHECK(contains(output.out, part));
+  }
+}
+
 TEST_CASE("queue export ends quietly when its reader has gone") {
   Cli cli;
   const Output output = cli.shell(R"sh(

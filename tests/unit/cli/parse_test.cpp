@@ -123,6 +123,66 @@ TEST_SUITE("cli: mistakes in the command line") {
     CHECK(run.out.empty());
   }
 
+  TEST_CASE("another tool's word for a command names ours") {
+    const std::vector<std::pair<std::string, std::string>> words = {
+        {"install", "setup redis"},   {"upgrade", "setup redis"},        {"Uninstall", "teardown redis"},
+        {"delete", "teardown redis"}, {"list", "status --all"},          {"ls", "status --all"},
+        {"check", "doctor"},          {"port-forward", "connect redis"}, {"redis-cli", "connect redis -- redis-cli"}};
+    for (const auto& [word, command] : words) {
+      CommandLine run;
+      CHECK(run({word, "redis"}) == 2);
+      CHECK(run.said("unknown command '" + word + "'; here it is called"));
+      CHECK(run.said("hint: run: raibid-cli " + command + "\n"));
+    }
+  }
+
+  TEST_CASE("every command that stands for another tool's word is one") {
+    CommandLine run;
+    run.components = components();
+    for (const std::string_view word : foreign_words()) {
+      CHECK(run({std::string(word)}) == 2);
+      INFO(word);
+      CHECK(run.said("here it is called"));
+    }
+  }
+
+  TEST_CASE("another tool's option names ours") {
+    CommandLine run;
+    CHECK(run({"setup", "redis", "--wait"}) == 2);
+    CHECK(run.said("hint: leave it out: setup waits until Redis is ready"));
+    CHECK(run({"status", "redis", "--json"}) == 2);
+    CHECK(run.said("hint: write it as -o json\n"));
+    CHECK(run({"teardown", "redis", "-y"}) == 2);
+    CHECK(run.said("hint: write it as --yes\n"));
+  }
+
+  TEST_CASE("a short option may have a = before its value") {
+    CommandLine run;
+    CHECK(run({"config", "show", "-o=json"}) == 0);
+    CHECK(run.out.starts_with("["));
+  }
+
+  TEST_CASE("an option whose value may be left out takes only one with =") {
+    CommandLine run;
+    run.components = {{"redis",
+                       "a Redis",
+                       {{"status",
+                         "How it is",
+                         {{.name = "wait", .help = "for it", .kind = OptionKind::duration, .implicit_value = "5m"}},
+                         [](Context& context, const std::vector<std::string>&) {
+                           return CommandResult{context.settings.text("wait") + "\n"};
+                         }}}}};
+    CHECK(run({"status", "redis"}) == 0);
+    CHECK(run.out == "\n");
+    CHECK(run({"status", "--wait", "redis"}) == 0);
+    CHECK(run.out == "5m\n");
+    CHECK(run({"status", "redis", "--wait=90s"}) == 0);
+    CHECK(run.out == "90s\n");
+    CHECK(run({"status", "redis", "--wait=soon"}) == 2);
+    CHECK(run({"help", "status"}) == 0);
+    CHECK(run.printed("--wait[=TIME]"));
+  }
+
   TEST_CASE("an unknown component") {
     CommandLine run;
     CHECK(run({"setup", "reddis"}) == 2);

@@ -1,6 +1,7 @@
 #include "unit/cli/fixture.hpp"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <cerrno>
 
@@ -34,6 +35,42 @@ TEST_SUITE("cli: results and errors") {
       CHECK(run.err == "error: it went wrong\nhint: do it otherwise\n");
       CHECK(run.out.empty());
     }
+  }
+
+  TEST_CASE("with -o json or yaml, an error is also a document on stdout") {
+    const std::vector<std::vector<std::string>> ways = {
+        {"-o", "json"}, {"-ojson"}, {"-o=json"}, {"--output", "json"}, {"--output=json"}};
+    for (const std::vector<std::string>& way : ways) {
+      CommandLine run;
+      std::vector<std::string> words = {"fail", "redis", "4"};
+      words.insert(words.end(), way.begin(), way.end());
+      CHECK(run(words) == 4);
+      CHECK(run.err == "error: it went wrong\nhint: do it otherwise\n");
+      const nlohmann::json expected = {
+          {"ok", false}, {"code", 4}, {"error", "it went wrong"}, {"hint", "do it otherwise"}, {"evidence", nullptr}};
+      CHECK(nlohmann::json::parse(run.out) == expected);
+    }
+    CommandLine run;
+    CHECK(run({"fail", "redis", "interrupted", "-o", "yaml"}) == 130);
+    CHECK(run.printed("ok: false\ncode: 130\n"));
+  }
+
+  TEST_CASE("an error before the settings are read is a document, too") {
+    CommandLine run;
+    CHECK(run({"fail", "redis", "--nothing", "-o", "json"}) == 2);
+    CHECK(nlohmann::json::parse(run.out)["code"] == 2);
+    run.environment["RAIBID_OUTPUT"] = "json";
+    CHECK(run({"flai"}) == 2);
+    CHECK(nlohmann::json::parse(run.out)["error"].get<std::string>().find("flai") != std::string::npos);
+    CHECK(run({"fail", "redis", "4", "-o", "table"}) == 4);
+    CHECK(run.out.empty());
+  }
+
+  TEST_CASE("an error without standard output keeps its code") {
+    CommandLine run;
+    FailingBuffer full(ENOSPC);
+    std::ostream stream(&full);
+    CHECK(run.run_to(stream, {"fail", "redis", "4", "-o", "json"}) == 4);
   }
 
   TEST_CASE("a result may say that something is not well") {

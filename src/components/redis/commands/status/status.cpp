@@ -16,6 +16,7 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/status/status_board.hpp"
+#include "components/redis/commands/status/wait_for_state.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/record.hpp"
@@ -32,7 +33,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr Duration look_for_reader = std::chrono::milliseconds(200);
-constexpr Duration between_looks = std::chrono::seconds(2);
 
 std::string memory_of(const RedisFacts& redis) {
   if (!redis.memory || redis.memory->used == 0) return "-";
@@ -165,6 +165,7 @@ class WatchScreen {
 
 CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Scope& scope) {
   const Duration limit = context.settings.duration("timeout");
+  const Duration between_looks = looks_apart(context);
   WatchScreen screen(context);
   int code = 0;
   bool any = false;
@@ -201,6 +202,19 @@ bool one_is_meant(const Context& context) {
          (external || chosen(context, "release") || chosen(context, "namespace") || chosen(context, "preset"));
 }
 
+void refuse_contradictory_flags(const Context& context) {
+  if (!context.settings.is_set("wait")) {
+    if (context.settings.origin("for").source == Source::default_value) return;
+    throw Error(ExitCode::usage, "--for says what --wait waits for",
+                "wait for it: " + context.scope().command("status", "--wait --for " + context.settings.text("for")));
+  }
+  for (const char* other : {"all", "watch"}) {
+    if (context.settings.flag(other))
+      throw Error(ExitCode::usage, fmt::format("--wait waits for one Redis, and --{} shows more than that", other),
+                  "leave one of them out");
+  }
+}
+
 CommandResult status_of_one(Context& context, const RedisSettings& settings) {
   return open_installer(context, settings)->status();
 }
@@ -228,23 +242,42 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
 }  // namespace
 
 std::vector<OptionSpec> status_options() {
-  return {{.name = "all", .help = "Every Redis that is set up, as a list", .kind = OptionKind::flag, .flag_only = true},
-          {.name = "watch",
-           .help = "Refresh every two seconds, until Ctrl-C",
-           .kind = OptionKind::flag,
-           .letter = 'w',
-           .flag_only = true}};
+  return {
+      {.name = "all", .help = "Every Redis that is set up, as a list", .kind = OptionKind::flag, .flag_only = true},
+      {.name = "watch",
+       .help = "Refresh every two seconds, until Ctrl-C",
+       .kind = OptionKind::flag,
+       .letter = 'w',
+       .flag_only = true},
+      {.name = "wait",
+       .help = "Wait for the state that --for names, five minutes when no time is given; exit 1 when it does not come",
+       .kind = OptionKind::duration,
+       .flag_only = true,
+       .implicit_value = "5m"},
+      {.name = "for",
+       .help = "What --wait waits for: every check passes, Redis answers PONG, or every job is done",
+       .kind = OptionKind::choice,
+       .default_value = "healthy",
+       .choices = {"healthy", "ready", "drained"},
+       .flag_only = true},
+      {.name = "interval",
+       .help = "Time between two looks of --wait and --watch",
+       .kind = OptionKind::duration,
+       .default_value = "2s",
+       .flag_only = true}};
 }
 
 CommandResult status_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
   const bool all = context.settings.flag("all");
+  refuse_contradictory_flags(context);
+  if (context.settings.is_set("wait")) return wait_for_state(context, settings);
   if (!all && !context.settings.flag("watch")) return status_of_one(context, settings);
   return status_of_board(context, settings, !all);
 }
 
 CommandResult status_unnamed(Context& context, const std::vector<std::string>& arguments) {
-  if (one_is_meant(context)) return status_redis(context, arguments);
+  if (one_is_meant(context) || context.settings.is_set("wait")) return status_redis(context, arguments);
   return status_of_board(context, redis_settings(context), false);
 }
 
