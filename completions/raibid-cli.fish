@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --existing-secret --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --app-namespace --days --format --name --worker-image --list --store --store-kind --key --property --api-version --provider --parameter --cert --scope --controller-name --controller-namespace --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --existing-secret --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set -f --values --for --interval --port --app-namespace --days --format --name --worker-image --list --store --store-kind --key --property --api-version --provider --parameter --cert --scope --controller-name --controller-namespace --queue --max-lag --max-pending-age --max-dead --rate --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -203,6 +203,9 @@ complete -c raibid-cli -n '__raibid_cli_at setup redis' -l discard-data -d 'Remo
 complete -c raibid-cli -n '__raibid_cli_at setup redis' -l keep-on-failure -d 'Do not roll back when setup fails'
 complete -c raibid-cli -n '__raibid_cli_at status redis; or __raibid_cli_at status' -l all -d 'Every Redis that is set up, as a list'
 complete -c raibid-cli -n '__raibid_cli_at status redis; or __raibid_cli_at status' -s w -l watch -d 'Refresh every two seconds, until Ctrl-C'
+complete -c raibid-cli -n '__raibid_cli_at status redis; or __raibid_cli_at status' -l wait -d 'Wait for the state that --for names, five minutes when no time is given; exit 1 when it does not come'
+complete -c raibid-cli -n '__raibid_cli_at status redis; or __raibid_cli_at status' -l for -x -a 'healthy ready drained' -d 'What --wait waits for: every check passes, Redis answers PONG, or every job is done'
+complete -c raibid-cli -n '__raibid_cli_at status redis; or __raibid_cli_at status' -l interval -x -d 'Time between two looks of --wait and --watch'
 complete -c raibid-cli -n '__raibid_cli_at status redis; or __raibid_cli_at status' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at status redis; or __raibid_cli_at status' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
 complete -c raibid-cli -n '__raibid_cli_at teardown redis' -l delete-data -d 'Remove the data too: claim, Secret and credentials'

@@ -1,12 +1,13 @@
 #include "cli/cli.hpp"
 
 #include "base/error.hpp"
+#include "base/junit.hpp"
 #include "base/strings.hpp"
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
-#include "cli/result_format.hpp"
 #include "cli/version.hpp"
+#include "components/result_format.hpp"
 #include "config/settings.hpp"
 #include "sys/reading_runner.hpp"
 #include "tools/reading_redis.hpp"
@@ -80,11 +81,20 @@ OutputFormat asked_format(std::span<const std::string> arguments, const Environm
   return output_format(name);
 }
 
+/// A document that CI reads: the command did not come to its tests.
+std::string junit_failure(const BaseError& error) {
+  return junit("raibid-cli", {{.name = "raibid-cli", .failure = fmt::format("{}\n{}", error.message(), error.hint())}});
+}
+
 /// For programs: {ok, code, error, hint, evidence} on stdout.
 void write_failure(std::ostream& out, const BaseError& error, OutputFormat format) {
   const auto text_or_null = [](const std::string& text) {
     return text.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(text);
   };
+  if (format == OutputFormat::junit) {
+    out << junit_failure(error) << std::flush;
+    return;
+  }
   out << formatted({{"ok", false},
                     {"code", error.exit_code()},
                     {"error", error.message()},

@@ -21,6 +21,7 @@ CommandRow component_row(const Component& component, const ComponentCommand& com
   row.options = command.options;
   row.arguments = command.arguments;
   row.examples = command.examples;
+  row.junit = command.junit;
   row.run = [&component, &command](const Call& call) { return run_component_command(call, component, command); };
   return row;
 }

@@ -24,6 +24,7 @@ struct CommandRow {
   std::string arguments;              ///< usage of what follows: "[-- COMMAND …]"; "" when nothing may
   std::vector<std::string> examples;  ///< lines to type, for the end of its help
   bool object_optional = false;       ///< `raibid-cli VERB` means this row
+  bool junit = false;                 ///< it can write its result as JUnit's XML
   bool own = false;                   ///< of this program, not of a component
   std::function<CommandResult(const Call&)> run;
 

@@ -7,8 +7,8 @@
 #include "cli/cli.hpp"
 #include "cli/command_table.hpp"
 #include "cli/invocation.hpp"
-#include "cli/result_format.hpp"
 #include "cli/session.hpp"
+#include "components/result_format.hpp"
 
 namespace raibid {
 

@@ -1,10 +1,13 @@
 #include "cli/component_command.hpp"
 
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
 #include "components/context.hpp"
 #include "components/registry.hpp"
 #include "sys/process.hpp"
+
+#include <fmt/format.h>
 
 namespace raibid {
 
@@ -13,6 +16,11 @@ Reporter& speak_as(const Call& call, const Session& session) {
   call.speech.format = output_format(session.settings.text("output"));
   call.speech.reporter = make_reporter(system.terminal, reporter_options(session.settings), system.err);
   for (const std::string& warning : session.warnings) call.speech.reporter->warning(warning);
+  if (call.speech.format == OutputFormat::junit && !call.invocation.row->junit) {
+    call.speech.format = OutputFormat::table;
+    throw Error(ExitCode::usage, fmt::format("'raibid-cli {}' cannot write junit", call.invocation.row->name()),
+                "it writes: -o table, -o json, -o yaml");
+  }
   return *call.speech.reporter;
 }
 

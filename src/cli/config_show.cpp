@@ -3,10 +3,10 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "cli/component_command.hpp"
-#include "cli/result_format.hpp"
 #include "cli/session.hpp"
 #include "components/context.hpp"
 #include "components/registry.hpp"
+#include "components/result_format.hpp"
 #include "ui/reporter.hpp"
 #include "ui/table.hpp"
 

@@ -20,18 +20,6 @@ constexpr std::size_t option_column = 34;  // where the text beside an option be
 constexpr std::size_t narrow_column = 8;   // the same where that would leave too little room
 constexpr std::size_t least_text = 30;
 
-constexpr std::string_view about =
-    "Sets up Redis for job queues on Kubernetes or on this machine, proves that it works, and removes it again.";
-
-constexpr std::string_view about_settings =
-    "Settings come from options, then RAIBID_ variables, then ~/.raibid/config.yaml (RAIBID_HOME moves the folder), "
-    "then "
-    "the preset, then defaults; 'raibid-cli config show' lists them all.";
-
-constexpr std::string_view about_exit_codes =
-    "Exit codes: 0 done, 1 unhealthy or failed without a change, 2 usage, 3 refused before any change, 4 failed and "
-    "rolled back, 5 something remains, 6 not installed, 128+N ended by signal N.";
-
 /// The commands of the first screen.
 constexpr std::array<std::string_view, 5> main_job = {"setup redis", "status redis", "connect redis", "smoke redis",
                                                       "teardown redis"};
@@ -69,22 +57,12 @@ std::string Help::beside(const std::string& left, const std::string& text, std::
 
 std::string Help::paragraph(std::string_view text) const { return join(folded(text, m_width), "\n") + "\n"; }
 
-std::string described(const OptionSpec& option) {
-  std::string text(option.help);
-  std::vector<std::string> notes;
-  if (option.kind == OptionKind::list) notes.emplace_back("repeatable");
-  if (option.name == "preset") notes.push_back(join(builtin_presets(), ", "));
-  if (!option.default_value.empty()) notes.push_back(fmt::format("default {}", option.default_value));
-  if (!option.flag_only) notes.push_back(variable_name(option.name));
-  return notes.empty() ? text : fmt::format("{} [{}]", text, join(notes, "; "));
-}
-
 std::string Help::option_line(const OptionSpec& option) const {
   const std::string letter = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "    ";
   const std::string name = value_name(option);
   const std::string value = name.empty() ? "" : takes_next_word(option) ? " " + name : fmt::format("[={}]", name);
   const std::string left = fmt::format("  {}--{}{}", letter, option.name, value);
-  return beside(left, described(option), option_column);
+  return beside(left, described_option(option), option_column);
 }
 
 /// The options by group, in the order in which the groups first appear.
@@ -120,7 +98,7 @@ std::string Help::first_screen() const {
     else if (std::find(others.begin(), others.end(), row.verb) == others.end())
       others.push_back(row.verb);
   }
-  std::string text = paragraph(about) + "\nUsage: raibid-cli COMMAND [options]\n";
+  std::string text = paragraph(about_program) + "\nUsage: raibid-cli COMMAND [options]\n";
   if (!first.empty()) text += "\n";
   for (const CommandRow* row : first) text += beside("  " + row->name(), row->summary, 18);
   text += "\nMore commands:\n" + beside("", join(others, ", "), 2);
@@ -136,7 +114,7 @@ std::string Help::whole() const {
   std::vector<const CommandRow*> commands;
   std::vector<const CommandRow*> own;
   for (const CommandRow& row : m_table.rows()) (row.own ? own : commands).push_back(&row);
-  std::string text = paragraph(about) + "\nUsage: raibid-cli COMMAND [options]\n";
+  std::string text = paragraph(about_program) + "\nUsage: raibid-cli COMMAND [options]\n";
   if (!commands.empty()) text += "\nCommands:\n" + command_lines(commands);
   text += "\nThe program itself:\n" + command_lines(own);
   text += "\nOptions of every command:\n";
@@ -188,6 +166,16 @@ std::string value_name(const OptionSpec& option) {
       break;
   }
   return "VALUE";
+}
+
+std::string described_option(const OptionSpec& option) {
+  std::string text(option.help);
+  std::vector<std::string> notes;
+  if (option.kind == OptionKind::list) notes.emplace_back("repeatable");
+  if (option.name == "preset") notes.push_back(join(builtin_presets(), ", "));
+  if (!option.default_value.empty()) notes.push_back(fmt::format("default {}", option.default_value));
+  if (!option.flag_only) notes.push_back(variable_name(option.name));
+  return notes.empty() ? text : fmt::format("{} [{}]", text, join(notes, "; "));
 }
 
 std::string help_text(const CommandTable& table, const std::string& verb, const std::string& object,

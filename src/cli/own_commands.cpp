@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/config_show.hpp"
 #include "cli/help.hpp"
+#include "cli/man_pages.hpp"
 #include "cli/presets.hpp"
 #include "cli/problems.hpp"
 
@@ -34,6 +35,7 @@ std::vector<CommandRow> own_commands() {
   std::vector<CommandRow> rows = {config_show_row()};
   for (CommandRow& row : presets_rows()) rows.push_back(std::move(row));
   for (CommandRow& row : completion_rows()) rows.push_back(std::move(row));
+  rows.push_back(man_pages_row());
   rows.push_back(version_row());
   rows.push_back(help_row());
   return rows;

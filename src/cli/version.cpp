@@ -2,8 +2,8 @@
 
 #include "assets/assets.hpp"
 #include "cli/commands.hpp"
-#include "cli/result_format.hpp"
 #include "components/registry.hpp"
+#include "components/result_format.hpp"
 #include "config/settings.hpp"
 #include "config/yaml.hpp"
 

@@ -26,6 +26,7 @@ struct ComponentCommand {
   /// What `raibid-cli VERB` does without the component's name; the same as with it when this is null.
   CommandResult (*run_unnamed)(Context& context, const std::vector<std::string>& arguments) = nullptr;
   std::vector<std::string> examples = {};  ///< lines to type, for the end of its help
+  bool junit = false;                      ///< it can write its result as JUnit's XML
 };
 
 /// One thing this program can set up. A new one is a folder beside redis/ and a row in registry.cpp.

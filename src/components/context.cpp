@@ -4,6 +4,7 @@ namespace raibid {
 
 OutputFormat output_format(const std::string& output) {
   if (output == "json") return OutputFormat::json;
+  if (output == "junit") return OutputFormat::junit;
   return output == "yaml" ? OutputFormat::yaml : OutputFormat::table;
 }
 

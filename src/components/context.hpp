@@ -20,9 +20,9 @@ class Reporter;
 class Runner;
 class Signals;
 
-enum class OutputFormat { table, json, yaml };
+enum class OutputFormat { table, json, yaml, junit };
 
-/// The format that `output` names: "json", "yaml"; anything else is a table.
+/// The format that `output` names: "json", "yaml", "junit"; anything else is a table.
 OutputFormat output_format(const std::string& output);
 
 /// What a command of a component works with: built in main and src/cli, handed down whole.

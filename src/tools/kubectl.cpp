@@ -356,6 +356,15 @@ Command Kubectl::logs(const std::string& pod, const std::string& container, int 
   return api().with(question(words), api().log(pod, container, lines, log_limit, previous), ApiAnswer::text);
 }
 
+Command Kubectl::print_logs(const std::string& pod, const std::string& container, std::optional<int> last,
+                            bool previous, bool follow) const {
+  std::vector<std::string> words = {"logs", pod, "-c", container};
+  if (last) words.push_back(fmt::format("--tail={}", *last));
+  if (previous) words.emplace_back("--previous");
+  if (follow) words.emplace_back("--follow");
+  return question(words);
+}
+
 Command Kubectl::port_forward(const std::string& pod, int remote_port, int local_port) const {
   const std::string ports =
       local_port == 0 ? fmt::format(":{}", remote_port) : fmt::format("{}:{}", local_port, remote_port);

@@ -157,6 +157,9 @@ class Kubectl {
 
   /// The last lines of a container's log (`previous`: of the one before the last restart).
   Command logs(const std::string& pod, const std::string& container, int lines, bool previous) const;
+  /// For people, in the foreground: all lines or the last so many, and with `follow` what comes, too.
+  Command print_logs(const std::string& pod, const std::string& container, std::optional<int> last, bool previous,
+                     bool follow) const;
 
   /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to the pod's.
   Command port_forward(const std::string& pod, int remote_port, int local_port) const;

@@ -10,6 +10,8 @@
 #include "components/redis/commands/examples.hpp"
 #include "components/redis/commands/export/export.hpp"
 #include "components/redis/commands/export/store_commands.hpp"
+#include "components/redis/commands/images.hpp"
+#include "components/redis/commands/logs.hpp"
 #include "components/redis/commands/queue/queue.hpp"
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/smoke/smoke.hpp"
@@ -62,6 +64,8 @@ Component redis_component() {
            smoke_redis},
           {"connect", "Keep a port-forward to it open, or run a command through it", connect_options(),
            connect_redis_command, "[-- COMMAND …]"},
+          {"logs", "Print what its server has said", logs_options(), logs_redis},
+          {"images", "List the container images that setup makes a cluster pull", redis_options(), images_redis},
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
       take_recorded,
@@ -74,6 +78,7 @@ Component redis_component() {
   for (ComponentCommand& command : redis.commands) {
     add_password_options(command.options);
     const std::string_view object = command.object.empty() ? redis.name : command.object;
+    command.junit = command.verb == "status" || command.verb == "doctor" || command.verb == "smoke";
     command.examples = redis_examples(fmt::format("{} {}", command.verb, object));
   }
   return redis;

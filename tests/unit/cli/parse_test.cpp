@@ -1,3 +1,4 @@
+#include "cli/problems.hpp"
 #include "unit/cli/fixture.hpp"
 
 #include <doctest/doctest.h>

@@ -17,6 +17,7 @@
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/services.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "sys/files.hpp"
 #include "sys/foreground.hpp"
@@ -186,7 +187,7 @@ CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   if (context.format() == OutputFormat::table) return {url + "\n"};
   const nlohmann::ordered_json object = {
       {"url", url}, {"host", host}, {"port", installed.port}, {"username", shown_user(installed.login())}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 }  // namespace raibid

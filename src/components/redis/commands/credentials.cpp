@@ -19,6 +19,7 @@
 #include "components/redis/server/rotation.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/options.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
 #include "ui/reporter.hpp"
@@ -309,7 +310,7 @@ class Rotation {
                                  {"username", shown_user(application_login(now))},
                                  {"passwords", password_hashes(now).size()},
                                  {"since", since ? ordered_json(rfc3339(*since)) : ordered_json()}};
-    return {m_context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
+    return {formatted(object, m_context.format())};
   }
 
   Context& m_context;
@@ -355,7 +356,7 @@ CommandResult list_credentials(Context& context, const std::vector<std::string>&
   }
   ordered_json list = ordered_json::array();
   for (const Credentials& one : all) list.push_back(as_object(context, one, false));
-  return {context.format() == OutputFormat::yaml ? to_yaml(list) : json_text(list, 2) + "\n"};
+  return {formatted(list, context.format())};
 }
 
 CommandResult show_credentials(Context& context, const std::vector<std::string>& words) {
@@ -386,7 +387,7 @@ CommandResult show_credentials(Context& context, const std::vector<std::string>&
   }
   if (context.format() == OutputFormat::table) return {text};
   const ordered_json& object = list.size() == 1 ? list.front() : list;
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 std::vector<OptionSpec> sync_options() {

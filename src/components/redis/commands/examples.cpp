@@ -24,6 +24,8 @@ const std::map<std::string, Lines, std::less<>>& known_examples() {
       {"connect redis",
        {"raibid-cli connect redis -- redis-cli PING", "raibid-cli connect redis -- sh -c 'redis-cli INFO memory'",
         "raibid-cli connect redis"}},
+      {"logs redis", {"raibid-cli logs redis --tail 20", "raibid-cli logs redis --previous"}},
+      {"images redis", {"raibid-cli images redis", "raibid-cli images redis --no-metrics -o json"}},
       {"url redis", {"raibid-cli url redis", "raibid-cli url redis --with-password"}},
       {"credentials rotate",
        {"raibid-cli credentials rotate redis", "raibid-cli credentials rotate redis --finish --yes",

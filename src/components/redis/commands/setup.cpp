@@ -10,7 +10,7 @@
 #include "base/error.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/settings/advice.hpp"
-#include "config/yaml.hpp"
+#include "components/result_format.hpp"
 
 namespace raibid {
 
@@ -86,11 +86,14 @@ CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
   const TimePoint started = context.clock.now();
   const SetupOutcome outcome = open_installer(context, first)->setup();
   const RedisSettings settings = redis_settings(context);  // with what was recorded
-  if (!outcome.plan.empty()) return {outcome.plan};
+  if (outcome.plan) {
+    const bool for_people = context.format() == OutputFormat::table;
+    return {for_people ? outcome.plan->text : formatted(outcome.plan->data, context.format())};
+  }
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
   if (context.format() == OutputFormat::table) return {in_words(context, outcome, seconds)};
   const nlohmann::ordered_json object = as_object(outcome, settings, seconds);
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 }  // namespace raibid

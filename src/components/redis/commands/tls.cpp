@@ -11,6 +11,7 @@
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/certificates.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "ui/reporter.hpp"
 
@@ -113,7 +114,7 @@ class CertificateRotation {
                                  {"issuer", facts.issuer},
                                  {"names", facts.names},
                                  {"cas", each_certificate(value_of(now, tls_trusted_key).reveal()).size()}};
-    return {m_context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
+    return {formatted(object, m_context.format())};
   }
 
   Context& m_context;

@@ -17,6 +17,11 @@ std::unique_ptr<Place> open_place(Context& context, const RedisSettings& setting
   return std::make_unique<KubernetesPlace>(context, settings);
 }
 
+Command Place::logs(const LogLines&) {
+  throw Error(ExitCode::usage, "this Redis is someone else's, and so is its log",
+              "the service's own console shows it; what is slow, Redis itself knows: SLOWLOG GET");
+}
+
 std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings& settings) {
   if (settings.target == Target::local) return std::make_unique<LocalInstaller>(context, settings);
   if (settings.target == Target::external) return std::make_unique<ExternalInstaller>(context, settings);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,6 +39,13 @@ struct Abilities {
   bool rotate = false;    ///< its users' passwords can be changed
   bool grow = false;      ///< its storage can be made larger
   bool store = false;     ///< its password can be taken from a Secret that something else keeps
+};
+
+/// Which lines of a server's log.
+struct LogLines {
+  bool follow = false;        ///< and what comes, until Ctrl-C
+  bool previous = false;      ///< of the container before the one that runs
+  std::optional<int> last{};  ///< only so many from the end
 };
 
 /// Where a Redis lives: a cluster, this machine, or elsewhere. Commands ask a Place for data and never ask which kind
@@ -78,6 +87,10 @@ class Place {
   /// A command has trimmed a stream to its limit: kept for `status` where nothing else keeps an account of it.
   virtual void note_trim(const std::string& /*stream*/, std::int64_t /*removed*/) {}
 
+  /// The program that prints the server's log. Throws Error (usage) where its log is someone else's, or has no such
+  /// lines; (not_installed) when it is not there.
+  virtual Command logs(const LogLines& lines);
+
   /// It as something to kill. Throws Error (usage) when the place cannot do that, (not_installed) when it is not there.
   virtual std::unique_ptr<Victim> victim() = 0;
 };
@@ -89,10 +102,17 @@ struct UsersPlan {
   UserChange change;
 };
 
+/// What a dry run of setup would do. As data: `steps` (name, text), `restarts` (why Redis would start again), `objects`
+/// (kind, name, namespace) on a cluster, `values` for helm or `redis_conf`. Secrets are `***`.
+struct SetupPlan {
+  std::string text;
+  nlohmann::ordered_json data;
+};
+
 /// What setup came to.
 struct SetupOutcome {
-  std::string plan;         ///< of a dry run: what would be done; else ""
-  Credentials credentials;  ///< as they were written
+  std::optional<SetupPlan> plan;  ///< of a dry run
+  Credentials credentials;        ///< as they were written
   bool changed = false;
 };
 

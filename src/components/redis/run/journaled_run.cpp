@@ -1,5 +1,7 @@
 #include "components/redis/run/journaled_run.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <unistd.h>
 
 #include <array>
@@ -143,6 +145,12 @@ std::string describe_plan(const Plan& plan) {
   int number = 0;
   for (const Step& step : plan) text += fmt::format("  {}. {:<12} {}\n", ++number, step.name, step.intent);
   return text;
+}
+
+nlohmann::ordered_json plan_data(const Plan& plan) {
+  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+  for (const Step& step : plan) steps.push_back({{"name", step.name}, {"text", step.intent}});
+  return steps;
 }
 
 int mention_unfinished(const Context& context) {

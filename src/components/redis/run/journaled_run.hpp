@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -84,6 +86,8 @@ std::string describe_left(const Journal::Left& left);
 
 /// The plan of a --dry-run: what would be done.
 std::string describe_plan(const Plan& plan);
+/// The same as a list of {name, text}.
+nlohmann::ordered_json plan_data(const Plan& plan);
 
 /// One line for each run that was killed and not undone yet; the number of them.
 int mention_unfinished(const Context& context);

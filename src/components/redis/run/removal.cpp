@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -20,7 +21,7 @@ CommandResult result(const Context& context, const std::string& subject, const s
                      const std::vector<std::string>& kept, const std::string& text) {
   if (context.format() == OutputFormat::table) return {text};
   const nlohmann::ordered_json object = {{"subject", subject}, {"removed", removed}, {"kept", kept}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 std::vector<std::string> names_of(const Removals& removals) {
@@ -42,7 +43,7 @@ CommandResult would_remove(const Context& context, const std::string& subject, c
                                          {"would_undo", undo},
                                          {"would_remove", names_of(removals)},
                                          {"kept", removals.stays}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 bool agreed(Context& context, const std::string& subject) {

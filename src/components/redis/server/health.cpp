@@ -8,9 +8,11 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/junit.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/server/queue_stats.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 
 namespace raibid {
@@ -236,6 +238,22 @@ ordered_json report_data(HealthReport& report) {
   return data;
 }
 
+std::vector<JunitCase> junit_cases(const HealthReport& report) {
+  std::vector<JunitCase> cases;
+  for (const Check& check : report.checks()) {
+    JunitCase one{.name = check.name};
+    if (check.unknown) {
+      one.skipped = check.text;
+    } else if (!check.passed) {
+      one.failure = check.hint.empty() ? check.text : fmt::format("{}\n{}", check.text, check.hint);
+    } else {
+      one.text = check.text;
+    }
+    cases.push_back(std::move(one));
+  }
+  return cases;
+}
+
 CommandResult render_report(const Context& context, const std::string& title, HealthReport& report) {
   const int code = static_cast<int>(report.healthy() ? ExitCode::ok : ExitCode::failure);
   if (context.format() == OutputFormat::table) {
@@ -248,8 +266,9 @@ CommandResult render_report(const Context& context, const std::string& title, He
     }
     return {text, code};
   }
+  if (context.format() == OutputFormat::junit) return {junit(title, junit_cases(report)), code};
   const ordered_json data = report_data(report);
-  return {context.format() == OutputFormat::yaml ? to_yaml(data) : json_text(data, 2) + "\n", code};
+  return {formatted(data, context.format()), code};
 }
 
 }  // namespace raibid

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/junit.hpp"
 #include "components/component.hpp"
 #include "components/redis/server/redis_facts.hpp"
 #include "components/scope.hpp"
@@ -52,7 +53,10 @@ void add_redis_data(const RedisFacts& facts, nlohmann::ordered_json& data);
 /// The report as data: `healthy`, what was found, the checks.
 nlohmann::ordered_json report_data(HealthReport& report);
 
-/// The report as text, JSON or YAML, with the exit code that goes with it.
+/// The checks as tests: one that may not be made is skipped.
+std::vector<JunitCase> junit_cases(const HealthReport& report);
+
+/// The report as text, JSON, YAML or JUnit's XML, with the exit code that goes with it.
 CommandResult render_report(const Context& context, const std::string& title, HealthReport& report);
 
 }  // namespace raibid

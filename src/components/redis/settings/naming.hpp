@@ -7,6 +7,9 @@
 
 namespace raibid {
 
+/// The container of Redis, in the embedded chart and in Bitnami's.
+inline constexpr const char* redis_container = "redis";
+
 /// The container beside Redis that serves metrics, in the embedded chart and in Bitnami's.
 inline constexpr const char* exporter_container = "metrics";
 

@@ -17,6 +17,7 @@
 #include "components/redis/server/script.hpp"
 #include "components/redis/server/stream_queue.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/result_format.hpp"
 #include "config/duration.hpp"
 #include "config/yaml.hpp"
 #include "sys/signals.hpp"
@@ -216,7 +217,7 @@ std::string queue_command(const Context& context, const std::string& verb, const
 CommandResult queue_result(const Context& context, const std::function<std::string()>& text,
                            const ordered_json& object) {
   if (context.format() == OutputFormat::table) return {text()};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 bool queue_agreed(Context& context, const std::string& question) {

@@ -15,6 +15,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/place.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
@@ -133,7 +134,7 @@ CommandResult render(const Context& context, const Durability& found, const std:
   if (found.oldest_lost) numbers["oldest_lost_seconds"] = seconds(*found.oldest_lost);
   const nlohmann::ordered_json object = {
       {"passed", found.holds()}, {"preset", context.preset.name}, {"durability", numbers}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n", code};
+  return {formatted(object, context.format()), code};
 }
 
 std::string own_key(Context& context) {
@@ -161,7 +162,7 @@ CommandResult would_kill(const Context& context, const Victim& victim, const Dur
   const nlohmann::ordered_json object = {
       {"dry_run", true},           {"preset", context.preset.name}, {"would_kill", victim.name()},
       {"killed_by", victim.how()}, {"policy", policy.text},         {"may_lose_seconds", seconds(policy.may_lose)}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 CommandResult run_durability(Context& context, Victim& victim) {

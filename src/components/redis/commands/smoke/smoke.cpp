@@ -8,13 +8,14 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/json.hpp"
+#include "base/junit.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/smoke/durability.hpp"
 #include "components/redis/commands/smoke/operation.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
@@ -83,9 +84,19 @@ CommandResult render(const Context& context, const std::vector<Row>& rows) {
   }
   const int code = static_cast<int>(passed ? ExitCode::ok : ExitCode::failure);
   if (context.format() == OutputFormat::table) return {text + verdict(rows), code};
+  if (context.format() == OutputFormat::junit) {
+    std::vector<JunitCase> cases;
+    for (const Row& row : rows) {
+      JunitCase one{.name = row.name, .text = row.text, .seconds = row.milliseconds / 1000};
+      if (!row.permitted) one.skipped = row.text;
+      if (!row.passed) one.failure = row.text;
+      cases.push_back(std::move(one));
+    }
+    return {junit("smoke redis", cases), code};
+  }
   const nlohmann::ordered_json object = {
       {"passed", passed}, {"preset", context.preset.name}, {"operations", operations}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n", code};
+  return {formatted(object, context.format()), code};
 }
 
 CommandResult run_all_operations(Context& context, const RedisSettings& settings, Place& place) {
@@ -132,7 +143,7 @@ CommandResult would_run(const Context& context, const std::string& subject) {
   }
   const nlohmann::ordered_json object = {
       {"dry_run", true}, {"preset", context.preset.name}, {"operations", operations}, {"keys", keys}};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : object.dump(2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 }  // namespace
@@ -148,6 +159,8 @@ CommandResult smoke_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
   const bool durability = context.settings.flag("durability");
   const auto [place, settings] = open_recorded(context, durability ? NeedsPreset::no : NeedsPreset::yes);
+  if (context.format() == OutputFormat::junit && (durability || context.guard.dry_run()))
+    throw Error(ExitCode::usage, "only the operations of the preset are written as junit", "use -o json or -o yaml");
   if (durability) return smoke_durability(context, *place);
   if (context.guard.dry_run()) return would_run(context, place->subject());
   return run_all_operations(context, settings, *place);

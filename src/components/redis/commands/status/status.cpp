@@ -20,6 +20,7 @@
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/record.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "sys/reader_gone.hpp"
 #include "ui/reporter.hpp"
@@ -89,8 +90,17 @@ ordered_json as_list(std::vector<Seen>& all) {
 
 CommandResult render_all(const Context& context, std::vector<Seen>& all, int unattached) {
   const int code = exit_code(all, unattached);
-  if (context.format() == OutputFormat::yaml) return {to_yaml(as_list(all)), code};
-  if (context.format() == OutputFormat::json) return {as_list(all).dump(2) + "\n", code};
+  if (context.format() == OutputFormat::junit) {
+    std::vector<JunitCase> cases;
+    for (const Seen& seen : all) {
+      for (JunitCase& one : junit_cases(seen.report.health)) {
+        one.name = fmt::format("{} ({}): {}", seen.release, seen.place, one.name);
+        cases.push_back(std::move(one));
+      }
+    }
+    return {junit("status", cases), code};
+  }
+  if (context.format() != OutputFormat::table) return {formatted(as_list(all), context.format()), code};
   return {join(table_lines(all), "\n") + "\n", code};
 }
 
@@ -203,6 +213,8 @@ bool one_is_meant(const Context& context) {
 }
 
 void refuse_contradictory_flags(const Context& context) {
+  if (context.settings.flag("watch") && context.format() == OutputFormat::junit)
+    throw Error(ExitCode::usage, "--watch has no end, and junit is one document", "leave one of them out");
   if (!context.settings.is_set("wait")) {
     if (context.settings.origin("for").source == Source::default_value) return;
     throw Error(ExitCode::usage, "--for says what --wait waits for",

@@ -154,7 +154,16 @@ SetupOutcome setup_redis_external(Context& context, const RedisSettings& given) 
     say_what_is_kept(context, told);
     setup.check();
     setup.look();
-    return {describe_plan(setup.plan()), {}, false};
+    const Plan would_do = setup.plan();
+    return {SetupPlan{describe_plan(would_do),
+                      {{"dry_run", true},
+                       {"target", "external"},
+                       {"host", target.host},
+                       {"port", target.port},
+                       {"steps", plan_data(would_do)},
+                       {"restarts", nlohmann::ordered_json::array()}}},
+            {},
+            false};
   }
   const auto redis = [&setup]() -> RedisConnection& { return setup.connection(); };
   add_common_undos(run.undos(), context, redis);

@@ -99,6 +99,11 @@ Process* KubernetesPlace::keep_open() {
   return tunnel.process();
 }
 
+Command KubernetesPlace::logs(const LogLines& lines) {
+  installed();
+  return m_session.kubectl.print_logs(m_names.pod, redis_container, lines.last, lines.previous, lines.follow);
+}
+
 std::unique_ptr<Victim> KubernetesPlace::victim() { return kubernetes_victim(m_context, m_settings, m_session); }
 
 }  // namespace raibid

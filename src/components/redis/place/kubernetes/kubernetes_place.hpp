@@ -27,6 +27,7 @@ class KubernetesPlace final : public Place {
   bool exporter_started_after(WallTime time) override;
   void look_after() override;
   Process* keep_open() override;
+  Command logs(const LogLines& lines) override;
   std::unique_ptr<Victim> victim() override;
 
  private:

@@ -8,6 +8,8 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/evidence.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/release_state.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
@@ -82,14 +84,39 @@ nlohmann::ordered_json redacted(nlohmann::ordered_json manifest) {
   return manifest;
 }
 
-std::string dry_run(Context& context, Installation& installation, const Plan& plan) {
-  std::string text = describe(installation.session.kubectl) + "\n\n" + describe_plan(plan) + "\n# values for helm\n" +
-                     to_yaml(installation.values()) + "\n# manifests\n";
-  if (!installation.observed.name_space) text += "---\n" + to_yaml(installation.namespace_manifest());
-  if (installation.settings.auth) text += "---\n" + to_yaml(redacted(installation.secret_manifest()));
-  for (const nlohmann::ordered_json& manifest : installation.certificate_manifests())
-    text += "---\n" + to_yaml(manifest);
-  return text + installation.render(context.deadline);
+SetupPlan dry_run(Context& context, Installation& installation, const Plan& plan) {
+  const Cluster& cluster = installation.session.kubectl.cluster();
+  SetupPlan result{describe(installation.session.kubectl) + "\n\n" + describe_plan(plan) + "\n# values for helm\n" +
+                       to_yaml(installation.values()) + "\n# manifests\n",
+                   {{"dry_run", true},
+                    {"target", "kubernetes"},
+                    {"context", cluster.context},
+                    {"server", cluster.server},
+                    {"namespace", installation.settings.name_space},
+                    {"release", installation.settings.release},
+                    {"steps", plan_data(plan)},
+                    {"restarts", installation.restarts()},
+                    {"objects", nlohmann::ordered_json::array()},
+                    {"values", installation.values()}}};
+  std::vector<nlohmann::ordered_json> own;
+  if (!installation.observed.name_space) own.push_back(installation.namespace_manifest());
+  if (installation.settings.auth) own.push_back(redacted(installation.secret_manifest()));
+  for (const nlohmann::ordered_json& manifest : installation.certificate_manifests()) own.push_back(manifest);
+  const auto add_object = [&](const nlohmann::json& manifest) {
+    const std::string kind = text_at(manifest, {"kind"});
+    nlohmann::ordered_json name_space;  // null where there is none
+    if (kind != "Namespace") name_space = installation.settings.name_space;
+    result.data["objects"].push_back(
+        {{"kind", kind}, {"name", text_at(manifest, {"metadata", "name"})}, {"namespace", name_space}});
+  };
+  for (const nlohmann::ordered_json& manifest : own) {
+    result.text += "---\n" + to_yaml(manifest);
+    add_object(nlohmann::json(manifest));
+  }
+  const std::string rendered = installation.render(context.deadline);
+  for (const nlohmann::json& object : ReleaseState::objects_of(rendered)) add_object(object);
+  result.text += rendered;
+  return result;
 }
 
 std::string describe_preflight(const ClusterSession& session, const Observed& observed,

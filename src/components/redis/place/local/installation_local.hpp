@@ -43,6 +43,8 @@ class LocalInstallation {
   Plan plan();
   void add_undos(UndoTable& table, const std::function<TimePoint()>& deadline);
 
+  /// Why a running server will be restarted; empty when it goes on.
+  std::vector<std::string> restarts() { return m_ran && needs_restart() ? m_reasons : std::vector<std::string>(); }
   /// Asks before a running server is restarted. Throws as agree_to_restart.
   void agree();
 

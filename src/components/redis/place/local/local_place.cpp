@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/victim_local.hpp"
 #include "components/redis/server/connect.hpp"
@@ -55,6 +56,17 @@ Process* LocalPlace::keep_open() { return nullptr; }
 
 void LocalPlace::note_trim(const std::string& stream, std::int64_t removed) {
   m_instance.note_trim(m_context, stream, removed);
+}
+
+Command LocalPlace::logs(const LogLines& lines) {
+  if (lines.previous)
+    throw Error(ExitCode::usage, "a server of this machine has one log, over all its starts", "leave --previous out");
+  installed();
+  Command command;
+  command.argv = {"tail", "-n", lines.last ? std::to_string(*lines.last) : "+1"};
+  if (lines.follow) command.argv.emplace_back("-F");
+  command.argv.push_back(m_instance.log().string());
+  return command;
 }
 
 std::unique_ptr<Victim> LocalPlace::victim() { return local_victim(m_context, m_settings); }

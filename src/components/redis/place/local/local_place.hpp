@@ -24,6 +24,7 @@ class LocalPlace final : public Place {
   void look_after() override;
   Process* keep_open() override;
   void note_trim(const std::string& stream, std::int64_t removed) override;
+  Command logs(const LogLines& lines) override;
   std::unique_ptr<Victim> victim() override;
 
  private:

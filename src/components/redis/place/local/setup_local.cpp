@@ -40,7 +40,17 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
     say_what_is_kept(context, told);
     setup.look();
     setup.check_port();
-    return {describe_plan(setup.plan()) + "\n# redis.conf\n" + setup.conf(), {}, false};
+    const Plan plan = setup.plan();
+    return {SetupPlan{describe_plan(plan) + "\n# redis.conf\n" + setup.conf(),
+                      {{"dry_run", true},
+                       {"target", "local"},
+                       {"folder", setup.instance().folder().string()},
+                       {"release", settings.release},
+                       {"steps", plan_data(plan)},
+                       {"restarts", setup.restarts()},
+                       {"redis_conf", setup.conf()}}},
+            {},
+            false};
   }
   setup.set_run(run.id());
   setup.add_undos(run.undos(), [&run] { return run.undo_until(); });

@@ -1,4 +1,4 @@
-#include "cli/result_format.hpp"
+#include "components/result_format.hpp"
 
 #include "base/json.hpp"
 #include "config/yaml.hpp"

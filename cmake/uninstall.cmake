@@ -1,0 +1,11 @@
+# cmake -DMANIFEST=FILE -P uninstall.cmake: removes each file of the list that `cmake --install` wrote, below DESTDIR if that is set.
+if(NOT EXISTS ${MANIFEST})
+  message(FATAL_ERROR "nothing was installed from here: there is no ${MANIFEST}")
+endif()
+file(STRINGS ${MANIFEST} FILES)
+foreach(FILE ${FILES})
+  if(EXISTS $ENV{DESTDIR}${FILE} OR IS_SYMLINK $ENV{DESTDIR}${FILE})
+    file(REMOVE $ENV{DESTDIR}${FILE})
+    message(STATUS "removed $ENV{DESTDIR}${FILE}")
+  endif()
+endforeach()
