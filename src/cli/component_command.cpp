@@ -16,6 +16,7 @@ Reporter& speak_as(const Call& call, const Session& session) {
   call.speech.format = output_format(session.settings.text("output"));
   call.speech.reporter = make_reporter(system.terminal, reporter_options(session.settings), system.err);
   for (const std::string& warning : session.warnings) call.speech.reporter->warning(warning);
+  if (!session.folder_file.empty()) call.speech.reporter->note(session.folder_file);
   if (call.speech.format == OutputFormat::junit && !call.invocation.row->junit) {
     call.speech.format = OutputFormat::table;
     throw Error(ExitCode::usage, fmt::format("'raibid-cli {}' cannot write junit", call.invocation.row->name()),

@@ -1,6 +1,7 @@
 #include "cli/own_commands.hpp"
 
 #include "cli/commands.hpp"
+#include "cli/config_edit.hpp"
 #include "cli/config_show.hpp"
 #include "cli/help.hpp"
 #include "cli/man_pages.hpp"
@@ -33,6 +34,7 @@ CommandRow help_row() {
 
 std::vector<CommandRow> own_commands() {
   std::vector<CommandRow> rows = {config_show_row()};
+  for (CommandRow& row : config_edit_rows()) rows.push_back(std::move(row));
   for (CommandRow& row : presets_rows()) rows.push_back(std::move(row));
   for (CommandRow& row : completion_rows()) rows.push_back(std::move(row));
   rows.push_back(man_pages_row());

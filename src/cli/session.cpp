@@ -4,6 +4,7 @@
 #include "base/strings.hpp"
 #include "components/presets.hpp"
 #include "config/config_file.hpp"
+#include "config/folder_file.hpp"
 #include "sys/trust.hpp"
 
 #include <fmt/format.h>
@@ -30,6 +31,21 @@ SettingMap settings_file(std::span<const OptionSpec> options, const Settings& se
   return load_config_file(path, paths.shown(path), options);
 }
 
+/// What .raibid.yaml chooses stands above config.yaml. Returns it for the heading: "~/work/.raibid.yaml: namespace
+/// jobs".
+std::string take_folder_file(std::span<const OptionSpec> options, const Paths& paths, SettingMap& file) {
+  std::error_code gone;  // the folder that we run in
+  const std::filesystem::path here = std::filesystem::current_path(gone);
+  const auto found = gone ? std::nullopt : find_folder_file(here, paths);
+  if (!found) return "";
+  std::vector<std::string> chosen;
+  for (auto& [name, setting] : load_folder_file(*found, paths, options)) {
+    chosen.push_back(fmt::format("{} {}", name, printable(setting.values.front())));
+    file.insert_or_assign(name, setting);
+  }
+  return fmt::format("{}: {}", paths.shown(*found), join(chosen, ", "));
+}
+
 }  // namespace
 
 Session open_session(std::span<const OptionSpec> options, const SettingMap& flags, const Environment& environment) {
@@ -39,7 +55,8 @@ Session open_session(std::span<const OptionSpec> options, const SettingMap& flag
   // which file, then which preset, then everything: each answer is a setting itself, found by the same rules
   std::vector<std::string> repeated;
   const Settings for_file = resolve_settings(options, flags, environment, {}, {}, session.warnings);
-  const SettingMap file = settings_file(options, for_file, session.paths);
+  SettingMap file = settings_file(options, for_file, session.paths);
+  if (!for_file.is_set("config")) session.folder_file = take_folder_file(options, session.paths, file);
   const Settings for_preset = resolve_settings(options, flags, environment, file, {}, repeated);
   session.preset = load_preset(for_preset.text("preset"), options);
   session.settings = resolve_settings(options, flags, environment, file, session.preset.settings, repeated);

@@ -18,9 +18,11 @@ struct Session {
   Settings settings;
   Preset preset;
   std::vector<std::string> warnings;
+  std::string folder_file;  ///< what .raibid.yaml chooses, for people; "" when there is none
 };
 
-/// Reads the config file (--config, RAIBID_CONFIG, else config.yaml of the home if it is there) and the preset (by
+/// Reads the config file (--config, RAIBID_CONFIG, else config.yaml of the home if it is there, and the .raibid.yaml of
+/// the folder, which stands above it) and the preset (by
 /// flag, variable or that file), and resolves every one of `options`. Throws Error (usage) as resolve_settings,
 /// load_config_file and load_preset do, or when a file that was named is not there; (preflight) without a home, or with
 /// one that others can write.

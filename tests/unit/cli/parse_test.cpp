@@ -108,7 +108,7 @@ TEST_SUITE("cli: parsing") {
     CHECK(run({"setup", "--yes"}) == 2);
     CHECK(run.said("needs a component: redis, minio\n"));
     CHECK(run({"config"}) == 2);
-    CHECK(run.said("error: 'config' needs one of: show\n"));
+    CHECK(run.said("error: 'config' needs one of: show, set, unset, use\n"));
   }
 }
 

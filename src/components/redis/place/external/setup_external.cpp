@@ -186,7 +186,7 @@ SetupOutcome setup_redis_external(Context& context, const RedisSettings& given) 
     }
   });
   const bool changed = run.execute(plan).changed;
-  return {"", setup.written(), changed};
+  return {std::nullopt, setup.written(), changed};
 }
 
 }  // namespace raibid

@@ -294,7 +294,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   installation->forget_previous_certificate();
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
-  return {"", installation->credentials(), changed};
+  return {std::nullopt, installation->credentials(), changed};
 }
 
 }  // namespace raibid

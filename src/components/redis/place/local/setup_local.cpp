@@ -89,7 +89,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
   setup.forget_previous_users();
   setup.forget_previous_certificates();
   setup.trim_streams();
-  return {"", setup.written(), changed};
+  return {std::nullopt, setup.written(), changed};
 }
 
 }  // namespace raibid

@@ -1,0 +1,39 @@
+#include "config/folder_file.hpp"
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "config/config_file.hpp"
+#include "sys/files.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <system_error>
+
+namespace raibid {
+
+namespace fs = std::filesystem;
+
+std::optional<fs::path> find_folder_file(const fs::path& folder, const Paths& paths) {
+  std::error_code ignored;
+  for (fs::path at = folder; !at.empty(); at = at.parent_path()) {
+    if (fs::exists(fs::status(at / folder_file_name, ignored))) return at / folder_file_name;
+    if (at == paths.user || at == at.root_path()) break;
+  }
+  return std::nullopt;
+}
+
+SettingMap load_folder_file(const fs::path& path, const Paths& paths, std::span<const OptionSpec> options) {
+  read_own_file(path);
+  SettingMap settings = load_config_file(path, paths.shown(path), options);
+  for (const auto& [name, setting] : settings) {
+    if (std::find(std::begin(folder_keys), std::end(folder_keys), name) != std::end(folder_keys)) continue;
+    throw Error(ExitCode::usage, fmt::format("{}: {} says nothing of which Redis is meant", setting.origin.where, name),
+                fmt::format("it belongs into {}; here may stand: {}", paths.shown(paths.config_file()),
+                            join(std::vector<std::string>(std::begin(folder_keys), std::end(folder_keys)), ", ")));
+  }
+  return settings;
+}
+
+}  // namespace raibid

@@ -1,0 +1,114 @@
+#include "sys/files.hpp"
+#include "unit/cli/fixture.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+namespace raibid::config_edit_test {
+
+using raibid::test::CommandLine;
+
+/// Runs in a folder of the test's home, and goes back.
+class InFolder {
+ public:
+  explicit InFolder(const std::filesystem::path& folder) : m_before(std::filesystem::current_path()) {
+    std::filesystem::create_directories(folder);
+    std::filesystem::current_path(folder);
+  }
+  ~InFolder() { std::filesystem::current_path(m_before); }
+  InFolder(const InFolder&) = delete;
+  InFolder& operator=(const InFolder&) = delete;
+
+ private:
+  std::filesystem::path m_before;
+};
+
+TEST_SUITE("cli: config set, unset and use") {
+  TEST_CASE("set writes config.yaml, and what is there already stays") {
+    CommandLine run;
+    const std::filesystem::path file = run.folder / ".raibid" / "config.yaml";
+    CHECK(run({"config", "set", "namespace", "jobs"}) == 0);
+    CHECK(run.out == "~/.raibid/config.yaml: namespace = jobs\n");
+    CHECK(run({"config", "set", "allow-from", "a", "b"}) == 0);
+    CHECK(run({"config", "set", "no-auth", "true"}) == 0);
+    CHECK(run({"config", "set", "max-length", "7"}) == 0);
+    CHECK(read_file(file) == "namespace: jobs\nallow-from:\n  - a\n  - b\nno-auth: true\nmax-length: 7\n");
+    CHECK(run({"config", "set", "namespace", "jobs"}) == 0);
+    CHECK(run.printed("nothing to change"));
+    CHECK(run({"config", "unset", "allow-from"}) == 0);
+    CHECK(run({"config", "show"}) == 0);
+    CHECK(run.printed("~/.raibid/config.yaml:1\n"));
+    CHECK(read_file(file) == "namespace: jobs\nno-auth: true\nmax-length: 7\n");
+  }
+
+  TEST_CASE("what no file may hold is refused, and the file stays as it is") {
+    CommandLine run;
+    const std::string file = run.write(".raibid/config.yaml", "size: 8Gi\n");
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"nothing", "1"}, {"dry-run", "true"}, {"size", "large"}, {"size", "1Gi", "2Gi"},
+          {"size"}, {"max-length", "x"}}) {
+      std::vector<std::string> line = {"config", "set"};
+      line.insert(line.end(), words.begin(), words.end());
+      CHECK(run(line) == 2);
+    }
+    CHECK(read_file(file) == "size: 8Gi\n");
+  }
+
+  TEST_CASE("unset also removes what makes the file unreadable") {
+    CommandLine run;
+    const std::string file = run.write(".raibid/config.yaml", "size: 8Gi\nnonsense: 1\n");
+    CHECK(run({"config", "show"}) == 2);
+    CHECK(run({"config", "unset", "nonsense"}) == 0);
+    CHECK(read_file(file) == "size: 8Gi\n");
+  }
+
+  TEST_CASE("in a dry run nothing is written") {
+    CommandLine run;
+    CHECK(run({"config", "set", "namespace", "jobs", "--dry-run"}) == 0);
+    CHECK(run.printed("would have namespace = jobs"));
+    CHECK_FALSE(std::filesystem::exists(run.folder / ".raibid" / "config.yaml"));
+  }
+
+  TEST_CASE("use chooses for a folder and those in it, below flags and variables and above config.yaml") {
+    CommandLine run;
+    run.write(".raibid/config.yaml", "namespace: everywhere\nsize: 4Gi\n");
+    const InFolder folder(run.folder / "work");
+    CHECK(run({"config", "use"}) == 0);
+    CHECK(run.out == "nothing is chosen for this folder\n");
+    CHECK(run({"config", "use", "-n", "here", "--target", "local"}) == 0);
+    CHECK(run.out == "~/work/.raibid.yaml: namespace here, target local\n");
+    {
+      const InFolder below(run.folder / "work" / "deep" / "er");
+      CHECK(run({"config", "show"}) == 0);
+      CHECK(run.printed("~/work/.raibid.yaml:1\n"));
+      CHECK(run.printed("~/.raibid/config.yaml:2\n"));
+      CHECK(run({"setup", "redis"}) == 0);
+      CHECK(run.said("~/work/.raibid.yaml: namespace here, target local\n"));
+      CHECK(run.printed("namespace=here"));
+      CHECK(run({"setup", "redis", "-n", "flag"}) == 0);
+      CHECK(run.printed("namespace=flag"));
+      run.environment["RAIBID_NAMESPACE"] = "variable";
+      CHECK(run({"setup", "redis"}) == 0);
+      CHECK(run.printed("namespace=variable"));
+      run.environment.erase("RAIBID_NAMESPACE");
+    }
+    CHECK(run({"config", "use", "--nothing"}) == 0);
+    CHECK(run({"setup", "redis"}) == 0);
+    CHECK(run.printed("namespace=everywhere"));
+  }
+
+  TEST_CASE("a .raibid.yaml may only say which Redis is meant, and others may not write it") {
+    CommandLine run;
+    const InFolder folder(run.folder / "work");
+    const std::string file = run.write("work/.raibid.yaml", "size: 4Gi\n");
+    CHECK(run({"setup", "redis"}) == 2);
+    CHECK(run.said("~/work/.raibid.yaml:1: size says nothing of which Redis is meant"));
+    run.write("work/.raibid.yaml", "namespace: here\n");
+    std::filesystem::permissions(file, std::filesystem::perms(0666));
+    CHECK(run({"setup", "redis"}) == 3);
+    CHECK(run({"setup", "redis", "--config", run.write("other.yaml", "size: 1Gi\n")}) == 0);
+  }
+}
+
+}  // namespace raibid::config_edit_test
