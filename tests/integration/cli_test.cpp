@@ -253,6 +253,40 @@ TEST_CASE("status --wait waits for what --for names, and says what it waits for"
   }
 }
 
+TEST_CASE("logs prints what the server said, images what a cluster pulls, junit what was checked") {
+  Cli cli;
+  const Output output = cli.shell(R"sh(
+    exec 2>&1
+    "$RAIBID_CLI" setup redis --target local -q > /dev/null || exit 9
+    "$RAIBID_CLI" logs redis --target local | grep -c 'Ready to accept connections'
+    "$RAIBID_CLI" logs redis --target local --tail 1 | wc -l
+    timeout 2 "$RAIBID_CLI" logs redis --target local --follow > followed; echo "followed $?"
+    "$RAIBID_CLI" logs redis --target local --previous; echo "exit $?"
+    "$RAIBID_CLI" images redis
+    "$RAIBID_CLI" images redis --no-metrics --image example.com/my/redis:7 -o json | jq -c .
+    "$RAIBID_CLI" status redis --target local -o junit | grep -c '<testcase'
+    "$RAIBID_CLI" smoke redis --target local -o junit | grep -o 'failures="0"'
+    "$RAIBID_CLI" doctor --target local -o junit | grep -o '<testsuite name="doctor"'
+    "$RAIBID_CLI" url redis --target local -o junit; echo "exit $?"
+    "$RAIBID_CLI" status redis --target local --release nothing -o junit | grep -c '<failure'
+    "$RAIBID_CLI" teardown redis --target local --yes -q > /dev/null
+    "$RAIBID_CLI" status redis --target local; echo "exit $?"
+    "$RAIBID_CLI" teardown redis --target local --delete-data --yes -q > /dev/null)sh");
+  INFO(said(output));
+  const std::vector<std::string> expected = {
+      "1\n1\nfollowed 124\nerror: a server of this machine has one log",
+      "exit "
+      "2\ndocker.io/library/redis:8.10.2\ndocker.io/oliver006/redis_exporter:v1.89.0\n[\"example.com/my/redis:7\"]\n",
+      "failures=\"0\"\n<testsuite name=\"doctor\"\n",
+      "error: 'raibid-cli url redis' cannot write junit\n",
+      "is removed; its data are kept in",
+      "exit 6\n"};
+  for (const std::string& part : expected) {
+    INFO(part);
+    CHECK(contains(output.out, part));
+  }
+}
+
 TEST_CASE("queue export ends quietly when its reader has gone") {
   Cli cli;
   const Output output = cli.shell(R"sh(

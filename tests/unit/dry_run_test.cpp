@@ -395,6 +395,24 @@ TEST_SUITE("dry run") {
     try_all(world, false);
   }
 
+  TEST_CASE("of setup, as data: steps, restarts, objects and values, without a secret") {
+    World world;
+    world.install_on_machine();
+    CHECK(world.look({"setup", "redis", "--target", "local", "--dry-run", "-o", "json"}) == 0);
+    const json local = json::parse(world.out);
+    CHECK(local.at("dry_run") == true);
+    CHECK(local.at("steps").size() > 3);
+    CHECK(local.at("restarts").is_array());
+    CHECK(local.at("redis_conf").get<std::string>().find("appendonly yes") != std::string::npos);
+    CHECK(world.look({"setup", "redis", "--dry-run", "-o", "json"}) == 0);
+    const json plan = json::parse(world.out);
+    CHECK(plan.at("target") == "kubernetes");
+    CHECK(plan.at("values").contains("architecture"));
+    const json& objects = plan.at("objects");
+    CHECK(std::any_of(objects.begin(), objects.end(), [](const json& one) { return one.at("kind") == "Secret"; }));
+    for (const json& step : plan.at("steps")) CHECK(step.at("text").is_string());
+  }
+
   TEST_CASE("says what a killed run left, and what would go") {
     World world;
     world.install_on_cluster();

@@ -30,6 +30,9 @@ struct InstalledRedis {
 /// That of this machine. Throws Error (not_installed) when it is not there.
 InstalledRedis find_local(Context& context, const RedisSettings& settings);
 
+/// Throws the Error (not_installed) for a release that was removed and whose data are kept: "claim NAME", a folder.
+[[noreturn]] void throw_removed(const Context& context, const std::string& subject, const std::string& data);
+
 /// Throws the Error for a release that is not there.
 [[noreturn]] void throw_not_installed(const Context& context, const std::string& subject);
 

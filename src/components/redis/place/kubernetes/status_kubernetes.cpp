@@ -340,8 +340,10 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   Release found = look_at_release(context, kubectl, settings.release, settings.services);
   const int unfinished = mention_unfinished(context);
   if (!found.installed()) {
-    throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
-                                             kubectl.cluster().context));
+    const std::string subject = fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
+                                            kubectl.cluster().context);
+    if (found.claim() != nullptr) throw_removed(context, subject, "claim " + found.claim()->name);
+    throw_not_installed(context, subject);
   }
   Spec expected = expected_spec(found, settings);
   refuse_other_preset(context, expected.preset);

@@ -102,6 +102,7 @@ CommandResult status_redis_local(Context& context, const RedisSettings& settings
   const LocalInstance instance(context, settings.release);
   auto state = instance.state();
   const int unfinished = mention_unfinished(context);
+  if (!state && instance.has_data()) throw_removed(context, subject(settings), context.paths.shown(instance.data()));
   if (!state) throw_not_installed(context, subject(settings));
   refuse_other_preset(context, state->spec.preset);
   if (state->name_space.empty()) state->name_space = settings.name_space;
