@@ -70,7 +70,6 @@ constexpr OptionSynonym option_synonyms[] = {
     {"", "--name", "write it as --release"},
     {"", "--force", "write it as --yes"},
     {"", "--assume-yes", "write it as --yes"},
-    {"", "-y", "write it as --yes"},
     {"", "--all-namespaces", "'raibid-cli status --all' lists every Redis"},
     {"", "-A", "'raibid-cli status --all' lists every Redis"},
     {"setup", "--wait", "leave it out: setup waits until Redis is ready, at most --timeout"},

@@ -48,8 +48,6 @@ void collect(const ordered_json& values, std::vector<std::string>& images) {
 
 CommandResult images_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);
-  if (settings.target != Target::kubernetes)
-    throw Error(ExitCode::usage, "only a cluster pulls images", "leave --target out");
   if (settings.chart.kind != ChartChoice::Kind::embedded || !settings.sets.empty() || !settings.values_files.empty())
     throw Error(ExitCode::usage, "only helm knows which images --chart, --set and -f lead to",
                 "the manifests have them: the same setup with --dry-run");

@@ -88,7 +88,7 @@ CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
   const RedisSettings settings = redis_settings(context);  // with what was recorded
   if (outcome.plan) {
     const bool for_people = context.format() == OutputFormat::table;
-    return {for_people ? outcome.plan->text : formatted(outcome.plan->data, context.format())};
+    return {for_people ? outcome.plan->text : formatted(*outcome.plan->data, context.format())};
   }
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
   if (context.format() == OutputFormat::table) return {in_words(context, outcome, seconds)};

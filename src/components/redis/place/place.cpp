@@ -17,6 +17,9 @@ std::unique_ptr<Place> open_place(Context& context, const RedisSettings& setting
   return std::make_unique<KubernetesPlace>(context, settings);
 }
 
+SetupPlan::SetupPlan(std::string plan_text, nlohmann::ordered_json plan_data)
+    : text(std::move(plan_text)), data(std::make_shared<nlohmann::ordered_json>(std::move(plan_data))) {}
+
 Command Place::logs(const LogLines&) {
   throw Error(ExitCode::usage, "this Redis is someone else's, and so is its log",
               "the service's own console shows it; what is slow, Redis itself knows: SLOWLOG GET");

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -105,8 +105,9 @@ struct UsersPlan {
 /// What a dry run of setup would do. As data: `steps` (name, text), `restarts` (why Redis would start again), `objects`
 /// (kind, name, namespace) on a cluster, `values` for helm or `redis_conf`. Secrets are `***`.
 struct SetupPlan {
+  SetupPlan(std::string text, nlohmann::ordered_json data);
   std::string text;
-  nlohmann::ordered_json data;
+  std::shared_ptr<nlohmann::ordered_json> data;
 };
 
 /// What setup came to.

@@ -106,7 +106,7 @@ SetupPlan dry_run(Context& context, Installation& installation, const Plan& plan
     const std::string kind = text_at(manifest, {"kind"});
     nlohmann::ordered_json name_space;  // null where there is none
     if (kind != "Namespace") name_space = installation.settings.name_space;
-    result.data["objects"].push_back(
+    (*result.data)["objects"].push_back(
         {{"kind", kind}, {"name", text_at(manifest, {"metadata", "name"})}, {"namespace", name_space}});
   };
   for (const nlohmann::ordered_json& manifest : own) {

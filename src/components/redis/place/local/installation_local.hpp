@@ -43,8 +43,9 @@ class LocalInstallation {
   Plan plan();
   void add_undos(UndoTable& table, const std::function<TimePoint()>& deadline);
 
-  /// Why a running server will be restarted; empty when it goes on.
-  std::vector<std::string> restarts() { return m_ran && needs_restart() ? m_reasons : std::vector<std::string>(); }
+  /// Why a running server would be restarted; empty when it goes on.
+  /// For a dry run: by what a server is known to take while it runs, where setup asks the server itself.
+  std::vector<std::string> restarts();
   /// Asks before a running server is restarted. Throws as agree_to_restart.
   void agree();
 

@@ -113,6 +113,19 @@ std::optional<std::string> LocalInstallation::tls_reason() const {
                                         : "");
 }
 
+std::vector<std::string> LocalInstallation::restarts() {
+  if (!m_ran) return {};
+  std::vector<std::string> reasons;
+  if (m_before && m_before->auth != m_settings.auth)
+    return {m_settings.auth ? "password off → on" : "password on → off"};
+  if (const auto reason = tls_reason()) reasons.push_back(*reason);
+  for (const Difference& difference : config_differences(connection(m_context.deadline), live_directives())) {
+    if (raibid::needs_restart(difference.name))
+      reasons.push_back(fmt::format("{} {} → {}", difference.name, difference.running, difference.wanted));
+  }
+  return reasons;
+}
+
 bool LocalInstallation::needs_restart() {
   if (!m_restart && m_before && m_before->auth != m_settings.auth) {
     m_restart = true;  // users are read at the start, and this run's password does not open what runs now
