@@ -57,6 +57,8 @@ Command kubectl_command(std::vector<std::string> argv, std::string input = {}) {
 
 Command long_command(Command command) {
   std::erase_if(command.environment, [](const auto& variable) { return variable.first.starts_with("GO"); });
+  const auto& its_own = long_child_environment();
+  command.environment.insert(command.environment.begin(), its_own.begin(), its_own.end());
   return command;
 }
 

@@ -219,8 +219,9 @@ std::shared_ptr<ApiRequests> KubectlApi::made(const Command& command, std::vecto
     if (const std::string value = flag_value(command, flag); !value.empty())
       api->kubectl.insert(api->kubectl.end(), {flag, value});
   }
+  api->environment = long_child_environment();  // it lives as long as the run
   for (const auto& variable : command.environment) {
-    if (!variable.first.starts_with("GO")) api->environment.push_back(variable);  // it lives as long as the run
+    if (!variable.first.starts_with("GO")) api->environment.push_back(variable);
   }
   api->prefix = path_of(m_cluster.server);
   api->requests = std::move(requests);
