@@ -14,7 +14,7 @@ namespace {
 
 constexpr bool of_cluster = false;
 
-constexpr std::array<ApiKind, 32> kinds = {{
+constexpr std::array<ApiKind, 37> kinds = {{
     {"", "v1", "configmaps", "ConfigMap"},
     {"", "v1", "endpoints", "Endpoints"},
     {"", "v1", "events", "Event"},
@@ -38,8 +38,13 @@ constexpr std::array<ApiKind, 32> kinds = {{
     {"authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", of_cluster},
     {"batch", "v1", "cronjobs", "CronJob"},
     {"batch", "v1", "jobs", "Job"},
+    {"cert-manager.io", "v1", "certificates", "Certificate"},
+    {"cert-manager.io", "v1", "clusterissuers", "ClusterIssuer", of_cluster},
+    {"cert-manager.io", "v1", "issuers", "Issuer"},
     {"coordination.k8s.io", "v1", "leases", "Lease"},
     {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"},
+    {"monitoring.coreos.com", "v1", "prometheusrules", "PrometheusRule"},
+    {"monitoring.coreos.com", "v1", "servicemonitors", "ServiceMonitor"},
     {"networking.k8s.io", "v1", "ingresses", "Ingress"},
     {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"},
     {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"},

@@ -164,6 +164,12 @@ const std::vector<std::pair<std::string, std::string>>& short_child_environment(
   return environment;
 }
 
+const std::vector<std::pair<std::string, std::string>>& long_child_environment() {
+  static const std::vector<std::pair<std::string, std::string>> environment = {{"GOGC", "off"},
+                                                                               {"GOMEMLIMIT", "64MiB"}};
+  return environment;
+}
+
 std::string subcommand(const Command& command) {
   for (std::size_t i = 1; i < command.argv.size(); ++i) {
     const std::string& word = command.argv[i];

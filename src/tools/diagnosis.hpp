@@ -17,6 +17,9 @@ namespace raibid {
 /// The environment of every child that ends by itself: Go's collector costs a short child a fifth of its time (tried),
 /// and the limit brings it back for one that needs much memory.
 const std::vector<std::pair<std::string, std::string>>& short_child_environment();
+/// The same for those that stay: kubectl's start takes a quarter less CPU time, and its heap stays below 64 MiB, of
+/// which a proxy or a port-forward keeps some ten in use (measured with 1.35: 42 ms instead of 56).
+const std::vector<std::pair<std::string, std::string>>& long_child_environment();
 
 /// The first word of the command line behind the global flags: "get", "upgrade".
 std::string subcommand(const Command& command);

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/json_depth.hpp"
+#include "base/json_members.hpp"
 #include "base/strings.hpp"
 
 namespace raibid {
@@ -79,9 +80,8 @@ std::string gzip(std::string text, const std::string& name) {
   return packed;
 }
 
-/// The record inside Helm's Secret, which is one.
-json record_in(const json& secret) {
-  const std::string name = secret.value("/metadata/name"_json_pointer, "");
+/// The text of the record inside Helm's Secret.
+std::string text_in(const json& secret, const std::string& name) {
   const std::string stored = secret.value("/data/release"_json_pointer, "");
   std::optional<std::string> text;
   try {
@@ -90,21 +90,48 @@ json record_in(const json& secret) {
     damaged(name, "it is not base64");
   }
   if (!text) damaged(name, "it is not gzipped");
-  if (nested_too_deeply(*text)) damaged(name, "it is nested too deeply");
-  json record = try_parse_json(*text);
-  if (!record.is_object() || !record.contains("manifest") || !record["manifest"].is_string() ||
-      !record.contains("version") || !record["version"].is_number_integer())
+  return std::move(*text);
+}
+
+std::string name_of(const json& secret) { return secret.value("/metadata/name"_json_pointer, ""); }
+
+/// All of the record.
+json record_in(const json& secret) {
+  const std::string name = name_of(secret);
+  const std::string text = text_in(secret, name);
+  if (nested_too_deeply(text)) damaged(name, "it is nested too deeply");
+  json record = try_parse_json(text);
+  if (!record.is_object() || !record.contains("manifest") || !record["manifest"].is_string())
     damaged(name, "it is not a release");
   return record;
+}
+
+/// A string or a number of the record; others are passed over, so that nothing is parsed that could be nested.
+json plain_value(std::string_view text) {
+  const bool is_plain = !text.empty() && text.front() != '{' && text.front() != '[';
+  return is_plain ? try_parse_json(text) : json();
 }
 
 }  // namespace
 
 std::optional<HelmRecord> read_helm_record(const json& secret) {
   if (!secret.is_object() || secret.value("type", "") != record_type) return std::nullopt;
-  const json record = record_in(secret);
-  return HelmRecord{record.value("name", ""), record.value("namespace", ""), record["version"].get<int>(),
-                    record["manifest"].get<std::string>()};
+  const std::string name = name_of(secret);
+  const std::string text = text_in(secret, name);
+  // most of it is the chart, which takes longer to parse than all the rest of a status
+  const auto members = json_members(text);
+  const auto value = [&](std::string_view member) {
+    const auto found = members->find(member);
+    return found == members->end() ? json() : plain_value(found->second);
+  };
+  const json version = members ? value("version") : json();
+  const json manifest = members ? value("manifest") : json();
+  if (!version.is_number_integer() || !manifest.is_string()) damaged(name, "it is not a release");
+  const auto text_of = [&](std::string_view member) {
+    const json found = value(member);
+    return found.is_string() ? found.get<std::string>() : std::string();
+  };
+  return HelmRecord{text_of("name"), text_of("namespace"), version.get<int>(), manifest.get<std::string>()};
 }
 
 json with_manifest(json secret, const std::string& manifest) {

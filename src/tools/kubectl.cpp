@@ -7,6 +7,7 @@
 #include "tools/failures.hpp"
 #include "tools/kubectl_api.hpp"
 #include "tools/retry.hpp"
+#include "tools/served_kinds.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -56,6 +57,8 @@ Command kubectl_command(std::vector<std::string> argv, std::string input = {}) {
 
 Command long_command(Command command) {
   std::erase_if(command.environment, [](const auto& variable) { return variable.first.starts_with("GO"); });
+  const auto& its_own = long_child_environment();
+  command.environment.insert(command.environment.begin(), its_own.begin(), its_own.end());
   return command;
 }
 
@@ -148,7 +151,8 @@ Command Kubectl::list_everywhere(const std::string& kinds, const std::string& se
 }
 
 Command Kubectl::api_resources() const {
-  return question({request_timeout(), "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"});
+  return api().with(question({request_timeout(), "api-resources", "--namespaced=true", "--verbs=list", "-o", "name"}),
+                    {{KubectlApi::served_kinds("/api"), KubectlApi::served_kinds("/apis")}}, ApiAnswer::each);
 }
 
 Command Kubectl::all_api_resources() const { return question({request_timeout(), "api-resources", "-o", "name"}); }
@@ -168,6 +172,12 @@ Command Kubectl::api_group(const std::string& group_and_version) const {
 Command Kubectl::list_items(const std::string& kinds) const {
   return question(
       {request_timeout(), "get", kinds, "--ignore-not-found", "-o", std::string("jsonpath=") + item_fields});
+}
+
+Command Kubectl::list_items(const std::vector<ServedKind>& kinds) const {
+  std::vector<std::string> names;
+  for (const ServedKind& kind : kinds) names.push_back(kind.name());
+  return api().with(list_items(join(names, ",")), api().list_items(kinds), ApiAnswer::items);
 }
 
 Command Kubectl::get_objects(const json& manifest) const {

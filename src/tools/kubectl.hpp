@@ -11,6 +11,8 @@
 
 namespace raibid {
 
+struct ServedKind;
+
 /// kubectl as typed questions and orders for one cluster and namespace. Each `…_command` is what would be run, so that
 /// several can go side by side (run_all); each `parse_…` reads its answer. Errors are Error (failure) unless said
 /// otherwise; a server that does not answer, a refused login and missing rights are told apart in message and hint.
@@ -43,7 +45,8 @@ class Kubectl {
   /// The same in all namespaces, which needs a right that not everybody has. `fields`: a field selector.
   Command list_everywhere(const std::string& kinds, const std::string& selector = {},
                           const std::string& fields = {}) const;
-  /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps").
+  /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps"). The API
+  /// itself answers with more: parse_served_kinds reads that.
   Command api_resources() const;
   /// The names of all kinds, those of the cluster and those that cannot be listed, too.
   Command all_api_resources() const;
@@ -55,6 +58,9 @@ class Kubectl {
   /// What there is of those kinds (separated by commas), one a line, fields separated by tabs: apiVersion, kind, name,
   /// the kinds of its owners, the account of a token Secret, the mark of the endpoints controller.
   Command list_items(const std::string& kinds) const;
+  /// The same of kinds that the API has told of. The API answers with a List of the objects' metadata, each with its
+  /// "servedVersion" and "servedKind".
+  Command list_items(const std::vector<ServedKind>& kinds) const;
   /// The items of a get or list. Throws as the class says.
   static nlohmann::json parse_items(const Command& command, const Output& output);
   /// The same, where this login may not see some: what kubectl found all the same, and the refused ones as

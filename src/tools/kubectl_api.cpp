@@ -23,6 +23,10 @@ constexpr auto merge_type = "application/merge-patch+json";
 constexpr auto apply_type = "application/apply-patch+yaml";
 constexpr auto metadata_type =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;q=0.9";
+/// Kubernetes 1.30, 1.26, and before that only the names of the groups.
+constexpr auto discovery_type =
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json;q=0.9";
 
 /// "/k8s/clusters/c-1" of "https://host/k8s/clusters/c-1/".
 std::string path_of(const std::string& server) {
@@ -183,6 +187,30 @@ ApiRequest KubectlApi::remove_path(const std::string& path, const std::string& o
 
 ApiRequest KubectlApi::raw(const std::string& path) { return {"GET", path}; }
 
+ApiRequest KubectlApi::served_kinds(const std::string& path) {
+  ApiRequest request = raw(path);
+  request.accept = discovery_type;
+  return request;
+}
+
+KubectlApi::Requests KubectlApi::list_items(const std::vector<ServedKind>& kinds) const {
+  if (m_namespace.empty()) return std::nullopt;
+  std::vector<ApiRequest> requests;
+  for (const ServedKind& kind : kinds) {
+    const std::string root = kind.group.empty() ? "/api/" : fmt::format("/apis/{}/", url_escape(kind.group));
+    ApiRequest request{"GET", with_query(fmt::format("{}{}/namespaces/{}/{}", root, url_escape(kind.version),
+                                                     url_escape(m_namespace), url_escape(kind.plural)),
+                                         {})};
+    request.accept = metadata_type;
+    request.absent_is_fine = true;
+    const json served = {{"servedKind", kind.kind}, {"servedVersion", kind.api_version()}};
+    const std::string members = json_text(served);
+    request.item_members = members.substr(1, members.size() - 2) + ",";
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
 std::shared_ptr<ApiRequests> KubectlApi::made(const Command& command, std::vector<ApiRequest> requests,
                                               ApiAnswer answer) const {
   auto api = std::make_shared<ApiRequests>();
@@ -191,8 +219,9 @@ std::shared_ptr<ApiRequests> KubectlApi::made(const Command& command, std::vecto
     if (const std::string value = flag_value(command, flag); !value.empty())
       api->kubectl.insert(api->kubectl.end(), {flag, value});
   }
+  api->environment = long_child_environment();  // it lives as long as the run
   for (const auto& variable : command.environment) {
-    if (!variable.first.starts_with("GO")) api->environment.push_back(variable);  // it lives as long as the run
+    if (!variable.first.starts_with("GO")) api->environment.push_back(variable);
   }
   api->prefix = path_of(m_cluster.server);
   api->requests = std::move(requests);

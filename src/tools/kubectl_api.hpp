@@ -10,6 +10,7 @@
 #include "tools/api_kinds.hpp"
 #include "tools/api_request.hpp"
 #include "tools/cluster.hpp"
+#include "tools/served_kinds.hpp"
 
 namespace raibid {
 
@@ -49,6 +50,10 @@ class KubectlApi {
   /// The same by a path of the API; without options they are Command::input.
   static ApiRequest remove_path(const std::string& path, const std::string& options);
   static ApiRequest raw(const std::string& path);
+  /// For /api or /apis: all kinds of all groups in one answer.
+  static ApiRequest served_kinds(const std::string& path);
+  /// The metadata of all objects of these kinds in the namespace.
+  Requests list_items(const std::vector<ServedKind>& kinds) const;
 
   /// The command, with the requests if there are any.
   Command with(Command command, Requests requests, ApiAnswer answer, bool in_order = false) const;

@@ -1,17 +1,14 @@
 #include "components/kubernetes/known_helm.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <fstream>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "base/strings.hpp"
 #include "sys/environment.hpp"
 #include "sys/files.hpp"
+#include "sys/programs.hpp"
 
 namespace raibid {
 
@@ -21,32 +18,12 @@ using nlohmann::json;
 
 fs::path helm_file(const Context& context) { return context.paths.home / "helm.json"; }
 
-/// As execvp finds it.
-std::string found_in(const std::string& path) {
-  for (const std::string& folder : split(path, ':')) {
-    const fs::path program = fs::path(folder.empty() ? "." : folder) / "helm";
-    struct stat status {};
-    if (::stat(program.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(program.c_str(), X_OK) == 0)
-      return program;
-  }
-  return "";
-}
-
-bool is_elf(const std::string& path) {
-  char magic[4] = {};
-  std::ifstream(path, std::ios::binary).read(magic, sizeof(magic));
-  return std::string_view(magic, sizeof(magic)) ==
-         "\x7f"
-         "ELF";
-}
-
 }  // namespace
 
 KnownHelm::KnownHelm(const Context& context) : m_context(context) {
-  std::error_code failed;
-  const fs::path program = fs::canonical(found_in(variable(context.environment, "PATH")), failed);
+  const fs::path program = find_program("helm", variable(context.environment, "PATH"));
   struct stat status {};
-  if (failed || ::stat(program.c_str(), &status) != 0 || !is_elf(program)) return;
+  if (program.empty() || ::stat(program.c_str(), &status) != 0 || !is_binary(program)) return;
   m_path = program;
   m_size = static_cast<std::uint64_t>(status.st_size);
   m_changed = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;

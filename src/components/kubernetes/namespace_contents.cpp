@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "tools/served_kinds.hpp"
 
 namespace raibid {
 
@@ -55,6 +57,38 @@ Item read_item(const std::string& line) {
   const std::size_t slash = fields[0].find('/');
   const std::string group = slash == std::string::npos ? "" : fields[0].substr(0, slash);
   return {group, fields[1], fields[2], fields[3], fields[4], fields[5]};
+}
+
+/// As the API answers Kubectl::list_items.
+Item read_item(const json& object) {
+  const std::string version = text_at(object, {"servedVersion"});
+  const std::size_t slash = version.find('/');
+  Item item;
+  item.group = slash == std::string::npos ? "" : version.substr(0, slash);
+  item.kind = text_at(object, {"servedKind"});
+  item.name = text_at(object, {"metadata", "name"});
+  std::vector<std::string> owners;
+  for (const json& owner : items_at(object, {"metadata", "ownerReferences"}))
+    owners.push_back(text_at(owner, {"kind"}));
+  item.owner_kinds = join(owners, " ");
+  item.service_account = text_at(object, {"metadata", "annotations", "kubernetes.io/service-account.name"});
+  item.made_endpoints =
+      text_at(object, {"metadata", "annotations", "endpoints.kubernetes.io/last-change-trigger-time"});
+  if (version.empty() || item.kind.empty() || item.name.empty())
+    throw Error(ExitCode::failure, "the API's answer cannot be parsed: " + printable(object.dump().substr(0, 200)));
+  return item;
+}
+
+std::vector<Item> read_items(const Command& question, const Output& found) {
+  std::vector<Item> items;
+  if (found.out.starts_with('{')) {
+    for (const json& object : Kubectl::parse_items(question, found)) items.push_back(read_item(object));
+    return items;
+  }
+  for (const std::string& line : split(found.out, '\n')) {
+    if (!trim(line).empty()) items.push_back(read_item(line));
+  }
+  return items;
 }
 
 /// What Kubernetes puts into every namespace, and what it collects by itself soon after its owner is gone.
@@ -128,6 +162,42 @@ std::vector<std::string> read_kinds(const Kubectl& kubectl, const Command& quest
   return kinds;
 }
 
+/// By kubectl's own lists of kinds.
+std::vector<Item> items_by_kubectl(const Kubectl& kubectl, const Command& question, const Output& answer,
+                                   const Command& groups_question, const Output& groups, TimePoint deadline) {
+  const Command all_question = kubectl.all_api_resources();
+  const Output all_answer = kubectl.run(all_question, deadline);
+  std::vector<std::string> kinds = read_kinds(kubectl, question, answer);
+  const std::vector<std::string> all = read_kinds(kubectl, all_question, all_answer);
+  const std::vector<std::string> silent = silent_groups(kubectl, groups_question, groups, all, deadline);
+  if (!silent.empty()) refuse_silent(kubectl, silent);
+  std::erase_if(kinds, [](const std::string& kind) { return !counts(kind); });
+  const Command list = kubectl.list_items(join(kinds, ","));
+  return read_items(list, kubectl.run_checked(list, deadline));
+}
+
+std::vector<Item> items_in(const Kubectl& kubectl, TimePoint deadline) {
+  const std::vector<Command> questions = {kubectl.api_resources(), kubectl.api_groups()};
+  const std::vector<Output> answers = kubectl.run(questions, deadline);
+  std::optional<ServedKinds> served = answers[0].ok() ? parse_served_kinds(answers[0].out) : std::nullopt;
+  if (!served && answers[0].out.starts_with('{')) {  // a server that has no such list
+    Command own = questions[0];
+    own.api.reset();
+    return items_by_kubectl(kubectl, own, kubectl.run(own, deadline), questions[1], answers[1], deadline);
+  }
+  if (!served) return items_by_kubectl(kubectl, questions[0], answers[0], questions[1], answers[1], deadline);
+  std::erase_if(served->silent, holds_no_data);
+  if (!served->silent.empty()) refuse_silent(kubectl, served->silent);
+  std::vector<std::string> all;
+  for (const ServedKind& kind : served->kinds) all.push_back(kind.name());
+  const std::vector<std::string> silent = silent_groups(kubectl, questions[1], answers[1], all, deadline);
+  if (!silent.empty()) refuse_silent(kubectl, silent);
+  std::erase_if(served->kinds,
+                [](const ServedKind& kind) { return !kind.namespaced || !kind.can_be_listed || !counts(kind.name()); });
+  const Command list = kubectl.list_items(served->kinds);
+  return read_items(list, kubectl.run_checked(list, deadline));
+}
+
 }  // namespace
 
 bool holds_no_data(const std::string& group_and_version) {
@@ -154,20 +224,10 @@ std::vector<std::string> unavailable_groups(const Output& api_resources) {
 }
 
 std::vector<std::string> namespace_contents(const Kubectl& kubectl, const std::string& except, TimePoint deadline) {
-  const std::vector<Command> questions = {kubectl.api_resources(), kubectl.all_api_resources(), kubectl.api_groups()};
-  const std::vector<Output> answers = kubectl.run(questions, deadline);
-  std::vector<std::string> kinds = read_kinds(kubectl, questions[0], answers[0]);
-  const std::vector<std::string> all = read_kinds(kubectl, questions[1], answers[1]);
-  const std::vector<std::string> silent = silent_groups(kubectl, questions[2], answers[2], all, deadline);
-  if (!silent.empty()) refuse_silent(kubectl, silent);
-  std::erase_if(kinds, [](const std::string& kind) { return !counts(kind); });
-  const Output found = kubectl.run_checked(kubectl.list_items(join(kinds, ",")), deadline);
-  std::vector<Item> items;
+  const std::vector<Item> items = items_in(kubectl, deadline);
   std::set<std::string> services;
-  for (const std::string& line : split(found.out, '\n')) {
-    if (trim(line).empty()) continue;
-    items.push_back(read_item(line));
-    if (items.back().group.empty() && items.back().kind == "Service") services.insert(items.back().name);
+  for (const Item& item : items) {
+    if (item.group.empty() && item.kind == "Service") services.insert(item.name);
   }
   std::vector<std::string> contents;
   for (const Item& item : items) {

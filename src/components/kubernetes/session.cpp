@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/known_helm.hpp"
+#include "components/kubernetes/plain_kubeconfig.hpp"
 #include "sys/files.hpp"
 #include "tools/diagnosis.hpp"
 #include "ui/reporter.hpp"
@@ -105,8 +106,7 @@ void log_in(Context& context, const Kubectl& kubectl) {
 }
 
 Cluster chosen_cluster(const Context& context, const std::string& kubeconfig, const Output& view,
-                       const std::string& kube_context) {
-  const std::string wanted = kube_context.empty() ? context.settings.text("context") : kube_context;
+                       const std::string& wanted) {
   const bool no_file = !context.settings.is_set("kubeconfig") && variable(context.environment, "KUBECONFIG").empty();
   if (no_file && (wanted.empty() || wanted == in_cluster_context) && Kubectl::names_no_cluster(view)) {
     if (std::optional<Cluster> cluster = cluster_of_this_pod(context.environment, service_account_folder))
@@ -120,22 +120,26 @@ Cluster chosen_cluster(const Context& context, const std::string& kubeconfig, co
 ClusterSession choose_cluster(Context& context, const std::string& name_space, NeedsHelm needs_helm,
                               const std::string& kube_context) {
   const std::string kubeconfig = choose_kubeconfig(context);
-  std::vector<Command> questions = {Kubectl::config_view(kubeconfig)};
+  const std::string wanted = kube_context.empty() ? context.settings.text("context") : kube_context;
+  const std::optional<std::string> plain = plain_kubeconfig(context, kubeconfig, wanted);
+  std::vector<Command> questions;
+  if (!plain) questions.push_back(Kubectl::config_view(kubeconfig));
   const std::optional<KnownHelm> helm = needs_helm == NeedsHelm::yes ? std::optional<KnownHelm>(context) : std::nullopt;
   if (helm && !helm->said()) questions.push_back(Helm::version());
-  const std::vector<Output> answers = run_all(context.runner, questions, question_deadline(context));
+  std::vector<Output> answers;
+  if (!questions.empty()) answers = run_all(context.runner, questions, question_deadline(context));
   Cluster cluster;
   HelmVersion version;
   try {
-    cluster = chosen_cluster(context, kubeconfig, answers[0], kube_context);
+    cluster = chosen_cluster(context, kubeconfig, plain ? Output{0, *plain, "", false} : answers.front(), wanted);
     cluster.pace = context.pace;
     for (const char* name : {"https_proxy", proxy_variable}) {
       if (const std::string proxy = variable(context.environment, name); !proxy.empty()) cluster.proxy = proxy;
     }
     if (helm && helm->said()) version = Helm::parse_version(Helm::version(), {0, *helm->said(), "", false});
     if (helm && !helm->said()) {
-      version = Helm::parse_version(questions[1], answers[1]);
-      helm->remember(answers[1].out);
+      version = Helm::parse_version(questions.back(), answers.back());
+      helm->remember(answers.back().out);
     }
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);  // nothing has been changed yet

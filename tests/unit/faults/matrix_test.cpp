@@ -18,10 +18,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <deque>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
+#include <thread>
+#include <utility>
 
 /// Whatever goes wrong with any child of any step of setup, upgrade and teardown: afterwards the cluster and the home
 /// are as before, or complete. The steps and children are those of a run without a fault, so that a new one is in here
@@ -295,28 +299,53 @@ std::string try_case(const World& world, const Words& arguments, Fault fault, co
 }
 
 /// The same in a process of its own: a mount namespace is for the rest of a process's life.
-std::string in_a_fork(const std::function<std::string()>& work) {
-  int ends[2];
-  REQUIRE(::pipe(ends) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    std::string text;
-    try {
-      text = work();
-    } catch (const std::exception& error) {
-      text = std::string("threw: ") + error.what();
+class Fork {
+ public:
+  explicit Fork(const std::function<std::string()>& work) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    m_child = ::fork();
+    if (m_child == 0) {
+      std::string text;
+      try {
+        text = work();
+      } catch (const std::exception& error) {
+        text = std::string("threw: ") + error.what();
+      }
+      [[maybe_unused]] const auto written = ::write(ends[1], text.data(), std::min<std::size_t>(text.size(), 60000));
+      ::_exit(0);
     }
-    [[maybe_unused]] const auto written = ::write(ends[1], text.data(), std::min<std::size_t>(text.size(), 60000));
-    ::_exit(0);
+    ::close(ends[1]);
+    m_end = ends[0];
   }
-  ::close(ends[1]);
-  std::string said;
-  char buffer[4096];
-  for (ssize_t count = 0; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
-    said.append(buffer, static_cast<std::size_t>(count));
-  ::close(ends[0]);
-  ::waitpid(child, nullptr, 0);
-  return said;
+
+  /// Waits for its end.
+  std::string result() const {
+    std::string said;
+    char buffer[4096];
+    for (ssize_t count = 0; (count = ::read(m_end, buffer, sizeof buffer)) > 0;)
+      said.append(buffer, static_cast<std::size_t>(count));
+    ::close(m_end);
+    ::waitpid(m_child, nullptr, 0);
+    return said;
+  }
+
+ private:
+  pid_t m_child = -1;
+  int m_end = -1;
+};
+
+/// Does all the works, as many at once as there are processors, and hands over each result, in their order.
+void in_forks(std::size_t count, const std::function<std::string(std::size_t)>& work,
+              const std::function<void(std::size_t, const std::string&)>& take) {
+  const std::size_t at_once = std::max(1u, std::thread::hardware_concurrency());
+  std::deque<Fork> running;
+  std::size_t taken = 0;
+  for (std::size_t next = 0; taken < count; ++taken) {
+    for (; next < count && running.size() < at_once; ++next) running.emplace_back([&] { return work(next); });
+    take(taken, running.front().result());
+    running.pop_front();
+  }
 }
 
 }  // namespace
@@ -433,29 +462,30 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
     for (std::size_t i = 0; i < normal.steps.size(); ++i) children[normal.steps[i]].push_back(static_cast<int>(i) + 1);
     for (const std::string& step : order) {
       table += fmt::format("{:<24}{:>9}", fmt::format("{} {}", command.name, step), children[step].size());
-      for (const Column& column : columns()) {
-        std::string mark = "-";
-        for (const Kind kind : column.kinds) {
+      std::vector<std::string> marks(columns().size(), "-");
+      std::vector<std::pair<std::size_t, Fault>> faults;
+      for (std::size_t at = 0; at < columns().size(); ++at) {
+        for (const Kind kind : columns()[at].kinds) {
           if (command.name == std::string_view("sync") && !kills_us(kind)) continue;
-          std::vector<Fault> faults;
-          for (const int child : children[step]) faults.push_back({kind, child});
-          if (concerns_us(kind)) faults.push_back({kind, 0, step});
-          for (const Fault& fault : faults) {
-            const std::string wrong = in_a_fork([&] {
-              const World world(command.start);
-              return try_case(world, command.arguments, fault, before, complete);
-            });
-            if (wrong == "skipped") continue;
-            ++cases;
-            if (mark == "-") mark = "ok";
-            if (wrong.empty()) continue;
-            mark = "WRONG";
-            FAIL_CHECK(command.name << ", step " << step << ", child " << fault.child << ", " << column.name << " ("
-                                    << static_cast<int>(kind) << "): " << wrong);
-          }
+          for (const int child : children[step]) faults.emplace_back(at, Fault{kind, child});
+          if (concerns_us(kind)) faults.emplace_back(at, Fault{kind, 0, step});
         }
-        table += fmt::format("{:>11}", mark);
       }
+      const auto try_fault = [&](std::size_t which) {
+        const World world(command.start);
+        return try_case(world, command.arguments, faults[which].second, before, complete);
+      };
+      in_forks(faults.size(), try_fault, [&](std::size_t which, const std::string& wrong) {
+        if (wrong == "skipped") return;
+        const auto& [at, fault] = faults[which];
+        ++cases;
+        if (marks[at] == "-") marks[at] = "ok";
+        if (wrong.empty()) return;
+        marks[at] = "WRONG";
+        FAIL_CHECK(command.name << ", step " << step << ", child " << fault.child << ", " << columns()[at].name << " ("
+                                << static_cast<int>(fault.kind) << "): " << wrong);
+      });
+      for (const std::string& mark : marks) table += fmt::format("{:>11}", mark);
       table += "\n";
     }
   }

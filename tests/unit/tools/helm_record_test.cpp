@@ -39,3 +39,9 @@ TEST_CASE("another manifest in Helm's record leaves everything else as it was") 
   rest["data"]["release"] = secret["data"]["release"];
   CHECK(rest == secret);
 }
+
+TEST_CASE("what Helm's record holds beside its manifest is passed over") {
+  nlohmann::json secret = test::helm_secret("jobs", "apps", 7, "---\nkind: Service\n");
+  const nlohmann::json changed = with_manifest(secret, "a \"manifest\": {\n");
+  CHECK(read_helm_record(changed)->manifest == "a \"manifest\": {\n");
+}

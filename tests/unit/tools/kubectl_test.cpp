@@ -62,7 +62,8 @@ TEST_CASE("every kubectl names its cluster, context and namespace, and gives no 
     const bool stays = name == "watch" || name == "port_forward";
     CHECK(has_word(command, "--request-timeout=10s") == !stays);
     CHECK(in_environment(command, "KUBERC") == "off");
-    CHECK(in_environment(command, "GOGC") == (stays ? "(not set)" : "off"));
+    CHECK(in_environment(command, "GOGC") == "off");
+    CHECK(in_environment(command, "GOMEMLIMIT") == (stays ? "64MiB" : "256MiB"));
   }
 }
 

@@ -34,10 +34,10 @@ RedisFacts::Server server_of(const Info& info) {
       info_field(info, "role"), whole_number(info_field(info, "uptime_in_seconds"))};
 }
 
-RedisFacts::Persistence read_persistence(RedisConnection& redis, const Info& info, const Expectation& expected) {
-  const RedisReply reply = redis.command({"CONFIG", "GET", "append*"});
-  const RedisReply* const appendonly = reply.field("appendonly");
-  const RedisReply* const appendfsync = reply.field("appendfsync");
+RedisFacts::Persistence read_persistence(RedisConnection& redis, const Info& info, const RedisReply& config,
+                                         const Expectation& expected) {
+  const RedisReply* const appendonly = config.field("appendonly");
+  const RedisReply* const appendfsync = config.field("appendfsync");
   const std::string enabled = info_field(info, "aof_enabled");
   RedisFacts::Persistence facts;
   facts.appendonly = appendonly ? appendonly->text : enabled == "1" ? "yes" : enabled == "0" ? "no" : "unknown";
@@ -123,9 +123,8 @@ RedisFacts::Group read_group(RedisConnection& redis, const std::string& stream, 
   return facts;
 }
 
-RedisFacts::Stream read_stream(RedisConnection& redis, const StreamSpec& stream) {
-  const RedisReply length = redis.command({"XLEN", stream.name});
-  const RedisReply groups = redis.command({"XINFO", "GROUPS", stream.name});
+RedisFacts::Stream read_stream(RedisConnection& redis, const StreamSpec& stream, const RedisReply& length,
+                               const RedisReply& groups) {
   RedisFacts::Stream facts;
   facts.name = stream.name;
   facts.max_length = stream.max_length;
@@ -162,7 +161,13 @@ std::vector<RedisFacts::Limits> read_limits(RedisConnection& redis, const std::v
 void read_redis_facts(RedisConnection& redis, const Expectation& expected, RedisFacts& facts) {
   facts.foreign = expected.foreign;
   facts.has_streams = !expected.streams.empty();
-  const RedisReply pong = redis.command({"PING"});
+  std::vector<std::vector<std::string>> questions = {{"PING"}, {"INFO"}, {"CONFIG", "GET", "append*"}};
+  for (const StreamSpec& stream : expected.streams) {
+    questions.push_back({"XLEN", stream.name});
+    questions.push_back({"XINFO", "GROUPS", stream.name});
+  }
+  const std::vector<RedisReply> answers = redis.pipeline(questions);  // one way there and back
+  const RedisReply& pong = answers[0];
   facts.asked = true;
   facts.pong = pong.text == "PONG";
   if (!facts.pong) {
@@ -170,14 +175,15 @@ void read_redis_facts(RedisConnection& redis, const Expectation& expected, Redis
     facts.code_instead_of_pong = pong.error_code();
     return;
   }
-  const RedisReply all = redis.command({"INFO"});
+  const RedisReply& all = answers[1];
   const Info info = all.is_error() ? Info{} : parse_info(all.text);
   facts.server = server_of(info);
-  facts.persistence = read_persistence(redis, info, expected);
+  facts.persistence = read_persistence(redis, info, answers[2], expected);
   facts.memory = memory_of_info(info, expected.foreign);
   if (!expected.acl.empty())
     facts.acl = RedisFacts::Acl{acl_differences(redis, expected.acl), users_with_two_passwords(expected.acl)};
-  for (const StreamSpec& stream : expected.streams) facts.streams.push_back(read_stream(redis, stream));
+  for (std::size_t i = 0; i < expected.streams.size(); ++i)
+    facts.streams.push_back(read_stream(redis, expected.streams[i], answers[3 + 2 * i], answers[4 + 2 * i]));
   facts.limits = read_limits(redis, expected.streams);
 }
 

@@ -158,3 +158,74 @@ TEST_CASE("an item that cannot be understood is an error, not nothing") {
   runner.expect(argv_has({"get", "--ignore-not-found"}), {0, "warning: something\n", "", false});
   CHECK_THROWS_AS(namespace_contents(kubectl, "", runner.now() + std::chrono::seconds(10)), Error);
 }
+
+namespace {
+
+/// As the API answers for /api and /apis, one after the other.
+std::string served(const std::string& more = {}) {
+  return R"({"kind": "APIGroupDiscoveryList", "items": [{"metadata": {}, "versions": [{"version": "v1", "resources": [
+      {"resource": "secrets", "responseKind": {"kind": "Secret"}, "scope": "Namespaced", "verbs": ["get", "list"]},
+      {"resource": "events", "responseKind": {"kind": "Event"}, "scope": "Namespaced", "verbs": ["list"]},
+      {"resource": "bindings", "responseKind": {"kind": "Binding"}, "scope": "Namespaced", "verbs": ["create"]},
+      {"resource": "nodes", "responseKind": {"kind": "Node"}, "scope": "Cluster", "verbs": ["list"]}],
+      "freshness": "Current"}]}]}
+{"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": "shop.example.com"}, "versions": [
+      {"version": "v2", "freshness": "Current", "resources": [
+        {"resource": "orders", "responseKind": {"kind": "Order"}, "scope": "Namespaced", "verbs": ["list"]}]},
+      {"version": "v1", "freshness": "Current", "resources": [
+        {"resource": "orders", "responseKind": {"kind": "Order"}, "scope": "Namespaced", "verbs": ["list"]},
+        {"resource": "carts", "responseKind": {"kind": "Cart"}, "scope": "Namespaced", "verbs": ["list"]}]}]})" +
+         more + "]}\n";
+}
+
+}  // namespace
+
+TEST_CASE("the API itself tells which kinds there are, and what there is of them") {
+  FakeRunner runner;
+  const Kubectl kubectl(runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps");
+  runner.expect(argv_has({"api-resources", "--namespaced=true"}), {0, served(), "", false});
+  runner.expect(argv_has({"--raw", "/apis"}), {0, R"({"groups": [
+    {"name": "shop.example.com", "preferredVersion": {"groupVersion": "shop.example.com/v2"}}]})",
+                                               "", false});
+  runner.expect(argv_has({"get", "secrets,orders.shop.example.com,carts.shop.example.com"}),
+                {0, R"({"kind": "List", "items": [
+    {"servedKind": "Secret", "servedVersion": "v1", "kind": "PartialObjectMetadata", "metadata": {"name": "theirs"}},
+    {"servedKind": "Secret", "servedVersion": "v1", "metadata": {"name": "default-token-x", "annotations": {
+      "kubernetes.io/service-account.name": "default"}}},
+    {"servedKind": "Order", "servedVersion": "shop.example.com/v2", "metadata": {"name": "o1"}}]})",
+                 "", false});
+  CHECK(namespace_contents(kubectl, "", runner.now() + std::chrono::seconds(10)) ==
+        Names{"secret/theirs", "order.shop.example.com/o1"});
+}
+
+TEST_CASE("a group that the API calls stale could hold someone's data; metrics could not") {
+  const auto stale = [](const std::string& group) {
+    return R"(,{"metadata": {"name": ")" + group + R"("}, "versions": [{"version": "v1", "freshness": "Stale"}]})";
+  };
+  FakeRunner runner;
+  const Kubectl kubectl(runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps");
+  runner.expect(argv_has({"--raw", "/apis"}), {0, R"({"groups": []})", "", false});
+  const TimePoint deadline = runner.now() + std::chrono::seconds(10);
+  SUBCASE("orders") {
+    runner.expect(argv_has({"api-resources", "--namespaced=true"}), {0, served(stale("old.example.com")), "", false});
+    CHECK(error_of([&] { namespace_contents(kubectl, "", deadline); }).message() ==
+          "APIService v1.old.example.com does not answer, so what namespace apps holds of it cannot be seen");
+  }
+  SUBCASE("metrics") {
+    runner.expect(argv_has({"api-resources", "--namespaced=true"}), {0, served(stale("metrics.k8s.io")), "", false});
+    runner.expect(argv_has({"get", "--ignore-not-found"}), {0, R"({"kind": "List", "items": []})", "", false});
+    CHECK(namespace_contents(kubectl, "", deadline).empty());
+  }
+}
+
+TEST_CASE("where the API does not list its kinds, kubectl does") {
+  FakeRunner runner;
+  const Kubectl kubectl(runner, Cluster{"", "dev", "https://10.0.0.5:6443", "dev", ""}, "apps");
+  const std::string names = R"({"kind": "APIVersions", "versions": ["v1"]} {"kind": "APIGroupList", "groups": []})";
+  runner.expect(argv_has({"api-resources", "--namespaced=true"}), {0, names, "", false});
+  runner.expect(argv_has({"api-resources", "--namespaced=true"}), {0, "secrets\n", "", false});
+  runner.expect(argv_has({"api-resources"}), {0, "secrets\n", "", false});
+  runner.expect(argv_has({"--raw", "/apis"}), {0, R"({"groups": []})", "", false});
+  runner.expect(argv_has({"get", "secrets"}), {0, "v1\tSecret\ttheirs\t\t\t\n", "", false});
+  CHECK(namespace_contents(kubectl, "", runner.now() + std::chrono::seconds(10)) == Names{"secret/theirs"});
+}

@@ -23,6 +23,11 @@ const std::string with_plugin = R"({"current-context": "eks",
   "clusters": [{"name": "c", "cluster": {"server": "https://c:6443"}}],
   "contexts": [{"name": "eks", "context": {"cluster": "c", "user": "u"}}],
   "users": [{"name": "u", "user": {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "aws"}}}]})";
+const std::string with_plain_login = R"(current-context: dev
+clusters: [{name: c, cluster: {server: "https://c:6443"}}]
+contexts: [{name: dev, context: {cluster: c, user: u}}]
+users: [{name: u, user: {token: t}}]
+)";
 const std::string empty_config = R"({"kind": "Config", "clusters": null, "contexts": null, "users": null})";
 
 struct Scene {
@@ -112,6 +117,23 @@ TEST_CASE("a login without a plugin costs no call of its own") {
   Context context = scene.context(300s);
   choose_cluster(context, "jobs", NeedsHelm::no);
   CHECK(scene.runner.calls().size() == 1);
+}
+
+TEST_CASE("a plain kubeconfig is read without starting a kubectl, and the choice goes to every child") {
+  Scene scene;
+  fs::create_directories(scene.folder.path() / ".kube");
+  write_atomic(scene.folder.path() / ".kube/config", "apiVersion: v1\nkind: Config\n" + with_plain_login);
+  write_atomic(scene.folder.path() / "kubectl",
+               "\x7f"
+               "ELF",
+               0755);
+  Context context = scene.context(300s, {}, {{"PATH", scene.folder.path()}});
+  const ClusterSession session = choose_cluster(context, "jobs", NeedsHelm::no);
+  CHECK(scene.runner.calls().empty());
+  CHECK(session.kubectl.cluster().server == "https://c:6443");
+  const std::vector<std::string> words = session.kubectl.version().argv;
+  CHECK(std::find(words.begin(), words.end(), "--context") != words.end());
+  CHECK(std::find(words.begin(), words.end(), "dev") != words.end());
 }
 
 TEST_CASE("a pod's service account is a cluster, and kubectl is left to find it") {

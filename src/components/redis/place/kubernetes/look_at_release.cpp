@@ -75,12 +75,18 @@ void look_at_certificate(Context& context, const Kubectl& kubectl, Release& foun
     take_object(found, item, kubectl);
 }
 
-/// For what of a release is outside its namespace, which many a login may not see.
-Command look_outside(const Kubectl& kubectl, const Release& found) {
-  std::vector<std::string> names = {"namespace/" + found.id.name_space};
+std::vector<std::string> volumes_of(const Release& found) {
+  std::vector<std::string> names;
   for (const Release::Claim& claim : found.claims) {
     if (!claim.volume.empty()) names.push_back("persistentvolume/" + claim.volume);
   }
+  return names;
+}
+
+/// For what of a release is outside its namespace, which many a login may not see.
+Command look_outside(const Kubectl& kubectl, const Release& found) {
+  std::vector<std::string> names = volumes_of(found);
+  names.insert(names.begin(), "namespace/" + found.id.name_space);
   return kubectl.get(names);
 }
 
@@ -99,25 +105,30 @@ void look_outside_of_all(Context& context, const Kubectl& kubectl, std::vector<R
   }
 }
 
-/// What can only be asked when the rest is known: what is outside the namespace, and (with Helm's records) what of the
-/// release has changed.
-void look_further(Context& context, const Kubectl& kubectl, Release& found, const json* records) {
-  look_at_certificate(context, kubectl, found);
-  std::vector<Command> questions = {look_outside(kubectl, found)};
-  if (records) questions.push_back(ReleaseState::list(kubectl, found.id.name));
-  const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
-  if (answers[0].ok()) {
-    for (const json& object : Kubectl::parse_items(questions[0], answers[0])) take_object(found, object, kubectl);
-  }
-  if (!records) return;
+/// What is outside the namespace; many a login may not see it.
+void take_if_seen(Release& found, const Kubectl& kubectl, const Command& question, const Output& answer) {
+  if (!answer.ok()) return;
+  for (const json& object : Kubectl::parse_items(question, answer)) take_object(found, object, kubectl);
+}
+
+void look_at_volumes(Context& context, const Kubectl& kubectl, Release& found) {
+  const std::vector<std::string> names = volumes_of(found);
+  if (names.empty()) return;
+  const Command question = kubectl.get(names);
+  take_if_seen(found, kubectl, question, kubectl.ask(question, context.deadline));
+}
+
+/// What of the release has changed since Helm's records were written.
+void compare_with_records(Context& context, const Kubectl& kubectl, Release& found, const json& records,
+                          const Command& question, const Output& answer) {
   try {
-    const json objects = Kubectl::parse_items(questions[1], answers[1]);
+    const json objects = Kubectl::parse_items(question, answer);
     for (const json& object : objects) {
       if (text_at(object, {"kind"}) == "CronJob") take_object(found, object, kubectl);  // with when it ran last
     }
-    found.state = ReleaseState::pick(context, kubectl, found.id.name, *records, objects);
+    found.state = ReleaseState::pick(context, kubectl, found.id.name, records, objects);
   } catch (const Error& error) {
-    found.state = ReleaseState::not_known(found.id, error.message(), *records);
+    found.state = ReleaseState::not_known(found.id, error.message(), records);
   }
 }
 
@@ -161,14 +172,20 @@ Release look_at_release(Context& context, const Kubectl& kubectl, const std::str
   for (const std::string& service : services) {
     if (service.find('/') == std::string::npos) wanted.push_back("service/" + service);
   }
-  const std::vector<Command> questions = {kubectl.get(wanted), kubectl.all_records(release)};
+  const std::vector<Command> questions = {kubectl.get(wanted), kubectl.all_records(release),
+                                          kubectl.get({"namespace/" + found.id.name_space}),
+                                          ReleaseState::list(kubectl, release)};
   const std::vector<Output> answers = kubectl.ask(questions, context.deadline);
   try {
     for (const json& item : Kubectl::parse_items(questions[0], answers[0])) take_object(found, item, kubectl);
     const json records = Kubectl::parse_items(questions[1], answers[1]);
     for (const json& record : records) take_record(found, at(record, {"metadata", "labels"}));
     look_at_missing_services(context, kubectl, found);
-    if (found.installed()) look_further(context, kubectl, found, found.record ? &records : nullptr);
+    if (!found.installed()) return found;
+    look_at_certificate(context, kubectl, found);
+    take_if_seen(found, kubectl, questions[2], answers[2]);
+    look_at_volumes(context, kubectl, found);
+    if (found.record) compare_with_records(context, kubectl, found, records, questions[3], answers[3]);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   }
