@@ -359,8 +359,8 @@ void try_all(World& world, bool installed) {
           CHECK(world.err.find("must change nothing") == std::string::npos);
           const bool lacks_command = row.name() == "queue work";  // it is tried with one behind "--"
           // of a server that is not ours there is nothing to write down
-          const bool of_ours =
-              target == "external" && (row.name() == "export compose" || row.name() == "export values" || row.name() == "logs redis");
+          const bool of_ours = target == "external" && (row.name() == "export compose" ||
+                                                        row.name() == "export values" || row.name() == "logs redis");
           if (plain && !lacks_command && !of_ours)
             CHECK(code != 2);  // a new command that takes words: name them in words_for
         }

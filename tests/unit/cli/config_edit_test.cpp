@@ -45,9 +45,12 @@ TEST_SUITE("cli: config set, unset and use") {
   TEST_CASE("what no file may hold is refused, and the file stays as it is") {
     CommandLine run;
     const std::string file = run.write(".raibid/config.yaml", "size: 8Gi\n");
-    for (const std::vector<std::string>& words :
-         {std::vector<std::string>{"nothing", "1"}, {"dry-run", "true"}, {"size", "large"}, {"size", "1Gi", "2Gi"},
-          {"size"}, {"max-length", "x"}}) {
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"nothing", "1"},
+                                                  {"dry-run", "true"},
+                                                  {"size", "large"},
+                                                  {"size", "1Gi", "2Gi"},
+                                                  {"size"},
+                                                  {"max-length", "x"}}) {
       std::vector<std::string> line = {"config", "set"};
       line.insert(line.end(), words.begin(), words.end());
       CHECK(run(line) == 2);

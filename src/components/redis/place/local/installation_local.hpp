@@ -123,6 +123,8 @@ class LocalInstallation {
   std::optional<std::string> tls_reason() const;
 
   /// Settings that CONFIG SET does not take are read at the start only.
+  /// What of the settings alone makes a restart.
+  std::vector<std::string> reasons_of_settings();
   bool needs_restart();
   Step redis_step();
   RedisConnection& connection(TimePoint deadline);

@@ -15,6 +15,7 @@
 #include "components/redis/server/running_config.hpp"
 #include "components/redis/settings/change.hpp"
 #include "components/redis/settings/redis_conf.hpp"
+#include "config/redis_directives.hpp"
 #include "sys/files.hpp"
 #include "ui/reporter.hpp"
 
@@ -113,12 +114,18 @@ std::optional<std::string> LocalInstallation::tls_reason() const {
                                         : "");
 }
 
-std::vector<std::string> LocalInstallation::restarts() {
-  if (!m_ran) return {};
-  std::vector<std::string> reasons;
+std::vector<std::string> LocalInstallation::reasons_of_settings() {
+  // users are read at the start, and this run's password does not open what runs now
   if (m_before && m_before->auth != m_settings.auth)
     return {m_settings.auth ? "password off → on" : "password on → off"};
-  if (const auto reason = tls_reason()) reasons.push_back(*reason);
+  const auto reason = tls_reason();
+  return reason ? std::vector<std::string>{*reason} : std::vector<std::string>{};
+}
+
+std::vector<std::string> LocalInstallation::restarts() {
+  if (!m_ran) return {};
+  std::vector<std::string> reasons = reasons_of_settings();
+  if (!reasons.empty()) return reasons;
   for (const Difference& difference : config_differences(connection(m_context.deadline), live_directives())) {
     if (raibid::needs_restart(difference.name))
       reasons.push_back(fmt::format("{} {} → {}", difference.name, difference.running, difference.wanted));
@@ -127,23 +134,16 @@ std::vector<std::string> LocalInstallation::restarts() {
 }
 
 bool LocalInstallation::needs_restart() {
-  if (!m_restart && m_before && m_before->auth != m_settings.auth) {
-    m_restart = true;  // users are read at the start, and this run's password does not open what runs now
-    m_reasons = {m_settings.auth ? "password off → on" : "password on → off"};
-  }
-  if (const auto reason = tls_reason()) {
-    if (!m_restart) m_reasons.push_back(*reason);
+  if (m_restart) return *m_restart;
+  m_reasons = reasons_of_settings();
+  m_restart = !m_reasons.empty();
+  if (*m_restart) return true;
+  RedisConnection& redis = connection(m_context.deadline);
+  for (const Difference& difference : config_differences(redis, live_directives())) {
+    // setting it to what it is tells whether it can be set at all
+    if (!redis.command({"CONFIG", "SET", difference.name, difference.running}).is_error()) continue;
     m_restart = true;
-  }
-  if (!m_restart) {
-    RedisConnection& redis = connection(m_context.deadline);
-    m_restart = false;
-    for (const Difference& difference : config_differences(redis, live_directives())) {
-      // setting it to what it is tells whether it can be set at all
-      if (!redis.command({"CONFIG", "SET", difference.name, difference.running}).is_error()) continue;
-      m_restart = true;
-      m_reasons.push_back(fmt::format("{} {} → {}", difference.name, difference.running, difference.wanted));
-    }
+    m_reasons.push_back(fmt::format("{} {} → {}", difference.name, difference.running, difference.wanted));
   }
   return *m_restart;
 }
