@@ -357,9 +357,11 @@ void ReleaseLock::release() {
   const std::unique_ptr<Process> prepared = std::move(m_releasing);
   const bool given_up = prepared && finish(*prepared);
   const TimePoint until = m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit);
+  bool last = prepared != nullptr;  // one that failed is tried once more, whatever it says
   for (Duration pause = ask_again; !given_up; pause *= 2) {
     const std::unique_ptr<Process> removal = m_context.runner.start(lease_removal());
-    if (finish(*removal) || !passing_failure(*removal) || m_context.runner.now() + pause >= until) break;
+    if (finish(*removal) || m_context.runner.now() + pause >= until) break;
+    if (std::exchange(last, true) && !passing_failure(*removal)) break;
     m_context.runner.wait({}, m_context.runner.now() + pause);
   }
   m_held.reset();

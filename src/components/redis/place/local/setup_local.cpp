@@ -123,6 +123,7 @@ class LocalSetup {
     const bool asks_for_more = m_settings.tls.client_certificates && m_before && !m_before->tls.client_certificates;
     if (asks_for_more && m_before->tls.enabled())
       agree_to_refused_clients(m_context, "clients that show no certificate of the CA");
+    if (m_ran && m_work.other_ca) agree_to_refused_clients(m_context, "clients that trust the CA of before alone");
     const std::string before = application_login(m_present).username;
     if (changes_users() && before != m_settings.user.name)
       agree_to_other_user(m_context, shown_user(application_login(m_present)));
@@ -474,9 +475,12 @@ class LocalSetup {
       return !tls.enabled() ? "off" : tls.migrate ? "on beside the plain port" : "on";
     };
     if (std::string_view(ports(before)) == ports(after)) return std::nullopt;
+    const bool moves = before.enabled() && after.enabled();  // to the other port
     const bool refuses_plain = after.enabled() && !after.migrate;
     return fmt::format("TLS {} → {}{}", ports(before), ports(after),
-                       refuses_plain      ? " (clients that do not speak TLS are refused from then on)"
+                       moves              ? fmt::format(" (TLS moves to port {}{})", m_port,
+                                           refuses_plain ? ", and clients that do not speak TLS are refused" : "")
+                       : refuses_plain    ? " (clients that do not speak TLS are refused from then on)"
                        : !after.enabled() ? " (clients that speak TLS are refused from then on)"
                                           : "");
   }
