@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -270,6 +271,13 @@ void Files::make_private_directory(const fs::path& path) const {
 void Files::remove_tree(const fs::path& path) const {
   m_guard.check("remove " + path.string());
   raibid::remove_tree(path);
+}
+
+UniqueFd memory_file(std::string_view content) {
+  UniqueFd file(::memfd_create("raibid", MFD_CLOEXEC));
+  if (!file) throw refused("memory", errno);
+  write_all(file.get(), content, "memory");
+  return file;
 }
 
 TemporaryDirectory::TemporaryDirectory(const fs::path& parent) {

@@ -68,6 +68,10 @@ class Files {
   ChangeGuard m_guard;
 };
 
+/// A file in memory alone, for one who takes it by its path: /proc/self/fd/N in a child that has the descriptor. It
+/// goes with its last descriptor, however the process ends, and no child has it unless it is handed over.
+UniqueFd memory_file(std::string_view content);
+
 /// A folder (0700) under `parent` that goes with the object. A dry run may have one too: to render a chart in.
 class TemporaryDirectory {
  public:

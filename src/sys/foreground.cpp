@@ -1,6 +1,7 @@
 #include "sys/foreground.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -20,10 +21,11 @@ namespace {
 constexpr int look_again_ms = 200;
 constexpr int cannot_execute = 127;
 
-[[noreturn]] void become(const Command& command, const std::vector<std::string>& without, pid_t parent) {
+[[noreturn]] void become(const Command& command, const std::vector<std::string>& without, int with, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(cannot_execute);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(number, SIG_DFL);
+  if (with >= 0) ::fcntl(with, F_SETFD, 0);
   for (const std::string& name : without) ::unsetenv(name.c_str());
   for (const auto& [name, value] : command.environment) ::setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> argv;
@@ -45,13 +47,13 @@ void end(pid_t child) {
 }  // namespace
 
 int run_foreground(const ChangeGuard& guard, const Command& command, Signals& signals,
-                   const std::function<void()>& idle, const std::vector<std::string>& without) {
+                   const std::function<void()>& idle, const std::vector<std::string>& without, int with) {
   guard.check("run " + command.argv.at(0));
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0)
     throw Error(ExitCode::preflight, fmt::format("{} cannot be started: {}", command.argv.at(0), ::strerror(errno)));
-  if (child == 0) become(command, without, parent);
+  if (child == 0) become(command, without, with, parent);
   for (;;) {
     int status = 0;
     const pid_t ended = ::waitpid(child, &status, WNOHANG);

@@ -8,6 +8,8 @@
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
 #include "support/thrown.hpp"
+#include "sys/files.hpp"
+#include "tools/certificate.hpp"
 
 namespace raibid::adopt_cluster_test {
 
@@ -54,6 +56,31 @@ spec:
         - name: redis-password
           secret: {secretName: cache-redis, items: [{key: redis-password, path: redis-password}]}
 )yaml";
+
+/// The same release with TLS, as that chart has it: its own CA, in the Secret that the pods mount. No Service without
+/// it.
+KeyPair theirs(const KeyPair& ca) {
+  const WallTime now = std::chrono::system_clock::now();
+  const std::vector<std::string> names = {fmt::format("cache-redis-master.{}.svc.cluster.local", space)};
+  return issue_certificate(
+      ca, {"cache", names, true, true, now - std::chrono::hours(1), now + std::chrono::hours(2400)}, "the test");
+}
+
+constexpr const char* with_tls = R"json([
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": {"name": "REDIS_TLS_ENABLED", "value": "yes"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": {"name": "REDIS_TLS_AUTH_CLIENTS", "value": "yes"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "REDIS_TLS_CERT_FILE", "value": "/opt/bitnami/redis/certs/tls.crt"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "REDIS_TLS_KEY_FILE", "value": "/opt/bitnami/redis/certs/tls.key"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "REDIS_TLS_CA_FILE", "value": "/opt/bitnami/redis/certs/ca.crt"}},
+  {"op": "replace", "path": "/spec/template/spec/containers/0/command/2",
+   "value": "exec redis-server --requirepass \"$(cat \"$REDIS_PASSWORD_FILE\")\" --maxmemory-policy noeviction --port 0 --tls-port 6379 --tls-cert-file $REDIS_TLS_CERT_FILE --tls-key-file $REDIS_TLS_KEY_FILE --tls-ca-cert-file $REDIS_TLS_CA_FILE --tls-auth-clients $REDIS_TLS_AUTH_CLIENTS"},
+  {"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-",
+   "value": {"name": "redis-certificates", "mountPath": "/opt/bitnami/redis/certs"}},
+  {"op": "add", "path": "/spec/template/spec/volumes/-",
+   "value": {"name": "redis-certificates", "secret": {"secretName": "cache-redis-crt"}}}])json";
 
 class Adopted : public ClusterCli {
  public:
@@ -124,6 +151,52 @@ TEST_CASE("adopt on a cluster: a release of Bitnami's shape is used by its Servi
   const Output left = cli.run({"connect", "redis", "--adopt-service", service, "--", "redis-cli", "KEYS", "*"});
   CHECK(trim(left.out) == "theirs");
   CHECK(Adopted::release_state() == before);
+}
+
+TEST_CASE("adopt on a cluster: a release with TLS, whose CA and certificate are in its own Secret") {
+  if (!have_cluster()) return;
+  Adopted cli;
+  const WallTime now = std::chrono::system_clock::now();
+  const KeyPair ca = make_ca("theirs", now - std::chrono::hours(2), now + std::chrono::hours(2400));
+  const KeyPair pair = theirs(ca);
+  const json secret = {
+      {"apiVersion", "v1"},
+      {"kind", "Secret"},
+      {"metadata", {{"name", "cache-redis-crt"}, {"namespace", space}}},
+      {"stringData", {{"tls.crt", pair.certificate}, {"tls.key", pair.key.reveal()}, {"ca.crt", ca.certificate}}}};
+  kubectl({"create", "-f", "-"}, secret.dump());
+  kubectl({"patch", "statefulset", "cache-redis-master", "-n", space, "--type", "json", "-p", with_tls});
+  kubectl({"rollout", "status", "statefulset/cache-redis-master", "-n", space, "--timeout=60s"});
+  const std::string before = Adopted::release_state();
+  const Output made = cli.run({"setup", "redis", "--adopt-service", std::string(space) + "/cache-redis-master"});
+  INFO(said(made));
+  REQUIRE(made.status == 0);
+  const Output status = cli.run({"status"});
+  INFO(said(status));
+  CHECK(status.status == 0);
+  CHECK(has(status.out, "tls"));
+  CHECK(trim(cli.run({"connect", "redis", "--", "redis-cli", "PING"}).out) == "PONG");
+  CHECK(trim(cli.run({"url", "redis"}).out) == "rediss://cache-redis-master.raibid-test-adopt.svc.cluster.local:6379");
+  CHECK(has(cli.run({"export", "configmap"}).out, "BEGIN CERTIFICATE"));
+  CHECK(cli.run({"smoke", "redis"}).status == 0);
+  CHECK(Adopted::release_state() == before);
+  CHECK(cli.run({"teardown", "redis", "--yes"}).status == 0);
+  // without the CA in its Secret the way out is named, and nothing is set up
+  kubectl({"patch", "secret", "cache-redis-crt", "-n", space, "--type", "json", "-p",
+           R"([{"op": "remove", "path": "/data/ca.crt"}])"});
+  const Output refused = cli.run({"setup", "redis", "--adopt-service", std::string(space) + "/cache-redis-master"});
+  INFO(said(refused));
+  CHECK(refused.status == 3);
+  CHECK(has(refused.err, "Secret cache-redis-crt has no CA in key ca.crt"));
+  CHECK(has(refused.err, "--tls-ca FILE"));
+  const std::string file = cli.folder() / "ca.crt";
+  write_own_file(file, ca.certificate);
+  const Output named =
+      cli.run({"setup", "redis", "--adopt-service", std::string(space) + "/cache-redis-master", "--tls-ca", file});
+  INFO(said(named));
+  CHECK(named.status == 0);
+  CHECK(cli.run({"status"}).status == 0);
+  CHECK(cli.run({"teardown", "redis", "--yes"}).status == 0);
 }
 
 TEST_CASE("adopt on a cluster: the password by --existing-secret, and a wrong one is told apart") {

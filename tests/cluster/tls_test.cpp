@@ -67,6 +67,43 @@ class Tls : public ClusterCli {
     arguments.insert(arguments.begin(), {"kubectl", "--kubeconfig", std::getenv("RAIBID_TEST_KUBECONFIG")});
     return attempt(arguments);
   }
+  /// An application's pod with what `export` gives, and nothing else: its variables, the client certificate, the CA.
+  void start_application() {
+    for (const std::vector<std::string>& what :
+         {std::vector<std::string>{"secret"}, {"configmap"}, {"client-certificate"}}) {
+      std::vector<std::string> words = {"export"};
+      words.insert(words.end(), what.begin(), what.end());
+      const Output exported = run(words);
+      INFO(said(exported));
+      REQUIRE(exported.status == 0);
+      kubectl({"apply", "--server-side", "-f", "-"}, exported.out);
+    }
+    const json names = {{{"secretRef", {{"name", "raibid-redis-env"}}}},
+                        {{"configMapRef", {{"name", "raibid-redis-env"}}}}};
+    const json container = {{"name", "app"},
+                            {"image", "redis:7-alpine"},
+                            {"command", {"sh", "-c", "exec sleep 600"}},
+                            {"envFrom", names},
+                            {"volumeMounts", json::array({{{"name", "own"}, {"mountPath", "/etc/own"}}})}};
+    const json own = {{"name", "own"}, {"secret", {{"secretName", "raibid-redis-env-client"}}}};
+    const json pod = {{"apiVersion", "v1"},
+                      {"kind", "Pod"},
+                      {"metadata", {{"name", "application"}, {"namespace", space}}},
+                      {"spec",
+                       {{"terminationGracePeriodSeconds", 0},
+                        {"containers", json::array({container})},
+                        {"volumes", json::array({own})}}}};
+    kubectl({"create", "-f", "-"}, pod.dump());
+    kubectl({"wait", "--for=condition=Ready", "pod/application", "-n", space, "--timeout=60s"});
+  }
+  /// What redis-cli says in that pod, to its own address, logged in.
+  static std::string as_application(const std::string& options, const std::string& command) {
+    const Output output = attempt_kubectl({"exec", "application", "-n", space, "--", "sh", "-c",
+                                           "REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h \"$REDIS_HOST\" -p "
+                                           "\"$REDIS_PORT\" --tls --cacert /etc/own/ca.crt " +
+                                               options + " " + command});
+    return std::string(trim(output.out + output.err));
+  }
   json tls_of_status() { return json::parse(run({"status", "redis", "-o", "json"}).out).at("tls"); }
 };
 
@@ -188,6 +225,42 @@ TEST_CASE("TLS on a cluster: on, renewed under load, client certificates, migrat
     CHECK_FALSE(has(Tls::ask(with_tls), "NOAUTH"));
     CHECK(has(Tls::ask(with_certificate()), "NOAUTH"));
     CHECK(cli.run({"status", "redis"}).status == 0);
+    cli.start_application();
+    CHECK(Tls::as_application("--cert /etc/own/tls.crt --key /etc/own/tls.key", "INCR application") == "1");
+    CHECK(Tls::as_application("", "INCR application") != "2");
+    CHECK(Tls::as_application("--cert /etc/own/tls.crt --key /etc/own/tls.key", "INCR application") == "2");
+    kubectl({"delete", "pod/application", "secret/raibid-redis-env", "secret/raibid-redis-env-client",
+             "configmap/raibid-redis-env", "configmap/raibid-redis-env-ca", "-n", space});
+
+    // its Secrets are lost, one after the other and both: each is led back to one state
+    kubectl({"delete", "secret/raibid-redis-tls", "-n", space});
+    CHECK(cli.run({"tls", "rotate", "redis"}).status == 3);
+    const Output made_again = cli.run({"setup", "redis"});
+    INFO(said(made_again));
+    CHECK(made_again.status == 0);
+    CHECK(Tls::pod_uid() == uid);
+    kubectl({"delete", "secret/raibid-redis-ca", "-n", space});
+    CHECK(cli.run({"tls", "rotate", "redis", "--ca"}).status == 2);
+    const Output other_ca = cli.run({"tls", "rotate", "redis", "--ca", "--yes"});
+    INFO(said(other_ca));
+    CHECK(other_ca.status == 0);
+    CHECK(cli.run({"tls", "rotate", "redis", "--ca", "--finish", "--yes"}).status == 0);
+    CHECK(Tls::pod_uid() == uid);
+    CHECK(cli.run({"status", "redis"}).status == 0);
+    kubectl({"label", "secret/raibid-redis-tls", "-n", space, "app.kubernetes.io/managed-by-"});
+    const Output foreign = cli.run({"tls", "rotate", "redis"});
+    CHECK(foreign.status == 3);
+    CHECK(has(foreign.err, "was not made by raibid-cli"));
+    kubectl({"delete", "secret/raibid-redis-ca", "secret/raibid-redis-tls", "-n", space});
+    const Output lost = cli.run({"setup", "redis"});
+    INFO(said(lost));
+    CHECK(lost.status == 2);
+    CHECK(has(lost.err, "its Secrets are lost"));
+    const Output found = cli.run({"setup", "redis", "--restart"});
+    INFO(said(found));
+    REQUIRE(found.status == 0);
+    CHECK(cli.run({"status", "redis"}).status == 0);
+
     const Output rotated = cli.run({"credentials", "rotate", "redis"});
     INFO(said(rotated));
     CHECK(rotated.status == 0);

@@ -24,7 +24,9 @@ namespace {
 constexpr const char* no_answer = "\x01{ this is [no answer\n";
 /// "StatefulSet" → "statefulset".
 std::string key_of(const json& object) {
-  return to_lower(object.at("kind").get<std::string>()) + "/" + object.at("metadata").at("name").get<std::string>();
+  const bool of_cert_manager = object.value("apiVersion", "").starts_with("cert-manager.io/");
+  return to_lower(object.at("kind").get<std::string>()) + (of_cert_manager ? ".cert-manager.io/" : "/") +
+         object.at("metadata").at("name").get<std::string>();
 }
 
 /// As Kubectl::list_items asks for it.
@@ -81,6 +83,38 @@ void FakeCluster::put(const std::string& key, json object) {
   if (!metadata.contains("uid")) metadata["uid"] = fmt::format("uid-{}", version);
   metadata["resourceVersion"] = std::to_string(version);
   m_state["objects"][key] = std::move(object);
+  if (key.starts_with("certificate.cert-manager.io/")) issue(key);
+}
+
+/// cert-manager: the Secret of a Certificate, when the spec has changed, by the CA that the test has put into the
+/// state.
+void FakeCluster::issue(const std::string& key) {
+  json& certificate = m_state["objects"][key];
+  certificate["status"] = {{"conditions", json::array({{{"type", "Ready"}, {"status", "True"}}})}};
+  const json& spec = certificate.at("spec");
+  const std::string name = spec.at("secretName");
+  const json* const present = find("secret/" + name);
+  if (present != nullptr && (*present).value("of", json()) == spec.at("dnsNames")) return;
+  const json& ca = m_state.at("issuer");
+  CertificateRequest request;
+  request.common_name = spec.at("commonName");
+  request.names = spec.at("dnsNames").get<std::vector<std::string>>();
+  request.server = true;
+  request.client = true;
+  request.from = m_clock.wall() - std::chrono::hours(1);
+  request.until = m_clock.wall() + std::chrono::hours(24 * 90);
+  const KeyPair pair =
+      issue_certificate({ca.at("certificate"), Secret(ca.at("key").get<std::string>())}, request, "it");
+  json metadata = present != nullptr ? present->at("metadata") : spec.value("secretTemplate", json::object());
+  metadata["name"] = name;
+  metadata["annotations"]["cert-manager.io/certificate-name"] = certificate.at("metadata").at("name");
+  put("secret/" + name, {{"kind", "Secret"},
+                         {"metadata", metadata},
+                         {"of", spec.at("dnsNames")},
+                         {"data",
+                          {{"tls.crt", base64_encode(pair.certificate)},
+                           {"tls.key", base64_encode(pair.key.reveal())},
+                           {"ca.crt", base64_encode(ca.at("certificate").get<std::string>())}}}});
 }
 
 json* FakeCluster::find(const std::string& key) {
@@ -131,8 +165,12 @@ json FakeCluster::contents() const {
       if (key != "previous-certificates") seen["certificate"]["keys"].push_back(key);
     }
     const CertificateFacts facts = read_certificate(pem, "the fake cluster");
+    seen["certificate"]["cas"] =
+        each_certificate(base64_decode((*secret_of_tls).at("data").at("ca.crt").get<std::string>())).size();
     seen["certificate"]["old"] = m_clock.wall() - facts.not_before > std::chrono::hours(24) * 365;
-    if (m_state.at("objects").contains(pod_key)) seen["certificate"]["served"] = m_state.value("served", "") == pem;
+    const bool mounts_it = set != m_state.at("objects").end() && certificate_key_of(*set) == "secret/raibid-redis-tls";
+    if (mounts_it && m_state.at("objects").contains(pod_key))
+      seen["certificate"]["served"] = m_state.value("served", "") == pem;
   }
   for (const json& record : m_state.at("releases")) {
     if (record.at("status") != "superseded") seen["release"] = {record.at("status"), record.at("values")};

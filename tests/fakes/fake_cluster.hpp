@@ -106,6 +106,7 @@ class FakeCluster final : public Runner, public RedisConnector {
   void forget(const std::string& key);
   void put(const std::string& key, nlohmann::json object);
   nlohmann::json* find(const std::string& key);
+  void issue(const std::string& key);
   void say_news(Child& child);
   void cluster_goes_on();
   [[noreturn]] void die();

@@ -22,6 +22,12 @@ inline const std::string pod_key = "pod/raibid-redis-master-0";
 inline const std::string claim_key = "persistentvolumeclaim/redis-data-raibid-redis-master-0";
 inline const std::string set_key = "statefulset/raibid-redis-master";
 
+/// The Secret that a StatefulSet's pods have their certificate from.
+inline std::string certificate_key_of(const nlohmann::json& set) {
+  const nlohmann::json values = nlohmann::json::parse(set["values"].get<std::string>());
+  return "secret/" + values.value(nlohmann::json::json_pointer("/tls/existingSecret"), "raibid-redis-tls");
+}
+
 }  // namespace fake_cluster
 
 /// A command line without its global flags.

@@ -35,8 +35,6 @@ void deploy(json& releases) {
   releases.back()["status"] = "deployed";
 }
 
-const std::string certificate_key_of_pod = "secret/raibid-redis-tls";
-
 bool speaks_tls(const json& set) {
   return json::parse(set["values"].get<std::string>()).value("/tls/enabled"_json_pointer, false);
 }
@@ -168,7 +166,7 @@ void FakeCluster::make_pod() {
     }
     m_state["users"] = users;
   }
-  if (const json* const secret = find(certificate_key_of_pod); secret != nullptr && speaks_tls(set))
+  if (const json* const secret = find(certificate_key_of(set)); secret != nullptr && speaks_tls(set))
     m_state["served"] = base64_decode((*secret)["data"]["tls.crt"].get<std::string>());
   put(pod_key,
       {{"kind", "Pod"},
@@ -216,8 +214,8 @@ class FakeCluster::Connection final : public RedisConnection {
       return FakeRedis::list({FakeRedis::text(words.at(2)),
                               FakeRedis::text(values.value("/tls/authClients"_json_pointer, false) ? "yes" : "no")});
     if (name == "CONFIG" && words.at(1) == "SET" && words.at(2) == "tls-cert-file") {
-      m_cluster.m_state["served"] =
-          base64_decode((*m_cluster.find(certificate_key_of_pod))["data"]["tls.crt"].get<std::string>());
+      m_cluster.m_state["served"] = base64_decode(
+          (*m_cluster.find(certificate_key_of(*m_cluster.find(set_key))))["data"]["tls.crt"].get<std::string>());
       m_cluster.save();
       return FakeRedis::status("OK");
     }

@@ -1,8 +1,9 @@
 // KEDA's own code, asked what it would do with a ScaledJob: its scalers read the real Redis, its calculation and its scaling
 // strategy say how many Jobs it would start.
 //
-//	scalers FILE RUNNING    FILE is what `export keda` wrote; the password, if any, comes on standard input; RUNNING is how
-//	                        many Jobs run already
+//	scalers FILE RUNNING [OBJECT…]   FILE is what `export keda` wrote; the password, if any, comes on standard input; RUNNING
+//	                        is how many Jobs run already; the OBJECTs are files with the Secrets and ConfigMaps that the
+//	                        TriggerAuthentication names
 //
 // On stdout: {"triggers": [{"type": …, "value": …, "active": …, "error": …}], "active": …, "start": …}
 package main
@@ -21,6 +22,7 @@ import (
 
 	"github.com/go-logr/logr"
 	v2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
 	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
@@ -55,7 +57,7 @@ func main() {
 }
 
 func run(arguments []string) (*decision, error) {
-	if len(arguments) != 2 {
+	if len(arguments) < 2 {
 		return nil, errors.New("FILE and RUNNING, please")
 	}
 	running, err := strconv.ParseInt(arguments[1], 10, 64)
@@ -70,7 +72,64 @@ func run(arguments []string) (*decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decide(job, strings.TrimSpace(string(password)), running)
+	authentication, err := authentication(arguments[0], arguments[2:])
+	if err != nil {
+		return nil, err
+	}
+	if text := strings.TrimSpace(string(password)); text != "" {
+		authentication["password"] = text
+	}
+	return decide(job, authentication, running)
+}
+
+// What the TriggerAuthentication takes from the objects, as KEDA's resolver does it. One that is not given is left out.
+func authentication(path string, objects []string) (map[string]string, error) {
+	parameters := map[string]string{}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for _, file := range objects {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, document := range bytes.Split(content, []byte("\n---\n")) {
+			secret, configMap := &corev1.Secret{}, &corev1.ConfigMap{}
+			if yaml.Unmarshal(document, secret) == nil && secret.Kind == "Secret" {
+				for key, value := range secret.Data {
+					values["Secret/"+secret.Name+"/"+key] = string(value)
+				}
+			} else if err := yaml.Unmarshal(document, configMap); err != nil {
+				return nil, err
+			} else {
+				for key, value := range configMap.Data {
+					values["ConfigMap/"+configMap.Name+"/"+key] = value
+				}
+			}
+		}
+	}
+	for _, document := range bytes.Split(text, []byte("\n---\n")) {
+		trigger := &kedav1alpha1.TriggerAuthentication{}
+		if yaml.Unmarshal(document, trigger) != nil || trigger.Kind != "TriggerAuthentication" {
+			continue
+		}
+		if err := yaml.UnmarshalStrict(document, trigger); err != nil {
+			return nil, err
+		}
+		for _, one := range trigger.Spec.SecretTargetRef {
+			if value, ok := values["Secret/"+one.Name+"/"+one.Key]; ok {
+				parameters[one.Parameter] = value
+			}
+		}
+		for _, one := range trigger.Spec.ConfigMapTargetRef {
+			if value, ok := values["ConfigMap/"+one.Name+"/"+one.Key]; ok {
+				parameters[one.Parameter] = value
+			}
+		}
+	}
+	return parameters, nil
 }
 
 // The one document of this kind; an unknown or misspelt field is an error, as for the API server.
@@ -101,7 +160,7 @@ func build(ctx context.Context, kind string, config *scalersconfig.ScalerConfig)
 }
 
 // As KEDA's scale handler does it for a ScaledJob: a trigger that fails is left out.
-func decide(job *kedav1alpha1.ScaledJob, password string, running int64) (*decision, error) {
+func decide(job *kedav1alpha1.ScaledJob, authentication map[string]string, running int64) (*decision, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	result := &decision{}
@@ -112,7 +171,7 @@ func decide(job *kedav1alpha1.ScaledJob, password string, running int64) (*decis
 			TriggerMetadata: spec.Metadata, AuthParams: map[string]string{}, TriggerIndex: index, MetricType: v2.AverageValueMetricType,
 		}
 		if spec.AuthenticationRef != nil {
-			config.AuthParams["password"] = password
+			config.AuthParams = authentication
 		}
 		scaler, err := build(ctx, spec.Type, config)
 		if err != nil {

@@ -9,12 +9,15 @@
 //	readers asynq-inspect ADDRESS QUEUE          what the Inspector sees of it
 //	readers asynq-fill ADDRESS QUEUE             a task in each state that client and server bring one to; their IDs by state
 //	readers redis-url                            what PING answers go-redis and Asynq, with REDIS_URL and Go's usual certificates
+//	readers verify CERTIFICATE CA NAME PURPOSE   {"error": ""} when Go accepts the chain in that file; PURPOSE: server, client
 //	readers asynq-act ADDRESS QUEUE ACTION [ID]  the Inspector's RunTask, DeleteTask, ArchiveTask, PauseQueue or UnpauseQueue
 package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -42,6 +45,7 @@ func main() {
 		"asynq-fill":    fill,
 		"asynq-act":     act,
 		"redis-url":     redisURL,
+		"verify":        verify,
 	}
 	run, ok := commands[strings.Join(os.Args[1:2], "")]
 	if !ok {
@@ -260,6 +264,35 @@ func act(arguments []string) (any, error) {
 	default:
 		return nil, fmt.Errorf("unknown action %s", action)
 	}
+}
+
+func verify(arguments []string) (any, error) {
+	chain, err := os.ReadFile(arguments[0])
+	if err != nil {
+		return nil, err
+	}
+	roots, err := os.ReadFile(arguments[1])
+	if err != nil {
+		return nil, err
+	}
+	options := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), DNSName: arguments[2],
+		KeyUsages: []x509.ExtKeyUsage{map[string]x509.ExtKeyUsage{"server": x509.ExtKeyUsageServerAuth, "client": x509.ExtKeyUsageClientAuth}[arguments[3]]}}
+	if !options.Roots.AppendCertsFromPEM(roots) {
+		return nil, errors.New("no root")
+	}
+	block, rest := pem.Decode(chain)
+	if block == nil {
+		return nil, errors.New("no certificate")
+	}
+	options.Intermediates.AppendCertsFromPEM(rest)
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := leaf.Verify(options); err != nil {
+		return map[string]string{"error": err.Error()}, nil
+	}
+	return map[string]string{"error": ""}, nil
 }
 
 func redisURL([]string) (any, error) {

@@ -139,6 +139,8 @@ ReleaseLock::ReleaseLock(Context& context, const Kubectl& kubectl, const std::st
 
 ReleaseLock::~ReleaseLock() {
   try {
+    // the signal that has ended the run has done so: giving the lock up is the last thing
+    if (m_held || m_unsure) m_context.signals.acknowledge();
     release();
   } catch (const std::exception&) {
     // a second Ctrl-C: it runs out by itself, and on this machine a dead holder does not count
@@ -354,10 +356,11 @@ void ReleaseLock::release() {
     if (present && is_ours(*present)) m_held = present;
   }
   if (!m_held) return;
-  const std::unique_ptr<Process> prepared = std::move(m_releasing);
-  const bool given_up = prepared && finish(*prepared);
+  prepare_release();
+  const std::unique_ptr<Process> first = std::move(m_releasing);
+  const bool given_up = finish(*first);
   const TimePoint until = m_context.runner.now() + m_kubectl.cluster().pace->patience(release_limit);
-  for (Duration pause = ask_again; !given_up; pause *= 2) {
+  for (Duration pause = ask_again; !given_up; pause *= 2) {  // one that failed is tried once more, whatever it says
     const std::unique_ptr<Process> removal = m_context.runner.start(lease_removal());
     if (finish(*removal) || !passing_failure(*removal) || m_context.runner.now() + pause >= until) break;
     m_context.runner.wait({}, m_context.runner.now() + pause);

@@ -9,6 +9,7 @@
 #include "support/readers.hpp"
 #include "support/tcp_server.hpp"
 #include "sys/files.hpp"
+#include "sys/random.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -247,6 +248,53 @@ TEST_CASE("export values: what helm takes for the embedded chart, without an ins
     CHECK(rendered.find("maxmemory 614mb") != std::string::npos);
     CHECK(rendered.find("kind: Secret") == std::string::npos);
   }
+}
+
+TEST_CASE("export compose: with a user of the application's own it makes the users that setup makes") {
+  ExportCli cli;
+  const Output output = cli({"export", "compose", "--preset", "sla-management"});
+  INFO(said(output));
+  REQUIRE(output.status == 0);
+  const nlohmann::json file = parse_yaml(output.out, "compose");
+  CHECK(file.at("secrets").at("redis-admin-password").at("environment") == "REDIS_ADMIN_PASSWORD");
+  CHECK(output.out.find("printf 'REDIS_ADMIN_PASSWORD=%s") != std::string::npos);
+  const nlohmann::json service = file.at("services").begin().value();
+  const std::vector<std::string> secrets = service.at("secrets");
+  CHECK(secrets == std::vector<std::string>{"redis-password", "redis-admin-password"});
+  // the script writes the ACL file and ends there
+  std::string script = service.at("command").at(2);
+  const std::string root = cli.folder();
+  must({"mkdir", "-p", root + "/run/secrets", root + "/run/redis"});
+  write_atomic(root + "/run/secrets/redis-password", odd_password);
+  for (std::size_t at = script.find("$$"); at != std::string::npos; at = script.find("$$", at + 1)) script.erase(at, 1);
+  for (const char* folder : {"/run/secrets", "/run/redis/"}) {
+    for (std::size_t at = script.find(folder); at != std::string::npos; at = script.find(folder, at + root.size() + 1))
+      script.insert(at, root);
+  }
+  script.replace(script.find("exec redis-server"), 4, "echo");
+  CHECK(attempt({"sh", "-ec", script}).err.find("the secret redis-admin-password is empty") != std::string::npos);
+  write_atomic(root + "/run/secrets/redis-admin-password", "of the admin");
+  must({"sh", "-ec", script});
+  const std::string made = read_file(root + "/run/redis/users.acl").value();
+  // what setup writes on this machine, with these passwords
+  const std::vector<std::string> target = {"setup", "redis", "--target", "local", "--preset", "sla-management"};
+  const Output installed = cli(target);
+  INFO(said(installed));
+  REQUIRE(installed.status == 0);
+  const std::string wanted = must({"sh", "-c", "cat " + cli.home().string() + "/local/*/users.acl"});
+  cli({"teardown", "redis", "--target", "local", "--preset", "sla-management", "--yes", "--delete-data"});
+  const auto without_hashes = [](const std::string& text) {
+    std::string lines;
+    for (const std::string& line : split(text, '\n')) {
+      if (line.empty() || line.starts_with("user trim ")) continue;
+      for (const std::string& word : split(line, ' ')) lines += (word.starts_with('#') ? "#" : word) + " ";
+      lines += "\n";
+    }
+    return lines;
+  };
+  CHECK(without_hashes(made) == without_hashes(wanted));
+  CHECK(made.find("user admin on #" + sha256_hex("of the admin")) != std::string::npos);
+  CHECK(made.find("#" + sha256_hex(odd_password)) != std::string::npos);
 }
 
 TEST_CASE("export compose: compose's own loader takes it, and its start script makes the Redis that was asked for") {

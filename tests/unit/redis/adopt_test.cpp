@@ -120,6 +120,44 @@ TEST_CASE("adopt: a pod without authentication names nothing, and what is not Re
   CHECK(password_sources(pod_with({{"name", "redis"}, {"env", "odd"}, {"volumeMounts", 3}}), "").empty());
 }
 
+TEST_CASE("adopt: a chart's TLS is found by its variables or its arguments, with the Secret of the CA") {
+  const auto set = [](const char* name, const char* value) { return json{{"name", name}, {"value", value}}; };
+  const json mounts = list({mount("redis-certificates", "/opt/bitnami/redis/certs")});
+  const json volumes = list({secret_volume("redis-certificates", "redis-crt")});
+  const auto bitnami = [&](const char* asks, const char* enabled = "yes") {
+    return pod_with(container("redis",
+                              list({set("REDIS_TLS_ENABLED", enabled), set("REDIS_TLS_AUTH_CLIENTS", asks),
+                                    set("REDIS_TLS_CERT_FILE", "/opt/bitnami/redis/certs/tls.crt"),
+                                    set("REDIS_TLS_KEY_FILE", "/opt/bitnami/redis/certs/tls.key"),
+                                    set("REDIS_TLS_CA_FILE", "/opt/bitnami/redis/certs/ca.crt")}),
+                              mounts),
+                    volumes);
+  };
+  const auto asking = tls_source(bitnami("yes"));
+  REQUIRE(asking);
+  CHECK(asking->ca == SecretFile{"redis-crt", "ca.crt"});
+  CHECK(asking->certificate == SecretFile{"redis-crt", "tls.crt"});
+  CHECK(asking->key == SecretFile{"redis-crt", "tls.key"});
+  const auto open = tls_source(bitnami("no"));
+  REQUIRE(open);
+  CHECK(open->ca == SecretFile{"redis-crt", "ca.crt"});
+  CHECK(open->certificate == SecretFile{});
+  CHECK_FALSE(tls_source(bitnami("yes", "no")));
+  json by_arguments = container("redis", json::array(), list({mount("redis-certificates", "/tls")}));
+  by_arguments["command"] =
+      list({"sh", "-c",
+            "exec redis-server --port 0 --tls-port 6379 --tls-ca-cert-file /tls/ca.crt "
+            "--tls-cert-file /tls/tls.crt --tls-key-file \"/tls/tls.key\" --tls-auth-clients no"});
+  const auto found = tls_source(pod_with(by_arguments, volumes));
+  REQUIRE(found);
+  CHECK(found->ca == SecretFile{"redis-crt", "ca.crt"});
+  // a CA that is in no Secret is not found, and the pod still says that it speaks TLS
+  const auto elsewhere = tls_source(pod_with(by_arguments));
+  REQUIRE(elsewhere);
+  CHECK(elsewhere->ca == SecretFile{});
+  CHECK_FALSE(tls_source(pod_with(container("redis", list({variable("REDIS_PASSWORD", "redis", "password")})))));
+}
+
 TEST_CASE("adopt: the Service's port, and the pod that it leads to") {
   const json named = {{"port", 6380}, {"name", "tcp-redis"}, {"targetPort", "redis"}};
   const json metrics = {{"port", 9121}, {"name", "http-metrics"}, {"targetPort", 9121}};

@@ -188,7 +188,7 @@ TEST_CASE("certificates of Redis: a new CA beside the old one, and clients of ei
   CHECK(why_not_signed_by(shown, text(both, ca_certificate_key)).empty());
   CHECK(has(text(both, tls_trusted_key), text(before, ca_certificate_key)));
   CHECK(text(both, ca_certificate_key) != text(before, ca_certificate_key));
-  const Error third = error_of([&] { with_second_ca(both, some_spec(), noon); });
+  const Error third = error_of([&] { with_second_ca(both, some_spec(), noon + 100 * day); });
   CHECK(third.code() == ExitCode::preflight);
   CHECK(has(third.hint(), "tls rotate redis --target local --release my-redis --ca --finish"));
   // a renewal meanwhile is still for clients of both
@@ -197,13 +197,13 @@ TEST_CASE("certificates of Redis: a new CA beside the old one, and clients of ei
   // a client certificate by the old CA is trusted until the end
   const KeyPair client = issue_client_certificate(before, "app", 10, some_spec(), noon);
   CHECK(why_not_signed_by(client.certificate, text(renewed, tls_trusted_key)).empty());
-  const SecretContent done = with_one_ca(renewed);
+  const SecretContent done = with_one_ca(renewed, some_spec());
   CHECK_FALSE(trusts_two(done));
   CHECK(reason(done, noon + 200 * day).empty());
   CHECK(server(done).fingerprint == server(renewed).fingerprint);
   CHECK_FALSE(why_not_signed_by(text(done, tls_certificate_key), text(before, tls_trusted_key)).empty());
   CHECK_FALSE(why_not_signed_by(client.certificate, text(done, tls_trusted_key)).empty());
-  CHECK(with_one_ca(done) == done);
+  CHECK(with_one_ca(done, some_spec()) == done);
 }
 
 TEST_CASE("certificates of Redis: a new CA is the way out where the old one is lost") {
@@ -215,8 +215,67 @@ TEST_CASE("certificates of Redis: a new CA is the way out where the old one is l
   CHECK(reason(both).empty());
   CHECK(trusts_two(both));
   CHECK(reason(with_own_certificate(both, some_spec(), noon)).empty());
-  CHECK(reason(with_one_ca(both)).empty());
+  CHECK(reason(with_one_ca(both, some_spec())).empty());
   CHECK(reason(with_second_ca({}, some_spec(), noon)).empty());
+}
+
+TEST_CASE("certificates of Redis: renewing never replaces a CA that clients trust") {
+  for (const SecretContent& lost : {SecretContent{}, SecretContent{{tls_certificate_key, Secret()}}}) {
+    const Error error = error_of([&] { with_renewed_certificate(lost, some_spec(), noon); });
+    CHECK(error.code() == ExitCode::preflight);
+    CHECK(has(error.message(), "is lost"));
+    CHECK(has(error.hint(), "tls rotate redis --target local --release my-redis --ca"));
+  }
+  CHECK(reason(with_renewed_certificate(some_content(), some_spec(), noon)).empty());
+  const SecretContent content = some_content();
+  CHECK_FALSE(changes_trust(content, with_own_certificate(content, some_spec(), noon)));
+  CHECK_FALSE(changes_trust(content, with_second_ca(content, some_spec(), noon)));
+  CHECK(changes_trust(content, some_content()));
+  CHECK(changes_trust({}, content));
+  SecretContent without_trust = content;
+  without_trust[tls_trusted_key] = Secret("junk");
+  CHECK_FALSE(changes_trust(without_trust, with_own_certificate(without_trust, some_spec(), noon)));
+}
+
+TEST_CASE("certificates of Redis: a rotation of the CA does not end with a certificate that nobody can use") {
+  const SecretContent both = with_second_ca(some_content(), some_spec(), noon);
+  for (const char* key : {tls_certificate_key, tls_private_key_key}) {
+    SecretContent damaged = both;
+    damaged[key] = Secret();
+    const Error error = error_of([&] { with_one_ca(damaged, some_spec()); });
+    CHECK(error.code() == ExitCode::preflight);
+    CHECK(has(error.message(), std::string(key) + " is missing"));
+    CHECK(has(error.hint(), "tls rotate redis --target local --release my-redis"));
+  }
+  // the newer CA is lost in the middle: a third one is the way out, and --finish leaves it alone
+  SecretContent lost = both;
+  lost.erase(ca_private_key_key);
+  const SecretContent third = with_second_ca(lost, some_spec(), noon);
+  CHECK(reason(third).empty());
+  CHECK(reason(with_one_ca(third, some_spec())).empty());
+  CHECK_FALSE(trusts_two(with_one_ca(third, some_spec())));
+  // a CA of a clock that was wrong: the hint leads out, too
+  const SecretContent early = some_content(noon + 100 * day);
+  CHECK(has(error_of([&] { with_own_certificate(early, some_spec(), noon); }).hint(), "--ca"));
+}
+
+TEST_CASE("certificates of Redis: raibid-cli gets in where the pair that it shows was lost or damaged") {
+  TlsChoice choice;
+  choice.from = TlsChoice::From::own;
+  choice.client_certificates = true;
+  const SecretContent content = some_content();
+  CHECK(tls_client(content, choice, "x").certificate == text(content, tls_certificate_key));
+  SecretContent damaged = content;
+  damaged[tls_private_key_key] = some_content().at(tls_private_key_key);
+  SecretContent lost = content;
+  for (const char* key : served_keys) lost.erase(key);
+  for (const SecretContent& one : {damaged, lost}) {
+    const TlsClient client = tls_client(one, choice, "x");
+    CHECK(belong_together(client.certificate, client.key));
+    CHECK(why_not_signed_by(client.certificate, text(content, ca_certificate_key)).empty());
+    CHECK(why_not_signed_by(text(content, tls_certificate_key), client.ca).empty());
+    CHECK_FALSE(read_certificate(client.certificate, "x").server);
+  }
 }
 
 TEST_CASE("certificates of Redis: one that someone else made is taken when all of it fits") {
@@ -314,6 +373,20 @@ TEST_CASE("certificates of Redis: one for a client") {
   const Error theirs = error_of([&] { issue_client_certificate(given(), "a", 1, some_spec(), noon); });
   CHECK(theirs.code() == ExitCode::preflight);
   CHECK(has(theirs.message(), "is not raibid-cli's"));
+}
+
+TEST_CASE("a change of certificates over damaged ones is taken back, although Redis would not take those") {
+  SecretContent damaged = some_content();
+  damaged.erase(tls_private_key_key);
+  MemoryStore store;
+  store.content = damaged;
+  const CertificateChange change = [](const SecretContent& present) {
+    return with_own_certificate(present, some_spec(), noon);
+  };
+  const ReloadCertificates refused = [](const SecretContent&) { throw Error(ExitCode::failure, "Redis refuses it"); };
+  CHECK_THROWS_AS(change_certificates(store, refused, change, "run"), Error);
+  CHECK_NOTHROW(restore_certificates(store, refused, "run"));
+  CHECK(store.content == damaged);
 }
 
 TEST_CASE("a change of certificates that dies anywhere is taken back whole, and only by its own run") {

@@ -31,6 +31,7 @@ namespace {
 /// What of TLS programs take from files alone: in a private folder, for as long as the command runs.
 struct ClientFiles {
   std::unique_ptr<TemporaryDirectory> folder;
+  UniqueFd key_file{};               ///< in memory: nothing of a key stays, however we end
   std::string ca, certificate, key;  ///< paths; "" for none
 };
 
@@ -46,7 +47,8 @@ ClientFiles client_files(const Context& context, const std::optional<TlsClient>&
   if (!tls->ca.empty()) files.ca = write("ca.crt", tls->ca);
   if (!tls->certificate.empty()) {
     files.certificate = write("tls.crt", tls->certificate);
-    files.key = write("tls.key", tls->key.reveal());
+    files.key_file = memory_file(tls->key.reveal());
+    files.key = fmt::format("/proc/self/fd/{}", files.key_file.get());
   }
   return files;
 }
@@ -152,7 +154,7 @@ CommandResult connect_redis_command(Context& context, const std::vector<std::str
     const Command command = aimed_at(context, settings, arguments, endpoint, files);
     return {"", run_foreground(
                     context.guard, command, context.signals, [&place] { place->look_after(); },
-                    foreign_variables(context.environment))};
+                    foreign_variables(context.environment), files.key_file.get())};
   }
   if (place->keep_open() == nullptr) {
     return {fmt::format("{} listens at {}:{}; nothing needs to be kept open\n", settings.release, endpoint.host,

@@ -11,7 +11,7 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
-#include "components/redis/commands/agree.hpp"
+#include "components/redis/run/agree.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"

@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/strings.hpp"
-#include "components/redis/commands/agree.hpp"
+#include "components/redis/run/agree.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/certificates.hpp"
@@ -70,14 +70,14 @@ class CertificateRotation {
     const WallTime now = m_context.clock.wall();
     const auto done =
         change("a new server certificate", [now](const SecretContent& present, const CertificateSpec& spec) {
-          return with_own_certificate(present, spec, now);
+          return with_renewed_certificate(present, spec, now);
         });
     return done ? *done : result("rotated", "Redis serves the new certificate. Clients notice nothing.\n");
   }
 
   CommandResult add_ca() {
     const WallTime now = m_context.clock.wall();
-    if (!trusts_two(m_content) && !old_ca_can_sign(m_content, now))
+    if (!old_ca_can_sign(m_content, now))
       agree(m_context,
             "the old CA can sign nothing any more, so clients that do not know the new one are refused at once",
             rotate_tls_command, "--ca");
@@ -98,7 +98,7 @@ class CertificateRotation {
     agree(m_context, "clients that do not know the new CA are refused from their next connection on",
           rotate_tls_command, "--ca --finish");
     const auto done = change("the older CA ends",
-                             [](const SecretContent& present, const CertificateSpec&) { return with_one_ca(present); });
+                             [](const SecretContent& present, const CertificateSpec& spec) { return with_one_ca(present, spec); });
     return done ? *done : result("finished", "Only the new CA is trusted now.\n");
   }
 
@@ -127,7 +127,7 @@ class CertificateRotation {
 CommandResult rotate_certificates(Context& context, const std::vector<std::string>& words) {
   if (words.size() > 1 || (words.size() == 1 && words.front() != "redis"))
     throw Error(ExitCode::usage, fmt::format("there is no {} to change certificates of", in_quotes(words.front())),
-                "only redis has credentials");
+                "only redis has certificates: " + context.scope().command(rotate_tls_command));
   return CertificateRotation(context).run();
 }
 

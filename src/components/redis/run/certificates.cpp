@@ -75,7 +75,8 @@ void restore_certificates(CertificateStore& store, const ReloadCertificates& rel
   const PreviousCertificates previous = previous_certificates(kept);
   if (previous.run != run) throw Kept("the certificates are kept: another run has changed them since");
   store.write(certificate_changes(now, previous.content));
-  if (!previous.content.empty()) reload(previous.content);
+  // what was damaged before is no certificate that Redis would take; it goes on with the one that it serves
+  if (why_unfit(previous.content).empty()) reload(previous.content);
   store.write({{previous_certificates_key, Secret()}});
 }
 

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/redis/run/agree.hpp"
 #include "components/redis/settings/record.hpp"
-#include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -17,31 +16,27 @@ std::string less_memory_hint(const Context& context) {
 
 namespace {
 
-void agree(Context& context, const std::string& what, const std::string& flag) {
-  const std::optional<bool> answer = context.reporter.confirm(what + ". Go on?");
-  context.signals.check();  // Ctrl-C at the question is no answer
-  if (answer && *answer) return;
-  if (answer) throw Error(ExitCode::failure, "nothing was changed");
+void ask_in_setup(Context& context, const std::string& what, const std::string& flag) {
   const std::string flags = setup_flags(context);
-  throw Error(ExitCode::usage, what + "; there is no terminal to ask on, and nothing was changed",
-              "to do it: " + context.scope().command("setup redis", flags + (flags.empty() ? "" : " ") + flag));
+  ask_first(context, what, context.scope().command("setup redis", flags + (flags.empty() ? "" : " ") + flag));
 }
 
 }  // namespace
 
 void agree_to_restart(Context& context, const std::vector<std::string>& reasons) {
   if (context.settings.flag("yes") || context.settings.flag("restart")) return;
-  agree(context, "this change restarts Redis: " + join(reasons, ", "), "--restart");
+  ask_in_setup(context, "this change restarts Redis: " + join(reasons, ", "), "--restart");
 }
 
 void agree_to_other_user(Context& context, const std::string& before) {
   if (context.settings.flag("yes")) return;
-  agree(context, fmt::format("clients that log in as {} will be refused when they connect again", before), "--yes");
+  ask_in_setup(context, fmt::format("clients that log in as {} will be refused when they connect again", before),
+               "--yes");
 }
 
 void agree_to_refused_clients(Context& context, const std::string& which) {
   if (context.settings.flag("yes")) return;
-  agree(context, which + " will be refused when they connect again", "--yes");
+  ask_in_setup(context, which + " will be refused when they connect again", "--yes");
 }
 
 void say_what_is_kept(const Context& context, const Told& told) {

@@ -40,7 +40,8 @@ std::string why_not_now(const CertificateFacts& facts, WallTime now) {
   return "";
 }
 
-/// What of the three files does not fit together; "" when all do.
+}  // namespace
+
 std::string why_unfit(const SecretContent& content) {
   for (const char* const key : served_keys) {
     if (value_of(content, key).empty()) return fmt::format("{} is missing", key);
@@ -56,6 +57,8 @@ std::string why_unfit(const SecretContent& content) {
   return unsigned_.empty() ? ""
                            : fmt::format("{} is not signed by {}: {}", tls_certificate_key, tls_trusted_key, unsigned_);
 }
+
+namespace {
 
 KeyPair own_ca(const SecretContent& content) {
   return {text_of(content, ca_certificate_key), value_of(content, ca_private_key_key)};
@@ -77,7 +80,8 @@ std::optional<Error> why_no_ca(const SecretContent& present, const CertificateSp
                   "put back what was there before, or " + new_ca);
   if (now >= facts->not_after) return refuse("has expired on " + rfc3339(facts->not_after), new_ca);
   if (now < facts->not_before)
-    return refuse("is not yet valid: " + since_and_now(facts->not_before, now), "set the clock of this machine: date");
+    return refuse("is not yet valid: " + since_and_now(facts->not_before, now),
+                  "look at the clock of this machine (date); if it is right, " + new_ca);
   return std::nullopt;
 }
 
@@ -159,6 +163,11 @@ SecretContent with_own_certificate(SecretContent present, const CertificateSpec&
   return present;
 }
 
+SecretContent with_renewed_certificate(SecretContent present, const CertificateSpec& spec, WallTime now) {
+  if (const auto error = why_no_ca(present, spec, now)) throw *error;
+  return with_own_certificate(std::move(present), spec, now);
+}
+
 SecretContent with_given_certificate(SecretContent present, const SecretContent& given, const CertificateSpec& spec,
                                      const std::string& given_in, bool client_certificates, WallTime now) {
   const auto refuse = [&](const std::string& why, const std::string& hint) {
@@ -196,7 +205,7 @@ SecretContent with_given_certificate(SecretContent present, const SecretContent&
 bool old_ca_can_sign(const SecretContent& present, WallTime now) { return !why_no_ca(present, {}, now); }
 
 SecretContent with_second_ca(SecretContent present, const CertificateSpec& spec, WallTime now) {
-  if (trusts_two(present))
+  if (trusts_two(present) && old_ca_can_sign(present, now))
     throw Error(ExitCode::preflight, fmt::format("{} trusts two CAs already", spec.where),
                 "end the older one first: " + spec.scope.command("tls rotate redis", "--ca --finish"));
   const KeyPair before = own_ca(present);
@@ -209,11 +218,14 @@ SecretContent with_second_ca(SecretContent present, const CertificateSpec& spec,
   return present;
 }
 
-SecretContent with_one_ca(SecretContent present) {
+SecretContent with_one_ca(SecretContent present, const CertificateSpec& spec) {
   if (!trusts_two(present)) return present;
   const std::vector<std::string> shown = each_certificate(text_of(present, tls_certificate_key));
   present[tls_trusted_key] = value_of(present, ca_certificate_key);
   if (!shown.empty()) present[tls_certificate_key] = Secret(shown.front());
+  if (const std::string unfit = why_unfit(present); !unfit.empty())
+    throw Error(ExitCode::preflight, fmt::format("{}: {}", spec.where, unfit),
+                "make a new certificate first: " + spec.scope.command("tls rotate redis"));
   return present;
 }
 
@@ -226,11 +238,24 @@ TlsClient tls_client(const SecretContent& present, const TlsChoice& choice, cons
   TlsClient client;
   client.server_name = server_name;
   client.ca = text_of(present, tls_trusted_key);
-  if (choice.client_certificates) {
-    client.certificate = text_of(present, tls_certificate_key);
-    client.key = value_of(present, tls_private_key_key);
-  }
+  if (only_certificates(client.ca).empty() && !value_of(present, ca_certificate_key).empty())
+    client.ca = text_of(present, ca_certificate_key);
+  if (!choice.client_certificates) return client;
+  client.certificate = text_of(present, tls_certificate_key);
+  client.key = value_of(present, tls_private_key_key);
+  const KeyPair ca = own_ca(present);
+  if (belong_together(client.certificate, client.key) || !belong_together(ca.certificate, ca.key)) return client;
+  const CertificateFacts facts = read_certificate(ca.certificate, ca_certificate_key);
+  KeyPair own = issue_certificate(ca, {"raibid-cli", {}, false, true, facts.not_before, facts.not_after}, "");
+  client.certificate = std::move(own.certificate);
+  client.key = std::move(own.key);
   return client;
+}
+
+bool changes_trust(const SecretContent& before, const SecretContent& after) {
+  const std::string known =
+      only_certificates(text_of(before, tls_trusted_key)) + only_certificates(text_of(before, ca_certificate_key));
+  return !why_not_signed_by(text_of(after, tls_certificate_key), known).empty();
 }
 
 KeyPair issue_client_certificate(const SecretContent& present, const std::string& name, int days,

@@ -59,6 +59,9 @@ bool can_go_on(const SecretContent& present, const CertificateSpec& spec, WallTi
 /// (preflight) when the CA is lost, damaged, expired or not yet valid: what clients trust is never replaced silently.
 SecretContent with_own_certificate(SecretContent present, const CertificateSpec& spec, WallTime now);
 
+/// The same where clients know a CA already: one that is lost is never replaced. Throws as with_own_certificate.
+SecretContent with_renewed_certificate(SecretContent present, const CertificateSpec& spec, WallTime now);
+
 /// `present` with a certificate that someone else made: the three keys that a server reads. Throws Error (preflight)
 /// saying what does not fit, where (`given_in`, a Secret or a folder), and what to do: a file that is missing, a pair
 /// that does not belong together, not signed by its ca.crt, expired or not yet valid, no name that clients use, or no
@@ -69,14 +72,21 @@ SecretContent with_given_certificate(SecretContent present, const SecretContent&
 /// `present` with a new CA beside the old one, both trusted, and a server certificate by the new one. With it the
 /// server shows the new CA signed by the old one, so that clients which trust the old one alone go on; where the old
 /// CA's key is lost there is no such thing (see old_ca_can_sign). Throws Error (preflight) when two are trusted
-/// already.
+/// already, and the one that issues can.
 SecretContent with_second_ca(SecretContent present, const CertificateSpec& spec, WallTime now);
 
 /// Whether the CA that is there can sign at this time.
 bool old_ca_can_sign(const SecretContent& present, WallTime now);
 
-/// `present` without the older CA; as it is where there is one alone.
-SecretContent with_one_ca(SecretContent present);
+/// `present` without the older CAs; as it is where there is one alone. Throws Error (preflight) when clients of the
+/// newer one could not verify the certificate that is there.
+SecretContent with_one_ca(SecretContent present, const CertificateSpec& spec);
+
+/// What of the three files that a server reads is missing, or does not fit together; "" when all is well.
+std::string why_unfit(const SecretContent& content);
+
+/// Whether clients that trust what `before` trusts refuse the certificate of `after`.
+bool changes_trust(const SecretContent& before, const SecretContent& after);
 
 /// Whether two CAs are trusted: a rotation that has not been finished.
 bool trusts_two(const SecretContent& present);
@@ -87,7 +97,8 @@ KeyPair issue_client_certificate(const SecretContent& present, const std::string
                                  const CertificateSpec& spec, WallTime now);
 
 /// How a client speaks TLS with it: it trusts ca.crt, and shows the server's own certificate where clients have to show
-/// one (it is for clients, too). `server_name` is what the certificate has to name.
+/// one (it is for clients, too; where it was lost or damaged, one that our CA issues). Without ca.crt it trusts our CA.
+/// `server_name` is what the certificate has to name.
 TlsClient tls_client(const SecretContent& present, const TlsChoice& choice, const std::string& server_name);
 
 /// What `status` knows of a Redis that speaks TLS.

@@ -125,7 +125,7 @@ Secret read_password_file(const std::string& path, TimePoint until, PasswordFor 
 std::string acl_file(const Secret& password, const Secret& exporter_password, const TrimUser& trim,
                      const ApplicationUser& application) {
   std::string text = application_lines(application.user, credential(password), application.admin_password);
-  text += "user health on nopass resetchannels -@all +ping\n";
+  text += health_user_line;
   if (!exporter_password.empty())
     text += fmt::format("user exporter on {} {}\n", credential(exporter_password), exporter_rules);
   if (!trim.password.empty()) text += trim_user(trim);

@@ -40,6 +40,9 @@ struct ApplicationUser {
   Secret admin_password{};
 };
 
+/// The line of the user of health checks.
+inline constexpr const char* health_user_line = "user health on nopass resetchannels -@all +ping\n";
+
 /// The ACL file: the application's user with the password's SHA-256 (or nopass; application_lines), `health` for
 /// probes, which may only PING, `exporter` (when it has a password), which may only read what metrics need, and `trim`.
 std::string acl_file(const Secret& password, const Secret& exporter_password, const TrimUser& trim = {},

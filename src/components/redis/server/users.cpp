@@ -74,12 +74,16 @@ std::string user_rules(const UserSpec& user) {
 }
 
 std::string application_lines(const UserSpec& user, const std::string& credentials, const Secret& admin_password) {
+  return lines_of_users(user, credentials, "#" + sha256_hex(admin_password.reveal()));
+}
+
+std::string lines_of_users(const UserSpec& user, const std::string& credentials, const std::string& admin_credentials) {
   if (user.name.empty()) return fmt::format("user default on {} ~* &* +@all\n", credentials);
   return fmt::format(
       "user default off ~* &* +@all\n"
-      "user {} on #{} ~* &* +@all\n"
+      "user {} on {} ~* &* +@all\n"
       "user {} on {} {}\n",
-      admin_user, sha256_hex(admin_password.reveal()), user.name, credentials, user_rules(user));
+      admin_user, admin_credentials, user.name, credentials, user_rules(user));
 }
 
 SecretContent with_application_user(SecretContent present, const UserSpec& user, const Secret& admin_password) {

@@ -62,6 +62,8 @@ std::string user_rules(const UserSpec& user);
 /// in: "#<sha256>", several with a space between, or "nopass". With a user of its own, `default` is off (it keeps its
 /// rights, so that a connection from before goes on until it ends) and `admin` may do everything.
 std::string application_lines(const UserSpec& user, const std::string& credentials, const Secret& admin_password);
+/// The same with the words that let `admin` in.
+std::string lines_of_users(const UserSpec& user, const std::string& credentials, const std::string& admin_credentials);
 
 /// `present` with this application's user instead of the one that it has; the passwords, and the other users, stay.
 /// `admin_password` is used when the user has a name.

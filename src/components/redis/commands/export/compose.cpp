@@ -10,6 +10,7 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/export/manifests.hpp"
+#include "components/redis/server/password.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "config/yaml.hpp"
@@ -56,21 +57,30 @@ std::string configuration(const RedisSettings& settings) {
   return text + redis_conf(settings.directives);
 }
 
-// The hash of the password goes into an ACL file in memory; printf is the shell's own, so no process shows the
-// password.
-// A user of the application's own comes without `admin`, for whom nobody here has a password.
+/// Stand for the passwords' hashes in the text of the ACL file.
+constexpr const char* hash_mark = "HASH-OF-PASSWORD";
+constexpr const char* admin_hash_mark = "HASH-OF-ADMIN";
+
+// The hashes of the passwords go into an ACL file in memory, with the same users as setup makes; printf is the shell's
+// own, so no process shows a password.
 std::string start_script(const UserSpec& user) {
-  const std::string application = user.name.empty()
-                                      ? "  echo \"user default on #$hash ~* &* +@all\"\n"
-                                      : fmt::format("  echo 'user default off'\n  echo \"user {} on #$hash \"{}\n",
-                                                    user.name, shell_quote(user_rules(user)));
+  std::string users = shell_quote(
+      lines_of_users(user, std::string("#") + hash_mark, std::string("#") + admin_hash_mark) + health_user_line);
+  const auto put = [&users](const std::string& mark, const std::string& variable) {
+    for (std::size_t at = users.find(mark); at != std::string::npos; at = users.find(mark))
+      users.replace(at, mark.size(), fmt::format("'\"${}\"'", variable));
+  };
+  put(hash_mark, "password");
+  put(admin_hash_mark, "admin");
+  const std::string admin = user.name.empty() ? "" : "admin=$(hash redis-admin-password)\n";
   return "umask 077\n"
-         "[ -s /run/secrets/redis-password ] || { echo 'the secret redis-password is empty' >&2; exit 1; }\n"
-         "hash=$(printf %s \"$(cat /run/secrets/redis-password)\" | sha256sum | cut -d ' ' -f 1)\n"
-         "{\n" +
-         application +
-         "  echo 'user health on nopass resetchannels -@all +ping'\n"
-         "} > /run/redis/users.acl\n"
+         "hash() {\n"
+         "  [ -s \"/run/secrets/$1\" ] || { echo \"the secret $1 is empty\" >&2; return 1; }\n"
+         "  printf %s \"$(cat \"/run/secrets/$1\")\" | sha256sum | cut -d ' ' -f 1\n"
+         "}\n"
+         "password=$(hash redis-password)\n" +
+         admin + "printf %s " + users +
+         " > /run/redis/users.acl\n"
          "exec redis-server /etc/redis/redis.conf\n";
 }
 
@@ -106,6 +116,7 @@ ordered_json redis_service(const RedisSettings& settings) {
   if (settings.auth) {
     service["command"] = {"sh", "-ec", without_variables(start_script(settings.user))};
     service["secrets"] = {"redis-password"};
+    if (!settings.user.name.empty()) service["secrets"].push_back("redis-admin-password");
     service["tmpfs"] = {fmt::format("/run/redis:uid={},mode=0700", user)};
   } else {
     service["command"] = {"redis-server", "/etc/redis/redis.conf"};
@@ -148,6 +159,8 @@ ordered_json compose_file(const Preset& preset, const RedisSettings& settings) {
   file["services"][service_name(preset)] = redis_service(settings);
   file["configs"]["redis-conf"]["content"] = without_variables(configuration(settings));
   if (settings.auth) file["secrets"]["redis-password"]["environment"] = compose_password_variable(preset);
+  if (settings.auth && !settings.user.name.empty())
+    file["secrets"]["redis-admin-password"]["environment"] = compose_admin_variable;
   if (settings.persistence) file["volumes"]["redis-data"] = ordered_json::object();
   return file;
 }

@@ -14,5 +14,7 @@ nlohmann::ordered_json compose_file(const Preset& preset, const RedisSettings& s
 
 /// The name of the variable in .env that holds the password.
 std::string compose_password_variable(const Preset& preset);
+/// The one of `admin`, who is there beside a user of the application's own.
+inline constexpr const char* compose_admin_variable = "REDIS_ADMIN_PASSWORD";
 
 }  // namespace raibid

@@ -284,6 +284,11 @@ CommandResult export_compose(Context& context, const std::vector<std::string>&) 
         "# The password is {0} in the environment or in .env beside this file, of letters and digits:\n"
         "#   (umask 077; printf '{0}=%s\\n' \"$(openssl rand -hex 16)\" >> .env)\n",
         variable);
+    if (!settings.user.name.empty())
+      comment += fmt::format(
+          "# and {0} that of the user admin, who may do everything (redis-cli --user admin):\n"
+          "#   (umask 077; printf '{0}=%s\\n' \"$(openssl rand -hex 16)\" >> .env)\n",
+          compose_admin_variable);
   } else {
     comment += "# No password, as the preset says: the port is this machine's alone.\n";
   }

@@ -43,7 +43,11 @@ std::string external_journal_key(const ExternalTarget& target) {
 
 namespace {
 
-CertificateFacts shown_certificate(Context& context, ExternalServer& server) {
+/// By the connection that is there: a handshake of its own, without a certificate, would end a port-forward where
+/// clients have to show one.
+CertificateFacts shown_certificate(Context& context, const RedisConnection& redis, ExternalServer& server) {
+  const std::string shown = redis.peer_certificate();
+  if (!shown.empty()) return read_der_certificate(shown, server.target().subject());
   return read_certificate(context.redis.served_certificate(server.endpoint(), reply_limit), server.target().subject());
 }
 
@@ -70,16 +74,17 @@ StatusReport examine_external(Context& context, ExternalServer& server, const Re
   expected.streams = record.preset.empty() ? settings.streams : record.streams;
   expected.foreign = true;
   std::optional<CertificateFacts> certificate;
+  bool shows_own = false;
   try {
     const std::unique_ptr<RedisConnection> redis = server.connect(context.deadline);
-    if (target.address.tls) certificate = shown_certificate(context, server);
+    shows_own = target.address.tls && !server.endpoint().tls->certificate.empty();
+    if (target.address.tls) certificate = shown_certificate(context, *redis, server);
     read_redis_facts(*redis, expected, facts.redis);
   } catch (const Error& error) {
     facts.redis.failure = {error.message(), error.hint()};
   }
   StatusReport report = report_on(std::move(facts), server.scope());
-  if (certificate)
-    examine_certificate(*certificate, !target.tls_certificate.empty(), context.clock.wall(), report.health);
+  if (certificate) examine_certificate(*certificate, shows_own, context.clock.wall(), report.health);
   examine_redis(report.facts.redis, report.health);
   return report;
 }

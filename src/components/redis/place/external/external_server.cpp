@@ -39,10 +39,26 @@ void ExternalServer::reach() {
   m_way = std::make_unique<ServiceWay>(m_context, *m_target.service);
   m_target.service->kube_context = m_way->kube_context();
   m_target.address.port = m_way->service_port();
+  take_tls_of_service();
   const bool given = m_context.settings.all().contains("password-file") && m_context.settings.is_set("password-file");
   if (given) return;
   // the cluster's own, not the saved one: it may have been changed there
   if (const auto password = m_way->password()) m_target.address.password = *password;
+}
+
+/// The cluster's own, as the password; what was named for this run stands above it.
+void ExternalServer::take_tls_of_service() {
+  const auto named = [&](const char* option) {
+    return m_context.settings.all().contains(option) && m_context.settings.is_set(option);
+  };
+  const std::optional<TlsClient> found = m_way->tls(m_target.tls_ca.empty());
+  if (!found) return;
+  m_target.address.tls = true;
+  if (!named("tls-ca") && !found->ca.empty()) m_target.tls_ca = found->ca;
+  m_tls = tls_of(m_context, m_target);
+  if (!m_tls->certificate.empty()) return;
+  m_tls->certificate = found->certificate;
+  m_tls->key = found->key;
 }
 
 PortForward* ExternalServer::tunnel(int local_port) {
@@ -71,15 +87,18 @@ std::string ExternalServer::advice(const TlsError& error) const {
                  ? "if a CA of your own signed it, or the service has one to download, name it by --tls-ca FILE"
                  : "name by --tls-ca FILE the CA that signed it; another one was given or saved";
     case TlsProblem::wrong_name:
-      return "use one of these names in --url";
+      return m_target.service ? "its certificate has to name the Service, as applications do"
+                              : "use one of these names in --url";
     case TlsProblem::needs_certificate:
       return "name one by --tls-cert FILE and its key by --tls-key FILE";
     case TlsProblem::refuses_certificate:
       return "name another one by --tls-cert FILE and its key by --tls-key FILE";
     case TlsProblem::not_tls:
+      if (m_target.service) return "leave --tls-ca out";
       return "write redis:// instead of rediss://, or name the port that speaks TLS";
     case TlsProblem::is_tls:
-      return "write rediss:// instead of redis://";
+      return m_target.service ? "its pods do not say where its CA is; name the CA's certificate by --tls-ca FILE"
+                              : "write rediss:// instead of redis://";
     default:
       return error.hint();
   }

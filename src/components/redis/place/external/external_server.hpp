@@ -44,6 +44,7 @@ class ExternalServer {
   Answer log_in(std::unique_ptr<RedisConnection> redis, bool may_ask, Duration timeout);
   std::unique_ptr<RedisConnection> open(Duration timeout);
   bool ask_for_password();
+  void take_tls_of_service();
   Error refused(const RedisReply& reply, const std::vector<std::string>& question) const;
   std::string hint_of(const std::string& prose) const;
   std::string advice(const TlsError& error) const;

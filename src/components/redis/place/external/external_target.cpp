@@ -85,9 +85,13 @@ std::string read_tls_file(const std::string& path, const std::string& what) {
 void take_tls(const Context& context, ExternalTarget& target) {
   const std::string ca = option_of(context, "tls-ca"), certificate = option_of(context, "tls-cert"),
                     key = option_of(context, "tls-key");
+  const auto is_told = [&](const char* name) {
+    return !option_of(context, name).empty() && context.settings.origin(name).source == Source::flag;
+  };
+  if (target.service && (is_told("tls-ca") || is_told("tls-cert"))) target.address.tls = true;
   if (!target.address.tls) {
     for (const char* const name : {"tls-ca", "tls-cert", "tls-key"}) {
-      if (option_of(context, name).empty() || context.settings.origin(name).source != Source::flag) continue;
+      if (!is_told(name)) continue;
       throw Error(ExitCode::usage, fmt::format("--{} goes with rediss://, and {} has redis://", name, target.origin),
                   fmt::format("leave --{} out, or write rediss:// for TLS", name));
     }
@@ -208,6 +212,7 @@ ExternalTarget find_external(const Context& context, const RedisSettings& settin
         if (!is_named(context, "context")) target.service->kube_context = target.saved->context;
         if (!target.service->secret) target.service->secret = existing_secret_of(parse_spec(target.saved->record));
         target.address.port = target.saved->port;
+        target.address.tls = target.saved->tls;
       }
     }
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -97,7 +98,74 @@ void add_from_variables(std::vector<PasswordSource>& sources, const json& pod, c
   }
 }
 
+/// The mounted Secret that has this file.
+SecretFile file_in_secret(const json& pod, const json& container, const std::string& path) {
+  for (const MountedSecret& mounted : mounted_secrets(pod, container)) {
+    const std::string key = key_of_file(mounted, path);
+    if (!key.empty()) return {mounted.secret, key};
+  }
+  return {};
+}
+
+/// The values of variables, as they stand there.
+std::map<std::string, std::string> plain_variables(const json& container) {
+  std::map<std::string, std::string> all;
+  for (const json& variable : items_at(container, {"env"}))
+    all[text_at(variable, {"name"})] = text_at(variable, {"value"});
+  return all;
+}
+
+/// "--tls-port" → "6379", of command and arguments, a shell's script as well.
+std::map<std::string, std::string> server_options(const json& container) {
+  std::vector<std::string> words;
+  for (const char* const part : {"command", "args"}) {
+    for (const json& text : items_at(container, {part})) {
+      std::string line = text.is_string() ? text.get<std::string>() : "";
+      std::replace_if(
+          line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t' || c == '"' || c == '\''; }, ' ');
+      for (std::string& word : split(line, ' ')) {
+        if (!word.empty()) words.push_back(std::move(word));
+      }
+    }
+  }
+  std::map<std::string, std::string> options;
+  for (std::size_t at = 0; at + 1 < words.size(); ++at) {
+    if (words[at].starts_with("--tls-")) options[words[at]] = words[at + 1];
+  }
+  return options;
+}
+
 }  // namespace
+
+std::optional<TlsSource> tls_source(const json& pod) {
+  for (const json& container : items_at(pod, {"spec", "containers"})) {
+    std::map<std::string, std::string> variables = plain_variables(container);
+    std::map<std::string, std::string> options = server_options(container);
+    std::string ca, certificate, key, asks;
+    for (const std::string prefix : {"REDIS_TLS_", "VALKEY_TLS_"}) {
+      const std::string enabled = to_lower(variables[prefix + "ENABLED"]);
+      if (enabled != "yes" && enabled != "true") continue;
+      ca = variables[prefix + "CA_FILE"];
+      certificate = variables[prefix + "CERT_FILE"];
+      key = variables[prefix + "KEY_FILE"];
+      asks = variables[prefix + "AUTH_CLIENTS"];
+    }
+    const std::string port = options["--tls-port"];
+    if (ca.empty() && certificate.empty() && !port.empty() && port != "0") {
+      ca = options["--tls-ca-cert-file"];
+      certificate = options["--tls-cert-file"];
+      key = options["--tls-key-file"];
+      asks = options["--tls-auth-clients"];
+    }
+    if (ca.empty() && certificate.empty()) continue;
+    TlsSource source{file_in_secret(pod, container, ca), {}, {}};
+    if (asks == "no" || asks == "optional") return source;
+    source.certificate = file_in_secret(pod, container, certificate);
+    source.key = file_in_secret(pod, container, key);
+    return source;
+  }
+  return std::nullopt;
+}
 
 std::string PasswordSource::text() const {
   return key.empty() ? "Secret " + secret : fmt::format("Secret {}, key {}", secret, key);

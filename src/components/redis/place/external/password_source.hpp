@@ -26,6 +26,25 @@ struct PasswordSource {
 /// the one who logs in, "" for the default user. By the conventions of docs/external.md.
 std::vector<PasswordSource> password_sources(const nlohmann::json& pod, const std::string& user);
 
+/// A key of a Secret that a pod mounts; empty for none.
+struct SecretFile {
+  std::string secret{};
+  std::string key{};
+
+  bool operator==(const SecretFile&) const = default;
+};
+
+/// How the Redis of a pod of someone else speaks TLS.
+struct TlsSource {
+  SecretFile ca{};                  ///< whom it trusts, and clients have to
+  SecretFile certificate{}, key{};  ///< its own; only where clients have to show one
+};
+
+/// What the pod itself says: the variables of Bitnami's charts (REDIS_TLS_ENABLED, REDIS_TLS_CA_FILE …), or
+/// redis-server's arguments (--tls-port, --tls-ca-cert-file …). std::nullopt when it says nothing of TLS. By the
+/// conventions of docs/external.md.
+std::optional<TlsSource> tls_source(const nlohmann::json& pod);
+
 /// What a Secret has there; std::nullopt when it has nothing there.
 std::optional<Secret> password_at(const SecretContent& content, const PasswordSource& source);
 

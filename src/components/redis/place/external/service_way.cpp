@@ -108,7 +108,7 @@ FoundService read_service(const json& service, const json& pods, const AdoptedSe
     throw Error(ExitCode::failure, fmt::format("{} leads to no pod that is ready", what),
                 "its Redis has to run before it can be used");
   return {static_cast<int>(number_at(*port, {"port"})), text_at(*chosen, {"metadata", "name"}),
-          port_in_pod(*port, *chosen), password_sources(*chosen, name.user)};
+          port_in_pod(*port, *chosen), password_sources(*chosen, name.user), tls_source(*chosen)};
 }
 
 ServiceWay::ServiceWay(Context& context, const ClusterService& service)
@@ -167,6 +167,38 @@ std::optional<Secret> ServiceWay::password() {
                        secrets.empty() ? "is not there" : "has no password in key " + m_service.secret->key),
            "see what is there: " + kubectl.for_people({"get", "secrets"}));
   return std::nullopt;
+}
+
+std::optional<TlsClient> ServiceWay::tls(bool needs_ca) {
+  if (!m_found.tls) return std::nullopt;
+  const Kubectl& kubectl = m_session.kubectl;
+  const std::array files = {m_found.tls->ca, m_found.tls->certificate, m_found.tls->key};
+  std::vector<std::string> names;
+  for (const SecretFile& file : files) {
+    const std::string name = "secret/" + file.secret;
+    if (!file.secret.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::map<std::string, SecretContent> secrets;
+  if (!names.empty()) {
+    const Command question = kubectl.get(names);
+    for (const json& secret : Kubectl::parse_items(question, kubectl.ask(question, question_deadline(m_context))))
+      secrets[text_at(secret, {"metadata", "name"})] = values_of(secret);
+  }
+  TlsClient client;
+  client.ca = value_of(secrets[files[0].secret], files[0].key).reveal();
+  client.certificate = value_of(secrets[files[1].secret], files[1].key).reveal();
+  client.key = value_of(secrets[files[2].secret], files[2].key);
+  if (client.certificate.empty() || client.key.empty()) {
+    client.certificate.clear();
+    client.key = Secret();
+  }
+  if (client.ca.empty() && needs_ca)
+    refuse(fmt::format("Service {} speaks TLS, and {}", m_service.name.text(),
+                       files[0].secret.empty()
+                           ? "its pods name no Secret with the CA"
+                           : fmt::format("Secret {} has no CA in key {}", files[0].secret, files[0].key)),
+           "name the CA's certificate by --tls-ca FILE");
+  return client;
 }
 
 int ServiceWay::local_port(TimePoint deadline) {

@@ -11,6 +11,7 @@
 #include "components/redis/place/external/external_target.hpp"
 #include "components/redis/place/external/password_source.hpp"
 #include "tools/port_forward.hpp"
+#include "tools/redis_client.hpp"
 
 namespace raibid {
 
@@ -20,6 +21,7 @@ struct FoundService {
   std::string pod;   ///< one that is ready; the master where pods say who that is
   int pod_port = 0;  ///< where the Service leads to in it
   std::vector<PasswordSource> sources{};
+  std::optional<TlsSource> tls{};  ///< where its pods say that they speak TLS
 };
 
 /// Throws Error (preflight) for a Service that leads to no pods, or has several ports of which none is Redis' own;
@@ -42,6 +44,10 @@ class ServiceWay {
   /// The password by --existing-secret, else by what the pods name; std::nullopt when they name none that is there.
   /// Throws Error (preflight) when the Secret of --existing-secret or its key is not there.
   std::optional<Secret> password();
+  /// How its clients speak TLS (without a name): the CA, and where they have to show a certificate the server's own, as
+  /// its pods have them. std::nullopt when they say nothing of TLS. Without `needs_ca` a CA that is in no Secret is
+  /// none. Throws Error (preflight) when it is needed and not there.
+  std::optional<TlsClient> tls(bool needs_ca);
   /// Where that was found, for people; "" for nowhere.
   const std::string& password_source() const { return m_password_source; }
 

@@ -23,6 +23,7 @@ class SteadyConnection final : public RedisConnection {
   void stream(RedisFeed& feed) override;
   RedisReply receive() override;
   bool reads_only() const override { return m_redis->reads_only(); }
+  std::string peer_certificate() const override { return m_redis->peer_certificate(); }
 
  private:
   void wake();

@@ -21,6 +21,10 @@ void KubernetesRedis::speak_tls(std::optional<TlsClient> tls, int port) {
   m_tls = std::move(tls);
   if (port == m_port) return;
   m_port = port;
+  open_again();
+}
+
+void KubernetesRedis::open_again() {
   m_connection.reset();
   m_tunnel.emplace(m_context.runner, m_kubectl, m_pod, m_port, m_local_port);
 }
@@ -77,6 +81,15 @@ bool KubernetesRedis::answers(const Login& login, TimePoint until) {
     return true;
   } catch (const Error&) {
     return false;  // whoever connects is told why
+  }
+}
+
+RedisConnection* KubernetesRedis::connection_or_none(const Login& login, TimePoint deadline) {
+  try {
+    return &connection(login, deadline);
+  } catch (const Error&) {
+    open_again();
+    return nullptr;
   }
 }
 

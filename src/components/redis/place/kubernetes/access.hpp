@@ -30,12 +30,17 @@ class KubernetesRedis {
   RedisEndpoint endpoint(const Login& login, TimePoint deadline);
   /// An authenticated connection. Throws as connect_redis.
   RedisConnection& connection(const Login& login, TimePoint deadline);
+  /// The same; nullptr when it cannot be had, as where the Secret says nothing of what Redis serves after a run that was
+  /// killed.
+  RedisConnection* connection_or_none(const Login& login, TimePoint deadline);
   /// Whether it answers until then. A connection that was given little time is not kept.
   bool answers(const Login& login, TimePoint until);
   /// Another authenticated connection, beside the one that is kept. Throws as connect_redis.
   std::unique_ptr<RedisConnection> another(const Login& login, TimePoint deadline);
   /// The next connection is a new one: who is logged in over the present one goes, or another should be.
   void forget_connection() { m_connection.reset(); }
+  /// A new port-forward: a handshake that failed ends the present one in a moment. The kept connection is gone.
+  void open_again();
   /// How it speaks TLS from now on, on this port of the pod; none: plain. The port-forward's address is not what the
   /// certificate has to name.
   void speak_tls(std::optional<TlsClient> tls, int port = redis_port);

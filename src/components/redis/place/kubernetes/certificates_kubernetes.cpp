@@ -1,8 +1,11 @@
 #include "components/redis/place/kubernetes/certificates_kubernetes.hpp"
 
+#include <tuple>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
@@ -31,6 +34,35 @@ void refuse_without_certificates(const Context& context, const RedisSettings& se
     throw Error(ExitCode::preflight, subject + " does not speak TLS",
                 "turn it on: " + context.scope().command("setup redis", "--tls"));
   }
+  const bool is_own = observed.tls_choice().from == TlsChoice::From::own;
+  for (const auto& [object, kind, name] :
+       {std::tuple(&observed.tls.certificate, "Secret", observed.names().certificate),
+        std::tuple(&observed.tls.authority, "Secret", observed.names().authority),
+        std::tuple(&observed.tls.trust, "ConfigMap", observed.names().authority)}) {
+    if (!is_own || !*object || (*object)->ours) continue;
+    throw Error(ExitCode::preflight, fmt::format("{} {} was not made by raibid-cli", kind, name),
+                "see whose it is: " + kubectl.for_people({"get", to_lower(kind), name, "-o", "yaml"}));
+  }
+  if (is_own && !observed.tls.certificate) {
+    throw Error(ExitCode::preflight, fmt::format("{}: its Secret {} is lost", subject, observed.names().certificate),
+                "setup makes it again: " + context.scope().command("setup redis"));
+  }
+}
+
+/// Redis may serve what it is to serve, or still what it had: the first of these that it is reached with.
+std::unique_ptr<RedisConnection> first_connection(
+    KubernetesRedis& redis, const std::vector<SecretContent>& shown,
+    const std::function<std::unique_ptr<RedisConnection>(const SecretContent&)>& connect) {
+  std::optional<Error> first;
+  for (const SecretContent& one : shown) {
+    try {
+      if (!one.empty()) return connect(one);
+    } catch (const Error& error) {
+      if (!first) first = error;
+      redis.open_again();
+    }
+  }
+  throw *first;
 }
 
 SecretContent without_previous_certificates(SecretContent content) {
@@ -75,14 +107,17 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
   ReleaseCertificates store(context, kubectl, names, settings.release, run.id(),
                             [&context] { return context.deadline; });
   ReleaseCertificates undo_store(context, kubectl, names, settings.release, run.id(), undo_until);
+  SecretContent changed;  // what this run makes of it
   const auto reload = [&](const ReleaseCertificates& certificates, const std::function<TimePoint()>& until) {
     return [&, until](const SecretContent& content) {
       if (!observed.redis_runs()) return;  // the next pod reads them at its start
       // kept from before the change: what is trusted may be another CA now
-      RedisConnection& connection = redis.connection(admin, until());
-      certificates.serve(connection, content, [&] {
-        redis.speak_tls(release_tls(content, observed.tls_choice(), names), observed.port());
-        return redis.another(admin, until());
+      certificates.serve(redis.connection_or_none(admin, until()), content, [&] {
+        const std::vector<SecretContent> shown = {observed.tls.content(), content, changed};
+        return first_connection(redis, shown, [&](const SecretContent& one) {
+          redis.speak_tls(release_tls(one, observed.tls_choice(), names), observed.port());
+          return redis.another(admin, until());
+        });
       });
     };
   };
@@ -99,6 +134,7 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
       store, reload(store, [&context] { return context.deadline; }),
       [&](const SecretContent& now) {
         SecretContent wanted = plan.change(now, spec);
+        changed = wanted;
         if (file) file->ca_certificate = value_of(wanted, tls_trusted_key).reveal();
         return wanted;
       },

@@ -81,7 +81,11 @@ void Installation::plan_own_certificate() {
   if (m_work.takes_over) present.clear();
   m_mounted = present;
   const CertificateSpec spec = certificate_spec(settings, m_names, m_context.scope());
-  m_work.why = present.empty() ? "it is missing" : why_renew(present, spec, now);
+  const bool was_own = tls_was_on() && parse_spec(observed.workload->spec).tls.from == TlsChoice::From::own;
+  const bool is_lost = present.empty() && was_own && !m_work.takes_over;
+  m_work.why = is_lost           ? "its Secrets are lost, and clients have to trust a new CA"
+               : present.empty() ? "it is missing"
+                                 : why_renew(present, spec, now);
   if (m_work.why.empty()) return;
   m_work.certificate = write_kind(observed.tls.certificate && !m_work.takes_over);
   if (!observed.tls.authority) m_work.authority = Kind::create;
@@ -89,11 +93,13 @@ void Installation::plan_own_certificate() {
     return tls_was_on() && observed.redis_runs() && observed.tls.certificate &&
            !can_be_verified(observed.tls.certificate->content, trusted, m_names, now);
   };
-  m_work.needs_restart = shows_something_else(value_of(present, tls_trusted_key).reveal());
+  // what a Redis serves whose CA is lost can be verified by nobody
+  m_work.needs_restart =
+      is_lost ? observed.redis_runs() : shows_something_else(value_of(present, tls_trusted_key).reveal());
   if (m_context.guard.dry_run()) return;
   try {
     m_mounted = with_own_certificate(present, spec, now);
-    m_work.needs_restart = shows_something_else(value_of(m_mounted, tls_trusted_key).reveal());
+    if (!is_lost) m_work.needs_restart = shows_something_else(value_of(m_mounted, tls_trusted_key).reveal());
   } catch (const Error& error) {
     if (!observed.tls.certificate || !can_go_on(present, spec, now)) throw;
     m_context.reporter.warning(
@@ -165,7 +171,10 @@ Step Installation::tls_step() {
   step.undo = [this, replaces]() -> std::vector<Undo> {
     std::vector<Undo> undos;
     const std::string again = m_context.scope().command("setup redis");
-    if (m_work.authority == Kind::create)
+    // what was lost while Redis has it mounted is made for good: its pod starts with nothing else
+    const bool repairs = tls_was_on() && !observed.tls.certificate && settings.tls.from == TlsChoice::From::own &&
+                         !m_work.takes_over;
+    if (m_work.authority == Kind::create && !repairs)
       undos.push_back(undo_certificate_object(session.kubectl, "secret", m_names.authority));
     const bool is_issued = settings.tls.from == TlsChoice::From::issuer;  // whose CA it is shows when it has issued
     if (m_work.trust == Kind::create || (is_issued && !observed.tls.trust))
@@ -179,7 +188,7 @@ Step Installation::tls_step() {
     }
     // one that cert-manager had made is its to make again
     const bool made = m_work.certificate == Kind::create || m_work.issued == Kind::create;
-    if (made && !m_work.takes_over && !m_work.gives_over)
+    if (made && !repairs && !m_work.takes_over && !m_work.gives_over)
       undos.push_back(undo_certificate_object(session.kubectl, "secret", m_names.certificate));
     if (m_work.issued == Kind::create) undos.push_back(undo_issued_certificate(session.kubectl, m_names, "", again));
     if (m_work.issued == Kind::replace)
@@ -240,7 +249,7 @@ bool Installation::shows_other_certificate(const RedisConnection& redis) const {
 
 void Installation::serve_certificate(RedisConnection& redis, const SecretContent& content) {
   m_redis.speak_tls(tls_with(content), pod_port(settings.tls));
-  m_certificates.serve(redis, content, [this] { return m_redis.another(m_login, m_context.deadline); });
+  m_certificates.serve(&redis, content, [this] { return m_redis.another(m_login, m_context.deadline); });
 }
 
 Step Installation::replace_certificate() {

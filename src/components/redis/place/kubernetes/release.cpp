@@ -40,9 +40,13 @@ TlsChoice Release::tls_choice() const {
 
 std::optional<TlsClient> Release::tls_client() const {
   const TlsChoice choice = tls_choice();
-  const TlsObjects::Object* const mounted = choice.enabled() ? tls.mounted(choice) : nullptr;
-  if (mounted == nullptr) return std::nullopt;
-  return release_tls(mounted->content, choice, names());
+  if (!choice.enabled()) return std::nullopt;
+  const TlsObjects::Object* const mounted = tls.mounted(choice);
+  SecretContent content = choice.from == TlsChoice::From::own ? tls.content() : SecretContent();
+  if (mounted != nullptr) content.insert(mounted->content.begin(), mounted->content.end());
+  // the Secret is lost: Redis goes on with what it has read, and its CA is written down once more
+  if (content.empty() && tls.trust) content = tls.trust->content;
+  return release_tls(content, choice, names());
 }
 
 std::string Release::recorded_spec() const {

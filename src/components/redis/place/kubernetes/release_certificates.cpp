@@ -122,12 +122,24 @@ void ReleaseCertificates::create(const SecretContent& content, const TlsObjects&
 
 void ReleaseCertificates::change(const char* kind, const std::string& name, const SecretContent& data) const {
   if (data.empty()) return;
+  const bool anything = std::any_of(data.begin(), data.end(), [](const auto& entry) { return !entry.second.empty(); });
+  // a Secret of this type has certificate and key, or is not there
+  if (!anything && data.contains(tls_certificate_key) && data.contains(tls_private_key_key)) return remove(name);
   const Command command = m_kubectl.merge(to_lower(kind) + "/" + name, {{"data", data_of(kind, data)}});
   const Output output = m_kubectl.run(command, m_deadline());
   if (output.ok()) return;
   if (!failed_with(output, "NotFound")) throw Kubectl::explain(command, output);
-  const bool anything = std::any_of(data.begin(), data.end(), [](const auto& entry) { return !entry.second.empty(); });
   if (anything) m_kubectl.run_checked(make(manifest(kind, name, data)), m_deadline());
+}
+
+/// Only one that is ours.
+void ReleaseCertificates::remove(const std::string& secret) const {
+  const Command question = m_kubectl.get({"secret/" + secret});
+  for (const json& item : Kubectl::parse_items(question, m_kubectl.ask(question, m_deadline()))) {
+    if (text_at(item, {"metadata", "labels", managed_by_label}) != managed_by_us)
+      throw Kept(fmt::format("Secret {} is kept: it was not made by raibid-cli", secret));
+    m_kubectl.run_checked(m_kubectl.begin_removal("secret/" + secret), m_deadline());
+  }
 }
 
 void ReleaseCertificates::write(const SecretContent& changes) {
@@ -140,7 +152,7 @@ void ReleaseCertificates::write_trust(const std::string& certificates) const {
   change("ConfigMap", m_names.authority, {{tls_trusted_key, Secret(certificates)}});
 }
 
-void ReleaseCertificates::serve(RedisConnection& redis, const SecretContent& content,
+void ReleaseCertificates::serve(RedisConnection* redis, const SecretContent& content,
                                 const std::function<std::unique_ptr<RedisConnection>()>& connect) const {
   const std::string wanted =
       read_certificate(value_of(content, tls_certificate_key).reveal(), "the certificate").fingerprint;
@@ -150,11 +162,15 @@ void ReleaseCertificates::serve(RedisConnection& redis, const SecretContent& con
   const TimePoint until =
       std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(kubelet_patience));
   std::string why;
+  RedisConnection* usable = redis;
+  std::unique_ptr<RedisConnection> newest;
   for (;;) {
     try {
+      if (usable == nullptr) usable = (newest = connect()).get();
       // a pair of which one file is new already is refused, and the old one keeps serving
-      reload_certificates(redis);
-      const std::string shown = connect()->peer_certificate();
+      reload_certificates(*std::exchange(usable, nullptr));
+      usable = (newest = connect()).get();
+      const std::string shown = newest->peer_certificate();
       if (read_der_certificate(shown, "the certificate that Redis shows").fingerprint == wanted) return;
       why = "Redis still serves another one";
     } catch (const Error& error) {

@@ -36,10 +36,11 @@ class ReleaseCertificates final : public CertificateStore {
 
   /// Lets the running Redis serve `content`: an annotation on the pod makes the kubelet look at once (else it takes up
   /// to a minute or two), CONFIG SET loads the files without cutting a connection, and a new connection shows the
-  /// certificate. `redis` may change the configuration; `connect` opens another connection, which shows a certificate
-  /// itself where that is asked for: a handshake that the server refuses would end the port-forward. Throws Error
+  /// certificate. `redis` may change the configuration (nullptr: ask `connect`); `connect` opens another connection,
+  /// which shows a certificate itself where that is asked for: a handshake that fails ends the port-forward, and
+  /// `redis` with it, so `connect` has to find the way to a server that still serves the old one as well. Throws Error
   /// (failure) when another certificate is served at the end.
-  void serve(RedisConnection& redis, const SecretContent& content,
+  void serve(RedisConnection* redis, const SecretContent& content,
              const std::function<std::unique_ptr<RedisConnection>()>& connect) const;
 
   /// cert-manager's Certificate gets the spec (JSON) that it had; "": it goes, when the run has made it.
@@ -49,6 +50,7 @@ class ReleaseCertificates final : public CertificateStore {
   nlohmann::ordered_json manifest(const char* kind, const std::string& name, const SecretContent& data) const;
   Command make(const nlohmann::ordered_json& manifest) const;
   void change(const char* kind, const std::string& name, const SecretContent& data) const;
+  void remove(const std::string& secret) const;
 
   Context& m_context;
   const Kubectl& m_kubectl;

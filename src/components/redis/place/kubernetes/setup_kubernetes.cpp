@@ -217,7 +217,12 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     // a pod that a rollback replaces reads the files at its start
     if (installation && !installation->renews_live()) return;
     if (!observed.tls_client()) return;
-    RedisConnection& redis = undo_source();
+    RedisConnection* redis = nullptr;
+    try {
+      redis = &undo_source();
+    } catch (const Error&) {
+      undo_redis.open_again();  // the Secret says nothing of what Redis serves, as after a run that was killed
+    }
     undo_certificates.serve(redis, content, [&] {
       TlsChoice choice = observed.tls_choice();
       choice.client_certificates = choice.client_certificates || settings.tls.client_certificates;

@@ -280,7 +280,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   add_certificates_undo(run.undos(), certificates, [&](const SecretContent& content) {
     if (!observed.tls_client()) return;
     const Login login = observed.secret ? admin_login(observed.secret->content) : Login();
-    certificates.serve(redis.connection(login, context.deadline), content, [&] {
+    certificates.serve(redis.connection_or_none(login, context.deadline), content, [&] {
       redis.speak_tls(release_tls(content, observed.tls_choice(), names), observed.port());
       return redis.another(login, context.deadline);
     });

@@ -104,8 +104,11 @@ CertificateWork wanted_certificates(Context& context, const RedisSettings& setti
   const CertificateSpec spec = instance.certificate_spec(context);
   const auto state = instance.state();
   const bool was_own = state && state->spec.tls.from == TlsChoice::From::own;
-  return settings.tls.from == TlsChoice::From::own ? own_certificates(context, present, was_own, spec)
-                                                   : given_certificates(context, settings, present, spec);
+  CertificateWork work = settings.tls.from == TlsChoice::From::own
+                             ? own_certificates(context, present, was_own, spec)
+                             : given_certificates(context, settings, present, spec);
+  work.other_ca = state && state->spec.tls.enabled() && work.changes && changes_trust(present, work.wanted);
+  return work;
 }
 
 CertificateFacts served_certificate_of(const Context& context, int port) {

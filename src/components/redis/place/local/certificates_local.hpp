@@ -16,6 +16,7 @@ struct CertificateWork {
   SecretContent wanted;
   std::string why;  ///< for people: "a CA, and a certificate for …", "a new certificate: it is older than a year"
   bool changes = false;
+  bool other_ca = false;  ///< of a Redis that speaks TLS: clients that trust what it had refuse this one
 };
 
 /// The certificates that these settings want, made or read; nothing is written. Where the present ones are good enough,

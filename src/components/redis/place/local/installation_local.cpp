@@ -90,6 +90,7 @@ void LocalInstallation::agree() {
   const bool asks_for_more = m_settings.tls.client_certificates && m_before && !m_before->tls.client_certificates;
   if (asks_for_more && m_before->tls.enabled())
     agree_to_refused_clients(m_context, "clients that show no certificate of the CA");
+  if (m_ran && m_work.other_ca) agree_to_refused_clients(m_context, "clients that trust the CA of before alone");
   const std::string before = application_login(m_present).username;
   if (changes_users() && before != m_settings.user.name)
     agree_to_other_user(m_context, shown_user(application_login(m_present)));

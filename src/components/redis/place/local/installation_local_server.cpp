@@ -107,9 +107,12 @@ std::optional<std::string> LocalInstallation::tls_reason() const {
     return !tls.enabled() ? "off" : tls.migrate ? "on beside the plain port" : "on";
   };
   if (std::string_view(ports(before)) == ports(after)) return std::nullopt;
+  const bool moves = before.enabled() && after.enabled();  // to the other port
   const bool refuses_plain = after.enabled() && !after.migrate;
   return fmt::format("TLS {} → {}{}", ports(before), ports(after),
-                     refuses_plain      ? " (clients that do not speak TLS are refused from then on)"
+                     moves              ? fmt::format(" (TLS moves to port {}{})", m_port,
+                                         refuses_plain ? ", and clients that do not speak TLS are refused" : "")
+                     : refuses_plain    ? " (clients that do not speak TLS are refused from then on)"
                      : !after.enabled() ? " (clients that speak TLS are refused from then on)"
                                         : "");
 }
