@@ -183,6 +183,7 @@ class World {
   World() : m_files(fs::temp_directory_path()), m_outside(fs::temp_directory_path()) {
     fs::create_directories(home());
     fs::create_directories(temporary());
+    write_atomic(folder() / "backup.rdb", "REDIS0010 of nobody");
     FakeCluster(state(), m_signals).save();
   }
 
@@ -275,12 +276,17 @@ class World {
 
 /// What a row needs behind its name.
 Words words_for(const CommandRow& row, const World& world) {
-  static const std::map<std::string, Words> known = {
+  const std::map<std::string, Words> known = {
       {"presets show", {"raibid"}},
       {"queue add", {"--field", "job_id=1", "--field", "job_type=test", "--field", "payload=x"}},
       {"export external-secret", {"--for-app", "--store", "vault", "--key", "redis"}},
       {"export push-secret", {"--store", "vault", "--key", "redis"}},
       {"export secret-provider-class", {"--provider", "gcp", "--key", "redis"}},
+      {"backup redis", {(world.folder() / "backups").string()}},
+      {"backup ls", {world.folder().string()}},
+      {"backup verify", {(world.folder() / "backup.rdb").string()}},
+      {"backup prune", {world.folder().string(), "--keep", "1"}},
+      {"restore redis", {(world.folder() / "backup.rdb").string()}},
       {"queue show", {"1-1"}},
       {"queue grep", {"text"}},
       {"queue import", {"/dev/null"}},
