@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --existing-secret --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --app-namespace --days --format --name --worker-image --list --store --store-kind --key --property --api-version --provider --parameter --cert --scope --controller-name --controller-namespace --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --existing-secret --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --app-namespace --days --format --name --worker-image --list --store --store-kind --key --property --api-version --provider --parameter --cert --scope --controller-name --controller-namespace --keep --keep-daily --keep-weekly --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -105,6 +105,20 @@ complete -c raibid-cli -n '__raibid_cli_at credentials' -a ls -d 'The credential
 complete -c raibid-cli -n '__raibid_cli_at help credentials' -a ls -d 'The credentials files of this machine, without passwords'
 complete -c raibid-cli -n '__raibid_cli_at credentials' -a show -d 'What this machine\'s credentials file has of a Redis'
 complete -c raibid-cli -n '__raibid_cli_at help credentials' -a show -d 'What this machine\'s credentials file has of a Redis'
+complete -c raibid-cli -n '__raibid_cli_at' -a backup -d 'redis, ls, verify, prune'
+complete -c raibid-cli -n '__raibid_cli_at help' -a backup -d 'redis, ls, verify, prune'
+complete -c raibid-cli -n '__raibid_cli_at backup' -a redis -d 'Take a consistent copy of all data, and prove that it can be loaded'
+complete -c raibid-cli -n '__raibid_cli_at help backup' -a redis -d 'Take a consistent copy of all data, and prove that it can be loaded'
+complete -c raibid-cli -n '__raibid_cli_at backup' -a ls -d 'List the backups of a folder'
+complete -c raibid-cli -n '__raibid_cli_at help backup' -a ls -d 'List the backups of a folder'
+complete -c raibid-cli -n '__raibid_cli_at backup' -a verify -d 'Load a backup into a scratch server and compare it with its manifest'
+complete -c raibid-cli -n '__raibid_cli_at help backup' -a verify -d 'Load a backup into a scratch server and compare it with its manifest'
+complete -c raibid-cli -n '__raibid_cli_at backup' -a prune -d 'Remove old backups, and nothing else'
+complete -c raibid-cli -n '__raibid_cli_at help backup' -a prune -d 'Remove old backups, and nothing else'
+complete -c raibid-cli -n '__raibid_cli_at' -a restore -d 'Replace the data by those of a backup; the old ones stay until the new ones are proved'
+complete -c raibid-cli -n '__raibid_cli_at help' -a restore -d 'Replace the data by those of a backup; the old ones stay until the new ones are proved'
+complete -c raibid-cli -n '__raibid_cli_at restore' -a redis -d 'Replace the data by those of a backup; the old ones stay until the new ones are proved'
+complete -c raibid-cli -n '__raibid_cli_at help restore' -a redis -d 'Replace the data by those of a backup; the old ones stay until the new ones are proved'
 complete -c raibid-cli -n '__raibid_cli_at' -a queue -d 'stats, top, add, ls, show, grep, tail, export, import, trim, retry, claim, dead, rm, pause, resume, work'
 complete -c raibid-cli -n '__raibid_cli_at help' -a queue -d 'stats, top, add, ls, show, grep, tail, export, import, trim, retry, claim, dead, rm, pause, resume, work'
 complete -c raibid-cli -n '__raibid_cli_at queue' -a stats -d 'Length, rate, waiting, pending and dead jobs, and who works on them'
@@ -552,6 +566,23 @@ complete -c raibid-cli -n '__raibid_cli_at credentials ls' -l existing-secret -x
 complete -c raibid-cli -n '__raibid_cli_at credentials show' -l with-password -d 'With the password'
 complete -c raibid-cli -n '__raibid_cli_at credentials show' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at credentials show' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
+complete -c raibid-cli -n '__raibid_cli_at backup redis' -l no-verify -d 'Do not load the copy into a redis-server of this machine'
+complete -c raibid-cli -n '__raibid_cli_at backup redis' -l keep -x -d 'Keep this many of the newest backups of this Redis'
+complete -c raibid-cli -n '__raibid_cli_at backup redis' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
+complete -c raibid-cli -n '__raibid_cli_at backup redis' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
+complete -c raibid-cli -n '__raibid_cli_at backup ls' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
+complete -c raibid-cli -n '__raibid_cli_at backup ls' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
+complete -c raibid-cli -n '__raibid_cli_at backup verify' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
+complete -c raibid-cli -n '__raibid_cli_at backup verify' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
+complete -c raibid-cli -n '__raibid_cli_at backup prune' -l keep -x -d 'Keep this many of the newest backups of this Redis'
+complete -c raibid-cli -n '__raibid_cli_at backup prune' -l keep-daily -x -d 'Keep the newest of each of the last N days'
+complete -c raibid-cli -n '__raibid_cli_at backup prune' -l keep-weekly -x -d 'Keep the newest of each of the last N weeks'
+complete -c raibid-cli -n '__raibid_cli_at backup prune' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
+complete -c raibid-cli -n '__raibid_cli_at backup prune' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
+complete -c raibid-cli -n '__raibid_cli_at restore redis' -l no-verify -d 'Do not load the copy into a redis-server of this machine'
+complete -c raibid-cli -n '__raibid_cli_at restore redis' -l no-copy -d 'Take no backup of the present data first'
+complete -c raibid-cli -n '__raibid_cli_at restore redis' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
+complete -c raibid-cli -n '__raibid_cli_at restore redis' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
 complete -c raibid-cli -n '__raibid_cli_at queue stats' -l stream -x -d 'Name of the stream'
 complete -c raibid-cli -n '__raibid_cli_at queue stats' -l queue -x -d 'An Asynq queue of this Redis, instead of a stream'
 complete -c raibid-cli -n '__raibid_cli_at queue stats' -l all -d 'All of them: every stream of this Redis, every pending or dead job'
