@@ -285,6 +285,7 @@ Words words_for(const CommandRow& row, const World& world) {
       {"backup redis", {(world.folder() / "backups").string()}},
       {"backup ls", {world.folder().string()}},
       {"backup verify", {(world.folder() / "backup.rdb").string()}},
+      {"backup drill", {world.folder().string()}},
       {"backup prune", {world.folder().string(), "--keep", "1"}},
       {"restore redis", {(world.folder() / "backup.rdb").string()}},
       {"queue show", {"1-1"}},

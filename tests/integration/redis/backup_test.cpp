@@ -268,6 +268,12 @@ TEST_CASE("backup: the manifest, the list, standard output, and what is kept") {
   write_atomic(cli.folder() / "piped.rdb", piped.out);
   copy_into(cli.folder() / "piped.rdb", copy, quick);
   CHECK(checked(*copy.connect(), {"GET", "a"}).text == "1");
+  // the drill: loaded, and the preset's operations on it
+  Words drill = {"backup",   "drill",  cli.to().string(), "--release", "raibid-redis",
+                 "--preset", "raibid", "--target",        "local"};
+  CHECK(cli.must_end(0, drill).out.find("This backup can be restored") != std::string::npos);
+  drill.insert(drill.end(), {"--max-age", "1s"});
+  CHECK(cli.must_end(1, drill).err.find("more than --max-age") != std::string::npos);
   // someone else's files stay, whatever they are called
   write_atomic(cli.to() / "dump.rdb", "REDIS0010");
   write_atomic(cli.to() / "raibid-redis-20200101T000000Z.rdb", "REDIS0010");

@@ -61,6 +61,7 @@ const std::map<std::string, Lines, std::less<>>& known_examples() {
       {"backup ls", {"raibid-cli backup ls backups", "raibid-cli backup ls backups -o json"}},
       {"backup verify", {"raibid-cli backup verify backups/raibid-redis-20260131T090807Z.rdb"}},
       {"backup prune", {"raibid-cli backup prune backups --keep-daily 7 --keep-weekly 4 --yes"}},
+      {"backup drill", {"raibid-cli backup drill backups", "raibid-cli backup drill backups --max-age 26h"}},
       {"restore redis",
        {"raibid-cli restore redis backups",
         "raibid-cli restore redis backups/raibid-redis-20260131T090807Z.rdb --yes"}},

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "components/component.hpp"
 #include "components/redis/commands/backup/store.hpp"
 #include "components/redis/place/place.hpp"
@@ -20,6 +21,7 @@ CommandResult backup_redis(Context& context, const std::vector<std::string>& arg
 CommandResult backup_ls(Context& context, const std::vector<std::string>& arguments);
 CommandResult backup_verify(Context& context, const std::vector<std::string>& arguments);
 CommandResult backup_prune(Context& context, const std::vector<std::string>& arguments);
+CommandResult backup_drill(Context& context, const std::vector<std::string>& arguments);
 CommandResult restore_redis(Context& context, const std::vector<std::string>& arguments);
 
 /// Takes a backup of `place` into `address` and says how it goes. What it is: its manifest, as written. Throws Error:
@@ -38,6 +40,16 @@ BackupManifest manifest_of(Context& context, Place& place, const RedisSettings& 
 /// In the format that was asked for.
 CommandResult backup_result(const Context& context, const std::function<std::string()>& text,
                             const nlohmann::ordered_json& object);
+
+/// The folder that the only argument names. Throws Error (usage).
+BackupStore backup_store_of(Context& context, const std::vector<std::string>& arguments);
+
+/// The newest whole one of a release. Throws Error (`code`) when there is none in `where`.
+StoredBackup newest_backup(const std::vector<StoredBackup>& newest_first, const std::string& release,
+                           const std::string& where, ExitCode code);
+
+/// Throws Error (failure) when the file is not the one that the manifest describes, by length and SHA-256.
+void check_backup_file(const fs::path& file, const BackupManifest& manifest);
 
 /// A sentence of one line about a backup: when, how much, of what.
 std::string about_backup(const BackupManifest& manifest);

@@ -29,15 +29,6 @@ const std::string& only_argument(const std::vector<std::string>& arguments, cons
   return arguments.front();
 }
 
-BackupStore store_of(Context& context, const std::vector<std::string>& arguments) {
-  const BackupAddress address =
-      parse_backup_address(only_argument(arguments, "the folder that holds the backups, or rclone:REMOTE:PATH"));
-  if (address.is_one_file() || address.kind == BackupAddress::Kind::output)
-    throw Error(ExitCode::usage, fmt::format("{} is not a folder", printable(arguments.front())),
-                "give the folder that holds the backups");
-  return BackupStore(context, address);
-}
-
 ordered_json backup_data(const StoredBackup& backup, const Context& context) {
   ordered_json object = {{"file", printable(backup.name)}, {"bytes", backup.bytes}};
   if (!backup.manifest) {
@@ -80,7 +71,18 @@ std::pair<std::int64_t, std::int64_t> day_and_week(const std::string& taken) {
   return {day, (day + 3) / 7};  // 1970-01-01 was a Thursday
 }
 
-void check_file(const fs::path& file, const BackupManifest& manifest) {
+}  // namespace
+
+BackupStore backup_store_of(Context& context, const std::vector<std::string>& arguments) {
+  const BackupAddress address =
+      parse_backup_address(only_argument(arguments, "the folder that holds the backups, or rclone:REMOTE:PATH"));
+  if (address.is_one_file() || address.kind == BackupAddress::Kind::output)
+    throw Error(ExitCode::usage, fmt::format("{} is not a folder", printable(arguments.front())),
+                "give the folder that holds the backups");
+  return BackupStore(context, address);
+}
+
+void check_backup_file(const fs::path& file, const BackupManifest& manifest) {
   std::error_code none;
   const auto bytes = static_cast<std::int64_t>(fs::file_size(file, none));
   if (bytes != manifest.bytes) {
@@ -93,8 +95,6 @@ void check_file(const fs::path& file, const BackupManifest& manifest) {
     throw Error(ExitCode::failure,
                 fmt::format("{}: its SHA-256 is not that of its manifest: it is damaged", file.string()));
 }
-
-}  // namespace
 
 std::vector<StoredBackup> surplus(const std::vector<StoredBackup>& newest_first, const KeepRules& rules) {
   std::set<std::int64_t> days, weeks;
@@ -114,8 +114,17 @@ std::vector<StoredBackup> surplus(const std::vector<StoredBackup>& newest_first,
   return goes;
 }
 
+StoredBackup newest_backup(const std::vector<StoredBackup>& newest_first, const std::string& release,
+                           const std::string& where, ExitCode code) {
+  for (const StoredBackup& one : newest_first) {
+    if (one.manifest && one.manifest->release == release && one.manifest->bytes == one.bytes) return one;
+  }
+  throw Error(code, fmt::format("there is no whole backup of release {} in {}", release, where),
+              "name the file itself to restore one of another release");
+}
+
 CommandResult backup_ls(Context& context, const std::vector<std::string>& arguments) {
-  BackupStore store = store_of(context, arguments);
+  BackupStore store = backup_store_of(context, arguments);
   const std::vector<StoredBackup> backups = store.list();
   ordered_json list = ordered_json::array();
   for (const StoredBackup& backup : backups) list.push_back(backup_data(backup, context));
@@ -141,7 +150,7 @@ CommandResult backup_verify(Context& context, const std::vector<std::string>& ar
   const StoredBackup backup = store.look_at(name);
   const TemporaryDirectory folder(context.paths.temporary, "backup");
   const fs::path file = store.fetch(name, folder.path());
-  if (backup.manifest) check_file(file, *backup.manifest);
+  if (backup.manifest) check_backup_file(file, *backup.manifest);
   const Proof proof = prove_file(context, file, backup.manifest ? backup.manifest->used_memory : 0);
   if (!proof.loaded) {
     throw Error(ExitCode::preflight, fmt::format("{} cannot be verified here: {}", printable(name), proof.why_not),
@@ -185,7 +194,7 @@ CommandResult backup_prune(Context& context, const std::vector<std::string>& arg
                     context.scope().command("backup prune", shell_quote(arguments.empty() ? "TO" : arguments.front()) +
                                                                 " --keep-daily 7 --keep-weekly 4"));
   }
-  BackupStore store = store_of(context, arguments);
+  BackupStore store = backup_store_of(context, arguments);
   std::map<std::string, std::vector<StoredBackup>> of_each;
   for (StoredBackup& backup : store.list()) {
     if (backup.manifest) of_each[backup.manifest->owner()].push_back(std::move(backup));

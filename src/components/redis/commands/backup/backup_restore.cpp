@@ -26,15 +26,6 @@ struct RestoreSource {
   fs::path file;
 };
 
-StoredBackup newest_of(const std::vector<StoredBackup>& newest_first, const std::string& release,
-                       const std::string& where) {
-  for (const StoredBackup& one : newest_first) {
-    if (one.manifest && one.manifest->release == release && one.manifest->bytes == one.bytes) return one;
-  }
-  throw Error(ExitCode::usage, fmt::format("there is no whole backup of release {} in {}", release, where),
-              "name the file itself to restore one of another release");
-}
-
 RestoreSource find_source(Context& context, const BackupAddress& address, const std::string& release,
                           const TemporaryDirectory& folder) {
   if (address.kind == BackupAddress::Kind::output)
@@ -45,7 +36,7 @@ RestoreSource find_source(Context& context, const BackupAddress& address, const 
     return {store.look_at(name), store.fetch(name, folder.path())};
   }
   BackupStore store(context, address);
-  StoredBackup newest = newest_of(store.list(), release, store.shown());
+  StoredBackup newest = newest_backup(store.list(), release, store.shown(), ExitCode::usage);
   fs::path file = store.fetch(newest.name, folder.path());
   return {std::move(newest), std::move(file)};
 }

@@ -33,7 +33,9 @@ constexpr auto stale_part = std::chrono::hours(24);
 class FolderWriter final : public BackupWriter {
  public:
   FolderWriter(Context& context, const fs::path& folder, const std::string& name)
-      : m_context(context), m_rdb(context.files.new_file(folder / name)) {}
+      : m_context(context),
+        m_json(context.files.new_file(folder / manifest_name(name))),  // a name that is taken is found out first
+        m_rdb(context.files.new_file(folder / name)) {}
 
   std::string shown() const override { return m_context.paths.shown(m_rdb->path()); }
   std::string file() const override { return m_rdb->path().filename().string(); }
@@ -42,17 +44,16 @@ class FolderWriter final : public BackupWriter {
   std::optional<fs::path> stored() override { return m_rdb->part(); }
 
   void keep(const std::string& manifest) override {
-    const auto json = m_context.files.new_file(m_rdb->path().parent_path() / manifest_name(file()));
-    json->write(manifest);
-    json->sync();
+    m_json->write(manifest);
+    m_json->sync();
     // a run that is killed between the two leaves a whole file, and the next one gives the manifest its name
     m_rdb->keep();
-    json->keep();
+    m_json->keep();
   }
 
  private:
   Context& m_context;
-  std::unique_ptr<NewFile> m_rdb;
+  std::unique_ptr<NewFile> m_json, m_rdb;
 };
 
 class RcloneWriter final : public BackupWriter {
@@ -245,7 +246,13 @@ std::unique_ptr<BackupWriter> BackupStore::write(const std::string& name, std::i
   return std::make_unique<RcloneWriter>(m_context, m_address.path, name);
 }
 
-std::unique_ptr<BackupWriter> backup_to_output(Context& context) { return std::make_unique<OutputWriter>(context); }
+std::unique_ptr<BackupWriter> backup_to_output(Context& context) {
+  if (::isatty(STDOUT_FILENO) != 0) {
+    throw Error(ExitCode::usage, "the copy is not text, and standard output is a terminal",
+                "send it into a file or a program, or give a folder");
+  }
+  return std::make_unique<OutputWriter>(context);
+}
 
 std::vector<StoredBackup> BackupStore::list() {
   auto backups = m_address.is_rclone() ? list_remote() : list_folder();

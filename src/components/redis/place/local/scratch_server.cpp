@@ -30,7 +30,7 @@ std::string words_of_log(const std::string& line) {
 }  // namespace
 
 ScratchServer::ScratchServer(Context& context, const std::string& program, const fs::path& rdb)
-    : m_folder(context.paths.temporary, "scratch") {
+    : m_connector(context.redis), m_folder(context.paths.temporary, "scratch") {
   std::error_code none;
   const fs::path file = fs::absolute(rdb, none);
   RedisEndpoint endpoint;
@@ -63,6 +63,12 @@ void ScratchServer::hear(Context& context, Duration time) {
   m_said += m_process->out() + m_process->err();
   m_process->out().clear();
   m_process->err().clear();
+}
+
+std::unique_ptr<RedisConnection> ScratchServer::connect() {
+  RedisEndpoint endpoint;
+  endpoint.host = (m_folder.path() / scratch_socket).string();
+  return connect_redis(m_connector, endpoint, reply_limit);
 }
 
 ScratchServer::~ScratchServer() {

@@ -24,11 +24,14 @@ class ScratchServer {
   ScratchServer& operator=(const ScratchServer&) = delete;
 
   RedisConnection& redis() { return *m_redis; }
+  /// Another connection to it.
+  std::unique_ptr<RedisConnection> connect();
 
  private:
   void hear(Context& context, Duration time);
   [[noreturn]] void fail(const std::filesystem::path& rdb);
 
+  RedisConnector& m_connector;
   TemporaryDirectory m_folder;
   std::unique_ptr<Process> m_process;
   std::string m_said;
