@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --tls-secret | --tls-issuer | --cluster-domain | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --app-namespace | --days | --format | --name | --worker-image | --list | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --keep | --keep-daily | --keep-weekly | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --tls-secret | --tls-issuer | --cluster-domain | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --port | --app-namespace | --days | --format | --name | --worker-image | --list | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --keep | --keep-daily | --keep-weekly | --max-age | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --interval | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -74,6 +74,7 @@ _raibid_cli() {
       backup/ls) words+=' --password-file --existing-secret' ;;
       backup/verify) words+=' --password-file --existing-secret' ;;
       backup/prune) words+=' --keep --keep-daily --keep-weekly --password-file --existing-secret' ;;
+      backup/drill) words+=' --max-age --password-file --existing-secret' ;;
       restore/redis) words+=' --no-verify --no-copy --password-file --existing-secret' ;;
       queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate --password-file --existing-secret' ;;
       queue/top) words+=' --stream --group --queue --interval --looks --password-file --existing-secret' ;;
@@ -107,7 +108,7 @@ _raibid_cli() {
       export/ | help/export) words='client-certificate env secret configmap keda compose values alerts dashboard servicemonitor scrape-config external-secret push-secret secret-provider-class sealed-secret' ;;
       tls/ | help/tls) words='rotate' ;;
       credentials/ | help/credentials) words='rotate sync ls show' ;;
-      backup/ | help/backup) words='redis ls verify prune' ;;
+      backup/ | help/backup) words='redis ls verify prune drill' ;;
       restore/ | help/restore) words='redis' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;

@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --existing-secret --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --app-namespace --days --format --name --worker-image --list --store --store-kind --key --property --api-version --provider --parameter --cert --scope --controller-name --controller-namespace --keep --keep-daily --keep-weekly --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config -o --output --color --timeout --chart --chart-version --image --exporter-image --size --storage-class --memory-request --memory-limit --cpu-request --cpu-limit --password-file --existing-secret --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set -f --values --port --app-namespace --days --format --name --worker-image --list --store --store-kind --key --property --api-version --provider --parameter --cert --scope --controller-name --controller-namespace --keep --keep-daily --keep-weekly --max-age --queue --max-lag --max-pending-age --max-dead --rate --interval --looks --field --type --payload --max-retry --from --to --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -105,8 +105,8 @@ complete -c raibid-cli -n '__raibid_cli_at credentials' -a ls -d 'The credential
 complete -c raibid-cli -n '__raibid_cli_at help credentials' -a ls -d 'The credentials files of this machine, without passwords'
 complete -c raibid-cli -n '__raibid_cli_at credentials' -a show -d 'What this machine\'s credentials file has of a Redis'
 complete -c raibid-cli -n '__raibid_cli_at help credentials' -a show -d 'What this machine\'s credentials file has of a Redis'
-complete -c raibid-cli -n '__raibid_cli_at' -a backup -d 'redis, ls, verify, prune'
-complete -c raibid-cli -n '__raibid_cli_at help' -a backup -d 'redis, ls, verify, prune'
+complete -c raibid-cli -n '__raibid_cli_at' -a backup -d 'redis, ls, verify, prune, drill'
+complete -c raibid-cli -n '__raibid_cli_at help' -a backup -d 'redis, ls, verify, prune, drill'
 complete -c raibid-cli -n '__raibid_cli_at backup' -a redis -d 'Take a consistent copy of all data, and prove that it can be loaded'
 complete -c raibid-cli -n '__raibid_cli_at help backup' -a redis -d 'Take a consistent copy of all data, and prove that it can be loaded'
 complete -c raibid-cli -n '__raibid_cli_at backup' -a ls -d 'List the backups of a folder'
@@ -115,6 +115,8 @@ complete -c raibid-cli -n '__raibid_cli_at backup' -a verify -d 'Load a backup i
 complete -c raibid-cli -n '__raibid_cli_at help backup' -a verify -d 'Load a backup into a scratch server and compare it with its manifest'
 complete -c raibid-cli -n '__raibid_cli_at backup' -a prune -d 'Remove old backups, and nothing else'
 complete -c raibid-cli -n '__raibid_cli_at help backup' -a prune -d 'Remove old backups, and nothing else'
+complete -c raibid-cli -n '__raibid_cli_at backup' -a drill -d 'Restore the newest backup into a throw-away server, and run the preset\'s smoke operations there; for CI'
+complete -c raibid-cli -n '__raibid_cli_at help backup' -a drill -d 'Restore the newest backup into a throw-away server, and run the preset\'s smoke operations there; for CI'
 complete -c raibid-cli -n '__raibid_cli_at' -a restore -d 'Replace the data by those of a backup; the old ones stay until the new ones are proved'
 complete -c raibid-cli -n '__raibid_cli_at help' -a restore -d 'Replace the data by those of a backup; the old ones stay until the new ones are proved'
 complete -c raibid-cli -n '__raibid_cli_at restore' -a redis -d 'Replace the data by those of a backup; the old ones stay until the new ones are proved'
@@ -579,6 +581,9 @@ complete -c raibid-cli -n '__raibid_cli_at backup prune' -l keep-daily -x -d 'Ke
 complete -c raibid-cli -n '__raibid_cli_at backup prune' -l keep-weekly -x -d 'Keep the newest of each of the last N weeks'
 complete -c raibid-cli -n '__raibid_cli_at backup prune' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at backup prune' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
+complete -c raibid-cli -n '__raibid_cli_at backup drill' -l max-age -x -d 'Exit with 1 when the newest backup is older than this'
+complete -c raibid-cli -n '__raibid_cli_at backup drill' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
+complete -c raibid-cli -n '__raibid_cli_at backup drill' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
 complete -c raibid-cli -n '__raibid_cli_at restore redis' -l no-verify -d 'Do not load the copy into a redis-server of this machine'
 complete -c raibid-cli -n '__raibid_cli_at restore redis' -l no-copy -d 'Take no backup of the present data first'
 complete -c raibid-cli -n '__raibid_cli_at restore redis' -l password-file -r -F -d 'With --target external: the password is the first line of this file'

@@ -28,6 +28,7 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
 /// preflight (no room, Redis does not let us), failure (nothing is left of it).
 struct TakenBackup {
   BackupManifest manifest;
+  std::string path;    ///< the same for programs
   std::string shown;   ///< where it is, for people
   double seconds = 0;  ///< that the copy took
 };

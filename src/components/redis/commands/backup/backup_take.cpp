@@ -215,6 +215,7 @@ TakenBackup take_backup(Context& context, Place& place, const RedisSettings& set
   const auto writer = open_writer(context, address, file_name_for(context, settings, address), manifest.used_memory);
   manifest.file = writer->file();
   taken.shown = writer->shown();
+  taken.path = writer->path();
   {
     BackupStep step(context, "copy");
     Copy copy(*writer, step);

@@ -98,7 +98,7 @@ void Rclone::download(const std::string& path, const std::filesystem::path& to) 
   file->keep();
 }
 
-void Rclone::rename(const std::string& from, const std::string& to) { checked_run(command({"moveto", from, to})); }
+void Rclone::move(const std::string& from, const std::string& to) { checked_run(command({"moveto", from, to})); }
 
 void Rclone::remove(const std::string& path) {
   const Command removal = command({"deletefile", path});

@@ -30,7 +30,7 @@ class Rclone {
   std::optional<std::string> read(const std::string& path);
   void upload(const std::string& path, const std::string& content);
   void download(const std::string& path, const std::filesystem::path& to);
-  void rename(const std::string& from, const std::string& to);
+  void move(const std::string& from, const std::string& to);
   /// What is not there is fine.
   void remove(const std::string& path);
 

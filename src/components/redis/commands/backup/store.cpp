@@ -38,6 +38,10 @@ class FolderWriter final : public BackupWriter {
         m_rdb(context.files.new_file(folder / name)) {}
 
   std::string shown() const override { return m_context.paths.shown(m_rdb->path()); }
+  std::string path() const override {
+    std::error_code none;
+    return fs::absolute(m_rdb->path(), none).string();
+  }
   std::string file() const override { return m_rdb->path().filename().string(); }
   void write(std::string_view bytes) override { m_rdb->write(bytes); }
   void end() override { m_rdb->sync(); }
@@ -89,7 +93,7 @@ class RcloneWriter final : public BackupWriter {
     return file;
   }
   void keep(const std::string& manifest) override {
-    m_rclone.rename(at(m_name + ".part"), at(m_name));
+    m_rclone.move(at(m_name + ".part"), at(m_name));
     m_kept = true;
     m_rclone.upload(at(manifest_name(m_name)), manifest);
   }

@@ -32,6 +32,8 @@ class BackupWriter {
   virtual ~BackupWriter() = default;
   /// For people: where it will be.
   virtual std::string shown() const = 0;
+  /// The same for programs, and to type.
+  virtual std::string path() const { return shown(); }
   /// The name of the .rdb, without its folder.
   virtual std::string file() const = 0;
   /// Throws Error (failure) when it cannot be written.
