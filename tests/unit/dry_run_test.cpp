@@ -118,7 +118,7 @@ RedisReply answer(const std::string& line) {
   static const std::set<std::string> reading = {"AUTH",   "PING",    "INFO",   "TYPE",      "GET",      "TTL",
                                                 "LLEN",   "XLEN",    "XINFO",  "XRANGE",    "XPENDING", "SCARD",
                                                 "ZCARD",  "SCAN",    "HMGET",  "XREVRANGE", "EVAL_RO",  "EVALSHA_RO",
-                                                "EXISTS", "HGETALL", "SELECT", "ROLE"};
+                                                "EXISTS", "HGETALL", "SELECT", "ROLE",      "PTTL"};
   const Words words = split(line, ' ');
   const bool config = words[0] == "CONFIG" && words.size() > 1 && words[1] == "GET";
   const bool memory = words[0] == "MEMORY" && words.size() > 1 && words[1] == "USAGE";
@@ -326,7 +326,9 @@ bool judges(const CommandRow& row) {
   const bool has_no_file = row.name() == "credentials show";  // of the Redis of this machine
   const bool has_no_tls =
       row.name() == "tls rotate" || row.name() == "export client-certificate";  // that Redis speaks none
-  return row.verb == "status" || row.verb == "doctor" || row.verb == "queue" || has_no_file || has_no_tls;
+  const bool has_no_claim = row.name() == "restore redis";                      // nor has an external Redis files
+  return has_no_claim || row.verb == "status" || row.verb == "doctor" || row.verb == "queue" || has_no_file ||
+         has_no_tls;
 }
 
 /// Of a Secret in a cluster, which the other targets have not (2), and one for which nothing was set up here (3).

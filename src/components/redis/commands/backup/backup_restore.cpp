@@ -179,7 +179,7 @@ std::string in_words(const Present& present) {
 std::string copy_first(Context& context, Place& place, const RedisSettings& settings, const Present& present) {
   if (context.settings.flag("no-copy") || !present.answers || present.counts.keys() == 0) return "";
   const BackupAddress address{BackupAddress::Kind::folder, (context.paths.home / "backups").string()};
-  return take_backup(context, place, settings, address, !context.settings.flag("no-verify")).shown;
+  return take_backup(context, place, settings, address, !context.settings.flag("no-verify")).path;
 }
 
 }  // namespace
@@ -205,7 +205,7 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
   refuse_newer_file(present, version);
   RestorePlan plan = plan_for(context, source);
   plan.files = present.files;
-  plan.keep_old = !present.answers;
+  plan.keep_old = !present.answers && !context.settings.flag("no-copy");
   const std::string comes = source.backup.manifest
                                 ? about_backup(*source.backup.manifest)
                                 : format_bytes(plan.bytes) + (plan.counted ? ", " + plan.counts.text() : "");

@@ -161,7 +161,7 @@ void prove_copy(Context& context, BackupWriter& writer, const DataCounts& before
 nlohmann::ordered_json data_of(const TakenBackup& taken) {
   const BackupManifest& manifest = taken.manifest;
   nlohmann::ordered_json object = {
-      {"file", taken.shown},          {"taken", manifest.taken},        {"bytes", manifest.bytes},
+      {"file", taken.path},           {"taken", manifest.taken},        {"bytes", manifest.bytes},
       {"sha256", manifest.sha256},    {"keys", manifest.counts.keys()}, {"seconds", taken.seconds},
       {"verified", manifest.verified}};
   if (!manifest.not_verified.empty()) object["not_verified_because"] = manifest.not_verified;
@@ -256,10 +256,10 @@ CommandResult backup_redis(Context& context, const std::vector<std::string>& arg
   OpenedPlace opened = open_recorded(context, NeedsPreset::no);
   context.reporter.heading(opened.place->heading());
   if (context.guard.dry_run()) {
-    const DataCounts counts =
-        count_data(*opened.place->administer(context.deadline), 0, names_of_streams_in(opened.settings));
-    return {fmt::format("Would copy {} of {} to {}. Nothing was changed (--dry-run).\n", counts.text(),
-                        opened.place->subject(), printable(arguments.front()))};
+    opened.place->installed();
+    return {fmt::format("Would copy all data of {} to {}{}. Nothing was changed (--dry-run).\n",
+                        opened.place->subject(), printable(arguments.front()),
+                        context.settings.flag("no-verify") ? "" : ", and load the copy into a scratch server")};
   }
   const TakenBackup taken =
       take_backup(context, *opened.place, opened.settings, address, !context.settings.flag("no-verify"));
