@@ -71,6 +71,12 @@ _raibid_cli() {
       credentials/sync) words+=' --finish --kick --existing-secret --password-file' ;;
       credentials/ls) words+=' --password-file --existing-secret' ;;
       credentials/show) words+=' --with-password --password-file --existing-secret' ;;
+      backup/redis) words+=' --no-verify --keep --password-file --existing-secret' ;;
+      backup/ls) words+=' --password-file --existing-secret' ;;
+      backup/verify) words+=' --password-file --existing-secret' ;;
+      backup/prune) words+=' --keep --keep-daily --keep-weekly --password-file --existing-secret' ;;
+      backup/drill) words+=' --max-age --password-file --existing-secret' ;;
+      restore/redis) words+=' --no-verify --no-copy --password-file --existing-secret' ;;
       queue/stats) words+=' --stream --queue --all --max-lag --max-pending-age --max-dead --rate --password-file --existing-secret' ;;
       queue/top) words+=' --stream --group --queue --interval --looks --password-file --existing-secret' ;;
       queue/add) words+=' --stream --max-length --queue --field --type --payload --max-retry --resume --again --skip-invalid --password-file --existing-secret' ;;
@@ -92,7 +98,7 @@ _raibid_cli() {
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url export tls credentials queue config presets completion version help' ;;
+      / | help/) words='setup status teardown doctor smoke connect url export tls credentials backup restore queue config presets completion version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -103,6 +109,8 @@ _raibid_cli() {
       export/ | help/export) words='client-certificate env secret configmap keda compose values alerts dashboard servicemonitor scrape-config external-secret push-secret secret-provider-class sealed-secret' ;;
       tls/ | help/tls) words='rotate' ;;
       credentials/ | help/credentials) words='rotate sync ls show' ;;
+      backup/ | help/backup) words='redis ls verify prune drill' ;;
+      restore/ | help/restore) words='redis' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show' ;;
       presets/ | help/presets) words='list show new' ;;

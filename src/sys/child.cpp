@@ -112,12 +112,16 @@ void give_input(Process& process, std::string_view more) {
   child->give(more);
 }
 
+std::size_t untaken_input(const Process& process) {
+  const auto* const child = dynamic_cast<const Child*>(&process);
+  if (child == nullptr) throw std::logic_error("only a child has an input");
+  return child->untaken();
+}
+
 void Child::give(std::string_view more) {
   if (m_finished || !m_in) return;
-  if (m_fed == m_input.size()) {
-    m_input.clear();
-    m_fed = 0;
-  }
+  m_input.erase(0, m_fed);
+  m_fed = 0;
   m_input += more;
   write_input();
 }

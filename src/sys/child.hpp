@@ -29,6 +29,7 @@ class Child final : public Polled {
   std::string& err() override { return m_err.text; }
   void feed(std::string rest) override;
   void give(std::string_view more);
+  std::size_t untaken() const { return m_input.size() - m_fed; }
   void end() override;
 
   /// Each child takes this many places in a list for poll.

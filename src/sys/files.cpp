@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "sys/file_io.hpp"
+#include "sys/new_file.hpp"
 #include "sys/system_error.hpp"
 #include "sys/trust.hpp"
 #include "sys/unique_fd.hpp"
@@ -278,6 +279,25 @@ UniqueFd memory_file(std::string_view content) {
   if (!file) throw refused("memory", errno);
   write_all(file.get(), content, "memory");
   return file;
+}
+
+std::unique_ptr<NewFile> Files::new_file(const fs::path& path) const {
+  m_guard.check("write " + path.string());
+  return std::make_unique<NewFile>(path);
+}
+
+void Files::settle_parts(const fs::path& folder, const std::function<bool(const std::string& name)>& is_ours,
+                         const std::function<bool(const fs::path& path)>& finish) const {
+  m_guard.check("settle files of " + folder.string());
+  raibid::settle_parts(folder, is_ours, finish);
+}
+
+void Files::rename(const fs::path& from, const fs::path& to) const {
+  m_guard.check("rename " + from.string());
+  std::error_code none;
+  if (fs::exists(fs::symlink_status(to, none))) throw refused(to, EEXIST);
+  if (::rename(from.c_str(), to.c_str()) != 0) throw refused(from, errno);
+  sync_folder(to.parent_path());
 }
 
 TemporaryDirectory::TemporaryDirectory(const fs::path& parent) {

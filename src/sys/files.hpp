@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +16,8 @@
 #include "sys/unique_fd.hpp"
 
 namespace raibid {
+
+class NewFile;
 
 namespace fs = std::filesystem;
 
@@ -63,6 +67,13 @@ class Files {
   void remove_temporary_files(const fs::path& folder, int pid) const;
   void make_private_directory(const fs::path& path) const;
   void remove_tree(const fs::path& path) const;
+  /// See NewFile and settle_parts.
+  std::unique_ptr<NewFile> new_file(const fs::path& path) const;
+  void settle_parts(const fs::path& folder, const std::function<bool(const std::string& name)>& is_ours,
+                    const std::function<bool(const fs::path& path)>& finish) const;
+  /// Renames a file or folder within one file system, and makes that durable. Throws Error (failure), also when there
+  /// is something of the new name already.
+  void rename(const fs::path& from, const fs::path& to) const;
 
  private:
   ChangeGuard m_guard;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace raibid {
@@ -10,5 +11,8 @@ class Process;
 /// yet. What a child that has ended or closed its input is given is dropped. Throws std::logic_error for a process that
 /// is not SystemRunner's.
 void give_input(Process& process, std::string_view more);
+
+/// How much of what it was given a child has not taken yet. Throws as give_input.
+std::size_t untaken_input(const Process& process);
 
 }  // namespace raibid

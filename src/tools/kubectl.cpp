@@ -375,6 +375,16 @@ Command Kubectl::print_logs(const std::string& pod, const std::string& container
   return question(words);
 }
 
+Command Kubectl::exec(const std::string& pod, const std::string& container, const std::vector<std::string>& argv,
+                      bool input_follows) const {
+  std::vector<std::string> words = {"exec", pod, "-c", container};
+  if (input_follows) words.emplace_back("-i");
+  words.emplace_back("--");
+  Command command = long_command(this->command(joined(std::move(words), argv)));
+  command.input_follows = input_follows;
+  return command;
+}
+
 Command Kubectl::port_forward(const std::string& pod, int remote_port, int local_port) const {
   const std::string ports =
       local_port == 0 ? fmt::format(":{}", remote_port) : fmt::format("{}:{}", local_port, remote_port);

@@ -167,6 +167,11 @@ class Kubectl {
   Command print_logs(const std::string& pod, const std::string& container, std::optional<int> last, bool previous,
                      bool follow) const;
 
+  /// Runs a program in a container; its standard input stays open (Command::input_follows) where `input_follows`, and
+  /// is empty else. No secret may be in `argv`.
+  Command exec(const std::string& pod, const std::string& container, const std::vector<std::string>& argv,
+               bool input_follows = false) const;
+
   /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to the pod's.
   Command port_forward(const std::string& pod, int remote_port, int local_port) const;
 

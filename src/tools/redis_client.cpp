@@ -79,6 +79,8 @@ std::string RedisConnector::served_certificate(const RedisEndpoint&, Duration) {
   throw Error(ExitCode::failure, "this connection does not show certificates");
 }
 
+RedisReply RedisConnection::dump(DumpSink&, Duration) { throw std::logic_error("this connection cannot dump"); }
+
 void RedisConnection::stream(RedisFeed&) { throw std::logic_error("this connection cannot stream"); }
 
 std::string RedisReply::error_code() const {

@@ -69,6 +69,15 @@ class RedisFeed {
   virtual void answer(RedisReply reply) = 0;
 };
 
+/// Where the bytes of a dump go. What it throws ends the dump.
+class DumpSink {
+ public:
+  virtual ~DumpSink() = default;
+  /// Nothing of the dump has come yet: Redis prepares it. Called about once a second, so that someone can be told.
+  virtual void waiting() {}
+  virtual void take(std::string_view bytes) = 0;
+};
+
 /// One connection. An error reply is data; a connection that breaks or a server that does not answer within the timeout
 /// is an Error (failure).
 class RedisConnection {
@@ -83,6 +92,11 @@ class RedisConnection {
   /// Sends what `feed` gives and hands it the replies as they come, until the end of both. Holds a bounded part of it
   /// in memory. A signal makes it ask `fill` again, which may then end it. Not every connection can.
   virtual void stream(RedisFeed& feed);
+  /// Asks for a copy of all data as an RDB file over the replication protocol (SYNC, as `redis-cli --rdb` does) and
+  /// hands it to `sink` as it comes; nothing of it is kept here. Returns an integer reply with the number of bytes, or
+  /// Redis' error when it refuses. The connection is of no use afterwards. `patience` is how long Redis may be silent.
+  /// A signal ends it (Interrupted). Throws Error (failure) when the connection breaks before all has come.
+  virtual RedisReply dump(DumpSink& sink, Duration patience);
   /// Also what Redis sends by itself to a subscriber, which uses these two alone.
   virtual RedisReply receive() = 0;
   /// The server's certificate as the handshake showed it, in DER; "" without TLS.

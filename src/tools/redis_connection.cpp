@@ -4,6 +4,7 @@
 #include "base/strings.hpp"
 #include "sys/descriptors.hpp"
 #include "tools/redis_client.hpp"
+#include "tools/redis_dump.hpp"
 #include "tools/redis_replies.hpp"
 #include "tools/redis_socket.hpp"
 #include "tools/served_certificate.hpp"
@@ -31,6 +32,7 @@ namespace {
 /// What of a row of commands is on its way at most.
 constexpr std::size_t most_unsent = 256u << 10;
 constexpr std::size_t most_unanswered = 4096;
+constexpr std::size_t dump_piece = 256u << 10;
 constexpr Duration longest_nap = std::chrono::milliseconds(100);
 /// How long after a signal an answer is still waited for.
 constexpr Duration grace = std::chrono::milliseconds(100);
@@ -94,6 +96,22 @@ class SocketConnection final : public RedisConnection {
     m_broken = false;
   }
 
+  RedisReply dump(DumpSink& sink, Duration patience) override {
+    refuse_broken();
+    m_broken = true;
+    // separate commands: Redis refuses a SYNC while it has replies to send
+    for (const std::vector<std::string>& option :
+         {std::vector<std::string>{"REPLCONF", "capa", "eof"}, {"REPLCONF", "rdb-only", "1"}}) {
+      std::string request;
+      append_encoded(request, option);
+      const RedisReply reply = exchange(request, 1).front();
+      // an older Redis does not know these; what it may not do is said by SYNC, too
+      if (reply.is_error() && reply.error_code() == "NOPERM") return reply;
+    }
+    send_all("SYNC\r\n");
+    return receive_dump(sink, patience);
+  }
+
   std::string peer_certificate() const override { return m_transport->peer_certificate(); }
 
   RedisReply receive() override {
@@ -151,6 +169,43 @@ class SocketConnection final : public RedisConnection {
       }
     }
     if (m_runner.now() >= m_deadline && (flow.owed > 0 || unsent)) fail_late();
+  }
+
+  void send_all(const std::string& request) {
+    begin();
+    for (std::size_t sent = 0; sent < request.size();) {
+      if (send_more(request, sent)) continue;
+      if (wait(false, true, m_deadline) == 0 && m_runner.now() >= m_deadline) fail_late();
+    }
+  }
+
+  RedisReply receive_dump(DumpSink& sink, Duration patience) {
+    std::vector<char> buffer(dump_piece);
+    DumpReader reader;
+    TimePoint late = m_runner.now() + patience;
+    while (!reader.ended()) {
+      // a signal ends it at once: nothing was asked of Redis that another command would have to know of
+      if (!m_more) {
+        const short ready = wait_for(m_runner, m_transport->fd(), m_transport->events(true, false), late);
+        if (m_runner.now() >= late && !m_transport->may_read(ready))
+          throw Error(ExitCode::failure, fmt::format("Redis at {} was silent for {} in the middle of its copy", m_where,
+                                                     in_seconds(patience)));
+      }
+      const Transport::Read read = m_transport->read(buffer);
+      m_more = read.more;
+      if (read.bytes > 0) {
+        late = m_runner.now() + patience;
+        reader.add(std::string_view(buffer.data(), read.bytes), sink);
+      }
+      if (read.closed && !reader.ended()) {
+        throw Error(
+            ExitCode::failure,
+            fmt::format("Redis at {} closed the connection after {} bytes of its copy{}", m_where, reader.bytes(),
+                        read.error != 0 ? fmt::format(" ({})", ::strerror(read.error)) : std::string()),
+            "its log says why: it may have had no memory for the copy, or no room for a temporary file");
+      }
+    }
+    return reader.reply();
   }
 
   void refuse_broken() const {

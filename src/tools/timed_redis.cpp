@@ -54,6 +54,10 @@ class TimedConnection final : public RedisConnection {
     const TimedBlock block(m_timeline, "redis, a row of commands");
     m_redis->stream(feed);
   }
+  RedisReply dump(DumpSink& sink, Duration patience) override {
+    const TimedBlock block(m_timeline, "redis SYNC");
+    return m_redis->dump(sink, patience);
+  }
   std::string peer_certificate() const override { return m_redis->peer_certificate(); }
   bool reads_only() const override { return m_redis->reads_only(); }
   RedisReply receive() override {

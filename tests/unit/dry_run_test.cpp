@@ -118,7 +118,7 @@ RedisReply answer(const std::string& line) {
   static const std::set<std::string> reading = {"AUTH",   "PING",    "INFO",   "TYPE",      "GET",      "TTL",
                                                 "LLEN",   "XLEN",    "XINFO",  "XRANGE",    "XPENDING", "SCARD",
                                                 "ZCARD",  "SCAN",    "HMGET",  "XREVRANGE", "EVAL_RO",  "EVALSHA_RO",
-                                                "EXISTS", "HGETALL", "SELECT", "ROLE"};
+                                                "EXISTS", "HGETALL", "SELECT", "ROLE",      "PTTL"};
   const Words words = split(line, ' ');
   const bool config = words[0] == "CONFIG" && words.size() > 1 && words[1] == "GET";
   const bool memory = words[0] == "MEMORY" && words.size() > 1 && words[1] == "USAGE";
@@ -183,6 +183,7 @@ class World {
   World() : m_files(fs::temp_directory_path()), m_outside(fs::temp_directory_path()) {
     fs::create_directories(home());
     fs::create_directories(temporary());
+    write_atomic(folder() / "backup.rdb", "REDIS0010 of nobody");
     FakeCluster(state(), m_signals).save();
   }
 
@@ -275,7 +276,7 @@ class World {
 
 /// What a row needs behind its name.
 Words words_for(const CommandRow& row, const World& world) {
-  static const std::map<std::string, Words> known = {
+  const std::map<std::string, Words> known = {
       {"presets show", {"raibid"}},
       {"config set", {"namespace", "jobs"}},
       {"config unset", {"namespace"}},
@@ -283,6 +284,12 @@ Words words_for(const CommandRow& row, const World& world) {
       {"export external-secret", {"--for-app", "--store", "vault", "--key", "redis"}},
       {"export push-secret", {"--store", "vault", "--key", "redis"}},
       {"export secret-provider-class", {"--provider", "gcp", "--key", "redis"}},
+      {"backup redis", {(world.folder() / "backups").string()}},
+      {"backup ls", {world.folder().string()}},
+      {"backup verify", {(world.folder() / "backup.rdb").string()}},
+      {"backup drill", {world.folder().string()}},
+      {"backup prune", {world.folder().string(), "--keep", "1"}},
+      {"restore redis", {(world.folder() / "backup.rdb").string()}},
       {"queue show", {"1-1"}},
       {"queue grep", {"text"}},
       {"queue import", {"/dev/null"}},
@@ -322,7 +329,9 @@ bool judges(const CommandRow& row) {
   const bool has_no_file = row.name() == "credentials show";  // of the Redis of this machine
   const bool has_no_tls =
       row.name() == "tls rotate" || row.name() == "export client-certificate";  // that Redis speaks none
-  return row.verb == "status" || row.verb == "doctor" || row.verb == "queue" || has_no_file || has_no_tls;
+  const bool has_no_claim = row.name() == "restore redis";                      // nor has an external Redis files
+  return has_no_claim || row.verb == "status" || row.verb == "doctor" || row.verb == "queue" || has_no_file ||
+         has_no_tls;
 }
 
 /// Of a Secret in a cluster, which the other targets have not (2), and one for which nothing was set up here (3).

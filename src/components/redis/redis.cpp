@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "components/redis/commands/backup/backup.hpp"
 #include "components/redis/commands/connect.hpp"
 #include "components/redis/commands/credentials.hpp"
 #include "components/redis/commands/doctor.hpp"
@@ -74,6 +75,7 @@ Component redis_component() {
   for (ComponentCommand& command : tls_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : store_export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : credentials_commands()) redis.commands.push_back(std::move(command));
+  for (ComponentCommand& command : backup_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : queue_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : redis.commands) {
     add_password_options(command.options);

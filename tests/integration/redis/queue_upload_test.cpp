@@ -8,6 +8,7 @@
 #include <random>
 
 #include "support/cli.hpp"
+#include "support/queue_cli.hpp"
 #include "support/queue_scripts.hpp"
 #include "support/tcp_server.hpp"
 #include "tools/redis_connection.hpp"

@@ -56,6 +56,11 @@ StoreState Installer::look_at_store() {
               "change it where it comes from");
 }
 
+std::string Installer::restore(const RestorePlan&) {
+  throw Error(ExitCode::preflight, "the files of this Redis are not on a machine or cluster of raibid-cli's",
+              "restore it where it runs");
+}
+
 std::string Installer::take_over_users(const std::string&, bool) {
   look_at_store();
   return "";

@@ -11,6 +11,7 @@
 #include "components/component.hpp"
 #include "components/context.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/restore.hpp"
 #include "components/redis/place/victim.hpp"
 #include "components/redis/run/certificates.hpp"
 #include "components/redis/run/users.hpp"
@@ -76,6 +77,8 @@ class Place {
   /// The same for raibid-cli's own work, which the application's user may not do; where that may do everything, it is
   /// that user's.
   virtual std::unique_ptr<RedisConnection> administer(TimePoint deadline) { return connect(deadline); }
+  /// What tells it from one of the same names elsewhere, for records: of the cluster, or its address; "" here.
+  virtual std::string cluster_uid() { return ""; }
   /// Whether its exporter, if it has one, has started after then and so knows the passwords of then.
   virtual bool exporter_started_after(WallTime) { return true; }
   /// Sees to it that the endpoint stays reachable while someone else uses it; called now and then.
@@ -157,6 +160,10 @@ class Installer {
   /// `finish`, nobody else; then this user's credentials file. A run of its own. Returns the plan of a dry run, else
   /// "". Throws as change_users.
   virtual std::string take_over_users(const std::string& operation, bool finish);
+  /// Puts a file in place of the data, as a run of its own with journal, lock and undo: the old data are there until
+  /// the new ones are proved. Returns the plan of a dry run, else "". Throws Error: preflight where that cannot be
+  /// done, and rolled_back or remains as Executor::run.
+  virtual std::string restore(const RestorePlan& plan);
   /// The checks of `status`. Throws Error (not_installed) when it is not there.
   virtual CommandResult status() = 0;
 };

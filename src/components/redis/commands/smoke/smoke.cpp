@@ -24,14 +24,6 @@ namespace raibid {
 
 namespace {
 
-struct Row {
-  std::string name;
-  bool passed = false;
-  bool permitted = true;
-  std::string text;
-  double milliseconds = 0;
-};
-
 const SmokeTest& find_test(const std::string& name) {
   for (const SmokeTest& candidate : smoke_tests()) {
     if (candidate.name == name) return candidate;
@@ -43,10 +35,10 @@ const SmokeTest& find_test(const std::string& name) {
               "there are: " + join(known, ", "));
 }
 
-Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench& bench) {
+SmokeRow run_one(const Context& context, const SmokeOperation& operation, SmokeBench& bench) {
   const SmokeTest& test = find_test(operation.name);
   const TimePoint started = context.clock.now();
-  Row row{operation.name, true, true, "", 0};
+  SmokeRow row{operation.name, true, true, "", 0};
   try {
     row.text = test.run(bench, operation.parameters);
   } catch (const NotPermitted& why) {
@@ -60,20 +52,20 @@ Row run_one(const Context& context, const SmokeOperation& operation, SmokeBench&
   return row;
 }
 
-std::string verdict(const std::vector<Row>& rows) {
-  const auto failed = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.passed; });
-  const auto left_out = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.permitted; });
+std::string verdict(const std::vector<SmokeRow>& rows) {
+  const auto failed = std::count_if(rows.begin(), rows.end(), [](const SmokeRow& row) { return !row.passed; });
+  const auto left_out = std::count_if(rows.begin(), rows.end(), [](const SmokeRow& row) { return !row.permitted; });
   if (failed == 0 && left_out > 0)
     return fmt::format("{} of {} passed; {} not permitted here.\n", std::ssize(rows) - left_out, rows.size(), left_out);
   if (failed > 0) return fmt::format("{} of {} failed.\n", failed, rows.size());
   return rows.size() == 1 ? "It passed.\n" : fmt::format("All {} passed.\n", rows.size());
 }
 
-CommandResult render(const Context& context, const std::vector<Row>& rows) {
+CommandResult render(const Context& context, const std::vector<SmokeRow>& rows) {
   bool passed = true;
   std::string text;
   nlohmann::ordered_json operations = nlohmann::ordered_json::array();
-  for (const Row& row : rows) {
+  for (const SmokeRow& row : rows) {
     passed = passed && row.passed;
     const char* const mark = !row.permitted ? "–" : row.passed ? "✓" : "✗";
     text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", mark, row.name, printable(row.text), row.milliseconds);
@@ -109,20 +101,7 @@ CommandResult run_all_operations(Context& context, const RedisSettings& settings
   place.endpoint(question_deadline(context));  // it can be reached: else that is said once, not for each operation
   SmokeBench bench([&] { return place.connect(question_deadline(context)); }, preset, id, context.runner,
                    [&] { return place.administer(question_deadline(context)); });
-  for (const SmokeOperation& operation : preset.smoke) find_test(operation.name);  // before anything is written
-  std::vector<Row> rows;
-  try {
-    for (const SmokeOperation& operation : preset.smoke) {
-      context.signals.check();
-      rows.push_back(run_one(context, operation, bench));
-    }
-    context.signals.check();
-  } catch (const BaseError&) {
-    bench.clean();
-    throw;
-  }
-  bench.clean();
-  return render(context, rows);
+  return render(context, run_smoke(context, bench));
 }
 
 /// What --dry-run says: the operations in their order, and what they would write and take away again.
@@ -147,6 +126,23 @@ CommandResult would_run(const Context& context, const std::string& subject) {
 }
 
 }  // namespace
+
+std::vector<SmokeRow> run_smoke(Context& context, SmokeBench& bench) {
+  for (const SmokeOperation& operation : bench.preset().smoke) find_test(operation.name);  // before anything is written
+  std::vector<SmokeRow> rows;
+  try {
+    for (const SmokeOperation& operation : bench.preset().smoke) {
+      context.signals.check();
+      rows.push_back(run_one(context, operation, bench));
+    }
+    context.signals.check();
+  } catch (const BaseError&) {
+    bench.clean();
+    throw;
+  }
+  bench.clean();
+  return rows;
+}
 
 std::vector<OptionSpec> smoke_options() {
   return {{.name = "durability",

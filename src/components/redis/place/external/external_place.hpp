@@ -20,6 +20,7 @@ class ExternalPlace final : public Place {
   void prepare(int local_port) override { m_server.tunnel(local_port); }
   RedisEndpoint endpoint(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override;
+  std::string cluster_uid() override { return m_server.target().subject(); }
   void look_after() override;
   Process* keep_open() override;
   std::unique_ptr<Victim> victim() override;

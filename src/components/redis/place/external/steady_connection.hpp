@@ -21,6 +21,10 @@ class SteadyConnection final : public RedisConnection {
   std::vector<RedisReply> pipeline(const std::vector<std::vector<std::string>>& commands) override;
   void send(const std::vector<std::string>& arguments) override;
   void stream(RedisFeed& feed) override;
+  RedisReply dump(DumpSink& sink, Duration patience) override {
+    wake();
+    return m_redis->dump(sink, patience);
+  }
   RedisReply receive() override;
   bool reads_only() const override { return m_redis->reads_only(); }
   std::string peer_certificate() const override { return m_redis->peer_certificate(); }

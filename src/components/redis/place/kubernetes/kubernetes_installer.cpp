@@ -2,6 +2,7 @@
 
 #include "components/redis/place/kubernetes/certificates_kubernetes.hpp"
 #include "components/redis/place/kubernetes/doctor_kubernetes.hpp"
+#include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/role.hpp"
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
@@ -35,6 +36,10 @@ StoreState KubernetesInstaller::look_at_store() { return look_at_store_kubernete
 
 std::string KubernetesInstaller::take_over_users(const std::string& operation, bool finish) {
   return take_over_users_kubernetes(m_context, m_settings, operation, finish);
+}
+
+std::string KubernetesInstaller::restore(const RestorePlan& plan) {
+  return restore_kubernetes(m_context, m_settings, plan);
 }
 
 CommandResult KubernetesInstaller::status() { return status_redis_kubernetes(m_context, m_settings); }

@@ -16,6 +16,7 @@ class KubernetesInstaller final : public Installer {
   std::string change_users(const UsersPlan& plan) override;
   StoreState look_at_store() override;
   std::string take_over_users(const std::string& operation, bool finish) override;
+  std::string restore(const RestorePlan& plan) override;
   CommandResult status() override;
   SecretContent certificates() override;
   CertificateSpec certificate_spec() override;

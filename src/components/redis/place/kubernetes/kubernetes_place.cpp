@@ -7,6 +7,7 @@
 #include "components/kubernetes/json_view.hpp"
 
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/victim_kubernetes.hpp"
 #include "components/redis/server/connect.hpp"
 #include "ui/reporter.hpp"
@@ -60,6 +61,8 @@ std::unique_ptr<RedisConnection> KubernetesPlace::administer(TimePoint deadline)
   m_redis->speak_tls(installed().tls, installed().port);
   return connect_redis(m_context.redis, m_redis->endpoint(admin, deadline), reply_limit);
 }
+
+std::string KubernetesPlace::cluster_uid() { return cluster_uid_of(m_context, m_session.kubectl); }
 
 bool KubernetesPlace::exporter_started_after(WallTime time) {
   // the kubelet brings a changed Secret into a pod within a minute or two

@@ -24,6 +24,7 @@ class KubernetesPlace final : public Place {
   RedisEndpoint endpoint(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> administer(TimePoint deadline) override;
+  std::string cluster_uid() override;
   bool exporter_started_after(WallTime time) override;
   void look_after() override;
   Process* keep_open() override;

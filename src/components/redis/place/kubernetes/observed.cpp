@@ -84,6 +84,13 @@ void take_objects(Context& context, const Kubectl& kubectl, const Command& quest
 
 }  // namespace
 
+std::string cluster_uid_of(Context& context, const Kubectl& kubectl) {
+  const Command question = kubectl.get({"namespace/kube-system"});
+  const Kubectl::Visible visible = Kubectl::parse_visible_items(question, kubectl.ask(question, context.deadline));
+  for (const json& item : *visible.items) return text_at(item, {"metadata", "uid"});
+  return cluster_mark(context, kubectl);
+}
+
 std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims) {
   std::vector<Kubectl::Right> rights = {
       {"create", "", "secrets", ""},

@@ -34,6 +34,9 @@ struct Observed : Release {
   bool anything() const { return secret || record || workload || claim(); }
 };
 
+/// That of namespace kube-system, or what stands for it (Observed::cluster_uid).
+std::string cluster_uid_of(Context& context, const Kubectl& kubectl);
+
 /// The Error (preflight) that names the rights and how to see what there is.
 Error missing_rights(const std::vector<Kubectl::Right>& refused, const Kubectl& kubectl);
 

@@ -15,6 +15,7 @@
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
+#include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/setup_refusals.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
@@ -212,6 +213,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   };
   add_common_undos(run.undos(), context, undo_source);
   ReleaseCertificates undo_certificates(context, session.kubectl, names, settings.release, run.id(), undo_until);
+  add_restore_undos(run.undos(), context, session.kubectl, undo_until);
   add_release_certificates_undos(run.undos(), undo_certificates);
   add_certificates_undo(run.undos(), undo_certificates, [&](const SecretContent& content) {
     // a pod that a rollback replaces reads the files at its start

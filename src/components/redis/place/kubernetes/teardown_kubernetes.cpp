@@ -16,6 +16,7 @@
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
+#include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
@@ -276,6 +277,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   redis.speak_tls(observed.tls_client(), observed.port());
   ReleaseCertificates certificates(context, session.kubectl, names, settings.release, run.id(),
                                    [&context] { return context.deadline; });
+  add_restore_undos(run.undos(), context, session.kubectl, [&context] { return context.deadline; });
   add_release_certificates_undos(run.undos(), certificates);
   add_certificates_undo(run.undos(), certificates, [&](const SecretContent& content) {
     if (!observed.tls_client()) return;

@@ -6,6 +6,7 @@
 #include "base/strings.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/restore_local.hpp"
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/home_lock.hpp"
 #include "components/redis/run/restart.hpp"
@@ -62,6 +63,7 @@ Plan LocalInstallation::plan() {
 
 void LocalInstallation::add_undos(UndoTable& table, const std::function<TimePoint()>& deadline) {
   add_common_undos(table, m_context, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
+  add_restore_undos(table, m_context, m_instance, deadline);
   add_users_undo(table, m_store, [this, deadline](const Login& login) -> std::unique_ptr<RedisConnection> {
     m_connection.reset();
     if (!m_instance.pid()) return nullptr;  // it reads the files when it starts

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/doctor_local.hpp"
+#include "components/redis/place/local/restore_local.hpp"
 #include "components/redis/place/local/setup_local.hpp"
 #include "components/redis/place/local/status_local.hpp"
 #include "components/redis/place/local/teardown_local.hpp"
@@ -33,6 +34,8 @@ CertificateSpec LocalInstaller::certificate_spec() {
 std::string LocalInstaller::change_certificates(const CertificatesPlan& plan) {
   return change_certificates_local(m_context, m_settings, plan);
 }
+
+std::string LocalInstaller::restore(const RestorePlan& plan) { return restore_local(m_context, m_settings, plan); }
 
 CommandResult LocalInstaller::status() { return status_redis_local(m_context, m_settings); }
 

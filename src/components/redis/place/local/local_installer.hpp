@@ -17,6 +17,7 @@ class LocalInstaller final : public Installer {
   SecretContent certificates() override;
   CertificateSpec certificate_spec() override;
   std::string change_certificates(const CertificatesPlan& plan) override;
+  std::string restore(const RestorePlan& plan) override;
   CommandResult status() override;
 
  private:

@@ -6,6 +6,7 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/restore_local.hpp"
 #include "components/redis/place/local/undo_local.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/removal.hpp"
@@ -87,6 +88,8 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
 
   const auto stop = [&](const auto&) { instance.stop(context.runner, context.deadline); };
   run.undos()["local.stop"] = stop;
+  add_restore_undos(run.undos(), context, instance, [&context] { return context.deadline; });
+  run.undos()["restore.local_start"] = stop;
   run.undos()["local.restart"] = stop;  // it is about to be taken away: it need not come back
   std::unique_ptr<RedisConnection> redis;
   LocalConnector connector(context.redis, instance);

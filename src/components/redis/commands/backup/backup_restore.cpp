@@ -1,0 +1,241 @@
+// `restore redis`: the data of a backup in place of those that are there.
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/redis/commands/agree.hpp"
+#include "components/redis/commands/backup/backup.hpp"
+#include "components/redis/commands/backup/proof.hpp"
+#include "components/redis/server/server_facts.hpp"
+#include "sys/new_file.hpp"
+#include "sys/sha256.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+/// What is to be restored, as a file of this machine.
+struct RestoreSource {
+  StoredBackup backup;
+  fs::path file;
+};
+
+RestoreSource find_source(Context& context, const BackupAddress& address, const std::string& release,
+                          const TemporaryDirectory& folder) {
+  if (address.kind == BackupAddress::Kind::output)
+    throw Error(ExitCode::usage, "a restore reads its file twice, so not from standard input",
+                "save it as a file that ends with .rdb");
+  if (address.is_one_file()) {
+    auto [store, name] = BackupStore::of_file(context, address);
+    return {store.look_at(name), store.fetch(name, folder.path())};
+  }
+  BackupStore store(context, address);
+  StoredBackup newest = newest_backup(store.list(), release, store.shown(), ExitCode::usage);
+  fs::path file = store.fetch(newest.name, folder.path());
+  return {std::move(newest), std::move(file)};
+}
+
+/// What is there now; `answers` is false when Redis does not.
+struct Present {
+  bool answers = false;
+  std::string why_not;
+  std::string version;
+  DataCounts counts;
+  DataFiles files;
+};
+
+std::string config_value(RedisConnection& redis, const std::string& name) {
+  const RedisReply reply = redis.command({"CONFIG", "GET", name});
+  const RedisReply* const value = reply.is_error() ? nullptr : reply.field(name);
+  return value == nullptr ? "" : value->text;
+}
+
+DataFiles files_of(RedisConnection& redis, const std::string& version) {
+  DataFiles files;
+  const auto take = [&redis](const char* name, std::string& to) {
+    const std::string value = config_value(redis, name);
+    if (!value.empty()) to = value;
+  };
+  files.aof = config_value(redis, "appendonly") != "no";
+  take("appendfilename", files.base);
+  take("dbfilename", files.dump);
+  take("appenddirname", files.folder);
+  const bool before_seven = !version.starts_with("valkey") && std::atoi(version.c_str()) < 7 && !version.empty();
+  if (before_seven) files.folder.clear();
+  if (!files.aof && config_value(redis, "save").empty()) {
+    throw Error(ExitCode::preflight, "this Redis keeps nothing on disk: it would forget the backup at its next start",
+                "set it up without --no-persistence first");
+  }
+  return files;
+}
+
+Present look_at_present(Context& context, Place& place, const RedisSettings& settings) {
+  Present present;
+  present.files.aof = directive(settings, "appendonly") != "no";
+  try {
+    const auto redis = place.administer(context.deadline);
+    const ServerFacts facts = read_server_facts(*redis);
+    present.version = facts.version;
+    std::vector<std::string> streams;
+    for (const StreamSpec& stream : settings.streams) streams.push_back(stream.name);
+    present.counts = count_data(*redis, 0, streams);
+    present.files = files_of(*redis, facts.version);
+    present.answers = true;
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::preflight || error.code() == ExitCode::not_installed) throw;
+    present.why_not = error.message();
+  }
+  return present;
+}
+
+void refuse_newer_file(const Present& present, int version) {
+  const int newest = newest_rdb_version(present.version);
+  if (newest == 0 || version <= newest) return;
+  throw Error(ExitCode::preflight,
+              fmt::format("the backup is of a newer Redis (RDB version {}): Redis {} reads up to {}", version,
+                          present.version, newest),
+              "restore it into a Redis of its version, or newer");
+}
+
+/// The plan's part that comes from the file: what it is, and that it can be loaded.
+RestorePlan plan_for(Context& context, const RestoreSource& source) {
+  RestorePlan plan;
+  plan.file = source.file;
+  Sha256 hash;
+  read_in_pieces(plan.file, [&](std::string_view piece) {
+    hash.add(piece);
+    plan.bytes += static_cast<std::int64_t>(piece.size());
+  });
+  plan.sha256 = hash.hex();
+  const auto& manifest = source.backup.manifest;
+  plan.what = manifest ? "the backup of " + manifest->taken : plan.file.string();
+  if (manifest && (manifest->sha256 != plan.sha256 || manifest->bytes != plan.bytes)) {
+    throw Error(ExitCode::preflight,
+                fmt::format("{} is damaged: it is not the file that its manifest describes", plan.file.string()),
+                "restore another one");
+  }
+  if (manifest && manifest->exact) {
+    plan.counts = manifest->counts;
+    plan.counted = true;
+  }
+  if (context.settings.flag("no-verify") || context.guard.dry_run()) return plan;
+  context.reporter.step_started("verify");
+  const TimePoint started = context.clock.now();
+  const auto ended = [&](Mark mark, const std::string& detail) {
+    context.reporter.step_ended("verify", mark, detail,
+                                std::chrono::duration_cast<Duration>(context.clock.now() - started));
+  };
+  try {
+    const Proof proof = prove_file(context, plan.file, manifest ? manifest->used_memory : 0);
+    if (!proof.loaded) {
+      ended(Mark::warning, "not verified here: " + proof.why_not);
+      return plan;
+    }
+    const auto missing = plan.counted ? missing_data(plan.counts, proof.counts) : std::vector<std::string>{};
+    if (!missing.empty())
+      throw Error(ExitCode::preflight, "the file differs from its manifest: " + join(missing, "; "));
+    if (!plan.counted) plan.counts = proof.counts;
+    plan.counted = true;
+    ended(Mark::done, fmt::format("{} loads it: {}", proof.with, proof.counts.text()));
+  } catch (Error& error) {
+    ended(Mark::failed, error.message());
+    throw error.with_code(ExitCode::preflight);
+  }
+  return plan;
+}
+
+OpenedPlace open_to_restore(Context& context, const BackupAddress& address) {
+  try {
+    return open_recorded(context, NeedsPreset::no);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::not_installed) throw;
+    std::string preset;
+    try {
+      if (address.is_one_file()) {
+        auto [store, name] = BackupStore::of_file(context, address);
+        const StoredBackup backup = store.look_at(name);
+        const bool other = backup.manifest && backup.manifest->preset != context.settings.text("preset");
+        if (other && !backup.manifest->preset.empty()) preset = "--preset " + shell_quote(backup.manifest->preset);
+      }
+    } catch (const Error&) {
+      preset.clear();  // the error that counts is that there is no such release
+    }
+    throw Error(ExitCode::not_installed, error.message(),
+                "make it first, then run this again: " + context.scope().command("setup redis", preset));
+  }
+}
+
+std::string in_words(const Present& present) {
+  return present.answers ? present.counts.text() : "data that nobody can count: " + present.why_not;
+}
+
+/// Before anything is replaced: a backup in the home, unless that is not wanted or there is nothing.
+std::string copy_first(Context& context, Place& place, const RedisSettings& settings, const Present& present) {
+  if (context.settings.flag("no-copy") || !present.answers || present.counts.keys() == 0) return "";
+  const BackupAddress address{BackupAddress::Kind::folder, (context.paths.home / "backups").string()};
+  return take_backup(context, place, settings, address, !context.settings.flag("no-verify")).path;
+}
+
+}  // namespace
+
+CommandResult restore_redis(Context& context, const std::vector<std::string>& arguments) {
+  if (arguments.size() != 1) {
+    throw Error(ExitCode::usage, "restore needs the backup to restore",
+                "give a file that ends with .rdb, or the folder that holds the backups");
+  }
+  const BackupAddress address = parse_backup_address(arguments.front());
+  OpenedPlace opened = open_to_restore(context, address);
+  Place& place = *opened.place;
+  if (opened.settings.target == Target::external) {
+    throw Error(ExitCode::preflight,
+                fmt::format("{} is not managed by raibid-cli: its files are not at hand", place.subject()),
+                "restore it where it runs");
+  }
+  context.reporter.heading(place.heading());
+  const TemporaryDirectory folder(context.paths.temporary, "backup");
+  const RestoreSource source = find_source(context, address, opened.settings.release, folder);
+  const int version = rdb_version_of(source.file);
+  const Present present = look_at_present(context, place, opened.settings);
+  refuse_newer_file(present, version);
+  RestorePlan plan = plan_for(context, source);
+  plan.files = present.files;
+  plan.keep_old = !present.answers && !context.settings.flag("no-copy");
+  const std::string comes = source.backup.manifest
+                                ? about_backup(*source.backup.manifest)
+                                : format_bytes(plan.bytes) + (plan.counted ? ", " + plan.counts.text() : "");
+  context.reporter.note(fmt::format("There is:  {}\nThere comes: {} ({})", in_words(present), plan.what, comes));
+  const std::unique_ptr<Installer> installer = open_installer(context, opened.settings);
+  if (context.guard.dry_run()) return {installer->restore(plan) + "Nothing was changed (--dry-run).\n"};
+  agree(context,
+        fmt::format("{} will hold the data of {} instead of its own, and Redis is away meanwhile", place.subject(),
+                    plan.what),
+        "restore redis", shell_quote(arguments.front()));
+  const std::string copy = copy_first(context, place, opened.settings, present);
+  try {
+    installer->restore(plan);
+  } catch (Error& error) {
+    if (copy.empty()) throw;
+    throw error.with_hint(
+        fmt::format("{}{}a copy of the data from before is {}", error.hint(), error.hint().empty() ? "" : "\n", copy));
+  }
+  const nlohmann::ordered_json object = {
+      {"restored", plan.file.string()},
+      {"subject", place.subject()},
+      {"keys", plan.counts.keys()},
+      {"copy", copy.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(copy)}};
+  return backup_result(
+      context,
+      [&] {
+        return fmt::format("Restored {}.{}\n", plan.what,
+                           copy.empty() ? "" : fmt::format(" The data from before: {}", copy));
+      },
+      object);
+}
+
+}  // namespace raibid

@@ -1,0 +1,199 @@
+#include "components/redis/place/kubernetes/restore_pod.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "sys/give_input.hpp"
+#include "sys/new_file.hpp"
+#include "sys/signals.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* restore_container = "restore";
+constexpr Duration restore_poll = std::chrono::milliseconds(250);
+constexpr Duration pod_patience = std::chrono::minutes(2);
+constexpr std::size_t most_on_the_way = 4 << 20;
+/// A pod of a run that was killed does not stay for ever.
+constexpr int longest_restore = 6 * 3600;
+
+json present_object(Context& context, const Kubectl& kubectl, const std::string& name, TimePoint until) {
+  context.signals.check();
+  const Command question = kubectl.get({name});
+  const json items = Kubectl::parse_items(question, kubectl.ask(question, until));
+  return items.empty() ? json() : items.front();
+}
+
+std::string why_it_waits(const json& pod) {
+  for (const json& status : items_at(pod, {"status", "containerStatuses"})) {
+    const std::string reason = text_at(status, {"state", "waiting", "reason"});
+    const std::string message = text_at(status, {"state", "waiting", "message"});
+    if (!reason.empty()) return message.empty() ? reason : reason + ": " + message;
+  }
+  for (const json& condition : items_at(pod, {"status", "conditions"})) {
+    if (text_at(condition, {"status"}) == "False" && !text_at(condition, {"message"}).empty())
+      return text_at(condition, {"message"});
+  }
+  return text_at(pod, {"status", "phase"});
+}
+
+void nap(Context& context, TimePoint until) {
+  context.runner.wait({}, std::min(until, context.runner.now() + restore_poll));
+}
+
+}  // namespace
+
+std::optional<DataVolume> data_volume_of(const json& workload, const std::string& pod) {
+  const json& spec = workload.at("spec");
+  for (const json& claim : items_at(spec, {"volumeClaimTemplates"})) {
+    const std::string name = text_at(claim, {"metadata", "name"});
+    for (const json& container : items_at(spec, {"template", "spec", "containers"})) {
+      for (const json& mount : items_at(container, {"volumeMounts"})) {
+        if (text_at(mount, {"name"}) != name || !text_at(mount, {"subPath"}).empty()) continue;
+        return DataVolume{name + "-" + pod, text_at(mount, {"mountPath"}), text_at(container, {"name"})};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+json restore_pod_manifest(const json& workload, const DataVolume& volume, const std::string& name,
+                          const std::string& run) {
+  const json& pod = workload.at("spec").at("template").at("spec");
+  json container = {{"name", restore_container},
+                    {"command", {"sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"}},
+                    {"volumeMounts", json::array({{{"name", "data"}, {"mountPath", volume.folder}}})},
+                    {"resources", {{"requests", {{"cpu", "50m"}, {"memory", "32Mi"}}}}}};
+  for (const json& one : pod.at("containers")) {
+    if (text_at(one, {"name"}) != volume.container) continue;
+    for (const char* const key : {"image", "imagePullPolicy", "securityContext"})
+      if (one.contains(key)) container[key] = one.at(key);
+    // a quota of the namespace may want limits: those of Redis are fine
+    if (one.contains("resources")) container["resources"] = one.at("resources");
+  }
+  json spec = {
+      {"restartPolicy", "Never"},
+      {"automountServiceAccountToken", false},
+      {"enableServiceLinks", false},
+      {"terminationGracePeriodSeconds", 5},
+      {"activeDeadlineSeconds", longest_restore},
+      {"containers", json::array({container})},
+      {"volumes", json::array({{{"name", "data"}, {"persistentVolumeClaim", {{"claimName", volume.claim}}}}})}};
+  for (const char* const key : {"securityContext", "imagePullSecrets", "nodeSelector", "tolerations",
+                                "priorityClassName", "serviceAccountName"})
+    if (pod.contains(key)) spec[key] = pod.at(key);
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata",
+           {{"name", name},
+            {"namespace", text_at(workload, {"metadata", "namespace"})},
+            {"labels", {{"app.kubernetes.io/managed-by", "raibid-cli"}, {"app.kubernetes.io/component", "restore"}}},
+            {"annotations", {{"raibid-cli/run", run}}}}},
+          {"spec", spec}};
+}
+
+RestorePod::RestorePod(Context& context, const Kubectl& kubectl, std::string manifest)
+    : m_context(context), m_kubectl(kubectl), m_manifest(std::move(manifest)) {
+  m_name = text_at(parse_json(m_manifest), {"metadata", "name"});
+}
+
+void RestorePod::ensure(TimePoint until) {
+  until = std::min(until, m_context.runner.now() + m_context.pace->patience(pod_patience));
+  for (bool made = false;;) {
+    const json pod = present_object(m_context, m_kubectl, "pod/" + m_name, until);
+    const bool going = !text_at(pod, {"metadata", "deletionTimestamp"}).empty();
+    const std::string phase = text_at(pod, {"status", "phase"});
+    if (pod.is_null() && !made) {
+      m_kubectl.run_checked(m_kubectl.create(parse_json(m_manifest)), until);
+      made = true;
+      continue;
+    }
+    if (!pod.is_null() && text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) != restore_container)
+      throw Error(ExitCode::failure, fmt::format("pod {} was not made by a restore", m_name), "remove it by hand");
+    if (phase == "Running" && !going) return;
+    if ((phase == "Failed" || phase == "Succeeded") && !going) {
+      remove(until);
+      made = false;
+      continue;
+    }
+    if (m_context.runner.now() >= until) {
+      throw Error(
+          ExitCode::failure,
+          fmt::format("pod {}, which brings the data in, does not run: {}", m_name, printable(why_it_waits(pod))),
+          m_kubectl.for_people({"describe", "pod", m_name}));
+    }
+    if (going && pod.is_null()) made = false;
+    nap(m_context, until);
+  }
+}
+
+void RestorePod::remove(TimePoint until) {
+  const json pod = present_object(m_context, m_kubectl, "pod/" + m_name, until);
+  if (pod.is_null()) return;
+  if (text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) != restore_container) return;
+  m_kubectl.run_checked(m_kubectl.delete_pod(m_name), until);
+  while (!present_object(m_context, m_kubectl, "pod/" + m_name, until).is_null()) {
+    if (m_context.runner.now() >= until)
+      throw Error(ExitCode::failure, fmt::format("pod {} does not end", m_name),
+                  m_kubectl.for_people({"delete", "pod", m_name}));
+    nap(m_context, until);
+  }
+}
+
+std::string RestorePod::run(const std::vector<std::string>& argv, TimePoint until) {
+  const Command command = m_kubectl.exec(m_name, restore_container, argv);
+  return m_kubectl.run_checked(command, until).out;
+}
+
+std::string RestorePod::script(const std::string& text, std::vector<std::string> arguments, TimePoint until) {
+  arguments.insert(arguments.begin(), {"sh", "-ec", text, "sh"});
+  return run(arguments, until);
+}
+
+void RestorePod::upload(const fs::path& file, const std::string& to) {
+  const Command command =
+      m_kubectl.exec(m_name, restore_container, {"sh", "-c", "umask 077 && cat > \"$1\" && sync", "sh", to}, true);
+  const std::unique_ptr<Process> child = m_context.runner.start(command);
+  Process* const one = child.get();
+  std::int64_t given = 0;
+  const auto fail = [&] {
+    throw Error(ExitCode::failure,
+                fmt::format("the file did not arrive in pod {}: {}", m_name, printable(trim(child->err()))));
+  };
+  read_in_pieces(file, [&](std::string_view piece) {
+    give_input(*child, piece);
+    given += static_cast<std::int64_t>(piece.size());
+    while (!child->finished() && untaken_input(*child) > most_on_the_way)
+      m_context.runner.wait({&one, 1}, m_context.runner.now() + std::chrono::milliseconds(5));
+    if (child->finished()) fail();
+    m_context.reporter.step_progress("file", fmt::format("{} MiB", given >> 20));
+  });
+  child->feed("");
+  if (!finish(m_context.runner, *child, TimePoint::max()).ok()) fail();
+}
+
+void scale_workload(Context& context, const Kubectl& kubectl, const std::string& workload, int replicas,
+                    const std::string& pod, TimePoint until) {
+  // in the name of Helm, whose field it is: its next change then finds it as its own
+  kubectl.run_checked(kubectl.merge_as_helm("statefulset/" + workload, {{"spec", {{"replicas", replicas}}}}), until);
+  if (replicas > 0) return;
+  while (!present_object(context, kubectl, "pod/" + pod, until).is_null()) {
+    if (context.runner.now() >= until)
+      throw Error(ExitCode::failure, fmt::format("pod {} does not end", pod),
+                  kubectl.for_people({"describe", "pod", pod}));
+    nap(context, until);
+  }
+}
+
+}  // namespace raibid

@@ -1,0 +1,257 @@
+#include "components/redis/place/local/restore_local.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/quantity.hpp"
+#include "base/strings.hpp"
+#include "components/redis/place/installed.hpp"
+#include "components/redis/place/local/connector.hpp"
+#include "components/redis/run/credentials_run.hpp"
+#include "components/redis/run/journaled_run.hpp"
+#include "components/redis/run/steps.hpp"
+#include "components/redis/server/connect.hpp"
+#include "sys/new_file.hpp"
+#include "sys/sha256.hpp"
+#include "sys/signals.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+fs::path before_of(const LocalInstance& instance) { return instance.data() / before_restore; }
+fs::path replaced_of(const LocalInstance& instance) { return instance.data() / replaced_by_restore; }
+
+std::string start_by_hand(const LocalInstance& instance) {
+  return Scope().found("local", "", instance.release(), "").command("setup redis");
+}
+
+void start_instance(Context& context, const LocalInstance& instance, TimePoint until) {
+  const auto state = instance.state();
+  if (instance.pid() || !state) return;
+  instance.start(context.runner, find_local_server(context).program, state->port, until);
+}
+
+/// Brings back what was there before, wherever a run was stopped; `had` says whether there was anything.
+void swap_back(Context& context, const LocalInstance& instance, const std::string& name, bool had) {
+  if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos)
+    throw Error(ExitCode::remains,
+                fmt::format("the journal names {}, which is no file of a data folder", printable(name)));
+  const fs::path live = instance.data() / name, before = before_of(instance);
+  if (!fs::exists(before)) return;  // not begun, or undone, or done for good
+  if (had && fs::exists(before / name)) {
+    context.files.remove_tree(live);
+    context.files.rename(before / name, live);
+  } else if (!had) {
+    context.files.remove_tree(live);
+  }
+  context.files.remove_tree(before);
+}
+
+/// No journal says what is in it: it may be the only copy of someone's data.
+void refuse_unknown_leftovers(const Context& context, const LocalInstance& instance) {
+  if (!fs::exists(before_of(instance))) return;
+  throw Error(
+      ExitCode::preflight,
+      fmt::format("{} holds what was there before an earlier restore, and no journal says whether that was done",
+                  context.paths.shown(before_of(instance))),
+      "look at it, and move it away");
+}
+
+class LocalRestore {
+ public:
+  LocalRestore(Context& context, const RedisSettings& settings, const RestorePlan& plan, std::string run)
+      : m_context(context),
+        m_settings(settings),
+        m_plan(plan),
+        m_instance(context, settings.release),
+        m_incoming(m_instance.data() / (incoming_prefix + run)),
+        m_kept(m_instance.data() / (kept_prefix + run)) {}
+
+  const LocalInstance& instance() const { return m_instance; }
+
+  Plan plan() { return {file_step(), stop_step(), data_step(), start_step(), compare_step(), done_step()}; }
+
+  /// The new data, the old ones beside them, and the AOF that Redis begins.
+  void check_room() const {
+    const long long room = free_bytes(m_instance.data());
+    if (room < 0 || room > m_plan.bytes + m_plan.bytes / 10) return;
+    throw Error(ExitCode::preflight,
+                fmt::format("{} has room for {}, and the backup takes {} beside the data that are there",
+                            m_context.paths.shown(m_instance.data()), format_bytes(room), format_bytes(m_plan.bytes)),
+                "make room first");
+  }
+
+ private:
+  Step file_step() {
+    Step step;
+    step.name = "file";
+    step.intent = fmt::format("copy {} ({}) beside the data, and compare its SHA-256", m_plan.file.string(),
+                              format_bytes(m_plan.bytes));
+    step.undo = [this]() -> std::vector<Undo> { return {undo_file(m_incoming)}; };
+    step.act = [this]() -> StepResult {
+      const DataFiles& files = m_plan.files;
+      const fs::path target = m_incoming / files.rdb();
+      m_context.files.make_private_directory(m_incoming);
+      m_context.files.make_private_directory(target.parent_path());
+      const auto file = m_context.files.new_file(target);
+      Sha256 hash;
+      read_in_pieces(m_plan.file, [&](std::string_view piece) {
+        m_context.signals.check();
+        hash.add(piece);
+        file->write(piece);
+      });
+      if (hash.hex() != m_plan.sha256)
+        throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()));
+      file->keep();
+      if (files.has_folder())
+        m_context.files.write_atomic(target.parent_path() / (files.base + ".manifest"), aof_manifest(files.base));
+      return {Outcome::changed, format_bytes(m_plan.bytes)};
+    };
+    return step;
+  }
+
+  Step stop_step() {
+    Step step;
+    step.name = "stop";
+    step.intent = "stop Redis; clients are refused from here on";
+    step.undo = [this]() -> std::vector<Undo> { return {{"restore.local_start", {}, start_by_hand(m_instance)}}; };
+    step.act = [this]() -> StepResult {
+      const auto pid = m_instance.pid();
+      if (!pid) return {Outcome::unchanged, "it did not run"};
+      m_instance.stop(m_context.runner, m_context.deadline);
+      return {Outcome::changed, fmt::format("pid {}", *pid)};
+    };
+    return step;
+  }
+
+  Step data_step() {
+    const std::string name = m_plan.files.name();
+    Step step;
+    step.name = "data";
+    step.intent = fmt::format("rename {} to {}/{}, and the new data into its place", name, before_restore, name);
+    step.undo = [this, name]() -> std::vector<Undo> {
+      const fs::path live = m_instance.data() / name, before = before_of(m_instance);
+      const bool had = fs::exists(live);
+      const auto quoted = [](const fs::path& path) { return shell_quote(path.string()); };
+      return {{"restore.local_swap",
+               {{"name", name}, {"had", had ? "yes" : "no"}},
+               had ? fmt::format("rm -rf {} && mv {} {}", quoted(live), quoted(before / name), quoted(live))
+                   : fmt::format("rm -rf {} {}", quoted(live), quoted(before))}};
+    };
+    step.act = [this, name]() -> StepResult {
+      const fs::path live = m_instance.data() / name, before = before_of(m_instance);
+      m_context.files.make_private_directory(before);
+      if (fs::exists(live)) m_context.files.rename(live, before / name);
+      m_context.files.rename(m_incoming / name, live);
+      m_context.files.remove_tree(m_incoming);
+      return {Outcome::changed, fmt::format("the old data are in {}", m_context.paths.shown(before))};
+    };
+    return step;
+  }
+
+  Step start_step() {
+    Step step;
+    step.name = "start";
+    step.intent = "start Redis with the new data";
+    step.undo = [this]() -> std::vector<Undo> {
+      return {{"restore.local_stop",
+               {},
+               fmt::format("kill $(cat {})", shell_quote((m_instance.folder() / "redis.pid").string()))}};
+    };
+    step.act = [this]() -> StepResult {
+      start_instance(m_context, m_instance, m_context.deadline);
+      return {Outcome::changed, ""};
+    };
+    return step;
+  }
+
+  Step compare_step() {
+    Step step;
+    step.name = "compare";
+    step.intent = "wait until Redis has loaded them, and compare the counts";
+    step.undo = [] { return std::vector<Undo>{}; };
+    step.act = [this]() -> StepResult {
+      const InstalledRedis installed = find_local(m_context, m_settings);
+      LocalConnector connector(m_context.redis, m_instance);
+      const RedisEndpoint endpoint{installed.host, installed.port, installed.admin.username, installed.admin.password};
+      const auto redis =
+          wait_for_pong(connector, endpoint, m_context.runner, m_context.deadline, [this](const std::string& text) {
+            if (!m_instance.pid())
+              throw Error(ExitCode::failure, "Redis ended: " + printable(m_instance.last_words()),
+                          "its log: " + m_instance.log().string());
+            m_context.reporter.step_progress("compare", text);
+          });
+      const DataCounts seen = count_all(*redis);
+      const auto missing = m_plan.counted ? missing_data(m_plan.counts, seen) : std::vector<std::string>{};
+      if (!missing.empty())
+        throw Error(ExitCode::failure, "Redis does not hold what the backup has: " + join(missing, "; "));
+      return {Outcome::unchanged, seen.text()};
+    };
+    return step;
+  }
+
+  Step done_step() {
+    Step step;
+    step.name = "old data";
+    step.intent = m_plan.keep_old ? "keep them beside the new ones: there is no copy of them" : "remove them";
+    step.undo = [] { return std::vector<Undo>{}; };
+    step.act = [this]() -> StepResult {
+      if (m_plan.keep_old) {
+        m_context.files.rename(before_of(m_instance), m_kept);
+        return {Outcome::changed, "kept in " + m_context.paths.shown(m_kept)};
+      }
+      m_context.files.rename(before_of(m_instance), replaced_of(m_instance));
+      m_context.files.remove_tree(replaced_of(m_instance));
+      return {Outcome::changed, "removed"};
+    };
+    return step;
+  }
+
+  Context& m_context;
+  const RedisSettings& m_settings;
+  const RestorePlan& m_plan;
+  LocalInstance m_instance;
+  fs::path m_incoming, m_kept;
+};
+
+}  // namespace
+
+void add_restore_undos(UndoTable& table, Context& context, const LocalInstance& instance,
+                       const std::function<TimePoint()>& until) {
+  table["restore.local_start"] = [&context, instance, until](const auto&) {
+    start_instance(context, instance, until());
+  };
+  table["restore.local_stop"] = [&context, instance, until](const auto&) { instance.stop(context.runner, until()); };
+  table["restore.local_swap"] = [&context, instance](const auto& arguments) {
+    swap_back(context, instance, arguments.at("name"), arguments.at("had") == "yes");
+  };
+}
+
+std::string restore_local(Context& context, const RedisSettings& settings, const RestorePlan& plan) {
+  const std::string subject = fmt::format("release {} on this machine", settings.release);
+  const LocalInstance instance(context, settings.release);
+  if (!instance.exists()) throw_not_installed(context, subject);
+  JournaledRun run(
+      context, {"restore redis", subject, journal_key("", settings.name_space, settings.release), instance.folder()},
+      undo_limit);
+  refuse_left_of_another_command(context, run, "restore ");
+  LocalRestore restore(context, settings, plan, run.id());
+  restore.check_room();
+  add_common_undos(run.undos(), context, []() -> RedisConnection& {
+    throw Error(ExitCode::remains, "a restore alone leaves nothing in Redis to undo");
+  });
+  add_restore_undos(run.undos(), context, instance, [&run] { return run.undo_until(); });
+  if (context.guard.dry_run()) return describe_plan(restore.plan());
+  const bool interrupted = run.open();
+  run.before([&] {
+    if (interrupted) run.recover();
+    context.files.remove_tree(replaced_of(instance));  // of a restore that was done
+    refuse_unknown_leftovers(context, instance);
+  });
+  run.execute(restore.plan());
+  return "";
+}
+
+}  // namespace raibid

@@ -1,0 +1,529 @@
+// Backups of real servers: every kind of data comes back, and what is cut, full or killed leaves nothing half.
+#include <doctest/doctest.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "base/strings.hpp"
+#include "support/cli.hpp"
+#include "support/machine.hpp"
+#include "support/redis_server.hpp"
+#include "support/tcp_server.hpp"
+
+namespace raibid::backup_integration_test {
+
+using namespace raibid::test;
+using nlohmann::json;
+using Words = std::vector<std::string>;
+
+namespace {
+
+constexpr const char* quick = "repl-diskless-sync-delay 0\nenable-debug-command yes\n";
+const std::vector<int> databases = {0, 3, 9};
+
+void flatten(const RedisReply& reply, std::string& text) {
+  text += reply.type == RedisReply::Type::integer ? std::to_string(reply.integer) : reply.text;
+  for (const RedisReply& item : reply.items) flatten(item, text += "|");
+}
+
+/// What a stream has beside its entries: groups, consumers, what is pending. Not how the server keeps it in memory.
+std::string stream_facts(RedisConnection& redis, const std::string& key) {
+  const RedisReply facts = checked(redis, {"XINFO", "STREAM", key, "FULL", "COUNT", "0"});
+  std::string text;
+  for (const char* const field : {"length", "last-generated-id", "max-deleted-entry-id", "entries-added",
+                                  "recorded-first-entry-id", "entries", "groups"})
+    if (const RedisReply* const value = facts.field(field)) flatten(*value, text += "/");
+  return text;
+}
+
+/// Everything of a server, key by key.
+std::map<std::string, std::string> everything(RedisConnection& redis) {
+  std::map<std::string, std::string> all;
+  for (const int database : databases) {
+    checked(redis, {"SELECT", std::to_string(database)});
+    for (const RedisReply& key : checked(redis, {"KEYS", "*"}).items) {
+      std::string& value = all[std::to_string(database) + ":" + key.text];
+      const std::string type = checked(redis, {"TYPE", key.text}).text;
+      value = type + " " + checked(redis, {"DEBUG", "DIGEST-VALUE", key.text}).items.front().text + " " +
+              std::to_string(checked(redis, {"PEXPIRETIME", key.text}).integer);
+      if (type == "stream") value += stream_facts(redis, key.text);
+    }
+  }
+  flatten(checked(redis, {"FUNCTION", "LIST", "WITHCODE"}), all["functions"]);
+  return all;
+}
+
+/// Random data of every type, in several databases.
+class Data {
+ public:
+  explicit Data(unsigned seed) : m_random(seed) {}
+
+  void fill(RedisConnection& redis, int keys) {
+    for (const int database : databases) {
+      checked(redis, {"SELECT", std::to_string(database)});
+      for (int i = 0; i < keys; ++i) add_key(redis, i);
+      add_stream(redis, "stream" + bytes(4));
+    }
+    checked(redis, {"FUNCTION", "LOAD",
+                    "#!lua name=ours\nredis.register_function('f', function(keys, args) return args[1] end)"});
+  }
+
+ private:
+  std::size_t number(std::size_t most) { return std::uniform_int_distribution<std::size_t>(1, most)(m_random); }
+  std::string bytes(std::size_t most) {
+    std::string text(number(most), 0);
+    for (char& c : text) c = static_cast<char>(m_random());
+    return text;
+  }
+  void add_key(RedisConnection& redis, int which) {
+    const std::string key = bytes(20);
+    const std::size_t size = number(which % 7 == 0 ? 700 : 20);  // the large ones have other encodings
+    checked(redis, {"DEL", key});
+    switch (which % 5) {
+      case 0:
+        checked(redis, {"SET", key, which % 2 == 0 ? bytes(3000) : std::to_string(m_random())});
+        break;
+      case 1:
+        for (std::size_t i = 0; i < size; ++i) checked(redis, {"RPUSH", key, bytes(80)});
+        break;
+      case 2:
+        for (std::size_t i = 0; i < size; ++i)
+          checked(redis, {"SADD", key, which % 2 == 0 ? std::to_string(m_random() % 1000) : bytes(40)});
+        break;
+      case 3:
+        for (std::size_t i = 0; i < size; ++i)
+          checked(redis, {"ZADD", key, std::to_string(static_cast<double>(m_random()) / 7), bytes(40)});
+        break;
+      default:
+        for (std::size_t i = 0; i < size; ++i) checked(redis, {"HSET", key, bytes(40), bytes(80)});
+    }
+    if (which % 3 == 0) checked(redis, {"PEXPIRE", key, std::to_string(3'600'000 + m_random() % 1'000'000)});
+  }
+  void add_stream(RedisConnection& redis, const std::string& key) {
+    checked(redis, {"XGROUP", "CREATE", key, "first", "0", "MKSTREAM"});
+    checked(redis, {"XGROUP", "CREATE", key, bytes(12), "$"});
+    std::vector<std::string> ids;
+    for (int i = 0; i < 300; ++i)
+      ids.push_back(checked(redis, {"XADD", key, "*", "payload", bytes(60), bytes(5), "x"}).text);
+    for (const char* const consumer : {"one", "two"})
+      checked(redis, {"XREADGROUP", "GROUP", "first", consumer, "COUNT", "50", "STREAMS", key, ">"});
+    checked(redis, {"XACK", key, "first", ids[3], ids[60]});
+    checked(redis, {"XDEL", key, ids[4], ids[200]});
+    checked(redis, {"XTRIM", key, "MAXLEN", "250"});
+  }
+
+  std::mt19937 m_random;
+};
+
+/// The program with a Redis of this machine that does not outlive its test.
+class BackupCli : public Cli {
+ public:
+  ~BackupCli() { (*this)({"teardown", "redis", "--target", "local", "--yes", "--delete-data"}); }
+
+  Output must_end(int status, const Words& words) {
+    Output output = (*this)(words);
+    INFO(shell_join(words), "\n", said(output));
+    CHECK(output.status == status);
+    return output;
+  }
+  void set_up() {
+    REQUIRE(must_end(0, {"setup", "redis", "--target", "local"}).status == 0);
+    redis({"CONFIG", "SET", "repl-diskless-sync-delay", "0"});
+  }
+  std::string redis(Words command) {
+    const json credentials = json::parse(tree(home()).at("redis-credentials.json"));
+    command.insert(command.begin(),
+                   {"redis-cli", "--no-auth-warning", "-p", std::to_string(credentials.at("port").get<int>()), "-a",
+                    credentials.at("password")});
+    return std::string(trim(must(command)));
+  }
+  /// Of an external server, in a folder of its own.
+  std::string url(const RedisServer& server) const { return fmt::format("redis://127.0.0.1:{}", server.port()); }
+  Words backup(const RedisServer& server, Words more = {}) const {
+    Words words = {"backup", "redis", to().string(), "--target", "external", "--url", url(server)};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  fs::path to() const { return folder() / "backups"; }
+  std::vector<std::string> files(const std::string& ending) const {
+    std::vector<std::string> names;
+    for (const auto& [name, content] : tree(to())) {
+      if (name.ends_with(ending)) names.push_back(name);
+    }
+    return names;
+  }
+  fs::path data() const { return home() / "local/raibid-redis/data"; }
+};
+
+void copy_into(const fs::path& file, RedisServer& server, const std::string& conf) {
+  server.stop();
+  fs::copy_file(file, server.folder() / "dump.rdb", fs::copy_options::overwrite_existing);
+  server.start(conf);
+}
+
+/// Many keys, each of which Redis saves slowly: a copy takes seconds.
+void fill_slowly(RedisConnection& redis) {
+  for (int i = 0; i < 3000; ++i) checked(redis, {"SET", "key" + std::to_string(i), std::string(2000, 'x')});
+  checked(redis, {"CONFIG", "SET", "rdb-key-save-delay", "1000"});
+}
+
+/// Waits until the text has been said, or the program has ended.
+bool says(Cli& cli, Process& process, const std::string& text) {
+  Process* const one = &process;
+  const TimePoint until = cli.runner().now() + std::chrono::seconds(60);
+  while (process.err().find(text) == std::string::npos) {
+    if (process.finished() || cli.runner().now() >= until) return false;
+    cli.runner().wait({&one, 1}, until);
+  }
+  return true;
+}
+
+struct Started {
+  std::unique_ptr<Process> process;
+  pid_t pid = 0;
+};
+Started start(Cli& cli, const Words& words) {
+  Started started;
+  cli.runner().observe([&](int pid, const Command&) { started.pid = pid; });
+  started.process = cli.start(words);
+  cli.runner().observe({});
+  return started;
+}
+
+Output end_of(Cli& cli, Process& process) {
+  return finish(cli.runner(), process, cli.runner().now() + std::chrono::seconds(60));
+}
+
+}  // namespace
+
+TEST_CASE("backup: random data of every type are the same after backup, restore, and another backup") {
+  BackupCli cli;
+  cli.set_up();
+  for (const unsigned seed : {1U, 2U}) {
+    CAPTURE(seed);
+    RedisServer source(quick);
+    Data(seed).fill(*source.connect(), 60);
+    const auto before = everything(*source.connect());
+    CHECK(before.size() > 150);
+    const fs::path file = cli.to() / fmt::format("first{}.rdb", seed),
+                   again = cli.to() / fmt::format("second{}.rdb", seed);
+    Words words = cli.backup(source);
+    words[2] = file.string();
+    const Output taken = cli.must_end(0, words);
+    CHECK(taken.err.find("loads it") != std::string::npos);
+    struct stat found {};
+    REQUIRE(::stat(file.c_str(), &found) == 0);
+    CHECK((found.st_mode & 0777) == 0600);
+    CHECK(everything(*source.connect()) == before);  // nobody touched it
+    cli.must_end(0, {"backup", "verify", file.string()});
+    cli.must_end(0, {"restore", "redis", file.string(), "--target", "local", "--yes", "--no-copy"});
+    cli.redis({"CONFIG", "SET", "repl-diskless-sync-delay", "0"});
+    cli.must_end(0, {"backup", "redis", again.string(), "--target", "local"});
+    RedisServer copy(quick);
+    copy_into(again, copy, quick);
+    CHECK(everything(*copy.connect()) == before);
+    // and it is there after a restart: Redis has made a whole AOF of it
+    must({"kill", cli.redis({"EVAL", "return redis.call('INFO','server'):match('process_id:(%d+)')", "0"})});
+    const TimePoint until = real_runner().now() + std::chrono::seconds(10);
+    while (cli({"status", "redis", "--target", "local"}).out.find("stopped") == std::string::npos &&
+           real_runner().now() < until) {
+    }
+    cli.must_end(0, {"setup", "redis", "--target", "local"});
+    cli.redis({"CONFIG", "SET", "repl-diskless-sync-delay", "0"});
+    CHECK(cli.redis({"DBSIZE"}) == std::to_string(std::count_if(before.begin(), before.end(),
+                                                                [](const auto& one) {
+                                                                  return one.first.starts_with("0:") ||
+                                                                         one.first.starts_with("-none");
+                                                                }) +
+                                                  (cli.redis({"EXISTS", "raibid:jobs"}) == "1" ? 1 : 0)));
+  }
+}
+
+TEST_CASE("backup: the manifest, the list, standard output, and what is kept") {
+  BackupCli cli;
+  RedisServer source(quick);
+  checked(*source.connect(), {"SET", "a", "1"});
+  checked(*source.connect(), {"XGROUP", "CREATE", "raibid:jobs", "raibid-workers", "0", "MKSTREAM"});
+  for (int i = 0; i < 3; ++i) {
+    cli.must_end(0, cli.backup(source));
+    real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(1100));  // names have seconds
+  }
+  CHECK(cli.files(".rdb").size() == 3);
+  CHECK(cli.files(".part").empty());
+  const json list = json::parse(cli.must_end(0, {"backup", "ls", cli.to().string(), "-o", "json"}).out);
+  REQUIRE(list.size() == 3);
+  CHECK(list[0].at("verified") == true);
+  CHECK(list[0].at("keys") == 2);
+  CHECK(list[0].at("whole") == true);
+  const Output piped = cli({"backup", "redis", "-", "--target", "external", "--url", cli.url(source)});
+  CHECK(piped.status == 0);
+  CHECK(piped.out.starts_with("REDIS0"));
+  RedisServer copy(quick);
+  write_atomic(cli.folder() / "piped.rdb", piped.out);
+  copy_into(cli.folder() / "piped.rdb", copy, quick);
+  CHECK(checked(*copy.connect(), {"GET", "a"}).text == "1");
+  // the drill: loaded, and the preset's operations on it
+  Words drill = {"backup",   "drill",  cli.to().string(), "--release", "raibid-redis",
+                 "--preset", "raibid", "--target",        "local"};
+  CHECK(cli.must_end(0, drill).out.find("This backup can be restored") != std::string::npos);
+  drill.insert(drill.end(), {"--max-age", "1s"});
+  CHECK(cli.must_end(1, drill).err.find("more than --max-age") != std::string::npos);
+  // someone else's files stay, whatever they are called
+  write_atomic(cli.to() / "dump.rdb", "REDIS0010");
+  write_atomic(cli.to() / "raibid-redis-20200101T000000Z.rdb", "REDIS0010");
+  const Words prune = {"backup", "prune", cli.to().string(), "--keep", "1"};
+  CHECK(cli(prune).status == 1);  // nobody to ask
+  CHECK(cli.files(".rdb").size() == 5);
+  Words dry = prune;
+  dry.push_back("--dry-run");
+  CHECK(cli.must_end(0, dry).err.find("Will be removed") != std::string::npos);
+  CHECK(cli.files(".rdb").size() == 5);
+  Words sure = prune;
+  sure.push_back("--yes");
+  cli.must_end(0, sure);
+  CHECK(cli.files(".rdb").size() == 3);
+  CHECK(cli.files(".json").size() == 1);
+  cli.must_end(0, cli.backup(source, {"--keep", "1"}));
+  CHECK(cli.files(".json").size() == 1);
+  CHECK(cli.must_end(2, {"backup", "prune", cli.to().string()}).err.find("--keep-daily") != std::string::npos);
+}
+
+TEST_CASE(
+    "backup: a user that may only replicate is enough; where SYNC is forbidden that is said, and nothing is left") {
+  BackupCli cli;
+  RedisServer source(std::string(quick) +
+                     "user only on >pw ~* -@all +psync +sync +replconf +ping +info\n"
+                     "user app on >pw ~* +@all -@dangerous +info\n");
+  checked(*source.connect(), {"SET", "a", "1"});
+  write_atomic(cli.folder() / "pw", "pw\n");
+  const auto words = [&](const std::string& user) {
+    return Words{"backup",
+                 "redis",
+                 (cli.to() / (user + ".rdb")).string(),
+                 "--target",
+                 "external",
+                 "--url",
+                 fmt::format("redis://{}@127.0.0.1:{}", user, source.port()),
+                 "--password-file",
+                 (cli.folder() / "pw").string()};
+  };
+  cli.must_end(0, words("only"));
+  CHECK(cli.files(".rdb").size() == 1);
+  const Output refused = cli.must_end(3, words("app"));
+  CHECK(refused.err.find("does not let us copy its data over the replication protocol") != std::string::npos);
+  CHECK(cli.files("").size() == 2);
+}
+
+TEST_CASE("backup: cut, interrupted or killed: whole or not there, and the next run leaves nothing of it") {
+  BackupCli cli;
+  RedisServer source(quick);
+  fill_slowly(*source.connect());
+  const auto redis = source.connect();
+  const auto in_the_middle = [&] {
+    Started started = start(cli, cli.backup(source));
+    const TimePoint until = real_runner().now() + std::chrono::seconds(30);
+    while (cli.files(".part").empty() && real_runner().now() < until)
+      real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(20));
+    while (checked(*redis, {"INFO", "replication"}).text.find("state=send_bulk") == std::string::npos &&
+           checked(*redis, {"INFO", "persistence"}).text.find("rdb_bgsave_in_progress:1") == std::string::npos &&
+           real_runner().now() < until) {
+    }
+    return started;
+  };
+  SUBCASE("Redis cuts the connection") {
+    Started started = in_the_middle();
+    checked(*redis, {"CLIENT", "KILL", "TYPE", "replica"});
+    const Output cut = end_of(cli, *started.process);
+    CHECK(cut.status == 1);
+    CHECK_MESSAGE(cut.err.find("closed the connection") != std::string::npos, cut.err);
+    CHECK(cli.files("").empty());
+  }
+  SUBCASE("Ctrl-C") {
+    Started started = in_the_middle();
+    ::kill(started.pid, SIGINT);
+    CHECK(end_of(cli, *started.process).status == 130);
+    CHECK(cli.files("").empty());
+  }
+  SUBCASE("kill -9") {
+    Started started = in_the_middle();
+    ::kill(started.pid, SIGKILL);
+    end_of(cli, *started.process);
+    CHECK(cli.files(".rdb").empty());
+    CHECK(cli.files(".rdb.part").size() == 1);
+    checked(*redis, {"CONFIG", "SET", "rdb-key-save-delay", "0"});
+    cli.must_end(0, cli.backup(source));
+    CHECK(cli.files(".part").empty());
+    CHECK(cli.files(".rdb").size() == 1);
+  }
+  CHECK(checked(*redis, {"DBSIZE"}).integer == 3000);
+}
+
+TEST_CASE("backup: a full disk leaves nothing") {
+  BackupCli cli;
+  RedisServer source(quick);
+  const auto redis = source.connect();
+  Data(3).fill(*redis, 60);
+  const Output full = cli.shell("trap '' XFSZ; ulimit -f 16; exec \"$RAIBID_CLI\" " + shell_join(cli.backup(source)));
+  INFO(said(full));
+  CHECK(full.status == 1);
+  CHECK(full.err.find(".part: File too large") != std::string::npos);
+  CHECK(cli.files("").empty());
+}
+
+TEST_CASE("restore: killed at each step, the next setup brings the old data back, and the next restore the new") {
+  BackupCli cli;
+  cli.set_up();
+  cli.redis({"SET", "new", "1"});
+  cli.must_end(0, {"backup", "redis", (cli.to() / "new.rdb").string(), "--target", "local"});
+  for (const std::string step : {"file", "stop", "data", "start"}) {
+    for (const std::string next : {"setup", "restore"}) {
+      CAPTURE(step);
+      CAPTURE(next);
+      cli.redis({"FLUSHALL"});
+      cli.redis({"SET", "old", "1"});
+      const Words restore = {"restore", "redis",    (cli.to() / "new.rdb").string(), "--target", "local",
+                             "--yes",   "--no-copy"};
+      Started started = start(cli, restore);
+      REQUIRE(says(cli, *started.process, "ok: " + step));
+      ::kill(started.pid, SIGKILL);
+      const bool was_killed = end_of(cli, *started.process).status == 128 + SIGKILL;
+      const Output after = next == "setup" ? cli({"setup", "redis", "--target", "local"}) : cli(restore);
+      INFO(said(after));
+      CHECK(after.status == 0);
+      const bool old = cli.redis({"EXISTS", "old"}) == "1", fresh = cli.redis({"EXISTS", "new"}) == "1";
+      CHECK(old != fresh);
+      if (was_killed) CHECK(fresh == (next == "restore"));
+      for (const auto& entry : fs::directory_iterator(cli.data())) {
+        const std::string name = entry.path().filename();
+        CHECK_MESSAGE((name == "appendonlydir" || name == "redis.sock"), name);
+      }
+    }
+  }
+}
+
+TEST_CASE("restore: what must not be restored changes nothing") {
+  BackupCli cli;
+  cli.set_up();
+  cli.redis({"SET", "old", "1"});
+  RedisServer source(quick);
+  Data(4).fill(*source.connect(), 20);
+  Words words = cli.backup(source);
+  const fs::path file = cli.to() / "a.rdb";
+  words[2] = file.string();
+  cli.must_end(0, words);
+  const auto restore = [&](const fs::path& from, int status, const std::string& text, Words more = {"--yes"}) {
+    Words line = {"restore", "redis", from.string(), "--target", "local"};
+    line.insert(line.end(), more.begin(), more.end());
+    const Output output = cli.must_end(status, line);
+    CHECK_MESSAGE((output.out + output.err).find(text) != std::string::npos, output.err);
+    CHECK(cli.redis({"EXISTS", "old"}) == "1");
+  };
+  restore(file, 1, "there is no terminal to ask on", {});
+  restore(file, 0, "Plan:", {"--dry-run"});
+  std::string content = *read_file(file, 1 << 30);
+  write_atomic(file, content.substr(0, content.size() - 20));
+  restore(file, 3, "is damaged");
+  fs::remove(cli.to() / "a.json");
+  restore(file, 3, "does not load");
+  content[20] = static_cast<char>(content[20] + 1);
+  write_atomic(file, content);
+  restore(file, 3, "does not load");
+  write_atomic(file, "REDIS9999" + content.substr(9));
+  restore(file, 3, "is of a newer Redis");
+  write_atomic(file, "not a copy of anything");
+  restore(file, 1, "is not an RDB file");
+  restore(cli.to() / "b.rdb", 2, "there is no such file");
+  // a place that is not there: the command that makes it
+  const Output missing =
+      cli.must_end(6, {"restore", "redis", file.string(), "--target", "local", "--release", "other"});
+  CHECK(missing.err.find("raibid-cli setup redis --target local --release other") != std::string::npos);
+}
+
+TEST_CASE("restore: a copy of the present data comes first, and is the way back") {
+  BackupCli cli;
+  cli.set_up();
+  cli.redis({"SET", "first", "1"});
+  cli.must_end(0, {"backup", "redis", cli.to().string(), "--target", "local"});
+  cli.redis({"FLUSHALL"});
+  cli.redis({"SET", "second", "1"});
+  const Output restored =
+      cli.must_end(0, {"restore", "redis", cli.to().string(), "--target", "local", "--yes", "-o", "json"});
+  CHECK(cli.redis({"EXISTS", "first", "second"}) == "1");
+  const std::string copy = json::parse(restored.out).at("copy");
+  cli.must_end(0, {"restore", "redis", copy, "--target", "local", "--yes", "--no-copy"});
+  CHECK(cli.redis({"EXISTS", "second"}) == "1");
+  CHECK(cli.redis({"EXISTS", "first"}) == "0");
+}
+
+TEST_CASE("restore: into a Redis that does not run, the old data stay beside the new") {
+  BackupCli cli;
+  cli.set_up();
+  cli.redis({"SET", "new", "1"});
+  cli.must_end(0, {"backup", "redis", cli.to().string(), "--target", "local"});
+  must({"kill", std::string(trim(*read_file(cli.home() / "local/raibid-redis/redis.pid")))});
+  real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(500));
+  write_atomic(cli.data() / "appendonlydir" / "appendonly.aof.manifest", "damaged");
+  const Output restored = cli.must_end(0, {"restore", "redis", cli.to().string(), "--target", "local", "--yes"});
+  CHECK(restored.err.find("kept in") != std::string::npos);
+  CHECK(cli.redis({"EXISTS", "new"}) == "1");
+  const bool kept = std::any_of(fs::directory_iterator(cli.data()), fs::directory_iterator(), [](const auto& entry) {
+    return entry.path().filename().string().starts_with("kept-before-restore-");
+  });
+  CHECK(kept);
+}
+
+TEST_CASE("backup: a store of rclone, by a path and by WebDAV") {
+  if (program("rclone").empty()) {
+    MESSAGE("no rclone here");
+    return;
+  }
+  BackupCli cli;
+  RedisServer source(quick);
+  Data(5).fill(*source.connect(), 40);
+  const fs::path store = cli.folder() / "store";
+  fs::create_directories(store);
+  const int port = free_port();
+  const auto serve = real_runner().start({{"rclone", "serve", "webdav", store.string(), "--addr",
+                                           fmt::format("127.0.0.1:{}", port), "--config", "/dev/null"},
+                                          "",
+                                          {}});
+  const TimePoint until = real_runner().now() + std::chrono::seconds(20);
+  while (!attempt({"curl", "-s", "-o", "/dev/null", fmt::format("http://127.0.0.1:{}/", port)}).ok() &&
+         real_runner().now() < until) {
+  }
+  cli.set("RCLONE_CONFIG", "/dev/null");
+  cli.set("RCLONE_CONFIG_DISK_TYPE", "local");
+  cli.set("RCLONE_CONFIG_DAV_TYPE", "webdav");
+  cli.set("RCLONE_CONFIG_DAV_VENDOR", "other");
+  cli.set("RCLONE_CONFIG_DAV_URL", fmt::format("http://127.0.0.1:{}", port));
+  for (const std::string& to : {"rclone:disk:" + (store / "a").string(), std::string("rclone:dav:b")}) {
+    CAPTURE(to);
+    Words words = cli.backup(source);
+    words[2] = to;
+    cli.must_end(0, words);
+    const json list = json::parse(cli.must_end(0, {"backup", "ls", to, "-o", "json"}).out);
+    REQUIRE(list.size() == 1);
+    CHECK(list[0].at("verified") == true);
+    CHECK(list[0].at("whole") == true);
+    cli.must_end(0, {"backup", "verify", to + "/" + list[0].at("file").get<std::string>()});
+    for (const auto& entry : fs::recursive_directory_iterator(store)) CHECK(entry.path().extension() != ".part");
+    real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(1100));
+    words.insert(words.end(), {"--keep", "1"});
+    cli.must_end(0, words);
+    CHECK(json::parse(cli.must_end(0, {"backup", "ls", to, "-o", "json"}).out).size() == 1);
+  }
+  // the store goes away
+  serve->end();
+  Words words = cli.backup(source);
+  words[2] = "rclone:dav:b";
+  CHECK(cli(words).status == 1);
+}
+
+}  // namespace raibid::backup_integration_test
