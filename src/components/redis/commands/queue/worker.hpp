@@ -48,6 +48,8 @@ class Worker {
   int abandoned_by() const { return m_abandoned_by; }
 
  private:
+  static constexpr Duration between_complaints = std::chrono::seconds(1);
+
   struct Job {
     StreamEntry entry;
     std::int64_t attempt = 1;

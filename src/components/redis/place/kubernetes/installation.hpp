@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
+#include "components/redis/place/kubernetes/setup_passwords.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/settings/naming.hpp"
@@ -36,14 +37,6 @@ struct CertificatePlan {
   bool takes_over = false;        ///< from cert-manager: its Certificate and Secret go first
   bool gives_over = false;        ///< to cert-manager: it writes into the Secret that is there
   bool needs_restart = false;     ///< what Redis serves now is nothing that a client can verify
-};
-
-/// Those that this run goes by: known from an earlier one, or new.
-struct Passwords {
-  Secret application;  ///< empty without a password
-  Secret admin;        ///< of `admin`; empty while the application's user is `default`
-  const Secret& handed_out() const { return next.empty() ? application : next; }
-  Secret next{};  ///< a second one of the application, which is to be handed out from now on; mostly empty
 };
 
 /// One Redis on its way into a cluster: what the steps of setup share. The watch and the port-forward start as early as

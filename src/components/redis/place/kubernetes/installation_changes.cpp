@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/server/rotation.hpp"
 #include "components/redis/settings/change.hpp"
 #include "ui/reporter.hpp"

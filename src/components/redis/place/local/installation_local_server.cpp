@@ -1,0 +1,179 @@
+// The server of this machine: its files, its start and restart, and what it is told while it runs.
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/strings.hpp"
+#include "components/redis/place/local/connector.hpp"
+#include "components/redis/place/local/installation_local.hpp"
+#include "components/redis/run/home_lock.hpp"
+#include "components/redis/run/steps.hpp"
+#include "components/redis/server/connect.hpp"
+#include "components/redis/server/running_acl.hpp"
+#include "components/redis/server/running_config.hpp"
+#include "components/redis/settings/change.hpp"
+#include "components/redis/settings/redis_conf.hpp"
+#include "sys/files.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+Directives LocalInstallation::live_directives() const {
+  Directives directives = m_settings.directives;
+  for (auto& line : tls_directives(m_settings.tls)) directives.push_back(std::move(line));
+  return directives;
+}
+
+std::vector<std::pair<fs::path, std::string>> LocalInstallation::files() const {
+  const Spec spec = spec_of(m_settings);
+  nlohmann::ordered_json state = {
+      {"port", m_port}, {"namespace", m_settings.name_space}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
+  if (m_plain_port != 0) state["plain_port"] = m_plain_port;
+  return {{m_instance.acl(), acl_text()},
+          {m_instance.conf(), conf()},
+          {m_instance.state_file(), json_text(state, 2) + "\n"}};
+}
+
+std::vector<std::pair<fs::path, std::string>> LocalInstallation::changed_files() const {
+  auto changed = files();
+  std::erase_if(changed, [](const auto& file) { return read_file(file.first) == file.second; });
+  return changed;
+}
+
+Step LocalInstallation::server_step() {
+  Step step;
+  step.name = "server";
+  step.intent = fmt::format("run {} {} at 127.0.0.1:{}", m_server.program, m_server.version, m_port);
+  step.undo = [this] { return server_undos(); };
+  step.act = [this]() -> StepResult {
+    const std::shared_ptr<HomeLock> held = std::move(m_port_lock);
+    const auto changed = changed_files();
+    for (const auto& [path, content] : changed) {
+      if (const auto present = read_file(path)) m_context.files.write_atomic(path.string() + ".previous", *present);
+      m_context.files.write_atomic(path, content);
+    }
+    const bool restart = m_ran && needs_restart();
+    say_what_changes(restart);
+    if (restart) {
+      m_connection.reset();  // it leads to the server that goes
+      m_instance.stop(m_context.runner, m_context.deadline);
+    }
+    if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_port, m_context.deadline);
+    const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port,
+                                           restart ? ", restarted" : "");
+    return {!changed.empty() || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
+  };
+  return step;
+}
+
+void LocalInstallation::say_what_changes(bool restart) {
+  if (restart) m_context.reporter.note("this change restarts Redis: " + join(m_reasons, ", "));
+  if (restart || !m_ran || !m_before) return;
+  const auto dropped = dropped_directives(*m_before, spec_of(m_settings));
+  if (!dropped.empty())
+    m_context.reporter.note("no longer configured, but kept by Redis until its next start: " + join(dropped, ", "));
+}
+
+std::vector<Undo> LocalInstallation::server_undos() {
+  std::vector<Undo> undos;
+  const auto changed = changed_files();
+  const std::string kill = fmt::format("kill $(cat {})", shell_quote((m_instance.folder() / "redis.pid").string()));
+  // newest first: a server that ran is started again after its files are back, one that did not is stopped before
+  // they go
+  if (m_ran && !changed.empty() && needs_restart()) {
+    undos.push_back({"local.restart", {}, kill + " && redis-server " + shell_quote(m_instance.conf().string())});
+  }
+  for (const auto& [path, content] : changed) {
+    if (fs::exists(path)) {
+      undos.push_back({"file.restore",
+                       {{"path", path}},
+                       shell_join(std::vector<std::string>{"mv", path.string() + ".previous", path})});
+    } else {
+      undos.push_back({"file.remove", {{"path", path}}, "rm -f " + shell_quote(path.string())});
+    }
+  }
+  if (!m_ran) undos.push_back({"local.stop", {}, kill});
+  return undos;
+}
+
+std::optional<std::string> LocalInstallation::tls_reason() const {
+  if (!m_before) return std::nullopt;
+  const TlsChoice& before = m_before->tls;
+  const TlsChoice& after = m_settings.tls;
+  const auto ports = [](const TlsChoice& tls) {
+    return !tls.enabled() ? "off" : tls.migrate ? "on beside the plain port" : "on";
+  };
+  if (std::string_view(ports(before)) == ports(after)) return std::nullopt;
+  const bool refuses_plain = after.enabled() && !after.migrate;
+  return fmt::format("TLS {} → {}{}", ports(before), ports(after),
+                     refuses_plain      ? " (clients that do not speak TLS are refused from then on)"
+                     : !after.enabled() ? " (clients that speak TLS are refused from then on)"
+                                        : "");
+}
+
+bool LocalInstallation::needs_restart() {
+  if (!m_restart && m_before && m_before->auth != m_settings.auth) {
+    m_restart = true;  // users are read at the start, and this run's password does not open what runs now
+    m_reasons = {m_settings.auth ? "password off → on" : "password on → off"};
+  }
+  if (const auto reason = tls_reason()) {
+    if (!m_restart) m_reasons.push_back(*reason);
+    m_restart = true;
+  }
+  if (!m_restart) {
+    RedisConnection& redis = connection(m_context.deadline);
+    m_restart = false;
+    for (const Difference& difference : config_differences(redis, live_directives())) {
+      // setting it to what it is tells whether it can be set at all
+      if (!redis.command({"CONFIG", "SET", difference.name, difference.running}).is_error()) continue;
+      m_restart = true;
+      m_reasons.push_back(fmt::format("{} {} → {}", difference.name, difference.running, difference.wanted));
+    }
+  }
+  return *m_restart;
+}
+
+Step LocalInstallation::redis_step() {
+  Step step;
+  step.name = "redis";
+  step.intent = "wait until Redis answers PONG, then compare its settings with what was asked";
+  step.undo = [this] {
+    return m_ran ? undo_settling(live_directives(), connection(m_context.deadline)) : std::vector<Undo>{};
+  };
+  step.act = [this]() -> StepResult {
+    bool changed = false;
+    std::string detail = settle_config(live_directives(), connection(m_context.deadline), changed);
+    if (m_settings.auth && m_ran) {
+      const auto users = settle_acl(connection(m_context.deadline), Secret(acl_text()));
+      if (!users.empty()) detail += "; put right: " + join(users, ", ");
+      changed = changed || !users.empty();
+    }
+    return {changed || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
+  };
+  return step;
+}
+
+RedisConnection& LocalInstallation::connection(TimePoint deadline) {
+  if (m_connection && !m_instance.pid()) m_connection.reset();
+  if (!m_connection) {
+    RedisEndpoint endpoint;
+    endpoint.port = m_port;
+    endpoint.username = m_login.username;
+    endpoint.password = m_login.password;
+    m_connection = wait_for_pong(m_connector, endpoint, m_context.runner, deadline, [this](const std::string& text) {
+      if (!m_instance.pid()) throw ended();
+      m_context.reporter.step_progress("redis", text);
+    });
+  }
+  return *m_connection;
+}
+
+Error LocalInstallation::ended() const {
+  return Error(ExitCode::failure,
+               fmt::format("{} ended by itself: {}", m_server.program, printable(m_instance.last_words())),
+               "its log: " + m_instance.log().string());
+}
+
+}  // namespace raibid
