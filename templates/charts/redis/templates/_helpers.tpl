@@ -101,6 +101,7 @@ min-replicas-to-write 1
 min-replicas-max-lag 3
 repl-diskless-sync-delay 0
 repl-timeout 10
+replica-priority 100
 {{- end }}
 {{ .Values.commonConfiguration | trim }}
 {{ .Values.master.configuration | trim }}

@@ -50,15 +50,24 @@ remembered() {
     $1 == "sentinel" && $2 == "config-epoch" && $3 == set {epoch = $4}
     END {if (master in ordinal) print ordinal[master], epoch + 0}' "$file"
 }
-# "ORDINAL EPOCH" as the sentinel of pod $1 says it; nothing when it does not answer.
+# "ORDINAL EPOCH" as the sentinel of pod $1 says it; nothing when it does not answer. One that has just promoted a replica names that already by its
+# address alone, and its epoch a moment later.
 asked() {
-  printf '%s\n' {{ include "redis.asHealth" . }}"SENTINEL MASTER $set" | timeout 1 "$cli" -h "$(address "$1")" -p 26379 2>/dev/null |
+  printf '%s\n' {{ include "redis.asHealth" . }}"SENTINEL MASTER $set" "SENTINEL GET-MASTER-ADDR-BY-NAME $set" |
+    timeout 1 "$cli" -h "$(address "$1")" -p 26379 2>/dev/null |
     awk -v addresses="$addresses" '
       BEGIN {n = split(addresses, all, " "); for (i = 1; i <= n; i++) ordinal[all[i]] = i - 1}
-      last == "ip" {master = $0}
-      last == "config-epoch" {epoch = $0; seen = 1}
-      {last = $0}
-      END {if (seen && master in ordinal) print ordinal[master], epoch + 0}'
+      {line[NR] = $0}
+      END {
+        for (i = 1; i < NR; i++) {
+          if (line[i] == "ip") master = line[i + 1]
+          if (line[i] == "config-epoch") epoch = line[i + 1]
+        }
+        if (epoch == "" || !(master in ordinal)) exit
+        promoted = line[NR - 1]
+        if (promoted in ordinal && promoted != master) {master = promoted; epoch++}
+        print ordinal[master], epoch + 0
+      }'
 }
 # Sets $known, how many pods have an opinion, and $master and $epoch, the one of the highest epoch.
 collect_opinions() {

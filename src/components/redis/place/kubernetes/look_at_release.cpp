@@ -75,6 +75,13 @@ void look_at_certificate(Context& context, const Kubectl& kubectl, Release& foun
     take_object(found, item, kubectl);
 }
 
+void look_at_nodes(Context& context, const Kubectl& kubectl, Release& found) {
+  if (!found.ha()) return;
+  const Command question = kubectl.get(objects_of_nodes(found.names(), found.nodes()));
+  for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline)))
+    take_object(found, item, kubectl);
+}
+
 /// For what of a release is outside its namespace, which many a login may not see.
 Command look_outside(const Kubectl& kubectl, const Release& found) {
   std::vector<std::string> names = {"namespace/" + found.id.name_space};
@@ -102,6 +109,7 @@ void look_outside_of_all(Context& context, const Kubectl& kubectl, std::vector<R
 /// What can only be asked when the rest is known: what is outside the namespace, and (with Helm's records) what of the
 /// release has changed.
 void look_further(Context& context, const Kubectl& kubectl, Release& found, const json* records) {
+  look_at_nodes(context, kubectl, found);
   look_at_certificate(context, kubectl, found);
   std::vector<Command> questions = {look_outside(kubectl, found)};
   if (records) questions.push_back(ReleaseState::list(kubectl, found.id.name));
@@ -150,6 +158,15 @@ bool names_files(const Spec& record) {
 }
 
 }  // namespace
+
+std::vector<std::string> objects_of_nodes(const RedisNames& names, int nodes) {
+  std::vector<std::string> objects;
+  for (int node = 1; node < nodes; ++node) {
+    objects.push_back("pod/" + names.pod_of(node));
+    objects.push_back("persistentvolumeclaim/" + names.claim_of(node));
+  }
+  return objects;
+}
 
 Release look_at_release(Context& context, const Kubectl& kubectl, const std::string& release,
                         const std::vector<std::string>& services) {
