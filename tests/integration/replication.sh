@@ -55,7 +55,8 @@ prepare() {
       'user health on nopass resetchannels -@all +ping +sentinel|master +sentinel|get-master-addr-by-name' \
       "user sentinel on #$(hash $internal) &* +@all" 'sentinel auth-user mymaster sentinel' "sentinel auth-pass mymaster $internal" \
       'sentinel sentinel-user sentinel' "sentinel sentinel-pass $internal" > "$home/etc/sentinel.conf"
-    printf '%s\n' '#!/bin/sh' 'case $2 in *-master-[0-2]) echo "127.0.0.$((${2##*-} + 1)) $2" ;; *) exit 2 ;; esac' > "$home/bin/getent"
+    printf '%s\n' '#!/bin/sh' 'name=${2%%.*}' 'case $2 in' \
+      '  *-master-[0-2].raibid-redis.svc) echo "127.0.0.$((${name##*-} + 1)) $2" ;;' '  *) echo "10.0.0.1 $2" ;; # as /etc/hosts has a pod itself' 'esac' > "$home/bin/getent"
     chmod +x "$home/bin/getent"
   done
   part replication.yaml haproxy.cfg | sed -e "s|raibid-redis-master-\([0-2]\):6379|127.0.0.1\1:$redis_port|; s|127.0.0.10:|127.0.0.1:|; s|127.0.0.11:|127.0.0.2:|; s|127.0.0.12:|127.0.0.3:|" \
@@ -179,6 +180,11 @@ hands_over() {
   check "$with: before a replica ends nothing is handed over" in_pod $(((now + 1) % 3)) ha.sh stop
   check "$with: … so the master stays" is_master "$now"
   end "sentinel $now" TERM # as in a pod that ends
+  mv "$work/$now/bin/getent" "$work/getent"
+  printf '%s\n' '#!/bin/sh' 'exit 2' > "$work/$now/bin/getent" && chmod +x "$work/$now/bin/getent"
+  check "$with: while the release is removed, and its addresses are gone, the master ends at once" timeout 3 env POD_NAME="raibid-redis-master-$now" \
+    PATH="$work/$now/bin:$PATH" "${shell[@]}" "$work/$now/etc/ha.sh" stop
+  mv "$work/getent" "$work/$now/bin/getent"
   check "$with: the master hands over before it ends" in_pod "$now" ha.sh stop
   next=$(master_of $(((now + 1) % 3)) $(((now + 2) % 3)))
   check "$with: … to another pod, at once" test -n "$next"

@@ -319,6 +319,7 @@ bool judges(const CommandRow& row) {
   const bool has_no_file = row.name() == "credentials show";  // of the Redis of this machine
   const bool has_no_tls =
       row.name() == "tls rotate" || row.name() == "export client-certificate";  // that Redis speaks none
+  if (row.verb == "failover") return true;  // that Redis has no replicas
   return row.verb == "status" || row.verb == "doctor" || row.verb == "queue" || has_no_file || has_no_tls;
 }
 

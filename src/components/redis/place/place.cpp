@@ -24,7 +24,7 @@ std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings&
 }
 
 FailoverOutcome Installer::fail_over(const FailoverRequest&) {
-  throw Error(ExitCode::usage, "this Redis has one node: there is nobody to hand over to",
+  throw Error(ExitCode::preflight, "this Redis has one node: there is nobody to hand over to",
               "only a Redis that was set up with --ha, in a cluster, has replicas");
 }
 

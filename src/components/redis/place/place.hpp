@@ -131,7 +131,7 @@ class Installer {
   virtual void examine_ground(HealthReport& report) = 0;
   /// The rights that setup needs there, as manifests. Throws Error (usage) where there is nobody to give them.
   virtual std::string rights() const = 0;
-  /// Gives the master's role to a replica without losing a write. Throws Error: usage where there are no replicas,
+  /// Gives the master's role to a replica without losing a write. Throws Error: preflight where there are no replicas,
   /// failure when one is not in sync, rolled_back when it did not come about.
   virtual FailoverOutcome fail_over(const FailoverRequest& request);
   /// Changes who may log in, and this user's credentials file with it, as a run of its own with journal, lock and undo.

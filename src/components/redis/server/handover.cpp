@@ -7,13 +7,14 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/redis/server/node_users.hpp"
+#include "components/redis/settings/naming.hpp"
 
 namespace raibid {
 
 namespace {
 
-/// It ends by itself: whatever becomes of us, the master takes writes again after this. A demoted master is told within
-/// ten seconds that it is a replica, and takes none until then.
+/// It ends by itself: whatever becomes of us, the master takes writes again after this. By then Sentinel has told a
+/// demoted one that it is a replica.
 constexpr const char* pause_ms = "15000";
 constexpr Duration catch_up_limit = std::chrono::seconds(3);
 /// Sentinel gives a failover up after its failover-timeout of ten seconds: later than this none comes about any more.
@@ -53,11 +54,12 @@ class Handover {
       wait_until_caught_up();
       progress("a sentinel promotes a replica");
       checked(*m_sentinel, {"SENTINEL", "FAILOVER", master_set});
-      const std::string name = wait_for_new_master();
-      m_paused = false;  // the old master stays paused: it has nothing to take any more
+      const ServerNode& chosen = wait_for_new_master();
+      // Sentinel tells it by itself, but only after eight seconds
+      checked(*m_master, {"REPLICAOF", chosen.address, std::to_string(redis_port)});
       m_master->command({"CLIENT", "KILL", "TYPE", "normal"});
       take_back();
-      return name;
+      return chosen.name;
     } catch (...) {
       take_back();
       throw;
@@ -77,8 +79,8 @@ class Handover {
   void prefer(const std::function<void(const std::string&)>& progress) {
     const ServerNode& wanted = m_before.nodes.at(static_cast<std::size_t>(*m_to));
     progress(fmt::format("the sentinels are told to prefer {}", wanted.name));
-    m_preferred = m_nodes.node(*m_to, m_deadline);
-    checked(*m_preferred, {"CONFIG", "SET", "replica-priority", first_priority});
+    m_preferred = true;
+    checked(*m_nodes.node(*m_to, m_deadline), {"CONFIG", "SET", "replica-priority", first_priority});
     const TimePoint until = std::min(m_deadline, m_runner.now() + priority_limit);
     while (!is_preferred(wanted.address)) pause(until, "its sentinel has not taken notice of the priority in time");
   }
@@ -108,7 +110,7 @@ class Handover {
     }
   }
 
-  std::string wait_for_new_master() {
+  const ServerNode& wait_for_new_master() {
     const TimePoint until = std::min(m_deadline, m_runner.now() + failover_limit);
     for (;;) {
       const RedisReply address = checked(*m_sentinel, {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_set});
@@ -117,7 +119,7 @@ class Handover {
       if (node != nullptr && node != &m_old) {
         ServerNode seen;
         read_node(*m_nodes.node(ordinal_of(m_before, *node), until), seen);
-        if (seen.role == "master") return node->name;
+        if (seen.role == "master") return *node;
       }
       pause(until, "no replica was promoted in time");
     }
@@ -131,7 +133,8 @@ class Handover {
   /// Never throws: it is what can still be done.
   void take_back() noexcept {
     try {
-      if (m_preferred) m_preferred->command({"CONFIG", "SET", "replica-priority", usual_priority});
+      // over a new connection: Sentinel cuts off whoever is connected to a node whose role it changes
+      if (m_preferred) m_nodes.node(*m_to, m_deadline)->command({"CONFIG", "SET", "replica-priority", usual_priority});
     } catch (const std::exception&) {
       // the next setup sets it: the chart's redis.conf has it
     }
@@ -149,7 +152,8 @@ class Handover {
   TimePoint m_deadline;
   const ServerNode& m_old;
   int m_helper;
-  std::unique_ptr<RedisConnection> m_master, m_sentinel, m_preferred;
+  std::unique_ptr<RedisConnection> m_master, m_sentinel;
+  bool m_preferred = false;  ///< by its priority
   bool m_paused = false;
 };
 

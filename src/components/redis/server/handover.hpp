@@ -21,10 +21,9 @@ class Nodes {
 };
 
 /// Gives the master's role to a replica (the one of this ordinal, or whom Sentinel chooses) so that no acknowledged
-/// write is lost: writes are paused at the old master, all replicas catch up, a sentinel promotes one, and the clients
-/// of the old master are cut off, which stays paused until it is a replica itself. `progress` hears what it waits for.
-/// Returns the name of the new master. When it throws Error (failure) it has not happened, and writes are allowed
-/// again.
+/// write is lost: writes are paused at the old master, all replicas catch up, a sentinel promotes one, and the old
+/// master follows it and cuts its clients off. `progress` hears what it waits for. Returns the name of the new master.
+/// When it throws Error (failure), writes are allowed again.
 std::string hand_over(Nodes& nodes, const Topology& before, std::optional<int> to, Runner& runner, TimePoint deadline,
                       const std::function<void(const std::string&)>& progress);
 

@@ -18,17 +18,20 @@ cli=$(command -v redis-cli || command -v valkey-cli) || { echo "this image has n
 
 ordinals() { awk -v n="$nodes" 'BEGIN {for (i = 0; i < n; i++) print i}'; }
 
-# Sets $addresses, those of all nodes in the order of their ordinals. They are Services, so they are there before the pods, and stay.
+# Sets $addresses, those of all nodes in the order of their ordinals. They are Services, so they are there before the pods, and stay. With the word
+# once it fails when one is missing: the release is being removed.
 find_addresses() {
   said=
   while :; do
     addresses= missing=
     for i in $(ordinals); do
-      address=$(getent hosts "$name-$i" | awk '{print $1; exit}')
+      # with the namespace: the short name of a pod itself is in its /etc/hosts, with an address that goes with it
+      address=$(getent hosts "$name-$i.{{ .Release.Namespace }}.svc" | awk '{print $1; exit}')
       [ -n "$address" ] || missing=$name-$i
       addresses="$addresses $address"
     done
     [ -n "$missing" ] || return 0
+    [ "${1:-}" != once ] || return 1
     [ -n "$said" ] || echo "waiting for the address of $missing" >&2
     said=1
     sleep 0.5
@@ -163,7 +166,7 @@ named_master() { # the address that the sentinel of pod $1 gives out: another on
 # sentinel answers, or it refuses, the pod ends as any other.
 hand_over() {
   is_master || return 0
-  find_addresses
+  find_addresses once || return 0
   own=$(address "$ordinal") helper=
   for i in $(ordinals); do
     [ "$i" != "$ordinal" ] && [ "$(named_master "$i")" = "$own" ] && helper=$i && break

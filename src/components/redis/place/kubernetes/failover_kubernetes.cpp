@@ -22,6 +22,7 @@ namespace {
 
 /// The proxies look twice a second, and the new master is given its replica before they lead to it.
 constexpr Duration proxies_limit = std::chrono::seconds(15);
+constexpr Duration one_look_limit = std::chrono::seconds(5);
 constexpr Duration look_at_proxies_again = std::chrono::milliseconds(100);
 
 /// Only a Redis of which nothing is amiss is handed over: whoever is behind would lose what it lacks.
@@ -58,7 +59,7 @@ FailoverOutcome fail_over_kubernetes(Context& context, const RedisSettings& sett
                                              kubectl.cluster().context));
   }
   if (!observed.ha())
-    throw Error(ExitCode::usage,
+    throw Error(ExitCode::preflight,
                 fmt::format("release {} has one node: there is nobody to hand over to", settings.release),
                 "only a Redis that was set up with --ha has replicas");
   const Duration patience = context.pace->patience(undo_limit);
@@ -91,8 +92,8 @@ FailoverOutcome fail_over_kubernetes(Context& context, const RedisSettings& sett
     outcome.to = hand_over(ways, before, request.to, context.runner, context.deadline, progress);
     const TimePoint until = context.runner.now() + context.pace->patience(proxies_limit);
     for (;;) {
-      const Topology now = ways.look(until);
-      const bool leads = now.master() == nullptr ? false : trouble_of_proxies(now).empty();
+      const Topology now = ways.look(std::min(context.deadline, context.runner.now() + one_look_limit));
+      const bool leads = now.master() != nullptr && trouble_of_proxies(now).empty();
       if (leads || context.runner.now() >= until) {
         outcome.address_follows = leads;
         break;

@@ -131,6 +131,7 @@ class Installation {
   /// Of several nodes: the users by which they know each other, where our Secret lacks them.
   SecretContent missing_node_users();
   /// Looks until nothing is wrong any more with what `trouble` judges. Throws Error (failure) at the deadline.
+  void wait_for_address();
   Topology wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&));
   SecretContent put_back_passwords() const;
   /// The user of the streams that are trimmed, with the password that it has or a new one; of no stream: none.
@@ -204,6 +205,7 @@ class Installation {
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
   std::optional<NodeWays> m_nodes;  ///< of several
+  bool m_address_leads = false;     ///< of several nodes: the way to the master has settled
   SecretStore m_store;
   ReleaseCertificates m_certificates;
   CertificatePlan m_work;

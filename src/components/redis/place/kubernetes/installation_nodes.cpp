@@ -52,12 +52,22 @@ Topology Installation::wait_for_nodes(const std::string& step, std::string (*tro
   }
 }
 
+/// While pods are replaced the master's role moves, and who is connected through a proxy is cut off.
+void Installation::wait_for_address() {
+  if (!settings.ha() || m_address_leads) return;
+  for (const auto trouble : {trouble_of_nodes, trouble_of_sentinels, trouble_of_proxies})
+    wait_for_nodes(m_step, trouble);
+  m_redis.forget_connection();
+  m_address_leads = true;
+}
+
 Step Installation::nodes_step() {
   Step step;
   step.name = "nodes";
   step.intent =
       fmt::format("wait until {} nodes are in sync and every sentinel agrees on the master", settings.nodes());
   step.act = [this]() -> StepResult {
+    m_step = "nodes";
     wait_for_nodes("nodes", trouble_of_nodes);
     const Topology topology = wait_for_nodes("nodes", trouble_of_sentinels);
     bool changed = false;

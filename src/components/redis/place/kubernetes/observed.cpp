@@ -21,6 +21,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int most_nodes = 5;
+
 /// No other run that installs or removes begins and ends in that time.
 constexpr Duration still_counts = std::chrono::seconds(2);
 
@@ -222,7 +224,10 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     throw Error(ExitCode::preflight, std::string("kubectl's answer cannot be parsed: ") + error.what(),
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
   }
-  observe_nodes(context, kubectl, names, std::max(settings.nodes(), observed.nodes()), observed);
+  // of data without a record (a setup that was interrupted) nobody knows of how many nodes it is
+  const bool unknown = !observed.workload && observed.claim() && observed.claim()->spec.empty();
+  const int nodes = std::max(settings.nodes(), observed.nodes());
+  observe_nodes(context, kubectl, names, unknown ? std::max(nodes, most_nodes) : nodes, observed);
   look_further(context, kubectl, settings.release, look, observed);
   look_at_issued(context, kubectl, settings.tls, observed);
   // the right to make a namespace only matters when there is none
