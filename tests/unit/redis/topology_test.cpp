@@ -185,12 +185,10 @@ TEST_CASE("--ha: three nodes, or five; what goes with nothing else") {
 }
 
 TEST_CASE("a preset's ha holds where it can") {
-  Preset preset = job_queue_preset();
-  preset.settings["ha"] = {{"true"}, {Source::preset, "preset"}};
-  CHECK(redis_settings_of({}, preset).ha());
-  CHECK_FALSE(redis_settings_of({{"target", "local"}}, preset).ha());
-  CHECK_FALSE(redis_settings_of({{"no-persistence", "true"}}, preset).ha());
-  CHECK_FALSE(redis_settings_of({{"ha", "false"}}, preset).ha());
+  const Given of_preset{"ha", "true", "preset mine", Source::preset};
+  CHECK(redis_settings_of({of_preset}).ha());
+  CHECK_FALSE(redis_settings_of({of_preset, {"target", "local"}}).ha());
+  CHECK_FALSE(redis_settings_of({of_preset, {"no-persistence", "true"}}).ha());
 }
 
 TEST_CASE("the record keeps the nodes, and says nothing of them where there is one") {
