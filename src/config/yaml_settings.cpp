@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace raibid {
@@ -45,10 +48,26 @@ class ValueReader {
   const std::string& m_origin;
 };
 
+/// Names of the first description of this program, with what they are called here.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> described_names = {{
+    {"sentinel_enabled", "ha"},
+    {"replica_count", "replicas"},
+    {"persistence_enabled", "no-persistence, with the opposite value"},
+    {"persistence_size", "size"},
+    {"auth_enabled", "no-auth, with the opposite value"},
+    {"release_name", "release"},
+    {"streams_config", "stream, group and max-length"},
+    {"password", "password-file, with the name of a file"},
+}};
+
 [[noreturn]] void refuse_key(const YamlEntry& entry, const std::string& origin, std::span<const OptionSpec> options) {
   std::vector<std::string> names;
   for (const OptionSpec& option : options) {
     if (!option.flag_only && !option.not_in_files) names.emplace_back(option.name);
+  }
+  for (const auto& [described, name] : described_names) {
+    if (entry.key != described) continue;
+    fail_at(origin, entry.line, fmt::format("unknown key {}: here it is {}", in_quotes(entry.key), name));
   }
   fail_at(origin, entry.line, fmt::format("unknown key {}{}", in_quotes(entry.key), did_you_mean(entry.key, names)));
 }

@@ -172,8 +172,9 @@ class Kubectl {
   Command exec(const std::string& pod, const std::string& container, const std::vector<std::string>& argv,
                bool input_follows = false) const;
 
-  /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to the pod's.
-  Command port_forward(const std::string& pod, int remote_port, int local_port) const;
+  /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to that of a pod, or of one of those of
+  /// "deployment/NAME"; `second_port` gets a free one, too.
+  Command port_forward(const std::string& target, int remote_port, int local_port, int second_port = 0) const;
 
   /// Runs a command; its exit code is for the caller to judge. What may be repeated is, when the server is in trouble:
   /// see run_patiently.

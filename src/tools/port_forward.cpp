@@ -17,41 +17,58 @@ namespace {
 
 constexpr std::string_view listening = "Forwarding from 127.0.0.1:";
 
-/// The port of "Forwarding from 127.0.0.1:33777 -> 6379", or 0.
-int port_of(std::string_view line) {
-  if (!line.starts_with(listening)) return 0;
+struct Forwarding {
+  int local = 0;
+  int remote = 0;
+};
+
+/// Of "Forwarding from 127.0.0.1:33777 -> 6379"; zeros for another line.
+Forwarding forwarding_of(std::string_view line) {
+  constexpr std::string_view arrow = " -> ";
+  if (!line.starts_with(listening)) return {};
   line.remove_prefix(listening.size());
-  int port = 0;
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), port);
-  return error == std::errc() && std::string_view(end, line.data() + line.size()).starts_with(" -> ") ? port : 0;
+  Forwarding found;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), found.local);
+  const std::string_view rest(end, line.data() + line.size());
+  if (error != std::errc() || !rest.starts_with(arrow)) return {};
+  std::from_chars(rest.data() + arrow.size(), rest.data() + rest.size(), found.remote);
+  return found;
 }
 
 }  // namespace
 
-PortForward::PortForward(Runner& runner, const Kubectl& kubectl, std::string pod, int remote_port, int local_port)
+PortForward::PortForward(Runner& runner, const Kubectl& kubectl, std::string pod, int remote_port, int local_port,
+                         int second_port)
     : m_runner(runner),
       m_kubectl(kubectl),
       m_pod(std::move(pod)),
       m_remote_port(remote_port),
-      m_local_port(local_port) {}
+      m_local_port(local_port),
+      m_second_port(second_port) {}
 
 void PortForward::ensure() {
   if (!finished()) return;
   port();  // what the last one said when it ended
   m_listening = false;
-  m_process = m_runner.start(m_kubectl.port_forward(m_pod, m_remote_port, m_local_port));
+  m_second_local_port = 0;
+  m_process = m_runner.start(m_kubectl.port_forward(m_pod, m_remote_port, m_local_port, m_second_port));
 }
 
 int PortForward::port() {
   if (!m_process) return 0;
   // each connection makes a line: a port-forward that stays must not collect them
   for (const std::string& line : take_lines(m_process->out())) {
-    if (const int port = port_of(line); port != 0) {
-      m_local_port = port;
+    const Forwarding found = forwarding_of(line);
+    if (found.local == 0) continue;
+    if (m_second_port != 0 && found.remote == m_second_port) {
+      m_second_local_port = found.local;
+    } else {
+      m_local_port = found.local;
       m_listening = true;
     }
   }
-  if (!m_process->finished()) return m_listening ? m_local_port : 0;
+  const bool all_listen = m_listening && (m_second_port == 0 || m_second_local_port != 0);
+  if (!m_process->finished()) return all_listen ? m_local_port : 0;
   if (!m_process->err().empty())
     m_last_error = failure_reason({m_process->status(), {}, std::exchange(m_process->err(), {}), false});
   return 0;
@@ -64,7 +81,7 @@ int PortForward::wait_ready(TimePoint deadline) {
     if (m_process->finished()) {
       const Output output{m_process->status(), {}, m_process->err(), false};
       port();
-      throw Kubectl::explain(m_kubectl.port_forward(m_pod, m_remote_port, m_local_port), output);
+      throw Kubectl::explain(m_kubectl.port_forward(m_pod, m_remote_port, m_local_port, m_second_port), output);
     }
     if (const int local = port(); local != 0) return local;
     if (!m_runner.wait(processes, deadline)) {

@@ -8,17 +8,21 @@
 
 namespace raibid {
 
-/// A `kubectl port-forward` to a pod, kept as long as the object lives. kubectl ends it when the container restarts or
-/// refuses a connection; `ensure` then starts another on the same local port.
+/// A `kubectl port-forward` to a pod (or to one of "deployment/NAME"), kept as long as the object lives. kubectl ends
+/// it when the container restarts or refuses a connection; `ensure` then starts another on the same local port.
 class PortForward {
  public:
-  PortForward(Runner& runner, const Kubectl& kubectl, std::string pod, int remote_port, int local_port = 0);
+  PortForward(Runner& runner, const Kubectl& kubectl, std::string pod, int remote_port, int local_port = 0,
+              int second_port = 0);
 
   /// Starts it when it is not running. Does not wait.
   void ensure();
 
   /// The local port once kubectl says that it listens, else 0. Reads what the child has said; call after Runner::wait.
   int port();
+
+  /// The same of the second port, when there is one.
+  int second_port() const { return m_second_local_port; }
 
   /// Waits until it listens. Throws Error (failure) with kubectl's words when it cannot.
   int wait_ready(TimePoint deadline);
@@ -35,6 +39,8 @@ class PortForward {
   std::string m_pod;
   int m_remote_port;
   int m_local_port;
+  int m_second_port;
+  int m_second_local_port = 0;
   bool m_listening = false;
   std::string m_last_error;
   std::unique_ptr<Process> m_process;

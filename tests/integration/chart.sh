@@ -152,6 +152,67 @@ tls() {
 }
 same_tls_checksum() { [[ $(checksum --set tls.enabled=true) == "$(checksum --set tls.enabled=true "$@")" ]]; }
 
+# Whoever has a standalone Redis of an older version keeps its pod: the template of it is what it was before there was replication. A change that
+# restarts every Redis at the next setup has to be meant; then these two are new.
+same_pods_as_ever() {
+  local values=(--set "tls.enabled=true,metrics.enabled=true,trim.schedule=@hourly" --set-json "$trimmed")
+  local template='.items[] | select(.kind == "StatefulSet").spec'
+  render >/dev/null
+  check "the StatefulSet of a standalone Redis is as ever" test "$(jq -Sc "$template" "$work/objects.json" | sha256sum)" = "$as_ever  -"
+  has "… and nothing of replication is there" '[$all[] | .kind, .metadata.name] | join(" ") | test("Deployment|proxy|Budget") | not'
+  render "${values[@]}" >/dev/null
+  check "… with TLS and metrics, too" test "$(jq -Sc "$template" "$work/objects.json" | sha256sum)" = "$as_ever_with_more  -"
+}
+as_ever=6176c44d54ca5a58afb14e0575c1ae2c79fd7d2018cdac7f1f3cee1d42b1f7bd
+as_ever_with_more=431c652465078f011bb71c1274f40eaee7d1263ab7abd0e909c3cfccb7290507
+
+replication() {
+  local values=(--set architecture=replication,metrics.enabled=true,trim.schedule=@hourly --set-json "$trimmed")
+  renders "replication renders" "${values[@]}"
+  has "replication: three pods of the same StatefulSet, with a sentinel each" '$set.replicas == 3 and $set.minReadySeconds == 10 and $set.podManagementPolicy == "Parallel" and
+    [$pod.spec.containers[].name] == ["redis", "sentinel", "metrics"] and $set.serviceName == "raibid-redis-headless"'
+  has "replication: the sentinel is as confined as Redis, and has its file on the claim" '$pod.spec.containers[1] as $sentinel | $sentinel.securityContext == $redis.securityContext and
+    $sentinel.image == $redis.image and $sentinel.command == ["sh", "/etc/redis/ha.sh", "sentinel"] and any($sentinel.volumeMounts[]; .name == "redis-data" and .mountPath == "/data")'
+  has "replication: each container mounts what it reads, and no secret is in environment or arguments" '
+    ([$pod.spec.volumes[] | select(.name == "configuration").projected.sources[].secret | values | .items[].key] == ["users.acl", "replication.conf", "internal-password"]) and
+    ([$pod.spec.volumes[] | select(.name == "sentinel").projected.sources[] | (.secret // .configMap).items[].key] == ["ha.sh", "sentinel.conf"]) and
+    all($pod.spec.containers[]; (.envFrom == null) and all(.env[]?; .name == "POD_NAME" or .name == "REDIS_EXPORTER_DISABLE_SCRAPE_ENDPOINT"))'
+  has "replication: an address for each pod, which it has before it is ready" '[$o["Service/raibid-redis-master-0", "Service/raibid-redis-master-1", "Service/raibid-redis-master-2"].spec |
+    .publishNotReadyAddresses == true and .clusterIP == null and [.ports[].port] == [6379, 26379]] == [true, true, true] and
+    $o["Service/raibid-redis-master-1"].spec.selector["statefulset.kubernetes.io/pod-name"] == "raibid-redis-master-1"'
+  has "replication: the address of always leads to the proxies, and only to ready ones" '$o["Service/raibid-redis-master"].spec.selector as $selector |
+    $o["Deployment/raibid-redis-proxy"].spec.template.metadata.labels as $labels | $o["Service/raibid-redis-master"].spec.publishNotReadyAddresses == null and
+    ($selector | to_entries | length == 3 and all($labels[.key] == .value))'
+  has "replication: no selector of Redis selects a proxy" '$o["Deployment/raibid-redis-proxy"].spec.template.metadata.labels as $labels |
+    all($all[] | select((.kind == "Service" or .kind == "PodDisruptionBudget") and (.metadata.name | test("proxy|master$") | not)).spec.selector |
+      (.matchLabels // .) | to_entries; any(.[]; $labels[.key] != .value))'
+  has "replication: all nodes by one name, for readers and for Sentinel" '$o["Service/raibid-redis"].spec | .publishNotReadyAddresses == null and [.ports[].port] == [6379, 26379]'
+  has "replication: two proxies, replaced one by one" '$o["Deployment/raibid-redis-proxy"].spec | .replicas == 2 and .strategy.rollingUpdate == {maxSurge: 1, maxUnavailable: 0} and
+    .template.spec.automountServiceAccountToken == false and .template.spec.containers[0].securityContext == $redis.securityContext'
+  has "replication: an eviction takes one node at a time" '$o["PodDisruptionBudget/raibid-redis"].spec.minAvailable == 2 and $o["PodDisruptionBudget/raibid-redis-proxy"].spec.maxUnavailable == 1'
+  has "replication: a replica that is not in sync is not ready, and the master hands over before it ends" '($o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("slave connected")) and
+    $redis.lifecycle.preStop.exec.command == ["sh", "/etc/redis/ha.sh", "stop"]'
+  has "replication: writes need a replica" '["min-replicas-to-write 1", "min-replicas-max-lag 3", "repl-diskless-sync-delay 0", "include /etc/redis/replication.conf"] - $conf == []'
+  has "replication: rather not two on one node" '$pod.spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm |
+    .topologyKey == "kubernetes.io/hostname" and .labelSelector.matchLabels == $set.selector.matchLabels'
+  has "replication: nodes reach nodes, and proxies reach them" '$policy.ingress[0:2] == [
+    {ports: [{port: 6379}, {port: 26379}], from: [{podSelector: {matchLabels: {"app.kubernetes.io/name": "redis", "app.kubernetes.io/instance": "raibid-redis"}}}]},
+    {ports: [{port: 6379}], from: [{podSelector: {matchLabels: $o["Deployment/raibid-redis-proxy"].spec.selector.matchLabels}}]}] and
+    ($policy.egress[1].to[0].podSelector.matchLabels["app.kubernetes.io/name"] == "redis")'
+  has "replication: clients reach the proxies" '$o["NetworkPolicy/raibid-redis-proxy"].spec as $proxy | $proxy.podSelector.matchLabels == $o["Deployment/raibid-redis-proxy"].spec.selector.matchLabels and
+    any($proxy.ingress[]; . == {ports: [{port: 6379}], from: [{namespaceSelector: {}}]})'
+  renders "five nodes, hard apart, render" --set architecture=replication,replica.replicaCount=5,replica.podAntiAffinityPreset=hard,pdb.create=false,networkPolicy.allowExternal=false \
+    --set 'master.affinity.nodeAffinity.a=b' --set trim.schedule=@hourly --set-json "$trimmed"
+  has "five nodes: a Service each, and the proxies ask all" '[range(5) | $o["Service/raibid-redis-master-\(.)"]] | all(. != null)'
+  has "five nodes: two of Redis on one node never" '$pod.spec.affinity | (.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution | length == 1) and .nodeAffinity == {a: "b"}'
+  has "no budget when there is to be none" '[$all[].kind] | index("PodDisruptionBudget") | not'
+  has "named clients: the CronJob reaches the proxies" '$o["CronJob/raibid-redis-trim"].spec.jobTemplate.spec.template.metadata.labels as $labels |
+    any($o["NetworkPolicy/raibid-redis-proxy"].spec.ingress[]; .from[0].podSelector.matchLabels // {} | length == 2 and (to_entries | all($labels[.key] == .value)))'
+  renders "replication without a password renders" --set architecture=replication,auth.enabled=false
+  has "without a password: no Secret anywhere, and nobody logs in" '([$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] == []) and
+    ($o["ConfigMap/raibid-redis-proxy"].data["haproxy.cfg"] + $o["ConfigMap/raibid-redis-scripts"].data["ha.sh"] + $o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("AUTH") | not)'
+}
+
 trimmed='trim.streams=[{"name":"raibid:jobs","maxLength":5},{"name":"odd*name","maxLength":100}]'
 trimming() {
   renders "trimming renders" --set 'trim.schedule=*/10 * * * *' --set-json "$trimmed"
@@ -237,13 +298,20 @@ refusals() {
   check "the schema is closed everywhere" jq -e '[.. | objects | select(.properties | type == "object") | has("additionalProperties")] | all' \
     "$chart/values.schema.json"
   for set in foo=1 auth.password=x global.imageRegsitry=x master.persistance.size=1Gi networkPolicy.metrics.open=true \
-    metrics.serviceMonitor.labels.a=b replica.replicaCount=1; do
+    metrics.serviceMonitor.labels.a=b replica.count=1; do
     refused "unknown key $set is refused" "dditional propert" "$helm" template r "$chart" --set "$set"
   done
   while IFS='|' read -r set text; do
     refused "$set is refused" "$text" "$helm" template r "$chart" --set "$set"
   done <<'T'
-architecture=replication|architecture
+architecture=cluster|architecture
+architecture=replication,replica.replicaCount=4|replicaCount
+architecture=replication,sentinel.enabled=false|enabled
+architecture=replication,replica.podAntiAffinityPreset=none|podAntiAffinityPreset
+architecture=replication,master.persistence.enabled=false|would empty its replicas
+architecture=replication,tls.enabled=true|does not go with tls.enabled
+architecture=replication,commonConfiguration=replicaof a 6379|replicaof
+architecture=replication,master.configuration=cluster-enabled yes|cluster-enabled
 auth.enabled=perhaps|enabled
 auth.usePasswordFiles=false|usePasswordFiles
 image.tag=7|tag
@@ -493,6 +561,8 @@ for helm in "${all[@]}"; do
   metrics
   trimming
   tls
+  same_pods_as_ever
+  replication
   less_than_default
   clients
   values_reach_objects

@@ -171,9 +171,9 @@ std::string Rollout::running_pod() const {
 
 bool Rollout::ready() const {
   const std::vector<const json*> pods = counting();
-  return !pods.empty() && std::all_of(pods.begin(), pods.end(), [this](const json* pod) {
-    return is_ready(*pod) || is_ready_without(*pod, m_aside);
-  });
+  return pods.size() >= m_wanted_pods && !pods.empty() &&
+         std::all_of(pods.begin(), pods.end(),
+                     [this](const json* pod) { return is_ready(*pod) || is_ready_without(*pod, m_aside); });
 }
 
 bool Rollout::waits_for_aside() const {

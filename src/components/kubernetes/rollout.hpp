@@ -33,6 +33,8 @@ class Rollout {
 
   /// The namespace is of this run's making: all that a watch finds in it counts, however late it starts.
   void expect_nothing_older() { m_nothing_older = true; }
+  /// So many pods the StatefulSet has when it is ready; 1 unless told.
+  void expect_pods(std::size_t number) { m_wanted_pods = number; }
   /// The container that does not decide: an exporter. Without it the pod may be as ready as Redis is.
   void set_aside(std::string container) { m_aside = std::move(container); }
   /// The StatefulSet has been made: from here on one without a pod is looked at.
@@ -118,6 +120,7 @@ class Rollout {
 
   bool m_started = false;
   bool m_nothing_older = false;
+  std::size_t m_wanted_pods = 1;
   bool m_change_pending = false;
   TimePoint m_change_announced = TimePoint::min();
   TimePoint m_revision_known = TimePoint::min();

@@ -11,6 +11,7 @@
 #include "components/redis/commands/examples.hpp"
 #include "components/redis/commands/export/export.hpp"
 #include "components/redis/commands/export/store_commands.hpp"
+#include "components/redis/commands/failover.hpp"
 #include "components/redis/commands/images.hpp"
 #include "components/redis/commands/logs.hpp"
 #include "components/redis/commands/queue/queue.hpp"
@@ -59,6 +60,8 @@ Component redis_component() {
            {},
            status_unnamed},
           {"teardown", "Remove it; the data stays unless --delete-data", teardown_options(), teardown_redis},
+          {"failover", "Hand the master's role over to a replica, so that nothing is lost", failover_options(),
+           failover_redis},
           {"doctor", "Check everything that setup needs, with a hint for what is missing", doctor_options(),
            doctor_redis},
           {"smoke", "Run the operations of the preset's application against the real Redis", smoke_options(),

@@ -89,6 +89,9 @@ TEST_CASE("mistakes in a config file") {
   const std::string at = "~/.raibid/config.yaml:";
   CHECK(file.refusal("image: x\nsiez: 8Gi\n") == at + "2: unknown key \"siez\"; did you mean size?");
   CHECK(file.refusal("completely-else: 1\n") == at + "1: unknown key \"completely-else\"");
+  CHECK(file.refusal("sentinel_enabled: true\n") == at + "1: unknown key \"sentinel_enabled\": here it is ha");
+  CHECK(file.refusal("auth_enabled: true\n") ==
+        at + "1: unknown key \"auth_enabled\": here it is no-auth, with the opposite value");
   CHECK(file.refusal("image: x\nimage: y\n") == at + "2: \"image\" is given twice, first on line 1");
   CHECK(file.refusal("- image\n") == at + "1: expected lines of 'name: value', not a list");
   CHECK(file.refusal("image\n") == at + "1: expected lines of 'name: value', not a single value");

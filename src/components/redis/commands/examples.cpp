@@ -17,6 +17,7 @@ const std::map<std::string, Lines, std::less<>>& known_examples() {
       {"teardown redis",
        {"raibid-cli teardown redis --dry-run", "raibid-cli teardown redis --yes",
         "raibid-cli teardown redis --delete-data --yes"}},
+      {"failover redis", {"raibid-cli failover redis --dry-run", "raibid-cli failover redis --to 1 --yes"}},
       {"doctor redis",
        {"raibid-cli doctor", "raibid-cli doctor redis --target local",
         "raibid-cli doctor --target external --url redis://app@cache.example.com"}},

@@ -31,6 +31,11 @@ std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings&
   return std::make_unique<KubernetesInstaller>(context, settings);
 }
 
+FailoverOutcome Installer::fail_over(const FailoverRequest&) {
+  throw Error(ExitCode::preflight, "this Redis has one node: there is nobody to hand over to",
+              "only a Redis that was set up with --ha, in a cluster, has replicas");
+}
+
 std::string Installer::change_users(const UsersPlan& plan) {
   throw Error(ExitCode::usage, plan.operation + ": the users of this Redis are not raibid-cli's",
               "change them where it comes from");

@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -129,6 +130,18 @@ struct StoreState {
   bool known = false;         ///< of its own Secret: whether `password` is one of them
 };
 
+/// Which node is to be the master, and who is asked before.
+struct FailoverRequest {
+  std::optional<int> to;                          ///< its ordinal; none: a replica that Sentinel chooses
+  std::function<void(const std::string&)> agree;  ///< told what clients will notice; throws to refuse
+};
+struct FailoverOutcome {
+  std::string plan{};            ///< of a dry run: what would be done; else ""
+  std::string from{}, to{};      ///< nodes; the same when it was the master already
+  bool address_follows = false;  ///< the address leads to the new master
+  double seconds = 0;
+};
+
 /// A place where raibid-cli installs and removes the server itself.
 class Installer {
  public:
@@ -142,6 +155,9 @@ class Installer {
   virtual void examine_ground(HealthReport& report) = 0;
   /// The rights that setup needs there, as manifests. Throws Error (usage) where there is nobody to give them.
   virtual std::string rights() const = 0;
+  /// Gives the master's role to a replica without losing a write. Throws Error: preflight where there are no replicas,
+  /// failure when one is not in sync, rolled_back when it did not come about.
+  virtual FailoverOutcome fail_over(const FailoverRequest& request);
   /// Changes who may log in, and this user's credentials file with it, as a run of its own with journal, lock and undo.
   /// Returns the plan of a dry run, else "". Throws Error: usage where there are no users of ours, preflight, and
   /// rolled_back or remains as Executor::run.

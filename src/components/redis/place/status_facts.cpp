@@ -63,8 +63,11 @@ void add_cluster(const StatusFacts& facts, const StatusFacts::OnCluster& cluster
                      {"status", seen.record ? seen.record->status : "missing"}};
   data["workload"] = {{"replicas", seen.workload ? seen.workload->replicas : 0},
                       {"ready_replicas", seen.workload ? seen.workload->ready_replicas : 0}};
-  data["pod"] = pod_data(seen.pod());
-  data["claim"] = claim_data(seen.claim());
+  const ServerNode* const master = cluster.topology ? cluster.topology->master() : nullptr;
+  const int node = master == nullptr ? 0 : std::max(seen.names().node_of(master->name), 0);
+  data["pod"] = pod_data(seen.pod(node));
+  data["claim"] = claim_data(seen.claim(node));
+  if (cluster.topology) add_topology_data(*cluster.topology, data);
   data["services"] = ordered_json::array();
   for (const std::string& service : cluster.expected.services)
     data["services"].push_back({{"name", service}, {"leads_here", seen.leads_here(service)}});

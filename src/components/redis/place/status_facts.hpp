@@ -10,6 +10,7 @@
 #include "components/redis/place/kubernetes/release.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/server/redis_facts.hpp"
+#include "components/redis/server/topology.hpp"
 #include "components/redis/settings/spec.hpp"
 
 namespace raibid {
@@ -30,6 +31,7 @@ struct StatusFacts {
     Release seen;
     Spec expected;  ///< what it was asked to be
     std::optional<Store> store{};
+    std::optional<Topology> topology{};  ///< of one with replicas
   };
   /// When a command trimmed last.
   struct Trimmed {

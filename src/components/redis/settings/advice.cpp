@@ -131,9 +131,9 @@ std::string no_plain_port(const RedisSettings&) {
   return "--tls-migrate=false, as soon as every client has moved to the TLS port";
 }
 
-/// More than one is not offered yet, so a lock is as safe as its one Redis.
+/// A lock is as safe as its one Redis.
 bool locks_on_one(const RedisSettings& settings) {
-  return settings.target == Target::kubernetes && holds(settings, "locks");
+  return settings.target == Target::kubernetes && !settings.ha() && holds(settings, "locks");
 }
 
 std::string why_one_replica(const RedisSettings&) {
@@ -143,6 +143,20 @@ std::string why_one_replica(const RedisSettings&) {
 
 std::string durable_locks(const RedisSettings&) {
   return "a fencing token in what the lock protects, and a timeout for every lock; or appendfsync: always";
+}
+
+bool may_lose_acknowledged(const RedisSettings& settings) {
+  return settings.ha() && (holds(settings, "queue") || holds(settings, "locks"));
+}
+
+std::string why_wait(const RedisSettings&) {
+  return "Redis acknowledges a write before a replica has it: when the master's node dies, what was written in the "
+         "last "
+         "moment before can be lost";
+}
+
+std::string wait_for_one(const RedisSettings&) {
+  return "WAIT 1 after what must not be lost, at half the rate; or a queue whose producers can send again";
 }
 
 bool is_moved(const RedisSettings& settings) { return !settings.moved.empty(); }
@@ -168,6 +182,7 @@ const std::vector<AdviceRule>& advice_rules() {
       {"no-password", has_no_password, why_password, a_password},
       {"plain-port", keeps_plain_port, why_plain_port, no_plain_port},
       {"one-replica", locks_on_one, why_one_replica, durable_locks},
+      {"wait", may_lose_acknowledged, why_wait, wait_for_one},
       {"other-namespace", is_moved, why_moved, own_namespace},
   };
   return table;

@@ -41,10 +41,25 @@ RedisNames::RedisNames(const std::string& release, const std::string& name_space
       workload(full + "-master"),
       pod(workload + "-0"),
       claim("redis-data-" + pod),
+      proxy(full + "-proxy"),
       host(fmt::format("{}.{}.svc.{}", workload, name_space, cluster_domain)),
       selector(fmt::format("app.kubernetes.io/name=redis,app.kubernetes.io/instance={}", release)),
       certificate(full + "-tls"),
       authority(full + "-ca") {}
+
+std::string RedisNames::pod_of(int node) const { return fmt::format("{}-{}", workload, node); }
+
+std::string RedisNames::claim_of(int node) const { return "redis-data-" + pod_of(node); }
+
+int RedisNames::node_of(std::string_view name) const {
+  constexpr int most_nodes = 10;  // one digit: more are not set up
+  for (int node = 0; node < most_nodes; ++node) {
+    if (name == pod_of(node) || name == claim_of(node)) return node;
+  }
+  return -1;
+}
+
+std::string RedisNames::way_to_master(bool ha) const { return ha ? "deployment/" + proxy : pod; }
 
 std::string named(const Settings& settings, std::string_view option) {
   const std::string flag = fmt::format("--{}", option);

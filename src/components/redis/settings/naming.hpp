@@ -15,6 +15,8 @@ inline constexpr const char* exporter_container = "metrics";
 
 /// Where every Redis that we install listens inside its pod.
 constexpr int redis_port = 6379;
+/// And a sentinel beside it.
+constexpr int sentinel_port = 26379;
 
 /// What a cluster calls itself in DNS unless its kubelets were told otherwise.
 inline constexpr const char* default_cluster_domain = "cluster.local";
@@ -29,10 +31,19 @@ struct RedisNames {
   std::string workload;     ///< StatefulSet and Service: "<full>-master"
   std::string pod;          ///< "<full>-master-0"
   std::string claim;        ///< "redis-data-<full>-master-0"
+  std::string proxy;        ///< "<full>-proxy": what leads to the master of several nodes
   std::string host;         ///< "<full>-master.<namespace>.svc.<the cluster's domain>"
   std::string selector;     ///< label selector for everything of the release
   std::string certificate;  ///< "<full>-tls": the Secret with the certificate, and what renews it
   std::string authority;    ///< "<full>-ca": the Secret with the CA and its key, and the ConfigMap with the CA alone
+
+  /// Those of a node, by its ordinal.
+  std::string pod_of(int node) const;
+  std::string claim_of(int node) const;
+  /// The ordinal of the node that has this pod, or this claim; -1 for another name.
+  int node_of(std::string_view name) const;
+  /// What a port-forward goes to, so that it leads to the master: the pod, or of several nodes a proxy.
+  std::string way_to_master(bool ha) const;
 };
 
 /// "--size (RAIBID_SIZE)": an option and where its value came from, for messages. Just "--size" when it came from

@@ -17,6 +17,7 @@
 #include "components/redis/settings/options.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "components/redis/settings/tls_options.hpp"
+#include "components/redis/settings/topology.hpp"
 
 namespace raibid {
 
@@ -379,8 +380,8 @@ void take_services(RedisSettings& redis, const Preset& preset) {
     }
     const bool here = space == redis.name_space;
     const std::string shown = here ? name : service;
-    const bool there =
-        here && (name == names.workload || name == names.full + "-headless" || name == names.full + "-metrics");
+    const bool there = here && (name == names.workload || name == names.full + "-headless" ||
+                                name == names.full + "-metrics" || (redis.ha() && name == names.full));
     const bool twice = std::find(redis.services.begin(), redis.services.end(), shown) != redis.services.end();
     if (!there && !twice) redis.services.push_back(shown);
   }
@@ -454,9 +455,10 @@ std::vector<std::string> without_working_folder(std::string_view option, std::ve
   return values;
 }
 
-/// Of the options for TLS those that hold: another one would count again at the next setup.
+/// Of options that go with another one those that hold: another one would count again at the next setup.
 bool is_in_force(const RedisSettings& redis, std::string_view option) {
   const TlsChoice& tls = redis.tls;
+  if (option == "replicas") return redis.ha();
   if (option == "tls") return tls.from == TlsChoice::From::own || !tls.enabled();
   if (option == "tls-secret") return tls.from == TlsChoice::From::secret;
   if (option == "tls-issuer") return tls.from == TlsChoice::From::issuer;
@@ -527,6 +529,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_trimming(redis, reader);
   take_user(redis, reader, preset);
   take_directives(redis, reader, preset);
+  take_topology(redis, reader);
   take_services(redis, preset);
   redis.security_context = preset.security_context;
   redis.pod_labels = preset.pod_labels;

@@ -60,6 +60,8 @@ struct RedisSettings {
   std::optional<ImageReference> image;
   bool image_of_preset = false;  ///< nobody asked for it: a release that has another one keeps it
   std::optional<ImageReference> exporter_image;
+  std::optional<ImageReference> proxy_image;
+  int replicas = 0;  ///< nodes beside the master; 0: it is alone
   bool persistence = true;
   std::string size;
   std::string storage_class;
@@ -90,6 +92,9 @@ struct RedisSettings {
   std::vector<std::string> values_files;
   bool adopt = false;
   bool keep_on_failure = false;
+
+  bool ha() const { return replicas > 0; }
+  int nodes() const { return replicas + 1; }
 };
 
 /// Checks and types the settings. Throws Error (usage) naming the value's origin: names Kubernetes refuses, quantities,

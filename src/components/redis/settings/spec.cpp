@@ -21,13 +21,15 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
+constexpr int most_replicas = 9;
+
 auto fields(const StreamSpec& stream) { return std::tie(stream.name, stream.groups, stream.max_length, stream.limits); }
 
 auto fields(const Spec& spec) {
   return std::tie(spec.preset, spec.chart, spec.directives, spec.auth, spec.user, spec.metrics, spec.persistence,
                   spec.size, spec.storage_class, spec.memory_request, spec.memory_limit, spec.cpu_request,
                   spec.cpu_limit, spec.clients, spec.services, spec.image, spec.exporter_image, spec.security_context,
-                  spec.preset_file, spec.tls, spec.chosen);
+                  spec.preset_file, spec.tls, spec.replicas, spec.proxy_image, spec.chosen);
 }
 
 std::string chart_name(const ChartChoice& chart) {
@@ -213,6 +215,8 @@ Spec spec_of(const RedisSettings& settings) {
   spec.security_context = context_text(settings.security_context);
   spec.preset_file = settings.preset_file;
   spec.tls = settings.tls;
+  spec.replicas = settings.replicas;
+  spec.proxy_image = image_name(settings.proxy_image);
   spec.chosen = settings.chosen;
   return spec;
 }
@@ -271,6 +275,8 @@ std::string to_json(const Spec& spec) {
   if (!spec.user.empty()) object["user"] = spec.user;
   if (!spec.preset_file.empty()) object["preset_file"] = spec.preset_file;
   if (spec.tls.enabled()) object["tls"] = tls_record(spec.tls);
+  if (spec.ha()) object["replicas"] = spec.replicas;
+  if (!spec.proxy_image.empty()) object["proxy_image"] = spec.proxy_image;
   for (const auto& [option, choice] : spec.chosen) {
     object["chosen"][option] = {{"by", choice.by}, {"values", choice.values}};
   }
@@ -304,6 +310,9 @@ Spec parse_spec(std::string_view annotation) {
   take(object, "security_context", spec.security_context);
   take(object, "preset_file", spec.preset_file);
   take_tls_record(object, spec.tls);
+  take(object, "replicas", spec.replicas, &json::is_number_integer);
+  if (spec.replicas < 0 || spec.replicas > most_replicas) refuse("\"replicas\" is no number of nodes");
+  take(object, "proxy_image", spec.proxy_image);
   take_chosen(object, spec.chosen);
   return spec;
 }

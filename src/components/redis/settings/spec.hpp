@@ -33,8 +33,11 @@ struct Spec {
   std::string security_context;       ///< as chosen, "" for the chart's own
   std::string preset_file;            ///< "" for a built-in preset, or of an older version
   TlsChoice tls;
+  int replicas = 0;         ///< nodes beside the master
+  std::string proxy_image;  ///< "" for the chart's own
   Choices chosen;
 
+  bool ha() const { return replicas > 0; }
   bool operator==(const Spec&) const;
 };
 

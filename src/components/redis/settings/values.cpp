@@ -8,6 +8,7 @@
 #include "components/redis/settings/monitoring.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "components/redis/settings/spec.hpp"
+#include "components/redis/settings/topology.hpp"
 
 namespace raibid {
 
@@ -116,6 +117,7 @@ ordered_json network_policy(const RedisSettings& settings) {
   if (!everyone || !embedded) {
     ordered_json ports = ordered_json::array({{{"port", redis_port}}});
     if (settings.tls.migrate) ports.push_back({{"port", tls_migration_port}});
+    if (settings.ha()) ports.push_back({{"port", sentinel_port}});
     values["extraIngress"] = ordered_json::array({{{"ports", ports}, {"from", from}}});
   }
   values["metrics"] = {{"allowExternal", false},
@@ -134,6 +136,11 @@ ordered_json own_labels(const RedisSettings& settings) {
 /// Redis' pod by its labels. The embedded chart lets a preset choose the component; another chart has its own.
 ordered_json pod_selector(const RedisSettings& settings) {
   ordered_json selector = own_labels(settings);
+  if (settings.ha()) {  // those of the proxies, which lead to the master
+    selector["app.kubernetes.io/name"] = "redis-proxy";
+    selector[component_label] = "proxy";
+    return selector;
+  }
   const auto chosen = settings.pod_labels.find(component_label);
   if (settings.chart.kind == ChartChoice::Kind::embedded && chosen != settings.pod_labels.end())
     selector[component_label] = chosen->second;
@@ -165,7 +172,16 @@ ordered_json alias_service(const std::string& service, const RedisSettings& sett
                       {"publishNotReadyAddresses", true},  // as the chart's own Service has it
                       {"selector", pod_selector(settings)},
                       {"ports", ports}};
+  if (settings.ha()) manifest["spec"].erase("publishNotReadyAddresses");
   return manifest;
+}
+
+void choose_topology(ordered_json& values, const RedisSettings& settings) {
+  if (!settings.ha()) return;
+  values["architecture"] = "replication";
+  values["replica"] = {{"replicaCount", settings.nodes()}};
+  values["sentinel"] = {{"quorum", sentinel_quorum(settings.nodes())}};
+  if (settings.proxy_image) values["proxy"]["image"] = image_values(*settings.proxy_image);
 }
 
 bool is_bitnamis_own(const ordered_json& image, const char* repository) {
@@ -209,6 +225,7 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   if (settings.image) values["image"] = image_values(*settings.image);
   values["commonConfiguration"] = redis_conf(settings.directives);
   values["master"] = {{"persistence", persistence(settings)}, {"resources", resources(settings)}};
+  choose_topology(values, settings);
   choose_user(values, settings);
   choose_pod_labels(values, settings);
   values["metrics"] = metrics(settings, cluster_has_service_monitors);

@@ -21,6 +21,22 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: {{ index .Values.master.podLabels "app.kubernetes.io/component" | default "master" | quote }}
 {{- end }}
 
+{{- /* "true" with replication, else nothing */}}
+{{- define "redis.ha" -}}
+{{- if eq .Values.architecture "replication" -}}
+  {{- if not .Values.master.persistence.enabled }}{{ fail "architecture: replication needs master.persistence.enabled: a master that starts empty would empty its replicas" }}{{ end -}}
+  {{- if .Values.tls.enabled }}{{ fail "architecture: replication does not go with tls.enabled yet" }}{{ end -}}
+true
+{{- end -}}
+{{- end }}
+
+{{- /* The proxies' pods, by labels that select no node of Redis. */}}
+{{- define "redis.proxySelector" -}}
+app.kubernetes.io/name: {{ print (include "redis.name" .) "-proxy" | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/component: proxy
+{{- end }}
+
 {{- /* (dict "root" $ "name" "F-master" "component" "master" "labels" {} "annotations" {}): an object's metadata */}}
 {{- define "redis.metadata" -}}
 {{- $own := include "redis.selector" .root | fromYaml -}}
@@ -61,6 +77,8 @@ annotations:
   {{- $text := eq . "commonConfiguration" | ternary $.Values.commonConfiguration $.Values.master.configuration }}
   {{- $bad := regexFind `(?im)^[ \t"']*(requirepass|masterauth|user|tls-key-file-pass|aclfile|port|dir|daemonize|tls-(port|cert-file|key-file|ca-cert-file|ca-cert-dir|auth-clients))["']?[ \t]` $text | trim }}
   {{- if $bad }}{{ fail (printf "%s: the directive %q is not allowed: the chart sets it, or it would put a password into a ConfigMap" . $bad) }}{{ end }}
+  {{- $bad = regexFind `(?im)^[ \t"']*(replicaof|slaveof|masteruser|(replica|slave)-announce-(ip|port)|cluster-enabled)["']?[ \t]` $text | trim }}
+  {{- if and $bad (include "redis.ha" $) }}{{ fail (printf "%s: the directive %q is not allowed with replication: the pods agree on who is the master" . $bad) }}{{ end }}
 {{- end -}}
 bind * -::*
 port {{ and .Values.tls.enabled (not .Values.tls.migrate) | ternary 0 6379 }}
@@ -73,6 +91,17 @@ dir /data
 maxmemory-clients 10%
 {{- if .Values.auth.enabled }}
 aclfile /etc/redis/users.acl
+{{- end }}
+{{- if include "redis.ha" . }}
+{{- if .Values.auth.enabled }}
+include /etc/redis/replication.conf
+{{- end }}
+{{- /* a master that no replica follows takes no writes, so what a stray one was told is bounded by the lag */}}
+min-replicas-to-write 1
+min-replicas-max-lag 3
+repl-diskless-sync-delay 0
+repl-timeout 10
+replica-priority 100
 {{- end }}
 {{ .Values.commonConfiguration | trim }}
 {{ .Values.master.configuration | trim }}
@@ -128,11 +157,32 @@ start.sh: |
     echo "another server uses /data: waiting for its end" >&2
     flock 9 & wait $! || echo "/data cannot be locked: starting without" >&2
   fi
+  {{- if include "redis.ha" . }}
+  . /etc/redis/ha.sh
+  choose_master
+  set -- "$server" /etc/redis/redis.conf --replica-announce-ip "$(address "$ordinal")"
+  if [ "$master" = "$ordinal" ]; then
+    echo "starting as the master" >&2
+  else
+    echo "starting as a replica of $name-$master" >&2
+    set -- "$@" --replicaof "$(address "$master")" 6379
+  fi
+  exec "$@"
+  {{- else }}
   exec "$server" /etc/redis/redis.conf
+  {{- end }}
 ping.sh: |
-  # Without a password: the user health may do nothing but PING. What the server says is on stdout, a refused connection on stderr.
+  # Without a password: the user health may do nothing but PING{{ if include "redis.ha" . }} and ask for the role{{ end }}. What the server says is on stdout, a refused connection on stderr.
   cli=$(command -v redis-cli || command -v valkey-cli) || { echo "this image has no redis-cli and no valkey-cli" >&2; exit 127; }
-  ask() { printf '%s\n' {{ if .Values.auth.enabled }}'AUTH health -' {{ end }}PING | timeout 4 "$cli"{{ if .Values.tls.enabled }} -s {{ include "redis.socket" . }}{{ end }}; }
+  ask() { printf '%s\n' {{ if .Values.auth.enabled }}'AUTH health -' {{ end }}{{ if include "redis.ha" . }}ROLE{{ else }}PING{{ end }} | timeout 4 "$cli"{{ if .Values.tls.enabled }} -s {{ include "redis.socket" . }}{{ end }}; }
+  {{- if include "redis.ha" . }}
+  in_sync() { # ROLE's answer, in words: the master, or a replica that follows it without a gap
+    # shellcheck disable=SC2086
+    set -- $1
+    [ "$1" != OK ] || shift
+    [ "$1" = master ] || [ "$1 $4" = "slave connected" ]
+  }
+  {{- end }}
   if [ "$1" = alive ]; then
     answer=$(ask)
     [ -z "$answer" ] || exit 0
@@ -142,7 +192,11 @@ ping.sh: |
     while [ "$tries" -gt 0 ]; do
       answer=$(ask 2>&1)
       code=$?
+      {{- if include "redis.ha" . }}
+      in_sync "$answer" && exit 0
+      {{- else }}
       case $answer in *[!A-Z]PONG | PONG) exit 0 ;; esac
+      {{- end }}
       [ "$code" -lt 124 ] || break # it hangs: timeout ended it
       tries=$((tries - 1))
       sleep 0.05
@@ -150,4 +204,8 @@ ping.sh: |
   fi
   echo "answer: ${answer:-none}" >&2
   exit 1
+{{- if include "redis.ha" . }}
+ha.sh: |
+  {{- include "redis.haScript" . | nindent 2 }}
+{{- end }}
 {{- end }}

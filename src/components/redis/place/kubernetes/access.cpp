@@ -29,6 +29,13 @@ void KubernetesRedis::open_again() {
   m_tunnel.emplace(m_context.runner, m_kubectl, m_pod, m_port, m_local_port);
 }
 
+void KubernetesRedis::lead_to(const std::string& target) {
+  if (target == m_pod) return;
+  m_pod = target;
+  m_connection.reset();
+  m_tunnel.emplace(m_context.runner, m_kubectl, m_pod, m_port, m_local_port);
+}
+
 void KubernetesRedis::prepare() {
   const TimePoint now = m_context.runner.now();
   const bool mute = !m_tunnel->finished() && m_tunnel->port() == 0 &&

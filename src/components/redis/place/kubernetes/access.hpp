@@ -44,6 +44,8 @@ class KubernetesRedis {
   /// How it speaks TLS from now on, on this port of the pod; none: plain. The port-forward's address is not what the
   /// certificate has to name.
   void speak_tls(std::optional<TlsClient> tls, int port = redis_port);
+  /// What the port-forward goes to from now on: a pod, or "deployment/NAME" (RedisNames::way_to_master).
+  void lead_to(const std::string& target);
   PortForward& tunnel() { return *m_tunnel; }
 
  private:

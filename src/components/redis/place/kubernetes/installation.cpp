@@ -110,7 +110,9 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
   plan_certificate();
   m_credentials.tls = settings.tls.enabled();
   m_credentials.ca_certificate = value_of(m_mounted, tls_trusted_key).reveal();
+  m_redis.lead_to(names.way_to_master(wanted.ha()));
   m_redis.speak_tls(tls(), pod_port(settings.tls));
+  m_rollout.expect_pods(static_cast<std::size_t>(wanted.nodes()));
   m_rollout.set_aside(exporter_container);
   if (!seen.name_space) m_rollout.expect_nothing_older();
 }
@@ -125,6 +127,10 @@ Plan Installation::plan() {
   if (claim_is_to_grow(observed, settings)) plan.push_back(claim_step());
   plan.push_back(release_step());
   plan.push_back(redis_step());
+  if (settings.ha()) {
+    plan.push_back(nodes_step());
+    plan.push_back(address_step());
+  }
   if (renews_live()) plan.push_back(replace_certificate());
   if (changes_users()) plan.push_back(users_change_step());
   if (!settings.streams.empty()) {
@@ -266,10 +272,12 @@ Step Installation::release_step() {
       return undos;
     }
     // a StatefulSet's claims are not part of the release
-    if (settings.persistence && !observed.claim())
-      undos.push_back(undo_claim(session.kubectl, m_names.claim, "statefulset/" + m_names.workload));
+    for (int node = 0; node < settings.nodes(); ++node) {
+      if (settings.persistence && !observed.claim(node))
+        undos.push_back(undo_claim(session.kubectl, m_names.claim_of(node), "statefulset/" + m_names.workload));
+    }
     const bool data_goes = !settings.persistence || !observed.claim();
-    undos.push_back(undo_install(session.helm, settings.release, m_names.pod, data_goes));
+    undos.push_back(undo_install(session.helm, settings.release, m_names.pod, data_goes, settings.nodes()));
     return undos;
   };
   step.act = [this] { return upgrade(); };

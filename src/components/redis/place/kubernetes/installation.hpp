@@ -11,6 +11,7 @@
 #include "components/kubernetes/rollout.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
@@ -112,6 +113,8 @@ class Installation {
   Step replace_certificate();
   Step remember_certificate();
   Step users_change_step();
+  Step nodes_step();
+  Step address_step();
 
   /// Starts what will store the password and what will make the release: both wait for their input until their step.
   void start_early();
@@ -125,6 +128,11 @@ class Installation {
   /// What our Secret holds, with the application's user as it should be.
   SecretContent with_wanted_user(const SecretContent& present) const;
   std::string describe_user_change() const;
+  /// Of several nodes: the users by which they know each other, where our Secret lacks them.
+  SecretContent missing_node_users();
+  /// Looks until nothing is wrong any more with what `trouble` judges. Throws Error (failure) at the deadline.
+  void wait_for_address();
+  Topology wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&));
   SecretContent put_back_passwords() const;
   /// The user of the streams that are trimmed, with the password that it has or a new one; of no stream: none.
   TrimUser trim_user();
@@ -196,6 +204,8 @@ class Installation {
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
+  std::optional<NodeWays> m_nodes;  ///< of several
+  bool m_address_leads = false;     ///< of several nodes: the way to the master has settled
   SecretStore m_store;
   ReleaseCertificates m_certificates;
   CertificatePlan m_work;

@@ -108,6 +108,7 @@ RedisConnection& Installation::ready() {
   for (;;) {
     const bool is_ready = m_rollout.ready() && !exporter_may_come();
     if (is_ready) {
+      wait_for_address();
       if (RedisConnection* const redis = m_redis.try_connection(m_login)) return *redis;
     }
     tend(nullptr, m_context.deadline);

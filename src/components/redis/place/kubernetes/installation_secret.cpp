@@ -9,6 +9,7 @@
 #include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "components/redis/server/rotation.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/settings/values.hpp"
@@ -24,6 +25,7 @@ ordered_json Installation::secret_manifest() {
       secret_content(m_passwords.application, generate_password(m_context.random), trim_user(), application_user());
   if (settings.tls.from == TlsChoice::From::issuer)
     content = with_reload_user(std::move(content), generate_password(m_context.random));
+  if (settings.ha()) content = with_node_users(std::move(content), generate_password(m_context.random));
   for (const auto& [key, value] : content) data[key] = base64_encode(value.reveal());
   // a server that runs has read a Secret of before, which is gone
   if (observed.redis_runs()) m_acl = value_of(content, acl_key);
@@ -103,6 +105,10 @@ Step Installation::password_step() {
     if (!ours && !m_secret) store_password();
     const std::unique_ptr<Process> kubectl = ours ? nullptr : m_secret->act();
     if (observed.name_space) m_rollout.start();
+    if (const SecretContent missing = missing_node_users(); !missing.empty()) {
+      m_store.write(missing);
+      return {Outcome::changed, detail + "; with users for the nodes"};
+    }
     if (ours && !put_back_passwords().empty()) {
       m_store.write(put_back_passwords());
       return {Outcome::changed, detail + "; put back what was changed by hand"};

@@ -2,6 +2,7 @@
 
 #include "components/redis/place/kubernetes/certificates_kubernetes.hpp"
 #include "components/redis/place/kubernetes/doctor_kubernetes.hpp"
+#include "components/redis/place/kubernetes/failover_kubernetes.hpp"
 #include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/role.hpp"
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
@@ -17,6 +18,10 @@ SetupOutcome KubernetesInstaller::setup() { return setup_redis_kubernetes(m_cont
 CommandResult KubernetesInstaller::teardown() { return teardown_redis_kubernetes(m_context, m_settings); }
 
 void KubernetesInstaller::examine_ground(HealthReport& report) { examine_kubernetes(m_context, m_settings, report); }
+
+FailoverOutcome KubernetesInstaller::fail_over(const FailoverRequest& request) {
+  return fail_over_kubernetes(m_context, m_settings, request);
+}
 
 std::string KubernetesInstaller::rights() const { return role_manifests(m_settings); }
 

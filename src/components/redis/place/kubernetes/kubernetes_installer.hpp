@@ -12,6 +12,7 @@ class KubernetesInstaller final : public Installer {
   SetupOutcome setup() override;
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
+  FailoverOutcome fail_over(const FailoverRequest& request) override;
   std::string rights() const override;
   std::string change_users(const UsersPlan& plan) override;
   StoreState look_at_store() override;

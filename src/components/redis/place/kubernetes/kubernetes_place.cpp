@@ -39,14 +39,22 @@ const InstalledRedis& KubernetesPlace::installed() {
   return *m_installed;
 }
 
+/// Of several nodes the master is reached through a proxy, whichever it is.
+void KubernetesPlace::prepare_way() {
+  if (!m_redis) m_redis.emplace(m_context, m_session.kubectl, m_names, m_local_port);
+  m_redis->lead_to(m_names.way_to_master(installed().record.ha()));
+  m_redis->prepare();
+}
+
 void KubernetesPlace::prepare(int local_port) {
+  m_local_port = local_port;
   if (!m_redis) m_redis.emplace(m_context, m_session.kubectl, m_names, local_port);
   m_redis->prepare();
 }
 
 RedisEndpoint KubernetesPlace::endpoint(TimePoint deadline) {
   const InstalledRedis& redis = installed();  // before the port-forward: "not installed" says more than its failure
-  prepare();
+  prepare_way();
   m_redis->speak_tls(redis.tls, redis.port);
   return m_redis->endpoint(redis.login(), deadline);
 }
@@ -57,7 +65,7 @@ std::unique_ptr<RedisConnection> KubernetesPlace::connect(TimePoint deadline) {
 
 std::unique_ptr<RedisConnection> KubernetesPlace::administer(TimePoint deadline) {
   const Login admin = installed().admin;
-  prepare();
+  prepare_way();
   m_redis->speak_tls(installed().tls, installed().port);
   return connect_redis(m_context.redis, m_redis->endpoint(admin, deadline), reply_limit);
 }

@@ -32,12 +32,15 @@ class KubernetesPlace final : public Place {
   std::unique_ptr<Victim> victim() override;
 
  private:
+  void prepare_way();
+
   Context& m_context;
   RedisSettings m_settings;
   RedisNames m_names;
   ClusterSession m_session;
   std::optional<InstalledRedis> m_installed;
   std::optional<KubernetesRedis> m_redis;
+  int m_local_port = 0;
 };
 
 }  // namespace raibid

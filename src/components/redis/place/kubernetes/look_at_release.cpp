@@ -75,6 +75,13 @@ void look_at_certificate(Context& context, const Kubectl& kubectl, Release& foun
     take_object(found, item, kubectl);
 }
 
+void look_at_nodes(Context& context, const Kubectl& kubectl, Release& found) {
+  if (!found.ha()) return;
+  const Command question = kubectl.get(objects_of_nodes(found.names(), found.nodes()));
+  for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline)))
+    take_object(found, item, kubectl);
+}
+
 std::vector<std::string> volumes_of(const Release& found) {
   std::vector<std::string> names;
   for (const Release::Claim& claim : found.claims) {
@@ -162,6 +169,15 @@ bool names_files(const Spec& record) {
 
 }  // namespace
 
+std::vector<std::string> objects_of_nodes(const RedisNames& names, int nodes) {
+  std::vector<std::string> objects;
+  for (int node = 1; node < nodes; ++node) {
+    objects.push_back("pod/" + names.pod_of(node));
+    objects.push_back("persistentvolumeclaim/" + names.claim_of(node));
+  }
+  return objects;
+}
+
 Release look_at_release(Context& context, const Kubectl& kubectl, const std::string& release,
                         const std::vector<std::string>& services) {
   Release found{.id = {release, kubectl.name_space()}};
@@ -182,6 +198,7 @@ Release look_at_release(Context& context, const Kubectl& kubectl, const std::str
     for (const json& record : records) take_record(found, at(record, {"metadata", "labels"}));
     look_at_missing_services(context, kubectl, found);
     if (!found.installed()) return found;
+    look_at_nodes(context, kubectl, found);
     look_at_certificate(context, kubectl, found);
     take_if_seen(found, kubectl, questions[2], answers[2]);
     look_at_volumes(context, kubectl, found);

@@ -17,6 +17,9 @@ namespace raibid {
 Release look_at_release(Context& context, const Kubectl& kubectl, const std::string& release,
                         const std::vector<std::string>& services);
 
+/// What a release with replicas has for its further nodes, of which it was set up with `nodes` in all: pods and claims.
+std::vector<std::string> objects_of_nodes(const RedisNames& names, int nodes);
+
 /// Every release of the cluster that setup made. A login that may not look into all namespaces sees those of
 /// `credentials`. Throws as look_at_release.
 std::vector<Release> look_at_all_releases(Context& context, const Kubectl& kubectl,

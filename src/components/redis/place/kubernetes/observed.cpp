@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/session.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/release_reader.hpp"
 #include "sys/random.hpp"
 
@@ -19,6 +20,8 @@ namespace raibid {
 namespace {
 
 using nlohmann::json;
+
+constexpr int most_nodes = 5;
 
 /// No other run that installs or removes begins and ends in that time.
 constexpr Duration still_counts = std::chrono::seconds(2);
@@ -91,7 +94,7 @@ std::string cluster_uid_of(Context& context, const Kubectl& kubectl) {
   return cluster_mark(context, kubectl);
 }
 
-std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims) {
+std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims, bool replicates) {
   std::vector<Kubectl::Right> rights = {
       {"create", "", "secrets", ""},
       {"patch", "", "secrets", ""},
@@ -107,6 +110,10 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims) {
       {"delete", "coordination.k8s.io", "leases", ""},
   };
   if (trims) rights.push_back({"create", "batch", "cronjobs", ""});
+  if (replicates) {
+    rights.push_back({"create", "apps", "deployments", ""});
+    rights.push_back({"create", "policy", "poddisruptionbudgets", ""});
+  }
   if (create_namespace) rights.push_back({"create", "", "namespaces", "", true});
   return rights;
 }
@@ -143,6 +150,14 @@ void look_at_issued(Context& context, const Kubectl& kubectl, const TlsChoice& w
   }
 }
 
+/// Of a Redis with replicas, one that is wanted or one that is there: what its further nodes have.
+void observe_nodes(Context& context, const Kubectl& kubectl, const RedisNames& names, int nodes, Observed& observed) {
+  if (nodes < 2) return;
+  const Command question = kubectl.get(objects_of_nodes(names, nodes));
+  for (const json& item : Kubectl::parse_items(question, kubectl.ask(question, context.deadline)))
+    take(observed, item, kubectl);
+}
+
 /// What can only be asked when the rest is known: the claim's volume, which many a login may not see, and the state of
 /// the release.
 void look_further(Context& context, const Kubectl& kubectl, const std::string& release, Look look, Observed& observed) {
@@ -170,7 +185,7 @@ void look_further(Context& context, const Kubectl& kubectl, const std::string& r
 
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings,
                  Look look) {
-  const std::vector<Kubectl::Right> rights = needed_rights(true, !trimmed_streams(settings).empty());
+  const std::vector<Kubectl::Right> rights = needed_rights(true, !trimmed_streams(settings).empty(), settings.ha());
   std::vector<std::string> objects = {"namespace/kube-system",
                                       "namespace/" + settings.name_space,
                                       "secret/" + names.full,
@@ -216,6 +231,10 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
     throw Error(ExitCode::preflight, std::string("kubectl's answer cannot be parsed: ") + error.what(),
                 "see what it says: " + kubectl.for_people({"get", "secret,statefulset,service", "-o", "json"}));
   }
+  // of data without a record (a setup that was interrupted) nobody knows of how many nodes it is
+  const bool unknown = !observed.workload && observed.claim() && observed.claim()->spec.empty();
+  const int nodes = std::max(settings.nodes(), observed.nodes());
+  observe_nodes(context, kubectl, names, unknown ? std::max(nodes, most_nodes) : nodes, observed);
   look_further(context, kubectl, settings.release, look, observed);
   look_at_issued(context, kubectl, settings.tls, observed);
   // the right to make a namespace only matters when there is none

@@ -55,6 +55,6 @@ void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const Red
                              const RedisSettings& settings, const Observed& observed);
 
 /// What setup needs to be allowed to do; `trims`: with a CronJob.
-std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims = false);
+std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims = false, bool replicates = false);
 
 }  // namespace raibid

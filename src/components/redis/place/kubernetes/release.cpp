@@ -12,6 +12,30 @@ const Release::Service* Release::service(const std::string& name) const {
   return found == services.end() ? nullptr : &*found;
 }
 
+namespace {
+
+/// That of a node; one of another name is the first's.
+template <typename Thing>
+const Thing* thing_of(const std::vector<Thing>& things, const RedisNames& names, int node) {
+  const auto found = std::find_if(things.begin(), things.end(),
+                                  [&](const Thing& thing) { return std::max(names.node_of(thing.name), 0) == node; });
+  return found == things.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const Release::Pod* Release::pod(int node) const { return thing_of(pods, names(), node); }
+
+const Release::Claim* Release::claim(int node) const { return thing_of(claims, names(), node); }
+
+int Release::nodes() const {
+  try {
+    return parse_spec(workload ? workload->spec : recorded_spec()).replicas + 1;
+  } catch (const Error&) {
+    return 1;  // who needs the record says what is wrong with it
+  }
+}
+
 bool Release::leads_here(const std::string& name) const {
   const Service* const found = service(name);
   if (!found) return false;

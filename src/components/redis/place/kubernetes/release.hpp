@@ -69,6 +69,7 @@ struct Release {
     };
     std::string name;
     std::string phase;
+    std::string node{};   ///< of the cluster, that it runs on
     bool ready = false;   ///< and not being deleted
     bool serves = false;  ///< the same, a failing exporter left out
     bool being_deleted = false;
@@ -120,8 +121,13 @@ struct Release {
   bool installed() const { return record || workload; }
 
   /// Those of the first node, nullptr when there is none.
-  const Pod* pod() const { return pods.empty() ? nullptr : &pods.front(); }
-  const Claim* claim() const { return claims.empty() ? nullptr : &claims.front(); }
+  const Pod* pod() const { return pod(0); }
+  const Claim* claim() const { return claim(0); }
+  const Pod* pod(int node) const;
+  const Claim* claim(int node) const;
+  /// How many nodes it was set up with, or the data of one that a teardown kept; 1 where the record says nothing.
+  int nodes() const;
+  bool ha() const { return nodes() > 1; }
   /// By its name as `services` has it; nullptr when there is none.
   const Service* service(const std::string& name) const;
   /// A Service of that name selects the release's pods, or is a name for the release's host.

@@ -160,9 +160,9 @@ bool put_object(Release& release, const json& object, const Kubectl& kubectl) {
     release.secret = read_secret(object);
   } else if (kind == "StatefulSet" && name == names.workload) {
     release.workload = read_workload(object);
-  } else if (kind == "Pod" && name == names.pod) {
+  } else if (kind == "Pod" && names.node_of(name) >= 0) {
     put(release.pods, read_pod(object, kubectl));
-  } else if (kind == "PersistentVolumeClaim" && name == names.claim) {
+  } else if (kind == "PersistentVolumeClaim" && names.node_of(name) >= 0) {
     put(release.claims, read_claim(object));
   } else if (kind == "CronJob" && name == names.full + "-trim") {
     release.trimming = read_trimming(object);
@@ -178,6 +178,7 @@ Release::Pod read_pod(const json& pod, const Kubectl& kubectl) {
   Release::Pod read;
   read.name = text_at(pod, {"metadata", "name"});
   read.phase = text_at(pod, {"status", "phase"});
+  read.node = text_at(pod, {"spec", "nodeName"});
   read.being_deleted = !at(pod, {"metadata", "deletionTimestamp"}).is_null();
   read.ready = is_ready(pod) && !read.being_deleted;
   read.serves = read.ready || is_ready_without(pod, exporter_container);

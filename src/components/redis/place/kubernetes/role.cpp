@@ -71,8 +71,9 @@ std::vector<RoleRule> role_rules(const RedisSettings& settings) {
                      settings.monitoring ? std::vector<std::string>{"servicemonitors", "prometheusrules"}
                                          : std::vector<std::string>{"servicemonitors"},
                      all_verbs()});
-  if (settings.chart.kind != ChartChoice::Kind::embedded) {
-    rules.push_back({{""}, {"serviceaccounts"}, all_verbs()});
+  if (settings.ha()) rules.push_back({{"apps"}, {"deployments"}, all_verbs()});
+  if (settings.chart.kind != ChartChoice::Kind::embedded) rules.push_back({{""}, {"serviceaccounts"}, all_verbs()});
+  if (settings.ha() || settings.chart.kind != ChartChoice::Kind::embedded) {
     rules.push_back({{"policy"}, {"poddisruptionbudgets"}, all_verbs()});
   }
   return rules;

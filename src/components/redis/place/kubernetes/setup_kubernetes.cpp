@@ -278,6 +278,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                          choose_passwords(context, observed, settings, names, session.kubectl), run.id());
     refuse_missing_chart(context, *installation);
     refuse_to_write(context, *installation);
+    refuse_users_of_nodes(observed, *installation);
     if (!dry && observed.redis_runs() && kept_by_store(settings, names))
       refuse_unknown_password(context, observed, session.kubectl, names);
     installation->compare_with_present();

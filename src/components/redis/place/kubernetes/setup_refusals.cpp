@@ -174,6 +174,13 @@ void refuse_unknown_password(Context& context, const Observed& observed, const K
   }
 }
 
+void refuse_users_of_nodes(const Observed& observed, const Installation& installation) {
+  if (!observed.workload || !observed.ha() || !installation.changes_users()) return;
+  cannot_set_up(fmt::format("release {} has {} nodes, whose users and passwords cannot be changed together yet",
+                            installation.settings.release, observed.nodes()),
+                "keep them: leave --user and --password-file out");
+}
+
 void refuse_missing_chart(Context& context, const Installation& installation) {
   const ChartChoice& chart = installation.settings.chart;
   if (chart.kind == ChartChoice::Kind::embedded || installation.converged()) return;

@@ -31,6 +31,9 @@ void refuse_to_write(const Context& context, const Installation& installation);
 void refuse_unknown_password(Context& context, const Observed& observed, const Kubectl& kubectl,
                              const RedisNames& names);
 
+/// Other users, or another password, would be told to the master of several nodes alone.
+void refuse_users_of_nodes(const Observed& observed, const Installation& installation);
+
 /// Helm would find out only after namespace and Secret are made.
 void refuse_missing_chart(Context& context, const Installation& installation);
 

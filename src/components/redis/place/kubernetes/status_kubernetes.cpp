@@ -12,6 +12,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
+#include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
@@ -50,9 +51,10 @@ void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport
   report.add({"workload", workload && wanted > 0 && (ready == wanted || only_exporter),
               workload ? fmt::format("{} of {} ready{}", ready, wanted, only_exporter ? ", but for the exporter" : "")
                        : "missing",
-              workload && wanted == 0 ? "it is scaled to zero; start it again: " +
-                                            kubectl.for_people({"scale", "statefulset", name, "--replicas=1"})
-                                      : repair(report)});
+              workload && wanted == 0
+                  ? "it is scaled to zero; start it again: " +
+                        kubectl.for_people({"scale", "statefulset", name, fmt::format("--replicas={}", found.nodes())})
+                  : repair(report)});
 }
 
 }  // namespace
@@ -265,6 +267,7 @@ void examine_store(const StatusFacts::Store& store, HealthReport& report) {
 }  // namespace
 
 bool answers(const Release& found, KubernetesRedis& redis, TimePoint until) {
+  redis.lead_to(found.names().way_to_master(found.ha()));
   redis.speak_tls(found.tls_client(), found.port());
   return redis.answers(admin_login(found.content()), until);
 }
@@ -272,6 +275,20 @@ bool answers(const Release& found, KubernetesRedis& redis, TimePoint until) {
 Spec expected_spec(const Release& found, const RedisSettings& otherwise) {
   return found.workload && !found.workload->spec.empty() ? found.spec() : spec_of(otherwise);
 }
+
+namespace {
+
+Topology look_at_topology(Context& context, const Kubectl& kubectl, const Release& found, TimePoint until) {
+  NodeWays ways(context, kubectl, found.names(), found.nodes(), found.content());
+  Topology topology = ways.look(until);
+  for (ServerNode& node : topology.nodes) {
+    if (const Release::Pod* const pod = found.pod(std::max(found.names().node_of(node.name), 0)))
+      node.where = pod->node;
+  }
+  return topology;
+}
+
+}  // namespace
 
 StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope) {
@@ -281,11 +298,13 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   const Scope its_own = scope.found("kubernetes", facts.name_space, facts.release, facts.preset);
   const auto existing = existing_secret_of(expected);
   const bool is_own = existing && existing->name == found.names().full;
-  if (!found.pod()) facts.redis.failure = {"not asked: there is no pod", ""};
+  const bool has_pods = !found.pods.empty();
+  if (!has_pods) facts.redis.failure = {"not asked: there is no pod", ""};
+  redis.lead_to(found.names().way_to_master(found.ha()));
   redis.speak_tls(found.tls_client(), found.port());
   TlsFacts tls = kept_certificate(found);
   try {
-    if (found.pod()) {
+    if (has_pods) {
       RedisConnection& connection = redis.connection(admin_login(content), until);
       if (tls.choice.enabled()) tls.served = read_der_certificate(connection.peer_certificate(), "what Redis shows");
       read_redis_facts(connection,
@@ -299,11 +318,13 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
                                                 ? sync + its_own.command("credentials sync")
                                                 : error.hint()};
   }
-  if (found.pod()) look_at_shown_certificate(context, redis, until, tls);
+  if (has_pods) look_at_shown_certificate(context, redis, until, tls);
+  std::optional<Topology> topology;
+  if (found.ha() && has_pods) topology = look_at_topology(context, kubectl, found, until);
   std::optional<StatusFacts::Store> store;
   if (existing && !is_own) store = read_store(kubectl, *existing, value_of(content, password_key), until);
   facts.where = StatusFacts::OnCluster{kubectl.cluster().context, kubectl.cluster().server, std::move(found),
-                                       std::move(expected), std::move(store)};
+                                       std::move(expected),       std::move(store),         std::move(topology)};
   StatusReport report = report_on(std::move(facts), its_own);
   const auto& where = std::get<StatusFacts::OnCluster>(report.facts.where);
   const Release& seen = where.seen;
@@ -313,15 +334,20 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   const RedisNames names = seen.names();
   examine_record(seen.record, seen.id.name, health);
   examine_workload(seen, kubectl, health);
-  examine_pod(seen.pod(), names.pod, kubectl, health);
-  examine_claim(seen.claim(), names.claim, seen.id.name, asked.persistence, kubectl, health);
+  for (int node = 0; node < seen.nodes(); ++node) examine_pod(seen.pod(node), names.pod_of(node), kubectl, health);
+  for (int node = 0; node < seen.nodes(); ++node)
+    examine_claim(seen.claim(node), names.claim_of(node), seen.id.name, asked.persistence, kubectl, health);
+  if (where.topology) {
+    const std::vector<std::string> logs = {"logs", "statefulset/" + names.workload, "--all-containers"};
+    examine_topology(*where.topology, kubectl.for_people(logs), health);
+  }
   examine_secret(seen, asked.auth, health);
   if (kept) examine_store(*kept, health);
   examine_services(seen, asked.services, health);
   examine_deletions(seen, kubectl, health);
   examine_trimming(seen.trimming, kubectl, health);
   examine_state(*seen.state, health);
-  if (tls.choice.enabled() && seen.pod())
+  if (tls.choice.enabled() && !seen.pods.empty())
     examine_tls(tls, certificate_spec_of(seen, health.scope()), context.clock.wall(), health);
   examine_redis(report.facts.redis, health);
   return report;

@@ -85,16 +85,17 @@ class KubernetesTeardown {
   /// What there is now.
   Removals plan() {
     m_removals = {};
+    m_nodes = m_observed.nodes();
     const bool delete_data = m_context.settings.flag("delete-data");
-    const bool keeps_claim = m_observed.claim() && !delete_data;
+    const bool keeps_claim = !m_observed.claims.empty() && !delete_data;
     const auto credentials = find_credentials(m_context.paths, "kubernetes", m_observed.cluster_uid,
                                               m_settings.name_space, m_settings.release);
     if (keeps_claim) refuse_losing_claim(m_observed, m_settings, m_names, m_session.kubectl);
     if (was_left_behind(m_observed, m_settings)) throw left_behind(m_observed, m_settings, m_names, m_session.kubectl);
     if (m_observed.record) plan_release(keeps_claim);
-    if (m_observed.claim())
-      decide(delete_data, "claim", fmt::format("claim {} (the data)", m_names.claim),
-             [this] { return remove("persistentvolumeclaim/" + m_names.claim); });
+    for (const Release::Claim& claim : m_observed.claims)
+      decide(delete_data, "claim", fmt::format("claim {} (the data)", claim.name),
+             [this, name = claim.name] { return remove("persistentvolumeclaim/" + name); });
     const bool kept = m_observed.secret && (!m_observed.secret->controller.empty() || names_own_secret());
     if (kept) {
       m_removals.stays.push_back(fmt::format(
@@ -201,7 +202,8 @@ class KubernetesTeardown {
            const TimePoint until =
                std::min(m_context.deadline, m_context.runner.now() + m_context.pace->patience(settle_limit));
            check_workload_gone(m_context, m_session.kubectl, m_names, until, m_context.deadline);
-           remove("pod/" + m_names.pod);  // waits for the pod, whose last act is to write its data
+           // waits for the pods, whose last act is to write their data
+           for (int node = 0; node < m_nodes; ++node) remove("pod/" + m_names.pod_of(node));
            return m_settings.release + " removed";
          }});
   }
@@ -246,6 +248,7 @@ class KubernetesTeardown {
   const RedisNames& m_names;
   ReleaseLock& m_lock;
   Removals m_removals;
+  int m_nodes = 1;
 };
 
 }  // namespace
@@ -274,6 +277,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   const bool abandoned = run.open();
   const UndoScope scope{run.id(), UndoScope::LeftData::leave};
   KubernetesRedis redis(context, session.kubectl, names);
+  redis.lead_to(names.way_to_master(observed.ha()));
   redis.speak_tls(observed.tls_client(), observed.port());
   ReleaseCertificates certificates(context, session.kubectl, names, settings.release, run.id(),
                                    [&context] { return context.deadline; });

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/quantity.hpp"
+#include "base/strings.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "components/scope.hpp"
 
@@ -75,6 +76,31 @@ void refuse_growing(const Observed& observed, const RedisSettings& settings, con
           kubectl.for_people({"patch", "storageclass", storage_class, "-p", "{\"allowVolumeExpansion\":true}"})));
 }
 
+/// Which node has the newest data is what the pods of several nodes know; a single one knows nothing of others.
+void refuse_other_topology(const Observed& observed, const RedisSettings& settings, const RedisNames& names) {
+  const int present = observed.nodes();
+  const std::string as_it_was = Scope()
+                                    .found("kubernetes", settings.name_space, settings.release, "")
+                                    .command("setup redis", fmt::format("--ha --replicas {}", present - 1));
+  if (observed.workload && present != settings.nodes()) {
+    cannot_change(fmt::format("release {} has {}, and cannot be changed to {} in place", settings.release,
+                              counted(present, "node", "nodes"), settings.nodes()),
+                  present == 1 ? set_up_again(settings, fmt::format("--ha --replicas {}", settings.replicas))
+                               : "keep it as it is: " + as_it_was);
+  }
+  if (observed.workload || !observed.claim()) return;
+  if (present > 1 && present != settings.nodes()) {
+    cannot_change(
+        fmt::format("the data that a teardown kept is that of {} nodes, and the newest may be in any of them", present),
+        "set it up as it was: " + as_it_was);
+  }
+  if (present == 1 && settings.ha() && observed.claim(1)) {
+    cannot_change(fmt::format("claim {} is left of an earlier Redis, and would be taken for a node of this one",
+                              names.claim_of(1)),
+                  "remove it when nobody needs its data, or choose another name with --release");
+  }
+}
+
 void refuse_taken_names(const Observed& observed, const RedisSettings& settings, const RedisNames& names) {
   for (const Release::Service& service : observed.services) {
     if (service.name == names.workload || service.release == settings.release) continue;
@@ -119,6 +145,7 @@ RedisSettings as_installed(const RedisSettings& settings, const Observed& observ
 void refuse_unchangeable(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                          const Kubectl& kubectl) {
   refuse_taken_names(observed, settings, names);
+  refuse_other_topology(observed, settings, names);
   if (observed.workload) {
     refuse_other_chart(parse_spec(observed.workload->spec).chart, settings);
     refuse_other_persistence(*observed.workload, settings);

@@ -37,6 +37,7 @@ constexpr Duration usual_workload_limit = std::chrono::seconds(15);
 constexpr const char* claim_kind = "persistentvolumeclaim";
 /// Nobody keeps what Redis writes at its end.
 constexpr const char* data_goes_argument = "data_goes";
+constexpr const char* nodes_argument = "nodes";
 /// How long a pod gets to end before the undo goes on without it. Redis ends within a second; what takes longer is the
 /// grace of a sidecar, or of a container that has not trapped SIGTERM yet.
 constexpr Duration pod_patience = std::chrono::seconds(10);
@@ -174,7 +175,8 @@ class Undoing {
       }
       throw Kept(used_since(m_release));
     }
-    if (found->uid != m_claim_uid) {
+    const auto uid = m_claim_uids.find(name);
+    if (uid == m_claim_uids.end() || found->uid != uid->second) {
       throw Kept(fmt::format("claim {} is kept: nothing shows that that run made it; to remove it: {}", name,
                              m_kubectl.for_people({"delete", claim_kind, name})));
     }
@@ -201,14 +203,22 @@ class Undoing {
     const bool theirs = repair != arguments.end() ? records.back().version == number_in(repair->second)
                                                   : is_of_run(records, arguments.at(run_argument));
     if (!theirs) throw Kept(used_since(release));
-    const std::optional<Found> pod = find("pod", arguments.at("pod"));
+    const int nodes = arguments.contains(nodes_argument) ? number_in(arguments.at(nodes_argument)) : 1;
+    std::map<std::string, std::string> pods;  // with their uids
+    if (const std::optional<Found> pod = find("pod", arguments.at("pod"))) pods[arguments.at("pod")] = pod->uid;
+    for (int node = 1; node < nodes; ++node) {
+      if (const std::optional<Found> pod = find("pod", m_names.pod_of(node))) pods[m_names.pod_of(node)] = pod->uid;
+    }
     run_helm(m_context, m_kubectl, m_helm, release, m_helm.uninstall(release), m_deadline());
     const TimePoint until =
         std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(usual_workload_limit));
     check_workload_gone(m_context, m_kubectl, m_names, until, m_deadline());
     // waits for it: its last act is to write its data
-    if (pod) end_pod(arguments.at("pod"), pod->uid, arguments.contains(data_goes_argument));
-    if (const std::optional<Found> claim = find(claim_kind, m_names.claim)) m_claim_uid = claim->uid;
+    for (const auto& [name, uid] : pods) end_pod(name, uid, arguments.contains(data_goes_argument));
+    for (int node = 0; node < nodes; ++node) {
+      if (const std::optional<Found> claim = find(claim_kind, m_names.claim_of(node)))
+        m_claim_uids[m_names.claim_of(node)] = claim->uid;
+    }
   }
 
   void roll_back(const Arguments& arguments) {
@@ -411,8 +421,8 @@ class Undoing {
   const RedisNames& m_names;
   const UndoScope& m_scope;
   std::function<TimePoint()> m_deadline;
-  std::optional<int> m_rollback_over;  ///< the newest revision before helm rolled back in this replay
-  std::string m_claim_uid;             ///< of the release that was uninstalled in this replay
+  std::optional<int> m_rollback_over;               ///< the newest revision before helm rolled back in this replay
+  std::map<std::string, std::string> m_claim_uids;  ///< by name, of the release that was uninstalled in this replay
 };
 
 void refuse_without_run(const Arguments& arguments) {
@@ -485,8 +495,9 @@ Undo undo_adoption(const Kubectl& kubectl, const std::string& secret) {
           kubectl.for_people({"label", "secret", secret, fmt::format("{}-", managed_by_label)})};
 }
 
-Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod, bool data_goes) {
+Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod, bool data_goes, int nodes) {
   std::map<std::string, std::string> arguments = {{"release", release}, {"pod", pod}};
+  if (nodes > 1) arguments[nodes_argument] = std::to_string(nodes);
   if (data_goes) arguments[data_goes_argument] = "true";
   return {"helm.uninstall", arguments, helm.for_people({"uninstall", release})};
 }

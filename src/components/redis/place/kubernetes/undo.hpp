@@ -43,7 +43,7 @@ Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::str
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret);
 /// `data_goes`: the claim is of this run's making, or there is none. Then a pod that does not end within seconds is
 /// taken away: a sidecar of someone else, or a SIGTERM that came before anything listened to it, costs no minute.
-Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod, bool data_goes);
+Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod, bool data_goes, int nodes = 1);
 /// `newest` is the newest revision before the change, `revision` the one to go back to.
 Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod);
 

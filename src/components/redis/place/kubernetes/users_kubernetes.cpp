@@ -28,6 +28,12 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
   }
+  if (observed.ha()) {
+    throw Error(ExitCode::preflight,
+                fmt::format("release {} has {} nodes, whose users cannot be changed together yet", settings.release,
+                            observed.nodes()),
+                "another password needs a new Redis: remove it with its data, and set it up again");
+  }
   if (!observed.secret->ours) {
     throw Error(ExitCode::preflight, fmt::format("Secret {} was not made by raibid-cli", names.full),
                 "its password is changed where it comes from");

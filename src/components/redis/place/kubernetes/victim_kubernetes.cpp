@@ -8,6 +8,7 @@
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/server/connect.hpp"
 
 namespace raibid {
@@ -23,14 +24,17 @@ class KubernetesVictim final : public Victim {
         m_names(settings.release, settings.name_space, settings.cluster_domain),
         m_session(session),
         m_installed(find_on_kubernetes(context, m_session.kubectl, settings)),
-        m_redis(context, m_session.kubectl, m_names) {
+        m_redis(context, m_session.kubectl, m_names),
+        m_pod(m_names.pod) {
     const TimePoint until = question_deadline(context);
     if (auto refusal = refuse_restart(context, m_session.kubectl, settings.release, until)) throw *refusal;
+    m_redis.lead_to(m_names.way_to_master(m_installed.record.ha()));
     m_redis.speak_tls(m_installed.tls, m_installed.port);
     m_redis.prepare();
+    if (m_installed.record.ha()) m_pod = master_of_several(until);
   }
 
-  std::string name() const override { return fmt::format("pod {} of {}", m_names.pod, describe(m_session.kubectl)); }
+  std::string name() const override { return fmt::format("pod {} of {}", m_pod, describe(m_session.kubectl)); }
   std::string how() const override { return "the pod deleted with a second of grace"; }
 
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override {
@@ -58,7 +62,7 @@ class KubernetesVictim final : public Victim {
       if (std::unique_ptr<RedisConnection> redis = try_new_process()) return redis;
       if (m_context.runner.now() >= deadline) {
         throw Error(ExitCode::remains, name() + " did not come back in time",
-                    m_session.kubectl.for_people({"describe", "pod", m_names.pod}));
+                    m_session.kubectl.for_people({"describe", "pod", m_pod}));
       }
       Process* const process = m_redis.tunnel().process();
       m_context.runner.wait({&process, 1}, m_context.runner.now() + poll_interval);
@@ -68,7 +72,14 @@ class KubernetesVictim final : public Victim {
   void revive(TimePoint) override {}  // its StatefulSet does
 
  private:
-  Command kill_command() const { return m_session.kubectl.delete_pod(m_names.pod); }
+  Command kill_command() const { return m_session.kubectl.delete_pod(m_pod); }
+
+  std::string master_of_several(TimePoint until) {
+    NodeWays ways(m_context, m_session.kubectl, m_names, m_installed.record.replicas + 1, m_installed.content);
+    const Topology topology = ways.look(until);
+    if (const ServerNode* const master = topology.master()) return master->name;
+    throw Error(ExitCode::failure, trouble_of_nodes(topology), "see: " + m_context.scope().command("status"));
+  }
 
   static std::string run_id(RedisConnection& redis) {
     return parse_info(checked(redis, {"INFO", "server"}).text)["run_id"];
@@ -97,6 +108,7 @@ class KubernetesVictim final : public Victim {
   ClusterSession m_session;
   InstalledRedis m_installed;
   KubernetesRedis m_redis;
+  std::string m_pod;
   std::string m_run;
   std::unique_ptr<Process> m_kill;
 };

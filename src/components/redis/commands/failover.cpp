@@ -1,0 +1,53 @@
+#include "components/redis/commands/failover.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/json.hpp"
+#include "components/redis/commands/agree.hpp"
+#include "components/redis/place/place.hpp"
+#include "components/redis/run/journaled_run.hpp"
+#include "config/yaml.hpp"
+
+namespace raibid {
+
+std::vector<OptionSpec> failover_options() {
+  return {{.name = "to",
+           .help = "Number of the node that takes over, as in its pod's name; Sentinel chooses one when not given",
+           .kind = OptionKind::integer,
+           .metavar = "N",
+           .flag_only = true}};
+}
+
+CommandResult failover_redis(Context& context, const std::vector<std::string>&) {
+  mention_unfinished(context);
+  const auto [place, settings] = open_recorded(context, NeedsPreset::no);
+  FailoverRequest request;
+  if (context.settings.is_set("to")) request.to = static_cast<int>(context.settings.integer("to"));
+  request.agree = [&context, &request](const std::string& what) {
+    agree(context, what, "failover redis", request.to ? fmt::format("--to {}", *request.to) : "");
+  };
+  const FailoverOutcome outcome = open_installer(context, settings)->fail_over(request);
+  if (!outcome.plan.empty()) return {outcome.plan};
+  const bool unchanged = outcome.from == outcome.to;
+  const int code = unchanged || outcome.address_follows ? 0 : static_cast<int>(ExitCode::failure);
+  if (context.format() != OutputFormat::table) {
+    const nlohmann::ordered_json object = {{"changed", !unchanged},
+                                           {"from", outcome.from},
+                                           {"to", outcome.to},
+                                           {"address_follows", unchanged || outcome.address_follows},
+                                           {"seconds", outcome.seconds}};
+    return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n", code};
+  }
+  if (unchanged) return {fmt::format("{} is the master already: nothing to do.\n", outcome.to)};
+  if (!outcome.address_follows)
+    return {fmt::format("{} is the master now, and not every proxy leads to it yet. Look again: {}\n", outcome.to,
+                        context.scope().command("status")),
+            code};
+  return {fmt::format("{} is the master now; the address leads to it after {:.1f} s.\n", outcome.to, outcome.seconds)};
+}
+
+}  // namespace raibid

@@ -1,0 +1,100 @@
+// Installation: what a Redis of several nodes needs beside one of a single node.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/redis/place/kubernetes/installation.hpp"
+#include "components/redis/run/steps.hpp"
+#include "components/redis/server/node_users.hpp"
+#include "components/redis/server/running_acl.hpp"
+#include "components/redis/settings/topology.hpp"
+#include "ui/reporter.hpp"
+
+namespace raibid {
+
+namespace {
+
+/// Each look logs in to every node, sentinel and proxy.
+constexpr Duration between_looks = std::chrono::milliseconds(500);
+constexpr Duration one_look = std::chrono::seconds(10);
+
+}  // namespace
+
+SecretContent Installation::missing_node_users() {
+  if (!settings.ha() || !has_its_secret()) return {};
+  const SecretContent& present = observed.secret->content;
+  if (present.contains(internal_password_key) && present.contains(replication_conf_key) &&
+      present.contains(sentinel_conf_key))
+    return {};
+  SecretContent wanted = with_node_users(present, generate_password(m_context.random));
+  m_acl = value_of(wanted, acl_key);
+  std::erase_if(wanted, [&](const auto& entry) { return value_of(present, entry.first) == entry.second; });
+  return wanted;
+}
+
+Topology Installation::wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&)) {
+  if (!m_nodes) {
+    m_nodes.emplace(m_context, session.kubectl, m_names, settings.nodes(),
+                    settings.auth ? m_store.read() : SecretContent());
+  }
+  for (;;) {
+    Topology topology = m_nodes->look(std::min(m_context.deadline, m_context.runner.now() + one_look));
+    const std::string wrong = trouble(topology);
+    if (wrong.empty()) return topology;
+    if (m_context.runner.now() >= m_context.deadline)
+      throw Error(ExitCode::failure, fmt::format("not ready in time: {}", wrong),
+                  "see what the nodes say: " +
+                      session.kubectl.for_people({"logs", "statefulset/" + m_names.workload, "--all-containers"}));
+    m_context.reporter.step_progress(step, wrong);
+    m_context.runner.wait({}, m_context.runner.now() + between_looks);
+  }
+}
+
+/// While pods are replaced the master's role moves, and who is connected through a proxy is cut off.
+void Installation::wait_for_address() {
+  if (!settings.ha() || m_address_leads) return;
+  for (const auto trouble : {trouble_of_nodes, trouble_of_sentinels, trouble_of_proxies})
+    wait_for_nodes(m_step, trouble);
+  m_redis.forget_connection();
+  m_address_leads = true;
+}
+
+Step Installation::nodes_step() {
+  Step step;
+  step.name = "nodes";
+  step.intent =
+      fmt::format("wait until {} nodes are in sync and every sentinel agrees on the master", settings.nodes());
+  step.act = [this]() -> StepResult {
+    m_step = "nodes";
+    wait_for_nodes("nodes", trouble_of_nodes);
+    const Topology topology = wait_for_nodes("nodes", trouble_of_sentinels);
+    bool changed = false;
+    for (int node = 0; node < settings.nodes(); ++node) {
+      const auto redis = m_nodes->node(node, m_context.deadline);
+      settle_config(expected_directives(), *redis, changed);
+      if (has_acl_file())
+        changed = !settle_acl(*redis, m_acl.empty() ? observed.secret->acl : m_acl).empty() || changed;
+    }
+    return {changed || !converged() ? Outcome::changed : Outcome::unchanged,
+            fmt::format("{} · sentinels {}, quorum {}", describe_nodes(topology), describe_sentinels(topology),
+                        sentinel_quorum(settings.nodes()))};
+  };
+  return step;
+}
+
+Step Installation::address_step() {
+  Step step;
+  step.name = "address";
+  step.intent = fmt::format("wait until {} leads to the master", m_names.workload);
+  step.act = [this]() -> StepResult {
+    const Topology topology = wait_for_nodes("address", trouble_of_proxies);
+    return {converged() ? Outcome::unchanged : Outcome::changed,
+            fmt::format("{}:{} leads to the master ({})", m_names.workload, redis_port,
+                        counted(static_cast<std::int64_t>(topology.proxies.size()), "proxy", "proxies"))};
+  };
+  return step;
+}
+
+}  // namespace raibid

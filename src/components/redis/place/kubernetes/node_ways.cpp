@@ -1,0 +1,118 @@
+#include "components/redis/place/kubernetes/node_ways.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/redis/server/connect.hpp"
+#include "components/redis/server/node_users.hpp"
+
+namespace raibid {
+
+/// The way to one proxy's pod.
+struct NodeWays::Proxy {
+  Proxy(Context& context, const Kubectl& kubectl, std::string pod)
+      : name(std::move(pod)), way(context.runner, kubectl, name, redis_port) {}
+
+  std::string name;
+  PortForward way;
+};
+
+std::string proxy_selector(const std::string& release) {
+  return fmt::format("app.kubernetes.io/name=redis-proxy,app.kubernetes.io/instance={}", release);
+}
+
+NodeWays::NodeWays(Context& context, const Kubectl& kubectl, const RedisNames& names, int nodes, SecretContent content)
+    : m_context(context), m_kubectl(kubectl), m_names(names), m_content(std::move(content)) {
+  for (int node = 0; node < nodes; ++node) {
+    m_ways.push_back(
+        std::make_unique<PortForward>(context.runner, kubectl, m_names.pod_of(node), redis_port, 0, sentinel_port));
+  }
+  const std::string& selector = m_names.selector;
+  m_release = selector.substr(selector.rfind('=') + 1);
+}
+
+NodeWays::~NodeWays() = default;
+
+RedisEndpoint NodeWays::endpoint(PortForward& way, const Login& login, bool sentinel, TimePoint until) const {
+  RedisEndpoint endpoint;
+  endpoint.port = way.wait_ready(until);
+  if (sentinel) endpoint.port = way.second_port();
+  endpoint.username = login.username;
+  endpoint.password = login.password;
+  return endpoint;
+}
+
+std::unique_ptr<RedisConnection> NodeWays::connect(const RedisEndpoint& endpoint, TimePoint until) const {
+  const Duration left = std::chrono::duration_cast<Duration>(until - m_context.runner.now());
+  return connect_redis(m_context.redis, endpoint, std::clamp(left, Duration(100), reply_limit));
+}
+
+std::unique_ptr<RedisConnection> NodeWays::node(int ordinal, TimePoint until) {
+  PortForward& way = *m_ways.at(static_cast<std::size_t>(ordinal));
+  return connect(endpoint(way, admin_login(m_content), false, until), until);
+}
+
+std::unique_ptr<RedisConnection> NodeWays::sentinel(int ordinal, TimePoint until) {
+  PortForward& way = *m_ways.at(static_cast<std::size_t>(ordinal));
+  return connect(endpoint(way, sentinel_login(m_content), true, until), until);
+}
+
+std::vector<ProxySeen> NodeWays::look_at_proxies(TimePoint until) {
+  const Command question = m_kubectl.list("pods", proxy_selector(m_release));
+  const nlohmann::json pods = Kubectl::parse_items(question, m_kubectl.ask(question, until));
+  std::vector<std::string> present;
+  for (const nlohmann::json& pod : pods) {
+    // one that ends, or is not there yet, is no way for clients either
+    const bool ends = !at(pod, {"metadata", "deletionTimestamp"}).is_null();
+    if (!ends && text_at(pod, {"status", "phase"}) == "Running") present.push_back(text_at(pod, {"metadata", "name"}));
+  }
+  std::erase_if(m_proxies, [&](const std::unique_ptr<Proxy>& proxy) {
+    return std::find(present.begin(), present.end(), proxy->name) == present.end();
+  });
+  for (const std::string& name : present) {
+    const auto same = [&](const std::unique_ptr<Proxy>& proxy) { return proxy->name == name; };
+    if (std::none_of(m_proxies.begin(), m_proxies.end(), same))
+      m_proxies.push_back(std::make_unique<Proxy>(m_context, m_kubectl, name));
+  }
+  for (const std::unique_ptr<Proxy>& proxy : m_proxies) proxy->way.ensure();
+  std::vector<ProxySeen> seen;
+  for (const std::unique_ptr<Proxy>& proxy : m_proxies) {
+    ProxySeen one{proxy->name};
+    try {
+      const auto redis = connect(endpoint(proxy->way, admin_login(m_content), false, until), until);
+      one.run_id = parse_info(checked(*redis, {"INFO", "server"}).text)["run_id"];
+    } catch (const Error& error) {
+      one.why = error.message();
+    }
+    seen.push_back(std::move(one));
+  }
+  return seen;
+}
+
+Topology NodeWays::look(TimePoint until) {
+  for (const std::unique_ptr<PortForward>& way : m_ways) way->ensure();  // all come up side by side
+  Topology topology;
+  topology.proxies = look_at_proxies(until);
+  for (int ordinal = 0; ordinal < nodes(); ++ordinal) {
+    ServerNode one{.name = m_names.pod_of(ordinal)};
+    try {
+      read_node(*node(ordinal, until), one);
+    } catch (const Error& error) {
+      one.why = error.message();
+    }
+    try {
+      read_sentinel(*sentinel(ordinal, until), one.sentinel);
+    } catch (const Error& error) {
+      one.sentinel.why = error.message();
+    }
+    topology.nodes.push_back(std::move(one));
+  }
+  return topology;
+}
+
+}  // namespace raibid

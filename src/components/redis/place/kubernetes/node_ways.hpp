@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "components/context.hpp"
+#include "components/redis/server/handover.hpp"
+#include "components/redis/server/topology.hpp"
+#include "components/redis/server/users.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "tools/kubectl.hpp"
+#include "tools/port_forward.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// The ways to every node of a Redis with replicas, to its sentinels and its proxies: a port-forward for each pod,
+/// opened when it is first needed and again when it has died.
+class NodeWays final : public Nodes {
+ public:
+  /// `content`: of the release's Secret.
+  NodeWays(Context& context, const Kubectl& kubectl, const RedisNames& names, int nodes, SecretContent content);
+  ~NodeWays() override;
+
+  /// Asks all of them. Who cannot be reached until then is told in the answer.
+  Topology look(TimePoint until);
+
+  std::unique_ptr<RedisConnection> node(int ordinal, TimePoint until) override;
+  std::unique_ptr<RedisConnection> sentinel(int ordinal, TimePoint until) override;
+
+  int nodes() const { return static_cast<int>(m_ways.size()); }
+  const RedisNames& names() const { return m_names; }
+
+ private:
+  RedisEndpoint endpoint(PortForward& way, const Login& login, bool sentinel, TimePoint until) const;
+  std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, TimePoint until) const;
+  std::vector<ProxySeen> look_at_proxies(TimePoint until);
+
+  Context& m_context;
+  const Kubectl& m_kubectl;
+  RedisNames m_names;
+  std::string m_release;
+  SecretContent m_content;
+  std::vector<std::unique_ptr<PortForward>> m_ways;
+  struct Proxy;
+  std::vector<std::unique_ptr<Proxy>> m_proxies;
+};
+
+/// What every pod of the proxies has.
+std::string proxy_selector(const std::string& release);
+
+}  // namespace raibid

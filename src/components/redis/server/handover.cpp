@@ -1,0 +1,167 @@
+#include "components/redis/server/handover.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "components/redis/server/node_users.hpp"
+#include "components/redis/settings/naming.hpp"
+
+namespace raibid {
+
+namespace {
+
+/// It ends by itself: whatever becomes of us, the master takes writes again after this. By then Sentinel has told a
+/// demoted one that it is a replica.
+constexpr const char* pause_ms = "15000";
+constexpr Duration catch_up_limit = std::chrono::seconds(3);
+/// Sentinel gives a failover up after its failover-timeout of ten seconds: later than this none comes about any more.
+constexpr Duration failover_limit = std::chrono::seconds(12);
+/// Sentinel asks replicas for their priority every ten seconds.
+constexpr Duration priority_limit = std::chrono::seconds(15);
+constexpr Duration look_again_at_nodes = std::chrono::milliseconds(50);
+constexpr const char* usual_priority = "100";
+constexpr const char* first_priority = "1";
+
+int ordinal_of(const Topology& topology, const ServerNode& node) {
+  return static_cast<int>(&node - topology.nodes.data());
+}
+
+/// One handover; what it has changed beside the roles is taken back when it goes.
+class Handover {
+ public:
+  Handover(Nodes& nodes, const Topology& before, std::optional<int> to, Runner& runner, TimePoint deadline)
+      : m_nodes(nodes),
+        m_before(before),
+        m_to(to),
+        m_runner(runner),
+        m_deadline(deadline),
+        m_old(*before.master()),
+        m_helper(helper()) {}
+  Handover(const Handover&) = delete;
+  Handover& operator=(const Handover&) = delete;
+
+  std::string run(const std::function<void(const std::string&)>& progress) {
+    m_master = m_nodes.node(ordinal_of(m_before, m_old), m_deadline);
+    m_sentinel = m_nodes.sentinel(m_helper, m_deadline);
+    try {
+      if (m_to) prefer(progress);
+      progress("writes are paused until the replicas have caught up");
+      m_paused = true;
+      checked(*m_master, {"CLIENT", "PAUSE", pause_ms, "WRITE"});
+      wait_until_caught_up();
+      progress("a sentinel promotes a replica");
+      checked(*m_sentinel, {"SENTINEL", "FAILOVER", master_set});
+      const ServerNode& chosen = wait_for_new_master();
+      // Sentinel tells it by itself, but only after eight seconds
+      checked(*m_master, {"REPLICAOF", chosen.address, std::to_string(redis_port)});
+      m_master->command({"CLIENT", "KILL", "TYPE", "normal"});
+      take_back();
+      return chosen.name;
+    } catch (...) {
+      take_back();
+      throw;
+    }
+  }
+
+ private:
+  /// Whose sentinel is asked: the new master's, or the first replica's.
+  int helper() const {
+    if (m_to) return *m_to;
+    for (const ServerNode& node : m_before.nodes) {
+      if (node.is_replica()) return ordinal_of(m_before, node);
+    }
+    return 0;
+  }
+
+  void prefer(const std::function<void(const std::string&)>& progress) {
+    const ServerNode& wanted = m_before.nodes.at(static_cast<std::size_t>(*m_to));
+    progress(fmt::format("the sentinels are told to prefer {}", wanted.name));
+    m_preferred = true;
+    checked(*m_nodes.node(*m_to, m_deadline), {"CONFIG", "SET", "replica-priority", first_priority});
+    const TimePoint until = std::min(m_deadline, m_runner.now() + priority_limit);
+    while (!is_preferred(wanted.address)) pause(until, "its sentinel has not taken notice of the priority in time");
+  }
+
+  bool is_preferred(const std::string& address) {
+    const RedisReply replicas = checked(*m_sentinel, {"SENTINEL", "REPLICAS", master_set});
+    return std::any_of(replicas.items.begin(), replicas.items.end(), [&](const RedisReply& replica) {
+      const RedisReply* const ip = replica.field("ip");
+      const RedisReply* const priority = replica.field("slave-priority");
+      return ip != nullptr && priority != nullptr && ip->text == address && priority->text == first_priority;
+    });
+  }
+
+  void wait_until_caught_up() {
+    ServerNode now;
+    read_node(*m_master, now);
+    const TimePoint until = std::min(m_deadline, m_runner.now() + catch_up_limit);
+    for (const ServerNode& replica : m_before.nodes) {
+      if (!replica.is_replica()) continue;
+      const auto connection = m_nodes.node(ordinal_of(m_before, replica), until);
+      for (;;) {
+        ServerNode seen;
+        read_node(*connection, seen);
+        if (seen.offset >= now.offset) break;
+        pause(until, fmt::format("{} has not caught up in time", replica.name));
+      }
+    }
+  }
+
+  const ServerNode& wait_for_new_master() {
+    const TimePoint until = std::min(m_deadline, m_runner.now() + failover_limit);
+    for (;;) {
+      const RedisReply address = checked(*m_sentinel, {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_set});
+      const std::string now = address.items.empty() ? "" : address.items.front().text;
+      const ServerNode* const node = m_before.at(now);
+      if (node != nullptr && node != &m_old) {
+        ServerNode seen;
+        read_node(*m_nodes.node(ordinal_of(m_before, *node), until), seen);
+        if (seen.role == "master") return *node;
+      }
+      pause(until, "no replica was promoted in time");
+    }
+  }
+
+  void pause(TimePoint until, const std::string& otherwise) {
+    if (m_runner.now() >= until) throw Error(ExitCode::failure, otherwise);
+    m_runner.wait({}, m_runner.now() + look_again_at_nodes);
+  }
+
+  /// Never throws: it is what can still be done.
+  void take_back() noexcept {
+    try {
+      // over a new connection: Sentinel cuts off whoever is connected to a node whose role it changes
+      if (m_preferred) m_nodes.node(*m_to, m_deadline)->command({"CONFIG", "SET", "replica-priority", usual_priority});
+    } catch (const std::exception&) {
+      // the next setup sets it: the chart's redis.conf has it
+    }
+    try {
+      if (m_paused) m_master->command({"CLIENT", "UNPAUSE"});
+    } catch (const std::exception&) {
+      // it ends by itself
+    }
+  }
+
+  Nodes& m_nodes;
+  const Topology& m_before;
+  std::optional<int> m_to;
+  Runner& m_runner;
+  TimePoint m_deadline;
+  const ServerNode& m_old;
+  int m_helper;
+  std::unique_ptr<RedisConnection> m_master, m_sentinel;
+  bool m_preferred = false;  ///< by its priority
+  bool m_paused = false;
+};
+
+}  // namespace
+
+std::string hand_over(Nodes& nodes, const Topology& before, std::optional<int> to, Runner& runner, TimePoint deadline,
+                      const std::function<void(const std::string&)>& progress) {
+  return Handover(nodes, before, to, runner, deadline).run(progress);
+}
+
+}  // namespace raibid

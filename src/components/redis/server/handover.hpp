@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "components/redis/server/topology.hpp"
+#include "sys/process.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// The ways to the nodes of one Redis, by ordinal.
+class Nodes {
+ public:
+  virtual ~Nodes() = default;
+  /// Connections of their own, as raibid-cli's user and as the sentinels'. Throw as connect_redis.
+  virtual std::unique_ptr<RedisConnection> node(int ordinal, TimePoint until) = 0;
+  virtual std::unique_ptr<RedisConnection> sentinel(int ordinal, TimePoint until) = 0;
+};
+
+/// Gives the master's role to a replica (the one of this ordinal, or whom Sentinel chooses) so that no acknowledged
+/// write is lost: writes are paused at the old master, all replicas catch up, a sentinel promotes one, and the old
+/// master follows it and cuts its clients off. `progress` hears what it waits for. Returns the name of the new master.
+/// When it throws Error (failure), writes are allowed again.
+std::string hand_over(Nodes& nodes, const Topology& before, std::optional<int> to, Runner& runner, TimePoint deadline,
+                      const std::function<void(const std::string&)>& progress);
+
+}  // namespace raibid

@@ -1,0 +1,85 @@
+#include "components/redis/settings/topology.hpp"
+
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "components/redis/settings/helm_input.hpp"
+#include "components/redis/settings/naming.hpp"
+
+namespace raibid {
+
+namespace {
+
+/// Directives by which the nodes agree on who is the master, or that would part them.
+constexpr const char* directives_of_nodes[] = {
+    "replicaof",           "slaveof",        "replica-announce-ip", "replica-announce-port", "slave-announce-ip",
+    "slave-announce-port", "cluster-enabled"};
+
+/// Why a Redis that is set up this way cannot have replicas, with what to do; empty when it can.
+std::optional<std::pair<std::string, std::string>> why_no_replicas(const RedisSettings& redis) {
+  if (redis.target == Target::external)
+    return std::pair("its nodes are made where it comes from", "leave it out: nothing of that Redis is installed");
+  if (redis.target == Target::local)
+    return std::pair("a Redis on this machine has one node", "leave it out, or use a cluster: --target kubernetes");
+  if (redis.chart.kind != ChartChoice::Kind::embedded)
+    return std::pair(
+        "only the embedded chart is set up with replicas; Bitnami's Sentinel needs images that were withdrawn",
+        "leave it out, or use --chart embedded");
+  if (!redis.persistence)
+    return std::pair("without data on disk a master that restarts is empty, and empties its replicas",
+                     "leave --no-persistence out");
+  if (redis.tls.enabled()) return std::pair("replicas do not speak TLS yet", "leave --tls out, or --ha");
+  if (redis.existing_secret)
+    return std::pair("the nodes know each other by passwords in the Secret, which something else keeps",
+                     "leave --existing-secret out, or --ha");
+  for (const char* const name : directives_of_nodes) {
+    if (!directive(redis, name).empty())
+      return std::pair(fmt::format("the preset sets {}, and the nodes agree on their roles by themselves", name),
+                       "remove it from the preset");
+  }
+  return std::nullopt;
+}
+
+/// The chart alone would make nodes that have no passwords for each other.
+void refuse_architecture_by_set(const RedisSettings& redis, const OptionReader& reader) {
+  if (redis.chart.kind != ChartChoice::Kind::embedded) return;
+  for (const std::string& key : keys_of_sets(reader.list("set"))) {
+    if (key != "architecture") continue;
+    throw Error(ExitCode::usage, fmt::format("{}: architecture is decided by raibid-cli", reader.named("set")),
+                "use --ha");
+  }
+}
+
+}  // namespace
+
+int sentinel_quorum(int nodes) { return nodes / 2 + 1; }
+
+void take_topology(RedisSettings& redis, const OptionReader& reader) {
+  const bool wanted = reader.flag("ha");
+  refuse_architecture_by_set(redis, reader);
+  if (reader.has("proxy-image") && !reader.text("proxy-image").empty())
+    redis.proxy_image = parse_image(reader.text("proxy-image"), reader.named("proxy-image"));
+  const bool says_replicas = reader.chosen("replicas") && reader.settings().origin("replicas").source != Source::record;
+  if (!wanted) {
+    redis.proxy_image.reset();
+    if (!says_replicas || reader.settings().origin("replicas").source != Source::flag) return;
+    throw Error(ExitCode::usage, fmt::format("{} needs --ha", reader.named("replicas")),
+                "add --ha, or leave --replicas out: one node has no replicas");
+  }
+  if (const auto why = why_no_replicas(redis)) {
+    if (!reader.chosen("ha")) {  // the preset's own holds where it can
+      redis.proxy_image.reset();
+      return;
+    }
+    throw Error(ExitCode::usage, fmt::format("{}: {}", reader.named("ha"), why->first), why->second);
+  }
+  const std::int64_t replicas = reader.settings().integer("replicas");
+  if (replicas != 2 && replicas != 4)
+    reader.refuse("replicas", "does not make an odd number of nodes that can agree", "use 2 or 4: three or five nodes");
+  redis.replicas = static_cast<int>(replicas);
+}
+
+}  // namespace raibid

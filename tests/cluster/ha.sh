@@ -1,0 +1,104 @@
+#!/bin/bash
+# A Redis of three nodes on a real cluster, while four clients add to a stream through its one address: the master's pod is deleted, its server is
+# killed, its role is handed over, and nothing that was acknowledged may be lost. Outages are printed. The clients run in the test cluster's network
+# (RAIBID_CLUSTER), so it needs that cluster, and python3.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+. tests/support/checks.sh
+cluster=$(realpath "${RAIBID_CLUSTER:-tests/cluster/cluster}")
+cli=$(realpath "${RAIBID_CLI:-build/raibid-cli}")
+tools=${RAIBID_TOOLS:-/var/tmp/raibid-tools}
+namespace=raibid-test-ha
+work=$(mktemp -d)
+chmod 755 "$work"
+finish() {
+  touch "$work/stop"
+  kubectl delete namespace $namespace --ignore-not-found --wait=false >/dev/null
+  rm -rf "$work"
+}
+
+[[ -n ${RAIBID_TEST_KUBECONFIG:-} ]] || { skip "replicas on a cluster (RAIBID_TEST_KUBECONFIG is not set)"; summary; exit; }
+command -v python3 >/dev/null || { skip "replicas on a cluster (no python3)"; summary; exit; }
+"$cluster" exec true 2>/dev/null || { skip "replicas on a cluster (it is not the test cluster)"; summary; exit; }
+export KUBECONFIG=$RAIBID_TEST_KUBECONFIG RAIBID_HOME=$work/home RAIBID_IMAGE=redis:7-alpine RAIBID_EXPORTER_IMAGE=oliver006/redis_exporter:v1.45.0 \
+  RAIBID_PROXY_IMAGE=haproxy:2.6
+PATH=$PATH:$tools/kubernetes
+trap finish EXIT
+
+k() { kubectl -n $namespace "$@"; }
+raibid() { "$cli" "$@" -n $namespace; }
+status() { raibid status redis -o json; }
+master() { status | jq -r .master; }
+healthy() { raibid status redis; }
+eventually() { # within a minute
+  local output end=$((SECONDS + 60))
+  while ((SECONDS < end)); do output=$("$@" 2>&1) && return; sleep 0.3; done
+  echo "$output"
+  return 1
+}
+address() { k get service raibid-redis-master -o jsonpath='{.spec.clusterIP}'; }
+client() { "$cluster" exec python3 "$PWD/tests/cluster/writer.py" "$@"; }
+start_writers() { rm -f "$work/stop"*; client write "$ip" 6379 "$work/password" "$work/stop" > "$work/written" & writers=$!; sleep 1; }
+stop_writers() { touch "$work/stop"; wait $writers; }
+written() { [[ $(jq "$1" "$work/written") == true ]]; }
+# events WHAT MOST COMMAND…: with clients at work, until all is well again; the outage is the longest time without an acknowledged write
+event() {
+  local what=$1 most=$2 before
+  before=$(master)
+  start_writers
+  "${@:3}" "$before" > "$work/event" 2>&1 || fail_showing "$what" "$(cat "$work/event")"
+  check "$what: all is well again" eventually healthy
+  stop_writers
+  nothing_lost "$what: no acknowledged entry is lost" "$ip"
+  check "$what: an outage of $(jq '.gaps[0]' "$work/written") s, at most $most s on a busy machine" written ".gaps[0] <= $most"
+}
+nothing_lost() { # DESCRIPTION ADDRESS
+  client check "$2" 6379 "$work/password" < "$work/written" > "$work/checked"
+  check "$1 ($(jq -c . "$work/checked"))" test "$(jq '.lost == 0 and .acknowledged > 100' "$work/checked")" = true
+}
+moved() { [[ $(master) != "$1" ]]; }
+delete_pod() { k delete pod "$1"; eventually moved "$1"; }
+# SIGKILL from outside its container, which has no program for it that PID 1 would heed; not to the sentinel, which is the same program
+kill_server() {
+  local uid
+  uid=$(k get pod "$1" -o jsonpath='{.metadata.uid}')
+  # shellcheck disable=SC2016 # of the other shell
+  "$cluster" exec sh -c 'for process in /proc/[0-9]*; do
+      [ "$(cat "$process/comm" 2>/dev/null)" = redis-server ] || continue
+      grep -q "$1" "$process/mountinfo" && ! grep -q sentinel "$process/cmdline" && kill -KILL "${process#/proc/}" && killed=1
+    done; [ "$killed" ]' sh "$uid"
+}
+handed_over() { raibid failover redis --yes; }
+handed_to_first() { raibid failover redis --to 0 --yes -o json; }
+lists_all_nodes() {
+  status | jq -e '.healthy and (.nodes | length == 3 and all(.reached)) and (.sentinels | length == 3 and all(.quorum)) and
+    (.proxies | length == 2 and all(.leads_to_master)) and .pod.name == .master and .claim.name == "redis-data-" + .master'
+}
+refuses() { raibid "${@:2}"; (($? == $1)); }
+claims() { k get pvc -o name 2>/dev/null | wc -l; }
+
+check "setup --ha" raibid setup redis --ha --size 100Mi
+k get secret raibid-redis -o jsonpath='{.data.redis-password}' | base64 -d > "$work/password"
+chmod 600 "$work/password"
+ip=$(address)
+check "status knows three nodes, three sentinels, two proxies" lists_all_nodes
+check "a second setup changes nothing" bash -c "'$cli' setup redis -n $namespace 2>/dev/null | grep 'Nothing changed'"
+check "no password of the nodes is in a ConfigMap, a pod or a command line" bash -c "
+  password=\$(kubectl -n $namespace get secret raibid-redis -o jsonpath='{.data.internal-password}' | base64 -d)
+  [[ \${#password} == 32 ]] && ! kubectl -n $namespace get configmap,pod,statefulset,deployment -o yaml | grep -F \"\$password\" && ! grep -aFl \"\$password\" /proc/[0-9]*/cmdline"
+check "what works with one node only is refused: another password" refuses 3 credentials rotate redis --yes
+check "… one node again" refuses 3 setup redis --ha=false
+event "the master's pod is deleted" 6 delete_pod
+event "the master is killed" 8 kill_server
+event "failover redis" 5 handed_over
+event "failover redis --to 0" 5 handed_to_first
+check "… it is node 0 now" bash -c "[[ \$('$cli' status redis -n $namespace -o json | jq -r .master) == raibid-redis-master-0 ]]"
+check "connect leads to the master" bash -c "'$cli' connect redis -n $namespace -- redis-cli ROLE | head -n 1 | grep -x master"
+check "smoke" raibid smoke redis
+check "teardown keeps all claims" raibid teardown redis --yes
+check "… three of them" test "$(claims)" = 3
+check "setup takes the data up again, with all nodes" raibid setup redis
+nothing_lost "… nothing is lost, though every address is another one" "$(address)"
+check "teardown takes all claims" raibid teardown redis --delete-data --yes
+check "… and the namespace" eventually bash -c "! kubectl get namespace $namespace"
+summary

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Clients that add to a stream as fast as they are answered, and go on after whatever happens.
+
+  writer.py write HOST PORT PASSWORD_FILE STOP_FILE    until STOP_FILE is there; prints {"gaps": [...], "acknowledged": [...]}
+  writer.py check HOST PORT PASSWORD_FILE < WRITTEN    prints {"acknowledged": N, "lost": N}
+"""
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+KEY = "kept"
+
+
+class Client:
+    def __init__(self, host, port, password, timeout):
+        self.socket = socket.create_connection((host, port), timeout)
+        self.buffer = b""
+        self.call("AUTH", password)
+
+    def call(self, *words):
+        out = b"*%d\r\n" % len(words)
+        for word in words:
+            data = word.encode()
+            out += b"$%d\r\n%s\r\n" % (len(data), data)
+        self.socket.sendall(out)
+        reply = self.reply()
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def line(self):
+        while b"\r\n" not in self.buffer:
+            self.more()
+        line, self.buffer = self.buffer.split(b"\r\n", 1)
+        return line
+
+    def more(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError("closed")
+        self.buffer += data
+
+    def reply(self):
+        line = self.line()
+        kind, rest = line[:1], line[1:]
+        if kind == b"+":
+            return rest.decode()
+        if kind == b"-":
+            return RuntimeError(rest.decode())
+        if kind == b":":
+            return int(rest)
+        if kind == b"*":
+            return [self.reply() for _ in range(int(rest))]
+        length = int(rest)
+        if length < 0:
+            return None
+        while len(self.buffer) < length + 2:
+            self.more()
+        data, self.buffer = self.buffer[:length], self.buffer[length + 2:]
+        return data.decode()
+
+
+def write(host, port, password, stop):
+    lock, acknowledged, times = threading.Lock(), [], []
+
+    def work(number):
+        client, count = None, 0
+        while not os.path.exists(stop):
+            try:
+                if client is None:
+                    client = Client(host, port, password, 3)
+                count += 1
+                name = f"{number}-{count}"
+                client.call("XADD", KEY, "*", "n", name)
+                with lock:
+                    acknowledged.append(name)
+                    times.append(time.monotonic())
+            except (OSError, RuntimeError):
+                client = None
+                time.sleep(0.02)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gaps = sorted((after - before for before, after in zip(times, times[1:])), reverse=True)[:8]
+    print(json.dumps({"gaps": [round(gap, 2) for gap in gaps], "acknowledged": acknowledged}))
+
+
+def check(host, port, password):
+    acknowledged = set(json.load(sys.stdin)["acknowledged"])
+    client, held, start = Client(host, port, password, 20), set(), "-"
+    while True:
+        page = client.call("XRANGE", KEY, start, "+", "COUNT", "5000")
+        if not page:
+            break
+        held.update(fields[1] for _, fields in page)
+        start = "(" + page[-1][0]
+    print(json.dumps({"acknowledged": len(acknowledged), "lost": len(acknowledged - held)}))
+
+
+if __name__ == "__main__":
+    what, host, port, password_file, *more = sys.argv[1:]
+    with open(password_file, encoding="utf-8") as secret:
+        password = secret.read().strip()
+    {"write": write, "check": check}[what](host, int(port), password, *more)

@@ -1,0 +1,249 @@
+#!/bin/bash
+# The chart's replication on this machine: its scripts start three servers and their sentinels on 127.0.0.1 to 127.0.0.3, and HAProxy, if it is here,
+# leads to the master. HELM: one or more helm binaries; the first is used.
+# shellcheck disable=SC2016 # the $ in single quotes are jq's
+set -uo pipefail
+export LC_ALL=C
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+. tests/support/checks.sh
+work=$(mktemp -d)
+declare -A pid=() # by "redis 0", "sentinel 0", "proxy"
+finish() {
+  [[ -z ${KEEP:-} ]] || cp -r "$work" "$KEEP" # for a look at what went wrong
+  local who
+  for who in "${!pid[@]}"; do end "$who"; done
+  rm -rf "$work"
+}
+trap finish EXIT
+
+for needed in jq redis-server redis-cli getent sha1sum; do
+  command -v $needed >/dev/null || { skip "replication (no $needed)"; summary; exit; }
+done
+helm=$(helms | head -n 1)
+[[ -n $helm ]] || { skip "replication (no helm: set HELM)"; summary; exit; }
+
+free_port() {
+  local port
+  for port in $(shuf -i 20001-32000 -n 50); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }; done
+}
+redis_port=$(free_port) sentinel_port=$(free_port) proxy_port=$(free_port) health_port=$(free_port)
+
+object() { "$helm" template raibid-redis templates/charts/redis -n raibid-redis --set architecture=replication,sentinel.downAfterMilliseconds=2500 -s "templates/$1"; }
+part() { awk -v key="  $2: |" '$0 == key {on = 1; next} on && /^  [^ ]/ {exit} on && /^---/ {exit} on {sub(/^    /, ""); print}' "$work/$1"; }
+
+# Files of each pod, with this machine's paths, addresses and ports.
+prepare() {
+  local i home file internal=of-the-pods application=secret
+  object configmaps.yaml > "$work/configmaps.yaml" && object replication.yaml > "$work/replication.yaml" || return
+  hash() { printf %s "$1" | sha256sum | cut -d' ' -f1; }
+  for i in 0 1 2; do
+    home=$work/$i
+    mkdir -p "$home/bin" "$home/etc" "$home/data"
+    for file in redis.conf; do part configmaps.yaml $file; done | sed -e "s|/etc/redis|$home/etc|; s|^dir /data|dir $home/data|; s|^port 6379|port $redis_port|; s|^bind .*|bind 127.0.0.$((i + 1))|" > "$home/etc/redis.conf"
+    for file in start.sh ping.sh ha.sh; do
+      part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|" \
+        > "$home/etc/$file"
+    done
+    # ping.sh asks the pod itself
+    sed -i "s|timeout 4 \"\$cli\"|& -h 127.0.0.$((i + 1)) -p $redis_port|" "$home/etc/ping.sh"
+    printf '%s\n' "user default on #$(hash $application) ~* &* +@all" 'user health on nopass resetchannels -@all +ping +role' \
+      "user replica on #$(hash $internal) resetchannels -@all +psync +replconf +ping" \
+      "user sentinel on #$(hash $internal) resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +ping +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +client|pause +client|unpause +script|kill" > "$home/etc/users.acl"
+    printf '%s\n' 'masteruser replica' "masterauth $internal" > "$home/etc/replication.conf"
+    printf %s $internal > "$home/etc/internal-password"
+    printf '%s\n' "user default on #$(hash $application) resetchannels -@all +ping +role +info +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|sentinels +sentinel|get-master-addr-by-name +sentinel|ckquorum" \
+      'user health on nopass resetchannels -@all +ping +sentinel|master +sentinel|get-master-addr-by-name' \
+      "user sentinel on #$(hash $internal) &* +@all" 'sentinel auth-user mymaster sentinel' "sentinel auth-pass mymaster $internal" \
+      'sentinel sentinel-user sentinel' "sentinel sentinel-pass $internal" > "$home/etc/sentinel.conf"
+    printf '%s\n' '#!/bin/sh' 'name=${2%%.*}' 'case $2 in' \
+      '  *-master-[0-2].raibid-redis.svc) echo "127.0.0.$((${name##*-} + 1)) $2" ;;' '  *) echo "10.0.0.1 $2" ;; # as /etc/hosts has a pod itself' 'esac' > "$home/bin/getent"
+    chmod +x "$home/bin/getent"
+  done
+  part replication.yaml haproxy.cfg | sed -e "s|raibid-redis-master-\([0-2]\):6379|127.0.0.1\1:$redis_port|; s|127.0.0.10:|127.0.0.1:|; s|127.0.0.11:|127.0.0.2:|; s|127.0.0.12:|127.0.0.3:|" \
+    -e "s|bind :6379|bind 127.0.0.1:$proxy_port|; s|bind :8404|bind 127.0.0.1:$health_port|" > "$work/haproxy.cfg"
+}
+
+run() { # WHO COMMAND…
+  local who=$1; shift
+  setsid "$@" >> "$work/$who.log" 2>&1 &
+  pid[$who]=$!
+}
+in_pod() { POD_NAME=raibid-redis-master-$1 PATH=$work/$1/bin:$PATH "${shell[@]}" "$work/$1/etc/$2" "${@:3}"; }
+start() { # redis|sentinel ORDINAL
+  local i=$2
+  case $1 in
+    redis) run "redis $i" env POD_NAME="raibid-redis-master-$i" PATH="$work/$i/bin:$PATH" "${shell[@]}" "$work/$i/etc/start.sh" ;;
+    sentinel) run "sentinel $i" env POD_NAME="raibid-redis-master-$i" PATH="$work/$i/bin:$PATH" "${shell[@]}" "$work/$i/etc/ha.sh" sentinel ;;
+  esac
+}
+start_pod() { start redis "$1"; start sentinel "$1"; }
+end() { # WHO [SIGNAL]: of a process that this script started
+  [[ -n ${pid[$1]:-} ]] || return 0
+  kill "-${2:-KILL}" -- "-${pid[$1]}" 2>/dev/null
+  wait "${pid[$1]}" 2>/dev/null
+  unset "pid[$1]"
+}
+end_pod() { end "redis $1" "${2:-KILL}"; end "sentinel $1" "${2:-KILL}"; }
+eventually() { for _ in {1..200}; do "$@" && return; sleep 0.1; done; return 1; }
+
+as_application() { REDISCLI_AUTH=secret timeout 2 redis-cli -h "127.0.0.$(($1 + 1))" -p "$redis_port" "${@:2}" 2>&1; }
+sentinel_of() { REDISCLI_AUTH=secret timeout 2 redis-cli -h "127.0.0.$(($1 + 1))" -p "$sentinel_port" "${@:2}" 2>&1; }
+through_proxy() { REDISCLI_AUTH=secret timeout 3 redis-cli -p "$proxy_port" "$@" 2>&1; }
+role() { as_application "$1" role | head -n 1; }
+is_master() { [[ $(role "$1") == master ]]; }
+follows() { [[ $(as_application "$1" role | sed -n '1p;2p;4p' | paste -sd' ') == "slave 127.0.0.$(($2 + 1)) connected" ]]; }
+two_replicas() { [[ $(as_application "$1" info replication) == *connected_slaves:2* ]]; }
+quorum() { [[ $(sentinel_of "$1" sentinel ckquorum mymaster) == OK* ]]; }
+names() { [[ $(sentinel_of "$1" sentinel get-master-addr-by-name mymaster | head -n 1) == "127.0.0.$(($2 + 1))" ]]; }
+ready() { in_pod "$1" ping.sh ready; }
+not_ready() { ! ready "$1"; }
+writes() { [[ $(as_application "$1" xadd kept '*' n "$2") == *-* ]]; }
+holds() { local now; now=$(as_application "$1" xlen kept); [[ $now == "$2" ]] || { echo "$now"; return 1; }; }
+one_master() { # ORDINAL: it alone, all follow, all sentinels agree
+  local i
+  is_master "$1" && two_replicas "$1" || return
+  for i in 0 1 2; do
+    [[ $i == "$1" ]] || follows "$i" "$1" || return
+    names "$i" "$1" && quorum "$i" || return
+  done
+}
+writes_refused() { [[ $(as_application "$1" xadd stray '*' n 1) == NOREPLICAS* ]]; }
+
+begins() {
+  local i
+  for i in 2 1 0; do start_pod $i; done
+  check "$with: three pods without any memory: pod 0 is the master, all sentinels know all" eventually one_master 0
+  for i in 0 1 2; do check "$with: pod $i is ready" ready $i; done
+  check "$with: what is written" writes 0 1
+  check "$with: … a replica has" eventually holds 2 1
+  check "$with: the file of a sentinel is for its user alone" test "$(stat -c %a "$work/0/data/sentinel/sentinel.conf")" = 600
+  check "$with: the application may ask a sentinel" names 1 0
+  check "$with: … and may not change it" denied sentinel_of 1 sentinel failover mymaster
+  check "$with: … nor set anything" denied sentinel_of 1 sentinel set mymaster quorum 1
+}
+denied() { [[ $("$@") == NOPERM* ]]; }
+
+master_crashes() {
+  end "redis 0"
+  start redis 0
+  check "$with: the master is killed and started again at once: it stays the master" eventually one_master 0
+  check "$with: … with what was acknowledged" holds 0 1
+  end_pod 0
+  check "$with: the master's pod is gone: another one takes over" eventually new_master_without 0
+  local now; now=$(master_of 1 2)
+  check "$with: … and takes writes" eventually writes "$now" 2
+  start_pod 0
+  check "$with: the old master comes back as a replica" eventually one_master "$now"
+  check "$with: … with what was written since" eventually holds 0 2
+}
+new_master_without() { local i; for i in 0 1 2; do [[ $i != "$1" ]] && is_master $i && return; done; return 1; }
+master_of() { local i; for i in "$@"; do is_master "$i" && { echo "$i"; return; }; done; }
+
+# The accident that the start rule is for.
+all_start_at_once() {
+  local now i; now=$(master_of 0 1 2)
+  for i in 0 1 2; do end_pod $i; done
+  for i in 0 1 2; do start_pod $i; done
+  check "$with: all are killed and start at once: the last master (pod $now) is the master again" eventually one_master "$now"
+  check "$with: … with everything" holds "$now" 2
+  for i in 0 1 2; do end_pod $i; done
+  rm -rf "$work"/*/data/sentinel/*.new
+  local other=$(((now + 1) % 3))
+  start_pod "$other"
+  sleep 1
+  check "$with: one of them alone is no master while it waits for the others" not_ready_yet "$other"
+  for i in 0 1 2; do [[ $i == "$other" ]] || start_pod $i; done
+  check "$with: with the others it follows the last master" eventually one_master "$now"
+}
+not_ready_yet() { ! is_master "$1" && not_ready "$1"; }
+
+# What SENTINEL remembers is a pod, not an address: those of the Services are other ones after a teardown and a setup.
+addresses_change() {
+  local now i; now=$(master_of 0 1 2)
+  for i in 0 1 2; do end_pod $i; done
+  sed -i "s/127\.0\.0\.\([1-3]\)/127.0.1.\1/g" "$work"/*/data/sentinel/sentinel.conf # as if they had been these
+  for i in 0 1 2; do start_pod $i; done
+  check "$with: all addresses are other ones: the same pod is the master" eventually one_master "$now"
+  check "$with: … with everything" holds "$now" 2
+}
+claim_is_lost() {
+  local now lost; now=$(master_of 0 1 2) lost=$(((now + 2) % 3))
+  end_pod $lost
+  rm -rf "${work:?}/$lost/data"; mkdir "$work/$lost/data"
+  start_pod $lost
+  check "$with: a pod that lost its data gets it from the master" eventually one_master "$now"
+  check "$with: … all of it" eventually holds $lost 2
+}
+
+hands_over() {
+  local now next; now=$(master_of 0 1 2)
+  check "$with: before a replica ends nothing is handed over" in_pod $(((now + 1) % 3)) ha.sh stop
+  check "$with: … so the master stays" is_master "$now"
+  end "sentinel $now" TERM # as in a pod that ends
+  mv "$work/$now/bin/getent" "$work/getent"
+  printf '%s\n' '#!/bin/sh' 'exit 2' > "$work/$now/bin/getent" && chmod +x "$work/$now/bin/getent"
+  check "$with: while the release is removed, and its addresses are gone, the master ends at once" timeout 3 env POD_NAME="raibid-redis-master-$now" \
+    PATH="$work/$now/bin:$PATH" "${shell[@]}" "$work/$now/etc/ha.sh" stop
+  mv "$work/getent" "$work/$now/bin/getent"
+  check "$with: the master hands over before it ends" in_pod "$now" ha.sh stop
+  next=$(master_of $(((now + 1) % 3)) $(((now + 2) % 3)))
+  check "$with: … to another pod, at once" test -n "$next"
+  check "$with: … and takes no write any more" nothing_written "$now"
+  end "redis $now" TERM
+  check "$with: … which takes writes" eventually writes "$next" 3
+  start_pod "$now"
+  check "$with: … and comes back as a replica" eventually one_master "$next"
+  for i in 0 1 2; do [[ $i == "$next" ]] || end_pod $i; done
+  check "$with: a master whose replicas are gone refuses writes" eventually writes_refused "$next"
+  check "$with: … where no sentinel answers it ends without handing over" in_pod "$next" ha.sh stop
+  for i in 0 1 2; do [[ $i == "$next" ]] || start_pod $i; done
+  check "$with: with them it takes writes again" eventually one_master "$next"
+}
+nothing_written() { [[ $(as_application "$1" xadd kept '*' n lost) != *-* ]]; }
+
+proxy() {
+  local now; now=$(master_of 0 1 2)
+  command -v haproxy >/dev/null || { skip "HAProxy leads to the master (no haproxy here)"; return; }
+  check "HAProxy takes its configuration" haproxy -c -f "$work/haproxy.cfg"
+  run proxy haproxy -db -f "$work/haproxy.cfg"
+  check "HAProxy leads to the master" eventually leads_to "$now"
+  check "HAProxy says that it runs" bash -c "exec 3<>/dev/tcp/127.0.0.1/$health_port && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && head -n 1 <&3 | grep -q 200"
+  through_proxy blpop nothing 30 > "$work/blocked" 2>&1 &
+  local blocked=$! next
+  eventually blocked_at "$now" || fail "a client waits at the master"
+  end_pod "$now"
+  eventually new_master_without "$now"
+  next=$(master_of 0 1 2)
+  check "the connection to a master that is gone is cut" wait_end $blocked
+  check "HAProxy leads to the next master" eventually leads_to "$next"
+  for i in 0 1 2; do [[ $i == "$next" || $i == "$now" ]] || end_pod $i; done
+  check "a lone master is still reached, and says why it takes no writes" eventually proxied_refusal
+  for i in 0 1 2; do [[ $i == "$next" ]] || start_pod $i; done
+  check "HAProxy leads to it again when there are replicas" eventually proxied_write
+  end proxy
+}
+leads_to() { [[ $(through_proxy info server | grep ^run_id) == "$(as_application "$1" info server | grep ^run_id)" && $(through_proxy role | head -n 1) == master ]]; }
+blocked_at() { [[ $(as_application "$1" info clients) == *blocked_clients:1* ]]; }
+wait_end() { eventually gone "$1"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+proxied_refusal() { [[ $(through_proxy xadd stray '*' n 1) == NOREPLICAS* ]]; }
+proxied_write() { [[ $(through_proxy xadd kept '*' n 1) == *-* ]]; }
+
+for shell in "$(command -v dash)" "$(command -v busybox) sh"; do
+  read -ra shell <<<"$shell"
+  [[ -x ${shell[0]} ]] || { skip "replication by busybox (not here)"; continue; }
+  with=${shell[*]##*/}
+  rm -rf "$work"/[0-2]
+  prepare || { fail "the chart renders"; break; }
+  begins
+  master_crashes
+  all_start_at_once
+  if [[ $with == *dash* ]]; then # what no shell does differently
+    addresses_change
+    claim_is_lost
+    hands_over
+    proxy
+  fi
+  for i in 0 1 2; do end_pod $i; done
+done
+summary

@@ -1,0 +1,373 @@
+#include "components/redis/server/topology.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include <map>
+
+#include "components/redis/server/handover.hpp"
+#include "components/redis/server/node_users.hpp"
+#include "components/redis/server/password.hpp"
+#include "components/redis/settings/topology.hpp"
+#include "components/redis/settings/values.hpp"
+#include "fakes/fake_redis.hpp"
+#include "fakes/fake_runner.hpp"
+#include "support/redis_settings.hpp"
+#include "support/thrown.hpp"
+#include "sys/random.hpp"
+
+namespace raibid::topology_test {
+
+using namespace raibid::test;
+using nlohmann::json;
+
+namespace {
+
+Error refusal(const std::vector<Given>& given, const Preset& preset = job_queue_preset()) {
+  Error error = error_of([&] { redis_settings_of(given, preset); });
+  CHECK(error.code() == ExitCode::usage);
+  CHECK_FALSE(error.hint().empty());
+  return error;
+}
+
+json values_with(const std::vector<Given>& given) {
+  const RedisSettings settings = redis_settings_of(given);
+  return json::parse(helm_values(settings, RedisNames(settings.release, settings.name_space), false).dump());
+}
+
+/// Three nodes of which the first is the master, and nothing is amiss.
+Topology healthy() {
+  Topology topology;
+  for (int node = 0; node < 3; ++node) {
+    ServerNode one;
+    one.name = "redis-master-" + std::to_string(node);
+    one.where = "node1";
+    one.run_id = "run-" + std::to_string(node);
+    one.address = "10.0.0." + std::to_string(node);
+    one.role = node == 0 ? "master" : "slave";
+    one.offset = 1000;
+    if (node == 0) {
+      one.replicas_online = 2;
+    } else {
+      one.master_address = "10.0.0.0";
+      one.link = "up";
+    }
+    one.sentinel = {"", "10.0.0.0", 4, true, ""};
+    topology.nodes.push_back(one);
+  }
+  topology.proxies = {{"redis-proxy-a", "", "run-0"}, {"redis-proxy-b", "", "run-0"}};
+  return topology;
+}
+
+std::string troubles(const Topology& topology) {
+  return trouble_of_nodes(topology) + "|" + trouble_of_sentinels(topology) + "|" + trouble_of_proxies(topology);
+}
+
+std::vector<std::string> failed_checks(const Topology& topology) {
+  HealthReport report;
+  examine_topology(topology, "kubectl logs", report);
+  std::vector<std::string> failed;
+  for (const Check& check : report.checks()) {
+    if (!check.passed) failed.push_back(check.name + ": " + check.text);
+  }
+  return failed;
+}
+
+/// Redis servers and sentinels that do what a failover does, as far as a client sees it.
+class FakeNodes final : public Nodes {
+ public:
+  std::string failover_says = "OK";
+  std::string refused;  ///< a command that the master refuses
+  int lag_looks = 0;    ///< so many looks a replica is behind
+  bool promotes = true;
+  std::map<int, std::vector<std::string>> asked;           ///< of servers
+  std::map<int, std::vector<std::string>> sentinel_asked;  ///< of sentinels
+  int master = 0;
+  std::map<int, std::string> priority;
+
+  std::unique_ptr<RedisConnection> node(int ordinal, TimePoint) override {
+    auto fake = std::make_unique<FakeRedis>([this, ordinal](const std::string& line) { return answer(ordinal, line); });
+    return connect(std::move(fake));
+  }
+  std::unique_ptr<RedisConnection> sentinel(int ordinal, TimePoint) override {
+    auto fake = std::make_unique<FakeRedis>(
+        [this, ordinal](const std::string& line) { return sentinel_answer(ordinal, line); });
+    return connect(std::move(fake));
+  }
+
+  bool was_asked(int ordinal, const std::string& line) const {
+    const auto found = asked.find(ordinal);
+    return found != asked.end() && std::count(found->second.begin(), found->second.end(), line) > 0;
+  }
+
+ private:
+  std::unique_ptr<RedisConnection> connect(std::unique_ptr<FakeRedis> fake) {
+    m_fakes.push_back(std::move(fake));
+    return m_fakes.back()->connect({}, Duration(1000));
+  }
+  RedisReply answer(int ordinal, const std::string& line) {
+    asked[ordinal].push_back(line);
+    if (!refused.empty() && line.starts_with(refused)) return FakeRedis::error("ERR not now");
+    if (line == "INFO server") return FakeRedis::text("run_id:run-" + std::to_string(ordinal) + "\r\n");
+    if (line == "INFO replication") {
+      if (ordinal == master) return FakeRedis::text("role:master\r\nmaster_repl_offset:500\r\n");
+      const bool behind = lag_looks > 0 && lag_looks-- > 0;
+      return FakeRedis::text(std::string("role:slave\r\nmaster_host:10.0.0.0\r\nmaster_link_status:up\r\n") +
+                             "slave_repl_offset:" + (behind ? "400" : "500") + "\r\n");
+    }
+    if (line.starts_with("CONFIG GET")) {
+      return FakeRedis::list(
+          {FakeRedis::text("replica-announce-ip"), FakeRedis::text("10.0.0." + std::to_string(ordinal))});
+    }
+    if (line.starts_with("CONFIG SET replica-priority ")) priority[ordinal] = line.substr(line.rfind(' ') + 1);
+    return FakeRedis::status("OK");
+  }
+  RedisReply sentinel_answer(int ordinal, const std::string& line) {
+    sentinel_asked[ordinal].push_back(line);
+    if (line == "SENTINEL FAILOVER mymaster") {
+      if (failover_says != "OK") return FakeRedis::error(failover_says);
+      if (promotes) master = preferred();
+      return FakeRedis::status("OK");
+    }
+    if (line.starts_with("SENTINEL GET-MASTER"))
+      return FakeRedis::list({FakeRedis::text("10.0.0." + std::to_string(master)), FakeRedis::text("6379")});
+    if (line.starts_with("SENTINEL REPLICAS")) {
+      std::vector<RedisReply> replicas;
+      for (int node = 1; node < 3; ++node) {
+        const std::string now = priority.contains(node) ? priority[node] : "100";
+        replicas.push_back(FakeRedis::list({FakeRedis::text("ip"), FakeRedis::text("10.0.0." + std::to_string(node)),
+                                            FakeRedis::text("slave-priority"), FakeRedis::text(now)}));
+      }
+      return FakeRedis::list(replicas);
+    }
+    return FakeRedis::error("ERR unexpected " + line);
+  }
+  int preferred() const {
+    for (const auto& [node, value] : priority) {
+      if (value == "1") return node;
+    }
+    return 1;
+  }
+
+  std::vector<std::unique_ptr<FakeRedis>> m_fakes;
+};
+
+struct Desk {
+  FakeRunner runner;
+  FakeNodes nodes;
+  Topology before = healthy();
+
+  std::string run(std::optional<int> to = {}) {
+    return hand_over(nodes, before, to, runner, runner.now() + std::chrono::minutes(1), [](const std::string&) {});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("--ha: three nodes, or five; what goes with nothing else") {
+  CHECK(redis_settings_of({}).nodes() == 1);
+  CHECK(redis_settings_of({{"ha", "true"}}).nodes() == 3);
+  CHECK(redis_settings_of({{"ha", "true"}, {"replicas", "4"}}).nodes() == 5);
+  CHECK(sentinel_quorum(3) == 2);
+  CHECK(sentinel_quorum(5) == 3);
+  CHECK(has(refusal({{"ha", "true"}, {"replicas", "3"}}).message(), "odd number"));
+  CHECK(has(refusal({{"replicas", "2"}}).message(), "needs --ha"));
+  CHECK(has(refusal({{"ha", "true"}, {"no-persistence", "true"}}).message(), "empties its replicas"));
+  CHECK(has(refusal({{"ha", "true"}, {"chart", "bitnami"}}).message(), "withdrawn"));
+  CHECK(has(refusal({{"ha", "true"}, {"tls", "true"}}).message(), "TLS"));
+  CHECK(has(refusal({{"ha", "true"}, {"existing-secret", "store"}}).message(), "passwords in the Secret"));
+  CHECK(has(refusal({{"ha", "true"}, {"target", "local"}}).message(), "one node"));
+  CHECK(has(refusal({{"set", "architecture=replication"}}).message(), "decided by raibid-cli"));
+  Preset preset = job_queue_preset();
+  preset.redis.emplace_back("replicaof", "10.0.0.1 6379");
+  CHECK(has(refusal({{"ha", "true"}}, preset).message(), "replicaof"));
+}
+
+TEST_CASE("a preset's ha holds where it can") {
+  const Given of_preset{"ha", "true", "preset mine", Source::preset};
+  CHECK(redis_settings_of({of_preset}).ha());
+  CHECK_FALSE(redis_settings_of({of_preset, {"target", "local"}}).ha());
+  CHECK_FALSE(redis_settings_of({of_preset, {"no-persistence", "true"}}).ha());
+}
+
+TEST_CASE("the record keeps the nodes, and says nothing of them where there is one") {
+  const Spec spec = spec_of(redis_settings_of({{"ha", "true"}, {"replicas", "4"}, {"proxy-image", "haproxy:2.6"}}));
+  CHECK(spec.replicas == 4);
+  CHECK(parse_spec(to_json(spec)) == spec);
+  CHECK_FALSE(has(to_json(spec_of(redis_settings_of({}))), "replicas"));
+  CHECK_FALSE(has(to_json(spec_of(redis_settings_of({}))), "proxy"));
+  CHECK_THROWS_AS(parse_spec(R"({"preset":"a","replicas":-1})"), Error);
+  CHECK_THROWS_AS(parse_spec(R"({"preset":"a","replicas":"2"})"), Error);
+}
+
+TEST_CASE("values with --ha") {
+  const json values =
+      values_with({{"ha", "true"}, {"proxy-image", "mirror.local/haproxy:2.6"}, {"allow-from", "jobs"}});
+  CHECK(values["architecture"] == "replication");
+  CHECK(values["replica"] == json{{"replicaCount", 3}});
+  CHECK(values["sentinel"] == json{{"quorum", 2}});
+  CHECK(values["proxy"]["image"] == json{{"registry", "mirror.local"}, {"repository", "haproxy"}, {"tag", "2.6"}});
+  CHECK(values["networkPolicy"]["extraIngress"][0]["ports"] == json{{{"port", 6379}}, {{"port", 26379}}});
+  CHECK(values_with({{"ha", "true"}, {"replicas", "4"}})["sentinel"] == json{{"quorum", 3}});
+  CHECK_FALSE(values_with({}).contains("replica"));
+}
+
+TEST_CASE("a further name of a Redis with replicas leads to the proxies, not to a node") {
+  Preset preset = job_queue_preset();
+  preset.services = {"cache"};
+  const RedisSettings settings = redis_settings_of({{"ha", "true"}}, preset);
+  const json service = json::parse(
+      helm_values(settings, RedisNames(settings.release, settings.name_space), false).dump())["extraDeploy"][0];
+  CHECK(service["spec"]["selector"]["app.kubernetes.io/name"] == "redis-proxy");
+  CHECK_FALSE(service["spec"].contains("publishNotReadyAddresses"));
+}
+
+TEST_CASE("names of nodes") {
+  const RedisNames names("raibid-redis", "jobs");
+  CHECK(names.pod_of(2) == "raibid-redis-master-2");
+  CHECK(names.claim_of(0) == names.claim);
+  CHECK(names.node_of("raibid-redis-master-2") == 2);
+  CHECK(names.node_of("redis-data-raibid-redis-master-4") == 4);
+  CHECK(names.node_of("raibid-redis-master-x") == -1);
+  CHECK(names.way_to_master(false) == "raibid-redis-master-0");
+  CHECK(names.way_to_master(true) == "deployment/raibid-redis-proxy");
+}
+
+TEST_CASE("the users of nodes: once, beside the others, and no password stands where it could be read") {
+  const Secret internal("internal-password-of-32-characters");
+  const SecretContent before = secret_content(Secret("application"), Secret("exporter"));
+  const SecretContent content = with_node_users(before, internal);
+  const std::string acl = value_of(content, acl_key).reveal();
+  CHECK(has(acl, "user health on nopass resetchannels -@all +ping +role\n"));
+  CHECK(has(acl, "user replica on #"));
+  CHECK(has(acl, "user sentinel on #"));
+  CHECK(has(acl, "user exporter on #"));
+  CHECK_FALSE(has(acl, internal.reveal()));
+  CHECK(with_node_users(content, internal) == content);
+  CHECK(value_of(content, replication_conf_key).reveal() ==
+        "masteruser replica\nmasterauth " + internal.reveal() + "\n");
+  const std::string sentinel = value_of(content, sentinel_conf_key).reveal();
+  CHECK(has(sentinel, "user default on #" + sha256_hex("application") + " "));
+  CHECK_FALSE(has(sentinel, "application\n"));
+  CHECK_FALSE(has(sentinel.substr(0, sentinel.find('\n')), "failover"));
+  CHECK(sentinel_login(content).username == "sentinel");
+  CHECK(sentinel_login(before).password.empty());
+  // a change of the application's user leaves them alone
+  UserSpec user;
+  user.name = "app";
+  user.commands = {"get"};
+  CHECK(has(value_of(with_application_user(content, user, Secret("admin")), acl_key).reveal(), "user replica on #"));
+}
+
+TEST_CASE("what several nodes say: healthy") {
+  const Topology topology = healthy();
+  CHECK(troubles(topology) == "||");
+  CHECK(failed_checks(topology).empty());
+  CHECK(describe_nodes(topology) == "3 nodes in sync · master redis-master-0");
+  CHECK(describe_sentinels(topology) == "3 of 3 agree, epoch 4");
+  CHECK(describe_proxies(topology) == "2 proxies lead to the master");
+  nlohmann::ordered_json data;
+  add_topology_data(topology, data);
+  CHECK(data["master"] == "redis-master-0");
+  CHECK(data["nodes"][1]["role"] == "replica");
+  CHECK(data["nodes"][1]["bytes_behind"] == 0);
+  CHECK(data["sentinels"][2]["master"] == "redis-master-0");
+  CHECK(data["proxies"][0]["leads_to_master"] == true);
+}
+
+TEST_CASE("what several nodes say: each trouble by its name") {
+  Topology topology = healthy();
+  SUBCASE("no master") {
+    topology.nodes[0].role = "slave";
+    CHECK(trouble_of_nodes(topology) == "no node is the master");
+    CHECK(failed_checks(topology).front() == "master: no node is the master");
+  }
+  SUBCASE("two masters") {
+    topology.nodes[2].role = "master";
+    CHECK(trouble_of_nodes(topology) == "several nodes are masters: redis-master-0, redis-master-2");
+    nlohmann::ordered_json data;
+    add_topology_data(topology, data);
+    CHECK(data["master"].is_null());
+  }
+  SUBCASE("a replica cannot be reached") {
+    topology.nodes[1].why = "no such pod";
+    CHECK(failed_checks(topology) ==
+          std::vector<std::string>{"replica: redis-master-1 cannot be reached: no such pod"});
+  }
+  SUBCASE("a replica follows another") {
+    topology.nodes[1].master_address = "10.0.0.2";
+    CHECK(trouble_of_nodes(topology) == "redis-master-1 follows redis-master-2, not redis-master-0");
+  }
+  SUBCASE("a link is down for a moment: setup waits, status does not complain") {
+    topology.nodes[1].link = "down";
+    topology.nodes[1].down_seconds = 3;
+    CHECK(trouble_of_nodes(topology) == "redis-master-1 has lost its master since 3 s");
+    CHECK(failed_checks(topology).empty());
+    topology.nodes[1].down_seconds = 11;
+    CHECK(failed_checks(topology).size() == 1);
+  }
+  SUBCASE("a replica is being sent the data") {
+    topology.nodes[2].syncing = true;
+    CHECK(failed_checks(topology) == std::vector<std::string>{"replica: redis-master-2 is being sent the data"});
+  }
+  SUBCASE("sentinels") {
+    topology.nodes[1].sentinel.master_address = "10.0.0.2";
+    CHECK(trouble_of_sentinels(topology) == "the sentinel of redis-master-1 takes redis-master-2 for the master");
+    topology.nodes[1].sentinel = {"", "10.0.0.0", 4, false, "NOQUORUM 1 usable"};
+    CHECK(has(trouble_of_sentinels(topology), "could not change the master: NOQUORUM"));
+    topology.nodes[1].sentinel.why = "refused";
+    CHECK(failed_checks(topology).front() == "sentinels: the sentinel of redis-master-1 cannot be asked: refused");
+  }
+  SUBCASE("proxies") {
+    topology.proxies[1].run_id = "run-2";
+    CHECK(trouble_of_proxies(topology) == "redis-proxy-b leads to another node than redis-master-0");
+    topology.proxies[1].why = "closed";
+    CHECK(has(trouble_of_proxies(topology), "nobody answers through redis-proxy-b"));
+    topology.proxies.clear();
+    CHECK(trouble_of_proxies(topology) == "there is no proxy");
+  }
+}
+
+TEST_CASE("a handover: pause, catch up, promote, follow, cut off; then writes are allowed") {
+  Desk desk;
+  desk.nodes.lag_looks = 2;
+  CHECK(desk.run() == "redis-master-1");
+  std::vector<std::string> changes;
+  for (const std::string& line : desk.nodes.asked[0]) {
+    if (!line.starts_with("INFO") && !line.starts_with("CONFIG GET")) changes.push_back(line);
+  }
+  CHECK(changes == std::vector<std::string>{"CLIENT PAUSE 15000 WRITE", "REPLICAOF 10.0.0.1 6379",
+                                            "CLIENT KILL TYPE normal", "CLIENT UNPAUSE"});
+  CHECK(desk.nodes.priority.empty());
+}
+
+TEST_CASE("a handover to a node: it is preferred, and no longer afterwards") {
+  Desk desk;
+  CHECK(desk.run(2) == "redis-master-2");
+  CHECK(desk.nodes.priority == std::map<int, std::string>{{2, "100"}});
+}
+
+TEST_CASE("a handover that does not come about allows writes again") {
+  Desk desk;
+  std::string why;
+  SUBCASE("Sentinel refuses") {
+    desk.nodes.failover_says = "NOGOODSLAVE No suitable replica to promote";
+    why = "NOGOODSLAVE";
+  }
+  SUBCASE("a replica does not catch up") {
+    desk.nodes.lag_looks = 1000;
+    why = "has not caught up in time";
+  }
+  SUBCASE("nobody is promoted") {
+    desk.nodes.promotes = false;
+    why = "no replica was promoted in time";
+  }
+  const Error error = error_of([&] { desk.run(2); });
+  CHECK(has(error.message(), why));
+  CHECK(desk.nodes.asked[0].back() == "CLIENT UNPAUSE");
+  CHECK_FALSE(desk.nodes.was_asked(0, "CLIENT KILL TYPE normal"));
+  CHECK(desk.nodes.priority[2] == "100");
+}
+
+}  // namespace raibid::topology_test
