@@ -333,6 +333,13 @@ std::string restore_kubernetes(Context& context, const RedisSettings& settings, 
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
   }
+  // also those of another chart: with several pods another one may become master, with what it has
+  if (std::max(observed.nodes(), observed.workload->replicas) > 1) {
+    throw Error(ExitCode::preflight,
+                fmt::format("StatefulSet {} has {} pods: a restore into several nodes is not possible yet",
+                            names.workload, std::max(observed.nodes(), observed.workload->replicas)),
+                "restore into a release of one node, and let the applications use that one");
+  }
   const Command question = kubectl.get({"statefulset/" + names.workload});
   const json workloads = Kubectl::parse_items(question, kubectl.ask(question, context.deadline));
   const auto volume = workloads.empty() ? std::nullopt : data_volume_of(workloads.front(), names.pod);

@@ -33,6 +33,7 @@ struct KeptRelease {
       throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release,
                                                settings.name_space, session.kubectl.cluster().context));
     }
+    refuse_users_of_nodes(observed, settings.release);
     refuse_kept_secret(observed, settings, names, context.scope());
   }
 

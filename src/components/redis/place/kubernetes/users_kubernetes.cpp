@@ -17,6 +17,15 @@
 
 namespace raibid {
 
+void refuse_users_of_nodes(const Observed& observed, const std::string& release) {
+  if (observed.ha()) {
+    throw Error(ExitCode::preflight,
+                fmt::format("release {} has {} nodes, whose users cannot be changed together yet", release,
+                            observed.nodes()),
+                "another password needs a new Redis: remove it with its data, and set it up again");
+  }
+}
+
 std::string change_users_kubernetes(Context& context, const RedisSettings& settings, const UsersPlan& plan) {
   const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
@@ -28,12 +37,7 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
     throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
                                              kubectl.cluster().context));
   }
-  if (observed.ha()) {
-    throw Error(ExitCode::preflight,
-                fmt::format("release {} has {} nodes, whose users cannot be changed together yet", settings.release,
-                            observed.nodes()),
-                "another password needs a new Redis: remove it with its data, and set it up again");
-  }
+  refuse_users_of_nodes(observed, settings.release);
   if (!observed.secret->ours) {
     throw Error(ExitCode::preflight, fmt::format("Secret {} was not made by raibid-cli", names.full),
                 "its password is changed where it comes from");
