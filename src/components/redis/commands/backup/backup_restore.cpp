@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
-#include "components/redis/commands/agree.hpp"
+#include "components/redis/run/agree.hpp"
 #include "components/redis/commands/backup/backup.hpp"
 #include "components/redis/commands/backup/proof.hpp"
 #include "components/redis/server/server_facts.hpp"
