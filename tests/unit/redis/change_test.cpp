@@ -106,6 +106,33 @@ TEST_CASE("change: what is immutable is refused before it is tried") {
   accepts(memory, {{"no-persistence", "true"}});
 }
 
+TEST_CASE("change: one node does not become several in place, nor several one; kept data is taken up as it was") {
+  Observed observed = some_release();
+  observed.id = {"raibid-redis", "raibid-redis"};
+  CHECK(has(refusal(observed, {{"ha", "true"}}).message(), "has 1 node, and cannot be changed to 3"));
+  Spec several = some_spec();
+  several.replicas = 2;
+  observed.workload->spec = to_json(several);
+  CHECK(has(refusal(observed, {}).message(), "has 3 nodes, and cannot be changed to 1"));
+  CHECK(has(refusal(observed, {{"ha", "true"}, {"replicas", "4"}}).message(), "cannot be changed to 5"));
+  accepts(observed, {{"ha", "true"}});
+
+  observed.workload.reset();
+  observed.claims[0].spec = to_json(several);
+  observed.claims.push_back({"redis-data-raibid-redis-master-1", "8Gi", "fast"});
+  CHECK(has(refusal(observed, {}).message(), "is that of 3 nodes"));
+  accepts(observed, {{"ha", "true"}});
+  // what a single node left, beside what several left before
+  observed.claims[0].spec = to_json(some_spec());
+  CHECK(has(refusal(observed, {{"ha", "true"}}).message(), "claim redis-data-raibid-redis-master-1 is left"));
+  observed.claims.pop_back();
+  accepts(observed, {{"ha", "true"}});
+  // of an interrupted setup: nobody has used it
+  observed.claims = {{"redis-data-raibid-redis-master-0", "8Gi", "fast"},
+                     {"redis-data-raibid-redis-master-1", "8Gi", "fast"}};
+  accepts(observed, {{"ha", "true"}});
+}
+
 TEST_CASE("change: a further name that is someone else's") {
   Observed observed = some_release();
   observed.services = {{"redis-service", ""}};

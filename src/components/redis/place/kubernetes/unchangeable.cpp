@@ -94,7 +94,9 @@ void refuse_other_topology(const Observed& observed, const RedisSettings& settin
         fmt::format("the data that a teardown kept is that of {} nodes, and the newest may be in any of them", present),
         "set it up as it was: " + as_it_was);
   }
-  if (present == 1 && settings.ha() && observed.claim(1)) {
+  // without a record it is what an interrupted setup left
+  const bool was_alone = present == 1 && !observed.claim()->spec.empty();
+  if (was_alone && settings.ha() && observed.claim(1)) {
     cannot_change(fmt::format("claim {} is left of an earlier Redis, and would be taken for a node of this one",
                               names.claim_of(1)),
                   "remove it when nobody needs its data, or choose another name with --release");
