@@ -78,7 +78,7 @@ CommandResult render(const Context& context, const std::vector<SmokeRow>& rows) 
   if (context.format() == OutputFormat::table) return {text + verdict(rows), code};
   if (context.format() == OutputFormat::junit) {
     std::vector<JunitCase> cases;
-    for (const Row& row : rows) {
+    for (const SmokeRow& row : rows) {
       JunitCase one{.name = row.name, .text = row.text, .seconds = row.milliseconds / 1000};
       if (!row.permitted) one.skipped = row.text;
       if (!row.passed) one.failure = row.text;
