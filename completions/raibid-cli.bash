@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --size | --storage-class | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --tls-secret | --tls-issuer | --cluster-domain | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --for | --interval | --port | --app-namespace | --days | --format | --name | --worker-image | --list | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --looks | --field | --type | --payload | --max-retry | --from | --to | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --proxy-image | --size | --storage-class | --replicas | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --tls-secret | --tls-issuer | --cluster-domain | --allow-from | --stream | --group | --max-length | --trim-schedule | --set | -f | --values | --for | --interval | --to | --port | --tail | --app-namespace | --days | --format | --name | --worker-image | --list | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --keep | --keep-daily | --keep-weekly | --max-age | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --looks | --field | --type | --payload | --max-retry | --from | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -28,7 +28,7 @@ _raibid_cli() {
       --tls-cert) compopt -o default;;
       --tls-key) compopt -o default;;
       --config) compopt -o default;;
-      -o | --output) words='table json yaml';;
+      -o | --output) words='table json yaml junit';;
       --color) words='auto always never';;
       --password-file) compopt -o default;;
       -f | --values) compopt -o default;;
@@ -44,13 +44,15 @@ _raibid_cli() {
   elif [[ $current == -* ]]; then
     words='--help --version --kubeconfig --context --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
-      setup/redis) words+=' --chart --chart-version --image --exporter-image --size --storage-class --no-persistence --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       status/ | status/redis) words+=' --all --watch --wait --for --interval --password-file --existing-secret' ;;
       teardown/redis) words+=' --delete-data --password-file --existing-secret' ;;
       failover/redis) words+=' --to --password-file --existing-secret' ;;
       doctor/ | doctor/redis) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --role' ;;
       smoke/redis) words+=' --durability --password-file --existing-secret' ;;
       connect/redis) words+=' --port --admin --password-file --existing-secret' ;;
+      logs/redis) words+=' --follow --previous --tail --password-file --existing-secret' ;;
+      images/redis) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       url/redis) words+=' --with-password --password-file --existing-secret' ;;
       export/client-certificate) words+=' --app-namespace --days --password-file --existing-secret' ;;
       export/env) words+=' --format --with-password --app-namespace --password-file --existing-secret' ;;
@@ -96,10 +98,11 @@ _raibid_cli() {
       queue/resume) words+=' --stream --queue --password-file --existing-secret' ;;
       queue/work) words+=' --stream --group --queue --concurrency --max-deliveries --backoff --claim-after --consumer --batch --until-empty --password-file --existing-secret' ;;
       config/show) words+=' --installed' ;;
+      config/use) words+=' --nothing' ;;
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown doctor smoke connect url export tls credentials backup restore queue config presets completion version help' ;;
+      / | help/) words='setup status teardown failover doctor smoke connect logs images url export tls credentials backup restore queue config presets completion man-pages version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -107,6 +110,8 @@ _raibid_cli() {
       doctor/ | help/doctor) words='redis' ;;
       smoke/ | help/smoke) words='redis' ;;
       connect/ | help/connect) words='redis' ;;
+      logs/ | help/logs) words='redis' ;;
+      images/ | help/images) words='redis' ;;
       url/ | help/url) words='redis' ;;
       export/ | help/export) words='client-certificate env secret configmap keda compose values alerts dashboard servicemonitor scrape-config external-secret push-secret secret-provider-class sealed-secret' ;;
       tls/ | help/tls) words='rotate' ;;
@@ -114,7 +119,7 @@ _raibid_cli() {
       backup/ | help/backup) words='redis ls verify prune drill' ;;
       restore/ | help/restore) words='redis' ;;
       queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
-      config/ | help/config) words='show' ;;
+      config/ | help/config) words='show set unset use' ;;
       presets/ | help/presets) words='list show new' ;;
       completion/ | help/completion) words='bash zsh fish' ;;
     esac
