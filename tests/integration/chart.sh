@@ -167,7 +167,7 @@ as_ever=6176c44d54ca5a58afb14e0575c1ae2c79fd7d2018cdac7f1f3cee1d42b1f7bd
 as_ever_with_more=431c652465078f011bb71c1274f40eaee7d1263ab7abd0e909c3cfccb7290507
 
 replication() {
-  local values=(--set architecture=replication,metrics.enabled=true,trim.schedule=@hourly --set-json "$trimmed")
+  local values=(--set "architecture=replication,metrics.enabled=true,trim.schedule=@hourly" --set-json "$trimmed")
   renders "replication renders" "${values[@]}"
   has "replication: three pods of the same StatefulSet, with a sentinel each" '$set.replicas == 3 and $set.minReadySeconds == 10 and $set.podManagementPolicy == "Parallel" and
     [$pod.spec.containers[].name] == ["redis", "sentinel", "metrics"] and $set.serviceName == "raibid-redis-headless"'

@@ -39,7 +39,7 @@ prepare() {
   for i in 0 1 2; do
     home=$work/$i
     mkdir -p "$home/bin" "$home/etc" "$home/data"
-    for file in redis.conf; do part configmaps.yaml $file; done | sed -e "s|/etc/redis|$home/etc|; s|^dir /data|dir $home/data|; s|^port 6379|port $redis_port|; s|^bind .*|bind 127.0.0.$((i + 1))|" > "$home/etc/redis.conf"
+    part configmaps.yaml redis.conf | sed -e "s|/etc/redis|$home/etc|; s|^dir /data|dir $home/data|; s|^port 6379|port $redis_port|; s|^bind .*|bind 127.0.0.$((i + 1))|" > "$home/etc/redis.conf"
     for file in start.sh ping.sh ha.sh; do
       part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|" \
         > "$home/etc/$file"
