@@ -40,7 +40,7 @@ CommandResult failover_redis(Context& context, const std::vector<std::string>&) 
                                            {"to", outcome.to},
                                            {"address_follows", unchanged || outcome.address_follows},
                                            {"seconds", outcome.seconds}};
-    return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n", code};
+    return {formatted(object, context.format()), code};
   }
   if (unchanged) return {fmt::format("{} is the master already: nothing to do.\n", outcome.to)};
   if (!outcome.address_follows)

@@ -71,7 +71,7 @@ std::vector<ComponentCommand> backup_commands() {
 CommandResult backup_result(const Context& context, const std::function<std::string()>& text,
                             const nlohmann::ordered_json& object) {
   if (context.format() == OutputFormat::table) return {text()};
-  return {context.format() == OutputFormat::yaml ? to_yaml(object) : json_text(object, 2) + "\n"};
+  return {formatted(object, context.format())};
 }
 
 std::string about_backup(const BackupManifest& manifest) {

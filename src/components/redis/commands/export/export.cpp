@@ -91,6 +91,13 @@ CommandResult document(const Context& context, const ordered_json& value, const 
 
 CommandResult export_env(Context& context, const std::vector<std::string>&) {
   View view = look(context);
+  if (context.settings.flag("sentinel")) {
+    if (!view.installed.record.ha())
+      throw Error(ExitCode::usage, fmt::format("{} has one node and no sentinels", view.settings.release),
+                  "leave --sentinel out");
+    const std::vector<Variable> sentinels = sentinel_variables(view.settings, view.installed.password);
+    view.handover.variables.insert(view.handover.variables.end(), sentinels.begin(), sentinels.end());
+  }
   const bool with_password = context.settings.flag("with-password");
   const std::string format = option(context, "format");
   const auto line = format == "docker" ? docker_line : format == "dotenv" ? dotenv_line : shell_line;
@@ -337,6 +344,10 @@ std::vector<OptionSpec> env_options() {
        .flag_only = true},
       {.name = "with-password",
        .help = "Also the variables that hold the password",
+       .kind = OptionKind::flag,
+       .flag_only = true},
+      {.name = "sentinel",
+       .help = "Also what clients that ask Sentinel for the master need (--ha)",
        .kind = OptionKind::flag,
        .flag_only = true},
   };

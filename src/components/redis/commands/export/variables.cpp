@@ -13,6 +13,7 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/redis/server/credentials.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/services.hpp"
 
@@ -99,6 +100,14 @@ std::string chosen_namespace(const RedisSettings& settings, const std::string& c
                 "names are lower-case letters, digits and -");
   }
   return chosen;
+}
+
+std::vector<Variable> sentinel_variables(const RedisSettings& settings, const Secret& password) {
+  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
+  const std::string all_nodes = names.full + names.host.substr(names.workload.size());
+  return {{"REDIS_SENTINELS", Secret(fmt::format("{}:{}", all_nodes, sentinel_port))},
+          {"REDIS_SENTINEL_MASTER", Secret(master_set)},
+          {"REDIS_SENTINEL_PASSWORD", password, true}};
 }
 
 ExpectedHost expected_host(const RedisSettings& settings, const std::string& application_namespace) {

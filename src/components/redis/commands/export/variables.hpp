@@ -32,6 +32,10 @@ std::string password_variable(const Preset& preset);
 /// Where the application lives: `chosen` (--app-namespace), else as application_namespace says.
 std::string chosen_namespace(const RedisSettings& settings, const std::string& chosen);
 
+/// For clients that ask Sentinel for the master themselves: REDIS_SENTINELS, REDIS_SENTINEL_MASTER and
+/// REDIS_SENTINEL_PASSWORD, which lets in whoever only asks.
+std::vector<Variable> sentinel_variables(const RedisSettings& settings, const Secret& password);
+
 /// The name under which an application in that namespace expects Redis (application_host), and the Service's short
 /// name.
 struct ExpectedHost {
