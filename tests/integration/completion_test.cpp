@@ -138,7 +138,7 @@ TEST_CASE("shells offer every verb, component and option of the table") {
 
 TEST_CASE("shells offer values: choices, presets, files") {
   const std::vector<std::string> lines = {
-      "raibid-cli status -o ",  "raibid-cli status --output=j", "raibid-cli setup redis --preset ",
+      "raibid-cli status -o ",  "raibid-cli status --output=js", "raibid-cli setup redis --preset ",
       "raibid-cli --color ",    "raibid-cli --config /etc/hos", "raibid-cli setup redis -f /etc/hos",
       "raibid-cli --release x "};
   for (const Shell& shell : shells()) {
@@ -148,8 +148,8 @@ TEST_CASE("shells offer values: choices, presets, files") {
     }
     CAPTURE(shell.name);
     const Offers offers(shell, lines);
-    CHECK(offers.shown("raibid-cli status -o ") == "json table yaml");
-    CHECK(offers.shown("raibid-cli status --output=j") == (shell.name == "fish" ? "--output=json" : "json"));
+    CHECK(offers.shown("raibid-cli status -o ") == "json junit table yaml");
+    CHECK(offers.shown("raibid-cli status --output=js") == (shell.name == "fish" ? "--output=json" : "json"));
     CHECK(offers.shown("raibid-cli --color ") == "always auto never");
     CHECK(offers.has("raibid-cli setup redis --preset ", words_of(builtin_presets())));
     const Words hosts = {shell.name == "bash" ? "files" : shell.name == "fish" ? "/etc/hosts" : "hosts"};

@@ -2,22 +2,35 @@
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <optional>
 
 #include <fmt/format.h>
 
-#include "base/json.hpp"
+#include "base/error.hpp"
+#include "base/strings.hpp"
 #include "components/redis/run/agree.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
-#include "config/yaml.hpp"
+#include "components/result_format.hpp"
 
 namespace raibid {
+
+namespace {
+
+int node_number(const std::string& text) {
+  int number = -1;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem == std::errc() && end == text.data() + text.size() && number >= 0) return number;
+  throw Error(ExitCode::usage, fmt::format("--to: {} is not the number of a node", in_quotes(text)),
+              "the number is the end of a pod's name: 0, 1 or 2 of three nodes");
+}
+
+}  // namespace
 
 std::vector<OptionSpec> failover_options() {
   return {{.name = "to",
            .help = "Number of the node that takes over, as in its pod's name; Sentinel chooses one when not given",
-           .kind = OptionKind::integer,
            .metavar = "N",
            .flag_only = true}};
 }
@@ -26,7 +39,7 @@ CommandResult failover_redis(Context& context, const std::vector<std::string>&) 
   mention_unfinished(context);
   const auto [place, settings] = open_recorded(context, NeedsPreset::no);
   FailoverRequest request;
-  if (context.settings.is_set("to")) request.to = static_cast<int>(context.settings.integer("to"));
+  if (context.settings.is_set("to")) request.to = node_number(context.settings.text("to"));
   request.agree = [&context, &request](const std::string& what) {
     agree(context, what, "failover redis", request.to ? fmt::format("--to {}", *request.to) : "");
   };

@@ -55,6 +55,7 @@ CommandResult images_redis(Context& context, const std::vector<std::string>&) {
   ordered_json values = parse_yaml(asset(file), file);
   values.merge_patch(
       helm_values(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain), false));
+  if (!settings.ha()) values.erase("proxy");  // of one node it leads nowhere
   std::vector<std::string> images;
   collect(values, images);
   std::sort(images.begin(), images.end());

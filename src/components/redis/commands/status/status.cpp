@@ -175,7 +175,7 @@ class WatchScreen {
 
 CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Scope& scope) {
   const Duration limit = context.settings.duration("timeout");
-  const Duration between_looks = looks_apart(context);
+  const Duration between_looks = context.settings.duration("interval");
   WatchScreen screen(context);
   int code = 0;
   bool any = false;

@@ -68,17 +68,11 @@ void refuse_without_streams(const Context& context, const RedisSettings& setting
 
 }  // namespace
 
-Duration looks_apart(const Context& context) {
-  const Duration interval = context.settings.duration("interval");
-  if (interval > Duration::zero()) return interval;
-  throw Error(ExitCode::usage, "--interval must be more than 0", "leave it out for two seconds");
-}
-
 CommandResult wait_for_state(Context& context, const RedisSettings& settings) {
   refuse_without_streams(context, settings);
   const std::string state = context.settings.text("for");
   const Duration one_look = context.settings.duration("timeout");
-  const Duration interval = looks_apart(context);
+  const Duration interval = context.settings.duration("interval");
   const TimePoint started = context.runner.now();
   const TimePoint until = started + context.settings.duration("wait");
   StatusBoard::Scope scope;

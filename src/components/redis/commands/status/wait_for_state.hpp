@@ -11,7 +11,4 @@ namespace raibid {
 /// and is Error (not_installed) in the end.
 CommandResult wait_for_state(Context& context, const RedisSettings& settings);
 
-/// --interval. Throws Error (usage) when it is 0.
-Duration looks_apart(const Context& context);
-
 }  // namespace raibid
