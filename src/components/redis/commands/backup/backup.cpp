@@ -7,7 +7,7 @@
 #include "base/json.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
-#include "config/yaml.hpp"
+#include "components/result_format.hpp"
 
 namespace raibid {
 

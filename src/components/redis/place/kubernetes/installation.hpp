@@ -127,6 +127,7 @@ class Installation {
   ApplicationUser application_user() const { return {settings.user, m_passwords.admin}; }
   /// What our Secret holds, with the application's user as it should be.
   SecretContent with_wanted_user(const SecretContent& present) const;
+  bool changes_application_user() const;
   std::string describe_user_change() const;
   /// Of several nodes: the users by which they know each other, where our Secret lacks them.
   SecretContent missing_node_users();
@@ -161,9 +162,10 @@ class Installation {
   void put_issued_certificate();
   void give_up_issued_certificate();
   void wait_for_issued_certificate();
+  /// cert-manager's renewals are read by a user of their own.
+  bool needs_reload_user() const;
   bool reload_user_differs() const;
-  /// True when the user is gone from users.acl and has to go from the running server, too.
-  bool change_reload_user();
+  SecretContent with_wanted_reload_user(SecretContent content) const;
   bool tls_was_on() const;
   /// Redis shows another certificate than its Secret has: someone else has renewed that.
   bool shows_other_certificate(const RedisConnection& redis) const;

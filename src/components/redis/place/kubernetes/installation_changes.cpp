@@ -191,16 +191,23 @@ bool Installation::has_acl_file() const {
 }
 
 SecretContent Installation::with_wanted_user(const SecretContent& present) const {
-  SecretContent wanted = with_application_user(present, settings.user, m_passwords.admin);
-  return m_passwords.next.empty() ? wanted
-                                  : with_second_password(std::move(wanted), m_passwords.next, m_context.clock.wall());
+  SecretContent wanted = present;
+  if (changes_application_user()) wanted = with_application_user(present, settings.user, m_passwords.admin);
+  if (!m_passwords.next.empty())
+    wanted = with_second_password(std::move(wanted), m_passwords.next, m_context.clock.wall());
+  return with_wanted_reload_user(std::move(wanted));
+}
+
+bool Installation::changes_application_user() const {
+  if (!m_passwords.next.empty()) return true;
+  const SecretContent& present = observed.secret->content;
+  const bool has_none = settings.user.name.empty() && application_login(present).username.empty();
+  return !has_none && with_application_user(present, settings.user, m_passwords.admin) != present;
 }
 
 bool Installation::changes_users() const {
   if (!settings.auth || !has_its_secret() || settings.chart.kind != ChartChoice::Kind::embedded) return false;
-  const SecretContent& present = observed.secret->content;
-  const bool has_none = settings.user.name.empty() && application_login(present).username.empty();
-  return !m_passwords.next.empty() || (!has_none && with_wanted_user(present) != present);
+  return changes_application_user() || reload_user_differs();
 }
 
 bool Installation::changes_user_name() const {
@@ -211,6 +218,9 @@ std::string Installation::describe_user_change() const {
   const std::string before = shown_user(application_login(observed.secret->content));
   const std::string after = shown_user({settings.user.name, m_passwords.application});
   if (before != after) return fmt::format("user {} instead of {}", after, before);
+  if (!changes_application_user())
+    return needs_reload_user() ? "user tls added, which may do nothing but have the certificate read again"
+                               : "user tls removed, which no certificate needs any more";
   return m_passwords.next.empty() ? "the rights of user " + after : "a second password; both are valid until --finish";
 }
 

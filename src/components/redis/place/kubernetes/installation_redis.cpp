@@ -160,17 +160,8 @@ Step Installation::redis_step() {
       detail += "; user trim added";
       changed = true;
     }
-    const bool other_reload_user = settings.auth && has_its_secret() && reload_user_differs();
-    const bool drops_reload_user = other_reload_user && change_reload_user();
-    if (other_reload_user) {
-      detail += drops_reload_user ? "; user tls removed" : "; user tls added";
-      changed = true;
-    }
     if (has_acl_file()) {
       std::vector<std::string> users = settle_acl(redis, m_acl.empty() ? observed.secret->acl : m_acl);
-      if (drops_reload_user) checked(redis, {"ACL", "DELUSER", "tls"});
-      if (other_reload_user)
-        std::erase_if(users, [](const std::string& user) { return user.starts_with("user tls "); });
       if (adds_user) std::erase_if(users, [](const std::string& user) { return user.starts_with("user trim "); });
       if (!users.empty()) detail += "; put right: " + join(users, ", ");
       changed = changed || !users.empty();

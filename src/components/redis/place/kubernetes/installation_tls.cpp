@@ -370,10 +370,12 @@ void Installation::wait_for_issued_certificate() {
   plan_trust();
 }
 
+bool Installation::needs_reload_user() const { return settings.tls.from == TlsChoice::From::issuer; }
+
 bool Installation::reload_user_differs() const {
   const SecretContent& present = observed.secret->content;
   const Secret password = value_of(present, reload_password_key);
-  if (settings.tls.from != TlsChoice::From::issuer) return !password.empty();
+  if (!needs_reload_user()) return !password.empty();
   if (password.empty()) return true;
   // while a rotation is under way it has two passwords
   const SecretContent alone = with_one_internal_password(present, true);
@@ -381,16 +383,11 @@ bool Installation::reload_user_differs() const {
          value_of(alone, acl_key).reveal().find("user tls ") == std::string::npos;
 }
 
-bool Installation::change_reload_user() {
-  SecretContent present = observed.secret->content;
-  if (!m_acl.empty()) present[acl_key] = m_acl;
-  const bool drops = settings.tls.from != TlsChoice::From::issuer;
-  Secret password = value_of(present, reload_password_key);
-  if (password.empty()) password = generate_password(m_context.random);
-  const SecretContent wanted = drops ? without_reload_user(present) : with_reload_user(present, password);
-  m_acl = value_of(wanted, acl_key);
-  m_store.write({{acl_key, m_acl}, {reload_password_key, drops ? Secret() : password}});
-  return drops;
+SecretContent Installation::with_wanted_reload_user(SecretContent content) const {
+  if (!reload_user_differs()) return content;
+  if (!needs_reload_user()) return without_reload_user(std::move(content));
+  const Secret password = value_of(content, reload_password_key);
+  return with_reload_user(std::move(content), password.empty() ? generate_password(m_context.random) : password);
 }
 
 }  // namespace raibid
