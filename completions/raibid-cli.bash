@@ -55,7 +55,7 @@ _raibid_cli() {
       images/redis) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       url/redis) words+=' --with-password --password-file --existing-secret' ;;
       export/client-certificate) words+=' --app-namespace --days --password-file --existing-secret' ;;
-      export/env) words+=' --format --with-password --app-namespace --password-file --existing-secret' ;;
+      export/env) words+=' --format --with-password --sentinel --app-namespace --password-file --existing-secret' ;;
       export/secret) words+=' --app-namespace --name --password-file --existing-secret' ;;
       export/configmap) words+=' --app-namespace --name --password-file --existing-secret' ;;
       export/keda) words+=' --app-namespace --name --worker-image --list --stream --group --password-file --existing-secret' ;;

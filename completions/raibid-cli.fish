@@ -353,6 +353,7 @@ complete -c raibid-cli -n '__raibid_cli_at export client-certificate' -l passwor
 complete -c raibid-cli -n '__raibid_cli_at export client-certificate' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l format -x -a 'shell dotenv docker' -d 'How it is written'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l with-password -d 'Also the variables that hold the password'
+complete -c raibid-cli -n '__raibid_cli_at export env' -l sentinel -d 'Also what clients that ask Sentinel for the master need (--ha)'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l app-namespace -x -d 'Namespace of the application; the first client\'s, else Redis\' own, when not given'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at export env' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
