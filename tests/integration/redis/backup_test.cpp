@@ -425,7 +425,7 @@ TEST_CASE("restore: what must not be restored changes nothing") {
     CHECK_MESSAGE((output.out + output.err).find(text) != std::string::npos, output.err);
     CHECK(cli.redis({"EXISTS", "old"}) == "1");
   };
-  restore(file, 1, "there is no terminal to ask on", {});
+  restore(file, 2, "there is no terminal to ask on", {});
   restore(file, 0, "Plan:", {"--dry-run"});
   std::string content = *read_file(file, 1 << 30);
   write_atomic(file, content.substr(0, content.size() - 20));
