@@ -91,9 +91,21 @@ def write(host, port, password, stop):
     print(json.dumps({"gaps": [round(gap, 2) for gap in gaps], "acknowledged": acknowledged}))
 
 
+def connected(host, port, password):
+    """A node of the cluster needs a moment to know a new Service."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return Client(host, port, password, 20)
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
 def check(host, port, password):
     acknowledged = set(json.load(sys.stdin)["acknowledged"])
-    client, held, start = Client(host, port, password, 20), set(), "-"
+    client, held, start = connected(host, port, password), set(), "-"
     while True:
         page = client.call("XRANGE", KEY, start, "+", "COUNT", "5000")
         if not page:
