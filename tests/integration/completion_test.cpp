@@ -139,7 +139,7 @@ TEST_CASE("shells offer every verb, component and option of the table") {
 TEST_CASE("shells offer values: choices, presets, files") {
   const std::vector<std::string> lines = {
       "raibid-cli status -o ",  "raibid-cli status --output=js", "raibid-cli setup redis --preset ",
-      "raibid-cli --color ",    "raibid-cli --config /etc/hos", "raibid-cli setup redis -f /etc/hos",
+      "raibid-cli --color ",    "raibid-cli --config /etc/hos",  "raibid-cli setup redis -f /etc/hos",
       "raibid-cli --release x "};
   for (const Shell& shell : shells()) {
     if (program(shell.name).empty()) {

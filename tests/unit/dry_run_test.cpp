@@ -329,7 +329,7 @@ bool judges(const CommandRow& row) {
   const bool has_no_file = row.name() == "credentials show";  // of the Redis of this machine
   const bool has_no_tls =
       row.name() == "tls rotate" || row.name() == "export client-certificate";  // that Redis speaks none
-  if (row.verb == "failover") return true;  // that Redis has no replicas
+  if (row.verb == "failover") return true;                                      // that Redis has no replicas
   const bool has_no_claim = row.name() == "restore redis";                      // nor has an external Redis files
   return has_no_claim || row.verb == "status" || row.verb == "doctor" || row.verb == "queue" || has_no_file ||
          has_no_tls;

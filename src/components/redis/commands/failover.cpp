@@ -9,8 +9,8 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "components/redis/run/agree.hpp"
 #include "components/redis/place/place.hpp"
+#include "components/redis/run/agree.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/result_format.hpp"
 

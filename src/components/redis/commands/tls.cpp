@@ -7,8 +7,8 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/strings.hpp"
-#include "components/redis/run/agree.hpp"
 #include "components/redis/place/place.hpp"
+#include "components/redis/run/agree.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/certificates.hpp"
 #include "components/result_format.hpp"
@@ -97,8 +97,9 @@ class CertificateRotation {
     if (!trusts_two(m_content)) return result("unchanged", "One CA is trusted: nothing to finish.\n");
     agree(m_context, "clients that do not know the new CA are refused from their next connection on",
           rotate_tls_command, "--ca --finish");
-    const auto done = change("the older CA ends",
-                             [](const SecretContent& present, const CertificateSpec& spec) { return with_one_ca(present, spec); });
+    const auto done = change("the older CA ends", [](const SecretContent& present, const CertificateSpec& spec) {
+      return with_one_ca(present, spec);
+    });
     return done ? *done : result("finished", "Only the new CA is trusted now.\n");
   }
 

@@ -30,8 +30,8 @@ class KubernetesRedis {
   RedisEndpoint endpoint(const Login& login, TimePoint deadline);
   /// An authenticated connection. Throws as connect_redis.
   RedisConnection& connection(const Login& login, TimePoint deadline);
-  /// The same; nullptr when it cannot be had, as where the Secret says nothing of what Redis serves after a run that was
-  /// killed.
+  /// The same; nullptr when it cannot be had, as where the Secret says nothing of what Redis serves after a run that
+  /// was killed.
   RedisConnection* connection_or_none(const Login& login, TimePoint deadline);
   /// Whether it answers until then. A connection that was given little time is not kept.
   bool answers(const Login& login, TimePoint until);

@@ -172,8 +172,8 @@ Step Installation::tls_step() {
     std::vector<Undo> undos;
     const std::string again = m_context.scope().command("setup redis");
     // what was lost while Redis has it mounted is made for good: its pod starts with nothing else
-    const bool repairs = tls_was_on() && !observed.tls.certificate && settings.tls.from == TlsChoice::From::own &&
-                         !m_work.takes_over;
+    const bool repairs =
+        tls_was_on() && !observed.tls.certificate && settings.tls.from == TlsChoice::From::own && !m_work.takes_over;
     if (m_work.authority == Kind::create && !repairs)
       undos.push_back(undo_certificate_object(session.kubectl, "secret", m_names.authority));
     const bool is_issued = settings.tls.from == TlsChoice::From::issuer;  // whose CA it is shows when it has issued

@@ -19,10 +19,10 @@ namespace raibid {
 
 void refuse_users_of_nodes(const Observed& observed, const std::string& release) {
   if (observed.ha()) {
-    throw Error(ExitCode::preflight,
-                fmt::format("release {} has {} nodes, whose users cannot be changed together yet", release,
-                            observed.nodes()),
-                "another password needs a new Redis: remove it with its data, and set it up again");
+    throw Error(
+        ExitCode::preflight,
+        fmt::format("release {} has {} nodes, whose users cannot be changed together yet", release, observed.nodes()),
+        "another password needs a new Redis: remove it with its data, and set it up again");
   }
 }
 
