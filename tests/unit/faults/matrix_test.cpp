@@ -407,6 +407,24 @@ TEST_CASE("a lock whose removal fails once is given up all the same") {
   }
 }
 
+TEST_CASE("tls rotate --ca --finish after a killed one takes that back, and finishes") {
+  World two_cas;
+  REQUIRE(run(two_cas, {"setup", "redis", "-v", "--tls"}).code == 0);
+  REQUIRE(run(two_cas, {"tls", "rotate", "redis", "-v", "--ca"}).code == 0);
+  const Words finish = {"tls", "rotate", "redis", "-v", "--ca", "--finish", "--yes"};
+  for (const char* step : {"certificate", "credentials"}) {
+    const World world(two_cas);
+    CHECK(run(world, finish, {Kind::kill_after, 0, step}).code == 137);
+    const Ran ran = run(world, finish);
+    INFO(step << ": " << ran.err);
+    CHECK(ran.code == 0);
+    const json now = contents(world);
+    CHECK(now.at("certificate").at("cas") == 1);
+    for (const json& object : now.at("objects")) CHECK_FALSE(object.get<std::string>().starts_with("lease/"));
+    CHECK(left_behind(world).empty());
+  }
+}
+
 TEST_CASE("errors of the API server's own do not end a rollback") {
   struct Start {
     Words arguments;

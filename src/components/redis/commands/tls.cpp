@@ -94,7 +94,10 @@ class CertificateRotation {
   }
 
   CommandResult finish() {
-    if (!trusts_two(m_content)) return result("unchanged", "One CA is trusted: nothing to finish.\n");
+    // a killed run may have been a --finish: the next change takes back first what that run left
+    const bool was_interrupted = m_content.contains(previous_certificates_key);
+    if (!trusts_two(m_content) && !was_interrupted)
+      return result("unchanged", "One CA is trusted: nothing to finish.\n");
     agree(m_context, "clients that do not know the new CA are refused from their next connection on",
           rotate_tls_command, "--ca --finish");
     const auto done = change("the older CA ends", [](const SecretContent& present, const CertificateSpec& spec) {

@@ -162,7 +162,8 @@ class Installer {
   /// Returns the plan of a dry run, else "". Throws Error: usage where there are no users of ours, preflight, and
   /// rolled_back or remains as Executor::run.
   virtual std::string change_users(const UsersPlan& plan);
-  /// What it speaks TLS with, by key (server/certificates.hpp), and whom its certificate is for. Throws Error:
+  /// What it speaks TLS with, by key (server/certificates.hpp), and whom its certificate is for. After a run that was
+  /// killed it has previous_certificates_key, too. Throws Error:
   /// (preflight) where certificates are not raibid-cli's or it does not speak TLS, (not_installed).
   virtual SecretContent certificates();
   virtual CertificateSpec certificate_spec();

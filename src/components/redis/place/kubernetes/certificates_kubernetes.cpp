@@ -76,7 +76,7 @@ SecretContent certificates_kubernetes(Context& context, const RedisSettings& set
   const ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
   const Observed observed = observe(context, session.kubectl, names_of(settings), settings);
   refuse_without_certificates(context, settings, observed, session.kubectl);
-  return without_previous_certificates(observed.tls.content());
+  return observed.tls.content();
 }
 
 CertificateSpec certificate_spec_kubernetes(const Context& context, const RedisSettings& settings) {

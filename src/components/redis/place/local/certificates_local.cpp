@@ -176,7 +176,7 @@ SecretContent certificates_local(const Context& context, const RedisSettings& se
   if (!state->spec.tls.enabled())
     throw Error(ExitCode::preflight, subject_of(settings) + " does not speak TLS",
                 "turn it on: " + context.scope().command("setup redis", "--tls"));
-  return without_previous(instance.certificates());
+  return instance.certificates();
 }
 
 std::string change_certificates_local(Context& context, const RedisSettings& settings, const CertificatesPlan& plan) {
