@@ -3,9 +3,9 @@ set(CPACK_PACKAGE_VENDOR "The raibid-cli authors")
 set(CPACK_PACKAGE_CONTACT "The raibid-cli authors <raibid-cli@users.noreply.github.com>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Sets up Redis for job queues on Kubernetes")
 set(CPACK_PACKAGE_DESCRIPTION
-    "raibid-cli gives a Kubernetes cluster, or this machine, a Redis that is ready for
-a job queue, proves that it works, and removes it again. It runs helm and kubectl,
-which have to be there for a cluster.")
+    "raibid-cli gives a Kubernetes cluster, or this machine, a Redis that
+is ready for a job queue, proves that it works, and removes it again.
+It runs helm and kubectl, which have to be there for a cluster.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_PACKAGE_FILE_NAME raibid-cli-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR})
