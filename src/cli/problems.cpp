@@ -86,7 +86,7 @@ bool has_row(const CommandTable& table, std::string_view command) {
   return table.find(words.front(), words.size() > 1 && !words[1].starts_with("-") ? words[1] : "") != nullptr;
 }
 
-/// The command that `word` is another tool's word for; "" when there is none here.
+/// Our command for a word that other tools use; "" when there is none.
 std::string synonym(const CommandTable& table, const std::string& word) {
   const std::string lower = to_lower(word);
   for (const auto& [other, command] : synonyms) {

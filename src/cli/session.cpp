@@ -31,7 +31,7 @@ SettingMap settings_file(std::span<const OptionSpec> options, const Settings& se
   return load_config_file(path, paths.shown(path), options);
 }
 
-/// What .raibid.yaml chooses stands above config.yaml. Returns it for the heading: "~/work/.raibid.yaml: namespace
+/// What .raibid.yaml chooses stands above config.yaml. Returns it for the heading: "~/shop/.raibid.yaml: namespace
 /// jobs".
 std::string take_folder_file(std::span<const OptionSpec> options, const Paths& paths, SettingMap& file) {
   std::error_code gone;  // the folder that we run in

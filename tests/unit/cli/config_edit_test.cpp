@@ -76,18 +76,18 @@ TEST_SUITE("cli: config set, unset and use") {
   TEST_CASE("use chooses for a folder and those in it, below flags and variables and above config.yaml") {
     CommandLine run;
     run.write(".raibid/config.yaml", "namespace: everywhere\nsize: 4Gi\n");
-    const InFolder folder(run.folder / "work");
+    const InFolder folder(run.folder / "shop");
     CHECK(run({"config", "use"}) == 0);
     CHECK(run.out == "nothing is chosen for this folder\n");
     CHECK(run({"config", "use", "-n", "here", "--target", "local"}) == 0);
-    CHECK(run.out == "~/work/.raibid.yaml: namespace here, target local\n");
+    CHECK(run.out == "~/shop/.raibid.yaml: namespace here, target local\n");
     {
-      const InFolder below(run.folder / "work" / "deep" / "er");
+      const InFolder below(run.folder / "shop" / "deep" / "er");
       CHECK(run({"config", "show"}) == 0);
-      CHECK(run.printed("~/work/.raibid.yaml:1\n"));
+      CHECK(run.printed("~/shop/.raibid.yaml:1\n"));
       CHECK(run.printed("~/.raibid/config.yaml:2\n"));
       CHECK(run({"setup", "redis"}) == 0);
-      CHECK(run.said("~/work/.raibid.yaml: namespace here, target local\n"));
+      CHECK(run.said("~/shop/.raibid.yaml: namespace here, target local\n"));
       CHECK(run.printed("namespace=here"));
       CHECK(run({"setup", "redis", "-n", "flag"}) == 0);
       CHECK(run.printed("namespace=flag"));
@@ -103,11 +103,11 @@ TEST_SUITE("cli: config set, unset and use") {
 
   TEST_CASE("a .raibid.yaml may only say which Redis is meant, and others may not write it") {
     CommandLine run;
-    const InFolder folder(run.folder / "work");
-    const std::string file = run.write("work/.raibid.yaml", "size: 4Gi\n");
+    const InFolder folder(run.folder / "shop");
+    const std::string file = run.write("shop/.raibid.yaml", "size: 4Gi\n");
     CHECK(run({"setup", "redis"}) == 2);
-    CHECK(run.said("~/work/.raibid.yaml:1: size says nothing of which Redis is meant"));
-    run.write("work/.raibid.yaml", "namespace: here\n");
+    CHECK(run.said("~/shop/.raibid.yaml:1: size says nothing of which Redis is meant"));
+    run.write("shop/.raibid.yaml", "namespace: here\n");
     std::filesystem::permissions(file, std::filesystem::perms(0666));
     CHECK(run({"setup", "redis"}) == 3);
     CHECK(run({"setup", "redis", "--config", run.write("other.yaml", "size: 1Gi\n")}) == 0);

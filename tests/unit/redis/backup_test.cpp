@@ -154,6 +154,11 @@ TEST_CASE("backup: what prune takes away") {
                                          taken("2026-01-25T12:00:00Z"),        taken("2026-01-18T12:00:00Z"),
                                          {"unknown.rdb", 5, {}, "no manifest"}};
   CHECK(times(surplus(all, {7, 0, 0})).empty());
+  // a newest one that is damaged takes no good one's place, though its manifest says that it was verified
+  std::vector<StoredBackup> damaged = {taken("2026-01-31T12:00:00Z"), taken("2026-01-30T12:00:00Z"),
+                                       taken("2026-01-29T12:00:00Z")};
+  damaged.front().manifest->bytes = 10;
+  CHECK(times(surplus(damaged, {1, 0, 0})) == Words{"2026-01-29T12:00:00Z"});
   // the newest, and the newest that is verified
   CHECK(times(surplus(all, {1, 0, 0})) ==
         Words{"2026-01-30T12:00:00Z", "2026-01-29T12:00:00Z", "2026-01-25T12:00:00Z", "2026-01-18T12:00:00Z"});

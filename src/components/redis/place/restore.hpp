@@ -8,6 +8,8 @@
 
 namespace raibid {
 
+class RedisConnection;
+
 /// What a Redis reads when it starts: the names of its files in its data folder.
 struct DataFiles {
   bool aof = true;                       ///< appendonly; else it reads the RDB
@@ -33,6 +35,9 @@ struct RestorePlan {
   DataCounts counts;
   bool keep_old = false;  ///< nobody has a copy of the old data: they stay beside the new ones
 };
+
+/// What the restored Redis holds, for people. Throws Error (failure) when it lacks something that the backup has.
+std::string compare_counts(const RestorePlan& plan, RedisConnection& redis);
 
 /// In the data folder: what is being brought (with the id of the run behind it), what was there before, and what was
 /// there before once the new data are proved. The rename from the second name to the third is the moment from which the

@@ -102,7 +102,8 @@ std::vector<StoredBackup> surplus(const std::vector<StoredBackup>& newest_first,
   bool verified = false;
   std::vector<StoredBackup> goes;
   for (const StoredBackup& backup : newest_first) {
-    if (!backup.manifest) continue;
+    // a damaged one is no backup: it takes no good one's place, and stays for whoever looks into it
+    if (!backup.manifest || backup.bytes != backup.manifest->bytes) continue;
     const auto [day, week] = day_and_week(backup.manifest->taken);
     bool stays = count < std::max<std::int64_t>(rules.keep, 1);  // the newest always
     ++count;
@@ -186,15 +187,14 @@ CommandResult backup_verify(Context& context, const std::vector<std::string>& ar
 }
 
 CommandResult backup_prune(Context& context, const std::vector<std::string>& arguments) {
+  BackupStore store = backup_store_of(context, arguments);
   const Settings& settings = context.settings;
   KeepRules rules{settings.integer("keep"), settings.integer("keep-daily"), settings.integer("keep-weekly")};
   if (rules.keep < 0 || rules.daily < 0 || rules.weekly < 0 || rules.keep + rules.daily + rules.weekly == 0) {
     throw Error(ExitCode::usage, "prune needs to know how many to keep",
-                "for example: " +
-                    context.scope().command("backup prune", shell_quote(arguments.empty() ? "TO" : arguments.front()) +
-                                                                " --keep-daily 7 --keep-weekly 4"));
+                "for example: " + context.scope().command("backup prune", shell_quote(arguments.front()) +
+                                                                              " --keep-daily 7 --keep-weekly 4"));
   }
-  BackupStore store = backup_store_of(context, arguments);
   std::map<std::string, std::vector<StoredBackup>> of_each;
   for (StoredBackup& backup : store.list()) {
     if (backup.manifest) of_each[backup.manifest->owner()].push_back(std::move(backup));

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/run/credentials_run.hpp"
@@ -55,8 +56,7 @@ FailoverOutcome fail_over_kubernetes(Context& context, const RedisSettings& sett
   const Observed observed = observe(context, kubectl, names, settings);
   const std::string subject = fmt::format("{}, release {}", describe(kubectl), settings.release);
   if (!observed.workload) {
-    throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
-                                             kubectl.cluster().context));
+    throw_not_installed(context, subject_of(kubectl, settings.release));
   }
   if (!observed.ha())
     throw Error(ExitCode::preflight,

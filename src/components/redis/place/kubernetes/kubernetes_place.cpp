@@ -22,10 +22,7 @@ KubernetesPlace::KubernetesPlace(Context& context, const RedisSettings& settings
 
 std::string KubernetesPlace::heading() const { return describe(m_session.kubectl); }
 
-std::string KubernetesPlace::subject() const {
-  return fmt::format("release {} in namespace {} of {}", m_settings.release, m_settings.name_space,
-                     m_session.kubectl.cluster().context);
-}
+std::string KubernetesPlace::subject() const { return subject_of(m_session.kubectl, m_settings.release); }
 
 Abilities KubernetesPlace::can() const {
   return {

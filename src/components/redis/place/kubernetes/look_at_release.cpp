@@ -169,6 +169,10 @@ bool names_files(const Spec& record) {
 
 }  // namespace
 
+std::string subject_of(const Kubectl& kubectl, const std::string& release) {
+  return fmt::format("release {} in namespace {} of {}", release, kubectl.name_space(), kubectl.cluster().context);
+}
+
 std::vector<std::string> objects_of_nodes(const RedisNames& names, int nodes) {
   std::vector<std::string> objects;
   for (int node = 1; node < nodes; ++node) {
@@ -273,9 +277,7 @@ InstalledRedis find_on_kubernetes(Context& context, const Kubectl& kubectl, cons
   const Command question = kubectl.get({"secret/" + names.full, "statefulset/" + names.workload});
   const json items = Kubectl::parse_items(question, kubectl.ask(question, context.deadline));
   for (const json& item : items) take_object(found, item, kubectl);
-  if (!found.workload)
-    throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
-                                             kubectl.cluster().context));
+  if (!found.workload) throw_not_installed(context, subject_of(kubectl, settings.release));
   look_at_certificate(context, kubectl, found);
   const std::string host = RedisNames(settings.release, settings.name_space, settings.cluster_domain).host;
   InstalledRedis installed{host, found.port(), {}};

@@ -12,6 +12,9 @@
 
 namespace raibid {
 
+/// How messages call a release: "release raibid-redis in namespace jobs of k3s-dev".
+std::string subject_of(const Kubectl& kubectl, const std::string& release);
+
 /// Asks for one release, and for the Services that its spec (or `services`) names. Throws Error (preflight) when the
 /// cluster does not answer.
 Release look_at_release(Context& context, const Kubectl& kubectl, const std::string& release,

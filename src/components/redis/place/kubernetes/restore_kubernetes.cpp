@@ -15,6 +15,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/restore_pod.hpp"
 #include "components/redis/run/credentials_run.hpp"
@@ -84,7 +85,8 @@ class KubernetesRestore {
         m_container(volume.container),
         m_incoming(incoming_prefix + run),
         m_kept(kept_prefix + run),
-        m_replicas(std::max(observed.workload->replicas, 1)),
+        m_replicas(observed.workload->replicas),
+        m_capacity(observed.claim() != nullptr ? observed.claim()->capacity : ""),
         m_pod(context, kubectl, json_text(restore_pod_manifest(workload, volume, m_names.full + "-restore", run))),
         m_redis(context, kubectl, m_names),
         m_login(admin_login(observed.content())) {
@@ -173,12 +175,20 @@ class KubernetesRestore {
     }
     std::int64_t free = -1;
     if (lines.size() > 2) free = free_kib(lines[2]);
-    if (free >= 0 && free * 1024 < m_plan.bytes + m_plan.bytes / 10) {
+    const std::int64_t needed = m_plan.bytes + m_plan.bytes / 10;
+    if (free >= 0 && free * 1024 < needed) {
       throw Error(ExitCode::failure,
                   fmt::format("the claim has room for {}, and the backup takes {} beside the data that are there",
                               format_bytes(free * 1024), format_bytes(m_plan.bytes)),
-                  "make the claim larger: " + m_context.scope().command("setup redis", "--size SIZE"));
+                  "make the claim larger: " + m_context.scope().command("setup redis", size_for(needed - free * 1024)));
     }
+  }
+
+  /// "--size 9Gi": with so many bytes more than now.
+  std::string size_for(std::int64_t more) const {
+    constexpr std::int64_t gib = std::int64_t{1} << 30;
+    const std::int64_t now = m_capacity.empty() ? 0 : parse_bytes(m_capacity, "the claim");
+    return fmt::format("--size {}Gi", (now + more + gib - 1) / gib);
   }
 
   void check_rdb(const std::string& file) {
@@ -216,7 +226,7 @@ class KubernetesRestore {
   Step start_step() {
     Step step;
     step.name = "start";
-    step.intent = fmt::format("remove the helper, and scale {} to {}", m_names.workload, m_replicas);
+    step.intent = fmt::format("remove the helper, and scale {} to {}", m_names.workload, std::max(m_replicas, 1));
     step.undo = [this]() -> std::vector<Undo> {
       return {{"restore.stop",
                {{"workload", m_names.workload}, {"pod", m_names.pod}},
@@ -224,7 +234,7 @@ class KubernetesRestore {
     };
     step.act = [this]() -> StepResult {
       m_pod.remove(deadline());
-      scale_workload(m_context, m_kubectl, m_names.workload, m_replicas, m_names.pod, deadline());
+      scale_workload(m_context, m_kubectl, m_names.workload, std::max(m_replicas, 1), m_names.pod, deadline());
       return {Outcome::changed, ""};
     };
     return step;
@@ -235,13 +245,7 @@ class KubernetesRestore {
     step.name = "compare";
     step.intent = "wait until Redis has loaded them, and compare the counts";
     step.undo = [] { return std::vector<Undo>{}; };
-    step.act = [this]() -> StepResult {
-      const DataCounts seen = count_all(connection());
-      const auto missing = m_plan.counted ? missing_data(m_plan.counts, seen) : std::vector<std::string>{};
-      if (!missing.empty())
-        throw Error(ExitCode::failure, "Redis does not hold what the backup has: " + join(missing, "; "));
-      return {Outcome::unchanged, seen.text()};
-    };
+    step.act = [this]() -> StepResult { return {Outcome::unchanged, compare_counts(m_plan, connection())}; };
     return step;
   }
 
@@ -283,7 +287,8 @@ class KubernetesRestore {
   RedisNames m_names;
   const RestorePlan& m_plan;
   std::string m_folder, m_container, m_incoming, m_kept;
-  int m_replicas;
+  int m_replicas;          ///< 0: it was stopped, and an undo leaves it so
+  std::string m_capacity;  ///< of the claim
   RestorePod m_pod;
   KubernetesRedis m_redis;
   Login m_login;
@@ -330,8 +335,7 @@ std::string restore_kubernetes(Context& context, const RedisSettings& settings, 
   const Observed observed = observe(context, kubectl, names, settings);
   const std::string subject = fmt::format("{}, release {}", describe(kubectl), settings.release);
   if (!observed.workload) {
-    throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
-                                             kubectl.cluster().context));
+    throw_not_installed(context, subject_of(kubectl, settings.release));
   }
   // also those of another chart: with several pods another one may become master, with what it has
   if (std::max(observed.nodes(), observed.workload->replicas) > 1) {

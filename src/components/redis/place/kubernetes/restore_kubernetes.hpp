@@ -14,7 +14,8 @@ namespace raibid {
 /// See Installer::restore.
 std::string restore_kubernetes(Context& context, const RedisSettings& settings, const RestorePlan& plan);
 
-/// What the undos of a restore do, for every run that may find what a killed one left. `until`: how long one may take.
+/// Adds what the undos of a restore do. Each command that works on the release needs them: it may find what a killed
+/// restore left. `until`: how long one may take.
 void add_restore_undos(UndoTable& table, Context& context, const Kubectl& kubectl,
                        const std::function<TimePoint()>& until);
 

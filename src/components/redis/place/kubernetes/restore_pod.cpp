@@ -10,9 +10,11 @@
 #include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/redis/place/kubernetes/release.hpp"
 #include "sys/give_input.hpp"
 #include "sys/new_file.hpp"
 #include "sys/signals.hpp"
+#include "tools/failures.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -22,10 +24,11 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* restore_container = "restore";
+constexpr const char* component_label = "app.kubernetes.io/component";
 constexpr Duration restore_poll = std::chrono::milliseconds(250);
 constexpr Duration pod_patience = std::chrono::minutes(2);
 constexpr std::size_t most_on_the_way = 4 << 20;
-/// A pod of a run that was killed does not stay for ever.
+/// The pod of a killed run ends by itself after so many seconds.
 constexpr int longest_restore = 6 * 3600;
 
 json present_object(Context& context, const Kubectl& kubectl, const std::string& name, TimePoint until) {
@@ -98,14 +101,21 @@ json restore_pod_manifest(const json& workload, const DataVolume& volume, const 
           {"metadata",
            {{"name", name},
             {"namespace", text_at(workload, {"metadata", "namespace"})},
-            {"labels", {{"app.kubernetes.io/managed-by", "raibid-cli"}, {"app.kubernetes.io/component", "restore"}}},
-            {"annotations", {{"raibid-cli/run", run}}}}},
+            {"labels", {{managed_by_label, managed_by_us}, {component_label, restore_container}}},
+            {"annotations", {{run_label, run}}}}},
           {"spec", spec}};
 }
 
 RestorePod::RestorePod(Context& context, const Kubectl& kubectl, std::string manifest)
     : m_context(context), m_kubectl(kubectl), m_manifest(std::move(manifest)) {
-  m_name = text_at(parse_json(m_manifest), {"metadata", "name"});
+  const json pod = parse_json(m_manifest);
+  m_name = text_at(pod, {"metadata", "name"});
+  m_run = text_at(pod, {"metadata", "annotations", run_label});
+}
+
+bool RestorePod::is_ours(const json& pod) const {
+  return text_at(pod, {"metadata", "labels", managed_by_label}) == managed_by_us &&
+         text_at(pod, {"metadata", "annotations", run_label}) == m_run;
 }
 
 void RestorePod::ensure(TimePoint until) {
@@ -119,8 +129,9 @@ void RestorePod::ensure(TimePoint until) {
       made = true;
       continue;
     }
-    if (!pod.is_null() && text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) != restore_container)
-      throw Error(ExitCode::failure, fmt::format("pod {} was not made by a restore", m_name), "remove it by hand");
+    if (!pod.is_null() && !is_ours(pod))
+      throw Error(ExitCode::failure, fmt::format("there is a pod {} that this restore did not make", m_name),
+                  "when nobody needs it: " + m_kubectl.for_people({"delete", "pod", m_name}));
     if (phase == "Running" && !going) return;
     if ((phase == "Failed" || phase == "Succeeded") && !going) {
       remove(until);
@@ -140,10 +151,14 @@ void RestorePod::ensure(TimePoint until) {
 
 void RestorePod::remove(TimePoint until) {
   const json pod = present_object(m_context, m_kubectl, "pod/" + m_name, until);
-  if (pod.is_null()) return;
-  if (text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) != restore_container) return;
-  m_kubectl.run_checked(m_kubectl.delete_pod(m_name), until);
-  while (!present_object(m_context, m_kubectl, "pod/" + m_name, until).is_null()) {
+  if (pod.is_null() || !is_ours(pod)) return;
+  const std::string uid = text_at(pod, {"metadata", "uid"});
+  const Command command =
+      m_kubectl.remove_exactly(fmt::format("/api/v1/namespaces/{}/pods/{}", m_kubectl.name_space(), m_name), uid);
+  const Output output = m_kubectl.run(command, until);
+  if (!output.ok() && !failed_with(output, "NotFound") && !failed_with(output, "Conflict"))
+    throw Kubectl::explain(command, output);
+  while (text_at(present_object(m_context, m_kubectl, "pod/" + m_name, until), {"metadata", "uid"}) == uid) {
     if (m_context.runner.now() >= until)
       throw Error(ExitCode::failure, fmt::format("pod {} does not end", m_name),
                   m_kubectl.for_people({"delete", "pod", m_name}));

@@ -31,9 +31,9 @@ class RestorePod {
  public:
   RestorePod(Context& context, const Kubectl& kubectl, std::string manifest);
 
-  /// It is there and runs. Throws also what keeps it from running.
+  /// It is there and runs. Throws also what keeps it from running, and when another run made a pod of that name.
   void ensure(TimePoint until);
-  /// It is gone.
+  /// It is gone. A pod that another run made stays.
   void remove(TimePoint until);
   /// Runs a program in it; its standard output.
   std::string run(const std::vector<std::string>& argv, TimePoint until);
@@ -46,10 +46,13 @@ class RestorePod {
   const std::string& manifest() const { return m_manifest; }
 
  private:
+  /// That very run made it.
+  bool is_ours(const nlohmann::json& pod) const;
+
   Context& m_context;
   const Kubectl& m_kubectl;
   std::string m_manifest;
-  std::string m_name;
+  std::string m_name, m_run;
 };
 
 /// Scales a StatefulSet, and for 0 waits until its pod is gone. Throws Error (failure).

@@ -12,6 +12,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
@@ -366,8 +367,7 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   Release found = look_at_release(context, kubectl, settings.release, settings.services);
   const int unfinished = mention_unfinished(context);
   if (!found.installed()) {
-    const std::string subject = fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
-                                            kubectl.cluster().context);
+    const std::string subject = subject_of(kubectl, settings.release);
     if (found.claim() != nullptr) throw_removed(context, subject, "claim " + found.claim()->name);
     throw_not_installed(context, subject);
   }

@@ -8,6 +8,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/place/kubernetes/users_kubernetes.hpp"
@@ -31,8 +32,7 @@ struct KeptRelease {
         session(choose_cluster(context, settings.name_space, NeedsHelm::no)),
         observed(observe(context, session.kubectl, names, settings)) {
     if (!observed.workload || !observed.secret) {
-      throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release,
-                                               settings.name_space, session.kubectl.cluster().context));
+      throw_not_installed(context, subject_of(session.kubectl, settings.release));
     }
     refuse_users_of_nodes(observed, settings.release);
     refuse_kept_secret(observed, settings, names, context.scope());

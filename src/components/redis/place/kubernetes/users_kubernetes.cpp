@@ -6,6 +6,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/run/credentials_run.hpp"
@@ -34,8 +35,7 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
   const Observed observed = observe(context, kubectl, names, settings);
   const std::string subject = fmt::format("{}, release {}", describe(kubectl), settings.release);
   if (!observed.workload || !observed.secret) {
-    throw_not_installed(context, fmt::format("release {} in namespace {} of {}", settings.release, settings.name_space,
-                                             kubectl.cluster().context));
+    throw_not_installed(context, subject_of(kubectl, settings.release));
   }
   refuse_users_of_nodes(observed, settings.release);
   if (!observed.secret->ours) {
