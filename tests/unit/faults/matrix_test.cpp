@@ -407,6 +407,28 @@ TEST_CASE("a lock whose removal fails once is given up all the same") {
   }
 }
 
+TEST_CASE("a certificate of cert-manager comes and goes with the user that has it read again") {
+  World world;
+  REQUIRE(run(world, {"setup", "redis", "-v"}).code == 0);
+  bring_certificate(world);
+  const auto has_user = [&world] {
+    const json now = contents(world);
+    const json& keys = now.at("secret");
+    const bool has_password = std::find(keys.begin(), keys.end(), json("tls-password")) != keys.end();
+    CHECK(has_password == now.at("users").contains("tls"));
+    return has_password;
+  };
+  CHECK_FALSE(has_user());
+  const Ran issued = run(world, {"setup", "redis", "-v", "--tls-issuer", "ca", "--restart"});
+  INFO(issued.err);
+  CHECK(issued.code == 0);
+  CHECK(has_user());
+  const Ran own = run(world, {"setup", "redis", "-v", "--tls", "--restart", "--yes"});
+  INFO(own.err);
+  CHECK(own.code == 0);
+  CHECK_FALSE(has_user());
+}
+
 TEST_CASE("tls rotate --ca --finish after a killed one takes that back, and finishes") {
   World two_cas;
   REQUIRE(run(two_cas, {"setup", "redis", "-v", "--tls"}).code == 0);
