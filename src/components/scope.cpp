@@ -41,8 +41,8 @@ Scope::Scope(const Settings& settings) {
   const bool adopts = settings.all().contains("adopt-service") && settings.is_set("adopt-service");
   for (const char* const option : scope_options) {
     if (!settings.all().contains(option)) continue;
-    const Source source = settings.origin(option).source;
-    if (source != Source::flag && source != Source::environment) continue;
+    const Origin& origin = settings.origin(option);
+    if (origin.source != Source::flag && origin.source != Source::environment && !origin.only_here) continue;
     if (is_of_target(option, target, adopts)) set(option, settings.text(option));
   }
 }

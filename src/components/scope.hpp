@@ -16,7 +16,8 @@ namespace raibid {
 class Scope {
  public:
   Scope() = default;
-  /// Of this run: what a flag or a variable said. The config file of the home says the same again by itself.
+  /// Of this run: what a flag, a variable or the folder's .raibid.yaml said. The config file of the home says the same
+  /// again by itself.
   explicit Scope(const Settings& settings);
 
   /// Of a Redis that was found beside others: its own names in place of this run's. Empty ones are left out.

@@ -27,7 +27,8 @@ std::optional<fs::path> find_folder_file(const fs::path& folder, const Paths& pa
 SettingMap load_folder_file(const fs::path& path, const Paths& paths, std::span<const OptionSpec> options) {
   read_own_file(path);
   SettingMap settings = load_config_file(path, paths.shown(path), options);
-  for (const auto& [name, setting] : settings) {
+  for (auto& [name, setting] : settings) {
+    setting.origin.only_here = true;
     if (std::find(std::begin(folder_keys), std::end(folder_keys), name) != std::end(folder_keys)) continue;
     throw Error(ExitCode::usage, fmt::format("{}: {} says nothing of which Redis is meant", setting.origin.where, name),
                 fmt::format("it belongs into {}; here may stand: {}", paths.shown(paths.config_file()),

@@ -28,6 +28,7 @@ struct Origin {
   Source source = Source::default_value;
   std::string where;  ///< "--size", "RAIBID_SIZE", "~/.raibid/config.yaml:3", "preset raibid", "default"
   Source recorded_from = Source::default_value;  ///< of a recorded value: where the earlier run had it from
+  bool only_here = false;                        ///< from a file that counts in this folder alone
 };
 
 struct Setting {

@@ -1,3 +1,4 @@
+#include "components/registry.hpp"
 #include "sys/files.hpp"
 #include "unit/cli/fixture.hpp"
 
@@ -99,6 +100,15 @@ TEST_SUITE("cli: config set, unset and use") {
     CHECK(run({"config", "use", "--nothing"}) == 0);
     CHECK(run({"setup", "redis"}) == 0);
     CHECK(run.printed("namespace=everywhere"));
+  }
+
+  TEST_CASE("a hint names what the folder chose: it may be run elsewhere") {
+    CommandLine run;
+    run.components = components();
+    const InFolder folder(run.folder / "shop");
+    CHECK(run({"config", "use", "--target", "local", "--release", "mine"}) == 0);
+    CHECK(run({"status", "redis"}) == 6);
+    CHECK(run.said("hint: install it: raibid-cli setup redis --target local --release mine\n"));
   }
 
   TEST_CASE("a .raibid.yaml may only say which Redis is meant, and others may not write it") {
