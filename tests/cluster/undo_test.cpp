@@ -109,6 +109,15 @@ void kill_in(ClusterCli& cli, const std::string& status, std::vector<std::string
   FAIL("helm was never caught in " << status);
 }
 
+/// Shortens the lease of a stopped run to a second and waits that second: what passes otherwise in a minute and a half.
+void let_lease_expire(const std::string& name_space) {
+  kubectl({"patch", "lease", "-n", name_space, "raibid-cli-raibid-redis", "--type=merge", "-p",
+           R"({"spec": {"leaseDurationSeconds": 1}})"});
+  kubectl({"wait", "-n", name_space, "lease/raibid-cli-raibid-redis", "--for=jsonpath={.spec.leaseDurationSeconds}=1",
+           "--timeout=10s"});
+  real_runner().wait({}, real_runner().now() + std::chrono::seconds(2));
+}
+
 }  // namespace
 
 TEST_CASE("of two setups at once one works and the other says who does") {
@@ -271,9 +280,7 @@ TEST_CASE("a run that slept longer than its lease leaves another home's work alo
   Running slept(first, {"--timeout", "30s"});
   slept.until(release_is_done);
   ::kill(slept.pid, SIGSTOP);
-  // its time is over: what passes otherwise in a minute and a half
-  kubectl({"patch", "lease", "-n", "raibid-test-slept", "raibid-cli-raibid-redis", "--type=merge", "-p",
-           R"({"spec": {"leaseDurationSeconds": 1}})"});
+  let_lease_expire("raibid-test-slept");
   const TimePoint over = real_runner().now() + std::chrono::seconds(35);  // longer than its deadline, too
   const Output ready = second.setup();
   INFO(said(ready));
@@ -307,11 +314,7 @@ TEST_CASE("a run that slept and wakes while another works names it and stops") {
   Running slept(first);
   slept.until("started: redis");
   ::kill(slept.pid, SIGSTOP);
-  kubectl({"patch", "lease", "-n", "raibid-test-woken", "raibid-cli-raibid-redis", "--type=merge", "-p",
-           R"({"spec": {"leaseDurationSeconds": 1}})"});
-  kubectl({"wait", "-n", "raibid-test-woken", "lease/raibid-cli-raibid-redis",
-           "--for=jsonpath={.spec.leaseDurationSeconds}=1", "--timeout=10s"});
-  real_runner().wait({}, real_runner().now() + std::chrono::seconds(2));  // the second that it is valid for
+  let_lease_expire("raibid-test-woken");
   Running other(second, {"--memory-limit", "768Mi", "--restart"});
   other.until("started: release");
   ::kill(other.pid, SIGSTOP);  // it stays the holder
