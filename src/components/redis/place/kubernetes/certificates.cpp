@@ -124,7 +124,8 @@ CertificateSpec certificate_spec(const RedisSettings& settings, const RedisNames
   std::vector<std::string> all = certificate_names(settings, names);
   // first the one that applications are handed
   std::stable_partition(all.begin(), all.end(), [&](const std::string& name) { return name == names.host; });
-  return {names.full, std::move(all), "Secret " + mounted_secret(settings.tls, names), scope};
+  return {names.full, std::move(all), "Secret " + mounted_secret(settings.tls, names), scope,
+          "Secret " + names.authority};
 }
 
 std::string verified_name(const std::string& certificate, const RedisNames& names) {

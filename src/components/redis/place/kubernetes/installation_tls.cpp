@@ -80,7 +80,11 @@ void Installation::plan_own_certificate() {
   m_work.takes_over = observed.tls.issued || (observed.tls.certificate && observed.tls.certificate->issued);
   if (m_work.takes_over) present.clear();
   m_mounted = present;
-  const CertificateSpec spec = certificate_spec(settings, m_names, m_context.scope());
+  CertificateSpec spec = certificate_spec(settings, m_names, m_context.scope());
+  // `tls rotate` needs a Redis that speaks TLS, and its Secret
+  if (!observed.tls.certificate || (!tls_was_on() && !can_go_on(present, spec, now)))
+    spec.removal =
+        session.kubectl.for_people({"delete", "secret", m_names.certificate, m_names.authority, "--ignore-not-found"});
   const bool was_own = tls_was_on() && parse_spec(observed.workload->spec).tls.from == TlsChoice::From::own;
   const bool is_lost = present.empty() && was_own && !m_work.takes_over;
   m_work.why = is_lost           ? "its Secrets are lost, and clients have to trust a new CA"
