@@ -15,9 +15,10 @@
 #include <functional>
 #include <sstream>
 
-/// Several objects of TLS are lost or damaged at once: whoever does what each hint says ends with a healthy Redis.
+/// TLS on a cluster whose objects someone lost, damaged or renewed: whoever does what each hint says ends with a healthy
+/// Redis.
 
-namespace raibid::lost_tls_test {
+namespace raibid::faults_tls_test {
 
 using nlohmann::json;
 using Words = std::vector<std::string>;
@@ -47,6 +48,32 @@ struct Machine {
   }
   json& objects() { return cluster.state()["objects"]; }
   json& ca() { return objects().at(ca_key).at("data"); }
+  std::string pod() { return objects().at("pod/raibid-redis-master-0").at("metadata").at("uid"); }
+  bool serves_its_secret() {
+    return cluster.state().at("served") ==
+           base64_decode(objects().at(server_key).at("data").at("tls.crt").get<std::string>());
+  }
+  /// An Issuer of cert-manager, and what it issues by from now on.
+  KeyPair issue_by(const std::string& name) {
+    const WallTime now = cluster.clock().wall();
+    const KeyPair ca = make_ca(name, now - std::chrono::hours(2), now + std::chrono::hours(24 * 1000));
+    cluster.state()["issuer"] = {{"certificate", ca.certificate}, {"key", ca.key.reveal()}};
+    objects()["issuer.cert-manager.io/" + name] = {
+        {"apiVersion", "cert-manager.io/v1"}, {"kind", "Issuer"}, {"metadata", {{"name", name}, {"uid", name}}}};
+    return ca;
+  }
+  /// As a self-signed Issuer renews: certificate and CA are others at once, and Redis has read neither.
+  void renew_all() {
+    const WallTime now = cluster.clock().wall();
+    const KeyPair ca = issue_by("ca");
+    json& data = objects().at(server_key).at("data");
+    const CertificateFacts facts = read_certificate(base64_decode(data.at("tls.crt").get<std::string>()), "the Secret");
+    const KeyPair pair = issue_certificate(
+        ca, {"redis", facts.names, true, true, now - std::chrono::hours(1), now + std::chrono::hours(2160)}, "it");
+    data["tls.crt"] = base64_encode(pair.certificate);
+    data["tls.key"] = base64_encode(pair.key.reveal());
+    data["ca.crt"] = base64_encode(ca.certificate);
+  }
 
   /// Does what the last hint of a text says, as someone who types it; a command of ours is what is run next.
   Words follow(const std::string& text, const Words& before) {
@@ -145,4 +172,86 @@ TEST_CASE("lost TLS: a damaged CA that a teardown kept; each hint leads to the e
   }
 }
 
-}  // namespace raibid::lost_tls_test
+TEST_CASE(
+    "an issuer that renews its CA as well: the ConfigMap still names the one that Redis serves, and nothing restarts") {
+  Machine machine;
+  machine.issue_by("ca");
+  REQUIRE(machine.run({"setup", "redis", "--tls-issuer", "ca"}) == 0);
+  const std::string pod = machine.pod();
+  machine.renew_all();
+  CHECK_FALSE(machine.serves_its_secret());
+  const int code = machine.run({"setup", "redis"});
+  INFO(machine.err);
+  CHECK(code == 0);
+  CHECK(machine.serves_its_secret());
+  CHECK(machine.pod() == pod);
+  CHECK(machine.tls_is_well());
+}
+
+TEST_CASE("an issuer whose earlier CA is known nowhere any more: setup asks, restarts Redis, and all is well") {
+  Machine machine;
+  machine.issue_by("ca");
+  REQUIRE(machine.run({"setup", "redis", "--tls-issuer", "ca"}) == 0);
+  for (int renewals = 0; renewals < 2; ++renewals) {
+    machine.renew_all();
+    machine.objects().erase("configmap/raibid-redis-ca");
+    const std::string pod = machine.pod();
+    CHECK(machine.run({"setup", "redis"}) == 2);
+    INFO(machine.err);
+    CHECK(machine.err.find("Redis serves one of a CA that is not kept here any more") != std::string::npos);
+    CHECK(machine.pod() == pod);
+    CHECK(machine.run({"setup", "redis", "--restart"}) == 0);
+    CHECK(machine.serves_its_secret());
+    CHECK(machine.pod() != pod);
+    CHECK(machine.tls_is_well());
+  }
+}
+
+TEST_CASE("another issuer: the restart that setup asks for takes place, and a failed one goes back") {
+  Machine machine;
+  machine.issue_by("ca");
+  REQUIRE(machine.run({"setup", "redis", "--tls-issuer", "ca"}) == 0);
+  const std::string pod = machine.pod();
+  machine.issue_by("other");
+  CHECK(machine.run({"setup", "redis", "--tls-issuer", "other"}) == 2);
+  const int code = machine.run({"setup", "redis", "--tls-issuer", "other", "--restart"});
+  INFO(machine.err);
+  CHECK(code == 0);
+  CHECK(machine.pod() != pod);
+  CHECK(machine.serves_its_secret());
+  CHECK(machine.tls_is_well());
+  CHECK(machine.run({"setup", "redis"}) == 0);
+  CHECK(machine.err.find("unchanged: release") != std::string::npos);
+}
+
+TEST_CASE("a Certificate that someone deleted is made again, and its Secret is not removed when that fails") {
+  Machine machine;
+  machine.issue_by("ca");
+  REQUIRE(machine.run({"setup", "redis", "--tls-issuer", "ca"}) == 0);
+  machine.objects().erase("certificate.cert-manager.io/raibid-redis-tls");
+  const json issuer = machine.cluster.state().at("issuer");
+  machine.cluster.state().erase("issuer");
+  CHECK(machine.run({"setup", "redis", "--timeout", "20s"}) == 4);
+  INFO(machine.err);
+  CHECK(machine.objects().contains(server_key));
+  CHECK_FALSE(machine.objects().contains("certificate.cert-manager.io/raibid-redis-tls"));
+  machine.cluster.state()["issuer"] = issuer;
+  CHECK(machine.run({"setup", "redis"}) == 0);
+  CHECK(machine.objects().contains("certificate.cert-manager.io/raibid-redis-tls"));
+  CHECK(machine.tls_is_well());
+}
+
+TEST_CASE("an issuer that does not issue: what cert-manager says of it is the reason, and nothing is left") {
+  Machine machine;
+  REQUIRE(machine.run({"setup", "redis"}) == 0);
+  machine.objects()["issuer.cert-manager.io/ca"] = {
+      {"apiVersion", "cert-manager.io/v1"}, {"kind", "Issuer"}, {"metadata", {{"name", "ca"}, {"uid", "7"}}}};
+  const json before = machine.cluster.contents();
+  CHECK(machine.run({"setup", "redis", "--tls-issuer", "ca", "--restart", "--timeout", "20s"}) == 4);
+  INFO(machine.err);
+  CHECK(machine.err.find("Issuer ca has not issued the certificate: cert-manager has not looked at it: does its "
+                         "controller run?") != std::string::npos);
+  CHECK(machine.cluster.contents() == before);
+}
+
+}  // namespace raibid::faults_tls_test
