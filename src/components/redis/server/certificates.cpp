@@ -377,7 +377,8 @@ ordered_json tls_data(const TlsFacts& facts, WallTime now) {
 void examine_tls(const TlsFacts& facts, const CertificateSpec& spec, WallTime now, HealthReport& report) {
   report.data()["tls"] = tls_data(facts, now);
   const TlsVerdict verdict = judge(facts, spec, now, report.scope());
-  if (!verdict.failed.empty()) return report.add({"tls", false, verdict.failed, verdict.hint});
+  if (!verdict.failed.empty())
+    return report.add({"tls", false, verdict.failed, verdict.hint}, CheckReason::bad_certificate);
   std::string text = "on · " + describe_end(facts, report.scope(), now);
   if (facts.choice.client_certificates) text += " · client certificates required";
   if (facts.choice.migrate) text += " · plain port open";

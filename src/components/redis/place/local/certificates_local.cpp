@@ -146,7 +146,8 @@ void examine_local_tls(const Context& context, const LocalInstance& instance, co
         !same_served(read_given_certificates(facts.choice.secret), facts.kept))
       facts.remark = fmt::format("{} has another one, which setup takes over", facts.choice.secret);
   } catch (const Error& error) {
-    if (facts.kept.empty()) return report.add({"tls", false, error.message(), error.hint()});
+    if (facts.kept.empty())
+      return report.add({"tls", false, error.message(), error.hint()}, CheckReason::bad_certificate);
     facts.remark = error.message();
   }
   try {
@@ -167,7 +168,7 @@ void examine_certificates_before(Context& context, const RedisSettings& settings
                 work.changes ? "setup takes " + work.why
                              : counted(days_left(facts.not_after, context.clock.wall()), "day", "days") + " left"});
   } catch (const Error& error) {
-    report.add({"certificate", false, error.message(), error.hint()});
+    report.add({"certificate", false, error.message(), error.hint()}, CheckReason::bad_certificate);
   }
 }
 
