@@ -30,6 +30,7 @@ class PodTransport final : public Transport {
   PodTransport(UniqueFd socket, std::string_view received, std::string where, std::shared_ptr<bool> broken)
       : m_socket(std::move(socket)), m_where(std::move(where)), m_broken(std::move(broken)) {
     m_reader.add(received);
+    m_begins = !received.empty();
   }
 
   int fd() const override { return m_socket.get(); }
@@ -41,6 +42,8 @@ class PodTransport final : public Transport {
     return (ready & (POLLIN | POLLHUP | POLLERR)) != 0 || (unsent() > 0 && (ready & POLLOUT) != 0);
   }
   bool may_write(short ready) const override { return (ready & POLLOUT) != 0; }
+
+  bool has_more() const override { return m_begins || !m_data.empty(); }
 
   std::size_t write(std::string_view bytes) override {
     if (m_closed) return bytes.size();
@@ -60,6 +63,7 @@ class PodTransport final : public Transport {
 
   Read read(std::span<char> buffer) override {
     flush();
+    m_begins = false;
     if (m_data.empty()) receive();
     take_messages();
     if (m_data.empty() && !m_error.empty())
@@ -155,6 +159,7 @@ class PodTransport final : public Transport {
   std::size_t m_sent = 0;  ///< of it
   std::string m_data;      ///< for whoever reads
   std::string m_error;     ///< the kubelet's words
+  bool m_begins = false;   ///< what came with the handshake has not been looked at
   bool m_closed = false;
   int m_errno = 0;
 };

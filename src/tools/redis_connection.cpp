@@ -57,7 +57,8 @@ class SocketConnection final : public RedisConnection {
         m_where(std::move(where)),
         m_timeout(timeout),
         m_replies(m_where),
-        m_speaks_tls(std::move(speaks_tls)) {}
+        m_speaks_tls(std::move(speaks_tls)),
+        m_more(m_transport->has_more()) {}
 
   RedisReply command(const std::vector<std::string>& arguments) override {
     return std::move(pipeline({arguments}).front());

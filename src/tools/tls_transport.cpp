@@ -203,6 +203,7 @@ class TlsTransport final : public Transport {
   bool heard() const { return BIO_number_read(SSL_get_rbio(m_session.get())) > 0; }
 
   std::string peer_certificate() const override { return m_seen.certificate; }
+  bool has_more() const override { return m_below->has_more(); }
 
   int fd() const override { return m_below->fd(); }
   short events(bool to_read, bool to_write) const override {

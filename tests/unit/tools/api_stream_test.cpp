@@ -48,7 +48,7 @@ struct Scene {
   }
 
   FakeApi api;
-  test::Machine machine;
+  Machine machine;
   TemporaryDirectory temporary{fs::temp_directory_path()};
   ApiRunner runner{machine.runner, temporary.path()};
   Cluster cluster;

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <vector>
+
 #include "support/thrown.hpp"
 
 namespace raibid::web_socket_test {
