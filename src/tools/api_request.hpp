@@ -44,6 +44,7 @@ struct ApiRequests {
   ApiAnswer answer = ApiAnswer::nothing;
   bool in_order = false;       ///< one after the other, going on after one that fails; else side by side
   bool body_is_input = false;  ///< Command::input, and what Process::feed adds, is the body of the only request
+  bool stream = false;         ///< the only request becomes a WebSocket (ApiStream)
   Duration timeout{};          ///< of each request; zero: it may take as long as it likes
   Duration gone_within{};      ///< not zero: each request deletes an object, and it is over when that is gone
 };

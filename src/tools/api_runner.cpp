@@ -4,9 +4,12 @@
 #include "sys/timeline.hpp"
 #include "tools/api_call.hpp"
 #include "tools/api_request.hpp"
+#include "tools/api_stream.hpp"
 
 #include <fmt/format.h>
 #include <string.h>
+
+#include <algorithm>
 
 namespace raibid {
 
@@ -25,6 +28,7 @@ ApiRunner::~ApiRunner() { m_runner.observe({}); }
 std::unique_ptr<Process> ApiRunner::start(const Command& command) {
   if (!command.api) return start_child(command);
   m_runner.wait({}, m_runner.now());  // a signal that has come ends this, as it does before a child is started
+  if (command.api->stream) return std::make_unique<ApiStream>(*this, proxy_for(*command.api), command);
   return std::make_unique<ApiCall>(*this, proxy_for(*command.api), command);
 }
 
@@ -75,7 +79,11 @@ std::unique_ptr<Process> ApiRunner::start_child(const Command& command) {
 }
 
 bool ApiRunner::wait(std::span<Process* const> processes, TimePoint until) {
-  const bool news = m_runner.wait(processes, until);
+  std::vector<Process*> all(processes.begin(), processes.end());
+  for (ApiStream* const stream : m_streams) {
+    if (stream->comes_up() && std::find(all.begin(), all.end(), stream) == all.end()) all.push_back(stream);
+  }
+  const bool news = m_runner.wait(all, until);
   for (const Process* process : processes) {
     const auto recorded = m_recorded.find(process);
     if (recorded == m_recorded.end() || !process->finished()) continue;

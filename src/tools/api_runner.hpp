@@ -30,6 +30,7 @@ class ApiRunner final : public Runner {
 
  private:
   friend class ApiCall;
+  friend class ApiStream;
   KubectlProxy& proxy_for(const ApiRequests& requests);
   /// Starts a child of ours that is not part of what this run does, so that nobody has to hear of it.
   std::unique_ptr<Process> start_helper(const Command& command);
@@ -56,6 +57,7 @@ class ApiRunner final : public Runner {
   Teller m_teller;
   Timeline* m_timeline = nullptr;
   std::map<const Process*, std::size_t> m_recorded;  ///< children on the timeline that have not ended
+  std::vector<class ApiStream*> m_streams;                ///< that live; they come up while anything is waited for
   bool m_helper_starts = false;
   bool m_told = false;
 };

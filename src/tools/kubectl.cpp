@@ -394,6 +394,11 @@ Command Kubectl::port_forward(const std::string& target, int remote_port, int lo
   return long_command(question(words));
 }
 
+Command Kubectl::pod_stream(const std::string& target, int remote_port) const {
+  const Command command = port_forward(target, remote_port, 0);
+  return target.find('/') == std::string::npos ? api().with_stream(command, target, remote_port) : command;
+}
+
 Output Kubectl::run(const Command& command, TimePoint deadline) const {
   return std::move(run(std::vector<Command>{command}, deadline).front());
 }

@@ -247,4 +247,16 @@ Command KubectlApi::with_end(Command command, Requests requests, Duration gone_w
   return command;
 }
 
+// kubernetes.io: API reference, connect GET PortforwardPod
+Command KubectlApi::with_stream(Command command, const std::string& pod, int port) const {
+  if (m_namespace.empty()) return command;
+  ApiRequest request;
+  request.path =
+      fmt::format("/api/v1/namespaces/{}/pods/{}/portforward?ports={}", url_escape(m_namespace), url_escape(pod), port);
+  const std::shared_ptr<ApiRequests> api = made(command, {request}, ApiAnswer::nothing);
+  api->stream = true;
+  command.api = api;
+  return command;
+}
+
 }  // namespace raibid

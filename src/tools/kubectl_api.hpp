@@ -59,6 +59,8 @@ class KubectlApi {
   Command with(Command command, Requests requests, ApiAnswer answer, bool in_order = false) const;
   /// The same for deletions that are over when the objects are gone.
   Command with_end(Command command, Requests requests, Duration gone_within) const;
+  /// The same for a connection to a port of a pod.
+  Command with_stream(Command command, const std::string& pod, int port) const;
 
  private:
   bool lacks_namespace(const ApiKind& kind) const;

@@ -51,11 +51,19 @@ void PortForward::ensure() {
   port();  // what the last one said when it ended
   m_listening = false;
   m_second_local_port = 0;
-  m_process = m_runner.start(m_kubectl.port_forward(m_pod, m_remote_port, m_local_port, m_second_port));
+  const bool needs_port = !m_stream || m_local_port != 0 || m_second_port != 0;
+  m_process = m_runner.start(needs_port ? m_kubectl.port_forward(m_pod, m_remote_port, m_local_port, m_second_port)
+                                        : m_kubectl.pod_stream(m_pod, m_remote_port));
+}
+
+PodWay* PortForward::way() {
+  auto* const way = dynamic_cast<PodWay*>(m_process.get());
+  return way != nullptr && way->is_open() && !m_process->finished() ? way : nullptr;
 }
 
 int PortForward::port() {
   if (!m_process) return 0;
+  if (way() != nullptr) return m_remote_port;
   // each connection makes a line: a port-forward that stays must not collect them
   for (const std::string& line : take_lines(m_process->out())) {
     const Forwarding found = forwarding_of(line);

@@ -5,6 +5,7 @@
 
 #include "sys/process.hpp"
 #include "tools/kubectl.hpp"
+#include "tools/pod_way.hpp"
 
 namespace raibid {
 
@@ -15,10 +16,16 @@ class PortForward {
   PortForward(Runner& runner, const Kubectl& kubectl, std::string pod, int remote_port, int local_port = 0,
               int second_port = 0);
 
+  /// A connection is enough, and no port of this machine is needed: the API gives it where it can.
+  void prefer_stream() { m_stream = true; }
+  /// By the API; nullptr while there is none, and where it is a kubectl.
+  PodWay* way();
+
   /// Starts it when it is not running. Does not wait.
   void ensure();
 
-  /// The local port once kubectl says that it listens, else 0. Reads what the child has said; call after Runner::wait.
+  /// The local port once kubectl says that it listens, or the pod's once there is a way(), else 0. Reads what the child
+  /// has said; call after Runner::wait.
   int port();
 
   /// The same of the second port, when there is one.
@@ -42,6 +49,7 @@ class PortForward {
   int m_second_port;
   int m_second_local_port = 0;
   bool m_listening = false;
+  bool m_stream = false;
   std::string m_last_error;
   std::unique_ptr<Process> m_process;
 };

@@ -30,6 +30,8 @@ struct RedisReply {
   const RedisReply* field(std::string_view key) const;
 };
 
+class PodWay;
+
 /// How a connection speaks TLS: whom it trusts, and what it shows.
 struct TlsClient {
   std::string server_name{};  ///< what the certificate has to name, and SNI: a DNS name or an IP address
@@ -47,6 +49,7 @@ struct RedisEndpoint {
   Secret password{};       ///< empty: no AUTH is sent, unless for a user with a name
   int database = 0;
   std::optional<TlsClient> tls{};  ///< none: plain
+  PodWay* way = nullptr;           ///< the connection is from there; host and port are only how messages call it
 };
 
 /// Appends a command as Redis reads it (RESP).

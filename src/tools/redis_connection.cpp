@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "sys/descriptors.hpp"
+#include "tools/pod_way.hpp"
 #include "tools/redis_client.hpp"
 #include "tools/redis_dump.hpp"
 #include "tools/redis_replies.hpp"
@@ -56,7 +57,8 @@ class SocketConnection final : public RedisConnection {
         m_where(std::move(where)),
         m_timeout(timeout),
         m_replies(m_where),
-        m_speaks_tls(std::move(speaks_tls)) {}
+        m_speaks_tls(std::move(speaks_tls)),
+        m_more(m_transport->has_more()) {}
 
   RedisReply command(const std::vector<std::string>& arguments) override {
     return std::move(pipeline({arguments}).front());
@@ -309,6 +311,15 @@ class SocketConnection final : public RedisConnection {
 
 }  // namespace
 
+namespace {
+
+std::unique_ptr<Transport> open_transport(const RedisEndpoint& endpoint, Runner& runner, TimePoint deadline) {
+  if (endpoint.way != nullptr) return endpoint.way->connect(deadline);
+  return plain_transport(open_socket(endpoint.host, endpoint.port, runner, deadline));
+}
+
+}  // namespace
+
 HiredisConnector::HiredisConnector(Runner& runner) : m_runner(runner) {}
 
 HiredisConnector::~HiredisConnector() = default;
@@ -327,21 +338,25 @@ std::unique_ptr<RedisConnection> HiredisConnector::connect(const RedisEndpoint& 
   const TimePoint deadline = m_runner.now() + timeout;
   const std::string where = fmt::format("{}:{}", printable(host), endpoint.port);
   if (!endpoint.tls) {
-    return std::make_unique<SocketConnection>(
-        plain_transport(open_socket(host, endpoint.port, m_runner, deadline)), m_runner, where, timeout,
-        [&runner = m_runner, host, port = endpoint.port] { return answers_tls(host, port, runner); });
+    std::function<bool()> speaks_tls;
+    if (endpoint.way == nullptr)
+      speaks_tls = [&runner = m_runner, host, port = endpoint.port] { return answers_tls(host, port, runner); };
+    return std::make_unique<SocketConnection>(open_transport(endpoint, m_runner, deadline), m_runner, where, timeout,
+                                              std::move(speaks_tls));
   }
   TlsClient client = *endpoint.tls;
   if (client.server_name.empty()) client.server_name = host;
   const TlsContext& context = tls_context(client);
-  UniqueFd socket = open_socket(host, endpoint.port, m_runner, deadline);
   return std::make_unique<SocketConnection>(
-      tls_transport(std::move(socket), context, "Redis at " + where, m_runner, deadline), m_runner, where, timeout,
-      nullptr);
+      tls_transport(open_transport(endpoint, m_runner, deadline), context, "Redis at " + where, m_runner, deadline),
+      m_runner, where, timeout, nullptr);
 }
 
 std::string HiredisConnector::served_certificate(const RedisEndpoint& endpoint, Duration timeout) {
-  return served_certificate_at(endpoint.host, endpoint.port, m_runner, m_runner.now() + timeout);
+  const TimePoint deadline = m_runner.now() + timeout;
+  const std::unique_ptr<Transport> transport = open_transport(endpoint, m_runner, deadline);
+  return served_certificate_over(*transport, fmt::format("{}:{}", printable(endpoint.host), endpoint.port), m_runner,
+                                 deadline);
 }
 
 }  // namespace raibid

@@ -7,6 +7,7 @@
 #include "tools/openssl_owner.hpp"
 #include "tools/redis_socket.hpp"
 #include "tools/tls_error.hpp"
+#include "tools/transport_bio.hpp"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -155,15 +156,16 @@ bool is_no_tls(int reason) {
 
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(UniqueFd socket, const TlsContext& context, std::string where)
-      : m_socket(std::move(socket)),
+  TlsTransport(std::unique_ptr<Transport> below, const TlsContext& context, std::string where)
+      : m_below(std::move(below)),
+        m_bytes(*m_below),
         m_where(std::move(where)),
         m_server_name(context.client().server_name),
         m_has_certificate(!context.client().certificate.empty()),
         m_session(SSL_new(context.get())) {
     if (!m_session) throw std::bad_alloc();
     SSL_set_app_data(m_session.get(), &m_seen);
-    SSL_set_fd(m_session.get(), m_socket.get());
+    m_bytes.attach(m_session.get());
     if (m_server_name.ends_with('.')) m_server_name.pop_back();
     // OpenSSL takes no name as any name
     if (m_server_name.empty() || !expect_name()) throw std::logic_error("TLS without the name of its server");
@@ -190,21 +192,28 @@ class TlsTransport final : public Transport {
       case SSL_ERROR_WANT_WRITE:
         m_read_wants = POLLOUT;
         return false;
-      default:
-        fail_handshake(errno);
+      default: {
+        const int reason = errno;
+        m_bytes.rethrow();
+        fail_handshake(reason);
+      }
     }
   }
   /// Whether a byte came.
   bool heard() const { return BIO_number_read(SSL_get_rbio(m_session.get())) > 0; }
 
   std::string peer_certificate() const override { return m_seen.certificate; }
+  bool has_more() const override { return m_below->has_more(); }
 
-  int fd() const override { return m_socket.get(); }
+  int fd() const override { return m_below->fd(); }
   short events(bool to_read, bool to_write) const override {
-    return static_cast<short>((to_read ? m_read_wants : 0) | (to_write ? m_write_wants : 0));
+    const auto wants = [&](short what) {
+      return (to_read && m_read_wants == what) || (to_write && m_write_wants == what);
+    };
+    return m_below->events(wants(POLLIN), wants(POLLOUT));
   }
-  bool may_read(short ready) const override { return (ready & (m_read_wants | POLLHUP | POLLERR)) != 0; }
-  bool may_write(short ready) const override { return (ready & m_write_wants) != 0; }
+  bool may_read(short ready) const override { return may(ready, m_read_wants) || (ready & (POLLHUP | POLLERR)) != 0; }
+  bool may_write(short ready) const override { return may(ready, m_write_wants); }
 
   std::size_t write(std::string_view bytes) override {
     std::size_t total = 0;
@@ -249,13 +258,19 @@ class TlsTransport final : public Transport {
         return result;
       }
       if (result.bytes > 0) break;  // first what has come; it fails again
-      return ended(error, errno);
+      const int reason = errno;
+      m_bytes.rethrow();
+      return ended(error, reason);
     }
     result.more = true;
     return result;
   }
 
  private:
+  bool may(short ready, short wants) const {
+    return wants == POLLIN ? m_below->may_read(ready) : m_below->may_write(ready);
+  }
+
   bool expect_name() {
     SSL* const session = m_session.get();
     if (is_address(m_server_name))
@@ -350,7 +365,8 @@ class TlsTransport final : public Transport {
   }
 
  private:
-  UniqueFd m_socket;
+  std::unique_ptr<Transport> m_below;
+  TransportBio m_bytes;
   std::string m_where;
   std::string m_server_name;
   bool m_has_certificate;
@@ -372,11 +388,13 @@ Reached peer_of(int fd) {
   socklen_t size = sizeof address;
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};
+  address.ss_family = AF_UNSPEC;
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
       ::getnameinfo(reinterpret_cast<sockaddr*>(&address), size, host.data(), host.size(), port.data(), port.size(),
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return {};
-  return {host.data(), std::atoi(port.data())};
+  const bool can_be_asked = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+  return can_be_asked ? Reached{host.data(), std::atoi(port.data())} : Reached{};
 }
 
 }  // namespace
@@ -395,14 +413,15 @@ TlsContext::TlsContext(TlsClient client)
   show(context, m_client);
 }
 
-std::unique_ptr<Transport> tls_transport(UniqueFd socket, const TlsContext& context, const std::string& where,
-                                         Runner& runner, TimePoint deadline) {
-  auto transport = std::make_unique<TlsTransport>(std::move(socket), context, where);
+std::unique_ptr<Transport> tls_transport(std::unique_ptr<Transport> below, const TlsContext& context,
+                                         const std::string& where, Runner& runner, TimePoint deadline) {
+  auto transport = std::make_unique<TlsTransport>(std::move(below), context, where);
   while (!transport->handshake()) {
     if (wait_for(runner, transport->fd(), transport->events(true, false), deadline) != 0) continue;
     // a plain Redis waits for the end of the line that it takes our first message for
     const Reached peer = peer_of(transport->fd());
-    if (!transport->heard() && answers_plain(peer.host, peer.port, runner)) throw transport->no_tls();
+    if (!transport->heard() && !peer.host.empty() && answers_plain(peer.host, peer.port, runner))
+      throw transport->no_tls();
     throw TlsError(TlsProblem::other, where + " did not answer the TLS handshake in time",
                    "check whether this port speaks TLS, and whether that Redis is overloaded");
   }

@@ -26,10 +26,10 @@ class TlsContext {
   std::shared_ptr<ssl_ctx_st> m_context;
 };
 
-/// TLS 1.2 or newer over `socket`: the handshake, until `deadline`. The certificate has to be signed by the CA and to
+/// TLS 1.2 or newer over `below`: the handshake, until `deadline`. The certificate has to be signed by the CA and to
 /// name the server. `where` is how the server is called in messages. Throws TlsError, and Interrupted.
-std::unique_ptr<Transport> tls_transport(UniqueFd socket, const TlsContext& context, const std::string& where,
-                                         Runner& runner, TimePoint deadline);
+std::unique_ptr<Transport> tls_transport(std::unique_ptr<Transport> below, const TlsContext& context,
+                                         const std::string& where, Runner& runner, TimePoint deadline);
 
 /// Whether what listens there speaks TLS, or (second) plain Redis. For telling why a connection does not come about; a
 /// second at most. Throws Interrupted alone.

@@ -32,6 +32,8 @@ class Transport {
   virtual std::size_t write(std::string_view bytes) = 0;
   /// May throw Error (failure) with what the peer has against us.
   virtual Read read(std::span<char> buffer) = 0;
+  /// Something has come already that poll does not know of: read before waiting.
+  virtual bool has_more() const { return false; }
   /// What the other end has shown in the handshake, in DER; "" without TLS.
   virtual std::string peer_certificate() const { return ""; }
 };

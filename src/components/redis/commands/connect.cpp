@@ -57,7 +57,7 @@ ClientFiles client_files(const Context& context, const std::optional<TlsClient>&
 // and under those of the preset's application.
 Command aimed_at(const Context& context, const RedisSettings& settings, const std::vector<std::string>& arguments,
                  const RedisEndpoint& endpoint, const ClientFiles& files) {
-  const auto& [host, port, username, password, database, tls] = endpoint;
+  const auto& [host, port, username, password, database, tls, way] = endpoint;
   Command command;
   command.argv = arguments;
   const std::string program = arguments[0].substr(arguments[0].rfind('/') + 1);

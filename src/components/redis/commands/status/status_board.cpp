@@ -33,7 +33,9 @@ Seen broken(const std::string& release, const std::string& place, const std::str
 }  // namespace
 
 StatusBoard::Reach::Reach(Context& context, const Kubectl& there, const std::string& release)
-    : kubectl(there), names(release, there.name_space()), redis(context, kubectl, names) {}
+    : kubectl(there), names(release, there.name_space()), redis(context, kubectl, names) {
+  redis.prefer_stream();
+}
 
 StatusBoard::Reach& StatusBoard::reach(const std::string& name_space, const std::string& release) {
   std::unique_ptr<Reach>& found = m_reaches[name_space + "/" + release];

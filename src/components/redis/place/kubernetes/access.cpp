@@ -14,7 +14,12 @@ constexpr Duration tunnel_patience = std::chrono::seconds(5);
 
 KubernetesRedis::KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port)
     : m_context(context), m_kubectl(kubectl), m_pod(names.pod), m_local_port(local_port) {
-  m_tunnel.emplace(context.runner, kubectl, m_pod, m_port, m_local_port);
+  make_tunnel();
+}
+
+void KubernetesRedis::make_tunnel() {
+  m_tunnel.emplace(m_context.runner, m_kubectl, m_pod, m_port, m_local_port);
+  if (m_stream) m_tunnel->prefer_stream();
 }
 
 void KubernetesRedis::speak_tls(std::optional<TlsClient> tls, int port) {
@@ -26,14 +31,14 @@ void KubernetesRedis::speak_tls(std::optional<TlsClient> tls, int port) {
 
 void KubernetesRedis::open_again() {
   m_connection.reset();
-  m_tunnel.emplace(m_context.runner, m_kubectl, m_pod, m_port, m_local_port);
+  make_tunnel();
 }
 
 void KubernetesRedis::lead_to(const std::string& target) {
   if (target == m_pod) return;
   m_pod = target;
   m_connection.reset();
-  m_tunnel.emplace(m_context.runner, m_kubectl, m_pod, m_port, m_local_port);
+  make_tunnel();
 }
 
 void KubernetesRedis::prepare() {
@@ -53,12 +58,7 @@ RedisConnection* KubernetesRedis::try_connection(const Login& login) {
                                                  : "the port-forward ended: " + m_tunnel->last_error();
   if (port == 0) return nullptr;
   if (!m_connection) {
-    RedisEndpoint redis;
-    redis.port = port;
-    redis.username = login.username;
-    redis.password = login.password;
-    redis.tls = m_tls;
-    Answer answer = ask_for_pong(m_context.redis, redis, reply_limit);
+    Answer answer = ask_for_pong(m_context.redis, endpoint_at(port, login), reply_limit);
     m_connection = std::move(answer.connection);
     m_waiting_for = answer.waiting_for;
   }
@@ -66,8 +66,14 @@ RedisConnection* KubernetesRedis::try_connection(const Login& login) {
 }
 
 RedisEndpoint KubernetesRedis::endpoint(const Login& login, TimePoint deadline) {
+  return endpoint_at(m_tunnel->wait_ready(deadline), login);
+}
+
+RedisEndpoint KubernetesRedis::endpoint_at(int port, const Login& login) {
   RedisEndpoint endpoint;
-  endpoint.port = m_tunnel->wait_ready(deadline);
+  endpoint.port = port;
+  endpoint.way = m_tunnel->way();
+  if (endpoint.way != nullptr) endpoint.host = "pod " + m_pod;
   endpoint.username = login.username;
   endpoint.password = login.password;
   endpoint.tls = m_tls;

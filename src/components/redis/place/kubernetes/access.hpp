@@ -19,6 +19,11 @@ class KubernetesRedis {
   /// `local_port` 0 takes a free one.
   KubernetesRedis(Context& context, const Kubectl& kubectl, const RedisNames& names, int local_port = 0);
 
+  /// Connections are enough, and no port of this machine is needed: they come by the API where it gives them.
+  void prefer_stream() {
+    m_stream = true;
+    m_tunnel->prefer_stream();
+  }
   /// Starts the port-forward, when it does not run, without waiting: it can come up beside other work.
   void prepare();
   /// One look: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong for what no waiting
@@ -49,11 +54,15 @@ class KubernetesRedis {
   PortForward& tunnel() { return *m_tunnel; }
 
  private:
+  void make_tunnel();
+  RedisEndpoint endpoint_at(int port, const Login& login);
+
   Context& m_context;
   const Kubectl& m_kubectl;
   std::string m_pod;
   int m_local_port;
   int m_port = redis_port;
+  bool m_stream = false;
   std::optional<PortForward> m_tunnel;
   std::unique_ptr<RedisConnection> m_connection;
   std::string m_waiting_for;

@@ -101,6 +101,7 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
                    patience);
   refuse_left_of_another_command(context, run, "tls ");
   KubernetesRedis redis(context, kubectl, names);
+  redis.prefer_stream();
   redis.speak_tls(observed.tls_client(), observed.port());
   const Login admin = observed.secret ? admin_login(observed.secret->content) : Login();
   const auto undo_until = [&run] { return run.undo_until(); };

@@ -101,6 +101,7 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
       m_redis(context, cluster.kubectl, names),
       m_store(context, cluster.kubectl, names.full, [&context] { return context.deadline; }),
       m_certificates(context, cluster.kubectl, names, wanted.release, m_run, [&context] { return context.deadline; }) {
+  m_redis.prefer_stream();
   m_login = wanted_login();
   if (has_its_secret() && settings.auth) {
     SecretContent present = seen.secret->content;

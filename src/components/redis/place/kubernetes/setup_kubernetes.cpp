@@ -69,6 +69,7 @@ void check_memory(Context& context, const RedisSettings& settings, const Observe
   if (wanted == 0 || (before != 0 && wanted >= before)) return;
   // a way of its own: it leads to the pod that this change replaces
   KubernetesRedis redis(context, kubectl, names);
+  redis.prefer_stream();
   redis.speak_tls(observed.tls_client(), observed.port());
   RedisConnection* connection = nullptr;
   try {
@@ -188,6 +189,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
       run.id(), context.settings.flag("discard-data") ? UndoScope::LeftData::discard : UndoScope::LeftData::keep};
   std::optional<Installation> installation;
   KubernetesRedis undo_redis(context, session.kubectl, names);
+  undo_redis.prefer_stream();
   SecretStore undo_store(context, session.kubectl, names.full, undo_until);
   std::unique_ptr<RedisConnection> undo_connection;
   const auto log_in_with = [&](const std::optional<TlsClient>& tls, int port, const Login& login) {

@@ -415,6 +415,7 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
   const Kubectl& kubectl = session.kubectl;
   KubernetesRedis redis(context, kubectl, names);
+  redis.prefer_stream();
   redis.prepare();  // comes up beside the questions
   Release found = look_at_release(context, kubectl, settings.release, settings.services);
   const int unfinished = mention_unfinished(context);

@@ -58,6 +58,7 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
                    patience);
   refuse_left_of_another_command(context, run, "credentials ");
   KubernetesRedis redis(context, kubectl, names);
+  redis.prefer_stream();
   redis.speak_tls(observed.tls_client(), observed.port());
   const auto undo_until = [&run] { return run.undo_until(); };
   SecretStore store(context, kubectl, names.full, [&context] { return context.deadline; });
