@@ -77,7 +77,9 @@ void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl
                         last->finished_at);
   }
   if (!pod->why_not_running.empty()) text += ": " + pod->why_not_running;
-  report.add({"pod", pod->serves, text, kubectl.for_people({"describe", "pod", name})});
+  report.add({"pod", pod->serves, text,
+              pod->node_is_silent ? kubectl.for_people({"describe", "node", pod->node})
+                                  : kubectl.for_people({"describe", "pod", name})});
   if (const auto& trouble = pod->exporter_trouble)
     report.add({"exporter", false, "Redis works, and its exporter does not: " + trouble->text, trouble->hint});
 }
