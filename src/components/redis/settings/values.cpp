@@ -262,4 +262,17 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
   return values;
 }
 
+void keep_first_pod(ordered_json& values, const RedisNames& names) {
+  values["replica"]["joining"] = true;
+  if (!values.contains("extraDeploy")) return;
+  for (ordered_json& manifest : values["extraDeploy"]) {
+    if (manifest["kind"] != "Service" || !manifest["spec"].contains("selector")) continue;
+    ordered_json& selector = manifest["spec"]["selector"];
+    selector["app.kubernetes.io/name"] = "redis";
+    selector.erase(component_label);
+    selector["statefulset.kubernetes.io/pod-name"] = names.pod;
+    manifest["spec"]["publishNotReadyAddresses"] = true;
+  }
+}
+
 }  // namespace raibid

@@ -11,6 +11,7 @@
 #include "components/kubernetes/rollout.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
@@ -94,6 +95,11 @@ class Installation {
   std::string would_write() const;
   /// The users that a change of this run has replaced are of no use any more.
   void forget_previous_users();
+  /// One node becomes several in this run, or several one.
+  enum class Conversion { none, to_several, to_one };
+  Conversion conversion() const;
+  /// Whether the way to the master goes through the proxies by now.
+  bool leads_through_proxies() const;
   /// What whoever undoes may log in with, whatever has been done by then.
   std::vector<Login> logins() const;
   /// The class of the claim that will be made, "" when none is.
@@ -114,6 +120,22 @@ class Installation {
   Step remember_certificate();
   Step users_change_step();
   Step nodes_step();
+  /// installation_conversion.cpp
+  Step node_users_step();
+  Step join_step();
+  Step take_over_step();
+  Step first_node_step();
+  Step end_of_failovers_step();
+  Step drop_node_users_step();
+  Step other_claims_step();
+  NodeConversion conversion_tools(const std::string& step) const;
+  void grow_new_claims();
+  /// What only several nodes need is to go: in this run, or what a killed one left.
+  bool drops_nodes() const;
+  void follow_as_the_others();
+  void wait_for_pods(std::size_t number);
+  /// A helm upgrade with the values of now.
+  StepResult upgrade_again();
   Step address_step();
 
   /// Starts what will store the password and what will make the release: both wait for their input until their step.
@@ -134,6 +156,7 @@ class Installation {
   /// Looks until nothing is wrong any more with what `trouble` judges. Throws Error (failure) at the deadline.
   void wait_for_address();
   Topology wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&));
+  NodeWays& node_ways();
   SecretContent put_back_passwords() const;
   /// The user of the streams that are trimmed, with the password that it has or a new one; of no stream: none.
   TrimUser trim_user();
@@ -208,6 +231,9 @@ class Installation {
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
   std::optional<NodeWays> m_nodes;  ///< of several
+  bool m_joining = false;           ///< one node becomes several, and the others have not everything yet
+  bool m_handed_over = false;       ///< and now another one is the master
+  int m_upgrades = 0;               ///< of helm, in this run
   bool m_address_leads = false;     ///< of several nodes: the way to the master has settled
   SecretStore m_store;
   ReleaseCertificates m_certificates;

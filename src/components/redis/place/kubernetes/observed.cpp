@@ -13,6 +13,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/release_reader.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "sys/random.hpp"
 
 namespace raibid {
@@ -234,7 +235,9 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   // of data without a record (a setup that was interrupted) nobody knows of how many nodes it is
   const bool unknown = !observed.workload && observed.claim() && observed.claim()->spec.empty();
   const int nodes = std::max(settings.nodes(), observed.nodes());
-  observe_nodes(context, kubectl, names, unknown ? std::max(nodes, most_nodes) : nodes, observed);
+  // and where several became one, a run that was killed left the claims of the others
+  const bool were_several = observed.secret && observed.secret->content.contains(internal_password_key);
+  observe_nodes(context, kubectl, names, unknown || were_several ? std::max(nodes, most_nodes) : nodes, observed);
   look_further(context, kubectl, settings.release, look, observed);
   look_at_issued(context, kubectl, settings.tls, observed);
   // the right to make a namespace only matters when there is none

@@ -154,6 +154,8 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const Told told(context);
   const TimePoint started = context.clock.now();
   const bool dry = context.guard.dry_run();
+  // back to one node takes a handover
+  const Duration patience_of_undo = context.pace->patience(undo_limit) * 3;
   RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
   context.reporter.heading(describe(session.kubectl));
@@ -175,14 +177,14 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   give_advice(context, settings);
 
   ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
-                   context.deadline + context.pace->patience(evidence_limit) + context.pace->patience(undo_limit));
+                   context.deadline + context.pace->patience(evidence_limit) + patience_of_undo);
   lock.seen(observed.lease);
   if (!dry) lock.refuse_if_held();
 
   JournaledRun run(context,
                    {"setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release),
                     journal_key(observed.cluster_uid, settings.name_space, settings.release)},
-                   context.pace->patience(undo_limit));
+                   patience_of_undo);
   const auto undo_until = [&run] { return run.undo_until(); };
   const UndoScope scope{
       run.id(), context.settings.flag("discard-data") ? UndoScope::LeftData::discard : UndoScope::LeftData::keep};
@@ -190,7 +192,10 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   KubernetesRedis undo_redis(context, session.kubectl, names);
   SecretStore undo_store(context, session.kubectl, names.full, undo_until);
   std::unique_ptr<RedisConnection> undo_connection;
+  bool first_node_alone = false;  // an undo has gone back to it
   const auto log_in_with = [&](const std::optional<TlsClient>& tls, int port, const Login& login) {
+    const bool several = installation ? installation->leads_through_proxies() : observed.ha();
+    undo_redis.lead_to(names.way_to_master(several && !first_node_alone));
     undo_redis.speak_tls(tls, port);
     return undo_redis.another(login, undo_until());
   };
@@ -237,6 +242,11 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     return log_in(login);
   });
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope, undo_until);
+  add_conversion_undos(run.undos(), [&]() -> RedisConnection& {
+    first_node_alone = true;
+    undo_connection.reset();
+    return undo_source();
+  });
   run.also_hold([&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : undo_until()); });
   run.on_failure(
       [&](const Error& error) -> std::string {
@@ -285,6 +295,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     if (!dry)
       check_memory(context, settings, observed, observed.secret ? admin_login(observed.secret->content) : Login(),
                    session.kubectl, names);
+    refuse_more_than_one_node_less(*installation);
     installation->try_new_pod();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();

@@ -175,10 +175,20 @@ void refuse_unknown_password(Context& context, const Observed& observed, const K
 }
 
 void refuse_users_of_nodes(const Observed& observed, const Installation& installation) {
-  if (!observed.workload || !observed.ha() || !installation.changes_users()) return;
+  const bool several = observed.ha() || installation.settings.ha();
+  if (!observed.workload || !several || !installation.changes_users()) return;
   cannot_set_up(fmt::format("release {} has {} nodes, whose users and passwords cannot be changed together yet",
-                            installation.settings.release, observed.nodes()),
+                            installation.settings.release, std::max(observed.nodes(), installation.settings.nodes())),
                 "keep them: leave --user and --password-file out");
+}
+
+void refuse_more_than_one_node_less(const Installation& installation) {
+  if (installation.conversion() != Installation::Conversion::to_one) return;
+  const std::vector<std::string> reasons = installation.restarts();
+  if (reasons.size() <= 1) return;
+  cannot_set_up(fmt::format("several nodes become one by themselves, without another change: {}",
+                            join(std::vector<std::string>(reasons.begin() + 1, reasons.end()), ", ")),
+                "from one node there is no way back to what the others have, so do one after the other");
 }
 
 void refuse_missing_chart(Context& context, const Installation& installation) {

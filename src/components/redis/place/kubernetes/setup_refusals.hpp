@@ -34,6 +34,9 @@ void refuse_unknown_password(Context& context, const Observed& observed, const K
 /// Other users, or another password, would be told to the master of several nodes alone.
 void refuse_users_of_nodes(const Observed& observed, const Installation& installation);
 
+/// Once the other nodes are gone there is no way back to them, so nothing else may fail then.
+void refuse_more_than_one_node_less(const Installation& installation);
+
 /// Helm would find out only after namespace and Secret are made.
 void refuse_missing_chart(Context& context, const Installation& installation);
 

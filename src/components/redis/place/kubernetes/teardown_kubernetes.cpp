@@ -12,6 +12,7 @@
 #include "components/kubernetes/namespace_contents.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
@@ -306,6 +307,8 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   add_users_undo(run.undos(), store, [&](const Login& login) { return redis.another(login, context.deadline); });
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope,
                        [&context] { return context.deadline; });
+  // all nodes go, or their claims stay together, from which the newest data is found: see the chart's ha.sh
+  run.undos()[conversion_action] = [](const auto&) { throw Kept(""); };
   run.also_hold([&](Before) { return lock.taken_over(context.deadline); });
   if (abandoned) {
     if (observed.name_space && !observed.name_space->terminating) lock.acquire();

@@ -47,4 +47,9 @@ Undo undo_install(const Helm& helm, const std::string& release, const std::strin
 /// `newest` is the newest revision before the change, `revision` the one to go back to.
 Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod);
 
+/// The same of a change from several nodes to one: once the others go it is not taken back, for they fall behind.
+Undo undo_to_one_node(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod);
+/// Sentinels that were told to forget the master.
+Undo undo_end_of_failovers(const Kubectl& kubectl, const RedisNames& names, int nodes);
+
 }  // namespace raibid
