@@ -32,6 +32,7 @@ change() { # DESCRIPTION LIMIT setup's options…: with clients at work; the out
 # Kills a setup when it says that it has begun this step: its first word of it, or the end of the step before
 kill_in() { # STEP STEP-BEFORE setup's options…
   local step=$1 before=$2 setup line
+  : > "$work/killed"
   "$cli" setup redis --yes -n "$namespace" "${@:3}" > "$work/killed" 2>&1 & # not the function: its shell would be killed in its place
   setup=$!
   for _ in {1..600}; do

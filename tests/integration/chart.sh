@@ -192,7 +192,9 @@ replication() {
   has "replication: an eviction takes one node at a time" '$o["PodDisruptionBudget/raibid-redis"].spec.minAvailable == 2 and $o["PodDisruptionBudget/raibid-redis-proxy"].spec.maxUnavailable == 1'
   has "replication: a replica that is not in sync is not ready, and the master hands over before it ends" '($o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("slave connected")) and
     $redis.lifecycle.preStop.exec.command == ["sh", "/etc/redis/ha.sh", "stop"]'
-  has "replication: writes need a replica" '["min-replicas-to-write 1", "min-replicas-max-lag 3", "repl-diskless-sync-delay 0", "include /etc/redis/replication.conf"] - $conf == []'
+  has "replication: writes need a replica, and the settings of redis.conf beat the chart's" '($o["ConfigMap/raibid-redis-configuration"].data["nodes.conf"] | split("\n")) as $nodes |
+    (["min-replicas-to-write 1", "min-replicas-max-lag 3", "repl-diskless-sync-delay 0", "include /etc/redis/replication.conf", "replica-priority 100"] - $nodes == []) and
+    ($nodes | map(select(. != "")) | last) == "include /etc/redis/redis.conf" and ($conf | any(startswith("include")) | not)'
   has "replication: rather not two on one node" '$pod.spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm |
     .topologyKey == "kubernetes.io/hostname" and .labelSelector.matchLabels == $set.selector.matchLabels'
   has "replication: nodes reach nodes, and proxies reach them" '$policy.ingress[0:2] == [
@@ -208,6 +210,11 @@ replication() {
   has "no budget when there is to be none" '[$all[].kind] | index("PodDisruptionBudget") | not'
   has "named clients: the CronJob reaches the proxies" '$o["CronJob/raibid-redis-trim"].spec.jobTemplate.spec.template.metadata.labels as $labels |
     any($o["NetworkPolicy/raibid-redis-proxy"].spec.ingress[]; .from[0].podSelector.matchLabels // {} | length == 2 and (to_entries | all($labels[.key] == .value)))'
+  renders "one node that becomes several renders" --set architecture=replication,replica.joining=true
+  has "… pod 0 stays as it is, the address leads to it alone, and no sentinel promotes another one" '$set.updateStrategy.rollingUpdate.partition == 1 and
+    ($o["Service/raibid-redis-master"].spec | .selector["statefulset.kubernetes.io/pod-name"] == "raibid-redis-master-0" and .publishNotReadyAddresses) and
+    ($o["ConfigMap/raibid-redis-configuration"].data["nodes.conf"] | contains("replica-priority 0"))'
+  has "… a container of it that starts again runs as before" '$o["ConfigMap/raibid-redis-scripts"].data["start.sh"] | contains("[ -n \"${POD_NAME:-}\" ] || exec")'
   renders "replication without a password renders" --set architecture=replication,auth.enabled=false
   has "without a password: no Secret anywhere, and nobody logs in" '([$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] == []) and
     ($o["ConfigMap/raibid-redis-proxy"].data["haproxy.cfg"] + $o["ConfigMap/raibid-redis-scripts"].data["ha.sh"] + $o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("AUTH") | not)'
