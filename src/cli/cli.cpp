@@ -106,7 +106,7 @@ void write_failure(std::ostream& out, const BaseError& error, OutputFormat forma
 
 int report(const CliDependencies& dependencies, const Speech& speech, const BaseError& error) {
   speech.reporter->error(error);
-  if (speech.format != OutputFormat::table && dependencies.out) write_failure(dependencies.out, error, speech.format);
+  if (!is_plain_text(speech.format) && dependencies.out) write_failure(dependencies.out, error, speech.format);
   return error.exit_code();
 }
 

@@ -22,6 +22,7 @@ CommandRow component_row(const Component& component, const ComponentCommand& com
   row.arguments = command.arguments;
   row.examples = command.examples;
   row.junit = command.junit;
+  row.names = command.names;
   row.run = [&component, &command](const Call& call) { return run_component_command(call, component, command); };
   return row;
 }

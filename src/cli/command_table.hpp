@@ -25,6 +25,7 @@ struct CommandRow {
   std::vector<std::string> examples;  ///< lines to type, for the end of its help
   bool object_optional = false;       ///< `raibid-cli VERB` means this row
   bool junit = false;                 ///< it can write its result as JUnit's XML
+  bool names = false;                 ///< its result is a list of things with names: -o name
   bool own = false;                   ///< of this program, not of a component
   std::function<CommandResult(const Call&)> run;
 

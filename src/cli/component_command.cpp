@@ -17,10 +17,15 @@ Reporter& speak_as(const Call& call, const Session& session) {
   call.speech.reporter = make_reporter(system.terminal, reporter_options(session.settings), system.err);
   for (const std::string& warning : session.warnings) call.speech.reporter->warning(warning);
   if (!session.folder_file.empty()) call.speech.reporter->note(session.folder_file);
-  if (call.speech.format == OutputFormat::junit && !call.invocation.row->junit) {
+  const CommandRow& row = *call.invocation.row;
+  const bool refused = (call.speech.format == OutputFormat::junit && !row.junit) ||
+                       (call.speech.format == OutputFormat::name && !row.names);
+  if (refused) {
     call.speech.format = OutputFormat::table;
-    throw Error(ExitCode::usage, fmt::format("'raibid-cli {}' cannot write junit", call.invocation.row->name()),
-                "it writes: -o table, -o json, -o yaml");
+    throw Error(ExitCode::usage,
+                fmt::format("'raibid-cli {}' cannot write {}", row.name(), session.settings.text("output")),
+                fmt::format("it writes: -o table, -o json, -o yaml{}{}", row.junit ? ", -o junit" : "",
+                            row.names ? ", -o name" : ""));
   }
   return *call.speech.reporter;
 }

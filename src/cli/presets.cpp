@@ -134,6 +134,7 @@ CommandRow row(const char* object, const char* summary, CommandResult (*run)(con
 std::vector<CommandRow> presets_rows() {
   CommandRow all = row("list", "The built-in presets, one for each known application", list);
   all.object_optional = true;
+  all.names = true;
   all.examples = {"raibid-cli presets", "raibid-cli presets list -o json"};
   CommandRow one = row("show", "A preset as its file, with comments", show_preset);
   one.arguments = "NAME|FILE";

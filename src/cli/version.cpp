@@ -76,7 +76,7 @@ CommandResult show_version(const Call& call) {
                                              call.dependencies.environment, {}, {}, warnings);
   const ordered_json result = collect(call.table.components());
   const OutputFormat format = output_format(settings.text("output"));
-  return {format == OutputFormat::table ? for_people(result) : formatted(result, format), 0};
+  return {is_plain_text(format) ? for_people(result) : formatted(result, format), 0};
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct ComponentCommand {
   CommandResult (*run_unnamed)(Context& context, const std::vector<std::string>& arguments) = nullptr;
   std::vector<std::string> examples = {};  ///< lines to type, for the end of its help
   bool junit = false;                      ///< it can write its result as JUnit's XML
+  bool names = false;                      ///< its result is a list of things with names: -o name
 };
 
 /// One thing this program can set up. A new one is a folder beside redis/ and a row in registry.cpp.

@@ -5,6 +5,7 @@ namespace raibid {
 OutputFormat output_format(const std::string& output) {
   if (output == "json") return OutputFormat::json;
   if (output == "junit") return OutputFormat::junit;
+  if (output == "name") return OutputFormat::name;
   return output == "yaml" ? OutputFormat::yaml : OutputFormat::table;
 }
 

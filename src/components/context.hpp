@@ -20,10 +20,14 @@ class Reporter;
 class Runner;
 class Signals;
 
-enum class OutputFormat { table, json, yaml, junit };
+enum class OutputFormat { table, json, yaml, junit, name };
 
-/// The format that `output` names: "json", "yaml", "junit"; anything else is a table.
+/// The format that `output` names: "json", "yaml", "junit", "name"; anything else is a table.
 OutputFormat output_format(const std::string& output);
+/// For people: a failure is told on stderr alone.
+constexpr bool is_plain_text(OutputFormat format) {
+  return format == OutputFormat::table || format == OutputFormat::name;
+}
 
 /// What a command of a component works with: built in main and src/cli, handed down whole.
 struct Context {

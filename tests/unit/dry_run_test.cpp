@@ -10,6 +10,7 @@
 #include "fakes/fake_redis.hpp"
 #include "fakes/fake_runner.hpp"
 #include "plan/journal.hpp"
+#include "support/json_schema.hpp"
 #include "support/thrown.hpp"
 #include "sys/foreground.hpp"
 #include "sys/locked_log.hpp"
@@ -424,6 +425,36 @@ TEST_SUITE("dry run") {
     const json& objects = plan.at("objects");
     CHECK(std::any_of(objects.begin(), objects.end(), [](const json& one) { return one.at("kind") == "Secret"; }));
     for (const json& step : plan.at("steps")) CHECK(step.at("text").is_string());
+  }
+
+  TEST_CASE("each has its schema: status, doctor, setup and teardown, on a cluster and on this machine") {
+    World world;
+    world.install_on_cluster();
+    world.install_on_machine();
+    for (const char* target : {"kubernetes", "local"}) {
+      CAPTURE(target);
+      for (const char* verb : {"status", "doctor", "setup", "teardown"}) {
+        CAPTURE(verb);
+        Words words = {verb, "redis", "--target", target, "--dry-run", "-o", "json"};
+        world.look(words);
+        CHECK(test::schema_problem(verb, json::parse(world.out)) == "");
+        if (std::string_view(verb) != "teardown") continue;
+        const json kept = json::parse(world.out).at("keeps");
+        words.emplace_back("--delete-data");
+        world.look(words);
+        const json all = json::parse(world.out);
+        CHECK(test::schema_problem(verb, all) == "");
+        CHECK(all.at("removes").size() == all.at("would_remove").size());
+        CHECK_FALSE(kept.empty());
+        for (const json& one : all.at("removes")) CHECK_FALSE(one.at("name").get<std::string>().empty());
+      }
+    }
+    world.look({"status", "--all", "--dry-run", "-o", "json"});
+    CHECK(test::schema_problem("status", json::parse(world.out)) == "");
+    world.look({"status", "--all", "--dry-run", "-o", "name"});
+    CHECK(world.out == "raibid-redis\nraibid-redis\n");
+    CHECK(world.look({"setup", "redis", "--dry-run", "-o", "name"}) == 2);
+    CHECK(world.err.find("cannot write name") != std::string::npos);
   }
 
   TEST_CASE("says what a killed run left, and what would go") {

@@ -28,6 +28,10 @@ namespace raibid {
 
 namespace {
 
+/// What lists things: -o name.
+constexpr std::string_view lists[] = {"status redis", "images redis", "credentials ls",
+                                      "backup ls",    "queue ls",     "queue grep"};
+
 /// Every command logs in to an external Redis; setup has these options for the others, too.
 void add_password_options(std::vector<OptionSpec>& options) {
   constexpr std::pair<std::string_view, std::string_view> own[] = {
@@ -83,8 +87,10 @@ Component redis_component() {
   for (ComponentCommand& command : redis.commands) {
     add_password_options(command.options);
     const std::string_view object = command.object.empty() ? redis.name : command.object;
+    const std::string name = fmt::format("{} {}", command.verb, object);
     command.junit = command.verb == "status" || command.verb == "doctor" || command.verb == "smoke";
-    command.examples = redis_examples(fmt::format("{} {}", command.verb, object));
+    command.names = std::find(std::begin(lists), std::end(lists), name) != std::end(lists);
+    command.examples = redis_examples(name);
   }
   return redis;
 }

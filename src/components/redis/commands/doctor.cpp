@@ -28,7 +28,7 @@ void examine_home(const Context& context, HealthReport& report) {
     all_credentials(context.paths);
     report.add({"home", true, context.paths.shown(context.paths.home) + " can be written"});
   } catch (const Error& error) {
-    report.add({"home", false, error.message(), error.hint()});
+    report.add({"home", false, error.message(), error.hint()}, CheckReason::not_writable);
   }
 }
 

@@ -158,9 +158,10 @@ StatusReport report_on(StatusFacts facts, Scope scope) {
   report.health.data() = status_data(report.facts);
   const int unfinished = report.facts.unfinished_runs;
   if (unfinished > 0)
-    report.health.add({"journal", false,
-                       counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
-                       "setup undoes that first: " + report.health.scope().command("setup redis")});
+    report.health.add(
+        {"journal", false, counted(unfinished, "interrupted run is", "interrupted runs are") + " not undone",
+         "setup undoes that first: " + report.health.scope().command("setup redis")},
+        CheckReason::unfinished);
   return report;
 }
 

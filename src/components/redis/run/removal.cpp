@@ -18,17 +18,37 @@ namespace raibid {
 
 namespace {
 
-CommandResult result(const Context& context, const std::string& subject, const std::vector<std::string>& removed,
-                     const std::vector<std::string>& kept, const std::string& text) {
-  if (context.format() == OutputFormat::table) return {text};
-  const nlohmann::ordered_json object = {{"subject", subject}, {"removed", removed}, {"kept", kept}};
-  return {formatted(object, context.format())};
+std::vector<Named> objects_of(const std::vector<Removal>& removals) {
+  std::vector<Named> objects;
+  for (const Removal& removal : removals) objects.push_back(removal.object);
+  return objects;
 }
 
-std::vector<std::string> names_of(const Removals& removals) {
-  std::vector<std::string> names;
-  for (const Removal& removal : removals.goes) names.push_back(removal.what);
-  return names;
+nlohmann::ordered_json texts_of(const std::vector<Named>& objects) {
+  nlohmann::ordered_json texts = nlohmann::ordered_json::array();
+  for (const Named& object : objects) texts.push_back(object.what);
+  return texts;
+}
+
+/// Under `removes` and `keeps`: kind, name and text of each.
+void add_objects(const Removals& removals, nlohmann::ordered_json& data) {
+  const auto listed = [](const std::vector<Named>& objects) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Named& object : objects)
+      list.push_back({{"kind", object.kind}, {"name", object.name}, {"text", object.what}});
+    return list;
+  };
+  data["removes"] = listed(objects_of(removals.goes));
+  data["keeps"] = listed(removals.stays);
+}
+
+CommandResult result(const Context& context, const std::string& subject, const Removals& removals,
+                     const std::string& text) {
+  if (context.format() == OutputFormat::table) return {text};
+  nlohmann::ordered_json object = {
+      {"subject", subject}, {"removed", texts_of(objects_of(removals.goes))}, {"kept", texts_of(removals.stays)}};
+  add_objects(removals, object);
+  return {formatted(object, context.format())};
 }
 
 /// What --dry-run says; the list was printed.
@@ -39,11 +59,12 @@ CommandResult would_remove(const Context& context, const std::string& subject, c
   if (left) {
     for (auto one = left->pending.rbegin(); one != left->pending.rend(); ++one) undo.push_back(one->command);
   }
-  const nlohmann::ordered_json object = {{"subject", subject},
-                                         {"dry_run", true},
-                                         {"would_undo", undo},
-                                         {"would_remove", names_of(removals)},
-                                         {"kept", removals.stays}};
+  nlohmann::ordered_json object = {{"subject", subject},
+                                   {"dry_run", true},
+                                   {"would_undo", undo},
+                                   {"would_remove", texts_of(objects_of(removals.goes))},
+                                   {"kept", texts_of(removals.stays)}};
+  add_objects(removals, object);
   return {formatted(object, context.format())};
 }
 
@@ -76,12 +97,13 @@ CommandResult remove_agreed(Context& context, JournaledRun& run, const std::stri
 }
 
 CommandResult nothing_to_tear_down(const Context& context, const std::string& subject) {
-  return result(context, subject, {}, {}, "Nothing to tear down: " + subject + " is not there.\n");
+  return result(context, subject, {}, "Nothing to tear down: " + subject + " is not there.\n");
 }
 
 bool Removals::cover(const Removals& others) const {
   return std::all_of(others.goes.begin(), others.goes.end(), [this](const Removal& other) {
-    return std::any_of(goes.begin(), goes.end(), [&other](const Removal& one) { return one.what == other.what; });
+    return std::any_of(goes.begin(), goes.end(),
+                       [&other](const Removal& one) { return one.object.what == other.object.what; });
   });
 }
 
@@ -90,9 +112,9 @@ std::optional<CommandResult> ask_before_teardown(Context& context, const std::st
   if (left) context.reporter.note(describe_left(*left));
   if (removals.goes.empty() && !left) return nothing_to_tear_down(context, subject);
   std::string list = removals.goes.empty() ? "" : "Will be removed:\n";
-  for (const std::string& what : names_of(removals)) list += "  - " + what + "\n";
+  for (const Removal& removal : removals.goes) list += "  - " + removal.object.what + "\n";
   if (!removals.stays.empty()) list += "Will be kept:\n";
-  for (const std::string& what : removals.stays) list += "  - " + what + "\n";
+  for (const Named& object : removals.stays) list += "  - " + object.what + "\n";
   if (!list.empty()) context.reporter.note(list.substr(0, list.size() - 1));
   if (context.guard.dry_run()) return would_remove(context, subject, left, removals);
   if (!agreed(context, subject)) return CommandResult{"Nothing was changed.\n", static_cast<int>(ExitCode::failure)};
@@ -129,13 +151,13 @@ CommandResult remove_all(Context& context, const std::string& subject, const Rem
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
       if (taken_over) throw stopped_for(*taken_over, &removal != &removals.goes.front());
       const std::string why = error.hint().empty() ? "" : error.hint() + "\n";
-      throw Error(ExitCode::remains, fmt::format("{} is not gone: {}", removal.what, error.message()),
+      throw Error(ExitCode::remains, fmt::format("{} is not gone: {}", removal.object.what, error.message()),
                   why + "then go on where this stopped: " +
                       context.scope().command("teardown redis", flags_of_teardown(context)));
     }
   }
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();
-  return result(context, subject, names_of(removals), removals.stays, fmt::format("Removed in {:.1f} s.\n", seconds));
+  return result(context, subject, removals, fmt::format("Removed in {:.1f} s.\n", seconds));
 }
 
 }  // namespace raibid

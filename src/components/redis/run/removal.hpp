@@ -12,17 +12,24 @@
 
 namespace raibid {
 
+/// Something that teardown removes or keeps, for people and for programs.
+struct Named {
+  std::string kind;  ///< of Kubernetes ("Secret"), else "Release", "File", "Folder", "Process", "Group" or "Redis"
+  std::string name;  ///< of the object, or the path
+  std::string what;  ///< for the list before the question
+};
+
 /// Something that teardown removes.
 struct Removal {
-  std::string name;                  ///< the step's name
-  std::string what;                  ///< for the list before the question
+  std::string name;  ///< the step's name
+  Named object;
   std::function<std::string()> act;  ///< returns the detail for the step's line
 };
 
 /// What a teardown would remove, in order, and what it keeps.
 struct Removals {
   std::vector<Removal> goes;
-  std::vector<std::string> stays;
+  std::vector<Named> stays;
 
   /// Nothing of `others` goes that does not go here.
   bool cover(const Removals& others) const;

@@ -33,7 +33,8 @@ void examine_server(const RedisFacts::Server& server, bool foreign, HealthReport
   report.add({"redis", server.role == "master",
               fmt::format("PONG · {} · {} · up {} s", server.version, server.role, server.uptime_seconds),
               foreign ? "this Redis is a replica and takes no writes: use the address of its master"
-                      : "this Redis is a replica and takes no writes: REPLICAOF NO ONE makes it a master"});
+                      : "this Redis is a replica and takes no writes: REPLICAOF NO ONE makes it a master"},
+             CheckReason::is_replica);
 }
 
 void examine_persistence(const RedisFacts::Persistence& facts, bool foreign, HealthReport& report) {
@@ -53,10 +54,12 @@ void examine_persistence(const RedisFacts::Persistence& facts, bool foreign, Hea
                  : "no AOF: what is not in a snapshot is lost by a restart",
               "look for a full volume or too little memory: without a rewrite the AOF only grows, and when a write "
               "fails Redis "
-              "refuses all others (MISCONF)"});
+              "refuses all others (MISCONF)"},
+             CheckReason::write_failed);
   if (foreign) return;
   report.add({"settings", wrong.empty(), wrong.empty() ? "match the configuration" : join(wrong, "; "),
-              "setup sets them right: " + report.scope().command("setup redis")});
+              "setup sets them right: " + report.scope().command("setup redis")},
+             CheckReason::changed);
 }
 
 void examine_acl(const RedisFacts::Acl& acl, HealthReport& report) {
@@ -73,7 +76,8 @@ void examine_acl(const RedisFacts::Acl& acl, HealthReport& report) {
                 one.unknown ? "users.acl does not have it, so the next start removes it; to remove it now: " +
                                   report.scope().command("connect redis", "--admin -- redis-cli ACL DELUSER " +
                                                                               shell_quote(printable(one.user)))
-                            : "setup sets it right: " + report.scope().command("setup redis")});
+                            : "setup sets it right: " + report.scope().command("setup redis")},
+               one.unknown ? CheckReason::unknown_user : CheckReason::changed);
   }
 }
 
@@ -87,16 +91,21 @@ void examine_memory(const RedisFacts& facts, HealthReport& report) {
               limit == 0 ? fmt::format("{}, no maxmemory", format_bytes(used))
                          : fmt::format("{} of {}, {}", format_bytes(used), format_bytes(limit), policy),
               facts.foreign ? "memory is full: give it more where it runs, or let the workers catch up"
-                            : "memory is full: give more with --memory-limit, or let the workers catch up"});
+                            : "memory is full: give more with --memory-limit, or let the workers catch up"},
+             CheckReason::full);
   if (facts.foreign && facts.has_streams && policy.starts_with("allkeys-"))
     report.add({"eviction", false, fmt::format("maxmemory-policy {}: when memory is full, queues vanish", policy),
-                "set noeviction where it runs, or use a Redis of its own for the queue"});
+                "set noeviction where it runs, or use a Redis of its own for the queue"},
+               CheckReason::evicts);
 }
 
 void examine_group(const RedisFacts::Group& group, const std::string& stream, HealthReport& report) {
   if (!group.exists) {
-    report.add({"group", false, fmt::format("{} of {} does not exist", group.name, stream),
-                "setup creates it: " + report.scope().command("setup redis")});
+    report.add({.name = "group",
+                .text = fmt::format("{} of {} does not exist", group.name, stream),
+                .hint = "setup creates it: " + report.scope().command("setup redis"),
+                .object = printable(group.name)},
+               CheckReason::missing);
     return;
   }
   const std::int64_t unread = group.lost_undelivered;
@@ -107,26 +116,36 @@ void examine_group(const RedisFacts::Group& group, const std::string& stream, He
   if (unread > 0) text += fmt::format("; {} were dropped before any worker got them", counted(unread, "job", "jobs"));
   if (unfinished > 0)
     text += fmt::format("; {} were dropped while workers had them", counted(unfinished, "job", "jobs"));
-  report.add(
-      {"group", unread == 0 && unfinished == 0, text,
-       "something trims the stream without looking at its groups (XADD … MAXLEN, XTRIM). This drops nothing that "
-       "is still needed: " +
-           report.scope().command("queue trim")});
+  report.add({.name = "group",
+              .passed = unread == 0 && unfinished == 0,
+              .text = text,
+              .hint = "something trims the stream without looking at its groups (XADD … MAXLEN, XTRIM). This drops "
+                      "nothing that is still needed: " +
+                      report.scope().command("queue trim"),
+              .object = printable(group.name)},
+             CheckReason::jobs_lost);
 }
 
 void examine_stream(const RedisFacts::Stream& stream, HealthReport& report) {
   if (!stream.error.empty()) {
-    report.add({"stream", false, fmt::format("{}: {}", stream.name, stream.error),
-                "setup creates what is missing: " + report.scope().command("setup redis")});
+    report.add({.name = "stream",
+                .text = fmt::format("{}: {}", stream.name, stream.error),
+                .hint = "setup creates what is missing: " + report.scope().command("setup redis"),
+                .object = printable(stream.name)},
+               CheckReason::missing);
     return;
   }
   const std::int64_t length = stream.length.value_or(0);
   const bool fits =
       stream.max_length == 0 || static_cast<double>(length) <= overfull * static_cast<double>(stream.max_length);
   const std::string limit = stream.max_length == 0 ? "" : fmt::format(" of {}", stream.max_length);
-  report.add({"stream", fits, fmt::format("{}: {}{} entries", stream.name, length, limit),
-              "jobs that are done stay in a stream. This drops only what no group needs any more: " +
-                  report.scope().command("queue trim")});
+  report.add({.name = "stream",
+              .passed = fits,
+              .text = fmt::format("{}: {}{} entries", stream.name, length, limit),
+              .hint = "jobs that are done stay in a stream. This drops only what no group needs any more: " +
+                      report.scope().command("queue trim"),
+              .object = printable(stream.name)},
+             CheckReason::too_long);
   for (const RedisFacts::Group& group : stream.groups) examine_group(group, stream.name, report);
 }
 
@@ -134,7 +153,11 @@ void examine_stream(const RedisFacts::Stream& stream, HealthReport& report) {
 void examine_limits(const std::vector<RedisFacts::Limits>& all, HealthReport& report) {
   for (const RedisFacts::Limits& limits : all) {
     for (const std::string& line : limits.passed)
-      report.add({"limits", false, line, "see who is stuck: " + report.scope().command("queue stats")});
+      report.add({.name = "limits",
+                  .text = line,
+                  .hint = "see who is stuck: " + report.scope().command("queue stats"),
+                  .object = printable(limits.stream)},
+                 CheckReason::limit_passed);
     if (limits.passed.empty()) report.add({"limits", true, limits.stream + " keeps the limits of its preset"});
   }
 }
@@ -187,6 +210,21 @@ ordered_json stream_data(const RedisFacts::Stream& stream) {
 
 }  // namespace
 
+std::string Check::id() const {
+  std::string slug = word.empty() ? name : word;
+  std::replace(slug.begin(), slug.end(), ' ', '-');
+  return slug;
+}
+
+void HealthReport::add(Check check, CheckReason reason) {
+  if (check.unknown) {
+    check.reason = CheckReason::not_permitted;
+  } else if (!check.passed) {
+    check.reason = reason;
+  }
+  m_checks.push_back(std::move(check));
+}
+
 HealthReport::HealthReport() : m_data(std::make_unique<ordered_json>(ordered_json::object())) {}
 HealthReport::~HealthReport() = default;
 HealthReport::HealthReport(HealthReport&&) noexcept = default;
@@ -199,7 +237,8 @@ bool HealthReport::healthy() const {
 void examine_redis(const RedisFacts& facts, HealthReport& report) {
   if (facts.asked && !facts.pong && !facts.failure) {
     report.add({"redis", false, facts.instead_of_pong,
-                facts.code_instead_of_pong == "LOADING" ? "it is loading its data: ask again in a while" : ""});
+                facts.code_instead_of_pong == "LOADING" ? "it is loading its data: ask again in a while" : ""},
+               facts.code_instead_of_pong == "LOADING" ? CheckReason::loading : CheckReason::not_answering);
     return;
   }
   if (facts.server) examine_server(*facts.server, facts.foreign, report);
@@ -210,7 +249,7 @@ void examine_redis(const RedisFacts& facts, HealthReport& report) {
   if (facts.acl) examine_acl(*facts.acl, report);
   for (const RedisFacts::Stream& stream : facts.streams) examine_stream(stream, report);
   if (facts.limits) examine_limits(*facts.limits, report);
-  if (facts.failure) report.add({"redis", false, facts.failure->text, facts.failure->hint});
+  if (facts.failure) report.add({"redis", false, facts.failure->text, facts.failure->hint}, CheckReason::not_answering);
 }
 
 void add_redis_data(const RedisFacts& facts, ordered_json& data) {
@@ -230,10 +269,14 @@ ordered_json report_data(HealthReport& report) {
   data.update(report.data());
   data["checks"] = ordered_json::array();
   for (const Check& check : report.checks()) {
-    data["checks"].push_back({{"name", check.name},
-                              {"passed", check.unknown ? ordered_json() : ordered_json(check.passed)},
-                              {"text", check.text},
-                              {"hint", check.passed || check.unknown ? ordered_json() : ordered_json(check.hint)}});
+    data["checks"].push_back(
+        {{"id", check.id()},
+         {"object", check.object.empty() ? ordered_json() : ordered_json(check.object)},
+         {"name", check.name},
+         {"passed", check.unknown ? ordered_json() : ordered_json(check.passed)},
+         {"reason", check.reason == CheckReason::none ? ordered_json() : ordered_json(reason_word(check.reason))},
+         {"text", check.text},
+         {"hint", check.passed || check.unknown ? ordered_json() : ordered_json(check.hint)}});
   }
   return data;
 }

@@ -8,6 +8,7 @@
 
 #include "base/junit.hpp"
 #include "components/component.hpp"
+#include "components/redis/server/check_reason.hpp"
 #include "components/redis/server/redis_facts.hpp"
 #include "components/scope.hpp"
 
@@ -20,6 +21,14 @@ struct Check {
   std::string text;
   std::string hint = {};  ///< what to do when it did not pass
   bool unknown = false;   ///< this Redis may not be asked: shown as –, and no reason to call it unhealthy
+  /// What was looked at, where there may be several: a pod, a claim, a stream.
+  std::string object = {};
+  CheckReason reason = CheckReason::none;  ///< set by HealthReport::add
+
+  std::string word = {};  ///< its id, where that is not its name
+
+  /// One word for scripts, which stays what it is: "cluster-mode" for "cluster mode".
+  std::string id() const;
 };
 
 /// What `status` and `doctor` judge: the checks in order, and the facts as data with stable keys (docs/status.md).
@@ -33,7 +42,10 @@ class HealthReport {
   const Scope& scope() const { return m_scope; }
   void set_scope(Scope scope) { m_scope = std::move(scope); }
 
-  void add(Check check) { m_checks.push_back(std::move(check)); }
+  /// A check that passed, or that could not be made.
+  void add(Check check) { add(std::move(check), CheckReason::failed); }
+  /// `reason` is for one that did not pass.
+  void add(Check check, CheckReason reason);
   nlohmann::ordered_json& data() { return *m_data; }
   bool healthy() const;
   const std::vector<Check>& checks() const { return m_checks; }

@@ -211,7 +211,8 @@ void examine_topology(const Topology& topology, const std::string& how_to_look, 
               master == nullptr ? masters_of(topology)
                                 : fmt::format("{}{}, {} online", master->name, where_it_runs(*master),
                                               counted(master->replicas_online, "replica", "replicas")),
-              "what the sentinels say: " + how_to_look});
+              "what the sentinels say: " + how_to_look},
+             CheckReason::missing);
   for (const ServerNode& node : topology.nodes) {
     if (&node == master || node.is_master()) continue;
     const std::string trouble = master == nullptr && node.reached()
@@ -219,15 +220,21 @@ void examine_topology(const Topology& topology, const std::string& how_to_look, 
                                     : trouble_of_replica(topology, node, master == nullptr ? node : *master);
     const std::string fine =
         fmt::format("{}{}, {} behind", node.name, where_it_runs(node), counted(topology.behind(node), "byte", "bytes"));
-    report.add({"replica", trouble.empty() || gap_is_short(node), trouble.empty() ? fine : trouble,
-                "see its log: " + how_to_look});
+    report.add({.name = "replica",
+                .passed = trouble.empty() || gap_is_short(node),
+                .text = trouble.empty() ? fine : trouble,
+                .hint = "see its log: " + how_to_look,
+                .object = node.name},
+               CheckReason::not_in_sync);
   }
   const std::string sentinels = trouble_of_sentinels(topology);
   report.add({"sentinels", sentinels.empty(), sentinels.empty() ? describe_sentinels(topology) : sentinels,
-              "see their logs: " + how_to_look});
+              "see their logs: " + how_to_look},
+             CheckReason::disagree);
   const std::string proxies = trouble_of_proxies(topology);
   report.add({"address", proxies.empty(), proxies.empty() ? describe_proxies(topology) : proxies,
-              "see what the proxies say: " + how_to_look});
+              "see what the proxies say: " + how_to_look},
+             CheckReason::leads_elsewhere);
 }
 
 void add_topology_data(const Topology& topology, ordered_json& data) {

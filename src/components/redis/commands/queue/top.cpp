@@ -362,6 +362,7 @@ void print_looks(QueueSession& session, Top& top, Duration interval, std::int64_
         context.results << "---\n" << to_yaml(queue_json(model.queue, model.now_ms));
         break;
       case OutputFormat::table:
+      case OutputFormat::name:
       case OutputFormat::junit:  // refused before
         context.results << top_line(model) << '\n';
     }

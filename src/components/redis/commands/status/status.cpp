@@ -213,8 +213,10 @@ bool one_is_meant(const Context& context) {
 }
 
 void refuse_contradictory_flags(const Context& context) {
-  if (context.settings.flag("watch") && context.format() == OutputFormat::junit)
-    throw Error(ExitCode::usage, "--watch has no end, and junit is one document", "leave one of them out");
+  const bool once = context.format() == OutputFormat::junit || context.format() == OutputFormat::name;
+  if (context.settings.flag("watch") && once)
+    throw Error(ExitCode::usage, "--watch has no end, and -o " + context.settings.text("output") + " is written once",
+                "leave one of them out");
   if (!context.settings.is_set("wait")) {
     if (context.settings.origin("for").source == Source::default_value) return;
     throw Error(ExitCode::usage, "--for says what --wait waits for",

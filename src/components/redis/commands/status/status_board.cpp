@@ -26,7 +26,7 @@ Seen broken(const std::string& release, const std::string& place, const std::str
   StatusFacts facts;
   facts.release = release;
   StatusReport report = report_on(std::move(facts), Scope());
-  report.health.add({"record", false, error.message(), error.hint()});
+  report.health.add({"record", false, error.message(), error.hint()}, CheckReason::unreadable);
   return {release, place, title, std::move(report)};
 }
 

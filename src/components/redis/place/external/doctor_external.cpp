@@ -89,7 +89,8 @@ void examine_rights(Context& context, RedisConnection& redis, const std::string&
               !refused.empty()          ? "this user may not: " + join(refused, ", ")
               : context.guard.dry_run() ? "this user may read streams; what writes is not tried in a dry run"
                                         : "this user may do what a queue needs",
-              "give its user these commands, on the keys of the queue and on raibid:*"});
+              "give its user these commands, on the keys of the queue and on raibid:*"},
+             CheckReason::forbidden);
   for (const Spare& one : spare()) {
     const Words missing = refused_of(redis, {one.question});
     if (!missing.empty())
@@ -108,7 +109,8 @@ void examine_external_ground(Context& context, const RedisSettings& settings, He
     const std::string user = target.address.username.empty() ? "the default user" : "user " + target.address.username;
     report.add({"address", true, fmt::format("{} answers, from {}, {}", target.subject(), target.origin, user)});
     const ServerFacts facts = read_server_facts(*redis);
-    report.add({"redis", !facts.is_replica(), facts.text(), "this is a replica: use the address of its master"});
+    report.add({"redis", !facts.is_replica(), facts.text(), "this is a replica: use the address of its master"},
+               CheckReason::is_replica);
     const std::string stream = settings.streams.empty() ? "raibid:jobs" : settings.streams.front().name;
     if (facts.cluster_mode) {
       const auto bare = std::find_if(settings.streams.begin(), settings.streams.end(),
@@ -116,19 +118,20 @@ void examine_external_ground(Context& context, const RedisSettings& settings, He
       const bool fits = bare == settings.streams.end();
       report.add({"cluster mode", fits,
                   fits ? "the streams have hash tags" : fmt::format("stream {} has no hash tag", bare->name),
-                  fits
-                      ? ""
-                      : "in cluster mode the keys of a queue have to lie in one slot: " +
-                            context.scope().command("setup redis", "--stream " + shell_quote("{" + bare->name + "}"))});
+                  fits ? ""
+                       : "in cluster mode the keys of a queue have to lie in one slot: " +
+                             context.scope().command("setup redis", "--stream " + shell_quote("{" + bare->name + "}"))},
+                 CheckReason::changed);
     }
     if (!settings.streams.empty())
       report.add({"eviction", !facts.policy.starts_with("allkeys-"),
                   facts.policy.empty() ? "its maxmemory-policy is not known" : "maxmemory-policy " + facts.policy,
-                  "a full Redis would drop the queue: set noeviction where it runs", facts.policy.empty()});
+                  "a full Redis would drop the queue: set noeviction where it runs", facts.policy.empty()},
+                 CheckReason::evicts);
     examine_rights(context, *redis, stream + ":doctor", report);
   } catch (const Error& error) {
     if (error.code() == ExitCode::usage) throw;
-    report.add({"address", false, error.message(), error.hint()});
+    report.add({"address", false, error.message(), error.hint()}, CheckReason::unreachable);
   }
 }
 

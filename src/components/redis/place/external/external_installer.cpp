@@ -58,7 +58,8 @@ void examine_certificate(const CertificateFacts& facts, bool shows_own, WallTime
   report.add(
       {"tls", days >= days_to_be_unhealthy,
        fmt::format("on · {} left{}", counted(days, "day", "days"), shows_own ? " · with a client certificate" : ""),
-       "whoever runs this Redis has to renew its certificate"});
+       "whoever runs this Redis has to renew its certificate"},
+      CheckReason::bad_certificate);
 }
 
 }  // namespace

@@ -70,23 +70,27 @@ class ExternalTeardown {
     if (!saved) return removals;
     const bool groups = m_context.settings.flag("delete-data");
     for (const auto& [stream, group] : saved->made) {
+      const std::string name = fmt::format("{}/{}", printable(stream), printable(group));
       const std::string what = fmt::format("group {} of stream {}", printable(group), printable(stream));
       std::string why = groups ? ask(connection(), stream, group, "look") : "";
       if (groups && why.empty() && someone_waits(connection())) why = "a client reads jobs of a group of this Redis";
       if (why == "gone") continue;
       if (!groups || !why.empty()) {
-        removals.stays.push_back(what + (why.empty() ? "" : ": " + why));
+        removals.stays.push_back({"Group", name, what + (why.empty() ? "" : ": " + why)});
         continue;
       }
-      removals.goes.push_back(
-          {"group", what + ", which setup made and nobody uses", [this, stream = stream, group = group] {
-             const std::string kept = ask(connection(), stream, group, "remove");
-             return kept.empty() || kept == "gone" ? std::string("removed") : "kept: " + kept;
-           }});
+      removals.goes.push_back({"group",
+                               {"Group", name, what + ", which setup made and nobody uses"},
+                               [this, stream = stream, group = group] {
+                                 const std::string kept = ask(connection(), stream, group, "remove");
+                                 return kept.empty() || kept == "gone" ? std::string("removed") : "kept: " + kept;
+                               }});
     }
-    removals.goes.push_back({"credentials", m_context.paths.shown(saved->path),
-                             [this, saved] { return remove_credentials(m_context, *saved); }});
-    removals.stays.push_back(m_server.target().subject() + " itself, and all that is in it");
+    const std::string file = m_context.paths.shown(saved->path);
+    removals.goes.push_back(
+        {"credentials", {"File", file, file}, [this, saved] { return remove_credentials(m_context, *saved); }});
+    const std::string redis = m_server.target().subject();
+    removals.stays.push_back({"Redis", redis, redis + " itself, and all that is in it"});
     return removals;
   }
 

@@ -21,12 +21,12 @@ using nlohmann::json;
 
 // A check that could not be made is one that did not pass; a signal still ends everything.
 template <typename Examine>
-bool examine(const std::string& name, HealthReport& report, Examine&& look) {
+bool examine(const std::string& name, HealthReport& report, CheckReason reason, Examine&& look) {
   try {
     report.add({name, true, look()});
     return true;
   } catch (const Error& error) {
-    report.add({name, false, error.message(), error.hint()});
+    report.add({name, false, error.message(), error.hint()}, reason);
     return false;
   }
 }
@@ -139,12 +139,12 @@ std::string examine_chart(Context& context, const Helm& helm, const RedisSetting
 }  // namespace
 
 void examine_kubernetes(Context& context, const RedisSettings& settings, HealthReport& report) {
-  examine("helm", report, [&] {
+  examine("helm", report, CheckReason::missing, [&] {
     const Command question = Helm::version();
     return "helm " + Helm::parse_version(question, run(context.runner, question, question_deadline(context))).text;
   });
   std::optional<ClusterSession> session;
-  if (!examine("context", report, [&] {
+  if (!examine("context", report, CheckReason::unreachable, [&] {
         session.emplace(choose_cluster(context, settings.name_space, NeedsHelm::no));
         return describe(session->kubectl);
       })) {
@@ -152,16 +152,16 @@ void examine_kubernetes(Context& context, const RedisSettings& settings, HealthR
   }
   const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   std::optional<Observed> observed;
-  if (!examine("cluster", report, [&] {
+  if (!examine("cluster", report, CheckReason::unreachable, [&] {
         observed = observe(context, session->kubectl, names, settings);
         return fmt::format("Kubernetes {}, kubectl {}", observed->versions.server, observed->versions.client);
       })) {
     return;
   }
-  examine("rights", report, [&] { return examine_rights(*observed, session->kubectl); });
-  examine("storage", report, [&] { return examine_storage(*observed, settings); });
-  examine("room", report, [&] { return examine_room(context, session->kubectl, settings); });
-  examine("chart", report, [&] { return examine_chart(context, session->helm, settings); });
+  examine("rights", report, CheckReason::forbidden, [&] { return examine_rights(*observed, session->kubectl); });
+  examine("storage", report, CheckReason::missing, [&] { return examine_storage(*observed, settings); });
+  examine("room", report, CheckReason::no_room, [&] { return examine_room(context, session->kubectl, settings); });
+  examine("chart", report, CheckReason::unreachable, [&] { return examine_chart(context, session->helm, settings); });
 }
 
 }  // namespace raibid

@@ -35,7 +35,8 @@ void examine_record(const std::optional<Release::Record>& record, const std::str
   const std::string status = record ? record->status : "missing";
   const int revision = record ? record->revision : 0;
   report.add(
-      {"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status), repair(report)});
+      {"release", status == "deployed", fmt::format("{}, revision {}, {}", name, revision, status), repair(report)},
+      record ? CheckReason::not_deployed : CheckReason::missing);
 }
 
 void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport& report) {
@@ -46,7 +47,8 @@ void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport
   if (workload && workload->deletion) {
     report.add({"workload", false, fmt::format("{} of {} ready, {}", ready, wanted, describe(*workload->deletion)),
                 "it is removed as soon as its finalizers are gone; then setup makes it again: " +
-                    report.scope().command("setup redis")});
+                    report.scope().command("setup redis")},
+               CheckReason::being_deleted);
     return;
   }
   const Release::Pod* const pod = found.pod();
@@ -57,14 +59,21 @@ void examine_workload(const Release& found, const Kubectl& kubectl, HealthReport
               workload && wanted == 0
                   ? "it is scaled to zero; start it again: " +
                         kubectl.for_people({"scale", "statefulset", name, fmt::format("--replicas={}", found.nodes())})
-                  : repair(report)});
+                  : repair(report)},
+             !workload     ? CheckReason::missing
+             : wanted == 0 ? CheckReason::scaled_to_zero
+                           : CheckReason::not_ready);
 }
 
 }  // namespace
 
 void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report) {
   if (!pod) {
-    report.add({"pod", false, name + " does not exist", kubectl.for_people({"describe", "statefulset"})});
+    report.add({.name = "pod",
+                .text = name + " does not exist",
+                .hint = kubectl.for_people({"describe", "statefulset"}),
+                .object = name},
+               CheckReason::missing);
     return;
   }
   const std::optional<Release::Pod::End>& last = pod->last_end;
@@ -79,9 +88,18 @@ void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl
                         last->finished_at);
   }
   if (!pod->why_not_running.empty()) text += ": " + pod->why_not_running;
-  report.add({"pod", pod->serves, text, kubectl.for_people({"describe", "pod", name})});
+  report.add({.name = "pod",
+              .passed = pod->serves,
+              .text = text,
+              .hint = kubectl.for_people({"describe", "pod", name}),
+              .object = name},
+             pod->being_deleted ? CheckReason::being_deleted : CheckReason::not_ready);
   if (const auto& trouble = pod->exporter_trouble)
-    report.add({"exporter", false, "Redis works, and its exporter does not: " + trouble->text, trouble->hint});
+    report.add({.name = "exporter",
+                .text = "Redis works, and its exporter does not: " + trouble->text,
+                .hint = trouble->hint,
+                .object = name},
+               CheckReason::not_ready);
 }
 
 namespace {
@@ -102,9 +120,13 @@ void examine_services(const Release& found, const std::vector<std::string>& serv
     const std::string what = !there  ? "does not exist"
                              : leads ? "leads to " + found.names().workload
                                      : "leads elsewhere";
-    report.add({"service", leads, service + " " + what,
-                there ? "someone else made or changed it: the application reaches something else by this name"
-                      : repair(report)});
+    report.add({.name = "service",
+                .passed = leads,
+                .text = service + " " + what,
+                .hint = there ? "someone else made or changed it: the application reaches something else by this name"
+                              : repair(report),
+                .object = service},
+               there ? CheckReason::leads_elsewhere : CheckReason::missing);
   }
 }
 
@@ -114,7 +136,11 @@ void examine_claim(const Release::Claim* claim, const std::string& name, const s
                    const Kubectl& kubectl, HealthReport& report) {
   if (!claim) {
     if (wanted)
-      report.add({"claim", false, name + " does not exist: the data would not survive a restart", repair(report)});
+      report.add({.name = "claim",
+                  .text = name + " does not exist: the data would not survive a restart",
+                  .hint = repair(report),
+                  .object = name},
+                 CheckReason::missing);
     return;
   }
   const std::string shown = bytes_of(claim->capacity) < bytes_of(claim->requested)
@@ -122,12 +148,20 @@ void examine_claim(const Release::Claim* claim, const std::string& name, const s
                                 : claim->capacity;
   const std::string text = fmt::format("{} {}, {}, {}", name, claim->phase, shown, claim->storage_class);
   if (claim->deletion) {
-    report.add({"claim", false,
-                fmt::format("{}; it {}: the next restart of Redis loses the data", text, describe(*claim->deletion)),
-                join(how_to_keep_data(kubectl, release, claim->volume), "; ")});
+    report.add(
+        {.name = "claim",
+         .text = fmt::format("{}; it {}: the next restart of Redis loses the data", text, describe(*claim->deletion)),
+         .hint = join(how_to_keep_data(kubectl, release, claim->volume), "; "),
+         .object = name},
+        CheckReason::being_deleted);
     return;
   }
-  report.add({"claim", claim->phase == "Bound", text, kubectl.for_people({"describe", "pvc", name})});
+  report.add({.name = "claim",
+              .passed = claim->phase == "Bound",
+              .text = text,
+              .hint = kubectl.for_people({"describe", "pvc", name}),
+              .object = name},
+             CheckReason::not_bound);
 }
 
 void examine_trimming(const std::optional<Release::Trimming>& trimming, const Kubectl& kubectl, HealthReport& report) {
@@ -137,12 +171,13 @@ void examine_trimming(const std::optional<Release::Trimming>& trimming, const Ku
   const bool failed = !trimming->running && began > succeeded;
   const std::string success = succeeded.empty() ? "none has succeeded yet" : "last success " + succeeded;
   if (trimming->suspended) {
-    report.add(
-        {"trimming", false, fmt::format("CronJob {} is suspended; {}", trimming->name, success), repair(report)});
+    report.add({"trimming", false, fmt::format("CronJob {} is suspended; {}", trimming->name, success), repair(report)},
+               CheckReason::suspended);
   } else if (failed) {
     report.add({"trimming", false, fmt::format("the run of {} failed; {}", began, success),
                 "see why: " + kubectl.for_people({"logs", "-l", "app.kubernetes.io/component=trim", "--tail=20"}) +
-                    "; by hand: " + report.scope().command("queue trim")});
+                    "; by hand: " + report.scope().command("queue trim")},
+               CheckReason::failed);
   } else {
     const std::string run = trimming->running && succeeded.empty() ? "the first run is under way"
                             : succeeded.empty()                    ? "no run yet"
@@ -172,7 +207,8 @@ void examine_backups(const std::optional<Release::Backups>& backups, const Kubec
   const bool failed = !backups->running && (!backups->problem.empty() || backups->last_started > succeeded);
   const std::string where = fmt::format("to {} ({})", printable(backups->to), backups->schedule);
   if (backups->suspended) {
-    report.add({"backup", false, fmt::format("CronJob {} is suspended; {}", backups->name, success), repair(report)});
+    report.add({"backup", false, fmt::format("CronJob {} is suspended; {}", backups->name, success), repair(report)},
+               CheckReason::suspended);
   } else if (failed && !backups->problem.empty()) {
     report.add(
         {"backup", false,
@@ -183,7 +219,8 @@ void examine_backups(const std::optional<Release::Backups>& backups, const Kubec
         {"backup", false, fmt::format("the run of {} failed; {}", backups->last_started, success), logs + now_by_hand});
   } else if (old) {
     report.add({"backup", false, fmt::format("{}: older than two periods of {}", success, backups->schedule),
-                logs + now_by_hand});
+                logs + now_by_hand},
+               CheckReason::limit_passed);
   } else {
     const std::string run = backups->running && succeeded.empty() ? "the first run is under way"
                             : succeeded.empty()                   ? "no run yet"
@@ -202,9 +239,13 @@ void examine_deletions(const Release& found, const Kubectl& kubectl, HealthRepor
     if (has_its_line) continue;
     const bool is_volume = kind == "persistentvolume";
     const std::string volume = deletion.object.substr(kind.size() + 1);
-    report.add({is_volume ? "volume" : kind, false, deletion.object + " " + describe(deletion),
-                is_volume ? join(how_to_keep_data(kubectl, found.id.name, volume), "; ")
-                          : "see what holds it: " + kubectl.for_people({"get", deletion.object, "-o", "yaml"})});
+    report.add({.name = is_volume ? "volume" : kind,
+                .text = deletion.object + " " + describe(deletion),
+                .hint = is_volume ? join(how_to_keep_data(kubectl, found.id.name, volume), "; ")
+                                  : "see what holds it: " + kubectl.for_people({"get", deletion.object, "-o", "yaml"}),
+                .object = deletion.object,
+                .word = is_volume ? "" : "deletion"},
+               CheckReason::being_deleted);
   }
 }
 
@@ -221,13 +262,14 @@ void examine_state(const ReleaseState& state, HealthReport& report) {
                              : drift.replaces_pods() ? "this restarts Redis; " + repair(report)
                                                      : repair(report);
     for (const std::string& line : drift.lines()) {
-      report.add({"objects", false, line, hint});
+      report.add({"objects", false, line, hint}, CheckReason::drifted);
     }
   }
   for (const auto& [service, why] : state.dead_services()) {
     report.add(
         {"objects", false, dead_service(service, why),
-         state.drift().empty() ? "applications reach nothing by this name; see the check of the pod" : repair(report)});
+         state.drift().empty() ? "applications reach nothing by this name; see the check of the pod" : repair(report)},
+        CheckReason::leads_nowhere);
   }
   if (state.drift().empty() && state.dead_services().empty()) {
     report.add({"objects", true,
@@ -245,11 +287,13 @@ void examine_secret(const Release& found, bool wanted, HealthReport& report) {
                 fmt::format("Secret {} was changed by hand: {}; after its next start Redis would let nobody in", name,
                             problem),
                 "setup puts back what this machine's credentials file has, or says what it needs for that: " +
-                    report.scope().command("setup redis")});
+                    report.scope().command("setup redis")},
+               CheckReason::changed);
   }
   if (found.secret) return;
   report.add({"secret", false, fmt::format("Secret {} is gone: the next pod cannot start", name),
-              "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")});
+              "setup makes it again, or says what it needs for that: " + report.scope().command("setup redis")},
+             CheckReason::missing);
 }
 
 TlsFacts kept_certificate(const Release& found) {
@@ -294,18 +338,28 @@ StatusFacts::Store read_store(const Kubectl& kubectl, const SecretReference& exi
   const nlohmann::json secrets = Kubectl::parse_items(question, kubectl.ask(question, until));
   const SecretContent content = secrets.empty() ? SecretContent() : content_of(&secrets.front());
   const bool has_key = content.contains(existing.key);
-  return {existing.name, existing.key, !secrets.empty(), has_key, has_key && value_of(content, existing.key) == ours};
+  const Secret stored = value_of(content, existing.key);
+  return {existing.name,
+          existing.key,
+          !secrets.empty(),
+          has_key,
+          has_key && stored == ours,
+          has_key ? password_problem(stored.reveal()) : ""};
 }
 
 void examine_store(const StatusFacts::Store& store, HealthReport& report) {
   const std::string name = "Secret " + SecretReference{store.secret, store.key}.text();
+  if (!store.same && !store.problem.empty())
+    return report.add({"store", false, fmt::format("{} has a password that cannot be used: it {}", name, store.problem),
+                       "Redis and its own Secret are as they were; store another one where that is kept"});
   report.add({"store", store.same,
               store.same      ? name + " has the password of Redis"
               : store.has_key ? name + " has another password than Redis: the store has changed it"
                               : name + (store.there ? " has no such key" : " is gone"),
               store.has_key ? "to take it over, while the one of before still holds: " +
                                   report.scope().command("credentials sync")
-                            : "Redis and its own Secret are as they were; let whatever keeps it make it again"});
+                            : "Redis and its own Secret are as they were; let whatever keeps it make it again"},
+             store.has_key ? CheckReason::changed : CheckReason::missing);
 }
 
 }  // namespace

@@ -95,23 +95,27 @@ class KubernetesTeardown {
     if (was_left_behind(m_observed, m_settings)) throw left_behind(m_observed, m_settings, m_names, m_session.kubectl);
     if (m_observed.record) plan_release(keeps_claim);
     for (const Release::Claim& claim : m_observed.claims)
-      decide(delete_data, "claim", fmt::format("claim {} (the data)", claim.name),
+      decide(delete_data, "claim",
+             {"PersistentVolumeClaim", claim.name, fmt::format("claim {} (the data)", claim.name)},
              [this, name = claim.name] { return remove("persistentvolumeclaim/" + name); });
     plan_backups();
     const bool kept = m_observed.secret && (!m_observed.secret->controller.empty() || names_own_secret());
     if (kept) {
-      m_removals.stays.push_back(fmt::format(
-          "Secret {} ({} keeps it)", m_names.full,
-          m_observed.secret->controller.empty() ? std::string("a secret store") : m_observed.secret->controller));
+      const std::string& controller = m_observed.secret->controller;
+      m_removals.stays.push_back({"Secret", m_names.full,
+                                  fmt::format("Secret {} ({} keeps it)", m_names.full,
+                                              controller.empty() ? std::string("a secret store") : controller)});
     } else if (m_observed.secret && m_observed.secret->ours) {
-      decide(!keeps_claim, "password", fmt::format("Secret {}", m_names.full),
+      decide(!keeps_claim, "password", {"Secret", m_names.full, fmt::format("Secret {}", m_names.full)},
              [this] { return remove("secret/" + m_names.full); });
     } else if (m_observed.secret) {
-      m_removals.stays.push_back(fmt::format("Secret {} (not made by raibid-cli)", m_names.full));
+      m_removals.stays.push_back(
+          {"Secret", m_names.full, fmt::format("Secret {} (not made by raibid-cli)", m_names.full)});
     }
     plan_certificate(keeps_claim);
     if (credentials) {
-      decide(!keeps_claim, "credentials", m_context.paths.shown(credentials->path),
+      const std::string file = m_context.paths.shown(credentials->path);
+      decide(!keeps_claim, "credentials", {"File", file, file},
              [this, credentials] { return remove_credentials(m_context, *credentials); });
     }
     plan_namespace(keeps_claim);
@@ -141,11 +145,11 @@ class KubernetesTeardown {
     }
   }
 
-  void decide(bool goes, const std::string& name, const std::string& what, std::function<std::string()> act) {
+  void decide(bool goes, const std::string& name, const Named& object, std::function<std::string()> act) {
     if (goes) {
-      m_removals.goes.push_back({name, what, std::move(act)});
+      m_removals.goes.push_back({name, object, std::move(act)});
     } else {
-      m_removals.stays.push_back(what);
+      m_removals.stays.push_back(object);
     }
   }
 
@@ -153,7 +157,8 @@ class KubernetesTeardown {
   void plan_backups() {
     const auto& claim = m_observed.backup_claim;
     if (!claim || !claim->ours) return;
-    decide(m_context.settings.flag("delete-backups"), "backups", fmt::format("claim {} (backups)", claim->name),
+    decide(m_context.settings.flag("delete-backups"), "backups",
+           {"PersistentVolumeClaim", claim->name, fmt::format("claim {} (backups)", claim->name)},
            [this, name = claim->name] { return remove("persistentvolumeclaim/" + name); });
   }
 
@@ -164,11 +169,12 @@ class KubernetesTeardown {
     const auto plan_one = [&](const std::optional<TlsObjects::Object>& object, const std::string& kind,
                               const std::string& name) {
       if (!object || !object->ours) return;
-      decide(!keeps_claim, "certificate", fmt::format("{} {}", kind, name),
+      decide(!keeps_claim, "certificate", {kind, name, fmt::format("{} {}", kind, name)},
              [this, kind, name] { return remove(to_lower(kind) + "/" + name); });
     };
     if (m_observed.tls.issued && m_observed.tls.issued->ours) {
-      decide(!keeps_claim, "certificate", fmt::format("Certificate {}", m_names.certificate),
+      decide(!keeps_claim, "certificate",
+             {"Certificate", m_names.certificate, fmt::format("Certificate {}", m_names.certificate)},
              [this] { return remove("certificate.cert-manager.io/" + m_names.certificate); });
     }
     plan_one(m_observed.tls.certificate, "Secret", m_names.certificate);
@@ -205,7 +211,9 @@ class KubernetesTeardown {
                   "remove it with " + m_session.helm.for_people({"uninstall", m_settings.release}));
     }
     m_removals.goes.push_back(
-        {"release", fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release),
+        {"release",
+         {"Release", m_settings.release,
+          fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release)},
          [this, keeps_claim] {
            if (keeps_claim) keep_record();
            run_helm(m_context, m_session.kubectl, m_session.helm, m_settings.release,
@@ -224,14 +232,15 @@ class KubernetesTeardown {
     if (!m_observed.name_space) return;
     const std::string what = "namespace " + m_settings.name_space;
     if (!m_observed.name_space->ours) {
-      m_removals.stays.push_back(what + " (not made by raibid-cli)");
+      m_removals.stays.push_back({"Namespace", m_settings.name_space, what + " (not made by raibid-cli)"});
     } else if (keeps_claim) {
-      m_removals.stays.push_back(what + " (holds the data)");
+      m_removals.stays.push_back({"Namespace", m_settings.name_space, what + " (holds the data)"});
     } else if (keeps_backups()) {
-      m_removals.stays.push_back(what + " (holds the backups)");
+      m_removals.stays.push_back({"Namespace", m_settings.name_space, what + " (holds the backups)"});
     } else {
-      m_removals.goes.push_back(
-          {"namespace", what + ", if nothing else is in it", [this] { return remove_namespace(); }});
+      m_removals.goes.push_back({"namespace",
+                                 {"Namespace", m_settings.name_space, what + ", if nothing else is in it"},
+                                 [this] { return remove_namespace(); }});
     }
   }
 

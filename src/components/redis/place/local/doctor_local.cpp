@@ -15,7 +15,7 @@ void examine_local(Context& context, const RedisSettings& settings, HealthReport
     const LocalServer server = find_local_server(context);
     report.add({"server", true, server.program + " " + server.version});
   } catch (const Error& error) {
-    report.add({"server", false, error.message(), error.hint()});
+    report.add({"server", false, error.message(), error.hint()}, CheckReason::missing);
   }
   const LocalInstance instance(context, settings.release);
   const auto state = instance.state();
@@ -28,7 +28,7 @@ void examine_local(Context& context, const RedisSettings& settings, HealthReport
          fmt::format("127.0.0.1:{} {}", port, listener ? fmt::format("(this Redis, pid {})", *pid) : "is free")});
   } else {
     const Error taken = instance.not_running(port);
-    report.add({"port", false, taken.message(), taken.hint()});
+    report.add({"port", false, taken.message(), taken.hint()}, CheckReason::in_use);
   }
 }
 

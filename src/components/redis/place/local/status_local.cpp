@@ -32,11 +32,17 @@ Directives with_tls(Directives directives, const TlsChoice& tls) {
   return directives;
 }
 
-Check server_check(const LocalInstance& instance, int port, std::optional<int> pid) {
-  if (pid && instance.listens(port)) return {"server", true, fmt::format("pid {} at 127.0.0.1:{}", *pid, port), ""};
+void examine_server(const LocalInstance& instance, int port, std::optional<int> pid, HealthReport& report) {
+  if (pid && instance.listens(port)) {
+    report.add({"server", true, fmt::format("pid {} at 127.0.0.1:{}", *pid, port)});
+    return;
+  }
   const Error error = instance.not_running(port);
   const bool taken = error.code() == ExitCode::preflight;
-  return {"server", false, pid || taken ? error.message() : "stopped", error.hint()};
+  report.add({"server", false, pid || taken ? error.message() : "stopped", error.hint()},
+             taken ? CheckReason::in_use
+             : pid ? CheckReason::not_answering
+                   : CheckReason::stopped);
 }
 
 }  // namespace
@@ -146,7 +152,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
   }
   StatusReport report =
       report_on(std::move(facts), context.scope().found("local", "", instance.release(), state.spec.preset));
-  report.health.add(server_check(instance, state.port, machine.pid));
+  examine_server(instance, state.port, machine.pid, report.health);
   if (machine.pid) examine_local_tls(context, instance, state, report.health);
   examine_trimming(machine, report.health);
   examine_backups(machine.backups, context.clock.wall(), report.health);

@@ -27,17 +27,20 @@ Removals plan_removals(Context& context, const RedisSettings& settings, const Lo
   const auto credentials = find_credentials(context.paths, "local", "", settings.name_space, settings.release);
   Removals removals;
   if (const auto pid = instance.pid()) {
-    removals.goes.push_back({"server", fmt::format("the running Redis (pid {})", *pid), [&context, &instance, pid] {
+    removals.goes.push_back({"server",
+                             {"Process", std::to_string(*pid), fmt::format("the running Redis (pid {})", *pid)},
+                             [&context, &instance, pid] {
                                instance.stop(context.runner, context.deadline);
                                return fmt::format("pid {} stopped", *pid);
                              }});
   }
   const auto decide = [&](const std::string& name, const fs::path& path, const std::string& what) {
+    const Named object{"Folder", context.paths.shown(path), what};
     if (!delete_data) {
-      removals.stays.push_back(what);
+      removals.stays.push_back(object);
       return;
     }
-    removals.goes.push_back({name, what, [&context, path] {
+    removals.goes.push_back({name, object, [&context, path] {
                                context.files.remove_tree(path);
                                return context.paths.shown(path) + " removed";
                              }});
@@ -47,10 +50,13 @@ Removals plan_removals(Context& context, const RedisSettings& settings, const Lo
            folder + (fs::exists(instance.tls()) ? " (data, password, certificates and settings)"
                                                 : " (data, password and settings)"));
   if (credentials && delete_data) {
-    removals.goes.push_back({"credentials", context.paths.shown(credentials->path),
-                             [&context, credentials] { return remove_credentials(context, *credentials); }});
+    const std::string file = context.paths.shown(credentials->path);
+    removals.goes.push_back({"credentials", {"File", file, file}, [&context, credentials] {
+                               return remove_credentials(context, *credentials);
+                             }});
   } else if (credentials) {
-    removals.stays.push_back(context.paths.shown(credentials->path));
+    const std::string file = context.paths.shown(credentials->path);
+    removals.stays.push_back({"File", file, file});
   }
   return removals;
 }

@@ -1,0 +1,26 @@
+#include "components/redis/server/check_reason.hpp"
+
+#include <array>
+
+namespace raibid {
+
+namespace {
+
+/// In the order of the enum.
+constexpr std::array<std::string_view, 35> reason_texts = {
+    "",           "BadCertificate", "BeingDeleted", "Changed",     "Disagree",    "Drifted",
+    "Evicts",     "Failed",         "Forbidden",    "Full",        "InUse",       "IsReplica",
+    "JobsLost",   "LeadsElsewhere", "LeadsNowhere", "LimitPassed", "Loading",     "Missing",
+    "NoRoom",     "NotAnswering",   "NotBound",     "NotDeployed", "NotInSync",   "NotPermitted",
+    "NotReady",   "NotWritable",    "ScaledToZero", "Stopped",     "Suspended",   "TooLong",
+    "Unfinished", "UnknownUser",    "Unreachable",  "Unreadable",  "WriteFailed",
+};
+static_assert(static_cast<std::size_t>(CheckReason::write_failed) + 1 == reason_texts.size());
+
+}  // namespace
+
+std::string_view reason_word(CheckReason reason) { return reason_texts.at(static_cast<std::size_t>(reason)); }
+
+std::vector<std::string_view> reason_words() { return {reason_texts.begin() + 1, reason_texts.end()}; }
+
+}  // namespace raibid
