@@ -123,7 +123,8 @@ void examine_backups(const std::optional<StatusFacts::LocalBackups>& backups, Wa
                    format_bytes(backups->bytes), where, old ? ": older than two periods" : ""),
        old ? "to take one now: " + report.scope().command("backup redis", shell_quote(backups->to)) +
                  "; setup prints the timer again: " + report.scope().command("setup redis")
-           : ""});
+           : ""},
+      CheckReason::limit_passed);
 }
 
 }  // namespace
