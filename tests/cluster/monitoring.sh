@@ -40,12 +40,12 @@ made_up() { # a field that the kind does not have
   ! taken made-up.yaml
 }
 for preset in raibid mxclone will-it-compile mirai sla-management; do
-  write rules.yaml alerts --preset "$preset"
+  write rules.yaml alerts --monitoring --preset "$preset"
   check "$preset: its PrometheusRule is taken" taken rules.yaml
 done
-write rules.yaml alerts --ha --backup-schedule @daily
+write rules.yaml alerts --monitoring --ha --backup-schedule @daily
 check "several nodes and backups: the PrometheusRule is taken" taken rules.yaml
-write rules.yaml alerts --tls
+write rules.yaml alerts --monitoring --tls
 check "TLS: the PrometheusRule is taken" taken rules.yaml
 check "a PrometheusRule with a field that does not exist is not" made_up rules.yaml
 write monitor.yaml servicemonitor

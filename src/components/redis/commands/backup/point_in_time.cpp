@@ -70,8 +70,10 @@ void cut(Context& context, const fs::path& manifest, std::chrono::system_clock::
   if (output.ok()) return;
   const std::string said(trim(output.out + output.err));
   if (said.find("nothing before timestamp") != std::string::npos) {
-    refuse_moment(fmt::format("the AOF begins after {}: it was rewritten since", rfc3339(moment)),
-                  "restore a backup of before; a schedule takes some: setup redis --backup-schedule");
+    refuse_moment(
+        fmt::format("the AOF begins after {}: it was rewritten or restored since, or nothing was written before",
+                    rfc3339(moment)),
+        "restore a backup of before; a schedule takes some: setup redis --backup-schedule");
   }
   throw Error(ExitCode::failure, "redis-check-aof cannot cut the AOF: " + printable(split(said, '\n').back()));
 }
