@@ -216,7 +216,7 @@ TEST_CASE("a directive's last value counts, and repeated ones are kept") {
   preset.redis = {{"save", "900 1"}, {"save", "300 10"}};
   const RedisSettings settings = redis_settings_of({}, preset);
   CHECK(directive(settings, "save") == "300 10");
-  CHECK(settings.directives.size() == 3);
+  CHECK(settings.directives.size() == 4);
 }
 
 TEST_CASE("a preset's directive that holds a password is refused") {

@@ -228,7 +228,7 @@ json backup_cron_job() {
 json backup_pod(const char* made, const char* phase, int code, const std::string& message) {
   const json container = {{"name", "backup"}, {"state", {{"terminated", {{"exitCode", code}, {"message", message}}}}}};
   return {{"metadata", {{"creationTimestamp", made}}},
-          {"status", {{"phase", phase}, {"containerStatuses", {container}}}}};
+          {"status", {{"phase", phase}, {"containerStatuses", json::array({container})}}}};
 }
 
 Check backup_check(const json& cron_job, const json& pods, const char* now) {
@@ -245,7 +245,7 @@ TEST_CASE("status tells when the last backup was taken, how large it is, and fai
   const json written = backup_pod(
       "2026-01-31T03:00:01Z", "Succeeded", 0,
       R"({"file": "raibid-redis-20260131T030001Z.rdb", "bytes": 2097152, "taken": "2026-01-31T03:00:05Z", "verified": true})");
-  const Check good = backup_check(backup_cron_job(), {written}, "2026-01-31T06:10:00Z");
+  const Check good = backup_check(backup_cron_job(), json::array({written}), "2026-01-31T06:10:00Z");
   CHECK(good.passed);
   CHECK(good.text ==
         "last success 2026-01-31T03:00:20Z, 3 h ago, 2.0 MiB, verified, to claim:raibid-redis-backup (0 3 * * *)");
@@ -258,11 +258,11 @@ TEST_CASE("status tells when the last backup was taken, how large it is, and fai
 
   const json failed =
       backup_pod("2026-01-31T04:00:01Z", "Failed", 1, "a line\nthe copy was not made: No space left on device\n");
-  const Check bad = backup_check(backup_cron_job(), {written, failed}, "2026-01-31T06:10:00Z");
+  const Check bad = backup_check(backup_cron_job(), json::array({written, failed}), "2026-01-31T06:10:00Z");
   CHECK_FALSE(bad.passed);
   CHECK(bad.text.find("failed: the copy was not made: No space left on device; last success") != std::string::npos);
   const json earlier = backup_pod("2026-01-31T02:00:01Z", "Failed", 1, "away");
-  CHECK(backup_check(backup_cron_job(), {earlier, written}, "2026-01-31T06:10:00Z").passed);
+  CHECK(backup_check(backup_cron_job(), json::array({earlier, written}), "2026-01-31T06:10:00Z").passed);
 
   json suspended = backup_cron_job();
   suspended["spec"]["suspend"] = true;

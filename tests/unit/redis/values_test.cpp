@@ -63,7 +63,8 @@ TEST_CASE("what is switched off") {
   CHECK(values["auth"] == json{{"enabled", false}});
   CHECK(values["metrics"] == json{{"enabled", false}});
   CHECK(values["master"]["persistence"] == json{{"enabled", false}});
-  CHECK(values["commonConfiguration"] == "maxmemory-policy noeviction\nappendonly no\nsave \"\"\nmaxmemory 384mb\n");
+  CHECK(values["commonConfiguration"] ==
+        "maxmemory-policy noeviction\nappendonly no\nsave \"\"\nmaxmemory 384mb\nrepl-diskless-sync-delay 0\n");
 }
 
 TEST_CASE("images, claim and monitors") {
