@@ -525,7 +525,6 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
       {"tls teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, encrypted},
       {"upgrade", {"setup", "redis", "-v", "--memory-limit", "768Mi", "--restart"}, installed},
       {"backups", {"setup", "redis", "-v", "--backup-schedule", "@daily"}, empty},
-      {"backups on", {"setup", "redis", "-v", "--backup-schedule", "@daily"}, installed},
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"store", from_store, offered},
       {"sync", {"credentials", "sync", "-v"}, stored},
