@@ -71,6 +71,8 @@ finish() {
 trap finish EXIT
 trap 'exit 143' TERM INT HUP
 
+{{ include "redis.reach" . }}
+reach "$cli" -h {{ $host }} -p {{ $port }}{{ include "redis.backupTls" . }} PING
 ask INFO > "$scratch/before" 2> "$scratch/said" || fail "Redis does not answer: $(last "$scratch/said")"
 version=$(info valkey_version "$scratch/before")
 if [ -n "$version" ]; then version="valkey $version"; else version=$(info redis_version "$scratch/before"); fi
