@@ -9,7 +9,7 @@ function __raibid_cli_words
         else if test "$word" = --
             echo -- --
             return
-        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config -o --output --color --timeout --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --replicas --memory-request --memory-limit --cpu-request --cpu-limit --password-file --existing-secret --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set -f --values --for --interval --to --port --tail --app-namespace --days --format --name --worker-image --list --store --store-kind --key --property --api-version --provider --parameter --cert --scope --controller-name --controller-namespace --keep --keep-daily --keep-weekly --max-age --queue --max-lag --max-pending-age --max-dead --rate --looks --field --type --payload --max-retry --from --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
+        else if contains -- $word --kubeconfig --context -n --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config -o --output --color --timeout --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --replicas --memory-request --memory-limit --cpu-request --cpu-limit --password-file --existing-secret --user --tls-secret --tls-issuer --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set -f --values --for --interval --to --port --tail --app-namespace --days --format --name --worker-image --list --store --store-kind --key --property --api-version --provider --parameter --cert --scope --controller-name --controller-namespace --keep --keep-daily --keep-weekly --max-age --to-time --queue --max-lag --max-pending-age --max-dead --rate --looks --field --type --payload --max-retry --from --state --limit --older-than --idle --consumer --concurrency --max-deliveries --backoff --claim-after
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -727,6 +727,8 @@ complete -c raibid-cli -n '__raibid_cli_at backup drill' -l password-file -r -F 
 complete -c raibid-cli -n '__raibid_cli_at backup drill' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
 complete -c raibid-cli -n '__raibid_cli_at restore redis' -l no-verify -d 'Do not load the copy into a redis-server of this machine'
 complete -c raibid-cli -n '__raibid_cli_at restore redis' -l no-copy -d 'Take no backup of the present data first'
+complete -c raibid-cli -n '__raibid_cli_at restore redis' -l live -d 'Key by key into a running Redis that is empty, for one whose files are not at hand'
+complete -c raibid-cli -n '__raibid_cli_at restore redis' -l to-time -x -d 'Instead of FROM: what this Redis itself held at that time, of its AOF'
 complete -c raibid-cli -n '__raibid_cli_at restore redis' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at restore redis' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
 complete -c raibid-cli -n '__raibid_cli_at queue stats' -l stream -x -d 'Name of the stream'
