@@ -22,6 +22,7 @@
 #include "components/redis/server/backup_manifest.hpp"
 #include "components/redis/server/certificates.hpp"
 #include "components/redis/server/connect.hpp"
+#include "components/redis/server/password.hpp"
 #include "components/redis/server/secret_problem.hpp"
 #include "components/redis/settings/record.hpp"
 
