@@ -74,11 +74,8 @@ expected='1: queue rm --yes 1-1
 6: url redis'
 if [[ $(sed 's/ (.*//' "$work/failed" | sort) == "$expected" ]]; then pass "what fails is what should"; else fail_showing "what fails is what should" "$(cat "$work/failed")"; fi
 
-while read -r line; do
-  case $line in
-    ok*) pass "${line#ok *}" ;;
-    *) fail "${line#FAILED *}" ;;
-  esac
+while read -r verdict what; do
+  if [[ $verdict == ok ]]; then pass "$what"; else fail "$what"; fi
 done < <(/usr/bin/python3 tests/support/validate.py "$work/out" 2>&1)
 
 names=$(RAIBID_OUTPUT=name "$raibid" presets list)

@@ -15,6 +15,7 @@
 #include "components/redis/commands/images.hpp"
 #include "components/redis/commands/logs.hpp"
 #include "components/redis/commands/queue/queue.hpp"
+#include "components/redis/commands/revisions.hpp"
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/smoke/smoke.hpp"
 #include "components/redis/commands/status/status.hpp"
@@ -55,7 +56,7 @@ Component redis_component() {
       "redis",
       "Redis for job queues, job stores and caches",
       {
-          {"setup", "Install Redis and make it ready for jobs; safe to run again", redis_options(), setup_redis},
+          {"setup", "Install Redis and make it ready for jobs; safe to run again", setup_options(), setup_redis},
           {"status",
            "Check that it is healthy: release, pod, claim, Redis, streams",
            status_options(),
@@ -79,6 +80,7 @@ Component redis_component() {
       take_recorded,
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
+  for (ComponentCommand& command : revision_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : tls_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : store_export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : credentials_commands()) redis.commands.push_back(std::move(command));

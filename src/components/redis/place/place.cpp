@@ -31,6 +31,11 @@ std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings&
   return std::make_unique<KubernetesInstaller>(context, settings);
 }
 
+std::vector<Revision> Installer::history() {
+  throw Error(ExitCode::preflight, "an external Redis has no revisions: someone else runs it",
+              "they are of a Redis that setup has made, with --target kubernetes or --target local");
+}
+
 FailoverOutcome Installer::fail_over(const FailoverRequest&) {
   throw Error(ExitCode::preflight, "this Redis has one node: there is nobody to hand over to",
               "only a Redis that was set up with --ha, in a cluster, has replicas");

@@ -211,9 +211,9 @@ ordered_json stream_data(const RedisFacts::Stream& stream) {
 }  // namespace
 
 std::string Check::id() const {
-  std::string text = word.empty() ? name : word;
-  std::replace(text.begin(), text.end(), ' ', '-');
-  return text;
+  std::string slug = word.empty() ? name : word;
+  std::replace(slug.begin(), slug.end(), ' ', '-');
+  return slug;
 }
 
 void HealthReport::add(Check check, CheckReason reason) {

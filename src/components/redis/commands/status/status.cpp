@@ -104,13 +104,15 @@ CommandResult render_all(const Context& context, std::vector<Seen>& all, int una
   return {join(table_lines(all), "\n") + "\n", code};
 }
 
-[[noreturn]] void throw_nothing(const Context& context, const StatusBoard::Scope& scope) {
+[[noreturn]] void throw_nothing(const Context& context, const StatusBoard& board, const StatusBoard::Scope& scope) {
   if (scope.only) throw_not_installed(context, "release " + scope.only->release);
   const std::string where = scope.cluster && scope.machine ? "in this cluster or on this machine"
                             : scope.cluster                ? "in this cluster"
                             : scope.machine                ? "on this machine"
                                                            : "elsewhere";
-  throw Error(ExitCode::not_installed, "nothing is set up " + where,
+  const std::vector<std::string> kept = board.kept();
+  throw Error(ExitCode::not_installed,
+              "nothing is set up " + where + (kept.empty() ? "" : "; removed, data kept: " + join(kept, ", ")),
               "set a Redis up: " + context.scope().command("setup redis"));
 }
 
@@ -183,7 +185,7 @@ CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Sco
     for (;;) {
       context.deadline = context.runner.now() + limit;  // of one look
       std::vector<Seen> all = board.look();
-      if (all.empty() && !any) throw_nothing(context, scope);
+      if (all.empty() && !any) throw_nothing(context, board, scope);
       refuse_contradiction(context, scope, all);
       any = true;
       code = exit_code(all, board.unattached_runs());
@@ -245,7 +247,8 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
   StatusBoard board(context, scope);
   if (context.settings.flag("watch")) return watch(context, board, scope);
   std::vector<Seen> all = board.look();
-  if (all.empty()) throw_nothing(context, scope);
+  if (all.empty()) throw_nothing(context, board, scope);
+  for (const std::string& one : board.kept()) context.reporter.note("removed, data kept: " + one);
   // a single one is worth its details; whoever wants a list in any case says --all
   if (all.size() == 1 && board.unattached_runs() == 0 && !context.settings.flag("all")) {
     return render_report(context, all.front().title, all.front().report.health);

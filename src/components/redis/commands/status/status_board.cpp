@@ -69,6 +69,17 @@ std::vector<Seen> StatusBoard::look() {
   return all;
 }
 
+std::vector<std::string> StatusBoard::kept() const {
+  std::vector<std::string> all;
+  if (!m_scope.machine) return all;
+  for (const LocalInstance& instance : kept_instances(m_context)) {
+    if (m_scope.only && instance.release() != m_scope.only->release) continue;
+    all.push_back(fmt::format("release {} on this machine, its data are kept in {}", instance.release(),
+                              m_context.paths.shown(instance.folder())));
+  }
+  return all;
+}
+
 void StatusBoard::look_at_machine(std::vector<Seen>& all) {
   for (const LocalInstance& instance : local_instances(m_context)) {
     if (m_scope.only && instance.release() != m_scope.only->release) continue;

@@ -42,6 +42,8 @@ class StatusBoard {
   std::vector<Seen> look();
   /// Runs that were killed and belong to none of what the last look saw.
   int unattached_runs() const { return m_unattached; }
+  /// What was torn down and whose data are still there: "release X on this machine (its data are kept in ~/…)".
+  std::vector<std::string> kept() const;
 
  private:
   struct Reach {

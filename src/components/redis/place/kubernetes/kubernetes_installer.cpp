@@ -3,6 +3,7 @@
 #include "components/redis/place/kubernetes/certificates_kubernetes.hpp"
 #include "components/redis/place/kubernetes/doctor_kubernetes.hpp"
 #include "components/redis/place/kubernetes/failover_kubernetes.hpp"
+#include "components/redis/place/kubernetes/history_kubernetes.hpp"
 #include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/role.hpp"
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
@@ -13,7 +14,11 @@
 
 namespace raibid {
 
-SetupOutcome KubernetesInstaller::setup() { return setup_redis_kubernetes(m_context, m_settings); }
+SetupOutcome KubernetesInstaller::setup(const SetupRequest& request) {
+  return setup_redis_kubernetes(m_context, m_settings, request);
+}
+
+std::vector<Revision> KubernetesInstaller::history() { return history_kubernetes(m_context, m_settings); }
 
 CommandResult KubernetesInstaller::teardown() { return teardown_redis_kubernetes(m_context, m_settings); }
 

@@ -49,6 +49,7 @@ struct Release {
     std::string spec;                          ///< what it was set up with (see Spec)
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
+    std::string gitops{};                      ///< who keeps it instead of setup (gitops_owner), "" for nobody
     std::string component{};                   ///< what its selector asks of the pod, beside name and instance
     bool kept_by_policy = false;               ///< helm leaves it when it removes the release (helm.sh/resource-policy)
     int replicas = 0;
@@ -159,6 +160,10 @@ inline constexpr const char* managed_by_us = "raibid-cli";
 inline constexpr const char* digest_label = "raibid-cli/digest";
 /// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
 inline constexpr const char* run_label = "raibid-cli/run";
+/// On Helm's record, for `history`: who made the revision, where, and by which command ("setup-redis").
+inline constexpr const char* user_label = "raibid-cli/user";
+inline constexpr const char* host_label = "raibid-cli/host";
+inline constexpr const char* operation_label = "raibid-cli/operation";
 /// Of the pod, by the chart's values: another one starts a new pod, where no client can verify what the old one serves.
 inline constexpr const char* certificate_annotation = "raibid-cli/certificate-of";
 /// A label of Helm's record: the revision that another run has found ready, so that the run which made it may not undo

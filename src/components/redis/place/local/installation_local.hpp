@@ -41,6 +41,8 @@ class LocalInstallation {
   /// Before anything is started: throws Error (preflight) when another process has the port.
   void check_port() const;
   Plan plan();
+  /// What all of this changes of the files that are there; nothing of what is in one with passwords.
+  SetupDiff diff() const;
   void add_undos(UndoTable& table, const std::function<TimePoint()>& deadline);
 
   /// Why a running server would be restarted; empty when it goes on.

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/doctor_local.hpp"
+#include "components/redis/place/local/history_local.hpp"
 #include "components/redis/place/local/restore_local.hpp"
 #include "components/redis/place/local/setup_local.hpp"
 #include "components/redis/place/local/status_local.hpp"
@@ -11,7 +12,11 @@
 
 namespace raibid {
 
-SetupOutcome LocalInstaller::setup() { return setup_redis_local(m_context, m_settings); }
+SetupOutcome LocalInstaller::setup(const SetupRequest& request) {
+  return setup_redis_local(m_context, m_settings, request);
+}
+
+std::vector<Revision> LocalInstaller::history() { return history_local(m_context, m_settings); }
 
 CommandResult LocalInstaller::teardown() { return teardown_redis_local(m_context, m_settings); }
 

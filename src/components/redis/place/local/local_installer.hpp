@@ -9,7 +9,8 @@ class LocalInstaller final : public Installer {
  public:
   LocalInstaller(Context& context, const RedisSettings& settings) : m_context(context), m_settings(settings) {}
 
-  SetupOutcome setup() override;
+  SetupOutcome setup(const SetupRequest& request) override;
+  std::vector<Revision> history() override;
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
   std::string rights() const override;
