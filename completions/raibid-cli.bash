@@ -28,7 +28,7 @@ _raibid_cli() {
       --tls-cert) compopt -o default;;
       --tls-key) compopt -o default;;
       --config) compopt -o default;;
-      -o | --output) words='table json yaml junit';;
+      -o | --output) words='table json yaml junit name';;
       --color) words='auto always never';;
       --password-file) compopt -o default;;
       -f | --values) compopt -o default;;

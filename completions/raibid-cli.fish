@@ -828,7 +828,7 @@ complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l tls-cert -r -F -d 
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l tls-key -r -F -d 'the same: its private key'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l adopt-service -x -d 'with --target external: a Redis that someone else runs in the cluster, by its Service: [USER@][NAMESPACE/]NAME'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l config -r -F -d 'file of settings (else config.yaml in RAIBID_HOME or ~/.raibid)'
-complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s o -l output -x -a 'table json yaml junit' -d 'how results are written; junit only by status, doctor and smoke'
+complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s o -l output -x -a 'table json yaml junit name' -d 'how results are written; junit only by status, doctor and smoke, name only by lists'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l color -x -a 'auto always never' -d 'whether progress is coloured; auto also heeds NO_COLOR'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s v -l verbose -d 'more detail about what is done'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s q -l quiet -d 'only results, warnings and errors'

@@ -39,8 +39,8 @@ writes credentials.show credentials show --with-password
 writes config.show config show
 writes presets.list presets list
 writes version.now version
-writes queue-add.job queue add --field kind=test
-printf '{"kind":"a"}\n{"kind":"b"}\n' > "$work/jobs"
+writes queue-add.job queue add --field job_id=1 --field job_type=test --field payload=
+printf '{"job_id":"%s","job_type":"test","payload":""}\n' 2 3 > "$work/jobs"
 writes queue-add.file queue add "$work/jobs"
 writes queue-stats.now queue stats
 writes queue-jobs.ls queue ls
