@@ -385,3 +385,35 @@ TEST_CASE("local: history says who changed what, and rollback goes back to it, a
   CHECK(cli.local("rollback", {"four", "--yes"}).status == 2);
   CHECK(cli.local("upgrade").status == 3);
 }
+
+TEST_CASE("local: support writes one archive that has what an issue needs, and no secret, host or user") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  redis(credentials, {"CONFIG", "SET", "slowlog-log-slower-than", "0"});
+  redis(credentials, {"SET", "a-job", "a-payload-of-a-job"});
+  const std::string file = (cli.folder() / "issue.tar.gz").string();
+  const Output written = cli.local("support", {file});
+  INFO(said(written));
+  REQUIRE(written.status == 0);
+  CHECK(written.out.find("Replaced in it:") != std::string::npos);
+  const std::string names = must({"tar", "-tzf", file});
+  for (const char* name :
+       {"versions.txt", "doctor.json", "status.txt", "history.txt", "journal.txt", "redis/info.txt", "redis/config.txt",
+        "redis/slowlog.txt", "evidence/redis.log", "evidence/redis.conf", "timeline.txt", "replaced.txt"})
+    CHECK_MESSAGE(names.find(name) != std::string::npos, name);
+  const std::string all = must({"tar", "-xzOf", file});
+  CHECK(all.find("not collected") == std::string::npos);
+  CHECK(all.find("redis_version:") != std::string::npos);
+  CHECK(all.find(" SET 2") != std::string::npos);
+  CHECK(all.find(credentials.at("password").get<std::string>()) == std::string::npos);
+  CHECK(all.find("a-payload-of-a-job") == std::string::npos);
+  CHECK(all.find(cli.home().string()) == std::string::npos);
+  CHECK(all.find(std::string(trim(must({"hostname"})))) == std::string::npos);
+  struct stat info {};
+  REQUIRE(::stat(file.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  const Output again = cli.local("support", {file});
+  CHECK(again.status == 2);
+  CHECK(again.err.find("is not overwritten") != std::string::npos);
+}

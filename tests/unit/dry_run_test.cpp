@@ -456,7 +456,8 @@ TEST_SUITE("dry run") {
         Words words = {"setup", "redis", "--dry-run"};
         words.insert(words.end(), more.begin(), more.end());
         CHECK(world.look(words) == 3);
-        CHECK_MESSAGE(world.err.find(fmt::format("is kept by {}, and is left alone", owner)) != std::string::npos, world.err);
+        CHECK_MESSAGE(world.err.find(fmt::format("is kept by {}, and is left alone", owner)) != std::string::npos,
+                      world.err);
       }
       CHECK(world.look({"status", "redis", "--dry-run"}) != 3);
     }
@@ -498,9 +499,8 @@ TEST_SUITE("dry run") {
     const json all = json::parse(world.out);
     CHECK(test::schema_problem("setup", all) == "");
     CHECK(all.at("changed") == true);
-    CHECK(std::any_of(all.at("objects").begin(), all.at("objects").end(), [](const json& one) {
-      return one.at("kind") == "StatefulSet" && one.at("what") == "created";
-    }));
+    CHECK(std::any_of(all.at("objects").begin(), all.at("objects").end(),
+                      [](const json& one) { return one.at("kind") == "StatefulSet" && one.at("what") == "created"; }));
   }
 
   TEST_CASE("each has its schema: status, doctor, setup and teardown, on a cluster and on this machine") {

@@ -19,6 +19,7 @@
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/smoke/smoke.hpp"
 #include "components/redis/commands/status/status.hpp"
+#include "components/redis/commands/support/support.hpp"
 #include "components/redis/commands/teardown.hpp"
 #include "components/redis/commands/tls.hpp"
 #include "components/redis/place/place.hpp"
@@ -74,6 +75,11 @@ Component redis_component() {
           {"connect", "Keep a port-forward to it open, or run a command through it", connect_options(),
            connect_redis_command, "[-- COMMAND …]"},
           {"logs", "Print what its server has said", logs_options(), logs_redis},
+          {"support",
+           "Write one archive for an issue, without secrets, names and addresses",
+           {},
+           support_redis,
+           "[FILE]"},
           {"images", "List the container images that setup makes a cluster pull", redis_options(), images_redis},
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },

@@ -14,7 +14,8 @@ TEST_CASE("setup --diff: the leaves in which two trees differ") {
   const json live = {{"a", {{"b", 1}, {"gone", "x"}}}, {"list", {1, 2}}, {"same", true}, {"grown", {1}}};
   const json wanted = {{"a", {{"b", 2}, {"new", {{"c", "y"}}}}}, {"list", {1, 3}}, {"same", true}, {"grown", {1, 2}}};
   std::map<std::string, std::string> found;
-  for (const ValueChange& change : value_changes(live, wanted)) found[change.path] = change.live + " → " + change.wanted;
+  for (const ValueChange& change : value_changes(live, wanted))
+    found[change.path] = change.live + " → " + change.wanted;
   const std::map<std::string, std::string> expected = {{"a.b", "1 → 2"},
                                                        {"a.gone", "x → "},
                                                        {"a.new", " → {\"c\":\"y\"}"},

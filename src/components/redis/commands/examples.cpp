@@ -29,6 +29,7 @@ const std::map<std::string, Lines, std::less<>>& known_examples() {
        {"raibid-cli connect redis -- redis-cli PING", "raibid-cli connect redis -- sh -c 'redis-cli INFO memory'",
         "raibid-cli connect redis"}},
       {"logs redis", {"raibid-cli logs redis --tail 20"}},
+      {"support redis", {"raibid-cli support redis", "raibid-cli support redis issue.tar.gz"}},
       {"images redis", {"raibid-cli images redis", "raibid-cli images redis --no-metrics -o json"}},
       {"url redis", {"raibid-cli url redis", "raibid-cli url redis --with-password"}},
       {"credentials rotate",

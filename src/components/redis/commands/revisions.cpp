@@ -202,14 +202,15 @@ CommandResult upgrade_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
   const RedisSettings first = redis_settings(context);
   if (first.target == Target::local)
-    throw Error(ExitCode::preflight, "on this machine redis-server is the machine's own: its package manager upgrades it",
+    throw Error(ExitCode::preflight,
+                "on this machine redis-server is the machine's own: its package manager upgrades it",
                 "then start Redis again with the new one: " + context.scope().command("setup redis", "--restart"));
   const std::unique_ptr<Installer> installer = open_installer(context, first);
   const std::vector<Revision> all = installer->history();
   const Revision& present = current_of(all);
   const bool named = context.settings.is_set("image") && context.settings.origin("image").source >= Source::environment;
   const auto chosen = present.spec.chosen.find("image");
-  const std::string wanted = named                              ? context.settings.text("image")
+  const std::string wanted = named                                 ? context.settings.text("image")
                              : chosen != present.spec.chosen.end() ? present.spec.image
                                                                    : chart_image();
   refuse_older(wanted, present.image);
@@ -245,9 +246,14 @@ CommandResult upgrade_redis(Context& context, const std::vector<std::string>&) {
 
 std::vector<ComponentCommand> revision_commands() {
   return {{"history", "Show who changed what: the revisions of a Redis", {}, history_redis},
-          {"rollback", "Go back to an earlier revision; says first what restarts and what cannot go back", {},
-           rollback_redis, "[REVISION]"},
-          {"upgrade", "Take this program's chart and Redis image, or the --image named, after naming what breaks", {},
+          {"rollback",
+           "Go back to an earlier revision; says first what restarts and what cannot go back",
+           {},
+           rollback_redis,
+           "[REVISION]"},
+          {"upgrade",
+           "Take this program's chart and Redis image, or the --image named, after naming what breaks",
+           {},
            upgrade_redis}};
 }
 

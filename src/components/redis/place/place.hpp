@@ -167,6 +167,11 @@ class Installer {
   virtual CommandResult teardown() = 0;
   /// The checks of `doctor`: what setup needs. Each is made, whatever the others say.
   virtual void examine_ground(HealthReport& report) = 0;
+  /// What explains a failure, by the names of files: objects, events and logs, never a Secret. Nothing where someone
+  /// else runs the server.
+  virtual std::vector<std::pair<std::string, std::string>> evidence() { return {}; }
+  /// What places and objects around it are called, which an archive for others does not tell: server, nodes.
+  virtual std::vector<std::string> names() { return {}; }
   /// The rights that setup needs there, as manifests. Throws Error (usage) where there is nobody to give them.
   virtual std::string rights() const = 0;
   /// Gives the master's role to a replica without losing a write. Throws Error: preflight where there are no replicas,

@@ -50,8 +50,7 @@ std::vector<std::vector<std::uint32_t>> common_from(const std::vector<std::strin
   std::vector<std::vector<std::uint32_t>> common(left.size() + 1, std::vector<std::uint32_t>(right.size() + 1, 0));
   for (std::size_t i = left.size(); i-- > 0;) {
     for (std::size_t j = right.size(); j-- > 0;) {
-      common[i][j] =
-          left[i] == right[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
+      common[i][j] = left[i] == right[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
     }
   }
   return common;
@@ -83,9 +82,9 @@ std::vector<std::string> lines_of(std::string_view text) {
 }
 
 std::string painted(std::string_view text, bool color) {
-  const char sign = text.empty() ? ' ' : text.find_first_not_of(' ') == std::string_view::npos
-                                             ? ' '
-                                             : text[text.find_first_not_of(' ')];
+  const char sign = text.empty()                                            ? ' '
+                    : text.find_first_not_of(' ') == std::string_view::npos ? ' '
+                                                                            : text[text.find_first_not_of(' ')];
   const char* const code = sign == '+' ? "32" : sign == '-' ? "31" : sign == '~' ? "33" : "";
   if (!color || *code == '\0') return fmt::format("{}\n", text);
   return fmt::format("\x1b[{}m{}\x1b[0m\n", code, text);
@@ -139,7 +138,11 @@ std::string diff_text(const SetupDiff& diff, bool color) {
   for (const ObjectChange& object : diff.objects) {
     const bool created = object.what == ObjectChange::What::created;
     const bool removed = object.what == ObjectChange::What::removed;
-    text += painted(fmt::format("{} {} {}{}", created ? "+" : removed ? "-" : "~", object.kind, object.name,
+    text += painted(fmt::format("{} {} {}{}",
+                                created   ? "+"
+                                : removed ? "-"
+                                          : "~",
+                                object.kind, object.name,
                                 created   ? " (created)"
                                 : removed ? " (removed)"
                                           : ""),
@@ -151,7 +154,8 @@ std::string diff_text(const SetupDiff& diff, bool color) {
 }
 
 ordered_json diff_data(const SetupDiff& diff) {
-  ordered_json data = {{"changed", !diff.empty()}, {"values", values_data(diff.values)}, {"objects", ordered_json::array()}};
+  ordered_json data = {
+      {"changed", !diff.empty()}, {"values", values_data(diff.values)}, {"objects", ordered_json::array()}};
   for (const ObjectChange& object : diff.objects) {
     const char* const what = object.what == ObjectChange::What::created   ? "created"
                              : object.what == ObjectChange::What::removed ? "removed"

@@ -48,8 +48,10 @@ Wanted wanted(Context& context, const char* what) {
 std::string comment(const Context& context, const Wanted& wanted) {
   std::string text;
   if (wanted.settings.auth) {
-    text += fmt::format("# The password is not here: Redis takes it from Secret {} of namespace {}, which has to be there first. One of\n",
-                        wanted.names.full, wanted.settings.name_space);
+    text += fmt::format(
+        "# The password is not here: Redis takes it from Secret {} of namespace {}, which has to be there first. One "
+        "of\n",
+        wanted.names.full, wanted.settings.name_space);
     text += "# these writes it: raibid-cli export sealed-secret, raibid-cli export external-secret\n";
   }
   if (wanted.settings.chart.kind == ChartChoice::Kind::embedded) {
@@ -57,7 +59,8 @@ std::string comment(const Context& context, const Wanted& wanted) {
                         context.scope().command("export kustomize", "./redis"));
   }
   if (!wanted.settings.streams.empty())
-    text += "# Streams and groups are not objects of a cluster: the application makes them, or `raibid-cli queue add`.\n";
+    text +=
+        "# Streams and groups are not objects of a cluster: the application makes them, or `raibid-cli queue add`.\n";
   return text;
 }
 
@@ -138,9 +141,9 @@ CommandResult export_argocd_application(Context& context, const std::vector<std:
   ordered_json source;
   if (it.settings.chart.kind == ChartChoice::Kind::embedded) {
     if (!context.settings.is_set("repo"))
-      throw Error(ExitCode::usage, "export argocd-application: which Git repository has the chart?",
-                  "name it with --repo URL; this writes the chart: " +
-                      context.scope().command("export kustomize", "./redis"));
+      throw Error(
+          ExitCode::usage, "export argocd-application: which Git repository has the chart?",
+          "name it with --repo URL; this writes the chart: " + context.scope().command("export kustomize", "./redis"));
     source = {{"repoURL", context.settings.text("repo")},
               {"targetRevision", context.settings.text("git-revision")},
               {"path", context.settings.text("chart-path")}};
@@ -187,14 +190,14 @@ CommandResult export_kustomize(Context& context, const std::vector<std::string>&
                                          {"releaseName", it.settings.release},
                                          {"namespace", it.settings.name_space},
                                          {"valuesFile", "values.yaml"}}}}};
-  const std::string note = it.settings.auth
-                               ? fmt::format("# The password is not here: Redis takes it from Secret {}, which has to be there first.\n",
-                                             it.names.full)
-                               : "";
-  const std::vector<std::pair<const char*, std::string>> files = {
-      {"kustomization.yaml", note + to_yaml(kustomization)},
-      {"namespace.yaml", to_yaml(name_space)},
-      {"values.yaml", to_yaml(it.values)}};
+  const std::string note =
+      it.settings.auth
+          ? fmt::format("# The password is not here: Redis takes it from Secret {}, which has to be there first.\n",
+                        it.names.full)
+          : "";
+  const std::vector<std::pair<const char*, std::string>> files = {{"kustomization.yaml", note + to_yaml(kustomization)},
+                                                                  {"namespace.yaml", to_yaml(name_space)},
+                                                                  {"values.yaml", to_yaml(it.values)}};
   if (context.guard.dry_run()) {
     std::string text;
     for (const auto& [name, content] : files) text += fmt::format("{}/{}\n", shown, name);
@@ -232,28 +235,27 @@ std::vector<ComponentCommand> gitops_exports() {
                       std::string_view arguments = {}) {
     return ComponentCommand{"export", summary, std::move(options), run, arguments, what, nullptr};
   };
-  return {row("helm-release", "What setup would make as a HelmRelease of Flux",
-              with_options({{.name = "source",
-                             .help = "The source of Flux that has the chart: KIND/NAME or KIND/NAMESPACE/NAME",
-                             .metavar = "SOURCE",
-                             .default_value = "GitRepository/flux-system",
-                             .flag_only = true},
-                            chart_path()}),
-              export_helm_release),
-          row("argocd-application", "What setup would make as an Application of Argo CD",
-              with_options({{.name = "repo",
-                             .help = "The Git repository that has the chart",
-                             .metavar = "URL",
-                             .flag_only = true},
-                            {.name = "git-revision",
-                             .help = "Branch, tag or commit of it",
-                             .metavar = "REVISION",
-                             .default_value = "HEAD",
-                             .flag_only = true},
-                            chart_path()}),
-              export_argocd_application),
-          row("kustomize", "What setup would make as a folder for kustomize, with the chart", with_options({}),
-              export_kustomize, "FOLDER")};
+  return {
+      row("helm-release", "What setup would make as a HelmRelease of Flux",
+          with_options({{.name = "source",
+                         .help = "The source of Flux that has the chart: KIND/NAME or KIND/NAMESPACE/NAME",
+                         .metavar = "SOURCE",
+                         .default_value = "GitRepository/flux-system",
+                         .flag_only = true},
+                        chart_path()}),
+          export_helm_release),
+      row("argocd-application", "What setup would make as an Application of Argo CD",
+          with_options(
+              {{.name = "repo", .help = "The Git repository that has the chart", .metavar = "URL", .flag_only = true},
+               {.name = "git-revision",
+                .help = "Branch, tag or commit of it",
+                .metavar = "REVISION",
+                .default_value = "HEAD",
+                .flag_only = true},
+               chart_path()}),
+          export_argocd_application),
+      row("kustomize", "What setup would make as a folder for kustomize, with the chart", with_options({}),
+          export_kustomize, "FOLDER")};
 }
 
 }  // namespace raibid

@@ -91,9 +91,9 @@ SetupDiff Installation::diff() {
   for (const ordered_json& manifest : certificate_manifests()) {
     const std::string object = text_at(json(manifest), {"metadata", "name"});
     const bool is_trust = text_at(json(manifest), {"kind"}) == "ConfigMap";
-    const auto& there = is_trust                       ? observed.tls.trust
-                        : object == m_names.authority  ? observed.tls.authority
-                                                       : observed.tls.certificate;
+    const auto& there = is_trust                      ? observed.tls.trust
+                        : object == m_names.authority ? observed.tls.authority
+                                                      : observed.tls.certificate;
     add(json(manifest), there.has_value());
   }
   if (claim_is_to_grow(observed, settings)) {

@@ -11,6 +11,8 @@ class KubernetesInstaller final : public Installer {
 
   SetupOutcome setup(const SetupRequest& request) override;
   std::vector<Revision> history() override;
+  std::vector<std::pair<std::string, std::string>> evidence() override;
+  std::vector<std::string> names() override;
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
   FailoverOutcome fail_over(const FailoverRequest& request) override;

@@ -11,6 +11,7 @@ class LocalInstaller final : public Installer {
 
   SetupOutcome setup(const SetupRequest& request) override;
   std::vector<Revision> history() override;
+  std::vector<std::pair<std::string, std::string>> evidence() override;
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
   std::string rights() const override;

@@ -39,12 +39,13 @@ Removals plan_removals(Context& context, const RedisSettings& settings, const Lo
                                return fmt::format("pid {} stopped", *pid);
                              }});
   } else if (instance.exists() && !instance.removed() && !delete_data) {
-    removals.goes.push_back({"release",
-                             {"Release", settings.release, fmt::format("release {}, which is stopped", settings.release)},
-                             [mark_removed, &settings] {
-                               mark_removed();
-                               return settings.release + " removed";
-                             }});
+    removals.goes.push_back(
+        {"release",
+         {"Release", settings.release, fmt::format("release {}, which is stopped", settings.release)},
+         [mark_removed, &settings] {
+           mark_removed();
+           return settings.release + " removed";
+         }});
   }
   const auto decide = [&](const std::string& name, const fs::path& path, const std::string& what) {
     const Named object{"Folder", context.paths.shown(path), what};
