@@ -7,7 +7,7 @@ namespace raibid {
 namespace {
 
 /// In the order of the enum.
-constexpr std::array<std::string_view, 35> words = {
+constexpr std::array<std::string_view, 35> reason_texts = {
     "",           "BadCertificate", "BeingDeleted", "Changed",     "Disagree",    "Drifted",
     "Evicts",     "Failed",         "Forbidden",    "Full",        "InUse",       "IsReplica",
     "JobsLost",   "LeadsElsewhere", "LeadsNowhere", "LimitPassed", "Loading",     "Missing",
@@ -15,12 +15,12 @@ constexpr std::array<std::string_view, 35> words = {
     "NotReady",   "NotWritable",    "ScaledToZero", "Stopped",     "Suspended",   "TooLong",
     "Unfinished", "UnknownUser",    "Unreachable",  "Unreadable",  "WriteFailed",
 };
-static_assert(static_cast<std::size_t>(CheckReason::write_failed) + 1 == words.size());
+static_assert(static_cast<std::size_t>(CheckReason::write_failed) + 1 == reason_texts.size());
 
 }  // namespace
 
-std::string_view reason_word(CheckReason reason) { return words.at(static_cast<std::size_t>(reason)); }
+std::string_view reason_word(CheckReason reason) { return reason_texts.at(static_cast<std::size_t>(reason)); }
 
-std::vector<std::string_view> reason_words() { return {words.begin() + 1, words.end()}; }
+std::vector<std::string_view> reason_words() { return {reason_texts.begin() + 1, reason_texts.end()}; }
 
 }  // namespace raibid

@@ -86,8 +86,10 @@ void StatusBoard::look_at_machine(std::vector<Seen>& all) {
     const int unfinished = take_unfinished(fmt::format("release {} on this machine", instance.release()));
     const std::string title = report_title(m_context, instance);
     try {
-      all.push_back({instance.release(), "this machine", title,
-                     examine_instance(m_context, instance, *instance.state(), unfinished)});
+      const LocalInstance::State state = *instance.state();
+      if (!m_scope.name_space.empty() && state.name_space != m_scope.name_space) continue;
+      all.push_back(
+          {instance.release(), "this machine", title, examine_instance(m_context, instance, state, unfinished)});
     } catch (const Error& error) {
       all.push_back(broken(instance.release(), "this machine", title, error));
     }
@@ -136,6 +138,9 @@ void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
   } else {
     found = look_at_all_releases(m_context, kubectl, credentials);
   }
+  std::erase_if(found, [this](const Release& one) {
+    return !m_scope.name_space.empty() && one.id.name_space != m_scope.name_space;
+  });
   for (const Release& one : found) {
     if (one.pod()) reach(one.id.name_space, one.id.name).redis.prepare();
   }

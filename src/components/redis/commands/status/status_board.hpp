@@ -35,6 +35,7 @@ class StatusBoard {
     bool external = true;  ///< those that setup saved
     bool cluster_may_be_absent = false;
     const RedisSettings* only = nullptr;  ///< this one alone
+    std::string name_space{};             ///< those of this namespace alone, "" for all
   };
   StatusBoard(Context& context, Scope scope) : m_context(context), m_scope(scope) {}
 
