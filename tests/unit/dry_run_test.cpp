@@ -295,6 +295,8 @@ Words words_for(const CommandRow& row, const World& world) {
       {"export secret-provider-class", {"--provider", "gcp", "--key", "redis"}},
       {"export argocd-application", {"--repo", "https://git.example.com/infra.git"}},
       {"export kustomize", {(world.folder() / "kustomize").string()}},
+      {"bundle redis", {(world.folder() / "bundle.tar.gz").string()}},
+      {"support redis", {(world.folder() / "support.tar.gz").string()}},
       {"backup redis", {(world.folder() / "backups").string()}},
       {"backup ls", {world.folder().string()}},
       {"backup verify", {(world.folder() / "backup.rdb").string()}},

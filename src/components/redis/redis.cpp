@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "components/redis/commands/backup/backup.hpp"
+#include "components/redis/commands/bundle.hpp"
 #include "components/redis/commands/connect.hpp"
 #include "components/redis/commands/credentials.hpp"
 #include "components/redis/commands/doctor.hpp"
@@ -81,6 +82,8 @@ Component redis_component() {
            support_redis,
            "[FILE]"},
           {"images", "List the container images that setup makes a cluster pull", redis_options(), images_redis},
+          {"bundle", "Write this program, its chart and the list of images for a machine without network",
+           redis_options(), bundle_redis, "FILE"},
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
       take_recorded,

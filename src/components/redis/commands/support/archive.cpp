@@ -17,13 +17,15 @@ constexpr std::size_t block = 512;
 constexpr std::size_t longest_name = 100;
 
 /// One header of IEEE Std 1003.1 (pax, "ustar Interchange Format").
-std::string header(const std::string& name, std::size_t size, std::int64_t modified) {
+std::string header(const ArchiveFile& file, std::int64_t modified) {
+  const std::string& name = file.name;
+  const std::size_t size = file.content.size();
   if (name.size() > longest_name)
     throw Error(ExitCode::failure, fmt::format("the name {} is too long for an archive", name));
   std::string text(block, '\0');
   const auto put = [&text](std::size_t at, const std::string& field) { text.replace(at, field.size(), field); };
   put(0, name);
-  put(100, "0000600");
+  put(100, fmt::format("{:07o}", file.mode));
   put(108, "0000000");
   put(116, "0000000");
   put(124, fmt::format("{:011o}", size));
@@ -58,13 +60,12 @@ std::string gzipped(std::string text) {
 
 }  // namespace
 
-std::string tar_gz(const std::vector<std::pair<std::string, std::string>>& files,
-                   std::chrono::system_clock::time_point modified) {
+std::string tar_gz(const std::vector<ArchiveFile>& files, std::chrono::system_clock::time_point modified) {
   const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(modified.time_since_epoch()).count();
   std::string archive;
-  for (const auto& [name, content] : files) {
-    archive += header(name, content.size(), seconds) + content;
-    archive.append((block - content.size() % block) % block, '\0');
+  for (const ArchiveFile& file : files) {
+    archive += header(file, seconds) + file.content;
+    archive.append((block - file.content.size() % block) % block, '\0');
   }
   archive.append(2 * block, '\0');
   return gzipped(std::move(archive));

@@ -30,7 +30,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
-using File = std::pair<std::string, std::string>;
 
 /// As much of Redis' slow log as there mostly is.
 constexpr const char* slow_entries = "128";
@@ -47,16 +46,16 @@ class Collector {
     m_context.reporter.step_progress("collect", name);
     std::string how;
     try {
-      files.emplace_back(name, get());
+      files.push_back({name, get()});
     } catch (const Error& error) {
-      files.emplace_back(name, fmt::format("not collected: {}\n{}\n", error.message(), error.hint()));
+      files.push_back({name, fmt::format("not collected: {}\n{}\n", error.message(), error.hint())});
       how = " (failed)";
     }
     const double took = std::chrono::duration<double>(m_context.runner.now() - started).count();
     timeline += fmt::format("{} {:.3f} s {}{}\n", rfc3339(m_context.clock.wall()), took, name, how);
   }
 
-  std::vector<File> files;
+  std::vector<ArchiveFile> files;
   std::string timeline;
 
  private:
@@ -220,20 +219,20 @@ CommandResult support_redis(Context& context, const std::vector<std::string>& wo
   collect.add("redis/config.txt", [&] { return config(connection()); });
   collect.add("redis/slowlog.txt", [&] { return slow_log(connection()); });
   try {
-    for (auto& [name, text] : installer->evidence()) collect.files.emplace_back("evidence/" + name, std::move(text));
+    for (auto& [name, text] : installer->evidence()) collect.files.push_back({"evidence/" + name, std::move(text)});
   } catch (const Error& error) {
-    collect.files.emplace_back("evidence/failed.txt", error.message() + "\n");
+    collect.files.push_back({"evidence/failed.txt", error.message() + "\n"});
   }
-  collect.files.emplace_back("timeline.txt", collect.timeline);
+  collect.files.push_back({"timeline.txt", collect.timeline});
 
   Redactor redactor;
   learn(context, settings, place, redactor);
-  for (auto& [name, text] : collect.files) {
-    text = redactor.redact(text);
-    name = redactor.redact(name);
+  for (ArchiveFile& one : collect.files) {
+    one.content = redactor.redact(one.content);
+    one.name = redactor.redact(one.name);
   }
-  collect.files.emplace_back("replaced.txt",
-                             "What was replaced by a word of its own, the same one everywhere:\n" + redactor.account());
+  collect.files.push_back(
+      {"replaced.txt", "What was replaced by a word of its own, the same one everywhere:\n" + redactor.account()});
   const std::string archive = tar_gz(collect.files, context.clock.wall());
   if (!context.files.create_file(file, archive, 0600))
     throw Error(ExitCode::failure, fmt::format("{} was made by someone else meanwhile", shown), "name another file");
@@ -241,7 +240,7 @@ CommandResult support_redis(Context& context, const std::vector<std::string>& wo
                               std::chrono::duration_cast<Duration>(context.runner.now() - started));
   if (context.format() != OutputFormat::table) {
     ordered_json names = ordered_json::array();
-    for (const auto& [name, text] : collect.files) names.push_back(name);
+    for (const ArchiveFile& one : collect.files) names.push_back(one.name);
     const ordered_json object = {{"file", file.string()}, {"bytes", archive.size()}, {"files", names}};
     return {formatted(object, context.format())};
   }
