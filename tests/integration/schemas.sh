@@ -48,8 +48,8 @@ writes queue-jobs.dead queue dead ls
 writes queue-top.one queue top --looks 1
 writes queue-pause.on queue pause
 writes queue-pause.off queue resume
-writes queue-trim.dry queue trim --max-length 1 --dry-run
 writes queue-work.all queue work --until-empty -- true
+writes queue-trim.dry queue trim --max-length 1 --dry-run
 writes queue-trim.done queue trim --max-length 1 --yes
 writes queue-action.none queue retry --all --yes
 writes queue-action.rm queue rm --yes 1-1

@@ -16,6 +16,7 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/author.hpp"
 #include "components/redis/settings/change.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/redis/settings/record.hpp"
 #include "components/redis/settings/redis_releases.hpp"
 #include "components/result_format.hpp"
@@ -245,6 +246,10 @@ CommandResult upgrade_redis(Context& context, const std::vector<std::string>&) {
 }  // namespace
 
 std::vector<ComponentCommand> revision_commands() {
+  std::vector<OptionSpec> image;
+  for (const OptionSpec& option : redis_options()) {
+    if (option.name == "image") image.push_back(option);
+  }
   return {{"history", "Show who changed what: the revisions of a Redis", {}, history_redis},
           {"rollback",
            "Go back to an earlier revision; says first what restarts and what cannot go back",

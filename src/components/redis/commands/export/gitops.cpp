@@ -49,10 +49,9 @@ std::string comment(const Context& context, const Wanted& wanted) {
   std::string text;
   if (wanted.settings.auth) {
     text += fmt::format(
-        "# The password is not here: Redis takes it from Secret {} of namespace {}, which has to be there first. One "
-        "of\n",
+        "# The password is not here: Redis takes it from Secret {} of namespace {}, which has to be there first.\n",
         wanted.names.full, wanted.settings.name_space);
-    text += "# these writes it: raibid-cli export sealed-secret, raibid-cli export external-secret\n";
+    text += "# This writes it, encrypted: " + context.scope().command("export sealed-secret") + "\n";
   }
   if (wanted.settings.chart.kind == ChartChoice::Kind::embedded) {
     text += fmt::format("# The chart has to be in that repository. This writes it, to ./redis/{}: {}\n", chart_folder,
@@ -60,7 +59,8 @@ std::string comment(const Context& context, const Wanted& wanted) {
   }
   if (!wanted.settings.streams.empty())
     text +=
-        "# Streams and groups are not objects of a cluster: the application makes them, or `raibid-cli queue add`.\n";
+        "# Streams and groups are no objects of a cluster: the application makes them, or the first job that is "
+        "added.\n";
   return text;
 }
 

@@ -20,6 +20,7 @@
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
 #include "ui/colors.hpp"
+#include "ui/reporter.hpp"
 
 namespace raibid {
 

@@ -277,7 +277,7 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
   if (context.settings.flag("watch")) return watch(context, board, scope);
   std::vector<Seen> all = board.look();
   if (all.empty()) throw_nothing(context, board, scope);
-  for (const std::string& one : board.kept()) context.reporter.note("removed, data kept: " + one);
+  for (const std::string& kept : board.kept()) context.reporter.note("removed, data kept: " + kept);
   // a single one is worth its details; whoever wants a list in any case says --all
   if (all.size() == 1 && board.unattached_runs() == 0 && !context.settings.flag("all")) {
     return render_report(context, all.front().title, all.front().report.health);

@@ -19,6 +19,7 @@
 #include "components/redis/commands/support/redactor.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/script.hpp"
 #include "components/redis/settings/author.hpp"
 #include "components/result_format.hpp"
 #include "sys/files.hpp"

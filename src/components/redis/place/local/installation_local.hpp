@@ -12,6 +12,7 @@
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/run/home_lock.hpp"
+#include "components/redis/run/setup_diff.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/settings/settings.hpp"
