@@ -192,6 +192,11 @@ std::string chart_image() {
                      image.at("tag").get<std::string>());
 }
 
+std::string image_text(const ImageReference& image) {
+  return fmt::format("{}/{}{}{}", image.registry, image.repository, image.tag.empty() ? "" : ":" + image.tag,
+                     image.digest.empty() ? "" : "@" + image.digest);
+}
+
 void refuse_older(const std::string& image, const std::string& present) {
   if (!is_older(image, present)) return;
   throw Error(ExitCode::preflight,
@@ -210,10 +215,9 @@ CommandResult upgrade_redis(Context& context, const std::vector<std::string>&) {
   const std::vector<Revision> all = installer->history();
   const Revision& present = current_of(all);
   const bool named = context.settings.is_set("image") && context.settings.origin("image").source >= Source::environment;
-  const auto chosen = present.spec.chosen.find("image");
-  const std::string wanted = named                                 ? context.settings.text("image")
-                             : chosen != present.spec.chosen.end() ? present.spec.image
-                                                                   : chart_image();
+  const bool is_chosen = present.spec.chosen.contains("image");
+  const std::string of_this_program = first.image ? image_text(*first.image) : chart_image();
+  const std::string wanted = named ? context.settings.text("image") : is_chosen ? present.spec.image : of_this_program;
   refuse_older(wanted, present.image);
   const auto from = parse_redis_version(present.image);
   const auto to = parse_redis_version(wanted);
@@ -224,8 +228,7 @@ CommandResult upgrade_redis(Context& context, const std::vector<std::string>&) {
   }
   std::string note = fmt::format("image {} → {}; the chart of this program", present.image, wanted);
   for (const std::string& line : breaking) note += "\n  - since " + line;
-  if (!named && chosen != present.spec.chosen.end())
-    note += "\n  - the image was chosen by --image, and stays unless --image names another one";
+  if (!named && is_chosen) note += "\n  - the image was chosen by --image, and stays unless --image names another one";
   note += "\n  - back up first: " + context.scope().command("backup redis", "./backups");
   context.reporter.note(note);
   if (wanted != present.image) {
@@ -233,12 +236,9 @@ CommandResult upgrade_redis(Context& context, const std::vector<std::string>&) {
           named ? "--image " + shell_quote(wanted) : "");
     if (!context.guard.dry_run()) set_flag(context, "restart", "true");
   }
-  Spec record = present.spec;
-  if (!named) record.chosen.erase("image");
-  SetupRequest request{.record = record, .operation = "upgrade redis"};
-  // the image of a release stays unless someone asks for another
-  if (wanted != present.image || named) set_flag(context, "image", wanted);
-  const SetupOutcome outcome = open_installer(context, redis_settings(context))->setup(request);
+  // a release keeps its image when the preset has another one: this asks for that
+  if (named || (first.image_of_preset && wanted != present.image)) set_flag(context, "image", wanted);
+  const SetupOutcome outcome = open_installer(context, redis_settings(context))->setup({.operation = "upgrade redis"});
   return result_of(context, outcome, outcome.changed ? "Upgraded.\n" : "Nothing is newer.\n",
                    {{"changed", outcome.changed}, {"from", present.image}, {"to", wanted}, {"breaking", breaking}});
 }
@@ -256,10 +256,8 @@ std::vector<ComponentCommand> revision_commands() {
            {},
            rollback_redis,
            "[REVISION]"},
-          {"upgrade",
-           "Take this program's chart and Redis image, or the --image named, after naming what breaks",
-           {},
-           upgrade_redis}};
+          {"upgrade", "Take this program's chart and Redis image, or the --image named, after naming what breaks",
+           image, upgrade_redis}};
 }
 
 }  // namespace raibid
