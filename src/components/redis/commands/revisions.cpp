@@ -216,8 +216,8 @@ CommandResult upgrade_redis(Context& context, const std::vector<std::string>&) {
   const Revision& present = current_of(all);
   const bool named = context.settings.is_set("image") && context.settings.origin("image").source >= Source::environment;
   const bool is_chosen = present.spec.chosen.contains("image");
-  const std::string of_this_program = first.image ? image_text(*first.image) : chart_image();
-  const std::string wanted = named ? context.settings.text("image") : is_chosen ? present.spec.image : of_this_program;
+  const std::string asked_for = first.image ? image_text(*first.image) : chart_image();
+  const std::string wanted = is_chosen && !named ? present.spec.image : asked_for;
   refuse_older(wanted, present.image);
   const auto from = parse_redis_version(present.image);
   const auto to = parse_redis_version(wanted);
