@@ -144,7 +144,7 @@ TEST_CASE("a value that its option does not take is named with its origin") {
         "RAIBID_NO_AUTH: \"maybe\" is neither true nor false");
   CHECK(refusal({.file = given("timeout", {"soon"}, "c.yaml:2")}) ==
         "c.yaml:2: timeout: \"soon\" is not a duration, such as 90s, 5m or 1h30m");
-  CHECK(refusal({.flags = given("output", {""})}) == "--output: \"\" is not one of table, json, yaml, junit");
+  CHECK(refusal({.flags = given("output", {""})}) == "--output: \"\" is not one of table, json, yaml, junit, name");
   // also where something else would replace it: the mistake does not lie hidden
   CHECK(refusal({.flags = given("size", {"1Gi"}), .environment = {{"RAIBID_SIZE", "-1Mi"}}})
             .starts_with("RAIBID_SIZE: \"-1Mi\" is negative"));

@@ -17,6 +17,8 @@ namespace raibid {
 
 namespace {
 
+constexpr std::size_t largest_program = std::size_t{1} << 30;
+
 /// On the machine without network, in the folder of the archive.
 std::string how_to(const std::vector<std::string>& images) {
   std::string text =
@@ -46,7 +48,7 @@ CommandResult bundle_redis(Context& context, const std::vector<std::string>& wor
     throw Error(ExitCode::usage, fmt::format("{} already exists and is not overwritten", shown), "name another file");
   const std::vector<std::string> images = images_of(context);
   if (context.guard.dry_run()) return {fmt::format("Would write {}. Nothing was changed (--dry-run).\n", shown)};
-  const std::optional<std::string> program = read_file("/proc/self/exe");
+  const std::optional<std::string> program = read_file("/proc/self/exe", largest_program);
   if (!program) throw Error(ExitCode::failure, "this program cannot be read: /proc/self/exe");
   std::vector<ArchiveFile> files = {{"raibid-cli", *program, 0755},
                                     {"images.txt", join(images, "\n") + "\n", 0644},

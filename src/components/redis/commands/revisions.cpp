@@ -132,9 +132,11 @@ bool is_older(const std::string& image, const std::string& than) {
 }
 
 /// What a rollback does to a running Redis, and what it leaves, a line each.
-std::vector<std::string> consequences(const Revision& present, const Revision& wanted) {
+std::vector<std::string> consequences(const Revision& present, const Revision& wanted, Target target) {
   std::vector<std::string> lines;
-  const std::vector<std::string> restarts = restart_reasons(present.spec, wanted.spec);
+  // on this machine there is no pod, whose resources could be other ones
+  const std::vector<std::string> restarts = target == Target::local ? restart_directives(present.spec, wanted.spec)
+                                                                    : restart_reasons(present.spec, wanted.spec);
   lines.push_back(restarts.empty() ? "Redis goes on running" : "Redis restarts: " + join(restarts, ", "));
   if (is_older(wanted.spec.image, present.spec.image))
     lines.push_back(fmt::format("an older Redis ({}) may not be able to read the data of a newer one ({})",
@@ -164,7 +166,7 @@ CommandResult rollback_redis(Context& context, const std::vector<std::string>& w
   const std::vector<Revision> all = installer->history();
   const Revision& present = current_of(all);
   const Revision& wanted = wanted_of(context, all, words);
-  const std::vector<std::string> lines = consequences(present, wanted);
+  const std::vector<std::string> lines = consequences(present, wanted, settings.target);
   const std::vector<std::string> changes = changes_of(present.spec, wanted.spec);
   std::string note = fmt::format("revision {} → {}:", present.number, wanted.number);
   for (const std::string& change : changes) note += "\n  - " + printable(change);

@@ -38,6 +38,17 @@ std::vector<std::string> text_changes(const json& live, const json& wanted, std:
   return lines;
 }
 
+/// What we write down of what was asked is on each object: it is shown once (record_change).
+bool is_record(const std::string& path) { return path.find(spec_annotation) != std::string::npos; }
+
+/// The record itself, where that is another one.
+std::optional<ObjectChange> record_change(const std::string& live, const std::string& wanted) {
+  ObjectChange change{ObjectChange::What::changed, "Record", spec_annotation};
+  change.values = value_changes(json::parse(live, nullptr, false), json::parse(wanted, nullptr, false));
+  if (change.values.empty()) return std::nullopt;
+  return change;
+}
+
 /// What differs of one object: what the manifest sets and the cluster has otherwise, and what the manifest of before
 /// (null: there is none) set and this one no longer does.
 std::optional<ObjectChange> difference(const json& wanted, const json& live, const json* before) {
@@ -45,12 +56,13 @@ std::optional<ObjectChange> difference(const json& wanted, const json& live, con
   std::vector<std::string> as_lines;
   change.lines = text_changes(live, wanted, as_lines);
   for (const FieldDifference& field : compare_object(wanted, live)) {
+    if (is_record(field.path)) continue;
     if (std::find(as_lines.begin(), as_lines.end(), field.path) == as_lines.end())
       change.values.push_back({field.path, field.live, field.wanted});
   }
   if (before != nullptr) {
     for (const FieldDifference& gone : compare_object(*before, wanted)) {
-      if (gone.live.empty()) change.values.push_back({gone.path, gone.wanted, ""});
+      if (gone.live.empty() && !is_record(gone.path)) change.values.push_back({gone.path, gone.wanted, ""});
     }
   }
   if (change.values.empty() && change.lines.empty()) return std::nullopt;
@@ -84,7 +96,8 @@ SetupDiff Installation::diff() {
   };
   if (!observed.name_space) diff.objects.push_back(change_of(ObjectChange::What::created, json(namespace_manifest())));
   const bool puts_back = observed.secret && !put_back_passwords().empty();
-  if (settings.auth && (!observed.secret || changes_users() || puts_back || trim_user_is_missing())) {
+  const bool changes_secret = observed.secret && (changes_users() || puts_back || trim_user_is_missing());
+  if (settings.auth && (!observed.secret || changes_secret)) {
     const json secret = {{"kind", "Secret"}, {"metadata", {{"name", m_names.full}}}};
     add(secret, observed.secret.has_value());
   }
@@ -105,7 +118,7 @@ SetupDiff Installation::diff() {
   const json live = observed.name_space && observed.record
                         ? live_objects(m_context, session.kubectl, rendered, settings.name_space)
                         : json::array();
-  const json& before = observed.state->manifest();
+  const json before = observed.state ? observed.state->manifest() : json::array();
   for (const json& wanted : rendered) {
     const json* const there = find_object(live, wanted, name);
     if (there == nullptr) {
@@ -118,11 +131,16 @@ SetupDiff Installation::diff() {
     if (find_object(rendered, present, name) == nullptr)
       diff.objects.push_back(change_of(ObjectChange::What::removed, present));
   }
+  if (observed.workload && !observed.workload->spec.empty()) {
+    if (auto change = record_change(observed.workload->spec, to_json(spec_for_cluster(settings))))
+      diff.objects.push_back(std::move(*change));
+  }
   // of -f and --set only helm knows what they make of the values
   if (observed.record && settings.sets.empty() && settings.values_files.empty()) {
     const Output answer = session.helm.run_checked(session.helm.get_values(settings.release), m_context.deadline);
     const json present = json::parse(answer.out, nullptr, false);
     if (present.is_object()) diff.values = value_changes(present, json(values()));
+    std::erase_if(diff.values, [](const ValueChange& value) { return is_record(value.path); });
   }
   return diff;
 }
