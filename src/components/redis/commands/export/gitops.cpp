@@ -107,6 +107,9 @@ std::pair<std::string, std::string> repository_of(const ChartChoice& chart) {
   return {chart.reference.substr(0, slash), chart.reference.substr(slash + 1)};
 }
 
+/// Argo CD's paths begin at the repository's root.
+std::string without_dot(const std::string& path) { return path.starts_with("./") ? path.substr(2) : path; }
+
 CommandResult export_helm_release(Context& context, const std::vector<std::string>&) {
   const Wanted it = wanted(context, "export helm-release");
   std::vector<ordered_json> documents;
@@ -146,7 +149,7 @@ CommandResult export_argocd_application(Context& context, const std::vector<std:
           "name it with --repo URL; this writes the chart: " + context.scope().command("export kustomize", "./redis"));
     source = {{"repoURL", context.settings.text("repo")},
               {"targetRevision", context.settings.text("git-revision")},
-              {"path", context.settings.text("chart-path")}};
+              {"path", without_dot(context.settings.text("chart-path"))}};
   } else {
     auto [url, name] = repository_of(it.settings.chart);
     if (url.starts_with("oci://")) url.erase(0, std::string("oci://").size());  // as Argo CD writes them
