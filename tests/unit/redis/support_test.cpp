@@ -28,6 +28,7 @@ TEST_CASE("support: addresses, hashes and registries are found by their form; wh
   CHECK(redactor.redact("fe80::1 2001:db8:0:0:0:0:0:1") == "<ip-3> <ip-4>");
   CHECK(redactor.redact("registry.corp.example:5000/team/redis:7 docker.io/library/redis:8.10.2") ==
         "<registry-1>/team/redis:7 docker.io/library/redis:8.10.2");
+  CHECK(redactor.redact("app.kubernetes.io/name: redis") == "app.kubernetes.io/name: redis");
   CHECK(redactor.redact("#" + std::string(64, 'a')) == "#<hash-1>");
   CHECK(redactor.redact("redis 7.0.15, 12:34:56, 2026-01-31T12:00:00Z, 999.1.1.1") ==
         "redis 7.0.15, 12:34:56, 2026-01-31T12:00:00Z, 999.1.1.1");

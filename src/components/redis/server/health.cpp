@@ -90,7 +90,10 @@ void examine_memory(const RedisFacts& facts, HealthReport& report) {
   const auto& [used, limit, policy, evicted] = *facts.memory;
   report.add({"memory", limit == 0 || used < limit,
               limit == 0 ? fmt::format("{}, no maxmemory", format_bytes(used))
-                         : fmt::format("{} of {}, {}", format_bytes(used), format_bytes(limit), policy),
+                         : fmt::format("{} of {}, {}{}", format_bytes(used), format_bytes(limit), policy,
+                                       evicted > 0 ? fmt::format(", {} evicted since its start",
+                                                                 counted(evicted, "key", "keys"))
+                                                   : ""),
               facts.foreign ? "memory is full: give it more where it runs, or let the workers catch up"
                             : "memory is full: give more with --memory-limit, or let the workers catch up"},
              CheckReason::full);

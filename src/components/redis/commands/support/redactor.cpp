@@ -45,7 +45,8 @@ const std::vector<Pattern>& patterns() {
       {"ip", std::regex("\\b([0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F]{1,4}\\b"), nullptr},
       {"ip", std::regex("\\b[0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4})*::([0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4})*)?"), nullptr},
       // "registry.example.com:5000" of "registry.example.com:5000/team/redis:7"
-      {"registry", std::regex("\\b[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9-]+)+(:[0-9]+)?(?=/[a-z0-9._/-]+[:@])"),
+      {"registry",
+       std::regex("\\b[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9-]+)+(:[0-9]+)?(?=/[a-z0-9._/-]+[:@][A-Za-z0-9])"),
        nullptr},
   };
   return all;
