@@ -71,6 +71,11 @@ std::vector<Seen> StatusBoard::look() {
 
 std::vector<std::string> StatusBoard::kept() const {
   std::vector<std::string> all;
+  for (const KeptClaim& one : m_kept_claims) {
+    if (m_scope.name_space.empty() || one.name_space == m_scope.name_space)
+      all.push_back(fmt::format("release {} in namespace {}, its data are kept in claim {}", one.release,
+                                one.name_space, one.claim));
+  }
   if (!m_scope.machine) return all;
   for (const LocalInstance& instance : kept_instances(m_context)) {
     if (m_scope.only && instance.release() != m_scope.only->release) continue;
@@ -136,7 +141,7 @@ void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
     Release one = look_at_release(m_context, kubectl, m_scope.only->release, m_scope.only->services);
     if (one.installed()) found.push_back(std::move(one));
   } else {
-    found = look_at_all_releases(m_context, kubectl, credentials);
+    found = look_at_all_releases(m_context, kubectl, credentials, m_kept_claims);
   }
   std::erase_if(found, [this](const Release& one) {
     return !m_scope.name_space.empty() && one.id.name_space != m_scope.name_space;
