@@ -86,6 +86,16 @@ TEST_CASE("stores on a cluster: a password that a store keeps is used, and taken
   INFO(said(synced));
   REQUIRE(synced.status == 0);
   for (const char* password : {"first-password", "second-password"}) CHECK(cli.ping(password) == "PONG");
+  // a third one has to wait, and nothing of it is begun
+  Stores::store("queue", "password", "third-password");
+  const Output third = cli.run({"credentials", "sync"});
+  INFO(said(third));
+  CHECK(third.status == 3);
+  CHECK(has(third.err, "two passwords are already valid"));
+  CHECK(cli.ping("third-password") != "PONG");
+  Stores::store("queue", "password", "short");
+  CHECK(has(cli.run({"status"}).out, "has a password that cannot be used: it has fewer than 8"));
+  Stores::store("queue", "password", "second-password");
   CHECK(cli.run({"status"}).status == 0);
   REQUIRE(cli.run({"credentials", "sync", "--finish", "--yes"}).status == 0);
   CHECK(cli.ping("first-password") != "PONG");

@@ -265,6 +265,20 @@ TEST_CASE("TLS on a cluster: on, renewed under load, client certificates, migrat
     INFO(said(rotated));
     CHECK(rotated.status == 0);
 
+    // one that a controller keeps is read, and never written
+    kubectl({"annotate", "secret/raibid-redis-tls", "-n", space, "argocd.argoproj.io/tracking-id=app"});
+    const std::string kept_one = Tls::key("raibid-redis-tls", "tls.crt");
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"tls", "rotate", "redis"}, {"setup", "redis"}}) {
+      const Output refused = cli.run(words);
+      INFO(said(refused));
+      CHECK(refused.status == 3);
+      CHECK(has(refused.err, "belongs to Argo CD"));
+    }
+    CHECK(Tls::key("raibid-redis-tls", "tls.crt") == kept_one);
+    CHECK(cli.run({"status", "redis"}).status == 0);
+    kubectl({"annotate", "secret/raibid-redis-tls", "-n", space, "argocd.argoproj.io/tracking-id-"});
+
     // plain and TLS clients at once
     CHECK(cli.run({"setup", "redis", "--tls-migrate", "--tls-client-certs=false"}).status == 2);
     const Output both = cli.run({"setup", "redis", "--tls-migrate", "--tls-client-certs=false", "--yes"});

@@ -87,14 +87,16 @@ void FakeCluster::put(const std::string& key, json object) {
 }
 
 /// cert-manager: the Secret of a Certificate, when the spec has changed, by the CA that the test has put into the
-/// state.
+/// state. Without one it does nothing.
 void FakeCluster::issue(const std::string& key) {
+  if (!m_state.contains("issuer")) return;  // nobody issues
   json& certificate = m_state["objects"][key];
   certificate["status"] = {{"conditions", json::array({{{"type", "Ready"}, {"status", "True"}}})}};
   const json& spec = certificate.at("spec");
   const std::string name = spec.at("secretName");
   const json* const present = find("secret/" + name);
-  if (present != nullptr && (*present).value("of", json()) == spec.at("dnsNames")) return;
+  const json wanted = {spec.at("dnsNames"), spec.at("issuerRef")};
+  if (present != nullptr && (*present).value("of", json()) == wanted) return;
   const json& ca = m_state.at("issuer");
   CertificateRequest request;
   request.common_name = spec.at("commonName");
@@ -110,7 +112,7 @@ void FakeCluster::issue(const std::string& key) {
   metadata["annotations"]["cert-manager.io/certificate-name"] = certificate.at("metadata").at("name");
   put("secret/" + name, {{"kind", "Secret"},
                          {"metadata", metadata},
-                         {"of", spec.at("dnsNames")},
+                         {"of", wanted},
                          {"data",
                           {{"tls.crt", base64_encode(pair.certificate)},
                            {"tls.key", base64_encode(pair.key.reveal())},

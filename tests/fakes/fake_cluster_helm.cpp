@@ -4,6 +4,7 @@
 #include "fakes/fake_redis.hpp"
 #include "sys/random.hpp"
 #include "tools/certificate.hpp"
+#include "tools/tls_error.hpp"
 
 #include <fmt/format.h>
 
@@ -319,7 +320,7 @@ std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpo
     const bool valid = facts.not_before <= m_clock.wall() && m_clock.wall() < facts.not_after;
     if (!valid || !why_not_signed_by(served, endpoint.tls->ca).empty() ||
         !covers_name(facts, endpoint.tls->server_name))
-      throw Error(ExitCode::failure, "the certificate cannot be verified");
+      throw TlsError(TlsProblem::unknown_ca, "the certificate cannot be verified");
   }
   return std::make_unique<Connection>(*this, encrypted ? der_of(served) : "");
 }

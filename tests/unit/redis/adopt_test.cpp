@@ -107,9 +107,21 @@ TEST_CASE("adopt: groundhog2k's chart has it behind requirepass in a Secret of s
   CHECK(password_at(content, settings) == Secret("a-password"));
   CHECK(password_at({{"auth.conf", Secret("requirepass one\nrequirepass two")}}, settings) == Secret("two"));
   CHECK_FALSE(password_at({{"auth.conf", Secret("# requirepass none\nmaxmemory 1gb")}}, settings));
+  // as Redis reads its file
+  CHECK(password_at({{"auth.conf", Secret(R"(requirepass "a\"b\\c\x41")")}}, settings) == Secret(R"(a"b\cA)"));
+  CHECK(password_at({{"auth.conf", Secret(R"(requirepass 'a\'b\n')")}}, settings) == Secret(R"(a'b\n)"));
+  CHECK(password_at({{"auth.conf", Secret(R"(requirepass a"b)")}}, settings) == Secret(R"(a"b)"));
   CHECK(password_at({{"redis-password", Secret("x")}}, {"redis", "redis-password"}) == Secret("x"));
   CHECK_FALSE(password_at({{"redis-password", Secret("")}}, {"redis", "redis-password"}));
   CHECK_FALSE(password_at({{"other", Secret("x")}}, {"redis", "redis-password"}));
+}
+
+TEST_CASE("adopt: a line break at the end of a password is the file's that the Secret was made of") {
+  const PasswordSource source{"redis", "redis-password"};
+  CHECK(password_at({{"redis-password", Secret("a-password\n")}}, source) == Secret("a-password"));
+  CHECK(password_at({{"redis-password", Secret("a-password\r\n")}}, source) == Secret("a-password"));
+  CHECK(password_at({{"redis-password", Secret("a\npassword ")}}, source) == Secret("a\npassword "));
+  CHECK_FALSE(password_at({{"redis-password", Secret("\n")}}, source));
 }
 
 TEST_CASE("adopt: a pod without authentication names nothing, and what is not Redis' password is left alone") {
@@ -156,6 +168,29 @@ TEST_CASE("adopt: a chart's TLS is found by its variables or its arguments, with
   REQUIRE(elsewhere);
   CHECK(elsewhere->ca == SecretFile{});
   CHECK_FALSE(tls_source(pod_with(container("redis", list({variable("REDIS_PASSWORD", "redis", "password")})))));
+}
+
+TEST_CASE("adopt: a chart that writes redis.conf by a script says by its probe that Redis speaks TLS") {
+  const auto probe = [](json command) {
+    json server = container("redis", json::array(), list({mount("tls", "/etc/redis/tls"), mount("own", "/etc/own")}));
+    server["livenessProbe"] = {{"exec", {{"command", std::move(command)}}}};
+    return pod_with(server, list({secret_volume("tls", "certificates"), secret_volume("own", "client")}));
+  };
+  // CloudPirates'
+  const auto in_script = tls_source(
+      probe(list({"/bin/sh", "-c",
+                  "\n  redis-cli -h \"127.0.0.1\" -p 6380 --tls --cert /etc/own/tls.crt --key /etc/own/tls.key "
+                  "--cacert /etc/redis/tls/ca.crt ping\n"})));
+  REQUIRE(in_script);
+  CHECK(in_script->ca == SecretFile{"certificates", "ca.crt"});
+  CHECK(in_script->certificate == SecretFile{"client", "tls.crt"});
+  CHECK(in_script->key == SecretFile{"client", "tls.key"});
+  // valkey-helm
+  const auto words = tls_source(probe(list({"valkey-cli", "--cacert", "/etc/redis/tls/ca.crt", "--tls", "ping"})));
+  REQUIRE(words);
+  CHECK(words->ca == SecretFile{"certificates", "ca.crt"});
+  CHECK(words->certificate == SecretFile{});
+  CHECK_FALSE(tls_source(probe(list({"redis-cli", "ping"}))));
 }
 
 TEST_CASE("adopt: the Service's port, and the pod that it leads to") {

@@ -102,6 +102,32 @@ TEST_CASE("both Secrets of a release are one content, and what is not raibid-cli
   CHECK(value_of(objects.mounted(choice)->content, "tls.crt") == Secret("m"));
 }
 
+TEST_CASE("a Secret of TLS that a controller keeps is not ours, whatever its labels say; cert-manager's own is") {
+  const auto taken = [](const json& labels, const json& annotations, const json& owners) {
+    json secret = {{"kind", "Secret"},
+                   {"metadata",
+                    {{"name", "raibid-redis-tls"},
+                     {"labels", {{"app.kubernetes.io/managed-by", "raibid-cli"}}},
+                     {"annotations", annotations},
+                     {"ownerReferences", owners}}},
+                   {"data", json::object()}};
+    secret["metadata"]["labels"].update(labels);
+    TlsObjects objects;
+    objects.take(secret, names);
+    return *objects.certificate;
+  };
+  const json nothing = json::object(), nobody = json::array();
+  CHECK(taken(nothing, nothing, nobody).ours);
+  const TlsObjects::Object merged = taken({{"reconcile.external-secrets.io/managed", "true"}}, nothing, nobody);
+  CHECK_FALSE(merged.ours);
+  CHECK(merged.whose() == "belongs to External Secrets");
+  CHECK_FALSE(taken(nothing, {{"argocd.argoproj.io/tracking-id", "app"}}, nobody).ours);
+  const json owners = json::array({json{{"kind", "Certificate"}, {"name", "raibid-redis-tls"}}});
+  CHECK(taken(nothing, nothing, owners).whose() == "belongs to Certificate raibid-redis-tls");
+  // with --enable-certificate-owner-ref cert-manager's Certificate owns the Secret that it issues into for us
+  CHECK(taken(nothing, {{"cert-manager.io/certificate-name", "raibid-redis-tls"}}, owners).ours);
+}
+
 TEST_CASE("what cert-manager says of a Certificate") {
   const auto certificate = [](const json& conditions, int generation) {
     return json{{"kind", "Certificate"},

@@ -102,6 +102,8 @@ class Rotation {
                                         "do.\n",
                                         store.secret));
     }
+    // what a killed run left says nothing of what Redis knows: then it is looked at after the recovery
+    if (!was_interrupted() && !knows(m_content, store.password)) refuse_third_password(m_context, m_content);
     const WallTime now = m_context.clock.wall();
     const auto done = change(fmt::format("the password of Secret {} beside the one of before", store.secret),
                              [this, next = store.password, now](const SecretContent& present) {
@@ -147,7 +149,7 @@ class Rotation {
                   "for another password: " + m_context.scope().command(rotate_command));
     if (is_sync() && !existing)
       throw Error(ExitCode::preflight, m_place->subject() + " takes its password from no other Secret",
-                  "to name one: " + m_context.scope().command("setup redis", "--existing-secret NAME/KEY"));
+                  "--existing-secret of setup names one: " + m_context.scope().command("setup redis"));
     if (is_sync() || !existing) return;
     const bool own = existing->name == RedisNames(m_settings.release, m_settings.name_space).full;
     if (!own && (m_options.finish || m_options.internal)) return;

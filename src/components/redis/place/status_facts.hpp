@@ -21,9 +21,10 @@ struct StatusFacts {
   /// The Secret that its password is taken from (--existing-secret), when that is not its own.
   struct Store {
     std::string secret, key;
-    bool there = false;    ///< the Secret
-    bool has_key = false;  ///< and this key
-    bool same = false;     ///< with the password that Redis was given
+    bool there = false;     ///< the Secret
+    bool has_key = false;   ///< and this key
+    bool same = false;      ///< with the password that Redis was given
+    std::string problem{};  ///< why Redis or its clients could not have what it has; "" when they can
   };
   /// It lives in a cluster.
   struct OnCluster {

@@ -67,9 +67,14 @@ KeyPair own_ca(const SecretContent& content) {
 /// Why our CA can sign nothing now, with what to do; std::nullopt when it can.
 std::optional<Error> why_no_ca(const SecretContent& present, const CertificateSpec& spec, WallTime now) {
   const std::string new_ca =
-      "make a new one, which clients have to trust then: " + spec.scope.command("tls rotate redis", "--ca");
+      spec.removal.empty()
+          ? "make a new one, which clients have to trust then: " + spec.scope.command("tls rotate redis", "--ca")
+          : "remove what is left of it and run setup again, which makes a new one that clients have to trust then: " +
+                spec.removal;
   const auto refuse = [&](const std::string& why, const std::string& hint) {
-    return std::optional(Error(ExitCode::preflight, fmt::format("the CA in {} {}", spec.where, why), hint));
+    return std::optional(Error(ExitCode::preflight,
+                               fmt::format("the CA in {} {}", spec.where_ca.empty() ? spec.where : spec.where_ca, why),
+                               hint));
   };
   const std::optional<CertificateFacts> facts = facts_at(present, ca_certificate_key);
   for (const char* const key : {ca_certificate_key, ca_private_key_key}) {

@@ -42,6 +42,8 @@ struct CertificateSpec {
   std::vector<std::string> names;  ///< every name that clients use, first the one that applications are handed
   std::string where;               ///< "~/.raibid/local/raibid-redis/tls", "Secret raibid-redis-tls"
   Scope scope{};                   ///< of hints with a command
+  std::string where_ca{};          ///< where our CA is kept, "" for the same place
+  std::string removal{};           ///< where `tls rotate` cannot make a new CA: the command after which setup does
 };
 
 /// Whole days until then, 0 on the last one, negative when it is past.

@@ -85,8 +85,8 @@ void need_cluster(const Context& context, const RedisSettings& settings, const c
   throw Error(ExitCode::usage,
               fmt::format("{} writes of the release's own Secret, and --target {} has none", command,
                           target_name(settings.target)),
-              "for the application's Secret: " +
-                  context.scope().command("export external-secret", "--for-app --store NAME --key PATH"));
+              "for the application's Secret, with --store and --key: " +
+                  context.scope().command("export external-secret", "--for-app"));
 }
 
 CommandResult external_secret_for_app(Context& context) {

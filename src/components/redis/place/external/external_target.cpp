@@ -58,10 +58,10 @@ std::vector<Credentials> candidates(const Context& context, const RedisSettings&
               "name one with --url and --release");
 }
 
-[[noreturn]] void refuse_nothing(const Context& context) {
-  throw Error(ExitCode::usage, "--target external: it is not known which Redis is meant",
-              "name it by --url, or by the variable REDIS_URL; setup saves it for the commands after it: " +
-                  context.scope().command("setup redis", "--url redis://HOST:6379"));
+[[noreturn]] void refuse_nothing() {
+  throw Error(
+      ExitCode::usage, "--target external: it is not known which Redis is meant",
+      "name it by --url or --adopt-service, or by the variable REDIS_URL; setup saves it for the commands after it");
 }
 
 std::string option_of(const Context& context, const char* name) {
@@ -196,7 +196,7 @@ ExternalTarget find_external(const Context& context, const RedisSettings& settin
     target.origin = url_variable;
   }
   std::vector<Credentials> found = candidates(context, settings, address);
-  if (!address && found.empty()) refuse_nothing(context);
+  if (!address && found.empty()) refuse_nothing();
   if (!address && found.size() > 1) refuse_several(context, found);
   if (!address) {
     target = saved_external(std::move(found.front()));

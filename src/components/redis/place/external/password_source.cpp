@@ -115,24 +115,72 @@ std::map<std::string, std::string> plain_variables(const json& container) {
   return all;
 }
 
-/// "--tls-port" → "6379", of command and arguments, a shell's script as well.
-std::map<std::string, std::string> server_options(const json& container) {
+/// The words of a command, those of a shell's script as well.
+std::vector<std::string> words_of(const json& command) {
   std::vector<std::string> words;
-  for (const char* const part : {"command", "args"}) {
-    for (const json& text : items_at(container, {part})) {
-      std::string line = text.is_string() ? text.get<std::string>() : "";
-      std::replace_if(
-          line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t' || c == '"' || c == '\''; }, ' ');
-      for (std::string& word : split(line, ' ')) {
-        if (!word.empty()) words.push_back(std::move(word));
-      }
+  for (const json& text : command) {
+    std::string line = text.is_string() ? text.get<std::string>() : "";
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t' || c == '"' || c == '\''; }, ' ');
+    for (std::string& word : split(line, ' ')) {
+      if (!word.empty()) words.push_back(std::move(word));
     }
   }
+  return words;
+}
+
+/// "--tls-port" → "6379", of those whose names begin so.
+std::map<std::string, std::string> options_in(const std::vector<std::string>& words, std::string_view prefix) {
   std::map<std::string, std::string> options;
   for (std::size_t at = 0; at + 1 < words.size(); ++at) {
-    if (words[at].starts_with("--tls-")) options[words[at]] = words[at + 1];
+    if (words[at].starts_with(prefix)) options[words[at]] = words[at + 1];
   }
   return options;
+}
+
+std::map<std::string, std::string> server_options(const json& container) {
+  std::vector<std::string> words = words_of(items_at(container, {"command"}));
+  for (std::string& word : words_of(items_at(container, {"args"}))) words.push_back(std::move(word));
+  return options_in(words, "--tls-");
+}
+
+/// What a probe gives redis-cli. Charts that write redis.conf by a script say nowhere else in the pod that it speaks
+/// TLS: CloudPirates' and valkey-helm.
+std::map<std::string, std::string> probe_options(const json& container) {
+  for (const char* const probe : {"readinessProbe", "livenessProbe", "startupProbe"}) {
+    const std::vector<std::string> words = words_of(items_at(container, {probe, "exec", "command"}));
+    if (std::find(words.begin(), words.end(), "--tls") != words.end()) return options_in(words, "--");
+  }
+  return {};
+}
+
+/// An argument as redis.conf has it (redis: src/sds.c, sdssplitargs): in double quotes with \n, \xHH and the like, in
+/// single quotes with \' alone.
+std::string unquoted(const std::string& text) {
+  if (text.size() < 2 || (text.front() != '"' && text.front() != '\'') || text.back() != text.front()) return text;
+  const bool is_double = text.front() == '"';
+  const std::string inner = text.substr(1, text.size() - 2);
+  std::string result;
+  for (std::size_t at = 0; at < inner.size(); ++at) {
+    const bool escaped = inner[at] == '\\' && at + 1 < inner.size() && (is_double || inner[at + 1] == '\'');
+    if (!escaped) {
+      result += inner[at];
+      continue;
+    }
+    const char next = inner[++at];
+    const std::string digits = inner.substr(at + 1, 2);
+    const bool is_byte = is_double && next == 'x' && digits.size() == 2 &&
+                         digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+    if (is_byte) {
+      result += static_cast<char>(std::stoi(digits, nullptr, 16));
+      at += 2;
+      continue;
+    }
+    constexpr std::string_view letters = "nrtba", meanings = "\n\r\t\b\a";
+    const std::size_t letter = is_double ? letters.find(next) : std::string_view::npos;
+    result += letter == std::string_view::npos ? next : meanings[letter];
+  }
+  return result;
 }
 
 }  // namespace
@@ -156,6 +204,12 @@ std::optional<TlsSource> tls_source(const json& pod) {
       certificate = options["--tls-cert-file"];
       key = options["--tls-key-file"];
       asks = options["--tls-auth-clients"];
+    }
+    if (ca.empty() && certificate.empty()) {
+      std::map<std::string, std::string> client = probe_options(container);
+      ca = client["--cacert"];
+      certificate = client["--cert"];
+      key = client["--key"];
     }
     if (ca.empty() && certificate.empty()) continue;
     TlsSource source{file_in_secret(pod, container, ca), {}, {}};
@@ -199,17 +253,18 @@ std::vector<PasswordSource> password_sources(const json& pod, const std::string&
 std::optional<Secret> password_at(const SecretContent& content, const PasswordSource& source) {
   if (!source.in_settings) {
     const auto found = content.find(source.key);
-    return found == content.end() || found->second.empty() ? std::nullopt : std::optional(found->second);
+    if (found == content.end()) return std::nullopt;
+    // as the charts' shells read it: a line break at its end belongs to the file that the Secret was made of
+    std::string password = found->second.reveal();
+    while (password.ends_with('\n') || password.ends_with('\r')) password.pop_back();
+    return password.empty() ? std::nullopt : std::optional(Secret(password));
   }
   std::optional<Secret> found;
   for (const auto& [key, value] : content) {
     for (const std::string& line : split(value.reveal(), '\n')) {
       const std::string text(trim(line));
       if (!to_lower(text).starts_with("requirepass ")) continue;
-      std::string password(trim(text.substr(std::string_view("requirepass ").size())));
-      const bool quoted = password.size() > 1 && (password.front() == '"' || password.front() == '\'') &&
-                          password.back() == password.front();
-      if (quoted) password = password.substr(1, password.size() - 2);
+      const std::string password = unquoted(std::string(trim(text.substr(std::string_view("requirepass ").size()))));
       if (!password.empty()) found = Secret(password);  // the last one holds, as in redis.conf
     }
   }

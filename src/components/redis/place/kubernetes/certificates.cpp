@@ -12,6 +12,7 @@
 #include "components/kubernetes/json_view.hpp"
 #include "components/redis/place/kubernetes/release.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/settings/values.hpp"
 
 namespace raibid {
@@ -69,6 +70,8 @@ bool TlsObjects::take(const json& object, const RedisNames& names) {
   found.ours = text_at(object, {"metadata", "labels", managed_by_label}) == managed_by_us;
   found.issued = !text_at(object, {"metadata", "annotations", "cert-manager.io/certificate-name"}).empty();
   found.version = text_at(object, {"metadata", "resourceVersion"});
+  if (!found.issued) found.controller = controller_of(object);
+  found.ours = found.ours && found.controller.empty();
   const bool is_secret = kind == "Secret";
   found.content = is_secret ? content_of(&object) : config_content(object);
   if (kind == "ConfigMap" && name == names.authority) {
@@ -124,7 +127,8 @@ CertificateSpec certificate_spec(const RedisSettings& settings, const RedisNames
   std::vector<std::string> all = certificate_names(settings, names);
   // first the one that applications are handed
   std::stable_partition(all.begin(), all.end(), [&](const std::string& name) { return name == names.host; });
-  return {names.full, std::move(all), "Secret " + mounted_secret(settings.tls, names), scope};
+  return {names.full, std::move(all), "Secret " + mounted_secret(settings.tls, names), scope,
+          "Secret " + names.authority};
 }
 
 std::string verified_name(const std::string& certificate, const RedisNames& names) {
@@ -144,6 +148,14 @@ std::string verified_name(const std::string& certificate, const RedisNames& name
 }
 
 int pod_port(const TlsChoice& tls) { return tls.enabled() && tls.migrate ? tls_migration_port : redis_port; }
+
+SecretContent with_earlier_trust(SecretContent mounted, const std::optional<TlsObjects::Object>& trust) {
+  if (!trust) return mounted;
+  const std::string now = value_of(mounted, tls_trusted_key).reveal();
+  const std::string before = value_of(trust->content, tls_trusted_key).reveal();
+  if (before != now) mounted[tls_trusted_key] = Secret(now + (now.empty() || now.ends_with('\n') ? "" : "\n") + before);
+  return mounted;
+}
 
 TlsClient release_tls(const SecretContent& mounted, const TlsChoice& tls, const RedisNames& names) {
   return tls_client(mounted, tls, verified_name(value_of(mounted, tls_certificate_key).reveal(), names));

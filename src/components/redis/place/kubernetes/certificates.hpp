@@ -22,6 +22,10 @@ struct TlsObjects {
     bool issued = false;    ///< cert-manager has made it
     std::string version{};  ///< metadata.resourceVersion
     SecretContent content{};
+    std::string controller{};  ///< who keeps it and would take back what we write, see controller_of
+
+    /// Whose it is, when it is not ours: "belongs to Argo CD".
+    std::string whose() const { return controller.empty() ? "was not made by raibid-cli" : "belongs to " + controller; }
   };
   std::optional<Object> certificate;  ///< Secret F-tls
   std::optional<Object> authority;    ///< Secret F-ca
@@ -70,6 +74,10 @@ std::string verified_name(const std::string& certificate, const RedisNames& name
 
 /// The port of the pod that raibid-cli uses: with --tls-migrate the one that speaks TLS.
 int pod_port(const TlsChoice& tls);
+
+/// The content of a Secret that someone else writes, trusting also whom the release's ConfigMap names: the CA of what
+/// Redis serves until it has read the Secret again.
+SecretContent with_earlier_trust(SecretContent mounted, const std::optional<TlsObjects::Object>& trust);
 
 /// How to speak TLS to a Redis that has this Secret.
 TlsClient release_tls(const SecretContent& mounted, const TlsChoice& tls, const RedisNames& names);

@@ -40,7 +40,7 @@ void refuse_without_certificates(const Context& context, const RedisSettings& se
         std::tuple(&observed.tls.authority, "Secret", observed.names().authority),
         std::tuple(&observed.tls.trust, "ConfigMap", observed.names().authority)}) {
     if (!is_own || !*object || (*object)->ours) continue;
-    throw Error(ExitCode::preflight, fmt::format("{} {} was not made by raibid-cli", kind, name),
+    throw Error(ExitCode::preflight, fmt::format("{} {} {}", kind, name, (*object)->whose()),
                 "see whose it is: " + kubectl.for_people({"get", to_lower(kind), name, "-o", "yaml"}));
   }
   if (is_own && !observed.tls.certificate) {

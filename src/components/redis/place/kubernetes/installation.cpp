@@ -155,8 +155,9 @@ ordered_json Installation::values() const {
     const std::string pem = value_of(m_mounted, tls_certificate_key).reveal();
     std::string restarted_for = observed.workload ? observed.workload->certificate : "";
     // the early helm is given its values before cert-manager has issued anything
-    if (m_work.needs_restart && m_work.gives_over) restarted_for = "issued-" + m_run;
-    if (m_work.needs_restart && !m_work.gives_over && !pem.empty())
+    const bool is_issued = settings.tls.from == TlsChoice::From::issuer;
+    if (m_work.needs_restart && is_issued) restarted_for = "issued-" + m_run;
+    if (m_work.needs_restart && !is_issued && !pem.empty())
       restarted_for = read_certificate(pem, "the certificate").fingerprint.substr(0, 16);
     if (!restarted_for.empty()) values["master"]["podAnnotations"][certificate_annotation] = restarted_for;
   }

@@ -177,6 +177,7 @@ class Installation {
   bool shows_other_certificate(const RedisConnection& redis) const;
   void serve_certificate(RedisConnection& redis, const SecretContent& content);
   void plan_trust();
+  bool shows_what_nobody_verifies();
   TlsClient tls_with(const SecretContent& content) const;
   SecretContent made_by_us() const;
   std::string describe_certificate_work() const;

@@ -1,6 +1,9 @@
 // The certificate of a release: what setup makes of it, and how a running Redis takes another one.
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -16,6 +19,7 @@
 #include "components/redis/server/rotation.hpp"
 #include "components/redis/settings/spec.hpp"
 #include "components/redis/settings/values.hpp"
+#include "tools/tls_error.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -26,6 +30,7 @@ using nlohmann::ordered_json;
 using Kind = CertificatePlan::Kind;
 
 constexpr Duration issuer_poll = std::chrono::milliseconds(400);
+constexpr Duration last_look = std::chrono::seconds(2);
 constexpr const char* exporter_file_key = "exporter.json";
 
 Kind write_kind(bool is_there) { return is_there ? Kind::replace : Kind::create; }
@@ -60,9 +65,33 @@ void Installation::plan_certificate() {
     // cert-manager writes into the Secret that Redis has mounted
     m_work.gives_over = observed.tls.certificate && !observed.tls.certificate->issued;
     m_work.why = fmt::format("from {} {}", settings.tls.issuer_kind, settings.tls.issuer);
-    m_work.needs_restart = m_work.gives_over && tls_was_on() && observed.redis_runs();
+    const TlsChoice before = observed.tls_choice();
+    const bool by_another = before.issuer_kind != settings.tls.issuer_kind || before.issuer != settings.tls.issuer;
+    m_work.needs_restart = (m_work.gives_over || by_another) && tls_was_on() && observed.redis_runs();
+  }
+  if (settings.tls.from != TlsChoice::From::own && !m_work.needs_restart && shows_what_nobody_verifies()) {
+    m_work.needs_restart = true;
+    m_work.why = "Redis serves one of a CA that is not kept here any more";
   }
   plan_trust();
+}
+
+/// Who brings the Secret may have changed certificate and CA since Redis has read them: then nothing here verifies what
+/// it serves, and only a new start brings it to what the Secret has.
+bool Installation::shows_what_nobody_verifies() {
+  if (!tls_was_on() || !observed.redis_runs() || m_context.guard.dry_run()) return false;
+  m_redis.lead_to(m_names.way_to_master(observed.ha()));
+  m_redis.speak_tls(observed.tls_client(), observed.port());
+  try {
+    m_redis.another(observed.secret ? admin_login(observed.secret->content) : Login(), question_deadline(m_context));
+  } catch (const TlsError& error) {
+    constexpr std::array lasting = {TlsProblem::unknown_ca, TlsProblem::wrong_name, TlsProblem::expired,
+                                    TlsProblem::bad_certificate};
+    return std::find(lasting.begin(), lasting.end(), error.problem()) != lasting.end();
+  } catch (const Error&) {
+    // the step that connects says why
+  }
+  return false;
 }
 
 /// ConfigMap F-ca says whom clients trust.
@@ -80,7 +109,11 @@ void Installation::plan_own_certificate() {
   m_work.takes_over = observed.tls.issued || (observed.tls.certificate && observed.tls.certificate->issued);
   if (m_work.takes_over) present.clear();
   m_mounted = present;
-  const CertificateSpec spec = certificate_spec(settings, m_names, m_context.scope());
+  CertificateSpec spec = certificate_spec(settings, m_names, m_context.scope());
+  // `tls rotate` needs a Redis that speaks TLS, and its Secret
+  if (!observed.tls.certificate || (!tls_was_on() && !can_go_on(present, spec, now)))
+    spec.removal =
+        session.kubectl.for_people({"delete", "secret", m_names.certificate, m_names.authority, "--ignore-not-found"});
   const bool was_own = tls_was_on() && parse_spec(observed.workload->spec).tls.from == TlsChoice::From::own;
   const bool is_lost = present.empty() && was_own && !m_work.takes_over;
   m_work.why = is_lost           ? "its Secrets are lost, and clients have to trust a new CA"
@@ -117,7 +150,8 @@ std::optional<TlsClient> Installation::tls() const {
 TlsClient Installation::tls_with(const SecretContent& content) const {
   TlsChoice choice = settings.tls;
   if (tls_was_on() && parse_spec(observed.workload->spec).tls.client_certificates) choice.client_certificates = true;
-  return release_tls(content, choice, m_names);
+  return release_tls(choice.from == TlsChoice::From::own ? content : with_earlier_trust(content, observed.tls.trust),
+                     choice, m_names);
 }
 
 bool Installation::renews_live() const {
@@ -187,7 +221,8 @@ Step Installation::tls_step() {
       for (Undo& undo : remember_certificate().undo()) undos.push_back(std::move(undo));
     }
     // one that cert-manager had made is its to make again
-    const bool made = m_work.certificate == Kind::create || m_work.issued == Kind::create;
+    const bool made =
+        m_work.certificate == Kind::create || (m_work.issued == Kind::create && !observed.tls.certificate);
     if (made && !repairs && !m_work.takes_over && !m_work.gives_over)
       undos.push_back(undo_certificate_object(session.kubectl, "secret", m_names.certificate));
     if (m_work.issued == Kind::create) undos.push_back(undo_issued_certificate(session.kubectl, m_names, "", again));
@@ -349,8 +384,9 @@ void Installation::wait_for_issued_certificate() {
     }
     if (found.issued && found.issued->failed) break;
     m_context.reporter.step_progress(m_step, why);
-    if (m_context.runner.now() >= m_context.deadline) break;
-    m_context.runner.wait({}, std::min(m_context.deadline, m_context.runner.now() + issuer_poll));
+    // the last look needs time of its own: it would fail for want of it, and not say what cert-manager says
+    if (m_context.runner.now() + issuer_poll + last_look >= m_context.deadline) break;
+    m_context.runner.wait({}, m_context.runner.now() + issuer_poll);
   }
   if (value_of(m_mounted, tls_certificate_key).empty()) {
     throw Error(

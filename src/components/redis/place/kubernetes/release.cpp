@@ -68,6 +68,7 @@ std::optional<TlsClient> Release::tls_client() const {
   const TlsObjects::Object* const mounted = tls.mounted(choice);
   SecretContent content = choice.from == TlsChoice::From::own ? tls.content() : SecretContent();
   if (mounted != nullptr) content.insert(mounted->content.begin(), mounted->content.end());
+  if (choice.from != TlsChoice::From::own) content = with_earlier_trust(std::move(content), tls.trust);
   // the Secret is lost: Redis goes on with what it has read, and its CA is written down once more
   if (content.empty() && tls.trust) content = tls.trust->content;
   return release_tls(content, choice, names());

@@ -29,7 +29,7 @@ void refuse_foreign_certificate(const Observed& observed, const RedisSettings& s
   const auto refuse = [&](const std::optional<TlsObjects::Object>& object, const std::string& kind,
                           const std::string& name, bool may_be_given) {
     if (!object || object->ours) return;
-    cannot_set_up(fmt::format("{} {} in namespace {} was not made by raibid-cli", kind, name, settings.name_space),
+    cannot_set_up(fmt::format("{} {} in namespace {} {}", kind, name, settings.name_space, object->whose()),
                   may_be_given ? fmt::format("to use its certificate: --tls-secret {}; else choose another name with "
                                              "--release",
                                              name)
@@ -164,7 +164,7 @@ void refuse_to_write(const Context& context, const Installation& installation) {
       fmt::format("users.acl of Secret {} has to be changed ({}), and --existing-secret says that something "
                   "else keeps it",
                   installation.settings.existing_secret->name, what),
-      "write the manifest again: " + context.scope().command("export external-secret", "--store NAME --key PATH"));
+      "write the manifest again, with --store and --key: " + context.scope().command("export external-secret"));
 }
 
 void refuse_unknown_password(Context& context, const Observed& observed, const Kubectl& kubectl,

@@ -293,11 +293,20 @@ StatusFacts::Store read_store(const Kubectl& kubectl, const SecretReference& exi
   const nlohmann::json secrets = Kubectl::parse_items(question, kubectl.ask(question, until));
   const SecretContent content = secrets.empty() ? SecretContent() : content_of(&secrets.front());
   const bool has_key = content.contains(existing.key);
-  return {existing.name, existing.key, !secrets.empty(), has_key, has_key && value_of(content, existing.key) == ours};
+  const Secret stored = value_of(content, existing.key);
+  return {existing.name,
+          existing.key,
+          !secrets.empty(),
+          has_key,
+          has_key && stored == ours,
+          has_key ? password_problem(stored.reveal()) : ""};
 }
 
 void examine_store(const StatusFacts::Store& store, HealthReport& report) {
   const std::string name = "Secret " + SecretReference{store.secret, store.key}.text();
+  if (!store.same && !store.problem.empty())
+    return report.add({"store", false, fmt::format("{} has a password that cannot be used: it {}", name, store.problem),
+                       "Redis and its own Secret are as they were; store another one where that is kept"});
   report.add({"store", store.same,
               store.same      ? name + " has the password of Redis"
               : store.has_key ? name + " has another password than Redis: the store has changed it"

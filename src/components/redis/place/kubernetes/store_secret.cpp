@@ -88,7 +88,7 @@ Secret read_existing_secret(Context& context, const Kubectl& kubectl, const Secr
     for (const auto& [key, value] : content) keys.push_back(printable(key));
     refuse(fmt::format("--existing-secret: {} has no key {}", name, reference.key),
            keys.empty()
-               ? "it has none at all"
+               ? "it has none at all: whatever keeps it has to write that key"
                : fmt::format("it has {}: name one as --existing-secret {}/KEY", join(keys, ", "), reference.name));
   }
   const Secret password = value_of(content, reference.key);
@@ -132,16 +132,18 @@ void refuse_kept_secret(const Observed& observed, const RedisSettings& settings,
   const std::string what = fmt::format("Secret {} is the one of --existing-secret, and is not written", names.full);
   if (settings.existing_secret->key != password_key)
     refuse(fmt::format("{}: its password has to be in key {}", what, password_key),
-           "let whatever keeps it use that key: " + scope.command("export external-secret", "--store NAME --key PATH"));
+           "let whatever keeps it use that key; a manifest that does, with --store and --key: " +
+               scope.command("export external-secret"));
   if (const auto missing = missing_keys(observed, settings); !missing.empty())
     refuse(fmt::format("{}: it lacks {}", what, join(missing, ", ")),
            "let setup make the Secret without --existing-secret, and the store merge its password into it "
-           "(creationPolicy Merge); to write that: " +
-               scope.command("export external-secret", "--store NAME --key PATH"));
+           "(creationPolicy Merge); to write that, with --store and --key: " +
+               scope.command("export external-secret"));
   if (const std::string problem = secret_problem(observed.secret->content); !problem.empty())
     refuse(fmt::format("{}: {}", what, problem),
-           "the template of whatever keeps it has to make users.acl of the password: " +
-               scope.command("export external-secret", "--store NAME --key PATH"));
+           "the template of whatever keeps it has to make users.acl of the password; one that does, with --store and "
+           "--key: " +
+               scope.command("export external-secret"));
 }
 
 }  // namespace raibid

@@ -46,8 +46,8 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
     throw Error(ExitCode::preflight,
                 fmt::format("Secret {} belongs to {}, which would take the change back", names.full,
                             observed.secret->controller),
-                "change the password where that takes it from, then take it over: " +
-                    context.scope().command("credentials sync"));
+                "change the password where that takes it from; for that setup has to know whose it is: " +
+                    context.scope().command("setup redis", "--existing-secret " + names.full));
   }
   const Duration patience = context.pace->patience(undo_limit);
   ReleaseLock lock(context, kubectl, settings.release, plan.operation, context.deadline + patience);

@@ -33,8 +33,8 @@ bool same_served(const SecretContent& left, const SecretContent& right) {
 }
 
 /// `was_own`: the Redis that is there was set up with certificates of ours.
-CertificateWork own_certificates(Context& context, const SecretContent& found, bool was_own,
-                                 const CertificateSpec& spec) {
+CertificateWork own_certificates(Context& context, const SecretContent& found, bool was_own, const fs::path& folder,
+                                 CertificateSpec spec) {
   const WallTime now = context.clock.wall();
   const bool foreign = !was_own && !found.contains(ca_certificate_key) && !found.contains(ca_private_key_key);
   const SecretContent present = foreign ? SecretContent{} : found;
@@ -42,6 +42,8 @@ CertificateWork own_certificates(Context& context, const SecretContent& found, b
     return {with_own_certificate({}, spec, now), "a CA, and a certificate for " + join(spec.names, ", "), true};
   const std::string why = why_renew(present, spec, now);
   if (why.empty()) return {present, "", false};
+  // `tls rotate` needs a Redis that speaks TLS
+  if (!was_own && !can_go_on(present, spec, now)) spec.removal = "rm -r " + shell_quote(folder.string());
   try {
     return {with_own_certificate(present, spec, now), "a new certificate: " + why, true};
   } catch (const Error& error) {
@@ -105,7 +107,7 @@ CertificateWork wanted_certificates(Context& context, const RedisSettings& setti
   const auto state = instance.state();
   const bool was_own = state && state->spec.tls.from == TlsChoice::From::own;
   CertificateWork work = settings.tls.from == TlsChoice::From::own
-                             ? own_certificates(context, present, was_own, spec)
+                             ? own_certificates(context, present, was_own, instance.tls(), spec)
                              : given_certificates(context, settings, present, spec);
   work.other_ca = state && state->spec.tls.enabled() && work.changes && changes_trust(present, work.wanted);
   return work;
