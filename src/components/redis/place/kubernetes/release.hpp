@@ -49,13 +49,13 @@ struct Release {
     std::string spec;                          ///< what it was set up with (see Spec)
     std::string claim_size{};                  ///< of its claim template; "" when it has none
     std::optional<std::string> claim_class{};  ///< the template's StorageClass, when it names one
-    std::string gitops{};                      ///< who keeps it instead of setup (gitops_owner), "" for nobody
     std::string component{};                   ///< what its selector asks of the pod, beside name and instance
     bool kept_by_policy = false;               ///< helm leaves it when it removes the release (helm.sh/resource-policy)
     int replicas = 0;
     int ready_replicas = 0;
     std::optional<Deletion> deletion{};
     std::string certificate{};  ///< of the pod's template, see certificate_annotation
+    std::string gitops{};       ///< who keeps it instead of setup (gitops_owner), "" for nobody
   };
   struct Pod {
     /// How one of its containers ended before it was started again.
