@@ -111,6 +111,28 @@ TEST_CASE("an exporter that fails is a check of its own, and not the pod's") {
   CHECK_FALSE(other.report.checks()[0].passed);
 }
 
+TEST_CASE("a pod whose node does not answer is told by its node, and not by its exporter") {
+  // as Kubernetes 1.34 had it 50 seconds after a node of the test cluster was killed
+  json lost =
+      pod("Running", false,
+          {{{"name", "redis"}, {"ready", true}, {"restartCount", 0}, {"state", {{"running", json::object()}}}},
+           {{"name", "metrics"}, {"ready", true}, {"restartCount", 0}, {"state", {{"running", json::object()}}}}});
+  lost["spec"]["nodeName"] = "node3";
+  lost["status"]["conditions"].push_back({{"type", "Initialized"}, {"status", "True"}});
+  lost["status"]["conditions"].push_back({{"type", "ContainersReady"}, {"status", "True"}});
+  Look look;
+  const Release::Pod seen = read_pod(lost, look.kubectl);
+  examine_pod(&seen, "redis-0", look.kubectl, look.report);
+  REQUIRE(look.report.checks().size() == 1);
+  CHECK_FALSE(look.report.checks()[0].passed);
+  CHECK(look.report.checks()[0].text == "redis-0 Running, not Ready, 0 restarts: its node node3 does not answer");
+  CHECK(look.report.checks()[0].hint == "kubectl --context dev -n apps describe node node3");
+
+  json gated = lost;  // not the node: a readiness gate of the pod is not there yet
+  gated["spec"]["readinessGates"] = {{{"conditionType", "example.org/let-in"}}};
+  CHECK_FALSE(read_pod(gated, look.kubectl).node_is_silent);
+}
+
 TEST_CASE("status tells how a container ended last") {
   const json ended = {{"reason", "OOMKilled"}, {"exitCode", 137}, {"finishedAt", "2026-01-31T12:00:00Z"}};
   const json restarted =

@@ -7,7 +7,7 @@ namespace raibid {
 namespace {
 
 /// In the order of the enum.
-constexpr std::array<std::string_view, 35> reason_texts = {
+constexpr std::array<std::string_view, 36> reason_texts = {
     "",           "BadCertificate", "BeingDeleted", "Changed",     "Disagree",    "Drifted",
     "Evicts",     "Failed",         "Forbidden",    "Full",        "InUse",       "IsReplica",
     "JobsLost",   "LeadsElsewhere", "LeadsNowhere", "LimitPassed", "Loading",     "Missing",

@@ -145,6 +145,22 @@ unixsocketperm {{ $.Values.master.podSecurityContext.enabled | ternary 770 777 }
 {{- range .Values.trim.streams }}{{ printf "%d %s\n" (int64 .maxLength) .name }}{{ end }}
 {{- end }}
 
+{{- /* For the scripts of jobs: */}}
+{{- define "redis.reach" -}}
+# reach COMMAND…: repeats it for a minute at most while it cannot connect. A network that enforces policies knows a new pod some seconds after its
+# start, and refuses it until then.
+reach() {
+  end=$(($(date +%s) + 60))
+  while [ "$(date +%s)" -lt "$end" ]; do
+    case $("$@" 2>&1 < /dev/null) in
+      *SSL*) return ;;
+      *"Could not connect"*) sleep 0.5 ;;
+      *) return ;;
+    esac
+  done
+}
+{{- end }}
+
 {{- define "redis.scripts" -}}
 start.sh: |
   trap 'exit 143' TERM # PID 1 without a handler ignores it, and the pod would take its whole grace to end

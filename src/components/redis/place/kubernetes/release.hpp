@@ -74,7 +74,8 @@ struct Release {
     bool ready = false;   ///< and not being deleted
     bool serves = false;  ///< the same, a failing exporter left out
     bool being_deleted = false;
-    bool redis_runs = false;  ///< the container of Redis
+    bool node_is_silent = false;  ///< see node_is_silent
+    bool redis_runs = false;      ///< the container of Redis
     int restarts = 0;
     std::optional<End> last_end{};
     std::string why_not_running{};                    ///< what the scheduler, or a waiting container, says

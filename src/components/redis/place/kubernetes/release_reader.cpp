@@ -209,7 +209,11 @@ Release::Pod read_pod(const json& pod, const Kubectl& kubectl) {
     read.last_end = {text_at(container, {"name"}), text_at(ended, {"reason"}), int_at(ended, {"exitCode"}),
                      text_at(ended, {"finishedAt"})};
   }
-  if (!read.serves && !read.being_deleted) read.why_not_running = why_not_running(pod);
+  read.node_is_silent = !read.being_deleted && node_is_silent(pod);
+  if (read.node_is_silent)
+    read.why_not_running = fmt::format("its node {} does not answer", read.node);
+  else if (!read.serves && !read.being_deleted)
+    read.why_not_running = why_not_running(pod);
   if (read.serves && !read.ready) read.exporter_trouble = exporter_trouble(pod, read.name, kubectl);
   return read;
 }

@@ -89,9 +89,12 @@ void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl
   report.add({.name = "pod",
               .passed = pod->serves,
               .text = text,
-              .hint = kubectl.for_people({"describe", "pod", name}),
+              .hint = pod->node_is_silent ? kubectl.for_people({"describe", "node", pod->node})
+                                          : kubectl.for_people({"describe", "pod", name}),
               .object = name},
-             pod->being_deleted ? CheckReason::being_deleted : CheckReason::not_ready);
+             pod->node_is_silent  ? CheckReason::node_is_silent
+             : pod->being_deleted ? CheckReason::being_deleted
+                                  : CheckReason::not_ready);
   if (const auto& trouble = pod->exporter_trouble)
     report.add({.name = "exporter",
                 .text = "Redis works, and its exporter does not: " + trouble->text,
