@@ -517,7 +517,7 @@ TEST_SUITE("dry run") {
     CHECK(test::schema_problem("setup", all) == "");
     CHECK(all.at("changed") == true);
     CHECK(std::any_of(all.at("objects").begin(), all.at("objects").end(),
-                      [](const json& one) { return one.at("kind") == "StatefulSet" && one.at("what") == "created"; }));
+                      [](const json& one) { return one.at("kind") == "Secret" && one.at("what") == "created"; }));
   }
 
   TEST_CASE("each has its schema: status, doctor, setup and teardown, on a cluster and on this machine") {
