@@ -211,10 +211,6 @@ class World {
     m_server = std::make_unique<StandIn>(data());
     write_atomic(folder / "redis.pid", fmt::format("{}\n", m_server->pid()));
   }
-  void tear_down_on_cluster() {
-    FakeCluster cluster(state(), m_signals);
-    REQUIRE_MESSAGE(run_on(cluster, cluster, {"teardown", "redis", "--yes"}) == 0, err);
-  }
   /// As a tool does it that keeps the StatefulSet.
   void mark_workload(const std::string& where, const std::string& key, const std::string& value) {
     FakeCluster cluster(state(), m_signals);
@@ -467,20 +463,6 @@ TEST_SUITE("dry run") {
       }
       CHECK(world.look({"status", "redis", "--dry-run"}) != 3);
     }
-  }
-
-  TEST_CASE("status names the claims that a teardown kept") {
-    World world;
-    world.install_on_cluster();
-    world.tear_down_on_cluster();
-    for (const Words& words : {Words{"status", "--all", "--dry-run"}, Words{"status", "--dry-run"}}) {
-      CHECK(world.look(words) == 6);
-      CHECK_MESSAGE(world.err.find("removed, data kept: release raibid-redis in namespace raibid-redis, its data are "
-                                   "kept in claim redis-data-raibid-redis-master-0") != std::string::npos,
-                    world.err);
-    }
-    CHECK(world.look({"status", "--all", "-n", "other", "--dry-run"}) == 6);
-    CHECK(world.err.find("data kept") == std::string::npos);
   }
 
   TEST_CASE("history names who made each revision, by Helm's record") {
