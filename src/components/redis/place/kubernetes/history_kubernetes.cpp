@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/error.hpp"
 #include "components/kubernetes/json_view.hpp"
@@ -18,6 +19,12 @@ namespace raibid {
 namespace {
 
 using nlohmann::json;
+
+int number_of(const std::string& label) {
+  int number = 0;
+  std::from_chars(label.data(), label.data() + label.size(), number);
+  return number;
+}
 
 /// What the StatefulSet of a revision was set up with, and its image; nothing where that is not ours, or cannot be
 /// read.
@@ -44,18 +51,17 @@ std::vector<Revision> history_kubernetes(Context& context, const RedisSettings& 
   const Command question = session.kubectl.all_records(settings.release);
   std::vector<Revision> all;
   for (const json& secret : Kubectl::parse_items(question, session.kubectl.ask(question, context.deadline))) {
-    const auto record = read_helm_record(secret);
-    if (!record || record->release != settings.release || record->name_space != settings.name_space) continue;
     const json& labels = at(secret, {"metadata", "labels"});
+    if (text_at(labels, {"owner"}) != "helm" || text_at(labels, {"name"}) != settings.release) continue;
     Revision revision;
-    revision.number = record->revision;
+    revision.number = number_of(text_at(labels, {"version"}));
     revision.status = text_at(labels, {"status"});
     revision.at = text_at(secret, {"metadata", "creationTimestamp"});
     revision.user = text_at(labels, {user_label});
     revision.host = text_at(labels, {host_label});
     revision.operation = text_at(labels, {operation_label});  // "setup_redis": no label's value has a blank
     std::replace(revision.operation.begin(), revision.operation.end(), '_', ' ');
-    read_workload(record->manifest, names, revision);
+    if (const auto record = read_helm_record(secret)) read_workload(record->manifest, names, revision);
     all.push_back(std::move(revision));
   }
   if (all.empty()) throw_not_installed(context, subject_of(session.kubectl, settings.release));
