@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/history_local.hpp"
 #include "components/redis/place/local/installation_local.hpp"
