@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -29,7 +30,10 @@ bool is_dry_run(const Invocation& invocation) {
   SettingMap flags;
   if (const auto given = invocation.flags.find("dry-run"); given != invocation.flags.end()) flags.insert(*given);
   std::vector<std::string> none;
-  return resolve_settings(global_options(), flags, {}, {}, {}, none).flag("dry-run");
+  if (resolve_settings(global_options(), flags, {}, {}, {}, none).flag("dry-run")) return true;
+  return std::any_of(invocation.row->options.begin(), invocation.row->options.end(), [&](const OptionSpec& option) {
+    return option.means_dry_run && invocation.flags.contains(std::string(option.name));
+  });
 }
 
 CommandResult execute(std::span<const std::string> arguments, const CliDependencies& dependencies,

@@ -35,7 +35,9 @@ Context make_context(const Call& call, const std::vector<OptionSpec>& options, s
   Session session = open_session(options, call.invocation.flags, system.environment);
   Reporter& reporter = speak_as(call, session);
   system.runner.tell([&reporter](const std::string& text) { reporter.warning(text); });
-  if (session.settings.flag("timing")) timeline.emplace(system, system.runner);
+  const bool debug = session.settings.flag("debug");
+  const ShownTimeline::Shown shown{session.settings.flag("timing"), debug || session.settings.flag("verbose"), debug};
+  if (shown.any()) timeline.emplace(system, system.runner, reporter, shown);
   const TimePoint deadline = system.clock.now() + session.settings.duration("timeout");
   return Context{system.runner,
                  system.clock,

@@ -70,7 +70,7 @@ ReporterOptions reporter_options(const Settings& settings) {
                   : color == "never" ? ColorChoice::never
                                      : ColorChoice::automatic;
   options.quiet = settings.flag("quiet");
-  options.verbose = settings.flag("verbose");
+  options.verbose = settings.flag("verbose") || settings.flag("debug");
   return options;
 }
 

@@ -9,6 +9,11 @@ OutputFormat output_format(const std::string& output) {
   return output == "yaml" ? OutputFormat::yaml : OutputFormat::table;
 }
 
+bool Context::colors_results() const {
+  const std::string choice = settings.text("color");
+  return choice == "always" || (choice == "auto" && terminal.color && terminal.results_rewrite);
+}
+
 OutputFormat Context::format() const { return output_format(settings.text("output")); }
 
 }  // namespace raibid

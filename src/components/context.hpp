@@ -50,6 +50,8 @@ struct Context {
   std::shared_ptr<ClusterPace> pace = std::make_shared<ClusterPace>();
 
   OutputFormat format() const;
+  /// Whether results are coloured: on a terminal, unless --color or NO_COLOR says otherwise.
+  bool colors_results() const;
   /// The flags that name the same Redis again, for hints.
   Scope scope() const { return Scope(settings); }
 };

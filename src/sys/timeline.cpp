@@ -16,10 +16,11 @@ double seconds(TimePoint::duration time) { return std::chrono::duration<double>(
 
 }  // namespace
 
-std::size_t Timeline::begin(std::string_view what) {
+std::size_t Timeline::begin(Kind kind, std::string_view what, std::string_view whole) {
   std::string shown = printable(what.substr(0, longest));
   if (what.size() > longest) shown += " …";
-  m_entries.push_back({std::move(shown), m_clock.now()});
+  m_entries.push_back({kind, std::move(shown), m_clock.now()});
+  if (m_listener) m_listener(kind, false, printable(whole.empty() ? what : whole));
   return m_entries.size() - 1;
 }
 
@@ -29,6 +30,10 @@ void Timeline::end(std::size_t number, std::string_view how) {
   entry.ended = true;
   entry.end = m_clock.now();
   entry.how = how;
+  if (m_listener)
+    m_listener(entry.kind, true,
+               fmt::format("{}: {:.3f} s{}", entry.what, seconds(entry.end - entry.begin),
+                           entry.how.empty() ? "" : ", " + entry.how));
 }
 
 std::string Timeline::text() const {

@@ -34,6 +34,9 @@ std::string shown(const ApiRequest& request, bool is_watch) {
   return (is_watch ? "watch" : request.method) + " " + request.path.substr(0, request.path.find('?'));
 }
 
+/// With its query; never its body.
+std::string whole(const ApiRequest& request) { return request.method + " " + request.path; }
+
 /// "configmaps/held" of "/api/v1/namespaces/x/configmaps/held?…".
 std::string object_in(const std::string& path) {
   const std::string object = path.substr(0, path.find('?'));
@@ -254,7 +257,8 @@ bool ApiCall::launch() {
     }
     one.exchange = std::make_unique<HttpExchange>(std::move(connection), text_of(one));
     if (m_runner.m_timeline != nullptr && !one.on_timeline)
-      one.on_timeline = m_runner.m_timeline->begin(shown(*one.request, m_api.answer == ApiAnswer::events));
+      one.on_timeline = m_runner.m_timeline->begin(
+          Timeline::Kind::request, shown(*one.request, m_api.answer == ApiAnswer::events), whole(*one.request));
     const bool lasts = m_api.timeout == Duration::zero() || watches(one);
     one.until = lasts ? TimePoint::max() : m_runner.now() + m_api.timeout;
     m_acted = m_acted || !m_command.only_reads;

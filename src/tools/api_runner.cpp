@@ -52,12 +52,37 @@ std::unique_ptr<Process> ApiRunner::start_helper(const Command& command) {
 
 namespace {
 
-/// A helm or kubectl without what all have in common; of any other program only its name: its arguments are the user's.
+std::string name_of(const std::string& program) { return program.substr(program.rfind('/') + 1); }
+
+/// Of any other program only its name is shown: its arguments are the user's.
+bool is_one_of_ours(const Command& command) {
+  return !command.argv.empty() && is_one_of(name_of(command.argv.front()), {"helm", "kubectl"});
+}
+
+/// The user's --set without a value that may be a secret, whatever the chart calls it.
+std::vector<std::string> without_secrets(std::vector<std::string> words) {
+  for (std::size_t at = 1; at < words.size(); ++at) {
+    if (!words[at - 1].starts_with("--set")) continue;
+    const std::size_t equals = words[at].find('=');
+    const std::string key = to_lower(words[at].substr(0, equals));
+    const bool may_be_secret = key.find("pass") != std::string::npos || key.find("secret") != std::string::npos ||
+                               key.find("token") != std::string::npos || key.find("key") != std::string::npos;
+    if (equals != std::string::npos && may_be_secret) words[at].replace(equals + 1, std::string::npos, "***");
+  }
+  return words;
+}
+
+/// A line to type again; what goes through standard input is not in it.
+std::string whole_line(const Command& command) {
+  if (!is_one_of_ours(command)) return command.argv.empty() ? "?" : name_of(command.argv.front());
+  return shell_join(without_secrets(command.argv)) + (command.input.empty() ? "" : " < …");
+}
+
+/// Without what all have in common.
 std::string shown_on_timeline(const Command& command) {
-  std::vector<std::string> words = command.argv;
-  if (words.empty()) return "?";
-  words.front().erase(0, words.front().rfind('/') + 1);
-  if (words.front() != "helm" && words.front() != "kubectl") return words.front();
+  if (!is_one_of_ours(command)) return whole_line(command);
+  std::vector<std::string> words = without_secrets(command.argv);
+  words.front() = name_of(words.front());
   for (std::size_t i = 1; i + 1 < words.size() && words[i].starts_with('-');) {
     if (is_one_of(words[i], {"--kubeconfig", "--context", "--kube-context", "-n"})) {
       words.erase(words.begin() + static_cast<std::ptrdiff_t>(i), words.begin() + static_cast<std::ptrdiff_t>(i) + 2);
@@ -74,7 +99,7 @@ std::string shown_on_timeline(const Command& command) {
 
 std::unique_ptr<Process> ApiRunner::start_child(const Command& command) {
   std::unique_ptr<Process> process = m_runner.start(command);
-  if (m_timeline != nullptr) m_recorded[process.get()] = m_timeline->begin(shown_on_timeline(command));
+  if (m_timeline != nullptr) m_recorded[process.get()] = m_timeline->begin(Timeline::Kind::program, shown_on_timeline(command), whole_line(command));
   return process;
 }
 

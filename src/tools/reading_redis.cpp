@@ -37,6 +37,7 @@ const std::set<std::string, std::less<>>& reading_commands() {
       "XPENDING",
       "XINFO",
       "CONFIG GET",
+      "SLOWLOG GET",
       "ACL LIST",
       "ACL CAT",
       "ACL GETUSER",

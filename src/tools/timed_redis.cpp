@@ -13,7 +13,7 @@ namespace {
 /// Ends its entry however the block ends.
 class TimedBlock {
  public:
-  TimedBlock(Timeline& timeline, const std::string& what) : m_timeline(timeline), m_number(timeline.begin(what)) {}
+  TimedBlock(Timeline& timeline, const std::string& what) : m_timeline(timeline), m_number(timeline.begin(Timeline::Kind::redis, what)) {}
   ~TimedBlock() { m_timeline.end(m_number); }
   TimedBlock(const TimedBlock&) = delete;
   TimedBlock& operator=(const TimedBlock&) = delete;
@@ -47,7 +47,7 @@ class TimedConnection final : public RedisConnection {
     return m_redis->pipeline(commands);
   }
   void send(const std::vector<std::string>& arguments) override {
-    m_sent = m_timeline.begin("redis " + name_of(arguments));
+    m_sent = m_timeline.begin(Timeline::Kind::redis, "redis " + name_of(arguments));
     m_redis->send(arguments);
   }
   void stream(RedisFeed& feed) override {

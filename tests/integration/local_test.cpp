@@ -8,6 +8,7 @@
 
 #include "base/strings.hpp"
 #include "support/cli.hpp"
+#include "support/json_schema.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -104,8 +105,57 @@ TEST_CASE("local: teardown keeps the data unless told otherwise") {
   INFO(said(kept));
   REQUIRE(kept.status == 0);
   CHECK(kept.err.find("Will be kept") != std::string::npos);
+  for (const char* verb : {"status", "url"}) {
+    const Output removed = cli.local(verb);
+    INFO(said(removed));
+    CHECK(removed.status == 6);
+    CHECK(removed.err.find("is removed; its data are kept in") != std::string::npos);
+  }
+  const Output none = cli({"status", "--all", "--target", "local"});
+  INFO(said(none));
+  CHECK(none.status == 6);
+  CHECK(none.err.find("removed, data kept: release raibid-redis on this machine") != std::string::npos);
+  CHECK(cli.local("teardown", {"--yes"}).out.find("Nothing to tear down") != std::string::npos);
   REQUIRE(cli.local("setup").status == 0);
   CHECK(redis(credentials, {"GET", "kept"}) == "yes");
+  CHECK(cli.local("status").status == 0);
+}
+
+TEST_CASE("local: a teardown of one that was stopped removes it, and keeps its data") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  redis(cli.credentials(), {"SHUTDOWN"});
+  CHECK(cli.local("status").status == 1);
+  const Output gone = cli.local("teardown", {"--yes"});
+  INFO(said(gone));
+  CHECK(gone.status == 0);
+  CHECK(cli.local("status").status == 6);
+}
+
+TEST_CASE("local: setup --diff shows what changes of the files, writes nothing, and tells by its exit code") {
+  LocalCli cli;
+  const Output fresh = cli.local("setup", {"--diff"});
+  INFO(said(fresh));
+  CHECK(fresh.status == 0);
+  CHECK(fresh.out.find("redis.conf (created)") != std::string::npos);
+  CHECK(tree(cli.home()).empty());
+  REQUIRE(cli.local("setup").status == 0);
+  const Output same = cli.local("setup", {"--diff", "--exit-code"});
+  INFO(said(same));
+  CHECK(same.status == 0);
+  CHECK(same.out == "Nothing would change.\n");
+  const auto before = tree(cli.home());
+  const Output other = cli.local("setup", {"--memory-limit", "777Mi", "--diff", "--exit-code"});
+  INFO(said(other));
+  CHECK(other.status == 10);
+  CHECK(other.out.find("    -maxmemory ") != std::string::npos);
+  CHECK(other.out.find("    +maxmemory ") != std::string::npos);
+  CHECK(other.out.find("users.acl") == std::string::npos);
+  CHECK(other.out.find(cli.credentials().at("password").get<std::string>()) == std::string::npos);
+  CHECK(cli.local("setup", {"--memory-limit", "777Mi", "--diff"}).status == 0);
+  CHECK(cli.local("setup", {"--diff", "--color", "always", "--memory-limit", "777Mi"}).out.find("\x1b[32m") !=
+        std::string::npos);
+  CHECK(tree(cli.home()).at("local/raibid-redis/redis.conf") == before.at("local/raibid-redis/redis.conf"));
 }
 
 TEST_CASE("local: the setup after a kill -9 keeps the jobs that were added meanwhile; --discard-data starts again") {
@@ -290,4 +340,80 @@ TEST_CASE("local: a server whose pid file is gone is found, and its data do not 
   CHECK(cli({"setup", "redis", "--target", "local"}).status == 0);
   CHECK(cli({"teardown", "redis", "--target", "local", "--yes", "--delete-data"}).status == 0);
   CHECK(tree(cli.home() / "local").empty());
+}
+
+TEST_CASE("local: history says who changed what, and rollback goes back to it, as often as one likes") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  const std::string before = redis(credentials, {"CONFIG", "GET", "maxmemory"});
+  redis(credentials, {"SET", "kept", "yes"});
+  REQUIRE(cli.local("setup", {"--memory-limit", "1Gi"}).status == 0);
+  REQUIRE(cli.local("setup", {"--memory-limit", "1Gi"}).status == 0);  // changes nothing, and is no revision
+  const std::string grown = redis(credentials, {"CONFIG", "GET", "maxmemory"});
+  CHECK(grown != before);
+  const auto history = [&cli] { return nlohmann::json::parse(cli.local("history", {"-o", "json"}).out); };
+  nlohmann::json all = history();
+  REQUIRE(all.size() == 2);
+  CHECK(schema_problem("history", all) == "");
+  CHECK(all[0].at("revision") == 2);
+  CHECK(all[0].at("current") == true);
+  CHECK(all[0].at("operation") == "setup redis");
+  CHECK_FALSE(all[0].at("user").get<std::string>().empty());
+  CHECK(all[0].at("changes") == nlohmann::json{"--memory-limit 1Gi"});
+
+  const Output would = cli.local("rollback", {"--dry-run"});
+  INFO(said(would));
+  CHECK(would.status == 0);
+  CHECK(would.err.find("no --memory-limit") != std::string::npos);
+  CHECK(redis(credentials, {"CONFIG", "GET", "maxmemory"}) == grown);
+  CHECK(cli.local("rollback").status == 2);  // there is nobody to ask
+  const Output back = cli.local("rollback", {"--yes", "-o", "json"});
+  INFO(said(back));
+  REQUIRE(back.status == 0);
+  CHECK(schema_problem("rollback", nlohmann::json::parse(back.out)) == "");
+  CHECK(redis(credentials, {"CONFIG", "GET", "maxmemory"}) == before);
+  CHECK(redis(credentials, {"GET", "kept"}) == "yes");
+  all = history();
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].at("operation") == "rollback redis");
+  CHECK(all[0].at("changes") == nlohmann::json{"no --memory-limit"});
+
+  CHECK(cli.local("rollback", {"2", "--yes"}).status == 0);
+  CHECK(redis(credentials, {"CONFIG", "GET", "maxmemory"}) == grown);
+  CHECK(cli.local("rollback", {"9", "--yes"}).status == 3);
+  CHECK(cli.local("rollback", {"four", "--yes"}).status == 2);
+  CHECK(cli.local("upgrade").status == 3);
+}
+
+TEST_CASE("local: support writes one archive that has what an issue needs, and no secret, host or user") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  redis(credentials, {"CONFIG", "SET", "slowlog-log-slower-than", "0"});
+  redis(credentials, {"SET", "a-job", "a-payload-of-a-job"});
+  const std::string file = (cli.folder() / "issue.tar.gz").string();
+  const Output written = cli.local("support", {file});
+  INFO(said(written));
+  REQUIRE(written.status == 0);
+  CHECK(written.out.find("Replaced in it:") != std::string::npos);
+  const std::string names = must({"tar", "-tzf", file});
+  for (const char* name :
+       {"versions.txt", "doctor.json", "status.txt", "history.txt", "journal.txt", "redis/info.txt", "redis/config.txt",
+        "redis/slowlog.txt", "evidence/redis.log", "evidence/redis.conf", "timeline.txt", "replaced.txt"})
+    CHECK_MESSAGE(names.find(name) != std::string::npos, name);
+  const std::string all = must({"tar", "-xzOf", file});
+  CHECK(all.find("not collected") == std::string::npos);
+  CHECK(all.find("redis_version:") != std::string::npos);
+  CHECK(all.find(" SET 2") != std::string::npos);
+  CHECK(all.find(credentials.at("password").get<std::string>()) == std::string::npos);
+  CHECK(all.find("a-payload-of-a-job") == std::string::npos);
+  CHECK(all.find(cli.home().string()) == std::string::npos);
+  CHECK(all.find(std::string(trim(must({"hostname"})))) == std::string::npos);
+  struct stat info {};
+  REQUIRE(::stat(file.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  const Output again = cli.local("support", {file});
+  CHECK(again.status == 2);
+  CHECK(again.err.find("is not overwritten") != std::string::npos);
 }

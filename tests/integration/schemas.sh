@@ -27,6 +27,13 @@ writes() {
 writes setup.plan setup redis --dry-run
 writes setup.done setup redis
 writes setup.again setup redis
+writes setup.diff setup redis --memory-limit 1Gi --diff
+writes setup.grown setup redis --memory-limit 1Gi --restart
+writes history.two history redis
+writes rollback.dry rollback redis --dry-run
+writes rollback.done rollback redis --yes
+writes support.archive support redis "$work/support.tar.gz"
+writes bundle.archive bundle redis "$work/bundle.tar.gz"
 writes status.one status redis
 writes status.all status --all
 writes doctor.local doctor redis

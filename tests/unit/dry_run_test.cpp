@@ -211,6 +211,14 @@ class World {
     m_server = std::make_unique<StandIn>(data());
     write_atomic(folder / "redis.pid", fmt::format("{}\n", m_server->pid()));
   }
+  /// As a tool does it that keeps the StatefulSet.
+  void mark_workload(const std::string& where, const std::string& key, const std::string& value) {
+    FakeCluster cluster(state(), m_signals);
+    for (auto& [name, object] : cluster.state()["objects"].items()) {
+      if (name.starts_with("statefulset/")) object["metadata"][where][key] = value;
+    }
+    cluster.save();
+  }
   /// What a kill -9 in the middle of a setup leaves, for both targets.
   void leave_journals() {
     const ChangeGuard guard(false);
@@ -285,6 +293,10 @@ Words words_for(const CommandRow& row, const World& world) {
       {"export external-secret", {"--for-app", "--store", "vault", "--key", "redis"}},
       {"export push-secret", {"--store", "vault", "--key", "redis"}},
       {"export secret-provider-class", {"--provider", "gcp", "--key", "redis"}},
+      {"export argocd-application", {"--repo", "https://git.example.com/infra.git"}},
+      {"export kustomize", {(world.folder() / "kustomize").string()}},
+      {"bundle redis", {(world.folder() / "bundle.tar.gz").string()}},
+      {"support redis", {(world.folder() / "support.tar.gz").string()}},
       {"backup redis", {(world.folder() / "backups").string()}},
       {"backup ls", {world.folder().string()}},
       {"backup verify", {(world.folder() / "backup.rdb").string()}},
@@ -331,6 +343,7 @@ bool judges(const CommandRow& row) {
   const bool has_no_tls =
       row.name() == "tls rotate" || row.name() == "export client-certificate";  // that Redis speaks none
   if (row.verb == "failover") return true;                                      // that Redis has no replicas
+  if (row.verb == "rollback" || row.verb == "upgrade") return true;             // nor an earlier revision
   const bool has_no_claim = row.name() == "restore redis";                      // nor has an external Redis files
   return has_no_claim || row.verb == "status" || row.verb == "doctor" || row.verb == "queue" || has_no_file ||
          has_no_tls;
@@ -355,6 +368,9 @@ void try_all(World& world, bool installed) {
           line.insert(mark, more.begin(), more.end());
           const int code = world.look(line);
           const bool plain = words == command_lines(row, world).front();
+          const bool of_cluster = row.name() == "export helm-release" || row.name() == "export kustomize" ||
+                                  row.name() == "export argocd-application";
+          if (of_cluster && target != "kubernetes") continue;
           const bool of_exporter = row.name() == "export alerts" || row.name() == "export dashboard" ||
                                    row.name() == "export servicemonitor" || row.name() == "export scrape-config";
           if (of_exporter && target != "kubernetes") continue;  // only a cluster has an exporter
@@ -425,6 +441,65 @@ TEST_SUITE("dry run") {
     const json& objects = plan.at("objects");
     CHECK(std::any_of(objects.begin(), objects.end(), [](const json& one) { return one.at("kind") == "Secret"; }));
     for (const json& step : plan.at("steps")) CHECK(step.at("text").is_string());
+  }
+
+  TEST_CASE("setup leaves a release that a GitOps tool keeps alone, with the tool's name, whatever it is told") {
+    const std::vector<std::tuple<const char*, const char*, const char*, const char*>> tools = {
+        {"labels", "helm.toolkit.fluxcd.io/name", "jobs", "Flux (HelmRelease /jobs)"},
+        {"labels", "kustomize.toolkit.fluxcd.io/name", "jobs", "Flux (Kustomization /jobs)"},
+        {"labels", "argocd.argoproj.io/instance", "jobs", "Argo CD (Application jobs)"},
+        {"annotations", "argocd.argoproj.io/tracking-id", "jobs:apps/StatefulSet:a/b", "Argo CD (Application jobs)"}};
+    for (const auto& [where, key, value, owner] : tools) {
+      CAPTURE(owner);
+      World world;
+      world.install_on_cluster();
+      world.mark_workload(where, key, value);
+      for (const Words& more : {Words{}, Words{"--adopt"}, Words{"--diff"}}) {
+        Words words = {"setup", "redis", "--dry-run"};
+        words.insert(words.end(), more.begin(), more.end());
+        CHECK(world.look(words) == 3);
+        CHECK_MESSAGE(world.err.find(fmt::format("is kept by {}, and is left alone", owner)) != std::string::npos,
+                      world.err);
+      }
+      CHECK(world.look({"status", "redis", "--dry-run"}) != 3);
+    }
+  }
+
+  TEST_CASE("history names who made each revision, by Helm's record") {
+    World world;
+    world.install_on_cluster();
+    CHECK(world.look({"history", "redis", "--dry-run", "-o", "json"}) == 0);
+    const json all = json::parse(world.out);
+    REQUIRE(all.size() == 1);
+    CHECK(test::schema_problem("history", all) == "");
+    CHECK(all[0].at("current") == true);
+    CHECK(all[0].at("operation") == "setup redis");
+    CHECK(world.look({"rollback", "redis", "--dry-run"}) == 3);
+    CHECK(world.err.find("no revision before the present one") != std::string::npos);
+    CHECK(world.look({"upgrade", "redis", "--dry-run"}) == 0);
+    CHECK(world.err.find("back up first: raibid-cli backup redis") != std::string::npos);
+  }
+
+  TEST_CASE("of setup --diff: it is one without --dry-run, and says what would change") {
+    World world;
+    world.install_on_machine();
+    const Words diff = {"setup", "redis", "--target", "local", "--diff"};
+    CHECK(world.look(diff) == 0);
+    CHECK(world.out.find("redis.conf") != std::string::npos);
+    Words tells = diff;
+    tells.emplace_back("--exit-code");
+    CHECK(world.look(tells) == 10);
+    tells.insert(tells.end(), {"-o", "json", "--memory-limit", "700Mi"});
+    CHECK(world.look(tells) == 10);
+    CHECK(test::schema_problem("setup", json::parse(world.out)) == "");
+    CHECK(world.look({"setup", "redis", "--target", "local", "--exit-code"}) == 10);
+    CHECK(world.look({"setup", "redis", "--target", "external", "--url", "redis://h:1", "--diff"}) == 3);
+    CHECK(world.look({"setup", "redis", "--diff", "-o", "json"}) == 0);
+    const json all = json::parse(world.out);
+    CHECK(test::schema_problem("setup", all) == "");
+    CHECK(all.at("changed") == true);
+    CHECK(std::any_of(all.at("objects").begin(), all.at("objects").end(),
+                      [](const json& one) { return one.at("kind") == "Secret" && one.at("what") == "created"; }));
   }
 
   TEST_CASE("each has its schema: status, doctor, setup and teardown, on a cluster and on this machine") {

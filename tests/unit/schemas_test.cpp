@@ -32,9 +32,9 @@ std::map<std::string, json> schemas() {
 
 /// What writes no object of its own: files for others, another program's output, one job a line, or nothing.
 bool writes_no_object(const CommandRow& row) {
-  static const std::set<std::string> names = {
-      "connect redis", "logs redis", "queue tail",  "queue export", "completion",   "man-pages", "help",
-      "config set",    "config use", "config unset", "presets show", "presets new"};
+  static const std::set<std::string> names = {"connect redis", "logs redis",   "queue tail",   "queue export",
+                                              "completion",    "man-pages",    "help",         "config set",
+                                              "config use",    "config unset", "presets show", "presets new"};
   return row.verb == "export" || names.contains(row.name()) || names.contains(row.verb);
 }
 
@@ -45,7 +45,8 @@ TEST_CASE("schemas: each command that writes JSON has one, whose title names the
     CAPTURE(name);
     CHECK(schema.at("$schema") == "https://json-schema.org/draft/2020-12/schema");
     CHECK_FALSE(schema.at("description").get<std::string>().empty());
-    for (const std::string& title : split(schema.at("title").get<std::string>(), ',')) titles.insert(std::string(trim(title)));
+    for (const std::string& title : split(schema.at("title").get<std::string>(), ','))
+      titles.insert(std::string(trim(title)));
   }
   CHECK(titles.erase("raibid-cli") == 1);  // what each of them writes when it fails
   for (const CommandRow& row : table.rows()) {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -118,21 +119,31 @@ std::string objects_text(const Output& output) {
   return text;
 }
 
-void collect(const Files& files, const Kubectl& kubectl, const std::string& selector, const fs::path& folder,
-             TimePoint deadline) {
+using Pieces = std::vector<std::pair<std::string, std::string>>;
+
+/// Hands over each piece as it is there: what is kept so far outlives an interruption.
+void collect(const Kubectl& kubectl, const std::string& selector, TimePoint deadline,
+             const std::function<void(const std::string& file, const std::string& text)>& keep) {
   const std::vector<Command> questions = {kubectl.list(kept_kinds, selector), kubectl.list("events", "")};
   const std::vector<Output> answers = kubectl.run(questions, deadline);
-  files.write_atomic(folder / "objects.yaml", objects_text(answers[0]));
-  files.write_atomic(folder / "events.txt", why_incomplete(answers[1]) + events_text(items_of(answers[1])));
+  keep("objects.yaml", objects_text(answers[0]));
+  keep("events.txt", why_incomplete(answers[1]) + events_text(items_of(answers[1])));
 
   const std::vector<Piece> logs = log_pieces(kubectl, items_of(answers[0]));
   std::vector<Command> commands;
   for (const Piece& piece : logs) commands.push_back(piece.command);
   const std::vector<Output> texts = kubectl.run(commands, deadline);
-  for (std::size_t i = 0; i < logs.size(); ++i) files.write_atomic(folder / logs[i].file, said(texts[i]));
+  for (std::size_t i = 0; i < logs.size(); ++i) keep(logs[i].file, said(texts[i]));
 }
 
 }  // namespace
+
+Pieces evidence_of(const Kubectl& kubectl, const std::string& selector, TimePoint deadline) {
+  Pieces pieces;
+  collect(kubectl, selector, deadline,
+          [&pieces](const std::string& file, const std::string& text) { pieces.emplace_back(file, text); });
+  return pieces;
+}
 
 std::string keep_evidence(const Files& files, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
                           const fs::path& parent, const Error& error, const std::string& values, TimePoint deadline) {
@@ -141,7 +152,8 @@ std::string keep_evidence(const Files& files, const Clock& clock, const Kubectl&
     folder = make_folder(files, parent, clock, kubectl);
     files.write_atomic(folder / "error.txt", error_text(error, kubectl, clock));
     if (!values.empty()) files.write_atomic(folder / "values.yaml", values);
-    collect(files, kubectl, selector, folder, deadline);
+    collect(kubectl, selector, deadline,
+            [&](const std::string& file, const std::string& text) { files.write_atomic(folder / file, text); });
   } catch (const std::exception&) {
     // a second Ctrl-C, a full disk: what is there already is worth its path
   }

@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace raibid {
 
@@ -18,5 +20,9 @@ class Error;
 std::string keep_evidence(const Files& files, const Clock& clock, const Kubectl& kubectl, const std::string& selector,
                           const std::filesystem::path& parent, const Error& error, const std::string& values,
                           TimePoint deadline);
+
+/// The same pieces, by the names of their files, for an archive. Throws as Kubectl::run.
+std::vector<std::pair<std::string, std::string>> evidence_of(const Kubectl& kubectl, const std::string& selector,
+                                                             TimePoint deadline);
 
 }  // namespace raibid

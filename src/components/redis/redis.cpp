@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "components/redis/commands/backup/backup.hpp"
+#include "components/redis/commands/bundle.hpp"
 #include "components/redis/commands/connect.hpp"
 #include "components/redis/commands/credentials.hpp"
 #include "components/redis/commands/doctor.hpp"
@@ -15,9 +16,11 @@
 #include "components/redis/commands/images.hpp"
 #include "components/redis/commands/logs.hpp"
 #include "components/redis/commands/queue/queue.hpp"
+#include "components/redis/commands/revisions.hpp"
 #include "components/redis/commands/setup.hpp"
 #include "components/redis/commands/smoke/smoke.hpp"
 #include "components/redis/commands/status/status.hpp"
+#include "components/redis/commands/support/support.hpp"
 #include "components/redis/commands/teardown.hpp"
 #include "components/redis/commands/tls.hpp"
 #include "components/redis/place/place.hpp"
@@ -55,7 +58,7 @@ Component redis_component() {
       "redis",
       "Redis for job queues, job stores and caches",
       {
-          {"setup", "Install Redis and make it ready for jobs; safe to run again", redis_options(), setup_redis},
+          {"setup", "Install Redis and make it ready for jobs; safe to run again", setup_options(), setup_redis},
           {"status",
            "Check that it is healthy: release, pod, claim, Redis, streams",
            status_options(),
@@ -73,12 +76,20 @@ Component redis_component() {
           {"connect", "Keep a port-forward to it open, or run a command through it", connect_options(),
            connect_redis_command, "[-- COMMAND …]"},
           {"logs", "Print what its server has said", logs_options(), logs_redis},
+          {"support",
+           "Write one archive for an issue, without secrets, names and addresses",
+           {},
+           support_redis,
+           "[FILE]"},
           {"images", "List the container images that setup makes a cluster pull", redis_options(), images_redis},
+          {"bundle", "Write this program, its chart and the list of images for a machine without network",
+           redis_options(), bundle_redis, "FILE"},
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
       take_recorded,
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
+  for (ComponentCommand& command : revision_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : tls_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : store_export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : credentials_commands()) redis.commands.push_back(std::move(command));

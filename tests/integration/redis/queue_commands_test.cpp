@@ -425,6 +425,11 @@ TEST_CASE("help: the examples of every command run") {
   for (const CommandRow& row : table.rows()) {
     if (row.name() == "teardown redis") continue;  // last
     if (row.name() == "failover redis") continue;  // only a cluster has replicas
+    if (row.name() == "upgrade redis") continue;   // and images
+    if (row.name() == "rollback redis") continue;  // there is one revision
+    if (row.verb == "export" &&
+        (row.object == "helm-release" || row.object == "argocd-application" || row.object == "kustomize"))
+      continue;
     for (const std::string& example : row.examples) {
       // these go on until someone ends them, or need a cluster or someone's Redis
       if (has(example, "watch") || has(example, "-f ") || has(example, "./build.sh") ||

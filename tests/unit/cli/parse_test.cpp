@@ -126,7 +126,7 @@ TEST_SUITE("cli: mistakes in the command line") {
 
   TEST_CASE("another tool's word for a command names ours") {
     const std::vector<std::pair<std::string, std::string>> words = {
-        {"install", "setup redis"},   {"upgrade", "setup redis"},        {"Uninstall", "teardown redis"},
+        {"install", "setup redis"},   {"deploy", "setup redis"},         {"Uninstall", "teardown redis"},
         {"delete", "teardown redis"}, {"list", "status --all"},          {"ls", "status --all"},
         {"check", "doctor"},          {"port-forward", "connect redis"}, {"redis-cli", "connect redis -- redis-cli"}};
     for (const auto& [word, command] : words) {

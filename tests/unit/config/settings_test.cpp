@@ -201,10 +201,10 @@ TEST_CASE("the options that every command takes") {
   std::vector<std::string> names;
   for (const OptionSpec& option : global_options()) names.emplace_back(option.name);
   std::sort(names.begin(), names.end());
-  CHECK(names == std::vector<std::string>{"adopt-service", "color",     "config",  "context", "dry-run",
-                                          "kubeconfig",    "namespace", "output",  "preset",  "quiet",
-                                          "release",       "target",    "timeout", "timing",  "tls-ca",
-                                          "tls-cert",      "tls-key",   "url",     "verbose", "yes"});
+  CHECK(names == std::vector<std::string>{"adopt-service", "color",     "config", "context", "debug",    "dry-run",
+                                          "kubeconfig",    "namespace", "output", "preset",  "quiet",    "release",
+                                          "target",        "timeout",   "timing", "tls-ca",  "tls-cert", "tls-key",
+                                          "url",           "verbose",   "yes"});
   std::string letters;
   for (const OptionSpec& option : global_options()) {
     CHECK_FALSE(option.help.empty());

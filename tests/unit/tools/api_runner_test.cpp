@@ -470,6 +470,30 @@ TEST_CASE("the timeline has children, requests and no secret") {
   CHECK_FALSE(has(text, "secrets/a"));
 }
 
+TEST_CASE("each helm, kubectl and request is told as it comes, whole, and without what is secret") {
+  Scene scene(always(http_answer(200, "{}")));
+  Timeline timeline(scene.machine.clock);
+  std::vector<std::string> lines;
+  timeline.listen([&](Timeline::Kind kind, bool ended, const std::string& text) {
+    lines.push_back(std::string(kind == Timeline::Kind::request ? "api" : "run") + (ended ? " ended " : " began ") + text);
+  });
+  scene.runner.record(&timeline);
+  scene.ask(scene.kubectl.create(secret("s")));
+  scene.ask(scene.kubectl.list("pods", "app=x"));
+  CHECK_THROWS(scene.ask({{"/nowhere/helm", "upgrade", "--set", "global.redis.password=hunter2", "--set", "a=b"}, {}, {}}));
+  scene.ask({{"sh", "-c", "true", "hunter2"}, {}, {}});
+  scene.runner.record(nullptr);
+  const std::string text = join(lines, "\n");
+  CAPTURE(text);
+  CHECK(has(text, "run began "));
+  CHECK(has(text, "api began POST /api/v1/namespaces/apps/secrets"));
+  CHECK(has(text, "labelSelector="));
+  CHECK(has(text, "api ended GET /api/v1/namespaces/apps/pods: "));
+  CHECK(has(text, "run ended sh: "));
+  CHECK_FALSE(has(text, "hunter2"));
+  CHECK_FALSE(has(text, "Z2VoZWlt"));
+}
+
 TEST_CASE("where kubectl has no proxy, each question is a kubectl and one line says so") {
   Scene scene(always(http_answer(200, "{}")));
   scene.api.kubectl(R"(

@@ -45,7 +45,7 @@ TEST_CASE("a connection that fails is on the timeline, too") {
 TEST_CASE("what has not ended is open on the timeline, and a long line is cut") {
   FakeClock clock;
   Timeline timeline(clock);
-  timeline.begin("watch " + std::string(500, 'x'));
+  timeline.begin(Timeline::Kind::request, "watch " + std::string(500, 'x'));
   clock.advance(2s);
   const std::string text = timeline.text();
   CHECK(test::has(text, "…  watch xxx"));

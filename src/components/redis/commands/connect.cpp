@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <ostream>
 
 #include <fmt/format.h>
 
@@ -170,12 +171,44 @@ std::vector<OptionSpec> url_options() {
   return {{.name = "with-password",
            .help = "Put the password into the address",
            .kind = OptionKind::flag,
+           .flag_only = true},
+          {.name = "local",
+           .help = "The address on this machine, for a GUI: a port-forward is kept open until Ctrl-C",
+           .kind = OptionKind::flag,
+           .flag_only = true},
+          {.name = "port",
+           .help = "With --local: the local port (default: a free one)",
+           .kind = OptionKind::integer,
+           .metavar = "PORT",
            .flag_only = true}};
 }
+
+namespace {
+
+/// For a program on this machine that takes a URL, such as a GUI.
+CommandResult local_url(Context& context, Place& place) {
+  if (context.guard.dry_run()) return would_connect({}, place.subject());
+  place.prepare(context.settings.is_set("port") ? static_cast<int>(context.settings.integer("port")) : 0);
+  const RedisEndpoint endpoint = place.endpoint(question_deadline(context));
+  const Secret password = context.settings.flag("with-password") ? endpoint.password : Secret();
+  const std::string user = endpoint.username.empty() ? "default" : endpoint.username;
+  const std::string url =
+      redis_url(endpoint.host, endpoint.port, password, user, endpoint.database, endpoint.tls.has_value());
+  const nlohmann::ordered_json object = {
+      {"url", url}, {"host", endpoint.host}, {"port", endpoint.port}, {"username", user}};
+  context.results << (context.format() == OutputFormat::table ? url + "\n" : formatted(object, context.format()))
+                  << std::flush;
+  if (place.keep_open() == nullptr) return {};
+  context.reporter.note("it is open until Ctrl-C");
+  return keep_open(context, place);
+}
+
+}  // namespace
 
 CommandResult url_redis(Context& context, const std::vector<std::string>&) {
   mention_unfinished(context);
   const auto [place, settings] = open_recorded(context, NeedsPreset::no);
+  if (context.settings.flag("local")) return local_url(context, *place);
   const InstalledRedis installed = place->installed();
   const bool with_password = context.settings.flag("with-password");
   // the name that the application expects, as `export` hands it over

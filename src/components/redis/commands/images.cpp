@@ -46,7 +46,7 @@ void collect(const ordered_json& values, std::vector<std::string>& images) {
 
 }  // namespace
 
-CommandResult images_redis(Context& context, const std::vector<std::string>&) {
+std::vector<std::string> images_of(Context& context) {
   const RedisSettings settings = redis_settings(context);
   if (settings.chart.kind != ChartChoice::Kind::embedded || !settings.sets.empty() || !settings.values_files.empty())
     throw Error(ExitCode::usage, "only helm knows which images --chart, --set and -f lead to",
@@ -60,6 +60,11 @@ CommandResult images_redis(Context& context, const std::vector<std::string>&) {
   collect(values, images);
   std::sort(images.begin(), images.end());
   images.erase(std::unique(images.begin(), images.end()), images.end());
+  return images;
+}
+
+CommandResult images_redis(Context& context, const std::vector<std::string>&) {
+  const std::vector<std::string> images = images_of(context);
   if (context.format() != OutputFormat::table) return {formatted(images, context.format())};
   return {join(images, "\n") + "\n"};
 }

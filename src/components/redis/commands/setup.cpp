@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/settings/advice.hpp"
+#include "components/redis/settings/options.hpp"
 #include "components/result_format.hpp"
 
 namespace raibid {
@@ -39,6 +40,16 @@ nlohmann::ordered_json as_object(const SetupOutcome& outcome, const RedisSetting
       {"credentials_file", credentials.path.string()},
       {"advice", advice_json(settings)},
   };
+}
+
+/// As `diff` and `git diff` do, but for the code: 1 is a failure.
+constexpr int exit_code_of_changes = 10;
+
+CommandResult shown_diff(const Context& context, const SetupDiff& diff) {
+  const bool tells = context.settings.flag("exit-code") && !diff.empty();
+  const int code = tells ? exit_code_of_changes : 0;
+  if (context.format() != OutputFormat::table) return {formatted(diff_data(diff), context.format()), code};
+  return {diff_text(diff, context.colors_results()), code};
 }
 
 /// Whether what the record has beside it may make an option right that is wrong alone.
@@ -81,11 +92,30 @@ RedisSettings first_settings(Context& context) {
 
 }  // namespace
 
+std::vector<OptionSpec> setup_options() {
+  std::vector<OptionSpec> options = redis_options();
+  options.push_back({.name = "diff",
+                     .help = "Show which values, objects and files would change, and change nothing",
+                     .kind = OptionKind::flag,
+                     .flag_only = true,
+                     .group = "Run",
+                     .means_dry_run = true});
+  options.push_back({.name = "exit-code",
+                     .help = "The same, and exit with 10 when something would change",
+                     .kind = OptionKind::flag,
+                     .flag_only = true,
+                     .group = "Run",
+                     .means_dry_run = true});
+  return options;
+}
+
 CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
+  const bool diff = context.settings.flag("diff") || context.settings.flag("exit-code");
   const RedisSettings first = first_settings(context);
   const TimePoint started = context.clock.now();
-  const SetupOutcome outcome = open_installer(context, first)->setup();
+  const SetupOutcome outcome = open_installer(context, first)->setup({.diff = diff});
   const RedisSettings settings = redis_settings(context);  // with what was recorded
+  if (outcome.diff) return shown_diff(context, *outcome.diff);
   if (outcome.plan) {
     const bool for_people = context.format() == OutputFormat::table;
     return {for_people ? outcome.plan->text : formatted(*outcome.plan->data, context.format())};

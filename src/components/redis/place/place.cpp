@@ -40,6 +40,11 @@ std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings&
   return std::make_unique<KubernetesInstaller>(context, settings);
 }
 
+std::vector<Revision> Installer::history() {
+  throw Error(ExitCode::preflight, "an external Redis has no revisions: someone else runs it",
+              "they are of a Redis that setup has made, with --target kubernetes or --target local");
+}
+
 namespace {
 
 class LocalThrowAway final : public ThrowAwayRedis {

@@ -14,8 +14,10 @@
 #include "components/context.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/restore.hpp"
+#include "components/redis/place/revision.hpp"
 #include "components/redis/place/victim.hpp"
 #include "components/redis/run/certificates.hpp"
+#include "components/redis/run/setup_diff.hpp"
 #include "components/redis/run/users.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/health.hpp"
@@ -119,9 +121,18 @@ struct SetupPlan {
   std::shared_ptr<nlohmann::ordered_json> data;
 };
 
+/// How setup is run, beside the settings.
+struct SetupRequest {
+  bool diff = false;  ///< of a dry run: what changes, instead of the plan
+  /// The record to go back to, in place of the one that is there: `rollback`.
+  std::optional<Spec> record{};
+  std::string operation = "setup redis";  ///< for the journal
+};
+
 /// What setup came to.
 struct SetupOutcome {
   std::optional<SetupPlan> plan;  ///< of a dry run
+  std::optional<SetupDiff> diff;  ///< of one that was asked for it
   Credentials credentials;        ///< as they were written
   bool changed = false;
 };
@@ -153,11 +164,19 @@ class Installer {
   virtual ~Installer() = default;
   /// Makes the Redis of the settings ready, or brings the one that is there to them. Throws Error: preflight, and
   /// rolled_back or remains as Executor::run.
-  virtual SetupOutcome setup() = 0;
+  virtual SetupOutcome setup(const SetupRequest& request = {}) = 0;
+  /// The revisions that are known, newest first; at least one. Throws Error: (not_installed), (usage) where there are
+  /// none of ours.
+  virtual std::vector<Revision> history();
   /// Lists, asks, and removes. Throws Error as remove_all.
   virtual CommandResult teardown() = 0;
   /// The checks of `doctor`: what setup needs. Each is made, whatever the others say.
   virtual void examine_ground(HealthReport& report) = 0;
+  /// What explains a failure, by the names of files: objects, events and logs, never a Secret. Nothing where someone
+  /// else runs the server.
+  virtual std::vector<std::pair<std::string, std::string>> evidence() { return {}; }
+  /// What places and objects around it are called, which an archive for others does not tell: server, nodes.
+  virtual std::vector<std::string> names() { return {}; }
   /// The rights that setup needs there, as manifests. Throws Error (usage) where there is nobody to give them.
   virtual std::string rights() const = 0;
   /// Gives the master's role to a replica without losing a write. Throws Error: preflight where there are no replicas,

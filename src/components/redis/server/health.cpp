@@ -14,6 +14,7 @@
 #include "components/redis/server/queue_stats.hpp"
 #include "components/result_format.hpp"
 #include "config/yaml.hpp"
+#include "ui/colors.hpp"
 
 namespace raibid {
 
@@ -89,7 +90,10 @@ void examine_memory(const RedisFacts& facts, HealthReport& report) {
   const auto& [used, limit, policy, evicted] = *facts.memory;
   report.add({"memory", limit == 0 || used < limit,
               limit == 0 ? fmt::format("{}, no maxmemory", format_bytes(used))
-                         : fmt::format("{} of {}, {}", format_bytes(used), format_bytes(limit), policy),
+                         : fmt::format("{} of {}, {}{}", format_bytes(used), format_bytes(limit), policy,
+                                       evicted > 0 ? fmt::format(", {} evicted since its start",
+                                                                 counted(evicted, "key", "keys"))
+                                                   : ""),
               facts.foreign ? "memory is full: give it more where it runs, or let the workers catch up"
                             : "memory is full: give more with --memory-limit, or let the workers catch up"},
              CheckReason::full);
@@ -300,10 +304,14 @@ std::vector<JunitCase> junit_cases(const HealthReport& report) {
 CommandResult render_report(const Context& context, const std::string& title, HealthReport& report) {
   const int code = static_cast<int>(report.healthy() ? ExitCode::ok : ExitCode::failure);
   if (context.format() == OutputFormat::table) {
-    std::string text = fmt::format("{}: {}\n", title, report.healthy() ? "healthy" : "not healthy");
+    const bool color = context.colors_results();
+    const bool healthy = report.healthy();
+    std::string text = fmt::format(
+        "{}: {}\n", title, painted(healthy ? "healthy" : "not healthy", healthy ? color_green : color_red, color));
     for (const Check& check : report.checks()) {
       const char* const mark = check.unknown ? "–" : check.passed ? "✓" : "✗";
-      text += fmt::format("  {} {:<12} {}\n", mark, check.name, printable(check.text));
+      const char* const paint = check.unknown ? color_dim : check.passed ? color_green : color_red;
+      text += fmt::format("  {} {:<12} {}\n", painted(mark, paint, color), check.name, printable(check.text));
       if (!check.passed && !check.unknown && !check.hint.empty())
         text += fmt::format("    {:<12} → {}\n", "", check.hint);
     }

@@ -12,6 +12,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/commands/export/compose.hpp"
 #include "components/redis/commands/export/handover_view.hpp"
+#include "components/redis/commands/export/gitops.hpp"
 #include "components/redis/commands/export/keda.hpp"
 #include "components/redis/commands/export/manifests.hpp"
 #include "components/redis/commands/export/monitoring.hpp"
@@ -427,6 +428,7 @@ std::vector<ComponentCommand> export_commands() {
       row("values", "What setup hands to helm", values_options(), export_values),
   };
   for (ComponentCommand& command : monitoring_exports()) commands.push_back(std::move(command));
+  for (ComponentCommand& command : gitops_exports()) commands.push_back(std::move(command));
   return commands;
 }
 

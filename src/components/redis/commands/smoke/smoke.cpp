@@ -19,6 +19,8 @@
 #include "config/yaml.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
+#include "ui/colors.hpp"
+#include "ui/reporter.hpp"
 
 namespace raibid {
 
@@ -68,7 +70,9 @@ CommandResult render(const Context& context, const std::vector<SmokeRow>& rows) 
   for (const SmokeRow& row : rows) {
     passed = passed && row.passed;
     const char* const mark = !row.permitted ? "–" : row.passed ? "✓" : "✗";
-    text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", mark, row.name, printable(row.text), row.milliseconds);
+    const char* const paint = !row.permitted ? color_dim : row.passed ? color_green : color_red;
+    text += fmt::format("  {} {:<20} {}  {:.0f} ms\n", painted(mark, paint, context.colors_results()), row.name,
+                        printable(row.text), row.milliseconds);
     operations.push_back({{"name", row.name},
                           {"passed", row.permitted ? nlohmann::ordered_json(row.passed) : nlohmann::ordered_json()},
                           {"text", row.text},
@@ -130,13 +134,25 @@ CommandResult would_run(const Context& context, const std::string& subject) {
 std::vector<SmokeRow> run_smoke(Context& context, SmokeBench& bench) {
   for (const SmokeOperation& operation : bench.preset().smoke) find_test(operation.name);  // before anything is written
   std::vector<SmokeRow> rows;
+  const TimePoint started = context.clock.now();
   try {
     for (const SmokeOperation& operation : bench.preset().smoke) {
       context.signals.check();
+      // a screen shows what goes on; in a pipe the result says it all
+      if (context.terminal.rewrites) context.reporter.step_progress("smoke", operation.name);
       rows.push_back(run_one(context, operation, bench));
     }
     context.signals.check();
-  } catch (const BaseError&) {
+    if (context.terminal.rewrites) {
+      const bool passed = std::all_of(rows.begin(), rows.end(), [](const SmokeRow& row) { return row.passed; });
+      context.reporter.step_ended("smoke", passed ? Mark::done : Mark::failed,
+                                  counted(std::ssize(rows), "operation", "operations"),
+                                  std::chrono::duration_cast<Duration>(context.clock.now() - started));
+    }
+  } catch (const BaseError& error) {
+    if (context.terminal.rewrites)
+      context.reporter.step_ended("smoke", Mark::failed, error.message(),
+                                  std::chrono::duration_cast<Duration>(context.clock.now() - started));
     bench.clean();
     throw;
   }

@@ -17,12 +17,14 @@
 #include "base/strings.hpp"
 #include "components/redis/commands/status/status_board.hpp"
 #include "components/redis/commands/status/wait_for_state.hpp"
+#include "components/redis/commands/status/watch_screen.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/settings/record.hpp"
 #include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "sys/reader_gone.hpp"
+#include "ui/colors.hpp"
 #include "ui/reporter.hpp"
 #include "ui/table.hpp"
 #include "ui/text.hpp"
@@ -104,13 +106,15 @@ CommandResult render_all(const Context& context, std::vector<Seen>& all, int una
   return {join(table_lines(all), "\n") + "\n", code};
 }
 
-[[noreturn]] void throw_nothing(const Context& context, const StatusBoard::Scope& scope) {
+[[noreturn]] void throw_nothing(const Context& context, const StatusBoard& board, const StatusBoard::Scope& scope) {
   if (scope.only) throw_not_installed(context, "release " + scope.only->release);
   const std::string where = scope.cluster && scope.machine ? "in this cluster or on this machine"
                             : scope.cluster                ? "in this cluster"
                             : scope.machine                ? "on this machine"
                                                            : "elsewhere";
-  throw Error(ExitCode::not_installed, "nothing is set up " + where,
+  const std::vector<std::string> kept = board.kept();
+  throw Error(ExitCode::not_installed,
+              "nothing is set up " + where + (kept.empty() ? "" : "; removed, data kept: " + join(kept, ", ")),
               "set a Redis up: " + context.scope().command("setup redis"));
 }
 
@@ -128,13 +132,14 @@ class WatchScreen {
   void show(std::vector<Seen>& all) {
     Rows rows;
     for (Seen& seen : all) rows[key(seen)] = cells(seen);
-    if (rows == m_rows) return;
+    const bool redraws = m_context.format() == OutputFormat::table && m_context.terminal.results_rewrite;
+    if (rows == m_rows && !redraws) return;  // on a screen the clock goes on
     const std::vector<std::string> lines = table_lines(all);
     if (m_context.format() != OutputFormat::table) {
       m_context.results << (m_context.format() == OutputFormat::json ? as_list(all).dump() + "\n"
                                                                      : "---\n" + to_yaml(as_list(all)));
-    } else if (m_context.terminal.results_rewrite) {
-      redraw(lines);
+    } else if (redraws) {
+      redraw(screen(all));
     } else {
       tell_changes(all, rows, lines);
     }
@@ -149,10 +154,35 @@ class WatchScreen {
 
   static std::string key(const Seen& seen) { return fmt::format("{} ({})", seen.release, seen.place); }
 
+  /// One with every check, several as a table; above them the time and how often this looks.
+  std::vector<std::string> screen(const std::vector<Seen>& all) const {
+    const auto width = static_cast<std::size_t>(std::max(m_context.terminal.width() - 1, 1));
+    const bool color = m_context.colors_results();
+    std::vector<std::string> lines = {
+        painted(shortened(fmt::format("{}, every {}; Ctrl-C ends it", rfc3339(m_context.clock.wall()),
+                                      m_context.settings.text("interval")),
+                          width, "…"),
+                color_dim, color)};
+    std::vector<std::string> rest;
+    if (all.size() == 1 && !m_context.settings.flag("all")) {
+      rest = report_screen(all.front().title, all.front().report.health, width, color);
+    } else {
+      std::vector<WatchRow> rows;
+      for (const Seen& seen : all) {
+        std::vector<std::string> row = cells(seen);
+        const std::string note = row.back();
+        row.pop_back();
+        rows.push_back({std::move(row), seen.report.health.healthy(), note});
+      }
+      rest = table_screen(rows, width, color);
+    }
+    lines.insert(lines.end(), rest.begin(), rest.end());
+    return lines;
+  }
+
   void redraw(const std::vector<std::string>& lines) {
     if (m_drawn > 0) m_context.results << fmt::format("\x1b[{}F\x1b[J", m_drawn);
-    const auto width = static_cast<std::size_t>(std::max(m_context.terminal.width() - 1, 1));
-    for (const std::string& line : lines) m_context.results << shortened(line, width, "…") << "\n";
+    for (const std::string& line : lines) m_context.results << line << "\n";
     m_drawn = lines.size();
   }
 
@@ -183,7 +213,7 @@ CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Sco
     for (;;) {
       context.deadline = context.runner.now() + limit;  // of one look
       std::vector<Seen> all = board.look();
-      if (all.empty() && !any) throw_nothing(context, scope);
+      if (all.empty() && !any) throw_nothing(context, board, scope);
       refuse_contradiction(context, scope, all);
       any = true;
       code = exit_code(all, board.unattached_runs());
@@ -241,11 +271,13 @@ CommandResult status_of_board(Context& context, const RedisSettings& settings, b
   scope.external = target_chosen || one ? settings.target == Target::external : true;
   scope.cluster_may_be_absent = !target_chosen && !chosen(context, "context") && !chosen(context, "kubeconfig");
   scope.only = one ? &settings : nullptr;
+  if (!one && chosen(context, "namespace")) scope.name_space = settings.name_space;
   mention_unfinished(context);
   StatusBoard board(context, scope);
   if (context.settings.flag("watch")) return watch(context, board, scope);
   std::vector<Seen> all = board.look();
-  if (all.empty()) throw_nothing(context, scope);
+  if (all.empty()) throw_nothing(context, board, scope);
+  for (const std::string& kept : board.kept()) context.reporter.note("removed, data kept: " + kept);
   // a single one is worth its details; whoever wants a list in any case says --all
   if (all.size() == 1 && board.unattached_runs() == 0 && !context.settings.flag("all")) {
     return render_report(context, all.front().title, all.front().report.health);

@@ -71,14 +71,32 @@ std::vector<Seen> StatusBoard::look() {
   return all;
 }
 
+std::vector<std::string> StatusBoard::kept() const {
+  std::vector<std::string> all;
+  for (const KeptClaim& one : m_kept_claims) {
+    if (m_scope.name_space.empty() || one.name_space == m_scope.name_space)
+      all.push_back(fmt::format("release {} in namespace {}, its data are kept in claim {}", one.release,
+                                one.name_space, one.claim));
+  }
+  if (!m_scope.machine) return all;
+  for (const LocalInstance& instance : kept_instances(m_context)) {
+    if (m_scope.only && instance.release() != m_scope.only->release) continue;
+    all.push_back(fmt::format("release {} on this machine, its data are kept in {}", instance.release(),
+                              m_context.paths.shown(instance.folder())));
+  }
+  return all;
+}
+
 void StatusBoard::look_at_machine(std::vector<Seen>& all) {
   for (const LocalInstance& instance : local_instances(m_context)) {
     if (m_scope.only && instance.release() != m_scope.only->release) continue;
     const int unfinished = take_unfinished(fmt::format("release {} on this machine", instance.release()));
     const std::string title = report_title(m_context, instance);
     try {
-      all.push_back({instance.release(), "this machine", title,
-                     examine_instance(m_context, instance, *instance.state(), unfinished)});
+      const LocalInstance::State state = *instance.state();
+      if (!m_scope.name_space.empty() && state.name_space != m_scope.name_space) continue;
+      all.push_back(
+          {instance.release(), "this machine", title, examine_instance(m_context, instance, state, unfinished)});
     } catch (const Error& error) {
       all.push_back(broken(instance.release(), "this machine", title, error));
     }
@@ -125,8 +143,11 @@ void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
     Release one = look_at_release(m_context, kubectl, m_scope.only->release, m_scope.only->services);
     if (one.installed()) found.push_back(std::move(one));
   } else {
-    found = look_at_all_releases(m_context, kubectl, credentials);
+    found = look_at_all_releases(m_context, kubectl, credentials, m_kept_claims);
   }
+  std::erase_if(found, [this](const Release& one) {
+    return !m_scope.name_space.empty() && one.id.name_space != m_scope.name_space;
+  });
   for (const Release& one : found) {
     if (one.pod()) reach(one.id.name_space, one.id.name).redis.prepare();
   }

@@ -35,6 +35,7 @@ class StatusBoard {
     bool external = true;  ///< those that setup saved
     bool cluster_may_be_absent = false;
     const RedisSettings* only = nullptr;  ///< this one alone
+    std::string name_space{};             ///< those of this namespace alone, "" for all
   };
   StatusBoard(Context& context, Scope scope) : m_context(context), m_scope(scope) {}
 
@@ -42,6 +43,8 @@ class StatusBoard {
   std::vector<Seen> look();
   /// Runs that were killed and belong to none of what the last look saw.
   int unattached_runs() const { return m_unattached; }
+  /// What was torn down and whose data are still there: "release X on this machine (its data are kept in ~/…)".
+  std::vector<std::string> kept() const;
 
  private:
   struct Reach {
@@ -65,6 +68,7 @@ class StatusBoard {
   std::optional<ClusterSession> m_session;
   std::map<std::string, std::unique_ptr<Reach>> m_reaches;
   std::vector<std::string> m_unfinished;  ///< subjects of killed runs that no row has taken yet
+  std::vector<KeptClaim> m_kept_claims;  ///< of the last look
   int m_unattached = 0;
 };
 

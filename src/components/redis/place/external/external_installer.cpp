@@ -13,7 +13,9 @@
 
 namespace raibid {
 
-SetupOutcome ExternalInstaller::setup() { return setup_redis_external(m_context, m_settings); }
+SetupOutcome ExternalInstaller::setup(const SetupRequest& request) {
+  return setup_redis_external(m_context, m_settings, request);
+}
 
 CommandResult ExternalInstaller::teardown() { return teardown_redis_external(m_context, m_settings); }
 

@@ -10,7 +10,7 @@ namespace raibid {
 class ExternalInstaller final : public Installer {
  public:
   ExternalInstaller(Context& context, const RedisSettings& settings) : m_context(context), m_settings(settings) {}
-  SetupOutcome setup() override;
+  SetupOutcome setup(const SetupRequest& request) override;
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
   std::string rights() const override;

@@ -135,7 +135,11 @@ class ExternalSetup {
 
 }  // namespace
 
-SetupOutcome setup_redis_external(Context& context, const RedisSettings& given) {
+SetupOutcome setup_redis_external(Context& context, const RedisSettings& given, const SetupRequest& request) {
+  if (request.diff)
+    throw Error(ExitCode::preflight, "--diff compares what setup writes where it runs a Redis; an external one runs elsewhere",
+                "see what setup would do there: " + context.scope().command("setup redis", "--dry-run"));
+  if (request.record) throw Error(ExitCode::usage, "an external Redis has no revisions of ours", "");
   RedisSettings settings = given;
   const Told told(context);
   ExternalServer server(context, find_external(context, given));
@@ -162,6 +166,7 @@ SetupOutcome setup_redis_external(Context& context, const RedisSettings& given) 
                        {"steps", plan_data(would_do)},
                        {"restarts", nlohmann::ordered_json::array()}}},
             {},
+            {},
             false};
   }
   const auto redis = [&setup]() -> RedisConnection& { return setup.connection(); };
@@ -185,7 +190,7 @@ SetupOutcome setup_redis_external(Context& context, const RedisSettings& given) 
     }
   });
   const bool changed = run.execute(plan).changed;
-  return {std::nullopt, setup.written(), changed};
+  return {std::nullopt, std::nullopt, setup.written(), changed};
 }
 
 }  // namespace raibid

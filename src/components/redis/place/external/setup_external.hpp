@@ -5,6 +5,6 @@
 namespace raibid {
 
 /// See Installer.
-SetupOutcome setup_redis_external(Context& context, const RedisSettings& settings);
+SetupOutcome setup_redis_external(Context& context, const RedisSettings& settings, const SetupRequest& request);
 
 }  // namespace raibid

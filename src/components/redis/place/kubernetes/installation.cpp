@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/settings/author.hpp"
 #include "components/redis/settings/values.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"
@@ -268,6 +269,12 @@ Helm::Install Installation::install_request() const {
   install.sets = settings.sets;
   install.labels = {{managed_by_label, managed_by_us}, {digest_label, digest()}};
   if (!m_run.empty()) install.labels[run_label] = m_run;
+  const Author author = this_author(m_context.environment);
+  for (const auto& [label, text] : {std::pair{user_label, author.user}, std::pair{host_label, author.host},
+                                    std::pair{operation_label, m_operation}}) {
+    const std::string value = as_label_value(text);
+    if (!m_run.empty() && !value.empty()) install.labels[label] = value;
+  }
   return install;
 }
 

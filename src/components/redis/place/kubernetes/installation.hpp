@@ -20,6 +20,7 @@
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/redis/run/setup_diff.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "plan/step.hpp"
 #include "sys/early_child.hpp"
@@ -49,6 +50,8 @@ class Installation {
                const Observed& observed, ReleaseLock& lock, Passwords passwords, std::string run);
   ~Installation();
 
+  /// By which command, for `history`.
+  void set_operation(const std::string& operation) { m_operation = operation; }
   Plan plan();
 
   /// The Helm values, the two manifests of our own, and all that the chart makes of the values (`helm template`).
@@ -60,6 +63,9 @@ class Installation {
   /// The claim for backups; null when there is one already, or none is wanted.
   nlohmann::ordered_json backup_claim_manifest() const;
   std::string render(TimePoint deadline);
+
+  /// What all of this changes of what the cluster has now. Asks helm and the cluster; changes nothing.
+  SetupDiff diff();
 
   /// Whether the release is there with the same chart and values: then helm has nothing to do. What of its objects
   /// differs from its record (drift) is put back without helm.
@@ -222,6 +228,7 @@ class Installation {
   const RedisNames& m_names;
   Passwords m_passwords;
   Login m_login;      ///< raibid-cli's own, as the running server knows it now
+  std::string m_operation = "setup redis";
   std::string m_run;  ///< with which everything is stamped that it makes; "" in a dry run
   Credentials m_credentials;
   Rollout m_rollout;

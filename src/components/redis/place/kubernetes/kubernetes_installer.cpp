@@ -1,8 +1,14 @@
 #include "components/redis/place/kubernetes/kubernetes_installer.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include "components/kubernetes/evidence.hpp"
+#include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/certificates_kubernetes.hpp"
 #include "components/redis/place/kubernetes/doctor_kubernetes.hpp"
 #include "components/redis/place/kubernetes/failover_kubernetes.hpp"
+#include "components/redis/place/kubernetes/history_kubernetes.hpp"
 #include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/role.hpp"
 #include "components/redis/place/kubernetes/setup_kubernetes.hpp"
@@ -10,10 +16,32 @@
 #include "components/redis/place/kubernetes/sync_kubernetes.hpp"
 #include "components/redis/place/kubernetes/teardown_kubernetes.hpp"
 #include "components/redis/place/kubernetes/users_kubernetes.hpp"
+#include "components/redis/settings/naming.hpp"
 
 namespace raibid {
 
-SetupOutcome KubernetesInstaller::setup() { return setup_redis_kubernetes(m_context, m_settings); }
+SetupOutcome KubernetesInstaller::setup(const SetupRequest& request) {
+  return setup_redis_kubernetes(m_context, m_settings, request);
+}
+
+std::vector<std::pair<std::string, std::string>> KubernetesInstaller::evidence() {
+  const ClusterSession session = choose_cluster(m_context, m_settings.name_space, NeedsHelm::no);
+  const RedisNames names(m_settings.release, m_settings.name_space, m_settings.cluster_domain);
+  return evidence_of(session.kubectl, names.selector, m_context.deadline);
+}
+
+std::vector<std::string> KubernetesInstaller::names() {
+  const ClusterSession session = choose_cluster(m_context, m_settings.name_space, NeedsHelm::no);
+  const Cluster& cluster = session.kubectl.cluster();
+  std::vector<std::string> all = {cluster.context, cluster.server, m_settings.name_space};
+  const RedisNames names(m_settings.release, m_settings.name_space, m_settings.cluster_domain);
+  const Command question = session.kubectl.list("pods", names.selector);
+  for (const nlohmann::json& pod : Kubectl::parse_items(question, session.kubectl.ask(question, m_context.deadline)))
+    all.push_back(text_at(pod, {"spec", "nodeName"}));
+  return all;
+}
+
+std::vector<Revision> KubernetesInstaller::history() { return history_kubernetes(m_context, m_settings); }
 
 CommandResult KubernetesInstaller::teardown() { return teardown_redis_kubernetes(m_context, m_settings); }
 

@@ -9,7 +9,10 @@ class KubernetesInstaller final : public Installer {
  public:
   KubernetesInstaller(Context& context, const RedisSettings& settings) : m_context(context), m_settings(settings) {}
 
-  SetupOutcome setup() override;
+  SetupOutcome setup(const SetupRequest& request) override;
+  std::vector<Revision> history() override;
+  std::vector<std::pair<std::string, std::string>> evidence() override;
+  std::vector<std::string> names() override;
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
   FailoverOutcome fail_over(const FailoverRequest& request) override;

@@ -224,7 +224,8 @@ Release look_at_release(Context& context, const Kubectl& kubectl, const std::str
 }
 
 std::vector<Release> look_at_all_releases(Context& context, const Kubectl& kubectl,
-                                          const std::vector<Credentials>& credentials) {
+                                          const std::vector<Credentials>& credentials, std::vector<KeptClaim>& kept) {
+  kept.clear();
   const std::string ours = std::string(managed_by_label) + "=" + managed_by_us;
   const std::vector<Command> questions = {
       kubectl.release_records_everywhere(ours),
@@ -248,10 +249,16 @@ std::vector<Release> look_at_all_releases(Context& context, const Kubectl& kubec
       for (const json& item : *items) {
         const std::string release = text_at(item, {"metadata", "labels", "app.kubernetes.io/instance"});
         const std::string space = text_at(item, {"metadata", "namespace"});
+        bool is_of_one = false;
         for (Release& one : all) {
-          if (one.id.name == release && one.id.name_space == space)
-            take_object(one, item, Kubectl(context.runner, kubectl.cluster(), space));
+          if (one.id.name != release || one.id.name_space != space) continue;
+          take_object(one, item, Kubectl(context.runner, kubectl.cluster(), space));
+          is_of_one = true;
         }
+        // teardown writes the record at the claim that it keeps
+        const bool is_kept = !is_of_one && text_at(item, {"kind"}) == "PersistentVolumeClaim" &&
+                             !text_at(item, {"metadata", "annotations", spec_annotation}).empty();
+        if (is_kept) kept.push_back({space, release, text_at(item, {"metadata", "name"})});
       }
     }
     look_outside_of_all(context, kubectl, all);

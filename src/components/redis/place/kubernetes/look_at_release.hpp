@@ -23,10 +23,15 @@ Release look_at_release(Context& context, const Kubectl& kubectl, const std::str
 /// What a release with replicas has for its further nodes, of which it was set up with `nodes` in all: pods and claims.
 std::vector<std::string> objects_of_nodes(const RedisNames& names, int nodes);
 
-/// Every release of the cluster that setup made. A login that may not look into all namespaces sees those of
-/// `credentials`. Throws as look_at_release.
+/// A claim whose release a teardown removed, and which it kept.
+struct KeptClaim {
+  std::string name_space, release, claim;
+};
+
+/// Every release of the cluster that setup made, and the claims that are kept of others. A login that may not look into
+/// all namespaces sees those of `credentials`, and no kept claims. Throws as look_at_release.
 std::vector<Release> look_at_all_releases(Context& context, const Kubectl& kubectl,
-                                          const std::vector<Credentials>& credentials);
+                                          const std::vector<Credentials>& credentials, std::vector<KeptClaim>& kept);
 
 /// The Redis of a release as its clients see it: asks for its StatefulSet and Secret alone. The password is the
 /// cluster's, not the credentials file's: the cluster is what clients have to agree with. Throws Error (not_installed)

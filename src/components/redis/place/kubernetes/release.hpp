@@ -56,6 +56,7 @@ struct Release {
     int ready_replicas = 0;
     std::optional<Deletion> deletion{};
     std::string certificate{};  ///< of the pod's template, see certificate_annotation
+    std::string gitops{};       ///< who keeps it instead of setup (gitops_owner), "" for nobody
   };
   struct Pod {
     /// How one of its containers ended before it was started again.
@@ -180,6 +181,10 @@ inline constexpr const char* backup_to_annotation = "raibid-cli/backup-to";
 inline constexpr const char* digest_label = "raibid-cli/digest";
 /// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
 inline constexpr const char* run_label = "raibid-cli/run";
+/// On Helm's record, for `history`: who made the revision, where, and by which command ("setup-redis").
+inline constexpr const char* user_label = "raibid-cli/user";
+inline constexpr const char* host_label = "raibid-cli/host";
+inline constexpr const char* operation_label = "raibid-cli/operation";
 /// Of the pod, by the chart's values: another one starts a new pod, where no client can verify what the old one serves.
 inline constexpr const char* certificate_annotation = "raibid-cli/certificate-of";
 /// A label of Helm's record: the revision that another run has found ready, so that the run which made it may not undo

@@ -68,6 +68,24 @@ Release::StoredSecret read_secret(const json& object) {
   return secret;
 }
 
+/// Which GitOps tool keeps an object, by the labels and annotations that it puts on what it applies: "Flux
+/// (HelmRelease apps/redis)"; "" for none.
+std::string gitops_owner(const json& object) {
+  const json& labels = at(object, {"metadata", "labels"});
+  const auto flux = [&labels](const std::string& group, const char* kind) -> std::string {
+    const std::string name = text_at(labels, {group + "/name"});
+    if (name.empty()) return "";
+    return fmt::format("Flux ({} {}/{})", kind, text_at(labels, {group + "/namespace"}), name);
+  };
+  if (const std::string owner = flux("helm.toolkit.fluxcd.io", "HelmRelease"); !owner.empty()) return owner;
+  if (const std::string owner = flux("kustomize.toolkit.fluxcd.io", "Kustomization"); !owner.empty()) return owner;
+  std::string argo = text_at(labels, {"argocd.argoproj.io/instance"});
+  // "APPLICATION:apps/StatefulSet:NAMESPACE/NAME"
+  const std::string tracked = annotation_of(object, "argocd.argoproj.io/tracking-id");
+  if (argo.empty()) argo = tracked.substr(0, tracked.find(':'));
+  return argo.empty() ? "" : fmt::format("Argo CD (Application {})", argo);
+}
+
 Release::Workload read_workload(const json& object) {
   Release::Workload workload{release_annotation(object), annotation_of(object, spec_annotation)};
   workload.component = text_at(object, {"spec", "selector", "matchLabels", "app.kubernetes.io/component"});
@@ -78,6 +96,7 @@ Release::Workload read_workload(const json& object) {
     const json& storage_class = at(claim, {"spec", "storageClassName"});
     if (!storage_class.is_null()) workload.claim_class = text_at(claim, {"spec", "storageClassName"});
   }
+  workload.gitops = printable(gitops_owner(object));
   workload.replicas = int_at(object, {"spec", "replicas"});
   workload.ready_replicas = int_at(object, {"status", "readyReplicas"});
   workload.deletion = deletion_of(object);

@@ -151,7 +151,7 @@ void say_what_changes(const Context& context, const Installation& installation) 
 
 }  // namespace
 
-SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given) {
+SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given, const SetupRequest& request) {
   RedisSettings settings = given;
   const Told told(context);
   const TimePoint started = context.clock.now();
@@ -166,9 +166,11 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const auto take_record = [&] {
     context.settings = told.settings;
     context.preset = told.preset;
-    if (const std::string record = observed.recorded_spec(); !record.empty())
-      take_record_for_setup(context, with_folders_of_this_machine(context, parse_spec(record),
-                                                                  session.kubectl.cluster().context, observed.id));
+    if (const std::string record = observed.recorded_spec(); !record.empty()) {
+      const Spec spec = request.record ? *request.record : parse_spec(record);
+      take_record_for_setup(
+          context, with_folders_of_this_machine(context, spec, session.kubectl.cluster().context, observed.id));
+    }
     const RedisSettings asked_for = settings;
     settings = redis_settings(context);
     names = RedisNames(settings.release, settings.name_space, settings.cluster_domain);
@@ -178,13 +180,13 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   take_record();
   give_advice(context, settings);
 
-  ReleaseLock lock(context, session.kubectl, settings.release, "setup redis",
+  ReleaseLock lock(context, session.kubectl, settings.release, request.operation,
                    context.deadline + context.pace->patience(evidence_limit) + patience_of_undo);
   lock.seen(observed.lease);
   if (!dry) lock.refuse_if_held();
 
   JournaledRun run(context,
-                   {"setup redis", fmt::format("{}, release {}", describe(session.kubectl), settings.release),
+                   {request.operation, fmt::format("{}, release {}", describe(session.kubectl), settings.release),
                     journal_key(observed.cluster_uid, settings.name_space, settings.release)},
                    patience_of_undo);
   const auto undo_until = [&run] { return run.undo_until(); };
@@ -290,6 +292,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     if (!dry && repair(context, observed, names, session, settings, lock, abandoned, run.undos())) look_again();
     installation.emplace(context, settings, names, session, observed, lock,
                          choose_passwords(context, observed, settings, names, session.kubectl), run.id());
+    installation->set_operation(request.operation);
     refuse_missing_chart(context, *installation);
     refuse_to_write(context, *installation);
     refuse_users_of_nodes(observed, *installation);
@@ -307,7 +310,8 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     if (!dry && observed.redis_runs() && installation->changes_user_name())
       agree_to_other_user(context, shown_user(application_login(observed.secret->content)));
   });
-  if (dry) return {dry_run(context, *installation, plan), {}, false};
+  if (request.diff) return {std::nullopt, installation->diff(), {}, false};
+  if (dry) return {dry_run(context, *installation, plan), std::nullopt, {}, false};
   context.reporter.step_ended("preflight", Mark::done, describe_preflight(session, observed, *installation),
                               std::chrono::duration_cast<Duration>(context.clock.now() - started));
   say_what_changes(context, *installation);
@@ -317,7 +321,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   installation->forget_previous_certificate();
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
-  return {std::nullopt, installation->credentials(), changed};
+  return {std::nullopt, std::nullopt, installation->credentials(), changed};
 }
 
 }  // namespace raibid

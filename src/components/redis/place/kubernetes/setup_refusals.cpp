@@ -113,6 +113,12 @@ void refuse_foreign(const Observed& observed, const RedisSettings& settings, con
                   "wait until it is gone: " +
                       kubectl.for_people({"wait", "--for=delete", "namespace/" + space, "--timeout=120s"}));
   }
+  // it would put back whatever is changed here: not even --adopt takes it over
+  if (observed.workload && !observed.workload->gitops.empty()) {
+    cannot_set_up(fmt::format("release {} in namespace {} is kept by {}, and is left alone", settings.release, space,
+                              observed.workload->gitops),
+                  "change it where that takes it from; or choose another name with --release");
+  }
   if (observed.record && !observed.record->ours && !settings.adopt) {
     cannot_set_up(fmt::format("release {} in namespace {} was not made by raibid-cli", settings.release, space),
                   "choose another name with --release, or let raibid-cli take it over with --adopt");

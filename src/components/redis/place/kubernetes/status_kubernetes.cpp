@@ -355,7 +355,8 @@ void examine_store(const StatusFacts::Store& store, HealthReport& report) {
   const std::string name = "Secret " + SecretReference{store.secret, store.key}.text();
   if (!store.same && !store.problem.empty())
     return report.add({"store", false, fmt::format("{} has a password that cannot be used: it {}", name, store.problem),
-                       "Redis and its own Secret are as they were; store another one where that is kept"});
+                       "Redis and its own Secret are as they were; store another one where that is kept"},
+                      CheckReason::failed);
   report.add({"store", store.same,
               store.same      ? name + " has the password of Redis"
               : store.has_key ? name + " has another password than Redis: the store has changed it"

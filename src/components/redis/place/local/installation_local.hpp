@@ -12,6 +12,7 @@
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/run/home_lock.hpp"
+#include "components/redis/run/setup_diff.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -41,6 +42,8 @@ class LocalInstallation {
   /// Before anything is started: throws Error (preflight) when another process has the port.
   void check_port() const;
   Plan plan();
+  /// What all of this changes of the files that are there; nothing of what is in one with passwords.
+  SetupDiff diff() const;
   void add_undos(UndoTable& table, const std::function<TimePoint()>& deadline);
 
   /// Why a running server would be restarted; empty when it goes on.

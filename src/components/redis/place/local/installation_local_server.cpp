@@ -43,6 +43,29 @@ std::vector<std::pair<fs::path, std::string>> LocalInstallation::changed_files()
   return changed;
 }
 
+SetupDiff LocalInstallation::diff() const {
+  SetupDiff diff;
+  for (const auto& [path, content] : changed_files()) {
+    const std::optional<std::string> present = read_file(path);
+    ObjectChange change{present ? ObjectChange::What::changed : ObjectChange::What::created, "File",
+                        m_context.paths.shown(path)};
+    if (present && path == m_instance.acl()) {
+      change.values.push_back({"users", "***", "*** (changed)"});
+    } else if (present) {
+      change.lines = line_changes(*present, content);
+    }
+    diff.objects.push_back(std::move(change));
+  }
+  if (m_settings.tls.enabled() && m_work.changes) {
+    const bool there = fs::exists(m_instance.tls());
+    ObjectChange change{there ? ObjectChange::What::changed : ObjectChange::What::created, "Folder",
+                        m_context.paths.shown(m_instance.tls())};
+    if (there) change.values.push_back({"certificate", "***", "*** (changed)"});
+    diff.objects.push_back(std::move(change));
+  }
+  return diff;
+}
+
 Step LocalInstallation::server_step() {
   Step step;
   step.name = "server";

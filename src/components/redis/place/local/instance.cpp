@@ -101,6 +101,8 @@ bool LocalInstance::has_data() const {
                      [this](const fs::directory_entry& entry) { return entry.path() != socket(); });
 }
 
+bool LocalInstance::removed() const { return fs::exists(removed_file()); }
+
 bool LocalInstance::exists() const { return fs::exists(conf()) && fs::exists(state_file()); }
 
 std::optional<LocalInstance::State> LocalInstance::state() const {
@@ -291,7 +293,9 @@ std::string LocalInstance::last_words() const {
   return join(lines, "\n");
 }
 
-std::vector<LocalInstance> local_instances(const Context& context) {
+namespace {
+
+std::vector<LocalInstance> instances_that(const Context& context, bool (*wanted)(const LocalInstance&)) {
   std::error_code none;
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(context.paths.local(), none))
@@ -300,9 +304,19 @@ std::vector<LocalInstance> local_instances(const Context& context) {
   std::vector<LocalInstance> instances;
   for (const std::string& name : names) {
     const LocalInstance instance(context, name);
-    if (instance.exists()) instances.push_back(instance);
+    if (instance.exists() && wanted(instance)) instances.push_back(instance);
   }
   return instances;
+}
+
+}  // namespace
+
+std::vector<LocalInstance> local_instances(const Context& context) {
+  return instances_that(context, [](const LocalInstance& instance) { return !instance.removed(); });
+}
+
+std::vector<LocalInstance> kept_instances(const Context& context) {
+  return instances_that(context, [](const LocalInstance& instance) { return instance.removed(); });
 }
 
 LocalServer find_local_server(Context& context) {

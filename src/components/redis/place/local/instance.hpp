@@ -32,6 +32,9 @@ class LocalInstance {
   std::filesystem::path state_file() const { return m_folder / "state.json"; }
   std::filesystem::path trim_file() const { return m_folder / "trimmed.json"; }
 
+  std::filesystem::path history_file() const { return m_folder / "history.jsonl"; }
+  std::filesystem::path removed_file() const { return m_folder / "removed"; }
+
   std::filesystem::path tls() const { return m_folder / "tls"; }
 
   /// Where its server listens for us; the server opens it in its own folder, so that no path is too long for it.
@@ -48,7 +51,8 @@ class LocalInstance {
   std::optional<LastTrim> last_trim() const;
   void note_trim(const Context& context, const std::string& stream, std::int64_t removed) const;
 
-  bool exists() const;    ///< set up at some time and not torn down
+  bool exists() const;    ///< set up at some time, and its files are there
+  bool removed() const;   ///< torn down, and its data, password and settings were kept
   bool has_data() const;  ///< a server has written something
 
   struct State {
@@ -141,6 +145,8 @@ int choose_port(int wanted = redis_port);
 
 /// Every instance of this machine, by the name of its release.
 std::vector<LocalInstance> local_instances(const Context& context);
+/// Those that were torn down and whose files were kept.
+std::vector<LocalInstance> kept_instances(const Context& context);
 
 /// What status says of one, and how it calls it. A server that does not answer is a check that fails.
 StatusReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,

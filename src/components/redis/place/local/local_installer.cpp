@@ -3,15 +3,31 @@
 #include "base/error.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/doctor_local.hpp"
+#include "components/redis/place/local/history_local.hpp"
 #include "components/redis/place/local/restore_local.hpp"
 #include "components/redis/place/local/setup_local.hpp"
 #include "components/redis/place/local/status_local.hpp"
 #include "components/redis/place/local/teardown_local.hpp"
 #include "components/redis/place/local/users_local.hpp"
+#include "sys/files.hpp"
 
 namespace raibid {
 
-SetupOutcome LocalInstaller::setup() { return setup_redis_local(m_context, m_settings); }
+SetupOutcome LocalInstaller::setup(const SetupRequest& request) {
+  return setup_redis_local(m_context, m_settings, request);
+}
+
+std::vector<std::pair<std::string, std::string>> LocalInstaller::evidence() {
+  const LocalInstance instance(m_context, m_settings.release);
+  constexpr std::size_t most = 200'000;  // of the log's end
+  std::string log = read_file(instance.log()).value_or("");
+  if (log.size() > most) log.erase(0, log.size() - most);
+  return {{"redis.log", log},
+          {"redis.conf", read_file(instance.conf()).value_or("")},
+          {"state.json", read_file(instance.state_file()).value_or("")}};
+}
+
+std::vector<Revision> LocalInstaller::history() { return history_local(m_context, m_settings); }
 
 CommandResult LocalInstaller::teardown() { return teardown_redis_local(m_context, m_settings); }
 

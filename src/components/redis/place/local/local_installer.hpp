@@ -9,7 +9,9 @@ class LocalInstaller final : public Installer {
  public:
   LocalInstaller(Context& context, const RedisSettings& settings) : m_context(context), m_settings(settings) {}
 
-  SetupOutcome setup() override;
+  SetupOutcome setup(const SetupRequest& request) override;
+  std::vector<Revision> history() override;
+  std::vector<std::pair<std::string, std::string>> evidence() override;
   CommandResult teardown() override;
   void examine_ground(HealthReport& report) override;
   std::string rights() const override;

@@ -228,7 +228,7 @@ void add_restore_undos(UndoTable& table, Context& context, const LocalInstance& 
 std::string restore_local(Context& context, const RedisSettings& settings, const RestorePlan& plan) {
   const std::string subject = fmt::format("release {} on this machine", settings.release);
   const LocalInstance instance(context, settings.release);
-  if (!instance.exists()) throw_not_installed(context, subject);
+  if (!instance.exists() || instance.removed()) throw_not_installed(context, subject);
   JournaledRun run(
       context, {"restore redis", subject, journal_key("", settings.name_space, settings.release), instance.folder()},
       undo_limit);

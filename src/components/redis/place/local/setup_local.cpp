@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
+#include "components/redis/place/local/history_local.hpp"
 #include "components/redis/place/local/installation_local.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/undo_local.hpp"
@@ -34,14 +36,14 @@ void say_timer(const Context& context, const RedisSettings& settings) {
 
 }  // namespace
 
-SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
+SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, const SetupRequest& request) {
   RedisSettings settings = given;
   const Told told(context);
   const auto take_record = [&] {
     context.settings = told.settings;
     context.preset = told.preset;
     const auto state = LocalInstance(context, settings.release).state();
-    if (state) take_record_for_setup(context, state->spec, state->name_space);
+    if (state) take_record_for_setup(context, request.record.value_or(state->spec), state->name_space);
     settings = redis_settings(context);
   };
   take_record();
@@ -50,7 +52,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
   LocalInstallation setup(context, settings, server);
   context.reporter.heading(fmt::format("This machine, {}", context.paths.shown(setup.instance().folder())));
   JournaledRun run(context,
-                   {"setup redis", fmt::format("release {} on this machine", settings.release),
+                   {request.operation, fmt::format("release {} on this machine", settings.release),
                     journal_key("", settings.name_space, settings.release), setup.instance().folder()},
                    undo_limit);
   if (context.guard.dry_run()) {
@@ -59,6 +61,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
     setup.look();
     setup.check_port();
     const Plan plan = setup.plan();
+    if (request.diff) return {std::nullopt, setup.diff(), {}, false};
     return {SetupPlan{describe_plan(plan) + "\n# redis.conf\n" + setup.conf(),
                       {{"dry_run", true},
                        {"target", "local"},
@@ -67,6 +70,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
                        {"steps", plan_data(plan)},
                        {"restarts", setup.restarts()},
                        {"redis_conf", setup.conf()}}},
+            {},
             {},
             false};
   }
@@ -103,12 +107,14 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given) {
     setup.agree();
   });
   const bool changed = run.execute(plan).changed;
+  if (setup.instance().removed()) context.files.remove_tree(setup.instance().removed_file());
+  note_revision(context, setup.instance(), request.operation);
   setup.forget_previous_files();
   setup.forget_previous_users();
   setup.forget_previous_certificates();
   setup.trim_streams();
   say_timer(context, settings);
-  return {std::nullopt, setup.written(), changed};
+  return {std::nullopt, std::nullopt, setup.written(), changed};
 }
 
 }  // namespace raibid

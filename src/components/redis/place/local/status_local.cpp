@@ -51,6 +51,7 @@ InstalledRedis find_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);
   const auto state = instance.state();
   if (!state) throw_not_installed(context, subject(settings));
+  if (instance.removed()) throw_removed(context, subject(settings), context.paths.shown(instance.folder()));
   const SecretContent content = instance.content_of(*state);
   const Login login = application_login(content);
   InstalledRedis installed{"127.0.0.1",    state->port, login.password,       state->spec, state->name_space,
@@ -169,6 +170,7 @@ CommandResult status_redis_local(Context& context, const RedisSettings& settings
   const LocalInstance instance(context, settings.release);
   auto state = instance.state();
   const int unfinished = mention_unfinished(context);
+  if (instance.removed()) throw_removed(context, subject(settings), context.paths.shown(instance.folder()));
   if (!state && instance.has_data()) throw_removed(context, subject(settings), context.paths.shown(instance.data()));
   if (!state) throw_not_installed(context, subject(settings));
   refuse_other_preset(context, state->spec.preset);

@@ -25,14 +25,27 @@ Removals plan_removals(Context& context, const RedisSettings& settings, const Lo
   const bool delete_data = context.settings.flag("delete-data");
   const std::string folder = context.paths.shown(instance.folder());
   const auto credentials = find_credentials(context.paths, "local", "", settings.name_space, settings.release);
+  // for `status`: its files stay, and it is not one that was stopped
+  const auto mark_removed = [&context, &instance, delete_data] {
+    if (!delete_data && fs::exists(instance.folder())) context.files.write_atomic(instance.removed_file(), "");
+  };
   Removals removals;
   if (const auto pid = instance.pid()) {
     removals.goes.push_back({"server",
                              {"Process", std::to_string(*pid), fmt::format("the running Redis (pid {})", *pid)},
-                             [&context, &instance, pid] {
+                             [&context, &instance, pid, mark_removed] {
                                instance.stop(context.runner, context.deadline);
+                               mark_removed();
                                return fmt::format("pid {} stopped", *pid);
                              }});
+  } else if (instance.exists() && !instance.removed() && !delete_data) {
+    removals.goes.push_back(
+        {"release",
+         {"Release", settings.release, fmt::format("release {}, which is stopped", settings.release)},
+         [mark_removed, &settings] {
+           mark_removed();
+           return settings.release + " removed";
+         }});
   }
   const auto decide = [&](const std::string& name, const fs::path& path, const std::string& what) {
     const Named object{"Folder", context.paths.shown(path), what};
