@@ -125,6 +125,7 @@ Plan Installation::plan() {
   if (settings.auth) plan.push_back(password_step());
   if (settings.tls.enabled()) plan.push_back(tls_step());
   if (claim_is_to_grow(observed, settings)) plan.push_back(claim_step());
+  if (settings.backup.own_claim() && !observed.backup_claim) plan.push_back(backup_claim_step());
   if (conversion() == Conversion::to_several) {
     plan.push_back(node_users_step());
     plan.push_back(join_step());
@@ -164,6 +165,7 @@ std::string Installation::storage_class() const {
 ordered_json Installation::values() const {
   ordered_json values = helm_values(settings, m_names, observed.service_monitors);
   if (m_joining) keep_first_pod(values, m_names);
+  if (settings.backup.wanted()) values["backup"]["cluster"] = observed.cluster_uid;
   if (settings.tls.enabled()) {
     const std::string pem = value_of(m_mounted, tls_certificate_key).reveal();
     std::string restarted_for = observed.workload ? observed.workload->certificate : "";

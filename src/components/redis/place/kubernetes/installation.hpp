@@ -57,6 +57,8 @@ class Installation {
   nlohmann::ordered_json secret_manifest();
   /// The objects of TLS that setup makes or changes, for people: without a key.
   std::vector<nlohmann::ordered_json> certificate_manifests() const;
+  /// The claim for backups; null when there is one already, or none is wanted.
+  nlohmann::ordered_json backup_claim_manifest() const;
   std::string render(TimePoint deadline);
 
   /// Whether the release is there with the same chart and values: then helm has nothing to do. What of its objects
@@ -113,6 +115,7 @@ class Installation {
   Step namespace_step();
   Step password_step();
   Step claim_step();
+  Step backup_claim_step();
   Step release_step();
   Step redis_step();
   Step tls_step();
@@ -162,7 +165,10 @@ class Installation {
   TrimUser trim_user();
   /// Whether our Secret lacks the trim user, or has it with other rights.
   bool trim_user_is_missing() const;
-  void add_trim_user();
+  /// The same of the user that backups are taken by.
+  bool backup_user_is_missing() const;
+  std::vector<std::string> missing_helpers() const;
+  void add_helpers();
   StepResult upgrade();
   StepResult put_back();
   std::vector<std::string> template_changes() const;
@@ -224,7 +230,7 @@ class Installation {
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   std::unique_ptr<ChartFolder> m_chart;
   std::unique_ptr<EarlyChild> m_secret;
-  Secret m_acl;                ///< users.acl of our Secret, which this run may have added the trim user to
+  Secret m_acl;                ///< users.acl of our Secret, which this run may have added trim or backup to
   bool m_secret_made = false;  ///< with the namespace
   std::unique_ptr<EarlyChild> m_helm;
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked

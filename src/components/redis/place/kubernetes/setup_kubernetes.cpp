@@ -103,6 +103,7 @@ SetupPlan dry_run(Context& context, Installation& installation, const Plan& plan
   if (!installation.observed.name_space) own.push_back(installation.namespace_manifest());
   if (installation.settings.auth) own.push_back(redacted(installation.secret_manifest()));
   for (const nlohmann::ordered_json& manifest : installation.certificate_manifests()) own.push_back(manifest);
+  if (auto claim = installation.backup_claim_manifest(); !claim.is_null()) own.push_back(std::move(claim));
   const auto add_object = [&](const nlohmann::json& manifest) {
     const std::string kind = text_at(manifest, {"kind"});
     nlohmann::ordered_json name_space;  // null where there is none
@@ -170,7 +171,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     const RedisSettings asked_for = settings;
     settings = redis_settings(context);
     names = RedisNames(settings.release, settings.name_space, settings.cluster_domain);
-    if (settings.services != asked_for.services || settings.tls != asked_for.tls)
+    if (settings.services != asked_for.services || settings.tls != asked_for.tls || settings.backup != asked_for.backup)
       observed = observe(context, session.kubectl, names, settings, Look::with_state);
   };
   take_record();
@@ -279,6 +280,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_kept_secret(observed, settings, names, context.scope());
     refuse_deletions(observed, settings, names, session.kubectl);
+    refuse_backup_place(observed, settings, names, session.kubectl);
     refuse_other_owners(observed, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
     check_certificate(context, observed, settings, names, session.kubectl);

@@ -19,6 +19,10 @@ void check_certificate(const Context& context, const Observed& observed, const R
 void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                     const Kubectl& kubectl);
 
+/// Where backups are to go has to be there, and be theirs.
+void refuse_backup_place(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                         const Kubectl& kubectl);
+
 /// What someone else has taken over is not overwritten.
 void refuse_other_owners(const Observed& observed, const Kubectl& kubectl);
 

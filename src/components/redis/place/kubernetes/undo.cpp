@@ -186,6 +186,19 @@ class Undoing {
     remove(claim_kind, name, found->uid);
   }
 
+  void remove_backup_claim(const Arguments& arguments) {
+    const std::string& name = arguments.at("name");
+    const std::optional<Found> found = find(claim_kind, name);
+    if (!found) return;
+    const std::string& run = arguments.at(run_argument);
+    refuse_other_run(*found, run, "claim " + name);
+    if (run != m_scope.run || find("cronjob", m_names.backup)) {
+      throw Kept(fmt::format("claim {} is kept: there may be a backup in it; to remove it: {}", name,
+                             m_kubectl.for_people({"delete", claim_kind, name})));
+    }
+    remove(claim_kind, name, found->uid);
+  }
+
   void disown(const Arguments& arguments) {
     const std::string& name = arguments.at("name");
     const std::optional<Found> found = find("secret", name);
@@ -547,6 +560,7 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
   add("kubernetes.delete_secret", &Undoing::remove_secret);
   add("kubernetes.delete_certificate", &Undoing::remove_certificate);
   add("kubernetes.delete_claim", &Undoing::remove_claim);
+  add("kubernetes.delete_backup_claim", &Undoing::remove_backup_claim);
   add("kubernetes.disown", &Undoing::disown);
   add("helm.uninstall", &Undoing::uninstall);
   add("helm.rollback", &Undoing::roll_back);
@@ -572,6 +586,12 @@ Undo undo_certificate_object(const Kubectl& kubectl, const std::string& kind, co
   return {"kubernetes.delete_certificate",
           {{"kind", kind}, {"name", name}},
           kubectl.for_people({"delete", fmt::format("{}/{}", kind, name)})};
+}
+
+Undo undo_backup_claim(const Kubectl& kubectl, const std::string& claim) {
+  return {"kubernetes.delete_backup_claim",
+          {{"name", claim}},
+          kubectl.for_people({"delete", fmt::format("{}/{}", claim_kind, claim)})};
 }
 
 Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::string& needed_by) {

@@ -39,6 +39,9 @@ Undo undo_secret(const Kubectl& kubectl, const std::string& secret, const std::s
 /// Of TLS: `kind` is secret or configmap.
 Undo undo_certificate_object(const Kubectl& kubectl, const std::string& kind, const std::string& name);
 Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::string& needed_by);
+/// One that setup makes for backups. It stays once a backup may be in it: when it is not this run that is undone, or
+/// the CronJob is still there.
+Undo undo_backup_claim(const Kubectl& kubectl, const std::string& claim);
 /// Takes back only our own fields of a Secret that was adopted.
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret);
 /// `data_goes`: the claim is of this run's making, or there is none. Then a pod that does not end within seconds is
