@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/support/checks.sh
 namespace=raibid-test-convert
 . tests/support/replicas.sh
-rounds=${ROUNDS-users join handover release redis nodes stuck one:handover one:sentinels one:release one:redis one:claims}
+rounds=${ROUNDS-users join handover release redis nodes stuck one:handover one:sentinels one:release one:redis one:claims teardown}
 
 nodes() { status | jq 'if .nodes then (.nodes | length) else 1 end'; }
 has_nodes() { [[ $(nodes) == "$1" ]]; }
@@ -79,6 +79,21 @@ stuck() {
   check "… nothing of the other nodes is left" eventually one_node_alone
 }
 
+# Whatever node is the master: claim 0 has everything afterwards
+torn_down() {
+  three_nodes || raibid setup redis --yes --ha > "$work/again" 2>&1 || fail_showing "three nodes again" "$(cat "$work/again")"
+  [[ $(master) != raibid-redis-master-0 ]] || raibid failover redis --yes > "$work/again" 2>&1
+  start_writers
+  sleep 2
+  stop_writers
+  check "teardown with another master than node 0" raibid teardown redis --yes
+  check "… setup takes the data up" raibid setup redis
+  check "… node 0 is the master, as teardown left it" test "$(master)" = raibid-redis-master-0
+  nothing_lost "… nothing is lost" "$(address)"
+  ip=$(address)
+  check "… one node again" raibid setup redis --yes --ha=false
+}
+
 check "setup, one node" raibid setup redis --size 100Mi
 take_password
 change "one node becomes three" 4 --ha
@@ -94,6 +109,7 @@ for round in $rounds; do
     redis) killed_on_the_way_up redis release ;;
     nodes) killed_on_the_way_up nodes redis ;;
     stuck) stuck ;;
+    teardown) torn_down ;;
     one:handover) killed_on_the_way_down handover password ;;
     one:sentinels) killed_on_the_way_down sentinels handover ;;
     one:release) killed_on_the_way_down release sentinels ;;

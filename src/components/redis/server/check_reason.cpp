@@ -7,7 +7,7 @@ namespace raibid {
 namespace {
 
 /// In the order of the enum.
-constexpr std::array<std::string_view, 36> reason_texts = {
+constexpr auto reason_texts = std::to_array<std::string_view>({
     "",
     "BadCertificate",
     "BeingDeleted",
@@ -44,7 +44,7 @@ constexpr std::array<std::string_view, 36> reason_texts = {
     "Unreachable",
     "Unreadable",
     "WriteFailed",
-};
+});
 static_assert(static_cast<std::size_t>(CheckReason::write_failed) + 1 == reason_texts.size());
 static_assert(!reason_texts.back().empty(), "a reason has no word");
 

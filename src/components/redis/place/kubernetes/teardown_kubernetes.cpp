@@ -37,6 +37,7 @@ namespace {
 
 constexpr Duration settle_poll = std::chrono::milliseconds(200);
 constexpr Duration settle_limit = std::chrono::seconds(15);
+constexpr Duration handover_limit = std::chrono::seconds(40);
 
 // The credentials of this release may be of another cluster than the context's: then someone is about to remove the
 // wrong Redis.
@@ -204,6 +205,22 @@ class KubernetesTeardown {
     }
   }
 
+  /// Claim 0 then has everything, for whoever looks at the data alone. Where it does not come about nothing is lost:
+  /// all claims stay, and the next setup finds the newest data by itself.
+  void hand_over_to_first() {
+    const TimePoint until =
+        std::min(m_context.deadline, m_context.runner.now() + m_context.pace->patience(handover_limit));
+    const auto progress = [this](const std::string& what) { m_context.reporter.step_progress("release", what); };
+    try {
+      NodeWays ways(m_context, m_session.kubectl, m_names, m_nodes, m_observed.content());
+      const NodeConversion conversion{m_context, m_session.kubectl, m_names, m_settings.release, m_nodes, progress};
+      make_first_the_master(ways, conversion.addresses(until).front(), m_context.runner, Duration(0), until, progress);
+    } catch (const Error& error) {
+      m_context.reporter.note(fmt::format("claim {} may lack the newest data, which another claim has: {}",
+                                          m_names.claim, error.message()));
+    }
+  }
+
   void plan_release(bool keeps_claim) {
     if (!m_observed.record->ours && !m_settings.adopt) {
       throw Error(ExitCode::preflight,
@@ -216,6 +233,7 @@ class KubernetesTeardown {
          {"Release", m_settings.release,
           fmt::format("release {} (Redis itself, its Services and settings)", m_settings.release)},
          [this, keeps_claim] {
+           if (keeps_claim && m_nodes > 1) hand_over_to_first();
            if (keeps_claim) keep_record();
            run_helm(m_context, m_session.kubectl, m_session.helm, m_settings.release,
                     m_session.helm.uninstall(m_settings.release), m_context.deadline);
