@@ -17,7 +17,7 @@ namespace {
 
 class Backups : public ClusterCli {
  public:
-  Backups() : ClusterCli("raibid-test-backup") {}
+  explicit Backups(const std::string& name_space = "raibid-test-backup") : ClusterCli(name_space) {}
 
   Output run(std::vector<std::string> arguments) {
     const auto end = std::find(arguments.begin(), arguments.end(), "--");
@@ -29,10 +29,27 @@ class Backups : public ClusterCli {
     line.insert(line.end(), words.begin(), words.end());
     return std::string(trim(run(line).out));
   }
+  std::string run_kubectl(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"-n", name_space()});
+    return kubectl(std::move(arguments));
+  }
+  /// Starts the schedule's job now; what it said.
+  std::string take_now(const std::string& job) {
+    run_kubectl({"create", "job", "--from=cronjob/raibid-redis-backup", job});
+    run_kubectl({"wait", "--for=condition=complete", "job/" + job, "--timeout=120s"});
+    return run_kubectl({"logs", "job/" + job});
+  }
+  nlohmann::json status_data() { return nlohmann::json::parse(run({"status", "redis", "-o", "json"}).out); }
   std::string in_data() {
     return kubectl({"exec", "-n", name_space(), "raibid-redis-master-0", "-c", "redis", "--", "ls", "/data"});
   }
 };
+
+int count_of(const std::string& text, const std::string& word) {
+  int count = 0;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
+  return count;
+}
 
 }  // namespace
 
@@ -95,6 +112,71 @@ TEST_CASE("backup on a cluster: taken, restored; a damaged file and a kill leave
   CHECK(cli.status().status == 0);
   CHECK(cli.setup().out.find("Nothing changed") != std::string::npos);
   CHECK(tree(cli.home() / "backups").size() == 2);  // what was there before
+}
+
+TEST_CASE("backups by a schedule: taken into a claim, counted, pruned, restored, and kept by a teardown") {
+  if (!have_cluster()) return;
+  Backups cli("raibid-test-backup-plan");
+  // named clients: the job's pod has to get in, too
+  const Output made =
+      cli.setup({"--backup-schedule", "0 3 * * *", "--backup-keep", "2", "--allow-from", "somewhere-else"});
+  INFO(said(made));
+  REQUIRE(made.status == 0);
+  CHECK(cli.status().out.find("backup       no run yet, to claim:raibid-redis-backup (0 3 * * *)") !=
+        std::string::npos);
+  for (int job = 1; job <= 3; ++job) cli.redis({"XADD", "raibid:jobs", "*", "job_id", std::to_string(job)});
+  cli.redis({"-n", "3", "SET", "elsewhere", "1", "EX", "1000"});
+  CHECK(cli.take_now("first").find("verified") != std::string::npos);
+  const std::string second = cli.take_now("second");
+  CHECK(second.find("removed") == std::string::npos);
+  const nlohmann::json backup = cli.status_data().at("backup");
+  CHECK(backup.at("verified") == true);
+  CHECK(second.starts_with(backup.at("file").get<std::string>() + ": "));
+  CHECK(backup.at("problem").is_null());
+
+  nlohmann::json listed = nlohmann::json::parse(cli.run({"backup", "ls", "claim", "-o", "json"}).out);
+  REQUIRE(listed.size() == 2);
+  CHECK(listed[0].at("keys") == 2);
+  CHECK(listed[0].at("verified") == true);
+  CHECK(listed[0].at("whole") == true);
+  CHECK(listed[0].at("release") == "raibid-redis");
+  const std::string oldest = listed[1].at("file");
+  CHECK(cli.take_now("third").find("removed " + oldest) != std::string::npos);
+
+  // what the user of the schedule may not
+  const std::string password =
+      base64_decode(cli.run_kubectl({"get", "secret", "raibid-redis", "-o", "jsonpath={.data.backup-password}"}));
+  const std::string answers = kubectl(
+      {"-n", cli.name_space(), "exec", "-i", "raibid-redis-master-0", "-c", "redis", "--", "redis-cli"},
+      "AUTH backup " + password + "\nGET a\nCONFIG GET dir\nREPLICAOF h 1\nKEYS *\nFLUSHALL\nXADD raibid:jobs * a b\n");
+  CHECK(count_of(answers, "NOPERM") == 6);
+  const std::string objects = cli.run_kubectl({"get", "cronjobs,jobs,pods,configmaps", "-o", "json"});
+  CHECK(objects.find(password) == std::string::npos);
+
+  cli.redis({"FLUSHALL"});
+  const Output restored = cli.run({"restore", "redis", "claim", "--yes", "--no-copy"});
+  INFO(said(restored));
+  REQUIRE(restored.status == 0);
+  CHECK(cli.redis({"XLEN", "raibid:jobs"}) == "3");
+  CHECK(cli.redis({"-n", "3", "GET", "elsewhere"}) == "1");
+  CHECK(cli.run_kubectl({"get", "pods", "-o", "name"}).find("reader") == std::string::npos);
+  CHECK(cli.setup().out.find("Nothing changed") != std::string::npos);
+
+  REQUIRE(cli.setup({"--backup-schedule", "off"}).status == 0);
+  CHECK(cli.run_kubectl({"get", "cronjobs", "-o", "name"}).find("backup") == std::string::npos);
+  const Output kept = cli.teardown({"--delete-data", "--yes"});
+  INFO(said(kept));
+  CHECK(kept.status == 0);
+  CHECK(cli.run_kubectl({"get", "persistentvolumeclaim", "-o", "name"}) ==
+        "persistentvolumeclaim/raibid-redis-backup\n");
+  // they are there for the next one
+  REQUIRE(cli.setup({"--backup-schedule", "@daily"}).status == 0);
+  listed = nlohmann::json::parse(cli.run({"backup", "ls", "claim", "-o", "json"}).out);
+  CHECK(listed.size() == 2);
+  const Output gone = cli.teardown({"--delete-data", "--delete-backups", "--yes"});
+  INFO(said(gone));
+  CHECK(gone.status == 0);
+  CHECK((gone.out + gone.err).find("namespace/" + cli.name_space() + " removed") != std::string::npos);
 }
 
 }  // namespace raibid::backup_cluster_test

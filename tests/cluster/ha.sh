@@ -5,42 +5,9 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/support/checks.sh
-cluster=$(realpath "${RAIBID_CLUSTER:-tests/cluster/cluster}")
-cli=$(realpath "${RAIBID_CLI:-build/raibid-cli}")
-tools=${RAIBID_TOOLS:-/var/tmp/raibid-tools}
 namespace=raibid-test-ha
-work=$(mktemp -d)
-chmod 755 "$work"
-finish() {
-  touch "$work/stop"
-  kubectl delete namespace $namespace --ignore-not-found --wait=false >/dev/null
-  rm -rf "$work"
-}
+. tests/support/replicas.sh
 
-[[ -n ${RAIBID_TEST_KUBECONFIG:-} ]] || { skip "replicas on a cluster (RAIBID_TEST_KUBECONFIG is not set)"; summary; exit; }
-command -v python3 >/dev/null || { skip "replicas on a cluster (no python3)"; summary; exit; }
-"$cluster" exec true 2>/dev/null || { skip "replicas on a cluster (it is not the test cluster)"; summary; exit; }
-export KUBECONFIG=$RAIBID_TEST_KUBECONFIG RAIBID_HOME=$work/home RAIBID_IMAGE=redis:7-alpine RAIBID_EXPORTER_IMAGE=oliver006/redis_exporter:v1.45.0 \
-  RAIBID_PROXY_IMAGE=haproxy:2.6
-PATH=$PATH:$tools/kubernetes
-trap finish EXIT
-
-k() { kubectl -n $namespace "$@"; }
-raibid() { "$cli" "$@" -n $namespace; }
-status() { raibid status redis -o json; }
-master() { status | jq -r .master; }
-healthy() { raibid status redis; }
-eventually() { # within a minute
-  local output end=$((SECONDS + 60))
-  while ((SECONDS < end)); do output=$("$@" 2>&1) && return; sleep 0.3; done
-  echo "$output"
-  return 1
-}
-address() { k get service raibid-redis-master -o jsonpath='{.spec.clusterIP}'; }
-client() { "$cluster" exec python3 "$PWD/tests/cluster/writer.py" "$@"; }
-start_writers() { rm -f "$work/stop"*; client write "$ip" 6379 "$work/password" "$work/stop" > "$work/written" & writers=$!; sleep 1; }
-stop_writers() { touch "$work/stop"; wait $writers; }
-written() { [[ $(jq "$1" "$work/written") == true ]]; }
 # event WHAT COMMAND…: with clients at work, until all is well again; the outage is the longest time without an acknowledged write
 event() {
   local what=$1 before
@@ -52,22 +19,9 @@ event() {
   nothing_lost "$what: no acknowledged entry is lost" "$ip"
   check "$what: writes went on after $(jq '.gaps[0]' "$work/written") s" written ".gaps[0] < 30"
 }
-nothing_lost() { # DESCRIPTION ADDRESS
-  client check "$2" 6379 "$work/password" < "$work/written" > "$work/checked"
-  check "$1 ($(jq -c . "$work/checked"))" test "$(jq '.lost == 0 and .acknowledged > 100' "$work/checked")" = true
-}
 moved() { [[ $(master) != "$1" ]]; }
 delete_pod() { k delete pod "$1"; eventually moved "$1"; }
-# SIGKILL from outside its container, which has no program for it that PID 1 would heed; not to the sentinel, which is the same program
-kill_server() {
-  local uid
-  uid=$(k get pod "$1" -o jsonpath='{.metadata.uid}')
-  # shellcheck disable=SC2016 # of the other shell
-  "$cluster" exec sh -c 'for process in /proc/[0-9]*; do
-      [ "$(cat "$process/comm" 2>/dev/null)" = redis-server ] || continue
-      grep -q "$1" "$process/mountinfo" && ! grep -q sentinel "$process/cmdline" && kill -KILL "${process#/proc/}" && killed=1
-    done; [ "$killed" ]' sh "$uid"
-}
+kill_server() { signal_server KILL "$1"; }
 handed_over() { raibid failover redis --yes; }
 handed_to_first() { raibid failover redis --to 0 --yes -o json; }
 lists_all_nodes() {
@@ -86,20 +40,14 @@ asks_sentinel() {
     "$work/sentinel-password" "$(k get service raibid-redis -o jsonpath='{.spec.clusterIP}')" "$group" | head -n 1)
   [[ $node == "$(k get service "$(master)" -o jsonpath='{.spec.clusterIP}')" ]]
 }
-refuses() { raibid "${@:2}"; (($? == $1)); }
-claims() { k get pvc -o name 2>/dev/null | wc -l; }
-
 check "setup --ha" raibid setup redis --ha --size 100Mi
-k get secret raibid-redis -o jsonpath='{.data.redis-password}' | base64 -d > "$work/password"
-chmod 600 "$work/password"
-ip=$(address)
+take_password
 check "status knows three nodes, three sentinels, two proxies" lists_all_nodes
 check "a second setup changes nothing" bash -c "'$cli' setup redis -n $namespace 2>/dev/null | grep 'Nothing changed'"
 check "no password of the nodes is in a ConfigMap, a pod or a command line" bash -c "
   password=\$(kubectl -n $namespace get secret raibid-redis -o jsonpath='{.data.internal-password}' | base64 -d)
   [[ \${#password} == 32 ]] && ! kubectl -n $namespace get configmap,pod,statefulset,deployment -o yaml | grep -F \"\$password\" && ! grep -aFl \"\$password\" /proc/[0-9]*/cmdline"
 check "what works with one node only is refused: another password" refuses 3 credentials rotate redis --yes
-check "… one node again" refuses 3 setup redis --ha=false
 event "the master's pod is deleted" delete_pod
 event "the master is killed" kill_server
 event "failover redis" handed_over

@@ -192,7 +192,9 @@ replication() {
   has "replication: an eviction takes one node at a time" '$o["PodDisruptionBudget/raibid-redis"].spec.minAvailable == 2 and $o["PodDisruptionBudget/raibid-redis-proxy"].spec.maxUnavailable == 1'
   has "replication: a replica that is not in sync is not ready, and the master hands over before it ends" '($o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("slave connected")) and
     $redis.lifecycle.preStop.exec.command == ["sh", "/etc/redis/ha.sh", "stop"]'
-  has "replication: writes need a replica" '["min-replicas-to-write 1", "min-replicas-max-lag 3", "repl-diskless-sync-delay 0", "include /etc/redis/replication.conf"] - $conf == []'
+  has "replication: writes need a replica, and the settings of redis.conf beat the chart's" '($o["ConfigMap/raibid-redis-configuration"].data["nodes.conf"] | split("\n")) as $nodes |
+    (["min-replicas-to-write 1", "min-replicas-max-lag 3", "repl-diskless-sync-delay 0", "include /etc/redis/replication.conf", "replica-priority 100"] - $nodes == []) and
+    ($nodes | map(select(. != "")) | last) == "include /etc/redis/redis.conf" and ($conf | any(startswith("include")) | not)'
   has "replication: rather not two on one node" '$pod.spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm |
     .topologyKey == "kubernetes.io/hostname" and .labelSelector.matchLabels == $set.selector.matchLabels'
   has "replication: nodes reach nodes, and proxies reach them" '$policy.ingress[0:2] == [
@@ -208,9 +210,49 @@ replication() {
   has "no budget when there is to be none" '[$all[].kind] | index("PodDisruptionBudget") | not'
   has "named clients: the CronJob reaches the proxies" '$o["CronJob/raibid-redis-trim"].spec.jobTemplate.spec.template.metadata.labels as $labels |
     any($o["NetworkPolicy/raibid-redis-proxy"].spec.ingress[]; .from[0].podSelector.matchLabels // {} | length == 2 and (to_entries | all($labels[.key] == .value)))'
+  renders "one node that becomes several renders" --set architecture=replication,replica.joining=true
+  has "… pod 0 stays as it is, the address leads to it alone, and no sentinel promotes another one" '$set.updateStrategy.rollingUpdate.partition == 1 and
+    ($o["Service/raibid-redis-master"].spec | .selector["statefulset.kubernetes.io/pod-name"] == "raibid-redis-master-0" and .publishNotReadyAddresses) and
+    ($o["ConfigMap/raibid-redis-configuration"].data["nodes.conf"] | contains("replica-priority 0"))'
+  has "… a container of it that starts again runs as before" '$o["ConfigMap/raibid-redis-scripts"].data["start.sh"] | contains("[ -n \"${POD_NAME:-}\" ] || exec")'
   renders "replication without a password renders" --set architecture=replication,auth.enabled=false
   has "without a password: no Secret anywhere, and nobody logs in" '([$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] == []) and
     ($o["ConfigMap/raibid-redis-proxy"].data["haproxy.cfg"] + $o["ConfigMap/raibid-redis-scripts"].data["ha.sh"] + $o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("AUTH") | not)'
+}
+
+backups() {
+  local nightly=(--set 'backup.schedule=0 3 * * *')
+  renders "backups render" "${nightly[@]}" --set backup.claim=safe,backup.cluster=u1
+  has "a CronJob for backups, one at a time, and little history" '$o["CronJob/raibid-redis-backup"].spec | .schedule == "0 3 * * *" and
+    .concurrencyPolicy == "Forbid" and .successfulJobsHistoryLimit == 1 and .jobTemplate.spec.activeDeadlineSeconds == 7200'
+  has "backups: as confined as Redis, without a token, with its memory limit" '$o["CronJob/raibid-redis-backup"].spec.jobTemplate.spec.template.spec as $backup |
+    $backup.securityContext == $pod.spec.securityContext and $backup.containers[0].securityContext == $redis.securityContext and
+    $backup.automountServiceAccountToken == false and $backup.containers[0].image == $redis.image and
+    $backup.containers[0].resources.limits.memory == $redis.resources.limits.memory and ($backup | has("initContainers") | not)'
+  has "backups: no secret in environment or arguments, one key of the Secret as a file" '$o["CronJob/raibid-redis-backup"].spec.jobTemplate.spec.template.spec as $backup |
+    ($backup.containers[0] | has("env") or has("envFrom") | not) and $backup.containers[0].command == ["sh", "/etc/backup/backup.sh"] and
+    [$backup.volumes[].projected.sources[]?.secret | values] == [{name: "raibid-redis", items: [{key: "backup-password", path: "backup-password"}]}]'
+  has "backups: to the claim, which is not of the release" '([$o["CronJob/raibid-redis-backup"].spec.jobTemplate.spec.template.spec.volumes[].persistentVolumeClaim.claimName | values] == ["safe"]) and
+    ([$all[].kind] | index("PersistentVolumeClaim") | not) and $o["CronJob/raibid-redis-backup"].metadata.annotations["raibid-cli/backup-to"] == "claim:safe"'
+  has "backups: no Service leads to its pods" '$o["CronJob/raibid-redis-backup"].spec.jobTemplate.spec.template.metadata.labels as $labels |
+    all($all[] | select(.kind == "Service").spec.selector | to_entries; any(.[]; $labels[.key] != .value))'
+  check "backups change no checksum, so Redis is not restarted" same_checksum "${nightly[@]}" --set backup.claim=safe
+  renders "backups with named clients render" "${nightly[@]}" --set backup.claim=safe,networkPolicy.allowExternal=false
+  has "named clients: the backup's pods get in, too" '$o["CronJob/raibid-redis-backup"].spec.jobTemplate.spec.template.metadata.labels as $labels |
+    any($policy.ingress[]; .from[0].podSelector.matchLabels // {} | length == 2 and (to_entries | all($labels[.key] == .value)))'
+  renders "backups to a store render" "${nightly[@]}" --set backup.remote=there:a/b,backup.existingSecret=keys,backup.image.repository=mirror/rclone,backup.image.tag=v1
+  has "a store: the copy first, then rclone, which has no password of Redis" '$o["CronJob/raibid-redis-backup"].spec.jobTemplate.spec.template.spec as $backup |
+    $backup.initContainers[0].image == $redis.image and $backup.containers[0].image == "docker.io/mirror/rclone:v1" and
+    ([$backup.containers[0].volumeMounts[].name] | index("settings") | not) and
+    ([$backup.volumes[].secret | values] == [{secretName: "keys", defaultMode: 288, items: [{key: "rclone.conf", path: "rclone.conf"}]}]) and
+    ([$backup.initContainers[0].volumeMounts[].name] | index("remote") | not)'
+  renders "backups with TLS render" "${nightly[@]}" --set backup.claim=safe,tls.enabled=true,tls.authClients=true
+  has "TLS: the backup shows a certificate" '$o["ConfigMap/raibid-redis-backup"].data["backup.sh"] |
+    contains("-p 6379 --tls --cacert /etc/backup/ca.crt --cert /etc/backup/tls.crt --key /etc/backup/tls.key --user backup --askpass")'
+  renders "backups without a password render" "${nightly[@]}" --set backup.claim=safe,auth.enabled=false
+  has "without a password nobody logs in" '$o["ConfigMap/raibid-redis-backup"].data["backup.sh"] | contains("--askpass") | not'
+  renders "backups with replication render" "${nightly[@]}" --set backup.claim=safe,architecture=replication
+  has "replication: any node that is in sync gives the copy" '$o["ConfigMap/raibid-redis-backup"].data["backup.sh"] | contains("-h raibid-redis -p 6379")'
 }
 
 trimmed='trim.streams=[{"name":"raibid:jobs","maxLength":5},{"name":"odd*name","maxLength":100}]'
@@ -324,6 +366,11 @@ master.readinessProbe.periodSeconds=0|periodSeconds
 metrics.extraArgs.redis\.password=x|redis.password
 commonLabels.a=1|commonLabels
 trim.schedule=daily|schedule
+backup.schedule=daily|schedule
+backup.schedule=@daily|needs backup.claim or backup.remote
+backup.schedule=@daily,backup.claim=a,backup.remote=b:c|exclude each other
+backup.schedule=@daily,backup.remote=b:c|needs backup.existingSecret
+backup.keep=0|keep
 trim.streams[0].name=a b|name
 extraDeploy=x|extraDeploy
 commonConfiguration=requirepass x|requirepass
@@ -560,6 +607,7 @@ for helm in "${all[@]}"; do
   pod_labels
   metrics
   trimming
+  backups
   tls
   same_pods_as_ever
   replication

@@ -27,6 +27,11 @@ for preset in "${presets[@]}"; do
   check "$preset: promtool accepts the rules" promtool check rules "$work/$preset.yaml"
 done
 
+alerts --ha --backup-schedule '0 3 * * *' > "$work/ha.yaml"
+check "several nodes and backups: promtool accepts the rules" promtool check rules "$work/ha.yaml"
+alerts --tls > "$work/tls.yaml"
+check "TLS: promtool accepts the rules" promtool check rules "$work/tls.yaml"
+
 # promtool's own tests: each alert fires, heals, and stays silent while nothing is wrong. SERIES are lines of "series | values".
 labels='namespace="jobs",service="r1-redis-metrics"'
 rule_test() { # DESCRIPTION PRESET ALERT AT YES|NO SERIES…
@@ -80,8 +85,58 @@ rule_test "Asynq: tasks wait and no server takes them" mirai RedisQueueStalled 1
 rule_test "Asynq: tasks are being done" mirai RedisQueueStalled 15m no "$(asynq pending) | 3x15" "$(asynq active) | 1x15"
 rule_test "Asynq: a task failed for good" mirai RedisDeadLetters 10m yes "$(asynq archived) | 0x8 1 1 1"
 
+# several nodes: a, b and c
+node() { printf '%s{%s,instance="%s"%s}' "$1" "$labels" "$2" "${3:+,$3}"; }
+of() { node redis_instance_info "$1" "role=\"$2\""; } # NODE ROLE
+rule_test "all nodes answer" ha RedisNodeMissing 15m no "$(node redis_up a) | 1x15" "$(node redis_up b) | 1x15" "$(node redis_up c) | 1x15"
+rule_test "a node does not answer" ha RedisNodeMissing 15m yes "$(node redis_up a) | 1x15" "$(node redis_up b) | 1x15" "$(node redis_up c) | 1 1 0x13"
+rule_test "a node is not there" ha RedisNodeMissing 15m yes "$(node redis_up a) | 1x15" "$(node redis_up b) | 1x15"
+rule_test "it is back" ha RedisNodeMissing 15m no "$(node redis_up a) | 1x15" "$(node redis_up b) | 1x15" "$(node redis_up c) | 1 0 0 0 0 0 0 0 1x8"
+rule_test "nobody is the master" ha RedisNoMaster 10m yes "$(node redis_up a) | 1x10" "$(of a slave) | 1x10" "$(of b master) | 1 1 stale"
+rule_test "a failover" ha RedisNoMaster 10m no "$(node redis_up a) | 1x10" "$(of a master) | _ _ _ _ _ 1x10" "$(of b master) | 1 1 1 1 stale"
+rule_test "two say that they are the master" ha RedisTwoMasters 10m yes "$(of a master) | 1x10" "$(of b master) | _ _ _ 1x10"
+rule_test "the master changes" ha RedisTwoMasters 10m no "$(of a master) | _ _ _ _ _ 1x10" "$(of b master) | 1 1 1 1 1 1 stale"
+rule_test "both replicas follow" ha RedisReplicaDown 10m no "$(of a master) | 1x10" "$(node redis_connected_slaves a) | 2x10" "$(node redis_connected_slaves b) | 0x10"
+rule_test "one replica does not follow" ha RedisReplicaDown 10m yes "$(of a master) | 1x10" "$(node redis_connected_slaves a) | 1x10" "$(node redis_connected_slaves b) | 0x10"
+rule_test "it follows again" ha RedisReplicaDown 10m no "$(of a master) | 1x10" "$(node redis_connected_slaves a) | 2 1 1 1 1 1 2x5"
+rule_test "a replica is behind" ha RedisReplicaBehind 10m yes "$(node redis_connected_slave_lag_seconds a 'slave_ip="10.0.0.2"') | 1 1 20x10"
+rule_test "a replica is behind for a moment" ha RedisReplicaBehind 10m no "$(node redis_connected_slave_lag_seconds a 'slave_ip="10.0.0.2"') | 1 1 20 1x10"
+rule_test "another node took over" ha RedisFailedOver 15m yes "$(of a master) | 1 1 1 1 1 1 1 1 stale" "$(of b master) | _ _ _ _ _ _ _ _ _ 1x10"
+rule_test "the same master as ever" ha RedisFailedOver 30m no "$(of a master) | 1x30"
+rule_test "a new Redis" ha RedisFailedOver 8m no "$(of a master) | _ _ 1x10"
+rule_test "it took over long ago" ha RedisFailedOver 40m no "$(of a master) | 1 1 stale" "$(of b master) | _ _ _ 1x40"
+sentinel='kube_pod_container_status_ready{namespace="jobs",container="sentinel",pod="r1-redis-master-1"}'
+rule_test "a sentinel is not ready" ha RedisSentinelDown 15m yes "$sentinel | 1 1 0x15"
+rule_test "it is ready again" ha RedisSentinelDown 15m no "$sentinel | 1 0 0 0 0 0 0 0 1x10"
+in_stream='stream="raibid:jobs",db="db0"'
+rule_test "replicas say the same of a queue: one alert" ha RedisQueueStalled 15m yes "$(of a master) | 1x15" "$(of b slave) | 1x15" \
+  "$(node redis_stream_group_last_delivered_id a "$in_stream,group=\"g\"") | 100x15" "$(node redis_stream_last_generated_id a "$in_stream") | 100 200x15" "$(node redis_stream_length a "$in_stream") | 5x15" \
+  "$(node redis_stream_group_last_delivered_id b "$in_stream,group=\"g\"") | 100x15" "$(node redis_stream_last_generated_id b "$in_stream") | 100 200x15" "$(node redis_stream_length b "$in_stream") | 5x15"
+rule_test "the claim of another node" ha RedisClaimFull 10m yes 'kubelet_volume_stats_available_bytes{namespace="jobs",persistentvolumeclaim="redis-data-r1-redis-master-2"} | 5x10' \
+  'kubelet_volume_stats_capacity_bytes{namespace="jobs",persistentvolumeclaim="redis-data-r1-redis-master-2"} | 100x10'
+
+# backups, every night; time begins at 0
+cron='namespace="jobs",cronjob="r1-redis-backup"' run='namespace="jobs",job_name="r1-redis-backup-1"'
+success="kube_cronjob_status_last_successful_time{$cron}"
+rule_test "a backup of last night" ha RedisBackupOld 2870m no "$success | 60x2870"
+rule_test "none for two nights" ha RedisBackupOld 2890m yes "$success | 60x2890"
+rule_test "none ever" ha RedisBackupOld 2890m yes "kube_cronjob_created{$cron} | 60x2890"
+rule_test "a backup at last" ha RedisBackupOld 2900m no "$success | 60x2890 173500x10"
+rule_test "a backup failed" ha RedisBackupFailed 20m yes "$success | 60x20" "kube_job_status_failed{$run} | 0 0 0 1x17" "kube_job_status_start_time{$run} | 120x20"
+rule_test "the first one failed" ha RedisBackupFailed 20m yes "kube_cronjob_created{$cron} | 60x20" "kube_job_status_failed{$run} | 1x20" "kube_job_status_start_time{$run} | 120x20"
+rule_test "the second try was good" ha RedisBackupFailed 20m no "$success | 60 60 60 60 300x16" "kube_job_status_failed{$run} | 0 0 1x18" "kube_job_status_start_time{$run} | 120x20"
+rule_test "the next one was good" ha RedisBackupFailed 30m no "$success | 60x20 1200x10" "kube_job_status_failed{$run} | 1x30" "kube_job_status_start_time{$run} | 120x30"
+
+certificate='certmanager_certificate_expiration_timestamp_seconds{namespace="jobs",name="r1-redis-tls"}'
+stored='x509_cert_not_after{secret_namespace="jobs",secret_name="r1-redis-tls",secret_key="tls.crt"}'
+rule_test "a certificate with ten days left" tls RedisCertificateEnds 90m yes "$stored | 864000x90"
+rule_test "a certificate with a month left" tls RedisCertificateEnds 90m no "$stored | 2592000x90"
+rule_test "it was renewed" tls RedisCertificateEnds 90m no "$stored | 864000x30 2592000x60"
+rule_test "cert-manager's, with two days left" tls RedisCertificateEndsNow 90m yes "$certificate | 172800x90"
+rule_test "cert-manager's, with ten days left" tls RedisCertificateEndsNow 90m no "$certificate | 864000x90"
+
 # each alert has its section in the runbook, and each section begins with a command of ours
-for name in $(cat "$work"/{raibid,mirai}.yaml | sed -n 's/.*- alert: //p' | sort -u); do
+for name in $(cat "$work"/{raibid,mirai,ha,tls}.yaml | sed -n 's/.*- alert: //p' | sort -u); do
   check "the runbook has a section for $name that begins with a command" \
     awk -v name="## $name" '$0 == name {found = 1; next} found && /^raibid-cli / {good = 1; exit} found && /^## / {exit} END {exit !good}' docs/runbook.md
 done

@@ -40,6 +40,7 @@ prepare() {
     home=$work/$i
     mkdir -p "$home/bin" "$home/etc" "$home/data"
     part configmaps.yaml redis.conf | sed -e "s|/etc/redis|$home/etc|; s|^dir /data|dir $home/data|; s|^port 6379|port $redis_port|; s|^bind .*|bind 127.0.0.$((i + 1))|" > "$home/etc/redis.conf"
+    part configmaps.yaml nodes.conf | sed -e "s|/etc/redis|$home/etc|" > "$home/etc/nodes.conf"
     for file in start.sh ping.sh ha.sh; do
       part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|" \
         > "$home/etc/$file"

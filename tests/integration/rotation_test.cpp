@@ -16,6 +16,7 @@
 #include "support/cli.hpp"
 #include "support/thrown.hpp"
 #include "sys/files.hpp"
+#include "tools/redis_connection.hpp"
 
 namespace raibid::rotation_under_load_test {
 

@@ -14,6 +14,7 @@
 #include "components/redis/server/connect.hpp"
 #include "support/cli.hpp"
 #include "sys/files.hpp"
+#include "tools/redis_connection.hpp"
 
 namespace raibid::application_user_test {
 

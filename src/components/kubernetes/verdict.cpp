@@ -255,32 +255,41 @@ const Reason& find_reason(std::string_view name) {
   return *row;
 }
 
-bool is_ready(const json& pod) {
+namespace {
+
+bool condition_holds(const json& pod, const std::string& type) {
   const json& conditions = items_at(pod, {"status", "conditions"});
-  return std::any_of(conditions.begin(), conditions.end(), [](const json& condition) {
-    return text_at(condition, {"type"}) == "Ready" && text_at(condition, {"status"}) == "True";
+  return std::any_of(conditions.begin(), conditions.end(), [&](const json& condition) {
+    return text_at(condition, {"type"}) == type && text_at(condition, {"status"}) == "True";
   });
+}
+
+/// Those of the pod's specification; without any it is true.
+bool readiness_gates_hold(const json& pod) {
+  const json& gates = items_at(pod, {"spec", "readinessGates"});
+  return std::all_of(gates.begin(), gates.end(),
+                     [&](const json& gate) { return condition_holds(pod, text_at(gate, {"conditionType"})); });
+}
+
+}  // namespace
+
+bool is_ready(const json& pod) { return condition_holds(pod, "Ready"); }
+
+bool node_is_silent(const json& pod) {
+  return condition_holds(pod, "ContainersReady") && readiness_gates_hold(pod) && !is_ready(pod);
 }
 
 bool is_ready_without(const json& pod, std::string_view aside) {
   const bool runs = text_at(pod, {"status", "phase"}) == "Running";
   if (aside.empty() || !runs || !text_at(pod, {"metadata", "deletionTimestamp"}).empty()) return false;
-  const auto holds = [&](const std::string& type) {
-    const json& conditions = items_at(pod, {"status", "conditions"});
-    return std::any_of(conditions.begin(), conditions.end(), [&](const json& condition) {
-      return text_at(condition, {"type"}) == type && text_at(condition, {"status"}) == "True";
-    });
-  };
-  for (const json& gate : items_at(pod, {"spec", "readinessGates"})) {
-    if (!holds(text_at(gate, {"conditionType"}))) return false;
-  }
+  if (!readiness_gates_hold(pod) || node_is_silent(pod)) return false;
   bool others = false;
   for (const json& status : items_at(pod, {"status", "containerStatuses"})) {
     if (text_at(status, {"name"}) == aside) continue;
     if (!flag_at(status, {"ready"}) || !at(status, {"state"}).contains("running")) return false;
     others = true;
   }
-  return others && holds("Initialized");
+  return others && condition_holds(pod, "Initialized");
 }
 
 std::optional<Judgement> judge_aside(const Observation& observation) {

@@ -105,6 +105,11 @@ Verdict decide(const Judgement& judgement, Duration unchanged_for);
 /// The pod's own condition.
 bool is_ready(const nlohmann::json& pod);
 
+/// Whether its node does not answer any more: the node controller then sets Ready to False and leaves everything else
+/// as the kubelet last said it (https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller), 40 to 50
+/// seconds after the last word.
+bool node_is_silent(const nlohmann::json& pod);
+
 /// Everything of the pod is ready, the container `aside` left out: an exporter that fails takes the condition Ready
 /// from the pod, and the program beside it works. Never true for a pod that is being deleted, or that is not Running
 /// because a container has not started once: to such a pod kubectl forwards no port.

@@ -16,6 +16,7 @@
 #include "support/machine.hpp"
 #include "support/redis_server.hpp"
 #include "support/tcp_server.hpp"
+#include "sys/clock.hpp"
 
 namespace raibid::backup_integration_test {
 
@@ -477,6 +478,130 @@ TEST_CASE("restore: into a Redis that does not run, the old data stay beside the
     return entry.path().filename().string().starts_with("kept-before-restore-");
   });
   CHECK(kept);
+}
+
+TEST_CASE("restore --to-time: what Redis held before a mistake, of its own AOF") {
+  BackupCli cli;
+  const std::string before_all = rfc3339(std::chrono::system_clock::now() - std::chrono::hours(1));
+  cli.set_up();
+  const auto pass = [](int milliseconds) {
+    real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(milliseconds));
+  };
+  cli.redis({"SET", "kept", "1"});
+  for (int job = 0; job < 5; ++job) cli.redis({"XADD", "raibid:jobs", "*", "job_id", std::to_string(job)});
+  pass(2100);  // the AOF's times have seconds
+  const std::string moment = rfc3339(std::chrono::system_clock::now() - std::chrono::seconds(1));
+  pass(1100);
+  cli.redis({"FLUSHALL"});
+  cli.redis({"SET", "after", "1"});
+  CHECK(cli.must_end(2, {"restore", "redis", "copy.rdb", "--to-time", moment, "--target", "local"})
+            .err.find("not both") != std::string::npos);
+  CHECK(cli.must_end(2, {"restore", "redis", "--to-time", "yesterday", "--target", "local"}).err.find("is no time") !=
+        std::string::npos);
+  CHECK(cli.must_end(3, {"restore", "redis", "--to-time", before_all, "--target", "local", "--yes"})
+            .err.find("the AOF begins after") != std::string::npos);
+  CHECK(cli.redis({"GET", "after"}) == "1");
+  cli.must_end(0, {"restore", "redis", "--to-time", moment, "--target", "local", "--dry-run"});
+  CHECK(cli.redis({"GET", "after"}) == "1");
+  const Output back = cli.must_end(0, {"restore", "redis", "--to-time", moment, "--target", "local", "--yes"});
+  CHECK(back.out.find("Restored what it held at " + moment) != std::string::npos);
+  CHECK(cli.redis({"GET", "kept"}) == "1");
+  CHECK(cli.redis({"XLEN", "raibid:jobs"}) == "5");
+  CHECK(cli.redis({"EXISTS", "after"}) == "0");
+  CHECK(tree(cli.home() / "backups").size() == 2);  // what was there before
+  cli.redis({"CONFIG", "SET", "aof-timestamp-enabled", "no"});
+  CHECK(cli.must_end(3, {"restore", "redis", "--to-time", moment, "--target", "local", "--yes"})
+            .err.find("writes no times into its AOF") != std::string::npos);
+}
+
+TEST_CASE("backup: of a Redis that speaks TLS, and back") {
+  BackupCli cli;
+  REQUIRE(cli.must_end(0, {"setup", "redis", "--target", "local", "--tls"}).status == 0);
+  const Words redis = {"connect", "redis", "--target", "local", "--", "redis-cli"};
+  const auto ask = [&](Words words) {
+    words.insert(words.begin(), redis.begin(), redis.end());
+    return std::string(trim(cli(words).out));
+  };
+  ask({"SET", "kept", "1"});
+  const Output taken = cli.must_end(0, {"backup", "redis", cli.to().string(), "--target", "local", "-o", "json"});
+  CHECK(json::parse(taken.out).at("verified") == true);
+  ask({"FLUSHALL"});
+  cli.must_end(0, {"restore", "redis", cli.to().string(), "--target", "local", "--yes"});
+  CHECK(ask({"GET", "kept"}) == "1");
+  CHECK(cli({"status", "redis", "--target", "local"}).status == 0);
+}
+
+TEST_CASE("a schedule of backups on this machine: setup prints a timer and installs nothing") {
+  BackupCli cli;
+  const Output made = cli.must_end(0, {"setup", "redis", "--target", "local", "--backup-schedule", "30 3 * * mon-fri",
+                                       "--backup-to", cli.to().string(), "--backup-keep", "5"});
+  for (const std::string& line : Words{"OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 03:30:00", "Persistent=true",
+                                       "# ~/.config/systemd/user/raibid-redis-backup.timer"})
+    CHECK_MESSAGE(made.err.find(line) != std::string::npos, line);
+  const std::size_t at = made.err.find("ExecStart=");
+  REQUIRE(at != std::string::npos);
+  const std::string line = made.err.substr(at + 10, made.err.find('\n', at) - at - 10);
+  CHECK(line == "raibid-cli backup redis --target local " + cli.to().string() + " --keep 5 -q");
+  CHECK_FALSE(fs::exists(cli.home() / ".config"));
+  // as it stands
+  Words words = split(line, ' ');
+  words.erase(words.begin());
+  cli.must_end(0, words);
+  CHECK(cli.files(".rdb").size() == 1);
+  const Output fresh = cli({"status", "redis", "--target", "local"});
+  CHECK(fresh.out.find("✓ backup       last success ") != std::string::npos);
+  const fs::path file = cli.to() / cli.files(".rdb").front();
+  for (const char* const ending : {".rdb", ".json"}) {
+    fs::path now = file;
+    fs::rename(now.replace_extension(ending), cli.to() / ("raibid-redis-20260101T000000Z" + std::string(ending)));
+  }
+  const Output old = cli({"status", "redis", "--target", "local"});
+  CHECK(old.status == 1);
+  CHECK(old.out.find("✗ backup       last success 2026-01-01T00:00:00Z") != std::string::npos);
+}
+
+TEST_CASE("restore --live: key by key into a server of someone else, which has to be empty") {
+  BackupCli cli;
+  RedisServer source(quick), target(quick);
+  Data(3).fill(*source.connect(), 60);
+  const auto before = everything(*source.connect());
+  const fs::path file = cli.to() / "all.rdb";
+  Words words = cli.backup(source);
+  words[2] = file.string();
+  cli.must_end(0, words);
+  const Words restore = {"restore", "redis", file.string(), "--target", "external", "--url", cli.url(target)};
+  const auto with = [&](Words more) {
+    more.insert(more.begin(), restore.begin(), restore.end());
+    return more;
+  };
+  CHECK(cli.must_end(3, with({"--yes"})).err.find("--live") != std::string::npos);
+  cli.must_end(0, with({"--live", "--dry-run"}));
+  checked(*target.connect(), {"SET", "theirs", "1"});
+  CHECK(cli.must_end(3, with({"--live", "--yes"})).err.find("overwrites nothing") != std::string::npos);
+  CHECK(checked(*target.connect(), {"DBSIZE"}).integer == 1);
+  checked(*target.connect(), {"FLUSHALL"});
+  cli.must_end(0, with({"--live", "--yes"}));
+  CHECK(everything(*target.connect()) == before);
+
+  // a user that may not restore: nothing of it stays
+  checked(*target.connect(), {"FLUSHALL"});
+  checked(*target.connect(), {"FUNCTION", "FLUSH"});
+  checked(*target.connect(), {"ACL", "SETUSER", "half", "on", ">pw", "~*", "+@all", "-restore"});
+  write_atomic(cli.folder() / "pw", "pw\n");
+  const Output refused = cli.must_end(
+      4, {"restore", "redis", file.string(), "--live", "--yes", "--target", "external", "--url",
+          fmt::format("redis://half@127.0.0.1:{}", target.port()), "--password-file", (cli.folder() / "pw").string()});
+  CHECK(refused.err.find("may not restore") != std::string::npos);
+  CHECK(checked(*target.connect(), {"DBSIZE"}).integer == 0);
+  CHECK(checked(*target.connect(), {"FUNCTION", "LIST"}).items.empty());
+
+  // what a run that was killed left: the same one goes on, another one is refused
+  const std::string sum = json::parse(*read_file(cli.to() / "all.json", 1 << 20)).at("sha256");
+  checked(*target.connect(), {"SET", "raibid:restore", "other"});
+  CHECK(cli.must_end(3, with({"--live", "--yes"})).err.find("another restore") != std::string::npos);
+  checked(*target.connect(), {"SET", "raibid:restore", sum});
+  cli.must_end(0, with({"--live", "--yes"}));
+  CHECK(everything(*target.connect()) == before);
 }
 
 TEST_CASE("backup: a store of rclone, by a path and by WebDAV") {

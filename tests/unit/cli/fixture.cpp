@@ -72,6 +72,11 @@ std::vector<OptionSpec> setup_options() {
       {.name = "group", .help = "its group"},
       {.name = "max-length", .help = "of the stream", .kind = Kind::integer},
       {.name = "trim-schedule", .help = "when it is trimmed"},
+      {.name = "backup-schedule", .help = "when to take a backup"},
+      {.name = "backup-to", .help = "where to"},
+      {.name = "backup-keep", .help = "how many", .kind = Kind::integer},
+      {.name = "backup-secret", .help = "its Secret"},
+      {.name = "backup-image", .help = "its image"},
       {.name = "user", .help = "who the application logs in as"},
       {.name = "adopt", .help = "take it over", .kind = Kind::flag, .flag_only = true},
   };

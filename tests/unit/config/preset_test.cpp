@@ -76,8 +76,11 @@ TEST_CASE("the raibid preset has every value of the deployment guide") {
   CHECK(preset.settings.at("size").origin.source == Source::preset);
   CHECK(preset.settings.at("size").origin.where.starts_with("preset raibid:"));
 
-  CHECK(preset.redis ==
-        Pairs{{"appendonly", "yes"}, {"appendfsync", "everysec"}, {"save", ""}, {"maxmemory-policy", "noeviction"}});
+  CHECK(preset.redis == Pairs{{"appendonly", "yes"},
+                              {"appendfsync", "everysec"},
+                              {"aof-timestamp-enabled", "yes"},
+                              {"save", ""},
+                              {"maxmemory-policy", "noeviction"}});
   REQUIRE(preset.streams.size() == 1);
   CHECK(preset.streams[0].name == "raibid:jobs");
   CHECK(preset.streams[0].groups == std::vector<std::string>{"raibid-workers"});

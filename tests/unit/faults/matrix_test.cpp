@@ -524,6 +524,7 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
       {"tls issuer", {"setup", "redis", "-v", "--tls-issuer", "ca", "--restart"}, brought},
       {"tls teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, encrypted},
       {"upgrade", {"setup", "redis", "-v", "--memory-limit", "768Mi", "--restart"}, installed},
+      {"backups", {"setup", "redis", "-v", "--backup-schedule", "@daily"}, empty},
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"store", from_store, offered},
       {"sync", {"credentials", "sync", "-v"}, stored},

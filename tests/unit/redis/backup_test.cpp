@@ -180,6 +180,18 @@ TEST_CASE("backup: where backups are") {
     CHECK(test::error_of([&] { parse_backup_address(text); }).code() == ExitCode::usage);
 }
 
+TEST_CASE("backup: a claim as the place") {
+  using Kind = BackupAddress::Kind;
+  CHECK(parse_backup_address("claim").kind == Kind::claim_folder);
+  CHECK(parse_backup_address("claim").path.empty());
+  CHECK(parse_backup_address("claim:safe").kind == Kind::claim_folder);
+  CHECK(parse_backup_address("claim:safe").path == "safe");
+  CHECK(parse_backup_address("claim:safe/a.rdb").kind == Kind::claim_file);
+  CHECK(parse_backup_address("claim:safe/a.rdb").is_one_file());
+  for (const char* const bad : {"claim:", "claim:a/b", "claim:a/b/c.rdb", "claim:../x", "claim:/x.rdb", "claim:a.rdb"})
+    CHECK_THROWS_AS(parse_backup_address(bad), Error);
+}
+
 TEST_CASE("restore: the pod has the claim, the image and the user of Redis, and no label of a Service") {
   const auto workload = nlohmann::json::parse(R"({
     "metadata": {"namespace": "jobs"},

@@ -106,14 +106,19 @@ TEST_CASE("change: what is immutable is refused before it is tried") {
   accepts(memory, {{"no-persistence", "true"}});
 }
 
-TEST_CASE("change: one node does not become several in place, nor several one; kept data is taken up as it was") {
+TEST_CASE("change: one node becomes several in place, and several one; kept data is taken up as it was") {
   Observed observed = some_release();
   observed.id = {"raibid-redis", "raibid-redis"};
-  CHECK(has(refusal(observed, {{"ha", "true"}}).message(), "has 1 node, and cannot be changed to 3"));
+  accepts(observed, {{"ha", "true"}});
+  observed.claims.push_back({"redis-data-raibid-redis-master-2", "8Gi", "fast"});
+  CHECK(has(refusal(observed, {{"ha", "true"}}).message(), "claim redis-data-raibid-redis-master-2 is left"));
+  observed.claims.pop_back();
   Spec several = some_spec();
   several.replicas = 2;
+  CHECK(restart_reasons(some_spec(), several) == Texts{"nodes 1 → 3"});
+  CHECK(restart_reasons(several, some_spec()) == Texts{"nodes 3 → 1"});
   observed.workload->spec = to_json(several);
-  CHECK(has(refusal(observed, {}).message(), "has 3 nodes, and cannot be changed to 1"));
+  accepts(observed, {});
   CHECK(has(refusal(observed, {{"ha", "true"}, {"replicas", "4"}}).message(), "cannot be changed to 5"));
   accepts(observed, {{"ha", "true"}});
 

@@ -264,7 +264,7 @@ TEST_SUITE("external") {
     Desk desk(std::vector<Given>{{"target", "external"}});
     const Error unknown = test::error_of([&] { desk.target(); });
     CHECK(unknown.code() == ExitCode::usage);
-    CHECK(unknown.hint().find("raibid-cli setup redis --target external --url redis://") != std::string::npos);
+    CHECK(unknown.hint().find("--adopt-service") != std::string::npos);
 
     Credentials credentials = saved_at("saved", 7000, "of-saved", "app");
     credentials.database = 3;

@@ -54,6 +54,25 @@ TEST_CASE("monitoring: the rules are those of what Redis holds") {
   CHECK_FALSE(has_alert(asynq, "RedisConsumerStuck"));
 }
 
+TEST_CASE("monitoring: several nodes, certificates and backups have rules of their own, and only where they are") {
+  const auto ha = alerts_of({{"ha", "true"}});
+  for (const char* const name : {"RedisNodeMissing", "RedisNoMaster", "RedisTwoMasters", "RedisReplicaDown",
+                                 "RedisReplicaBehind", "RedisFailedOver", "RedisSentinelDown"}) {
+    CAPTURE(name);
+    CHECK(has_alert(ha, name));
+    CHECK_FALSE(has_alert(alerts_of({}), name));
+  }
+  CHECK(has_alert(alerts_of({{"tls", "true"}}), "RedisCertificateEnds"));
+  CHECK_FALSE(has_alert(alerts_of({}), "RedisCertificateEnds"));
+  CHECK(has_alert(alerts_of({{"backup-schedule", "@daily"}}), "RedisBackupOld"));
+  CHECK_FALSE(has_alert(alerts_of({}), "RedisBackupOld"));
+  const auto rules = alert_rules(redis_settings_of({{"backup-schedule", "*/30 * * * *"}}))["groups"][0]["rules"];
+  const auto old =
+      std::find_if(rules.begin(), rules.end(), [](const auto& rule) { return rule["alert"] == "RedisBackupOld"; });
+  REQUIRE(old != rules.end());
+  CHECK(has((*old)["expr"], "> 3600"));
+}
+
 TEST_CASE("monitoring: the exporter measures dead letters and what Asynq's queues consist of") {
   CHECK(measured_keys(redis_settings_of({})) == std::vector<std::string>{"raibid:jobs:dead"});
   const auto keys = measured_keys(redis_settings_of({}, asynq_preset()));

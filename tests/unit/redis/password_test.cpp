@@ -201,6 +201,28 @@ TEST_CASE("the user that lets Redis read its certificate again comes and goes wi
   CHECK(with_trim_user(both.at("users.acl"), trim) == both.at("users.acl"));
 }
 
+TEST_CASE("the user that backups are taken by comes beside the others, which stay") {
+  SecretContent before = secret_content(Secret("application"), Secret("exporter"), {Secret("trims"), {"jobs"}});
+  CHECK(lacks_backup_user(before));
+  SecretContent content = with_backup_user(before, Secret("copies"));
+  CHECK_FALSE(lacks_backup_user(content));
+  CHECK(value_of(content, "backup-password").reveal() == "copies");
+  const std::string line =
+      "user backup on #" + sha256_hex("copies") + " resetchannels -@all +psync +sync +replconf +ping +info\n";
+  const std::string acl = value_of(content, acl_key).reveal();
+  const std::size_t at = acl.find(line);
+  REQUIRE(at != std::string::npos);
+  CHECK(acl.substr(0, at) + acl.substr(at + line.size()) == value_of(before, acl_key).reveal());
+  // the password that there is stays; other rights are put right
+  std::string changed = acl;
+  changed.replace(changed.find("-@all +psync"), 12, "+@all +psync");
+  content[acl_key] = Secret(changed);
+  CHECK(lacks_backup_user(content));
+  content = with_backup_user(content, Secret("another"));
+  CHECK(value_of(content, acl_key).reveal() == acl);
+  CHECK(value_of(content, "backup-password").reveal() == "copies");
+}
+
 TEST_CASE("what the Secret holds without passwords") {
   const auto content = secret_content(Secret(), Secret());
   CHECK(content.size() == 1);

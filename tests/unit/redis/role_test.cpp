@@ -41,6 +41,21 @@ TEST_CASE("the printed Role has every right that setup asks for") {
   }
 }
 
+TEST_CASE("the printed Role has the right to make the claim for backups, and a restore has a Role of its own") {
+  const RedisSettings settings = redis_settings_of({{"backup-schedule", "@daily"}});
+  for (const Kubectl::Right& right : needed_rights(false, true, false, settings.backup.own_claim())) {
+    INFO(right.verb, " ", right.resource, "/", right.subresource);
+    CHECK(allows(role_rules(settings), right));
+  }
+  CHECK_FALSE(allows(role_rules(redis_settings_of({})), {"create", "", "persistentvolumeclaims", ""}));
+  for (const Kubectl::Right& right :
+       {Kubectl::Right{"create", "", "pods", ""}, Kubectl::Right{"create", "", "pods", "exec"}}) {
+    CHECK_FALSE(allows(role_rules(settings), right));
+    CHECK(allows(restore_rules(), right));
+  }
+  CHECK(role_manifests(settings).find("name: raibid-cli-raibid-redis-restore\n") != std::string::npos);
+}
+
 TEST_CASE("a preset with a Service in another namespace gets a Role there") {
   Preset preset = job_queue_preset();
   preset.services = {"app/redis-service"};

@@ -128,23 +128,26 @@ TEST_CASE(
                                            {"appendonly", "yes"},
                                            {"appendfsync", "everysec"},
                                            {"notify-keyspace-events", "Ex"},
-                                           {"databases", "16"}});
-  CHECK(mirai.preset.holds == Texts{"queue", "cache", "locks"});
-  CHECK(mirai.clients() == Texts{"mirai", "redis/app=asynqmon"});
-  const json policy = mirai.values()["networkPolicy"];
-  CHECK(policy["allowExternal"] == false);
-  CHECK(policy["addExternalClientAccess"] == false);
-  CHECK(policy["extraIngress"] ==
-        json{{{"ports", {{{"port", 6379}}}},
-              {"from",
-               {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "mirai"}}}}}},
-                {{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "redis"}}}}},
-                 {"podSelector", {{"matchLabels", {{"app", "asynqmon"}}}}}}}}}});
-  CHECK(mirai.preset.environment == Pairs{{"ENABLE_REDIS_CACHE", "true"}, {"REDIS_URL", "{{url}}"}});
-  CHECK(mirai.operations() == Texts{"asynq-queue", "cache-ttl"});
-  CHECK(mirai.preset.smoke[0].parameters.at("queues") == "critical=6,default=3,low=1");
-  CHECK(mirai.preset.smoke[1].parameters.at("ttl") == "300s");
-  CHECK(mirai.preset.smoke[1].parameters.at("lock-ttl") == "10s");
+                                           {"databases", "16"}},
+                                           {
+    "repl-diskless-sync-delay", "0"}
+});
+CHECK(mirai.preset.holds == Texts{"queue", "cache", "locks"});
+CHECK(mirai.clients() == Texts{"mirai", "redis/app=asynqmon"});
+const json policy = mirai.values()["networkPolicy"];
+CHECK(policy["allowExternal"] == false);
+CHECK(policy["addExternalClientAccess"] == false);
+CHECK(policy["extraIngress"] ==
+      json{{{"ports", {{{"port", 6379}}}},
+            {"from",
+             {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "mirai"}}}}}},
+              {{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "redis"}}}}},
+               {"podSelector", {{"matchLabels", {{"app", "asynqmon"}}}}}}}}}});
+CHECK(mirai.preset.environment == Pairs{{"ENABLE_REDIS_CACHE", "true"}, {"REDIS_URL", "{{url}}"}});
+CHECK(mirai.operations() == Texts{"asynq-queue", "cache-ttl"});
+CHECK(mirai.preset.smoke[0].parameters.at("queues") == "critical=6,default=3,low=1");
+CHECK(mirai.preset.smoke[1].parameters.at("ttl") == "300s");
+CHECK(mirai.preset.smoke[1].parameters.at("lock-ttl") == "10s");
 }
 
 TEST_CASE("preset sla-management: cache, channels and locks of five minutes") {

@@ -57,6 +57,11 @@ TEST_CASE("the options of setup redis are those of its description") {
                                        "group",
                                        "max-length",
                                        "trim-schedule",
+                                       "backup-schedule",
+                                       "backup-to",
+                                       "backup-keep",
+                                       "backup-secret",
+                                       "backup-image",
                                        "cluster-domain",
                                        "set",
                                        "values",
@@ -211,7 +216,7 @@ TEST_CASE("a directive's last value counts, and repeated ones are kept") {
   preset.redis = {{"save", "900 1"}, {"save", "300 10"}};
   const RedisSettings settings = redis_settings_of({}, preset);
   CHECK(directive(settings, "save") == "300 10");
-  CHECK(settings.directives.size() == 3);
+  CHECK(settings.directives.size() == 4);
 }
 
 TEST_CASE("a preset's directive that holds a password is refused") {
@@ -360,6 +365,44 @@ TEST_CASE("streams with a limit are trimmed by a schedule, on a cluster with the
   CHECK(has(refusal({schedule, {"target", "local"}}).message(), "no cluster"));
   CHECK(has(refusal({schedule, {"chart", "bitnami"}}).message(), "only the embedded chart"));
   CHECK(has(refusal({schedule, {"max-length", "0"}}).message(), "no stream has a limit"));
+}
+
+TEST_CASE("backups by a schedule: when, where to, how many") {
+  const Given nightly{"backup-schedule", "0 3 * * *"};
+  CHECK_FALSE(redis_settings_of({}).backup.wanted());
+  CHECK_FALSE(redis_settings_of({{"backup-schedule", "off"}}).backup.wanted());
+  const BackupChoice own = redis_settings_of({nightly}).backup;
+  CHECK(own.own_claim());
+  CHECK(own.keep == 7);
+  CHECK(backup_claim(own, "raibid-redis") == "raibid-redis-backup");
+  CHECK(redis_settings_of({nightly, {"backup-to", "claim"}}).backup.own_claim());
+  const BackupChoice given = redis_settings_of({nightly, {"backup-to", "claim:safe"}, {"backup-keep", "3"}}).backup;
+  CHECK_FALSE(given.own_claim());
+  CHECK(backup_claim(given, "raibid-redis") == "safe");
+  CHECK(given.keep == 3);
+  const BackupChoice store =
+      redis_settings_of({nightly, {"backup-to", "rclone:s3:bucket/redis"}, {"backup-secret", "keys"}}).backup;
+  CHECK(store.to == BackupChoice::To::rclone);
+  CHECK(store.place == "s3:bucket/redis");
+  CHECK(store.secret == "keys");
+  const BackupChoice local = redis_settings_of({nightly, {"target", "local"}, {"backup-to", "/var/backups"}}).backup;
+  CHECK(local.to == BackupChoice::To::folder);
+  CHECK(local.place == "/var/backups");
+  CHECK(
+      fs::path(redis_settings_of({nightly, {"target", "local"}, {"backup-to", "copies"}}).backup.place).is_absolute());
+
+  CHECK(has(refusal({{"backup-schedule", "daily"}}).message(), "is not a schedule"));
+  CHECK(has(refusal({{"backup-schedule", "0 3 30 2 *"}}).message(), "is not a schedule"));
+  CHECK(has(refusal({nightly, {"backup-to", "/var/backups"}}).message(), "no place that a pod can write to"));
+  CHECK(has(refusal({nightly, {"backup-to", "claim:Not_A_Name"}}).message(), "names no claim"));
+  CHECK(has(refusal({nightly, {"backup-to", "rclone:s3:bucket"}}).message(), "needs --backup-secret"));
+  CHECK(
+      has(refusal({nightly, {"backup-to", "rclone:s3:it's"}, {"backup-secret", "keys"}}).message(), "names no remote"));
+  CHECK(has(refusal({nightly, {"backup-keep", "0"}}).message(), "would keep none"));
+  CHECK(has(refusal({{"backup-to", "claim"}}).message(), "needs --backup-schedule"));
+  CHECK(has(refusal({nightly, {"chart", "bitnami"}}).message(), "only the embedded chart"));
+  CHECK(has(refusal({nightly, {"target", "local"}}).message(), "needs --backup-to on this machine"));
+  CHECK(has(refusal({nightly, {"target", "local"}, {"backup-to", "claim"}}).message(), "only a cluster has some"));
 }
 
 TEST_CASE("a preset's schedule for trimming holds where it can") {

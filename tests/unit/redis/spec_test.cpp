@@ -54,7 +54,7 @@ TEST_CASE("a spec says what was asked, on one line") {
   CHECK(object["chart"] == "embedded");
   CHECK(object["streams"] ==
         nlohmann::json::parse(R"([{"name":"raibid:jobs","groups":["raibid-workers"],"max_length":10000}])"));
-  CHECK(object["redis"].size() == 6);
+  CHECK(object["redis"].size() == 7);
   CHECK(object["redis"][5] == nlohmann::json{"maxmemory", "307mb"});
   CHECK(object["auth"] == true);
   CHECK(object["metrics"] == false);

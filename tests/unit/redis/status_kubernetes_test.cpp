@@ -111,6 +111,28 @@ TEST_CASE("an exporter that fails is a check of its own, and not the pod's") {
   CHECK_FALSE(other.report.checks()[0].passed);
 }
 
+TEST_CASE("a pod whose node does not answer is told by its node, and not by its exporter") {
+  // as Kubernetes 1.34 had it 50 seconds after a node of the test cluster was killed
+  json lost =
+      pod("Running", false,
+          {{{"name", "redis"}, {"ready", true}, {"restartCount", 0}, {"state", {{"running", json::object()}}}},
+           {{"name", "metrics"}, {"ready", true}, {"restartCount", 0}, {"state", {{"running", json::object()}}}}});
+  lost["spec"]["nodeName"] = "node3";
+  lost["status"]["conditions"].push_back({{"type", "Initialized"}, {"status", "True"}});
+  lost["status"]["conditions"].push_back({{"type", "ContainersReady"}, {"status", "True"}});
+  Look look;
+  const Release::Pod seen = read_pod(lost, look.kubectl);
+  examine_pod(&seen, "redis-0", look.kubectl, look.report);
+  REQUIRE(look.report.checks().size() == 1);
+  CHECK_FALSE(look.report.checks()[0].passed);
+  CHECK(look.report.checks()[0].text == "redis-0 Running, not Ready, 0 restarts: its node node3 does not answer");
+  CHECK(look.report.checks()[0].hint == "kubectl --context dev -n apps describe node node3");
+
+  json gated = lost;  // not the node: a readiness gate of the pod is not there yet
+  gated["spec"]["readinessGates"] = {{{"conditionType", "example.org/let-in"}}};
+  CHECK_FALSE(read_pod(gated, look.kubectl).node_is_silent);
+}
+
 TEST_CASE("status tells how a container ended last") {
   const json ended = {{"reason", "OOMKilled"}, {"exitCode", 137}, {"finishedAt", "2026-01-31T12:00:00Z"}};
   const json restarted =
@@ -212,6 +234,70 @@ Check trimming(const json& status, const json& spec = json::object()) {
 }
 
 }  // namespace
+
+namespace {
+
+json backup_cron_job() {
+  return {{"kind", "CronJob"},
+          {"metadata",
+           {{"name", "raibid-redis-backup"},
+            {"creationTimestamp", "2026-01-01T00:00:00Z"},
+            {"annotations", {{"raibid-cli/backup-to", "claim:raibid-redis-backup"}}}}},
+          {"spec", {{"schedule", "0 3 * * *"}, {"suspend", false}}},
+          {"status", {{"lastScheduleTime", "2026-01-31T03:00:00Z"}, {"lastSuccessfulTime", "2026-01-31T03:00:20Z"}}}};
+}
+
+json backup_pod(const char* made, const char* phase, int code, const std::string& message) {
+  const json container = {{"name", "backup"}, {"state", {{"terminated", {{"exitCode", code}, {"message", message}}}}}};
+  return {{"metadata", {{"creationTimestamp", made}}},
+          {"status", {{"phase", phase}, {"containerStatuses", json::array({container})}}}};
+}
+
+Check backup_check(const json& cron_job, const json& pods, const char* now) {
+  Look look;
+  std::optional<Release::Backups> backups = read_backups(cron_job);
+  take_backup_pods(*backups, pods);
+  examine_backups(backups, look.kubectl, *parse_rfc3339(now), look.report);
+  return look.report.checks().at(0);
+}
+
+}  // namespace
+
+TEST_CASE("status tells when the last backup was taken, how large it is, and fails when that failed or is long ago") {
+  const json written = backup_pod(
+      "2026-01-31T03:00:01Z", "Succeeded", 0,
+      R"({"file": "raibid-redis-20260131T030001Z.rdb", "bytes": 2097152, "taken": "2026-01-31T03:00:05Z", "verified": true})");
+  const Check good = backup_check(backup_cron_job(), json::array({written}), "2026-01-31T06:10:00Z");
+  CHECK(good.passed);
+  CHECK(good.text ==
+        "last success 2026-01-31T03:00:20Z, 3 h ago, 2.0 MiB, verified, to claim:raibid-redis-backup (0 3 * * *)");
+  // the pod of that run may be gone
+  CHECK(backup_check(backup_cron_job(), json::array(), "2026-02-01T23:00:00Z").passed);
+  const Check old = backup_check(backup_cron_job(), json::array(), "2026-02-02T04:00:00Z");
+  CHECK_FALSE(old.passed);
+  CHECK(old.text.find("older than two periods of 0 3 * * *") != std::string::npos);
+  CHECK(old.hint.find("create job --from=cronjob/raibid-redis-backup") != std::string::npos);
+
+  const json failed =
+      backup_pod("2026-01-31T04:00:01Z", "Failed", 1, "a line\nthe copy was not made: No space left on device\n");
+  const Check bad = backup_check(backup_cron_job(), json::array({written, failed}), "2026-01-31T06:10:00Z");
+  CHECK_FALSE(bad.passed);
+  CHECK(bad.text.find("failed: the copy was not made: No space left on device; last success") != std::string::npos);
+  const json earlier = backup_pod("2026-01-31T02:00:01Z", "Failed", 1, "away");
+  CHECK(backup_check(backup_cron_job(), json::array({earlier, written}), "2026-01-31T06:10:00Z").passed);
+
+  json suspended = backup_cron_job();
+  suspended["spec"]["suspend"] = true;
+  CHECK(backup_check(suspended, json::array(), "2026-01-31T06:10:00Z")
+            .text.starts_with("CronJob raibid-redis-backup is suspended"));
+  json fresh = backup_cron_job();
+  fresh.erase("status");
+  CHECK(backup_check(fresh, json::array(), "2026-01-01T10:00:00Z").passed);
+  CHECK_FALSE(backup_check(fresh, json::array(), "2026-01-04T10:00:00Z").passed);
+  Look none;
+  examine_backups(std::nullopt, none.kubectl, *parse_rfc3339("2026-01-04T10:00:00Z"), none.report);
+  CHECK(none.report.checks().empty());
+}
 
 TEST_CASE("status tells when the streams were trimmed last, and fails when that failed") {
   const std::string early = "2026-01-31T12:00:00Z";

@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/server/handover.hpp"
 #include "components/redis/server/node_users.hpp"
 #include "components/redis/server/password.hpp"
@@ -60,6 +61,19 @@ Topology healthy() {
   return topology;
 }
 
+Topology as_if_master(Topology topology, int master) {
+  const std::string address = "10.0.0." + std::to_string(master);
+  for (int node = 0; node < 3; ++node) {
+    ServerNode& one = topology.nodes[static_cast<std::size_t>(node)];
+    one.role = node == master ? "master" : "slave";
+    one.master_address = node == master ? "" : address;
+    one.link = node == master ? "" : "up";
+    one.replicas_online = node == master ? 2 : 0;
+    one.sentinel.master_address = address;
+  }
+  return topology;
+}
+
 std::string troubles(const Topology& topology) {
   return trouble_of_nodes(topology) + "|" + trouble_of_sentinels(topology) + "|" + trouble_of_proxies(topology);
 }
@@ -96,12 +110,27 @@ class FakeNodes final : public Nodes {
     return connect(std::move(fake));
   }
 
+  /// As a pod that has restarted: master and sentinels agree.
+  Topology seen = healthy();
+  Topology look(TimePoint) override {
+    ++looks;
+    Topology now = seen;
+    if (handed_over()) return as_if_master(now, master);
+    return now;
+  }
+  int looks = 0;
+
   bool was_asked(int ordinal, const std::string& line) const {
     const auto found = asked.find(ordinal);
     return found != asked.end() && std::count(found->second.begin(), found->second.end(), line) > 0;
   }
 
  private:
+  bool handed_over() const {
+    return std::any_of(sentinel_asked.begin(), sentinel_asked.end(), [](const auto& of) {
+      return std::count(of.second.begin(), of.second.end(), "SENTINEL FAILOVER mymaster") > 0;
+    });
+  }
   std::unique_ptr<RedisConnection> connect(std::unique_ptr<FakeRedis> fake) {
     m_fakes.push_back(std::move(fake));
     return m_fakes.back()->connect({}, Duration(1000));
@@ -134,7 +163,7 @@ class FakeNodes final : public Nodes {
       return FakeRedis::list({FakeRedis::text("10.0.0." + std::to_string(master)), FakeRedis::text("6379")});
     if (line.starts_with("SENTINEL REPLICAS")) {
       std::vector<RedisReply> replicas;
-      for (int node = 1; node < 3; ++node) {
+      for (int node = 0; node < 3; ++node) {
         const std::string now = priority.contains(node) ? priority[node] : "100";
         replicas.push_back(FakeRedis::list({FakeRedis::text("ip"), FakeRedis::text("10.0.0." + std::to_string(node)),
                                             FakeRedis::text("slave-priority"), FakeRedis::text(now)}));
@@ -368,6 +397,120 @@ TEST_CASE("a handover that does not come about allows writes again") {
   CHECK(desk.nodes.asked[0].back() == "CLIENT UNPAUSE");
   CHECK_FALSE(desk.nodes.was_asked(0, "CLIENT KILL TYPE normal"));
   CHECK(desk.nodes.priority[2] == "100");
+}
+
+TEST_CASE("back to node 0: it is the master already, or becomes it by a handover") {
+  FakeRunner runner;
+  FakeNodes nodes;
+  const auto go = [&] {
+    make_first_the_master(nodes, "10.0.0.0", runner, std::chrono::seconds(2), runner.now() + std::chrono::minutes(1),
+                          [](const std::string&) {});
+  };
+  SUBCASE("already") {
+    go();
+    CHECK(nodes.looks == 1);
+    CHECK(nodes.sentinel_asked.empty());
+  }
+  SUBCASE("already, while the others are not there yet") {
+    for (std::size_t node : {1U, 2U}) {
+      nodes.seen.nodes[node].why = "no such pod";
+      nodes.seen.nodes[node].sentinel.why = "no such pod";
+    }
+    go();
+    CHECK(nodes.sentinel_asked.empty());
+  }
+  SUBCASE("by a handover") {
+    nodes.master = 1;
+    nodes.seen = as_if_master(healthy(), 1);
+    go();
+    CHECK(nodes.master == 0);
+    CHECK(nodes.was_asked(1, "CLIENT PAUSE 15000 WRITE"));
+  }
+  SUBCASE("by a handover that another node's sentinel begins, where node 0 has none yet") {
+    nodes.master = 1;
+    nodes.seen = as_if_master(healthy(), 1);
+    nodes.seen.nodes[0].sentinel = {.why = "there is none yet", .expected = false};
+    go();
+    CHECK(nodes.master == 0);
+    CHECK_FALSE(nodes.sentinel_asked.contains(0));
+  }
+}
+
+TEST_CASE("never back to older data: node 0 is not gone on with while another one may have more") {
+  FakeRunner runner;
+  FakeNodes nodes;
+  nodes.master = 1;
+  nodes.seen = as_if_master(healthy(), 1);
+  const auto refusal_of = [&] {
+    const Error error = error_of([&] {
+      make_first_the_master(nodes, "10.0.0.0", runner, std::chrono::seconds(2), runner.now() + std::chrono::minutes(1),
+                            [](const std::string&) {});
+    });
+    CHECK(error.code() == ExitCode::failure);
+    CHECK(has(error.message(), "so all 3 nodes stay"));
+    CHECK(nodes.master == 1);
+    return error.message();
+  };
+  SUBCASE("it does not answer") {
+    nodes.seen.nodes[0].why = "no such pod";
+    CHECK(has(refusal_of(), "redis-master-1 may have newer data and cannot hand it over to redis-master-0"));
+  }
+  SUBCASE("it is behind") {
+    nodes.seen.nodes[0].syncing = true;
+    CHECK(has(refusal_of(), "redis-master-0 is being sent the data"));
+  }
+  SUBCASE("it has restarted and takes itself for the master; the sentinels name another") {
+    nodes.seen.nodes[0].role = "master";
+    CHECK(has(refusal_of(), "several nodes are masters"));
+  }
+}
+
+TEST_CASE("the users of nodes go again, and leave what was there before") {
+  const SecretContent before = secret_content(Secret("application"), Secret("exporter"));
+  CHECK(without_node_users(with_node_users(before, Secret("internal-password"))) == before);
+  CHECK(without_node_users(before) == before);
+}
+
+TEST_CASE("while one node becomes several every name leads to pod 0, and the rest is as it will be") {
+  Preset preset = job_queue_preset();
+  preset.services = {"cache", "elsewhere/cache"};
+  const RedisSettings settings = redis_settings_of({{"ha", "true"}}, preset);
+  const RedisNames names(settings.release, settings.name_space);
+  nlohmann::ordered_json values = helm_values(settings, names, false);
+  keep_first_pod(values, names);
+  CHECK(values["replica"]["joining"] == true);
+  CHECK(values["replica"]["replicaCount"] == 3);
+  const auto& selector = values["extraDeploy"][0]["spec"]["selector"];
+  CHECK(selector["statefulset.kubernetes.io/pod-name"] == "raibid-redis-master-0");
+  CHECK(selector["app.kubernetes.io/name"] == "redis");
+  CHECK_FALSE(values["extraDeploy"][1]["spec"].contains("selector"));
+  CHECK(selecting_services(settings, names) == std::vector<std::string>{"raibid-redis-master", "cache"});
+}
+
+TEST_CASE("where several nodes stay, what they need stays, too") {
+  FakeRunner runner;
+  int restored = 0;
+  bool stays = true;
+  FakeRedis fake([](const std::string&) { return FakeRedis::status("OK"); });
+  const auto redis = fake.connect({}, Duration(1000));
+  UndoTable table;
+  table["users.restore"] = [&](const auto&) { ++restored; };
+  table[leave_replication_action] = [&](const auto&) {
+    if (stays) throw Error(ExitCode::failure, "all 3 nodes stay");
+  };
+  add_conversion_undos(table, [&]() -> RedisConnection& { return *redis; });
+  ConversionUndo undo;
+  undo.release = "raibid-redis";
+  undo.nodes = 3;
+  undo.before = {{"repl-timeout", "60"}, {"masterauth", ""}};
+  const Undo record = undo_conversion(Helm(runner, Cluster{}, "jobs"), undo);
+  CHECK_THROWS_AS(table.at(record.action)(record.arguments), Error);
+  CHECK(restored == 0);
+  CHECK(fake.commands.empty());
+  stays = false;
+  table.at(record.action)(record.arguments);
+  CHECK(restored == 1);
+  CHECK(fake.commands == std::vector<std::string>{"CONFIG SET masterauth ", "CONFIG SET repl-timeout 60"});
 }
 
 }  // namespace raibid::topology_test

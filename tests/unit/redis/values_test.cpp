@@ -34,7 +34,7 @@ TEST_CASE("values of the first seed for the embedded chart") {
   const json expected = json::parse(R"({
     "architecture": "standalone",
     "auth": {"enabled": true, "existingSecret": "raibid-redis", "existingSecretPasswordKey": "redis-password", "usePasswordFiles": true},
-    "commonConfiguration": "appendonly yes\nappendfsync everysec\naof-load-truncated yes\nsave \"\"\nmaxmemory-policy noeviction\nmaxmemory 307mb\n",
+    "commonConfiguration": "appendonly yes\nappendfsync everysec\naof-load-truncated yes\nsave \"\"\nmaxmemory-policy noeviction\nmaxmemory 307mb\nrepl-diskless-sync-delay 0\n",
     "master": {
       "persistence": {"enabled": true, "size": "8Gi"},
       "resources": {"requests": {"memory": "256Mi", "cpu": "100m"}, "limits": {"memory": "512Mi", "cpu": "500m"}}
@@ -63,7 +63,8 @@ TEST_CASE("what is switched off") {
   CHECK(values["auth"] == json{{"enabled", false}});
   CHECK(values["metrics"] == json{{"enabled", false}});
   CHECK(values["master"]["persistence"] == json{{"enabled", false}});
-  CHECK(values["commonConfiguration"] == "maxmemory-policy noeviction\nappendonly no\nsave \"\"\nmaxmemory 384mb\n");
+  CHECK(values["commonConfiguration"] ==
+        "maxmemory-policy noeviction\nappendonly no\nsave \"\"\nmaxmemory 384mb\nrepl-diskless-sync-delay 0\n");
 }
 
 TEST_CASE("images, claim and monitors") {
@@ -184,6 +185,19 @@ TEST_CASE("the chart is told what to trim and when, and nothing without a schedu
   CHECK_FALSE(values_for({}).contains("trim"));
   CHECK(values_for({{"trim-schedule", "@hourly"}})["trim"] ==
         json::parse(R"({"schedule": "@hourly", "streams": [{"name": "raibid:jobs", "maxLength": 10000}]})"));
+}
+
+TEST_CASE("the chart is told when to take backups and where they go, and nothing without a schedule") {
+  CHECK_FALSE(values_for({}).contains("backup"));
+  CHECK(values_for({{"backup-schedule", "0 3 * * *"}})["backup"] ==
+        json::parse(R"({"schedule": "0 3 * * *", "keep": 7, "preset": "raibid", "claim": "raibid-redis-backup"})"));
+  CHECK(values_for({{"backup-schedule", "@daily"},
+                    {"backup-to", "rclone:s3:bucket"},
+                    {"backup-secret", "keys"},
+                    {"backup-image", "mirror/rclone:1"}})["backup"] ==
+        json::parse(
+            R"({"schedule": "@daily", "keep": 7, "preset": "raibid", "remote": "s3:bucket", "existingSecret": "keys",
+                        "image": {"registry": "docker.io", "repository": "mirror/rclone", "tag": "1"}})"));
 }
 
 TEST_CASE("TLS in the values: the Secret's name and nothing of a certificate; without TLS nothing at all") {

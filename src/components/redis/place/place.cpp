@@ -1,13 +1,18 @@
 #include "components/redis/place/place.hpp"
 
 #include "base/error.hpp"
+#include "components/redis/place/backup_claim.hpp"
 #include "components/redis/place/external/external_installer.hpp"
 #include "components/redis/place/external/external_place.hpp"
+#include "components/redis/place/kubernetes/backup_claim_kubernetes.hpp"
 #include "components/redis/place/kubernetes/kubernetes_installer.hpp"
 #include "components/redis/place/kubernetes/kubernetes_place.hpp"
+#include "components/redis/place/kubernetes/throw_away_kubernetes.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/place/local/local_installer.hpp"
 #include "components/redis/place/local/local_place.hpp"
+#include "components/redis/place/local/scratch_server.hpp"
+#include "components/redis/place/throw_away.hpp"
 
 namespace raibid {
 
@@ -25,6 +30,10 @@ Command Place::logs(const LogLines&) {
               "the service's own console shows it; what is slow, Redis itself knows: SLOWLOG GET");
 }
 
+void Place::read_data_file(const std::string&, const std::function<void(std::string_view)>&) {
+  throw Error(ExitCode::usage, "the files of this Redis are not at hand", "restore it where it runs");
+}
+
 std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings& settings) {
   if (settings.target == Target::local) return std::make_unique<LocalInstaller>(context, settings);
   if (settings.target == Target::external) return std::make_unique<ExternalInstaller>(context, settings);
@@ -34,6 +43,40 @@ std::unique_ptr<Installer> open_installer(Context& context, const RedisSettings&
 std::vector<Revision> Installer::history() {
   throw Error(ExitCode::preflight, "an external Redis has no revisions: someone else runs it",
               "they are of a Redis that setup has made, with --target kubernetes or --target local");
+}
+
+namespace {
+
+class LocalThrowAway final : public ThrowAwayRedis {
+ public:
+  LocalThrowAway(Context& context, const ScratchProgram& server, const std::filesystem::path& rdb)
+      : m_server(context, server.program, rdb), m_where("a server of this machine, " + server.text()) {}
+  std::unique_ptr<RedisConnection> connect() override { return m_server.connect(); }
+  std::string where() const override { return m_where; }
+
+ private:
+  ScratchServer m_server;
+  std::string m_where;
+};
+
+}  // namespace
+
+std::unique_ptr<ThrowAwayRedis> open_throw_away(Context& context, const RedisSettings& settings,
+                                                const std::filesystem::path& rdb) {
+  if (settings.target == Target::kubernetes) return open_throw_away_kubernetes(context, settings, rdb);
+  const auto server = find_scratch_server(context);
+  if (!server) {
+    throw Error(ExitCode::preflight, "there is no redis-server on this machine to try the backup with",
+                "install it: sudo apt-get install redis-server");
+  }
+  return std::make_unique<LocalThrowAway>(context, *server, rdb);
+}
+
+std::unique_ptr<BackupClaim> open_backup_claim(Context& context, const RedisSettings& settings,
+                                               const std::string& claim) {
+  if (settings.target == Target::kubernetes) return open_backup_claim_kubernetes(context, settings, claim);
+  throw Error(ExitCode::usage, "a claim is in a cluster, and none is asked here",
+              "leave --target out, or give a folder");
 }
 
 FailoverOutcome Installer::fail_over(const FailoverRequest&) {

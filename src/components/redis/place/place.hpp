@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "components/component.hpp"
@@ -89,6 +90,10 @@ class Place {
   /// The child that keeps the way to it open, for Runner::wait; nullptr when there is none. Opens it again when it
   /// ended and says so to the reporter.
   virtual Process* keep_open() = 0;
+
+  /// Hands out a file of its data folder ("appendonlydir/appendonly.aof.manifest"), piece by piece. Throws Error: usage
+  /// where the files are not at hand, failure.
+  virtual void read_data_file(const std::string& name, const std::function<void(std::string_view)>& take);
 
   /// A command has trimmed a stream to its limit: kept for `status` where nothing else keeps an account of it.
   virtual void note_trim(const std::string& /*stream*/, std::int64_t /*removed*/) {}

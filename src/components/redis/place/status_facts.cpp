@@ -83,6 +83,18 @@ void add_cluster(const StatusFacts& facts, const StatusFacts::OnCluster& cluster
                         {"last_started", text_or_null(trimming->last_started)},
                         {"last_succeeded", text_or_null(trimming->last_succeeded)}};
   }
+  if (const auto& backups = seen.backups) {
+    data["backup"] = {{"schedule", backups->schedule},
+                      {"to", backups->to},
+                      {"suspended", backups->suspended},
+                      {"running", backups->running},
+                      {"last_started", text_or_null(backups->last_started)},
+                      {"last_succeeded", text_or_null(backups->last_succeeded)},
+                      {"file", text_or_null(backups->file)},
+                      {"bytes", backups->file.empty() ? ordered_json() : ordered_json(backups->bytes)},
+                      {"verified", backups->file.empty() ? ordered_json() : ordered_json(backups->verified)},
+                      {"problem", text_or_null(backups->problem)}};
+  }
   add_state(seen, data);
 }
 
@@ -99,6 +111,14 @@ void add_machine(const StatusFacts& facts, const StatusFacts::OnMachine& machine
   if (machine.trims)
     data["trimming"] = {{"schedule", nullptr},
                         {"last_succeeded", text_or_null(machine.last_trim ? machine.last_trim->at : "")}};
+}
+
+void add_local_backups(const StatusFacts::LocalBackups& backups, ordered_json& data) {
+  data["backup"] = {{"schedule", backups.schedule},
+                    {"to", backups.to},
+                    {"last_succeeded", text_or_null(backups.last_succeeded)},
+                    {"file", text_or_null(backups.file)},
+                    {"bytes", backups.file.empty() ? ordered_json() : ordered_json(backups.bytes)}};
 }
 
 void add_elsewhere(const StatusFacts& facts, const StatusFacts::Elsewhere& address, ordered_json& data) {
@@ -121,6 +141,7 @@ ordered_json status_data(const StatusFacts& facts) {
     add_cluster(facts, *cluster, data);
   } else if (const auto* const machine = std::get_if<StatusFacts::OnMachine>(&facts.where)) {
     add_machine(facts, *machine, data);
+    if (machine->backups) add_local_backups(*machine->backups, data);
   } else if (const auto* const address = std::get_if<StatusFacts::Elsewhere>(&facts.where)) {
     add_elsewhere(facts, *address, data);
   } else {

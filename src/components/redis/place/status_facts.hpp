@@ -39,6 +39,13 @@ struct StatusFacts {
     std::string at, stream;
     std::int64_t removed = 0;
   };
+  /// Backups by a schedule of this machine, which setup only prints.
+  struct LocalBackups {
+    std::string schedule, to;
+    std::string last_succeeded{};  ///< of the newest in the folder; "" for none, or where nobody looks (rclone)
+    std::string file{};
+    std::int64_t bytes = 0;
+  };
   /// It is a server of this machine.
   struct OnMachine {
     std::string folder;
@@ -47,6 +54,7 @@ struct StatusFacts {
     int plain_port = 0;      ///< open beside that of TLS; 0 for none
     bool trims = false;      ///< a stream of it has a limit
     std::optional<Trimmed> last_trim{};
+    std::optional<LocalBackups> backups{};
   };
   /// It is someone else's.
   struct Elsewhere {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/result_format.hpp"
 #include "config/yaml.hpp"
@@ -120,6 +121,17 @@ std::optional<CommandResult> ask_before_teardown(Context& context, const std::st
   return std::nullopt;
 }
 
+namespace {
+
+std::string flags_of_teardown(const Context& context) {
+  std::vector<std::string> flags;
+  for (const char* const flag : {"delete-data", "delete-backups"})
+    if (context.settings.flag(flag)) flags.push_back(fmt::format("--{}", flag));
+  return join(flags, " ");
+}
+
+}  // namespace
+
 CommandResult remove_all(Context& context, const std::string& subject, const Removals& removals,
                          const StillOurs& still_ours) {
   const TimePoint started = context.clock.now();
@@ -139,10 +151,9 @@ CommandResult remove_all(Context& context, const std::string& subject, const Rem
                                   std::chrono::duration_cast<Duration>(context.clock.now() - step_started));
       if (taken_over) throw stopped_for(*taken_over, &removal != &removals.goes.front());
       const std::string why = error.hint().empty() ? "" : error.hint() + "\n";
-      throw Error(
-          ExitCode::remains, fmt::format("{} is not gone: {}", removal.object.what, error.message()),
-          why + "then go on where this stopped: " +
-              context.scope().command("teardown redis", context.settings.flag("delete-data") ? "--delete-data" : ""));
+      throw Error(ExitCode::remains, fmt::format("{} is not gone: {}", removal.object.what, error.message()),
+                  why + "then go on where this stopped: " +
+                      context.scope().command("teardown redis", flags_of_teardown(context)));
     }
   }
   const double seconds = std::chrono::duration<double>(context.clock.now() - started).count();

@@ -150,6 +150,21 @@ std::string backup_name(const std::string& release, std::chrono::system_clock::t
   return release + "-" + stamp;
 }
 
+std::string age_text(WallTime now, const std::string& then) {
+  const auto time = parse_rfc3339(then);
+  if (!time) return "-";
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(now - *time).count();
+  if (minutes < 1) return "now";
+  if (minutes < 60) return fmt::format("{} min", minutes);
+  if (minutes < 48 * 60) return fmt::format("{} h", minutes / 60);
+  return fmt::format("{} days", minutes / 60 / 24);
+}
+
+std::string ago(WallTime now, const std::string& then) {
+  const std::string age = age_text(now, then);
+  return age == "now" || age == "-" ? age : age + " ago";
+}
+
 bool is_backup_name(std::string_view file, std::string_view release) {
   for (const std::string_view ending : {".rdb", ".json"}) {
     if (!file.ends_with(ending)) continue;

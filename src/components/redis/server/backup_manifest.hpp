@@ -10,6 +10,8 @@
 
 namespace raibid {
 
+using WallTime = std::chrono::system_clock::time_point;
+
 /// What a backup says of itself, in a .json beside the .rdb. It holds no password; the names of streams and groups are
 /// in it.
 struct BackupManifest {
@@ -40,6 +42,11 @@ std::optional<BackupManifest> parse_backup_manifest(const std::string& text, con
 std::string backup_name(const std::string& release, std::chrono::system_clock::time_point time);
 /// Whether `file` is such a name with ".rdb" (or ".json"), of this release; of any with "".
 bool is_backup_name(std::string_view file, std::string_view release = {});
+
+/// "3 days", "2 h", "5 min", "now": how long ago; "-" for what is no time.
+std::string age_text(WallTime now, const std::string& then);
+/// The same to follow a time: "3 days ago", "now".
+std::string ago(WallTime now, const std::string& then);
 
 /// The version of an RDB file by its first bytes ("REDIS0010" → 10), 0 when it is none.
 int rdb_version(std::string_view first_bytes);

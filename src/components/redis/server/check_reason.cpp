@@ -7,15 +7,46 @@ namespace raibid {
 namespace {
 
 /// In the order of the enum.
-constexpr std::array<std::string_view, 35> reason_texts = {
-    "",           "BadCertificate", "BeingDeleted", "Changed",     "Disagree",    "Drifted",
-    "Evicts",     "Failed",         "Forbidden",    "Full",        "InUse",       "IsReplica",
-    "JobsLost",   "LeadsElsewhere", "LeadsNowhere", "LimitPassed", "Loading",     "Missing",
-    "NoRoom",     "NotAnswering",   "NotBound",     "NotDeployed", "NotInSync",   "NotPermitted",
-    "NotReady",   "NotWritable",    "ScaledToZero", "Stopped",     "Suspended",   "TooLong",
-    "Unfinished", "UnknownUser",    "Unreachable",  "Unreadable",  "WriteFailed",
+constexpr std::array<std::string_view, 36> reason_texts = {
+    "",
+    "BadCertificate",
+    "BeingDeleted",
+    "Changed",
+    "Disagree",
+    "Drifted",
+    "Evicts",
+    "Failed",
+    "Forbidden",
+    "Full",
+    "InUse",
+    "IsReplica",
+    "JobsLost",
+    "LeadsElsewhere",
+    "LeadsNowhere",
+    "LimitPassed",
+    "Loading",
+    "Missing",
+    "NoRoom",
+    "NodeIsSilent",
+    "NotAnswering",
+    "NotBound",
+    "NotDeployed",
+    "NotInSync",
+    "NotPermitted",
+    "NotReady",
+    "NotWritable",
+    "ScaledToZero",
+    "Stopped",
+    "Suspended",
+    "TooLong",
+    "Unfinished",
+    "UnknownUser",
+    "Unreachable",
+    "Unreadable",
+    "WriteFailed",
 };
 static_assert(static_cast<std::size_t>(CheckReason::write_failed) + 1 == reason_texts.size());
+static_assert(!reason_texts.back().empty(), "a reason has no word");
 
 }  // namespace
 

@@ -27,6 +27,7 @@ enum class CheckReason {
   loading,
   missing,
   no_room,
+  node_is_silent,
   not_answering,
   not_bound,
   not_deployed,

@@ -22,6 +22,8 @@ constexpr Duration failover_limit = std::chrono::seconds(12);
 /// Sentinel asks replicas for their priority every ten seconds.
 constexpr Duration priority_limit = std::chrono::seconds(15);
 constexpr Duration look_again_at_nodes = std::chrono::milliseconds(50);
+constexpr Duration one_look_limit = std::chrono::seconds(5);
+constexpr Duration between_looks = std::chrono::milliseconds(300);
 constexpr const char* usual_priority = "100";
 constexpr const char* first_priority = "1";
 
@@ -67,13 +69,14 @@ class Handover {
   }
 
  private:
-  /// Whose sentinel is asked: the new master's, or the first replica's.
+  /// Whose sentinel is asked: the new master's, or the first replica's that has one.
   int helper() const {
-    if (m_to) return *m_to;
+    const auto answers = [](const ServerNode& node) { return node.sentinel.expected && node.sentinel.why.empty(); };
+    if (m_to && answers(m_before.nodes.at(static_cast<std::size_t>(*m_to)))) return *m_to;
     for (const ServerNode& node : m_before.nodes) {
-      if (node.is_replica()) return ordinal_of(m_before, node);
+      if (node.is_replica() && answers(node)) return ordinal_of(m_before, node);
     }
-    return 0;
+    return m_to ? ordinal_of(m_before, m_old) : 0;
   }
 
   void prefer(const std::function<void(const std::string&)>& progress) {
@@ -157,7 +160,42 @@ class Handover {
   bool m_paused = false;
 };
 
+/// Whom a sentinel takes for the master when that is not the node of this address; "" for nobody.
+std::string other_master(const Topology& topology, const std::string& address) {
+  for (const ServerNode& node : topology.nodes) {
+    const ServerNode::Sentinel& sentinel = node.sentinel;
+    if (!sentinel.expected || !sentinel.why.empty() || sentinel.master_address.empty()) continue;
+    if (sentinel.master_address != address) return topology.name_at(sentinel.master_address);
+  }
+  return "";
+}
+
 }  // namespace
+
+void make_first_the_master(Nodes& nodes, const std::string& address, Runner& runner, Duration patience,
+                           TimePoint deadline, const std::function<void(const std::string&)>& progress) {
+  const TimePoint settled = std::min(deadline, runner.now() + patience);
+  for (;;) {
+    const Topology topology = nodes.look(std::min(deadline, runner.now() + one_look_limit));
+    const ServerNode& first = topology.nodes.front();
+    const std::string other = other_master(topology, address);
+    if (first.is_master() && other.empty()) return;
+    std::string trouble = trouble_of_nodes(topology);
+    if (trouble.empty()) trouble = trouble_of_sentinels(topology);
+    if (trouble.empty()) {
+      hand_over(nodes, topology, 0, runner, deadline, progress);
+      continue;
+    }
+    if (runner.now() >= settled) {
+      throw Error(ExitCode::failure,
+                  fmt::format("{} may have newer data and cannot hand it over to {}: {}; so all {} "
+                              "nodes stay",
+                              other.empty() ? "another node" : other, first.name, trouble, topology.nodes.size()));
+    }
+    progress(trouble);
+    runner.wait({}, runner.now() + between_looks);
+  }
+}
 
 std::string hand_over(Nodes& nodes, const Topology& before, std::optional<int> to, Runner& runner, TimePoint deadline,
                       const std::function<void(const std::string&)>& progress) {

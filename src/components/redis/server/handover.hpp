@@ -18,6 +18,8 @@ class Nodes {
   /// Connections of their own, as raibid-cli's user and as the sentinels'. Throw as connect_redis.
   virtual std::unique_ptr<RedisConnection> node(int ordinal, TimePoint until) = 0;
   virtual std::unique_ptr<RedisConnection> sentinel(int ordinal, TimePoint until) = 0;
+  /// Asks all of them. Who cannot be reached until then is told in the answer.
+  virtual Topology look(TimePoint until) = 0;
 };
 
 /// Gives the master's role to a replica (the one of this ordinal, or whom Sentinel chooses) so that no acknowledged
@@ -26,5 +28,11 @@ class Nodes {
 /// When it throws Error (failure), writes are allowed again.
 std::string hand_over(Nodes& nodes, const Topology& before, std::optional<int> to, Runner& runner, TimePoint deadline,
                       const std::function<void(const std::string&)>& progress);
+
+/// Node 0, which the others know by `address`, becomes the master with everything that was acknowledged; what is amiss
+/// for a moment is waited for. Throws Error (failure), with the roles as they were, when another node is the master and
+/// cannot hand over: then nobody may go on with node 0 alone.
+void make_first_the_master(Nodes& nodes, const std::string& address, Runner& runner, Duration patience,
+                           TimePoint deadline, const std::function<void(const std::string&)>& progress);
 
 }  // namespace raibid

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.hpp"
+#include "components/redis/server/password.hpp"
 #include "sys/random.hpp"
 
 namespace raibid {
@@ -70,6 +71,18 @@ SecretContent with_node_users(SecretContent present, const Secret& password) {
   present[replication_conf_key] = Secret(replication);
   explicit_bzero(replication.data(), replication.size());
   present[sentinel_conf_key] = sentinel_conf(present, password);
+  return present;
+}
+
+SecretContent without_node_users(SecretContent present) {
+  std::string text;
+  for (const std::string& line : split(value_of(present, acl_key).reveal(), '\n')) {
+    if (line.empty() || line.starts_with("user replica ") || line.starts_with("user sentinel ")) continue;
+    text += line.starts_with("user health ") ? health_user_line : line + "\n";
+  }
+  present[acl_key] = Secret(text);
+  explicit_bzero(text.data(), text.size());
+  for (const char* const key : {internal_password_key, replication_conf_key, sentinel_conf_key}) present.erase(key);
   return present;
 }
 

@@ -21,6 +21,9 @@ inline constexpr const char* master_set = "mymaster";
 /// the role, too: probes and proxies go by that. At a sentinel the application's password lets in whoever only asks.
 SecretContent with_node_users(SecretContent present, const Secret& password);
 
+/// `present` without them: there is one node alone.
+SecretContent without_node_users(SecretContent present);
+
 /// What raibid-cli logs in with at a sentinel; empty where there are no passwords.
 Login sentinel_login(const SecretContent& content);
 

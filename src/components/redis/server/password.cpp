@@ -45,6 +45,9 @@ constexpr std::string_view exporter_rules =
 constexpr std::string_view trim_rules =
     "resetchannels -@all +eval +evalsha +type +xlen +xinfo|groups +xpending +xrange +xtrim +time";
 
+/// What `redis-cli --rdb` sends, and INFO for the version and the numbers of keys.
+constexpr std::string_view backup_rules = "resetchannels -@all +psync +sync +replconf +ping +info";
+
 /// A key as an ACL pattern that means this key alone.
 std::string key_pattern(std::string_view key) {
   std::string pattern = "~";
@@ -178,6 +181,29 @@ SecretContent with_reload_user(SecretContent present, const Secret& password) {
   present[acl_key] = Secret(text);
   present[reload_password_key] = password;
   return present;
+}
+
+SecretContent with_backup_user(SecretContent present, const Secret& password) {
+  std::string text;
+  for (const std::string& line : split(value_of(present, acl_key).reveal(), '\n')) {
+    if (!line.empty() && !line.starts_with("user backup ")) text += line + "\n";
+  }
+  const Secret known = value_of(present, backup_password_key);
+  const Secret& own = known.empty() ? password : known;
+  const std::string line = fmt::format("user backup on {} {}\n", credential(own), backup_rules);
+  text.insert(std::min(text.find("user trim "), text.size()), line);  // with_trim_user puts that one last
+  present[acl_key] = Secret(text);
+  present[backup_password_key] = own;
+  return present;
+}
+
+bool lacks_backup_user(const SecretContent& present) {
+  if (value_of(present, backup_password_key).empty()) return true;
+  const auto lines = split(value_of(present, acl_key).reveal(), '\n');
+  const auto wanted = split(value_of(with_backup_user(present, Secret()), acl_key).reveal(), '\n');
+  return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& line) {
+    return line.starts_with("user backup ") && std::find(lines.begin(), lines.end(), line) == lines.end();
+  });
 }
 
 Secret with_every_address(const Secret& exporter_file) {

@@ -62,6 +62,13 @@ inline constexpr const char* reload_password_key = "tls-password";
 SecretContent with_reload_user(SecretContent present, const Secret& password);
 SecretContent without_reload_user(SecretContent present);
 
+/// The key of the user `backup`, who is there while backups are taken by a schedule.
+inline constexpr const char* backup_password_key = "backup-password";
+/// `present` with that user, who may do nothing but copy, with this password or, when it has one, that of before.
+SecretContent with_backup_user(SecretContent present, const Secret& password);
+/// Whether `present` lacks that user, or has it with other rights.
+bool lacks_backup_user(const SecretContent& present);
+
 /// An ACL file with this trim user instead of the one it has, if any; its other users stay as they are.
 Secret with_trim_user(const Secret& acl, const TrimUser& trim);
 

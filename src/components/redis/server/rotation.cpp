@@ -69,9 +69,9 @@ struct InternalUser {
   const char* name;
   const char* key;
 };
-constexpr std::array internal_users = {InternalUser{"admin", admin_password_key},
-                                       InternalUser{"exporter", exporter_key}, InternalUser{"trim", trim_key},
-                                       InternalUser{"tls", reload_password_key}};
+constexpr std::array internal_users = {
+    InternalUser{"admin", admin_password_key}, InternalUser{"exporter", exporter_key}, InternalUser{"trim", trim_key},
+    InternalUser{"tls", reload_password_key}, InternalUser{"backup", backup_password_key}};
 
 }  // namespace
 

@@ -159,6 +159,7 @@ std::string trouble_of_sentinels(const Topology& topology) {
   const ServerNode* const master = topology.master();
   for (const ServerNode& node : topology.nodes) {
     const ServerNode::Sentinel& sentinel = node.sentinel;
+    if (!sentinel.expected) continue;
     if (!sentinel.why.empty()) return fmt::format("the sentinel of {} cannot be asked: {}", node.name, sentinel.why);
     if (master != nullptr && sentinel.master_address != master->address)
       return fmt::format("the sentinel of {} takes {} for the master", node.name,

@@ -15,7 +15,7 @@ namespace {
 using namespace std::string_view_literals;
 
 /// Those that are neither the application's nor raibid-cli's.
-constexpr std::array helpers = {"health"sv, "replica"sv, "sentinel"sv, "exporter"sv, "trim"sv, "tls"sv};
+constexpr std::array helpers = {"health"sv, "replica"sv, "sentinel"sv, "exporter"sv, "trim"sv, "tls"sv, "backup"sv};
 
 /// "user NAME …": its name, "" for another line.
 std::string name_in(const std::string& line) {

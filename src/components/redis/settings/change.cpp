@@ -65,6 +65,7 @@ std::vector<std::string> restart_directives(const Spec& before, const Spec& afte
 
 std::vector<std::string> restart_reasons(const Spec& before, const Spec& after) {
   Changes changes;
+  changes.compare("nodes", std::to_string(before.replicas + 1), std::to_string(after.replicas + 1));
   changes.compare("image", before.image, after.image);
   changes.compare("memory request", before.memory_request, after.memory_request);
   changes.compare("memory limit", before.memory_limit, after.memory_limit);

@@ -42,6 +42,7 @@ RedisNames::RedisNames(const std::string& release, const std::string& name_space
       pod(workload + "-0"),
       claim("redis-data-" + pod),
       proxy(full + "-proxy"),
+      backup(full + "-backup"),
       host(fmt::format("{}.{}.svc.{}", workload, name_space, cluster_domain)),
       selector(fmt::format("app.kubernetes.io/name=redis,app.kubernetes.io/instance={}", release)),
       certificate(full + "-tls"),

@@ -32,6 +32,7 @@ struct RedisNames {
   std::string pod;          ///< "<full>-master-0"
   std::string claim;        ///< "redis-data-<full>-master-0"
   std::string proxy;        ///< "<full>-proxy": what leads to the master of several nodes
+  std::string backup;       ///< "<full>-backup": what takes backups, and the claim that they go to
   std::string host;         ///< "<full>-master.<namespace>.svc.<the cluster's domain>"
   std::string selector;     ///< label selector for everything of the release
   std::string certificate;  ///< "<full>-tls": the Secret with the certificate, and what renews it

@@ -23,13 +23,18 @@ constexpr std::string_view sized_elsewhere = "its memory, CPU and storage are se
 constexpr std::string_view no_cluster = "no cluster is asked";
 constexpr std::string_view tls_elsewhere =
     "whether it speaks TLS is decided where it runs; a URL with rediss:// says so";
-constexpr std::array<Inapplicable, 30> inapplicable{{
+constexpr std::array<Inapplicable, 35> inapplicable{{
     {"chart", not_installed_by_us},
     {"chart-version", not_installed_by_us},
     {"image", not_installed_by_us},
     {"exporter-image", not_installed_by_us},
     {"set", not_installed_by_us},
     {"values", not_installed_by_us},
+    {"backup-schedule", not_installed_by_us},
+    {"backup-to", not_installed_by_us},
+    {"backup-keep", not_installed_by_us},
+    {"backup-secret", not_installed_by_us},
+    {"backup-image", not_installed_by_us},
     {"no-metrics", not_installed_by_us},
     {"monitoring", not_installed_by_us},
     {"adopt", not_installed_by_us},

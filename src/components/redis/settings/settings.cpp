@@ -359,6 +359,12 @@ void take_directives(RedisSettings& redis, const OptionReader& reader, const Pre
     redis.directives.emplace_back("maxmemory", fmt::format("{}mb", kibibytes * share / 100 / 1024));
   }
   limit_clients(redis, reader);
+  // Redis 6 does not start with a line that it does not know
+  if (redis.image && redis.image->tag.starts_with("6"))
+    std::erase_if(redis.directives, [](const auto& line) { return line.first == "aof-timestamp-enabled"; });
+  // a backup or a replica begins at once instead of waiting five seconds for a second one
+  if (directive(redis, "repl-diskless-sync-delay").empty())
+    redis.directives.emplace_back("repl-diskless-sync-delay", "0");
 }
 
 /// "NAME", or "NAMESPACE/NAME" for one in the application's own namespace.
@@ -449,7 +455,8 @@ std::vector<std::string> without_working_folder(std::string_view option, std::ve
                                                 Target target) {
   for (std::string& value : values) {
     const bool is_folder = option == "tls-secret" && target == Target::local;
-    const bool is_file = option == "values" || is_folder || (option == "chart" && value.starts_with("."));
+    const bool is_target = option == "backup-to" && target == Target::local && !value.starts_with("rclone:");
+    const bool is_file = is_target || option == "values" || is_folder || (option == "chart" && value.starts_with("."));
     if (is_file) value = std::filesystem::absolute(value).lexically_normal();
   }
   return values;
@@ -459,6 +466,8 @@ std::vector<std::string> without_working_folder(std::string_view option, std::ve
 bool is_in_force(const RedisSettings& redis, std::string_view option) {
   const TlsChoice& tls = redis.tls;
   if (option == "replicas") return redis.ha();
+  if (option == "backup-secret" || option == "backup-image") return redis.backup.to == BackupChoice::To::rclone;
+  if (option.starts_with("backup-") && option != "backup-schedule") return redis.backup.wanted();
   if (option == "tls") return tls.from == TlsChoice::From::own || !tls.enabled();
   if (option == "tls-secret") return tls.from == TlsChoice::From::secret;
   if (option == "tls-issuer") return tls.from == TlsChoice::From::issuer;
@@ -527,6 +536,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   take_streams(redis, reader, preset);
   redis.asynq_queues = asynq_queues(preset);
   take_trimming(redis, reader);
+  take_backups(redis, reader);
   take_user(redis, reader, preset);
   take_directives(redis, reader, preset);
   take_topology(redis, reader);

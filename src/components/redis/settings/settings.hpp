@@ -11,6 +11,7 @@
 
 #include "components/context.hpp"
 #include "components/redis/settings/adopted_service.hpp"
+#include "components/redis/settings/backups.hpp"
 #include "components/redis/settings/existing_secret.hpp"
 #include "components/redis/settings/image.hpp"
 #include "components/redis/settings/naming.hpp"
@@ -80,6 +81,7 @@ struct RedisSettings {
   std::vector<StreamSpec> streams;
   std::vector<std::string> asynq_queues;  ///< the preset's, by name
   std::string trim_schedule;  ///< when the cluster trims the streams that have a limit, as cron has it; "": never
+  BackupChoice backup;        ///< backups by a schedule
   std::vector<std::string> services;  ///< further Service names, those of another namespace as NAMESPACE/NAME
   SecurityContext security_context;   ///< the preset's: who Redis runs as
   std::map<std::string, std::string> pod_labels;    ///< the preset's

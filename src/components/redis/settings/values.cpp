@@ -184,6 +184,19 @@ void choose_topology(ordered_json& values, const RedisSettings& settings) {
   if (settings.proxy_image) values["proxy"]["image"] = image_values(*settings.proxy_image);
 }
 
+ordered_json backup_values(const RedisSettings& settings, const RedisNames& names) {
+  const BackupChoice& backup = settings.backup;
+  ordered_json values = {{"schedule", backup.schedule}, {"keep", backup.keep}, {"preset", settings.preset}};
+  if (backup.to == BackupChoice::To::claim) {
+    values["claim"] = backup_claim(backup, names.full);
+  } else {
+    values["remote"] = backup.place;
+    values["existingSecret"] = backup.secret;
+    if (!backup.image.empty()) values["image"] = image_values(parse_image(backup.image, "--backup-image"));
+  }
+  return values;
+}
+
 bool is_bitnamis_own(const ordered_json& image, const char* repository) {
   return image.value("registry", bitnami_registry) == bitnami_registry &&
          image.value("repository", repository) == repository;
@@ -233,6 +246,7 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
     values["trim"]["schedule"] = settings.trim_schedule;
     values["trim"]["streams"].push_back({{"name", stream.name}, {"maxLength", stream.max_length}});
   }
+  if (settings.backup.wanted()) values["backup"] = backup_values(settings, names);
   if (settings.tls.enabled()) {
     values["tls"] = {{"enabled", true},
                      {"authClients", settings.tls.client_certificates},
@@ -260,6 +274,19 @@ ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
     values["fullnameOverride"] = names.full;
   }
   return values;
+}
+
+void keep_first_pod(ordered_json& values, const RedisNames& names) {
+  values["replica"]["joining"] = true;
+  if (!values.contains("extraDeploy")) return;
+  for (ordered_json& manifest : values["extraDeploy"]) {
+    if (manifest["kind"] != "Service" || !manifest["spec"].contains("selector")) continue;
+    ordered_json& selector = manifest["spec"]["selector"];
+    selector["app.kubernetes.io/name"] = "redis";
+    selector.erase(component_label);
+    selector["statefulset.kubernetes.io/pod-name"] = names.pod;
+    manifest["spec"]["publishNotReadyAddresses"] = true;
+  }
 }
 
 }  // namespace raibid

@@ -16,4 +16,7 @@ std::string mounted_secret(const TlsChoice& tls, const RedisNames& names);
 nlohmann::ordered_json helm_values(const RedisSettings& settings, const RedisNames& names,
                                    bool cluster_has_service_monitors);
 
+/// While one node becomes several: pod 0 stays as it is, and every name leads to it.
+void keep_first_pod(nlohmann::ordered_json& values, const RedisNames& names);
+
 }  // namespace raibid

@@ -92,17 +92,6 @@ maxmemory-clients 10%
 {{- if .Values.auth.enabled }}
 aclfile /etc/redis/users.acl
 {{- end }}
-{{- if include "redis.ha" . }}
-{{- if .Values.auth.enabled }}
-include /etc/redis/replication.conf
-{{- end }}
-{{- /* a master that no replica follows takes no writes, so what a stray one was told is bounded by the lag */}}
-min-replicas-to-write 1
-min-replicas-max-lag 3
-repl-diskless-sync-delay 0
-repl-timeout 10
-replica-priority 100
-{{- end }}
 {{ .Values.commonConfiguration | trim }}
 {{ .Values.master.configuration | trim }}
 {{- with .Values.tls }}
@@ -117,6 +106,21 @@ unixsocket {{ include "redis.socket" $ }}
 unixsocketperm {{ $.Values.master.podSecurityContext.enabled | ternary 770 777 }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* What each of several nodes starts with. Its first lines, so that those of redis.conf beat them. */}}
+{{- define "redis.nodesConf" -}}
+{{- if .Values.auth.enabled }}
+include /etc/redis/replication.conf
+{{- end }}
+{{- /* a master that no replica follows takes no writes, so what a stray one was told is bounded by the lag */}}
+min-replicas-to-write 1
+min-replicas-max-lag 3
+repl-diskless-sync-delay 0
+repl-timeout 10
+{{- /* while they join they may not have everything yet: no sentinel promotes one */}}
+replica-priority {{ .Values.replica.joining | ternary 0 100 }}
+include /etc/redis/redis.conf
 {{- end }}
 
 {{- /* The lines that CONFIG SET refuses on Redis 7 to 8 or Valkey 8: only these need a restart, all others the CLI sets in the running server. */}}
@@ -145,6 +149,22 @@ unixsocketperm {{ $.Values.master.podSecurityContext.enabled | ternary 770 777 }
 {{- range .Values.trim.streams }}{{ printf "%d %s\n" (int64 .maxLength) .name }}{{ end }}
 {{- end }}
 
+{{- /* For the scripts of jobs: */}}
+{{- define "redis.reach" -}}
+# reach COMMAND…: repeats it for a minute at most while it cannot connect. A network that enforces policies knows a new pod some seconds after its
+# start, and refuses it until then.
+reach() {
+  end=$(($(date +%s) + 60))
+  while [ "$(date +%s)" -lt "$end" ]; do
+    case $("$@" 2>&1 < /dev/null) in
+      *SSL*) return ;;
+      *"Could not connect"*) sleep 0.5 ;;
+      *) return ;;
+    esac
+  done
+}
+{{- end }}
+
 {{- define "redis.scripts" -}}
 start.sh: |
   trap 'exit 143' TERM # PID 1 without a handler ignores it, and the pod would take its whole grace to end
@@ -158,9 +178,10 @@ start.sh: |
     flock 9 & wait $! || echo "/data cannot be locked: starting without" >&2
   fi
   {{- if include "redis.ha" . }}
+  [ -n "${POD_NAME:-}" ] || exec "$server" /etc/redis/redis.conf # a pod from before there were several, until it is replaced
   . /etc/redis/ha.sh
   choose_master
-  set -- "$server" /etc/redis/redis.conf --replica-announce-ip "$(address "$ordinal")"
+  set -- "$server" /etc/redis/nodes.conf --replica-announce-ip "$(address "$ordinal")"
   if [ "$master" = "$ordinal" ]; then
     echo "starting as the master" >&2
   else
@@ -174,7 +195,11 @@ start.sh: |
 ping.sh: |
   # Without a password: the user health may do nothing but PING{{ if include "redis.ha" . }} and ask for the role{{ end }}. What the server says is on stdout, a refused connection on stderr.
   cli=$(command -v redis-cli || command -v valkey-cli) || { echo "this image has no redis-cli and no valkey-cli" >&2; exit 127; }
-  ask() { printf '%s\n' {{ if .Values.auth.enabled }}'AUTH health -' {{ end }}{{ if include "redis.ha" . }}ROLE{{ else }}PING{{ end }} | timeout 4 "$cli"{{ if .Values.tls.enabled }} -s {{ include "redis.socket" . }}{{ end }}; }
+  {{- if include "redis.ha" . }}
+  question=PING
+  [ -z "${POD_NAME:-}" ] || question=ROLE # not a pod from before there were several, until it is replaced
+  {{- end }}
+  ask() { printf '%s\n' {{ if .Values.auth.enabled }}'AUTH health -' {{ end }}{{ if include "redis.ha" . }}"$question"{{ else }}PING{{ end }} | timeout 4 "$cli"{{ if .Values.tls.enabled }} -s {{ include "redis.socket" . }}{{ end }}; }
   {{- if include "redis.ha" . }}
   in_sync() { # ROLE's answer, in words: the master, or a replica that follows it without a gap
     # shellcheck disable=SC2086
@@ -194,9 +219,8 @@ ping.sh: |
       code=$?
       {{- if include "redis.ha" . }}
       in_sync "$answer" && exit 0
-      {{- else }}
-      case $answer in *[!A-Z]PONG | PONG) exit 0 ;; esac
       {{- end }}
+      case $answer in *[!A-Z]PONG | PONG) exit 0 ;; esac
       [ "$code" -lt 124 ] || break # it hangs: timeout ended it
       tries=$((tries - 1))
       sleep 0.05

@@ -62,9 +62,15 @@ std::vector<ComponentCommand> backup_commands() {
        "drill"},
       {"restore",
        "Replace the data by those of a backup; the old ones stay until the new ones are proved",
-       {no_verify(), flag_of_run("no-copy", "Take no backup of the present data first")},
+       {no_verify(),
+        flag_of_run("no-copy", "Take no backup of the present data first"),
+        flag_of_run("live", "Key by key into a running Redis that is empty, for one whose files are not at hand"),
+        {.name = "to-time",
+         .help = "Instead of FROM: what this Redis itself held at that time, of its AOF",
+         .metavar = "TIME",
+         .flag_only = true}},
        restore_redis,
-       "FROM"},
+       "[FROM]"},
   };
 }
 
@@ -77,16 +83,6 @@ CommandResult backup_result(const Context& context, const std::function<std::str
 std::string about_backup(const BackupManifest& manifest) {
   return fmt::format("{} of {}, {}, {}", format_bytes(manifest.bytes), printable(manifest.taken),
                      manifest.counts.text(), manifest.verified ? "verified" : "not verified");
-}
-
-std::string age_text(std::chrono::system_clock::time_point now, const std::string& then) {
-  const auto time = parse_rfc3339(then);
-  if (!time) return "-";
-  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(now - *time).count();
-  if (minutes < 1) return "now";
-  if (minutes < 60) return fmt::format("{} min", minutes);
-  if (minutes < 48 * 60) return fmt::format("{} h", minutes / 60);
-  return fmt::format("{} days", minutes / 60 / 24);
 }
 
 }  // namespace raibid

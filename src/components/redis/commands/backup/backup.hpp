@@ -55,9 +55,6 @@ void check_backup_file(const fs::path& file, const BackupManifest& manifest);
 /// A sentence of one line about a backup: when, how much, of what.
 std::string about_backup(const BackupManifest& manifest);
 
-/// "3 days", "2 h", "5 min": how long ago.
-std::string age_text(std::chrono::system_clock::time_point now, const std::string& then);
-
 /// Which of these backups of one Redis, newest first, go: all but the newest `keep`, the newest of each of the last
 /// `daily` days and `weekly` weeks that have one, the newest of all, and the newest that is verified. Those without a
 /// manifest are never among them.

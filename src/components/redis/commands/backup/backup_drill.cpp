@@ -12,10 +12,11 @@
 #include "components/redis/commands/backup/backup.hpp"
 #include "components/redis/commands/smoke/operation.hpp"
 #include "components/redis/commands/smoke/smoke.hpp"
-#include "components/redis/place/local/scratch_server.hpp"
+#include "components/redis/place/throw_away.hpp"
 #include "components/redis/settings/options.hpp"
 #include "components/redis/settings/record.hpp"
 #include "sys/random.hpp"
+#include "ui/reporter.hpp"
 
 namespace raibid {
 
@@ -84,29 +85,26 @@ CommandResult backup_drill(Context& context, const std::vector<std::string>& arg
   BackupStore store = backup_store_of(context, arguments);
   if (context.guard.dry_run())
     return {
-        fmt::format("Would load the newest backup of {} into a throw-away server, and run the preset's smoke "
+        fmt::format("Would load the newest backup of {} into a throw-away server (on a cluster in a namespace of its "
+                    "own), and run the preset's smoke "
                     "operations there. Nothing was changed (--dry-run).\n",
                     store.shown())};
   const RedisSettings settings = settings_to_find(context);
   const StoredBackup backup = newest_backup(store.list(), settings.release, store.shown(), ExitCode::failure);
   const BackupManifest& manifest = *backup.manifest;
   refuse_old(context, manifest);
-  const auto server = find_scratch_server(context);
-  if (!server) {
-    throw Error(ExitCode::preflight, "there is no redis-server on this machine to try the backup with",
-                "install it: sudo apt-get install redis-server");
-  }
   const Preset preset = preset_of_backup(context, manifest);
   const TemporaryDirectory folder(context.paths.temporary, "backup");
   const fs::path file = store.fetch(backup.name, folder.path());
   check_backup_file(file, manifest);
-  ScratchServer scratch(context, server->program, file);
-  const DataCounts counts = count_all(scratch.redis());
+  const std::unique_ptr<ThrowAwayRedis> restored = open_throw_away(context, settings, file);
+  context.reporter.note(fmt::format("{} is loaded in {}", printable(backup.name), restored->where()));
+  const DataCounts counts = count_all(*restored->connect());
   const auto missing = manifest.exact ? missing_data(manifest.counts, counts) : std::vector<std::string>{};
   if (!missing.empty())
     throw Error(ExitCode::failure,
                 fmt::format("{} differs from its manifest: {}", printable(backup.name), join(missing, "; ")));
-  SmokeBench bench([&scratch] { return scratch.connect(); }, preset, run_of_drill(context), context.runner);
+  SmokeBench bench([&restored] { return restored->connect(); }, preset, run_of_drill(context), context.runner);
   return drill_result(context, backup, counts, run_smoke(context, bench));
 }
 

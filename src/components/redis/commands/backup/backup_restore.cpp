@@ -9,7 +9,10 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/commands/backup/backup.hpp"
+#include "components/redis/commands/backup/live_restore.hpp"
+#include "components/redis/commands/backup/point_in_time.hpp"
 #include "components/redis/commands/backup/proof.hpp"
+#include "components/redis/place/local/scratch_server.hpp"
 #include "components/redis/run/agree.hpp"
 #include "components/redis/server/server_facts.hpp"
 #include "sys/new_file.hpp"
@@ -182,29 +185,73 @@ std::string copy_first(Context& context, Place& place, const RedisSettings& sett
   return take_backup(context, place, settings, address, !context.settings.flag("no-verify")).path;
 }
 
+CommandResult restore_while_it_runs(Context& context, const OpenedPlace& opened, const RestoreSource& source,
+                                    const std::string& from) {
+  Place& place = *opened.place;
+  const RestorePlan plan = plan_for(context, source);
+  context.reporter.note(fmt::format("There comes: {}{}", plan.what, plan.counted ? ", " + plan.counts.text() : ""));
+  if (context.guard.dry_run())
+    return {
+        fmt::format("Would write them into {} while it runs, unless there are keys in it. Nothing was changed "
+                    "(--dry-run).\n",
+                    place.subject())};
+  const auto server = find_scratch_server(context);
+  if (!server) {
+    throw Error(ExitCode::preflight, "there is no redis-server on this machine, which reads the backup",
+                "install it: sudo apt-get install redis-server");
+  }
+  agree(context, fmt::format("{} will get the data of {}", place.subject(), plan.what), "restore redis",
+        "--live " + shell_quote(from));
+  ScratchServer scratch(context, server->program, source.file);
+  const DataCounts counts = count_all(scratch.redis());
+  const auto to = place.administer(context.deadline);
+  if (read_server_facts(*to).cluster_mode)
+    throw Error(ExitCode::preflight, place.subject() + " is one node of a Redis Cluster", "use its own tools");
+  restore_live(context, scratch.redis(), *to, counts, plan.sha256);
+  const nlohmann::ordered_json object = {
+      {"restored", plan.file.string()}, {"subject", place.subject()}, {"keys", counts.keys()}, {"copy", nullptr}};
+  return backup_result(
+      context, [&] { return fmt::format("Restored {}: {}.\n", plan.what, counts.text()); }, object);
+}
+
 }  // namespace
 
 CommandResult restore_redis(Context& context, const std::vector<std::string>& arguments) {
-  if (arguments.size() != 1) {
-    throw Error(ExitCode::usage, "restore needs the backup to restore",
-                "give a file that ends with .rdb, or the folder that holds the backups");
+  const std::string moment = context.settings.text("to-time");
+  if (arguments.size() + (moment.empty() ? 0 : 1) != 1) {
+    throw Error(
+        ExitCode::usage, "restore needs the backup to restore, or --to-time, and not both",
+        "give a file that ends with .rdb, the folder that holds the backups, claim, or --to-time 2026-01-31T09:08:07Z");
   }
-  const BackupAddress address = parse_backup_address(arguments.front());
+  const BackupAddress address = moment.empty() ? parse_backup_address(arguments.front()) : BackupAddress();
   OpenedPlace opened = open_to_restore(context, address);
   Place& place = *opened.place;
-  if (opened.settings.target == Target::external) {
+  const bool live = context.settings.flag("live");
+  if (opened.settings.target == Target::external && !live) {
     throw Error(ExitCode::preflight,
                 fmt::format("{} is not managed by raibid-cli: its files are not at hand", place.subject()),
-                "restore it where it runs");
+                "when it is empty, write the keys into it while it runs: " +
+                    context.scope().command("restore redis", "--live " + shell_quote(address.path)));
   }
+  if (live && !moment.empty())
+    throw Error(ExitCode::usage, "--live and --to-time contradict each other", "leave one of them out");
   context.reporter.heading(place.heading());
   const TemporaryDirectory folder(context.paths.temporary, "backup");
-  const RestoreSource source = find_source(context, address, opened.settings.release, folder);
+  if (!moment.empty() && context.guard.dry_run())
+    return {
+        fmt::format("Would take what {} held at {} of its AOF, and put it in place of the present data. Nothing was "
+                    "changed (--dry-run).\n",
+                    place.subject(), printable(moment))};
+  const RestoreSource source =
+      moment.empty() ? find_source(context, address, opened.settings.release, folder)
+                     : RestoreSource{{"", 0, {}, {}}, rdb_of_moment(context, place, moment, folder.path())};
+  if (live) return restore_while_it_runs(context, opened, source, arguments.front());
   const int version = rdb_version_of(source.file);
   const Present present = look_at_present(context, place, opened.settings);
   refuse_newer_file(present, version);
   RestorePlan plan = plan_for(context, source);
   plan.files = present.files;
+  if (!moment.empty()) plan.what = "what it held at " + moment;
   plan.keep_old = !present.answers && !context.settings.flag("no-copy");
   const std::string comes = source.backup.manifest
                                 ? about_backup(*source.backup.manifest)
@@ -215,7 +262,7 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
   agree(context,
         fmt::format("{} will hold the data of {} instead of its own, and Redis is away meanwhile", place.subject(),
                     plan.what),
-        "restore redis", shell_quote(arguments.front()));
+        "restore redis", moment.empty() ? shell_quote(arguments.front()) : "--to-time " + shell_quote(moment));
   const std::string copy = copy_first(context, place, opened.settings, present);
   try {
     installer->restore(plan);
@@ -225,7 +272,7 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
         fmt::format("{}{}a copy of the data from before is {}", error.hint(), error.hint().empty() ? "" : "\n", copy));
   }
   const nlohmann::ordered_json object = {
-      {"restored", plan.file.string()},
+      {"restored", moment.empty() ? plan.file.string() : moment},
       {"subject", place.subject()},
       {"keys", plan.counts.keys()},
       {"copy", copy.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(copy)}};

@@ -247,8 +247,7 @@ CommandResult backup_redis(Context& context, const std::vector<std::string>& arg
                 "give a folder, a file that ends with .rdb, rclone:REMOTE:PATH, or - for standard output");
   }
   const BackupAddress address = parse_backup_address(arguments.front());
-  const bool is_folder =
-      address.kind == BackupAddress::Kind::folder || address.kind == BackupAddress::Kind::rclone_folder;
+  const bool is_folder = address.is_folder();
   if (context.settings.is_set("keep") && (!is_folder || context.settings.integer("keep") < 1)) {
     throw Error(ExitCode::usage, "--keep counts the backups of a folder, and at least one is kept",
                 "give a folder, and a number from 1 on");

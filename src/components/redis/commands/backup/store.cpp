@@ -16,6 +16,9 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/redis/commands/backup/rclone.hpp"
+#include "components/redis/settings/backups.hpp"
+#include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/record.hpp"
 #include "sys/new_file.hpp"
 #include "ui/reporter.hpp"
 
@@ -24,6 +27,7 @@ namespace raibid {
 namespace {
 
 constexpr std::string_view rclone_prefix = "rclone:";
+constexpr std::string_view claim_prefix = "claim:";
 constexpr std::string_view rdb_ending = ".rdb";
 constexpr std::size_t manifest_limit = 16 << 20;
 /// A part in a remote folder that is older was left by a run that was killed: there are no locks there.
@@ -193,6 +197,16 @@ BackupAddress parse_backup_address(const std::string& text) {
     }
     return {path.ends_with(rdb_ending) ? Kind::rclone_file : Kind::rclone_folder, path};
   }
+  if (text == claim_word) return {Kind::claim_folder, ""};
+  if (text.starts_with(claim_prefix)) {
+    const std::string path = text.substr(claim_prefix.size());
+    const bool is_file = path.ends_with(rdb_ending);
+    const std::string name = path.substr(0, path.find('/'));
+    if (!is_dns_subdomain(name) || (is_file ? path.rfind('/') != name.size() : path != name))
+      throw Error(ExitCode::usage, fmt::format("{} names no claim", printable(text)),
+                  "write claim:NAME, claim:NAME/FILE.rdb, or claim alone for the one that setup made");
+    return {is_file ? Kind::claim_file : Kind::claim_folder, path};
+  }
   if (text.empty())
     throw Error(ExitCode::usage, "an empty name is no folder", "give a folder, a file that ends with .rdb, or -");
   std::error_code none;
@@ -206,6 +220,7 @@ BackupAddress parse_backup_address(const std::string& text) {
 }
 
 std::string BackupStore::shown() const {
+  if (m_address.is_claim()) return m_address.path.empty() ? claim_word : std::string(claim_prefix) + m_address.path;
   return m_address.is_rclone() ? std::string(rclone_prefix) + m_address.path : m_context.paths.shown(m_address.path);
 }
 
@@ -216,6 +231,11 @@ std::pair<BackupStore, std::string> BackupStore::of_file(Context& context, const
     return {BackupStore(context, {BackupAddress::Kind::rclone_folder, file.path.substr(0, cut)}),
             file.path.substr(slash == std::string::npos ? cut : cut + 1)};
   }
+  if (file.is_claim()) {
+    const std::size_t slash = file.path.find('/');
+    return {BackupStore(context, {BackupAddress::Kind::claim_folder, file.path.substr(0, slash)}),
+            file.path.substr(slash + 1)};
+  }
   const fs::path path(file.path);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   return {BackupStore(context, {BackupAddress::Kind::folder, folder.string()}), path.filename().string()};
@@ -223,7 +243,28 @@ std::pair<BackupStore, std::string> BackupStore::of_file(Context& context, const
 
 std::string BackupStore::remote_path(const std::string& name) const { return Rclone::join(m_address.path, name); }
 
+BackupClaim& BackupStore::claim() {
+  if (!m_claim) m_claim = open_backup_claim(m_context, settings_to_find(m_context), m_address.path);
+  return *m_claim;
+}
+
+std::vector<StoredBackup> BackupStore::list_claim() {
+  std::vector<StoredBackup> backups;
+  for (const BackupClaim::Entry& entry : claim().list()) {
+    if (!entry.manifest && !is_backup_name(entry.name)) continue;
+    StoredBackup backup{entry.name, entry.bytes, {}, {}};
+    add_manifest(backup, entry.manifest, manifest_name(entry.name));
+    if (backup.manifest || is_backup_name(entry.name)) backups.push_back(std::move(backup));
+  }
+  return backups;
+}
+
 std::unique_ptr<BackupWriter> BackupStore::write(const std::string& name, std::int64_t bytes) {
+  if (m_address.is_claim()) {
+    throw Error(
+        ExitCode::usage, "the schedule writes into a claim, and this command does not",
+        "give a folder, or rclone:REMOTE:PATH; `status redis` has the command that starts the schedule's job now");
+  }
   if (!m_address.is_rclone()) {
     const fs::path folder(m_address.path);
     std::error_code none;
@@ -259,7 +300,7 @@ std::unique_ptr<BackupWriter> backup_to_output(Context& context) {
 }
 
 std::vector<StoredBackup> BackupStore::list() {
-  auto backups = m_address.is_rclone() ? list_remote() : list_folder();
+  auto backups = m_address.is_claim() ? list_claim() : m_address.is_rclone() ? list_remote() : list_folder();
   sort_newest_first(backups);
   return backups;
 }
@@ -300,6 +341,12 @@ std::vector<StoredBackup> BackupStore::list_remote() {
 }
 
 StoredBackup BackupStore::look_at(const std::string& name) {
+  if (m_address.is_claim()) {
+    for (StoredBackup& backup : list_claim()) {
+      if (backup.name == name) return std::move(backup);
+    }
+    return {name, 0, {}, "no manifest"};
+  }
   if (m_address.is_rclone()) {
     Rclone rclone(m_context);
     StoredBackup backup{name, 0, {}, {}};
@@ -319,6 +366,11 @@ StoredBackup BackupStore::look_at(const std::string& name) {
 }
 
 fs::path BackupStore::fetch(const std::string& name, const fs::path& folder) {
+  if (m_address.is_claim()) {
+    fs::path path = folder / name;
+    claim().download(name, path);
+    return path;
+  }
   if (!m_address.is_rclone()) {
     fs::path path = fs::path(m_address.path) / name;
     std::error_code none;
@@ -333,6 +385,11 @@ fs::path BackupStore::fetch(const std::string& name, const fs::path& folder) {
 
 void BackupStore::remove(const std::string& name) {
   const std::string json = manifest_name(name);
+  if (m_address.is_claim()) {
+    claim().remove(name);
+    claim().remove(json);
+    return;
+  }
   if (m_address.is_rclone()) {
     Rclone rclone(m_context);
     rclone.remove(remote_path(name));
@@ -344,6 +401,7 @@ void BackupStore::remove(const std::string& name) {
 }
 
 void BackupStore::rewrite(const std::string& name, const BackupManifest& manifest) {
+  if (m_address.is_claim()) return claim().write(manifest_name(name), to_json(manifest));
   if (m_address.is_rclone()) return Rclone(m_context).upload(remote_path(manifest_name(name)), to_json(manifest));
   m_context.files.write_atomic(fs::path(m_address.path) / manifest_name(name), to_json(manifest));
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "components/context.hpp"
+#include "components/redis/place/backup_claim.hpp"
 #include "components/redis/server/backup_manifest.hpp"
 #include "sys/files.hpp"
 
@@ -15,15 +16,18 @@ namespace raibid {
 
 /// What is typed for TO and FROM.
 struct BackupAddress {
-  enum class Kind { folder, file, output, rclone_folder, rclone_file };
+  enum class Kind { folder, file, output, rclone_folder, rclone_file, claim_folder, claim_file };
   Kind kind = Kind::folder;
-  std::string path;  ///< of rclone: REMOTE:PATH
+  std::string
+      path;  ///< of rclone: REMOTE:PATH; of a claim: its name ("" for the release's own), and behind a slash the file
 
   bool is_rclone() const { return kind == Kind::rclone_folder || kind == Kind::rclone_file; }
-  bool is_one_file() const { return kind == Kind::file || kind == Kind::rclone_file; }
+  bool is_claim() const { return kind == Kind::claim_folder || kind == Kind::claim_file; }
+  bool is_one_file() const { return kind == Kind::file || kind == Kind::rclone_file || kind == Kind::claim_file; }
+  bool is_folder() const { return kind != Kind::output && !is_one_file(); }
 };
-/// A folder, a file that ends with .rdb, "-", or "rclone:REMOTE:PATH" of either. Throws Error (usage) for what is none
-/// of these.
+/// A folder, a file that ends with .rdb, "-", "rclone:REMOTE:PATH" of either, or "claim", "claim:NAME[/FILE.rdb]".
+/// Throws Error (usage) for what is none of these.
 BackupAddress parse_backup_address(const std::string& text);
 
 /// A backup that is being written: whole or not there at all. It goes with the object unless `keep` was called.
@@ -54,7 +58,7 @@ struct StoredBackup {
   std::string problem;  ///< why there is no manifest
 };
 
-/// A folder with backups, of this machine or of an rclone remote.
+/// A folder with backups, of this machine or of an rclone remote, or a claim of a cluster.
 class BackupStore {
  public:
   BackupStore(Context& context, BackupAddress address) : m_context(context), m_address(std::move(address)) {}
@@ -80,11 +84,14 @@ class BackupStore {
 
  private:
   std::string remote_path(const std::string& name) const;
+  BackupClaim& claim();
+  std::vector<StoredBackup> list_claim();
   std::vector<StoredBackup> list_remote();
   std::vector<StoredBackup> list_folder();
 
   Context& m_context;
   BackupAddress m_address;  ///< always a folder
+  std::shared_ptr<BackupClaim> m_claim;
 };
 
 /// To standard output; it has no manifest.

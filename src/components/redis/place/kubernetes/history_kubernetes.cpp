@@ -10,6 +10,7 @@
 #include "components/kubernetes/release_state.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/release.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "tools/helm_record.hpp"

@@ -111,7 +111,7 @@ Installation::Installation(Context& context, const RedisSettings& wanted, const 
   plan_certificate();
   m_credentials.tls = settings.tls.enabled();
   m_credentials.ca_certificate = value_of(m_mounted, tls_trusted_key).reveal();
-  m_redis.lead_to(names.way_to_master(wanted.ha()));
+  m_redis.lead_to(names.way_to_master(leads_through_proxies()));
   m_redis.speak_tls(tls(), pod_port(settings.tls));
   m_rollout.expect_pods(static_cast<std::size_t>(wanted.nodes()));
   m_rollout.set_aside(exporter_container);
@@ -126,6 +126,16 @@ Plan Installation::plan() {
   if (settings.auth) plan.push_back(password_step());
   if (settings.tls.enabled()) plan.push_back(tls_step());
   if (claim_is_to_grow(observed, settings)) plan.push_back(claim_step());
+  if (settings.backup.own_claim() && !observed.backup_claim) plan.push_back(backup_claim_step());
+  if (conversion() == Conversion::to_several) {
+    plan.push_back(node_users_step());
+    plan.push_back(join_step());
+    plan.push_back(take_over_step());
+  }
+  if (conversion() == Conversion::to_one) {
+    plan.push_back(first_node_step());
+    plan.push_back(end_of_failovers_step());
+  }
   plan.push_back(release_step());
   plan.push_back(redis_step());
   if (settings.ha()) {
@@ -141,6 +151,10 @@ Plan Installation::plan() {
       plan.back().undo = [] { return std::vector<Undo>{}; };
   }
   plan.push_back(credentials_step(m_context, m_credentials, settings.preset));
+  if (drops_nodes()) {
+    plan.push_back(other_claims_step());
+    if (settings.auth) plan.push_back(drop_node_users_step());
+  }
   return plan;
 }
 
@@ -151,6 +165,8 @@ std::string Installation::storage_class() const {
 
 ordered_json Installation::values() const {
   ordered_json values = helm_values(settings, m_names, observed.service_monitors);
+  if (m_joining) keep_first_pod(values, m_names);
+  if (settings.backup.wanted()) values["backup"]["cluster"] = observed.cluster_uid;
   if (settings.tls.enabled()) {
     const std::string pem = value_of(m_mounted, tls_certificate_key).reveal();
     std::string restarted_for = observed.workload ? observed.workload->certificate : "";
@@ -216,7 +232,8 @@ bool Installation::helm_starts_early() const {
 void Installation::start_early() {
   if (helm_starts_early()) {
     m_chart = std::make_unique<ChartFolder>(m_context.files, m_chart_folder);
-    m_helm = std::make_unique<EarlyChild>(m_context.runner, session.helm.upgrade_install(install_request()));
+    if (conversion() == Conversion::none)
+      m_helm = std::make_unique<EarlyChild>(m_context.runner, session.helm.upgrade_install(install_request()));
   }
   if (settings.auth && !has_its_secret() && observed.name_space) store_password();
 }
@@ -271,7 +288,10 @@ Step Installation::release_step() {
                         settings.chart.kind == ChartChoice::Kind::embedded ? "embedded" : settings.chart.reference);
   if (const auto reasons = restarts(); !reasons.empty()) step.intent += "; restarts Redis: " + join(reasons, ", ");
   step.undo = [this]() -> std::vector<Undo> {
-    if (converged()) return {};
+    if (converged() || conversion() == Conversion::to_several) return {};  // node_users_step has recorded it all
+    if (conversion() == Conversion::to_one)
+      return {undo_to_one_node(session.helm, settings.release, observed.record->last_deployed,
+                               observed.record->revision, m_names.pod)};
     std::vector<Undo> undos;
     // back to what was deployed, not to a change that failed before this one
     if (observed.record) {
@@ -288,7 +308,7 @@ Step Installation::release_step() {
     undos.push_back(undo_install(session.helm, settings.release, m_names.pod, data_goes, settings.nodes()));
     return undos;
   };
-  step.act = [this] { return upgrade(); };
+  step.act = [this] { return conversion() == Conversion::to_several ? upgrade_again() : upgrade(); };
   return step;
 }
 
@@ -305,7 +325,7 @@ std::string Installation::render(TimePoint deadline) {
 StepResult Installation::upgrade() {
   m_step = "release";
   if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
-  const int revision = observed.record ? observed.record->revision : 0;
+  const int revision = (observed.record ? observed.record->revision : 0) + m_upgrades;
   if (!drift().empty()) return put_back();
   if (converged()) m_rollout.expect_workload();
   if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
@@ -334,6 +354,7 @@ StepResult Installation::upgrade() {
     session.helm.run_checked(session.helm.upgrade_install(install_request()), m_context.deadline);
   }
   m_chart.reset();
+  ++m_upgrades;
   m_rollout.start();
   m_rollout.expect_workload();
   if (m_pod_is_old) expect_new_pod();

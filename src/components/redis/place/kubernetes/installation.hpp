@@ -11,6 +11,7 @@
 #include "components/kubernetes/rollout.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
@@ -59,6 +60,8 @@ class Installation {
   nlohmann::ordered_json secret_manifest();
   /// The objects of TLS that setup makes or changes, for people: without a key.
   std::vector<nlohmann::ordered_json> certificate_manifests() const;
+  /// The claim for backups; null when there is one already, or none is wanted.
+  nlohmann::ordered_json backup_claim_manifest() const;
   std::string render(TimePoint deadline);
 
   /// What all of this changes of what the cluster has now. Asks helm and the cluster; changes nothing.
@@ -100,6 +103,11 @@ class Installation {
   std::string would_write() const;
   /// The users that a change of this run has replaced are of no use any more.
   void forget_previous_users();
+  /// One node becomes several in this run, or several one.
+  enum class Conversion { none, to_several, to_one };
+  Conversion conversion() const;
+  /// Whether the way to the master goes through the proxies by now.
+  bool leads_through_proxies() const;
   /// What whoever undoes may log in with, whatever has been done by then.
   std::vector<Login> logins() const;
   /// The class of the claim that will be made, "" when none is.
@@ -113,6 +121,7 @@ class Installation {
   Step namespace_step();
   Step password_step();
   Step claim_step();
+  Step backup_claim_step();
   Step release_step();
   Step redis_step();
   Step tls_step();
@@ -120,6 +129,22 @@ class Installation {
   Step remember_certificate();
   Step users_change_step();
   Step nodes_step();
+  /// installation_conversion.cpp
+  Step node_users_step();
+  Step join_step();
+  Step take_over_step();
+  Step first_node_step();
+  Step end_of_failovers_step();
+  Step drop_node_users_step();
+  Step other_claims_step();
+  NodeConversion conversion_tools(const std::string& step) const;
+  void grow_new_claims();
+  /// What only several nodes need is to go: in this run, or what a killed one left.
+  bool drops_nodes() const;
+  void follow_as_the_others();
+  void wait_for_pods(std::size_t number);
+  /// A helm upgrade with the values of now.
+  StepResult upgrade_again();
   Step address_step();
 
   /// Starts what will store the password and what will make the release: both wait for their input until their step.
@@ -140,12 +165,16 @@ class Installation {
   /// Looks until nothing is wrong any more with what `trouble` judges. Throws Error (failure) at the deadline.
   void wait_for_address();
   Topology wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&));
+  NodeWays& node_ways();
   SecretContent put_back_passwords() const;
   /// The user of the streams that are trimmed, with the password that it has or a new one; of no stream: none.
   TrimUser trim_user();
   /// Whether our Secret lacks the trim user, or has it with other rights.
   bool trim_user_is_missing() const;
-  void add_trim_user();
+  /// The same of the user that backups are taken by.
+  bool backup_user_is_missing() const;
+  std::vector<std::string> missing_helpers() const;
+  void add_helpers();
   StepResult upgrade();
   StepResult put_back();
   std::vector<std::string> template_changes() const;
@@ -208,13 +237,16 @@ class Installation {
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   std::unique_ptr<ChartFolder> m_chart;
   std::unique_ptr<EarlyChild> m_secret;
-  Secret m_acl;                ///< users.acl of our Secret, which this run may have added the trim user to
+  Secret m_acl;                ///< users.acl of our Secret, which this run may have added trim or backup to
   bool m_secret_made = false;  ///< with the namespace
   std::unique_ptr<EarlyChild> m_helm;
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
   std::optional<NodeWays> m_nodes;  ///< of several
+  bool m_joining = false;           ///< one node becomes several, and the others have not everything yet
+  bool m_handed_over = false;       ///< and now another one is the master
+  int m_upgrades = 0;               ///< of helm, in this run
   bool m_address_leads = false;     ///< of several nodes: the way to the master has settled
   SecretStore m_store;
   ReleaseCertificates m_certificates;

@@ -15,6 +15,7 @@
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
+#include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/server/rotation.hpp"
 #include "components/redis/settings/change.hpp"
 #include "ui/reporter.hpp"
@@ -105,7 +106,11 @@ std::vector<std::string> Installation::restarts() const {
   if (!observed.workload->spec.empty())
     reasons = restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
   const bool users_own = !settings.sets.empty() || !settings.values_files.empty();
+  if (conversion() == Conversion::to_one && !reasons.empty() && reasons.front().starts_with("nodes "))
+    reasons.front() +=
+        fmt::format(" (the claims of the other {} go; node 0 has what is in them)", observed.nodes() - 1);
   if (m_work.needs_restart) reasons.push_back(fmt::format("the certificate ({})", m_work.why));
+  if (conversion() != Conversion::none) return reasons;  // of the template nothing is as it was
   return m_rendered && (users_own || reasons.empty()) ? template_changes() : reasons;
 }
 
@@ -239,13 +244,15 @@ Step Installation::users_change_step() {
 std::string Installation::would_write() const {
   if (!kept_by_store(settings, m_names)) return "";
   if (changes_users()) return "the rights of user " + shown_user({settings.user.name, m_passwords.application});
-  return settings.auth && trim_user_is_missing() ? "the rights of user trim" : "";
+  if (settings.auth && trim_user_is_missing()) return "the rights of user trim";
+  return settings.auth && backup_user_is_missing() ? "the rights of user backup" : "";
 }
 
 void Installation::forget_previous_users() {
   if (kept_by_store(settings, m_names)) return;
   const bool left = has_its_secret() && observed.secret->content.contains(previous_users_key);
-  if (changes_users() || left) raibid::forget_previous_users(m_store);
+  if (changes_users() || left || conversion() != Conversion::none || drops_nodes())
+    raibid::forget_previous_users(m_store);
 }
 
 std::vector<Login> Installation::logins() const {
@@ -269,6 +276,34 @@ Step Installation::claim_step() {
                                    {"spec", {{"resources", storage}}}};
     session.kubectl.run_checked(session.kubectl.apply(manifest), m_context.deadline);
     return {Outcome::changed, from_to + "; status says when it is done"};
+  };
+  return step;
+}
+
+ordered_json Installation::backup_claim_manifest() const {
+  if (!settings.backup.own_claim() || observed.backup_claim) return nullptr;
+  ordered_json metadata = {{"name", m_names.backup},
+                           {"namespace", settings.name_space},
+                           {"labels",
+                            {{managed_by_label, managed_by_us},
+                             {"app.kubernetes.io/instance", settings.release},
+                             {"app.kubernetes.io/component", "backup"}}}};
+  if (!m_run.empty()) metadata["annotations"] = {{run_label, m_run}};
+  ordered_json spec = {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", settings.size}}}}}};
+  if (!settings.storage_class.empty())
+    spec["storageClassName"] = settings.storage_class == "-" ? "" : settings.storage_class;
+  return {{"apiVersion", "v1"}, {"kind", "PersistentVolumeClaim"}, {"metadata", metadata}, {"spec", spec}};
+}
+
+// Not by helm, which would remove it with the release.
+Step Installation::backup_claim_step() {
+  Step step;
+  step.name = "backup claim";
+  step.intent = fmt::format("make claim {} ({}) for the backups", m_names.backup, settings.size);
+  step.undo = [this]() -> std::vector<Undo> { return {undo_backup_claim(session.kubectl, m_names.backup)}; };
+  step.act = [this]() -> StepResult {
+    session.kubectl.run_checked(session.kubectl.create(backup_claim_manifest()), m_context.deadline);
+    return {Outcome::changed, fmt::format("{}, {}", m_names.backup, settings.size)};
   };
   return step;
 }

@@ -23,7 +23,7 @@ constexpr Duration one_look = std::chrono::seconds(10);
 }  // namespace
 
 SecretContent Installation::missing_node_users() {
-  if (!settings.ha() || !has_its_secret()) return {};
+  if (!settings.ha() || !has_its_secret() || conversion() != Conversion::none) return {};
   const SecretContent& present = observed.secret->content;
   if (present.contains(internal_password_key) && present.contains(replication_conf_key) &&
       present.contains(sentinel_conf_key))
@@ -34,13 +34,17 @@ SecretContent Installation::missing_node_users() {
   return wanted;
 }
 
-Topology Installation::wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&)) {
+NodeWays& Installation::node_ways() {
   if (!m_nodes) {
-    m_nodes.emplace(m_context, session.kubectl, m_names, settings.nodes(),
-                    settings.auth ? m_store.read() : SecretContent());
+    const int nodes = conversion() == Conversion::to_one ? observed.nodes() : settings.nodes();
+    m_nodes.emplace(m_context, session.kubectl, m_names, nodes, settings.auth ? m_store.read() : SecretContent());
   }
+  return *m_nodes;
+}
+
+Topology Installation::wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&)) {
   for (;;) {
-    Topology topology = m_nodes->look(std::min(m_context.deadline, m_context.runner.now() + one_look));
+    Topology topology = node_ways().look(std::min(m_context.deadline, m_context.runner.now() + one_look));
     const std::string wrong = trouble(topology);
     if (wrong.empty()) return topology;
     if (m_context.runner.now() >= m_context.deadline)
@@ -73,7 +77,10 @@ Step Installation::nodes_step() {
     bool changed = false;
     for (int node = 0; node < settings.nodes(); ++node) {
       const auto redis = m_nodes->node(node, m_context.deadline);
+      bool settled = false;
+      settle_config(directives_of_nodes(settings), *redis, settled);
       settle_config(expected_directives(), *redis, changed);
+      changed = changed || settled;
       if (has_acl_file())
         changed = !settle_acl(*redis, m_acl.empty() ? observed.secret->acl : m_acl).empty() || changed;
     }

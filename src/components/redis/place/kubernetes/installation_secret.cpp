@@ -25,6 +25,7 @@ ordered_json Installation::secret_manifest() {
       secret_content(m_passwords.application, generate_password(m_context.random), trim_user(), application_user());
   if (settings.tls.from == TlsChoice::From::issuer)
     content = with_reload_user(std::move(content), generate_password(m_context.random));
+  if (settings.backup.wanted()) content = with_backup_user(std::move(content), generate_password(m_context.random));
   if (settings.ha()) content = with_node_users(std::move(content), generate_password(m_context.random));
   for (const auto& [key, value] : content) data[key] = base64_encode(value.reveal());
   // a server that runs has read a Secret of before, which is gone
@@ -59,13 +60,37 @@ bool Installation::trim_user_is_missing() const {
   return with_trim_user(acl, user) != acl;
 }
 
+bool Installation::backup_user_is_missing() const {
+  if (!settings.backup.wanted()) return false;
+  if (!observed.secret) return true;
+  return lacks_backup_user(with_one_internal_password(observed.secret->content, true));
+}
+
+/// "trim", "backup": who is not yet in the Secret, or with other rights.
+std::vector<std::string> Installation::missing_helpers() const {
+  std::vector<std::string> missing;
+  if (!settings.auth || !has_its_secret()) return missing;
+  if (trim_user_is_missing()) missing.emplace_back("trim");
+  if (backup_user_is_missing()) missing.emplace_back("backup");
+  return missing;
+}
+
 // Beside the others, whose passwords stay; when all that may fail has been done. Redis reads the file at its start; the
 // running one is told by settle_acl, without a restart. Nothing undoes it: a user whose password nobody has.
-void Installation::add_trim_user() {
-  const TrimUser user = trim_user();
-  m_acl = with_trim_user(observed.secret->acl, user);
-  const ordered_json data = {{"users.acl", base64_encode(m_acl.reveal())},
-                             {"trim-password", base64_encode(user.password.reveal())}};
+void Installation::add_helpers() {
+  SecretContent content = observed.secret->content;
+  ordered_json data;
+  if (trim_user_is_missing()) {
+    const TrimUser user = trim_user();
+    content[acl_key] = with_trim_user(observed.secret->acl, user);
+    data["trim-password"] = base64_encode(user.password.reveal());
+  }
+  if (backup_user_is_missing()) {
+    content = with_backup_user(std::move(content), generate_password(m_context.random));
+    data[backup_password_key] = base64_encode(content[backup_password_key].reveal());
+  }
+  m_acl = content[acl_key];
+  data[acl_key] = base64_encode(m_acl.reveal());
   session.kubectl.run_checked(session.kubectl.merge("secret/" + m_names.full, {{"data", data}}), m_context.deadline);
 }
 

@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "components/kubernetes/json_view.hpp"
 
 #include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/restore_pod.hpp"
 #include "components/redis/place/kubernetes/victim_kubernetes.hpp"
 #include "components/redis/server/connect.hpp"
 #include "ui/reporter.hpp"
@@ -81,6 +83,14 @@ bool KubernetesPlace::exporter_started_after(WallTime time) {
     if (started && *started < time + until_it_is_there) return false;
   }
   return true;
+}
+
+void KubernetesPlace::read_data_file(const std::string& name, const std::function<void(std::string_view)>& take) {
+  const Command question = m_session.kubectl.get({"statefulset/" + m_names.workload});
+  const nlohmann::json workloads = Kubectl::parse_items(question, m_session.kubectl.ask(question, m_context.deadline));
+  const auto volume = workloads.empty() ? std::nullopt : data_volume_of(workloads.front(), m_names.pod);
+  if (!volume) throw Error(ExitCode::preflight, fmt::format("StatefulSet {} has no claim", m_names.workload));
+  read_file_of_pod(m_context, m_session.kubectl, m_names.pod, volume->container, volume->folder + "/" + name, take);
 }
 
 void KubernetesPlace::look_after() {

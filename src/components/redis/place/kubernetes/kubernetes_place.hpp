@@ -26,6 +26,7 @@ class KubernetesPlace final : public Place {
   std::unique_ptr<RedisConnection> administer(TimePoint deadline) override;
   std::string cluster_uid() override;
   bool exporter_started_after(WallTime time) override;
+  void read_data_file(const std::string& name, const std::function<void(std::string_view)>& take) override;
   void look_after() override;
   Process* keep_open() override;
   Command logs(const LogLines& lines) override;

@@ -75,6 +75,15 @@ void look_at_certificate(Context& context, const Kubectl& kubectl, Release& foun
     take_object(found, item, kubectl);
 }
 
+/// What its last runs came to.
+void look_at_backups(Context& context, const Kubectl& kubectl, Release& found) {
+  if (!found.backups) return;
+  const Command question =
+      kubectl.list("pods", "app.kubernetes.io/instance=" + found.id.name + ",app.kubernetes.io/component=backup");
+  const Output answer = kubectl.ask(question, context.deadline);
+  if (answer.ok()) take_backup_pods(*found.backups, Kubectl::parse_items(question, answer));
+}
+
 void look_at_nodes(Context& context, const Kubectl& kubectl, Release& found) {
   if (!found.ha()) return;
   const Command question = kubectl.get(objects_of_nodes(found.names(), found.nodes()));
@@ -207,6 +216,7 @@ Release look_at_release(Context& context, const Kubectl& kubectl, const std::str
     take_if_seen(found, kubectl, questions[2], answers[2]);
     look_at_volumes(context, kubectl, found);
     if (found.record) compare_with_records(context, kubectl, found, records, questions[3], answers[3]);
+    look_at_backups(context, kubectl, found);
   } catch (Error& error) {
     throw error.with_code(ExitCode::preflight);
   }
@@ -256,6 +266,7 @@ std::vector<Release> look_at_all_releases(Context& context, const Kubectl& kubec
       const Kubectl there(context.runner, kubectl.cluster(), one.id.name_space);
       look_at_missing_services(context, there, one);
       look_at_certificate(context, there, one);
+      look_at_backups(context, there, one);
       one.state = ReleaseState::pick(context, there, one.id.name, manifests, objects);
     }
   } catch (Error& error) {

@@ -29,14 +29,19 @@ std::string proxy_selector(const std::string& release) {
 NodeWays::NodeWays(Context& context, const Kubectl& kubectl, const RedisNames& names, int nodes, SecretContent content)
     : m_context(context), m_kubectl(kubectl), m_names(names), m_content(std::move(content)) {
   for (int node = 0; node < nodes; ++node) {
-    m_ways.push_back(
-        std::make_unique<PortForward>(context.runner, kubectl, m_names.pod_of(node), redis_port, 0, sentinel_port));
+    m_ways.emplace_back();
+    open_again(node);
   }
   const std::string& selector = m_names.selector;
   m_release = selector.substr(selector.rfind('=') + 1);
 }
 
 NodeWays::~NodeWays() = default;
+
+void NodeWays::open_again(int ordinal) {
+  m_ways.at(static_cast<std::size_t>(ordinal)) =
+      std::make_unique<PortForward>(m_context.runner, m_kubectl, m_names.pod_of(ordinal), redis_port, 0, sentinel_port);
+}
 
 RedisEndpoint NodeWays::endpoint(PortForward& way, const Login& login, bool sentinel, TimePoint until) const {
   RedisEndpoint endpoint;
@@ -52,14 +57,30 @@ std::unique_ptr<RedisConnection> NodeWays::connect(const RedisEndpoint& endpoint
   return connect_redis(m_context.redis, endpoint, std::clamp(left, Duration(100), reply_limit));
 }
 
-std::unique_ptr<RedisConnection> NodeWays::node(int ordinal, TimePoint until) {
+std::unique_ptr<RedisConnection> NodeWays::connect_to(int ordinal, const Login& login, bool sentinel, TimePoint until) {
   PortForward& way = *m_ways.at(static_cast<std::size_t>(ordinal));
-  return connect(endpoint(way, admin_login(m_content), false, until), until);
+  try {
+    return connect(endpoint(way, login, sentinel, until), until);
+  } catch (const Error&) {
+    open_again(ordinal);  // kubectl ends it when a port refuses, and its pod may be another one by now
+    throw;
+  }
+}
+
+std::unique_ptr<RedisConnection> NodeWays::node(int ordinal, TimePoint until) {
+  const bool is_new = m_ways.at(static_cast<std::size_t>(ordinal))->finished();
+  try {
+    return connect_to(ordinal, admin_login(m_content), false, until);
+  } catch (const Error&) {
+    if (is_new || m_context.runner.now() >= until) throw;
+    return connect_to(ordinal, admin_login(m_content), false, until);
+  }
 }
 
 std::unique_ptr<RedisConnection> NodeWays::sentinel(int ordinal, TimePoint until) {
-  PortForward& way = *m_ways.at(static_cast<std::size_t>(ordinal));
-  return connect(endpoint(way, sentinel_login(m_content), true, until), until);
+  if (m_without_sentinel.contains(ordinal))
+    throw Error(ExitCode::failure, fmt::format("{} has no sentinel yet", m_names.pod_of(ordinal)));
+  return connect_to(ordinal, sentinel_login(m_content), true, until);
 }
 
 std::vector<ProxySeen> NodeWays::look_at_proxies(TimePoint until) {
@@ -88,10 +109,18 @@ std::vector<ProxySeen> NodeWays::look_at_proxies(TimePoint until) {
       one.run_id = parse_info(checked(*redis, {"INFO", "server"}).text)["run_id"];
     } catch (const Error& error) {
       one.why = error.message();
+      proxy->way.process()->end();
     }
     seen.push_back(std::move(one));
   }
   return seen;
+}
+
+void NodeWays::expect_sentinel(int ordinal, bool expected) {
+  if (expected)
+    m_without_sentinel.erase(ordinal);
+  else
+    m_without_sentinel.insert(ordinal);
 }
 
 Topology NodeWays::look(TimePoint until) {
@@ -105,6 +134,7 @@ Topology NodeWays::look(TimePoint until) {
     } catch (const Error& error) {
       one.why = error.message();
     }
+    one.sentinel.expected = !m_without_sentinel.contains(ordinal);
     try {
       read_sentinel(*sentinel(ordinal, until), one.sentinel);
     } catch (const Error& error) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,16 +24,20 @@ class NodeWays final : public Nodes {
   NodeWays(Context& context, const Kubectl& kubectl, const RedisNames& names, int nodes, SecretContent content);
   ~NodeWays() override;
 
-  /// Asks all of them. Who cannot be reached until then is told in the answer.
-  Topology look(TimePoint until);
+  Topology look(TimePoint until) override;
 
   std::unique_ptr<RedisConnection> node(int ordinal, TimePoint until) override;
   std::unique_ptr<RedisConnection> sentinel(int ordinal, TimePoint until) override;
+
+  /// Whether the pod of this node has a sentinel; all have unless told.
+  void expect_sentinel(int ordinal, bool expected);
 
   int nodes() const { return static_cast<int>(m_ways.size()); }
   const RedisNames& names() const { return m_names; }
 
  private:
+  void open_again(int ordinal);
+  std::unique_ptr<RedisConnection> connect_to(int ordinal, const Login& login, bool sentinel, TimePoint until);
   RedisEndpoint endpoint(PortForward& way, const Login& login, bool sentinel, TimePoint until) const;
   std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, TimePoint until) const;
   std::vector<ProxySeen> look_at_proxies(TimePoint until);
@@ -43,6 +48,7 @@ class NodeWays final : public Nodes {
   std::string m_release;
   SecretContent m_content;
   std::vector<std::unique_ptr<PortForward>> m_ways;
+  std::set<int> m_without_sentinel;
   struct Proxy;
   std::vector<std::unique_ptr<Proxy>> m_proxies;
 };

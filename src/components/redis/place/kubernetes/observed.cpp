@@ -13,6 +13,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/release_reader.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "sys/random.hpp"
 
 namespace raibid {
@@ -94,7 +95,7 @@ std::string cluster_uid_of(Context& context, const Kubectl& kubectl) {
   return cluster_mark(context, kubectl);
 }
 
-std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims, bool replicates) {
+std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool cron_jobs, bool replicates, bool backup_claim) {
   std::vector<Kubectl::Right> rights = {
       {"create", "", "secrets", ""},
       {"patch", "", "secrets", ""},
@@ -109,7 +110,8 @@ std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims, boo
       {"create", "coordination.k8s.io", "leases", ""},
       {"delete", "coordination.k8s.io", "leases", ""},
   };
-  if (trims) rights.push_back({"create", "batch", "cronjobs", ""});
+  if (cron_jobs) rights.push_back({"create", "batch", "cronjobs", ""});
+  if (backup_claim) rights.push_back({"create", "", "persistentvolumeclaims", ""});
   if (replicates) {
     rights.push_back({"create", "apps", "deployments", ""});
     rights.push_back({"create", "policy", "poddisruptionbudgets", ""});
@@ -185,7 +187,8 @@ void look_further(Context& context, const Kubectl& kubectl, const std::string& r
 
 Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& names, const RedisSettings& settings,
                  Look look) {
-  const std::vector<Kubectl::Right> rights = needed_rights(true, !trimmed_streams(settings).empty(), settings.ha());
+  const std::vector<Kubectl::Right> rights = needed_rights(
+      true, !trimmed_streams(settings).empty() || settings.backup.wanted(), settings.ha(), settings.backup.own_claim());
   std::vector<std::string> objects = {"namespace/kube-system",
                                       "namespace/" + settings.name_space,
                                       "secret/" + names.full,
@@ -197,6 +200,9 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   for (const std::string& service : settings.services) {
     if (service.find('/') == std::string::npos) objects.push_back("service/" + service);
   }
+  if (settings.backup.wanted() && settings.backup.to == BackupChoice::To::claim)
+    objects.push_back("persistentvolumeclaim/" + backup_claim(settings.backup, names.full));
+  if (!settings.backup.secret.empty()) objects.push_back("secret/" + settings.backup.secret);
   for (std::string& object : tls_object_names(settings.tls, names)) objects.push_back(std::move(object));
   const std::vector<Command> questions = {
       kubectl.get(objects),
@@ -234,7 +240,9 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   // of data without a record (a setup that was interrupted) nobody knows of how many nodes it is
   const bool unknown = !observed.workload && observed.claim() && observed.claim()->spec.empty();
   const int nodes = std::max(settings.nodes(), observed.nodes());
-  observe_nodes(context, kubectl, names, unknown ? std::max(nodes, most_nodes) : nodes, observed);
+  // and where several became one, a run that was killed left the claims of the others
+  const bool were_several = observed.secret && observed.secret->content.contains(internal_password_key);
+  observe_nodes(context, kubectl, names, unknown || were_several ? std::max(nodes, most_nodes) : nodes, observed);
   look_further(context, kubectl, settings.release, look, observed);
   look_at_issued(context, kubectl, settings.tls, observed);
   // the right to make a namespace only matters when there is none

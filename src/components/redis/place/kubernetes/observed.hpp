@@ -54,7 +54,8 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
 void refuse_if_changed_since(Context& context, const Kubectl& kubectl, const RedisNames& names,
                              const RedisSettings& settings, const Observed& observed);
 
-/// What setup needs to be allowed to do; `trims`: with a CronJob.
-std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool trims = false, bool replicates = false);
+/// What setup needs to be allowed to do; `cron_jobs`: with CronJobs; `backup_claim`: it makes a claim for backups.
+std::vector<Kubectl::Right> needed_rights(bool create_namespace, bool cron_jobs = false, bool replicates = false,
+                                          bool backup_claim = false);
 
 }  // namespace raibid

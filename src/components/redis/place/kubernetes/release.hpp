@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -74,7 +75,8 @@ struct Release {
     bool ready = false;   ///< and not being deleted
     bool serves = false;  ///< the same, a failing exporter left out
     bool being_deleted = false;
-    bool redis_runs = false;  ///< the container of Redis
+    bool node_is_silent = false;  ///< see node_is_silent
+    bool redis_runs = false;      ///< the container of Redis
     int restarts = 0;
     std::optional<End> last_end{};
     std::string why_not_running{};                    ///< what the scheduler, or a waiting container, says
@@ -89,6 +91,7 @@ struct Release {
     std::string phase{};
     std::string volume{};  ///< its PersistentVolume, "" when it has none
     std::optional<Deletion> deletion{};
+    bool ours = false;  ///< its label says that setup made it: of one for backups
   };
   struct Service {
     std::string name;            ///< "NAME", or "NAMESPACE/NAME" for one of another namespace
@@ -105,6 +108,20 @@ struct Release {
     bool suspended = false;
   };
 
+  /// The CronJob that takes backups, and what its last run came to.
+  struct Backups {
+    std::string name, schedule;
+    std::string to;                            ///< "claim:NAME" or "rclone:REMOTE:PATH"
+    std::string created;                       ///< RFC 3339 in UTC, as the two below
+    std::string last_started, last_succeeded;  ///< "" for never
+    bool running = false;
+    bool suspended = false;
+    std::string file{};      ///< that the last successful run wrote; "" when nothing tells
+    std::int64_t bytes = 0;  ///< of it
+    bool verified = false;   ///< a server has loaded it
+    std::string problem{};   ///< why the last run failed, "" when it did not
+  };
+
   ReleaseName id{};
   std::optional<Namespace> name_space{};
   std::optional<Record> record{};
@@ -115,6 +132,8 @@ struct Release {
   std::vector<Claim> claims{};
   std::vector<Service> services{};
   std::optional<Trimming> trimming{};
+  std::optional<Backups> backups{};
+  std::optional<Claim> backup_claim{};  ///< that setup makes for backups; only where someone asked for it
   std::vector<Deletion> deletions{};    ///< everything of it that is being deleted
   std::optional<ReleaseState> state{};  ///< how it differs from Helm's record, when that was asked
 
@@ -157,6 +176,8 @@ struct Release {
 /// Labels and annotations by which we know our own.
 inline constexpr const char* managed_by_label = "app.kubernetes.io/managed-by";
 inline constexpr const char* managed_by_us = "raibid-cli";
+/// Of the CronJob that takes backups: where they go.
+inline constexpr const char* backup_to_annotation = "raibid-cli/backup-to";
 inline constexpr const char* digest_label = "raibid-cli/digest";
 /// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
 inline constexpr const char* run_label = "raibid-cli/run";

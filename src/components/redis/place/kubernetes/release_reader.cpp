@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/kubernetes/verdict.hpp"
@@ -185,6 +186,10 @@ bool put_object(Release& release, const json& object, const Kubectl& kubectl) {
     put(release.claims, read_claim(object));
   } else if (kind == "CronJob" && name == names.full + "-trim") {
     release.trimming = read_trimming(object);
+  } else if (kind == "CronJob" && name == names.backup) {
+    release.backups = read_backups(object);
+  } else if (kind == "PersistentVolumeClaim" && name == names.backup) {
+    release.backup_claim = read_claim(object);
   } else {
     return false;
   }
@@ -209,7 +214,11 @@ Release::Pod read_pod(const json& pod, const Kubectl& kubectl) {
     read.last_end = {text_at(container, {"name"}), text_at(ended, {"reason"}), int_at(ended, {"exitCode"}),
                      text_at(ended, {"finishedAt"})};
   }
-  if (!read.serves && !read.being_deleted) read.why_not_running = why_not_running(pod);
+  read.node_is_silent = !read.being_deleted && node_is_silent(pod);
+  if (read.node_is_silent)
+    read.why_not_running = fmt::format("its node {} does not answer", read.node);
+  else if (!read.serves && !read.being_deleted)
+    read.why_not_running = why_not_running(pod);
   if (read.serves && !read.ready) read.exporter_trouble = exporter_trouble(pod, read.name, kubectl);
   return read;
 }
@@ -225,6 +234,7 @@ Release::Claim read_claim(const json& claim) {
   read.volume = text_at(claim, {"spec", "volumeName"});
   read.spec = annotation_of(claim, spec_annotation);
   read.deletion = deletion_of(claim);
+  read.ours = label_of(claim, managed_by_label) == managed_by_us;
   return read;
 }
 
@@ -232,6 +242,54 @@ Release::Trimming read_trimming(const json& cronjob) {
   return {text_at(cronjob, {"metadata", "name"}),           text_at(cronjob, {"spec", "schedule"}),
           text_at(cronjob, {"status", "lastScheduleTime"}), text_at(cronjob, {"status", "lastSuccessfulTime"}),
           !items_at(cronjob, {"status", "active"}).empty(), flag_at(cronjob, {"spec", "suspend"})};
+}
+
+Release::Backups read_backups(const json& cronjob) {
+  Release::Backups backups;
+  backups.name = text_at(cronjob, {"metadata", "name"});
+  backups.schedule = text_at(cronjob, {"spec", "schedule"});
+  backups.to = annotation_of(cronjob, backup_to_annotation);
+  backups.created = text_at(cronjob, {"metadata", "creationTimestamp"});
+  backups.last_started = text_at(cronjob, {"status", "lastScheduleTime"});
+  backups.last_succeeded = text_at(cronjob, {"status", "lastSuccessfulTime"});
+  backups.running = !items_at(cronjob, {"status", "active"}).empty();
+  backups.suspended = flag_at(cronjob, {"spec", "suspend"});
+  return backups;
+}
+
+void take_backup_pods(Release::Backups& backups, const json& pods) {
+  std::string newest_success, newest_failure;
+  for (const json& pod : pods) {
+    const std::string phase = text_at(pod, {"status", "phase"});
+    const std::string made = text_at(pod, {"metadata", "creationTimestamp"});
+    if (phase == "Running" || phase == "Pending") backups.running = true;
+    for (const char* const kind : {"containerStatuses", "initContainerStatuses"}) {
+      for (const json& container : items_at(pod, {"status", kind})) {
+        const json& ended = at(container, {"state", "terminated"});
+        const std::string message(trim(text_at(ended, {"message"})));
+        if (phase == "Failed" && made > newest_failure && int_at(ended, {"exitCode"}) != 0) {
+          newest_failure = made;
+          const std::vector<std::string> lines = split(message, '\n');
+          const std::string reason = text_at(ended, {"reason"});
+          backups.problem = lines.back().empty() ? reason : lines.back();
+        }
+        const json result = phase == "Succeeded" && made > newest_success ? try_parse_json(message) : json();
+        if (!result.is_object()) continue;
+        newest_success = made;
+        backups.file = text_at(result, {"file"});
+        backups.bytes = static_cast<std::int64_t>(number_at(result, {"bytes"}));
+        backups.verified = flag_at(result, {"verified"});
+        backups.last_succeeded = std::max(backups.last_succeeded, text_at(result, {"taken"}));
+      }
+    }
+  }
+  // a Job that tried twice, or one by hand: what came last counts
+  if (newest_failure <= newest_success) {
+    backups.problem.clear();
+  } else if (backups.problem.empty()) {
+    backups.problem = "it does not say why";
+  }
+  backups.last_started = std::max({backups.last_started, newest_success, newest_failure});
 }
 
 void take_object(Release& release, const json& object, const Kubectl& kubectl) {

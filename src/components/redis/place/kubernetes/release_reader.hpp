@@ -12,6 +12,9 @@ namespace raibid {
 Release::Pod read_pod(const nlohmann::json& pod, const Kubectl& kubectl);
 Release::Claim read_claim(const nlohmann::json& claim);
 Release::Trimming read_trimming(const nlohmann::json& cronjob);
+Release::Backups read_backups(const nlohmann::json& cronjob);
+/// What a pod of the CronJob for backups says of its run.
+void take_backup_pods(Release::Backups& backups, const nlohmann::json& pods);
 
 /// Takes in a document that belongs to the release by kind and name; another one is left alone. `kubectl` is for the
 /// commands in hints. A PersistentVolume counts after its claim was taken.

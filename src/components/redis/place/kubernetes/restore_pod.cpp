@@ -198,6 +198,32 @@ void RestorePod::upload(const fs::path& file, const std::string& to) {
   if (!finish(m_context.runner, *child, TimePoint::max()).ok()) fail();
 }
 
+void RestorePod::download(const std::string& file, const std::function<void(std::string_view)>& take) {
+  read_file_of_pod(m_context, m_kubectl, m_name, restore_container, file, take);
+}
+
+void read_file_of_pod(Context& context, const Kubectl& kubectl, const std::string& pod, const std::string& container,
+                      const std::string& file, const std::function<void(std::string_view)>& take) {
+  const std::unique_ptr<Process> child = context.runner.start(kubectl.exec(pod, container, {"cat", file}));
+  Process* const one = child.get();
+  const auto drain = [&] {
+    if (!child->out().empty()) take(child->out());
+    child->out().clear();
+  };
+  while (!child->finished()) {
+    context.runner.wait({&one, 1}, context.deadline);
+    drain();
+    if (context.runner.now() >= context.deadline)
+      throw Error(ExitCode::failure, fmt::format("{} of pod {} did not arrive in time", file, pod),
+                  "give it longer with --timeout");
+  }
+  drain();
+  if (child->status() != 0) {
+    throw Error(ExitCode::failure,
+                fmt::format("{} of pod {} could not be read: {}", file, pod, printable(trim(child->err()))));
+  }
+}
+
 void scale_workload(Context& context, const Kubectl& kubectl, const std::string& workload, int replicas,
                     const std::string& pod, TimePoint until) {
   // in the name of Helm, whose field it is: its next change then finds it as its own

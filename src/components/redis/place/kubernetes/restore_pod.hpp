@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ class RestorePod {
   std::string run(const std::vector<std::string>& argv, TimePoint until);
   /// The same with a script, whose arguments are $1 …
   std::string script(const std::string& text, std::vector<std::string> arguments, TimePoint until);
+  /// Hands out a file of it, piece by piece.
+  void download(const std::string& file, const std::function<void(std::string_view)>& take);
   /// Brings a file into it.
   void upload(const std::filesystem::path& file, const std::string& to);
 
@@ -54,6 +57,10 @@ class RestorePod {
   std::string m_manifest;
   std::string m_name, m_run;
 };
+
+/// Hands out a file of a container, piece by piece. Throws Error (failure).
+void read_file_of_pod(Context& context, const Kubectl& kubectl, const std::string& pod, const std::string& container,
+                      const std::string& file, const std::function<void(std::string_view)>& take);
 
 /// Scales a StatefulSet, and for 0 waits until its pod is gone. Throws Error (failure).
 void scale_workload(Context& context, const Kubectl& kubectl, const std::string& workload, int replicas,

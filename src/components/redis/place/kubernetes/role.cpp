@@ -71,6 +71,7 @@ std::vector<RoleRule> role_rules(const RedisSettings& settings) {
                      settings.monitoring ? std::vector<std::string>{"servicemonitors", "prometheusrules"}
                                          : std::vector<std::string>{"servicemonitors"},
                      all_verbs()});
+  if (settings.backup.own_claim()) rules.push_back({{""}, {"persistentvolumeclaims"}, {"create"}});
   if (settings.ha()) rules.push_back({{"apps"}, {"deployments"}, all_verbs()});
   if (settings.chart.kind != ChartChoice::Kind::embedded) rules.push_back({{""}, {"serviceaccounts"}, all_verbs()});
   if (settings.ha() || settings.chart.kind != ChartChoice::Kind::embedded) {
@@ -79,6 +80,8 @@ std::vector<RoleRule> role_rules(const RedisSettings& settings) {
   return rules;
 }
 
+std::vector<RoleRule> restore_rules() { return {{{""}, {"pods"}, {"create"}}, {{""}, {"pods/exec"}, {"create"}}}; }
+
 std::string role_manifests(const RedisSettings& settings) {
   const std::string name = "raibid-cli-" + settings.release;
   std::string text = fmt::format(
@@ -86,6 +89,11 @@ std::string role_manifests(const RedisSettings& settings) {
       "#   kubectl create rolebinding {2} -n {1} --role={2} --user=NAME (or --serviceaccount=NAMESPACE:NAME)\n",
       settings.release, settings.name_space, name);
   text += "---\n" + role(settings.name_space, name, role_rules(settings));
+  text +=
+      "---\n# Beside it, for restore redis, and for backups that lie in a claim: a pod of their own with the claim. "
+      "(backup redis needs no more "
+      "than the first Role.)\n" +
+      role(settings.name_space, name + "-restore", restore_rules());
   std::set<std::string> elsewhere;
   for (const std::string& service : settings.services) {
     const std::size_t slash = service.find('/');

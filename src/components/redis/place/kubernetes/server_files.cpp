@@ -26,7 +26,8 @@ ServerFiles server_files(const nlohmann::json& manifest, const RedisNames& names
       continue;
     const std::string conf = text_at(object, {"data", "redis.conf"});
     if (conf.empty()) continue;
-    files.directives = parse_redis_conf(conf + "\n" + text_at(object, {"data", "master.conf"}));
+    files.directives = parse_redis_conf(text_at(object, {"data", "nodes.conf"}) + "\n" + conf + "\n" +
+                                        text_at(object, {"data", "master.conf"}));
     files.has_acl = names_acl_file(conf);
   }
   return files;

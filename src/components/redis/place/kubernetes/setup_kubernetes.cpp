@@ -103,6 +103,7 @@ SetupPlan dry_run(Context& context, Installation& installation, const Plan& plan
   if (!installation.observed.name_space) own.push_back(installation.namespace_manifest());
   if (installation.settings.auth) own.push_back(redacted(installation.secret_manifest()));
   for (const nlohmann::ordered_json& manifest : installation.certificate_manifests()) own.push_back(manifest);
+  if (auto claim = installation.backup_claim_manifest(); !claim.is_null()) own.push_back(std::move(claim));
   const auto add_object = [&](const nlohmann::json& manifest) {
     const std::string kind = text_at(manifest, {"kind"});
     nlohmann::ordered_json name_space;  // null where there is none
@@ -154,6 +155,8 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   const Told told(context);
   const TimePoint started = context.clock.now();
   const bool dry = context.guard.dry_run();
+  // back to one node takes a handover
+  const Duration patience_of_undo = context.pace->patience(undo_limit) * 3;
   RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
   context.reporter.heading(describe(session.kubectl));
@@ -170,21 +173,21 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     const RedisSettings asked_for = settings;
     settings = redis_settings(context);
     names = RedisNames(settings.release, settings.name_space, settings.cluster_domain);
-    if (settings.services != asked_for.services || settings.tls != asked_for.tls)
+    if (settings.services != asked_for.services || settings.tls != asked_for.tls || settings.backup != asked_for.backup)
       observed = observe(context, session.kubectl, names, settings, Look::with_state);
   };
   take_record();
   give_advice(context, settings);
 
   ReleaseLock lock(context, session.kubectl, settings.release, request.operation,
-                   context.deadline + context.pace->patience(evidence_limit) + context.pace->patience(undo_limit));
+                   context.deadline + context.pace->patience(evidence_limit) + patience_of_undo);
   lock.seen(observed.lease);
   if (!dry) lock.refuse_if_held();
 
   JournaledRun run(context,
                    {request.operation, fmt::format("{}, release {}", describe(session.kubectl), settings.release),
                     journal_key(observed.cluster_uid, settings.name_space, settings.release)},
-                   context.pace->patience(undo_limit));
+                   patience_of_undo);
   const auto undo_until = [&run] { return run.undo_until(); };
   const UndoScope scope{
       run.id(), context.settings.flag("discard-data") ? UndoScope::LeftData::discard : UndoScope::LeftData::keep};
@@ -192,7 +195,10 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   KubernetesRedis undo_redis(context, session.kubectl, names);
   SecretStore undo_store(context, session.kubectl, names.full, undo_until);
   std::unique_ptr<RedisConnection> undo_connection;
+  bool first_node_alone = false;  // an undo has gone back to it
   const auto log_in_with = [&](const std::optional<TlsClient>& tls, int port, const Login& login) {
+    const bool several = installation ? installation->leads_through_proxies() : observed.ha();
+    undo_redis.lead_to(names.way_to_master(several && !first_node_alone));
     undo_redis.speak_tls(tls, port);
     return undo_redis.another(login, undo_until());
   };
@@ -239,6 +245,11 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     return log_in(login);
   });
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope, undo_until);
+  add_conversion_undos(run.undos(), [&]() -> RedisConnection& {
+    first_node_alone = true;
+    undo_connection.reset();
+    return undo_source();
+  });
   run.also_hold([&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : undo_until()); });
   run.on_failure(
       [&](const Error& error) -> std::string {
@@ -271,6 +282,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     refuse_foreign(observed, settings, names, session.kubectl);
     refuse_kept_secret(observed, settings, names, context.scope());
     refuse_deletions(observed, settings, names, session.kubectl);
+    refuse_backup_place(observed, settings, names, session.kubectl);
     refuse_other_owners(observed, session.kubectl);
     refuse_unfit(observed, settings, session.kubectl);
     check_certificate(context, observed, settings, names, session.kubectl);
@@ -288,6 +300,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     if (!dry)
       check_memory(context, settings, observed, observed.secret ? admin_login(observed.secret->content) : Login(),
                    session.kubectl, names);
+    refuse_more_than_one_node_less(*installation);
     installation->try_new_pod();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();

@@ -76,6 +76,34 @@ void check_certificate(const Context& context, const Observed& observed, const R
                          context.clock.wall());
 }
 
+void refuse_backup_place(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                         const Kubectl& kubectl) {
+  const BackupChoice& backup = settings.backup;
+  if (!backup.wanted()) return;
+  if (observed.backup_claim && backup.own_claim()) {
+    if (observed.backup_claim->deletion)
+      cannot_set_up(
+          fmt::format("claim {}, which holds backups, {}", names.backup, describe(*observed.backup_claim->deletion)),
+          "copy the backups away first, or use another claim: --backup-to claim:NAME");
+    if (!observed.backup_claim->ours)
+      cannot_set_up(
+          fmt::format("claim {} in namespace {} was not made by raibid-cli", names.backup, settings.name_space),
+          fmt::format("to use it all the same: --backup-to claim:{}", names.backup));
+  }
+  if (backup.to == BackupChoice::To::claim && !backup.place.empty() &&
+      !observed.uids.contains("persistentvolumeclaim/" + backup.place)) {
+    cannot_set_up(fmt::format("--backup-to: there is no claim {} in namespace {}", backup.place, settings.name_space),
+                  "make it first, or let setup make one: --backup-to claim; what there is: " +
+                      kubectl.for_people({"get", "persistentvolumeclaim"}));
+  }
+  if (!backup.secret.empty() && !observed.uids.contains("secret/" + backup.secret)) {
+    cannot_set_up(
+        fmt::format("--backup-secret: there is no Secret {} in namespace {}", backup.secret, settings.name_space),
+        "make it of a configuration of rclone: " +
+            kubectl.for_people({"create", "secret", "generic", backup.secret, "--from-file=rclone.conf"}));
+  }
+}
+
 void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                     const Kubectl& kubectl) {
   const std::string& space = settings.name_space;
@@ -181,10 +209,20 @@ void refuse_unknown_password(Context& context, const Observed& observed, const K
 }
 
 void refuse_users_of_nodes(const Observed& observed, const Installation& installation) {
-  if (!observed.workload || !observed.ha() || !installation.changes_users()) return;
+  const bool several = observed.ha() || installation.settings.ha();
+  if (!observed.workload || !several || !installation.changes_users()) return;
   cannot_set_up(fmt::format("release {} has {} nodes, whose users and passwords cannot be changed together yet",
-                            installation.settings.release, observed.nodes()),
+                            installation.settings.release, std::max(observed.nodes(), installation.settings.nodes())),
                 "keep them: leave --user and --password-file out");
+}
+
+void refuse_more_than_one_node_less(const Installation& installation) {
+  if (installation.conversion() != Installation::Conversion::to_one) return;
+  const std::vector<std::string> reasons = installation.restarts();
+  if (reasons.size() <= 1) return;
+  cannot_set_up(fmt::format("several nodes become one by themselves, without another change: {}",
+                            join(std::vector<std::string>(reasons.begin() + 1, reasons.end()), ", ")),
+                "from one node there is no way back to what the others have, so do one after the other");
 }
 
 void refuse_missing_chart(Context& context, const Installation& installation) {

@@ -19,6 +19,10 @@ void check_certificate(const Context& context, const Observed& observed, const R
 void refuse_foreign(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                     const Kubectl& kubectl);
 
+/// Where backups are to go has to be there, and be theirs.
+void refuse_backup_place(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                         const Kubectl& kubectl);
+
 /// What someone else has taken over is not overwritten.
 void refuse_other_owners(const Observed& observed, const Kubectl& kubectl);
 
@@ -33,6 +37,9 @@ void refuse_unknown_password(Context& context, const Observed& observed, const K
 
 /// Other users, or another password, would be told to the master of several nodes alone.
 void refuse_users_of_nodes(const Observed& observed, const Installation& installation);
+
+/// Once the other nodes are gone there is no way back to them, so nothing else may fail then.
+void refuse_more_than_one_node_less(const Installation& installation);
 
 /// Helm would find out only after namespace and Secret are made.
 void refuse_missing_chart(Context& context, const Installation& installation);

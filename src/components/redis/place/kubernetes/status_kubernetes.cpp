@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/cron.hpp"
 #include "base/error.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
@@ -18,6 +19,7 @@
 #include "components/redis/place/kubernetes/server_files.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/backup_manifest.hpp"
 #include "components/redis/server/certificates.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/secret_problem.hpp"
@@ -89,9 +91,12 @@ void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl
   report.add({.name = "pod",
               .passed = pod->serves,
               .text = text,
-              .hint = kubectl.for_people({"describe", "pod", name}),
+              .hint = pod->node_is_silent ? kubectl.for_people({"describe", "node", pod->node})
+                                          : kubectl.for_people({"describe", "pod", name}),
               .object = name},
-             pod->being_deleted ? CheckReason::being_deleted : CheckReason::not_ready);
+             pod->node_is_silent  ? CheckReason::node_is_silent
+             : pod->being_deleted ? CheckReason::being_deleted
+                                  : CheckReason::not_ready);
   if (const auto& trouble = pod->exporter_trouble)
     report.add({.name = "exporter",
                 .text = "Redis works, and its exporter does not: " + trouble->text,
@@ -181,6 +186,49 @@ void examine_trimming(const std::optional<Release::Trimming>& trimming, const Ku
                             : succeeded.empty()                    ? "no run yet"
                                                 : success + (trimming->running ? ", running now" : "");
     report.add({"trimming", true, fmt::format("{} ({})", run, trimming->schedule)});
+  }
+}
+
+void examine_backups(const std::optional<Release::Backups>& backups, const Kubectl& kubectl, WallTime now,
+                     HealthReport& report) {
+  if (!backups) return;
+  const std::string& succeeded = backups->last_succeeded;
+  std::string success = "none has succeeded yet";
+  if (!succeeded.empty()) {
+    success = fmt::format("last success {}, {}", succeeded, ago(now, succeeded));
+    if (!backups->file.empty())
+      success += fmt::format(", {}, {}", format_bytes(backups->bytes), backups->verified ? "verified" : "not verified");
+  }
+  const std::string logs = "see why: " + kubectl.for_people({"logs", "-l", "app.kubernetes.io/component=backup",
+                                                             "--all-containers", "--tail=20"});
+  const std::string now_by_hand =
+      "; to take one now: " +
+      kubectl.for_people({"create", "job", "--from=cronjob/" + backups->name, backups->name + "-now"});
+  const auto cron = CronSchedule::parse(backups->schedule);
+  const auto since = parse_rfc3339(succeeded.empty() ? backups->created : succeeded);
+  const bool old = cron && since && now - *since > 2 * cron->longest_gap();
+  const bool failed = !backups->running && (!backups->problem.empty() || backups->last_started > succeeded);
+  const std::string where = fmt::format("to {} ({})", printable(backups->to), backups->schedule);
+  if (backups->suspended) {
+    report.add({"backup", false, fmt::format("CronJob {} is suspended; {}", backups->name, success), repair(report)},
+               CheckReason::suspended);
+  } else if (failed && !backups->problem.empty()) {
+    report.add(
+        {"backup", false,
+         fmt::format("the run of {} failed: {}; {}", backups->last_started, printable(backups->problem), success),
+         logs + now_by_hand});
+  } else if (failed) {
+    report.add(
+        {"backup", false, fmt::format("the run of {} failed; {}", backups->last_started, success), logs + now_by_hand});
+  } else if (old) {
+    report.add({"backup", false, fmt::format("{}: older than two periods of {}", success, backups->schedule),
+                logs + now_by_hand},
+               CheckReason::limit_passed);
+  } else {
+    const std::string run = backups->running && succeeded.empty() ? "the first run is under way"
+                            : succeeded.empty()                   ? "no run yet"
+                                                                  : success + (backups->running ? ", running now" : "");
+    report.add({"backup", true, run + ", " + where});
   }
 }
 
@@ -400,6 +448,7 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   examine_services(seen, asked.services, health);
   examine_deletions(seen, kubectl, health);
   examine_trimming(seen.trimming, kubectl, health);
+  examine_backups(seen.backups, kubectl, context.clock.wall(), health);
   examine_state(*seen.state, health);
   if (tls.choice.enabled() && !seen.pods.empty())
     examine_tls(tls, certificate_spec_of(seen, health.scope()), context.clock.wall(), health);

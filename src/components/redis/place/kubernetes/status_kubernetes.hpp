@@ -32,6 +32,11 @@ void examine_claim(const Release::Claim* claim, const std::string& name, const s
 /// When the streams were trimmed last, and whether that went well; nothing without a CronJob.
 void examine_trimming(const std::optional<Release::Trimming>& trimming, const Kubectl& kubectl, HealthReport& report);
 
+/// When the last backup was taken by the schedule, how large it is, and whether that went well; red when it is older
+/// than two periods. Nothing without a CronJob.
+void examine_backups(const std::optional<Release::Backups>& backups, const Kubectl& kubectl, WallTime now,
+                     HealthReport& report);
+
 /// Adds a failed check for each further object that is being deleted: Service, Secret, namespace, volume.
 void examine_deletions(const Release& found, const Kubectl& kubectl, HealthReport& report);
 

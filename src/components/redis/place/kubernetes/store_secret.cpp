@@ -110,6 +110,7 @@ std::vector<std::string> missing_keys(const Observed& observed, const RedisSetti
   std::vector<std::string> wanted = {acl_key, password_key};
   if (settings.metrics) wanted.emplace_back("exporter.json");
   if (!trimmed_streams(settings).empty()) wanted.emplace_back("trim-password");
+  if (settings.backup.wanted()) wanted.emplace_back(backup_password_key);
   if (!settings.user.name.empty()) {
     wanted.emplace_back(username_key);
     wanted.emplace_back(admin_password_key);

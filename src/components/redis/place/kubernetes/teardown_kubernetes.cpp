@@ -12,9 +12,11 @@
 #include "components/kubernetes/namespace_contents.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
+#include "components/redis/place/kubernetes/release_reader.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
@@ -97,6 +99,7 @@ class KubernetesTeardown {
       decide(delete_data, "claim",
              {"PersistentVolumeClaim", claim.name, fmt::format("claim {} (the data)", claim.name)},
              [this, name = claim.name] { return remove("persistentvolumeclaim/" + name); });
+    plan_backups();
     const bool kept = m_observed.secret && (!m_observed.secret->controller.empty() || names_own_secret());
     if (kept) {
       const std::string& controller = m_observed.secret->controller;
@@ -150,6 +153,17 @@ class KubernetesTeardown {
       m_removals.stays.push_back(object);
     }
   }
+
+  /// Never with the data: a backup is what is left when they are gone.
+  void plan_backups() {
+    const auto& claim = m_observed.backup_claim;
+    if (!claim || !claim->ours) return;
+    decide(m_context.settings.flag("delete-backups"), "backups",
+           {"PersistentVolumeClaim", claim->name, fmt::format("claim {} (backups)", claim->name)},
+           [this, name = claim->name] { return remove("persistentvolumeclaim/" + name); });
+  }
+
+  bool keeps_backups() const { return m_observed.backup_claim && !m_context.settings.flag("delete-backups"); }
 
   /// Like the password: with the data that stays its clients keep the CA that they trust.
   void plan_certificate(bool keeps_claim) {
@@ -222,6 +236,8 @@ class KubernetesTeardown {
       m_removals.stays.push_back({"Namespace", m_settings.name_space, what + " (not made by raibid-cli)"});
     } else if (keeps_claim) {
       m_removals.stays.push_back({"Namespace", m_settings.name_space, what + " (holds the data)"});
+    } else if (keeps_backups()) {
+      m_removals.stays.push_back({"Namespace", m_settings.name_space, what + " (holds the backups)"});
     } else {
       m_removals.goes.push_back({"namespace",
                                  {"Namespace", m_settings.name_space, what + ", if nothing else is in it"},
@@ -261,11 +277,26 @@ class KubernetesTeardown {
 
 }  // namespace
 
+namespace {
+
+/// The claim with the backups, whatever the release was set up with last.
+Observed observe_with_backups(Context& context, const Kubectl& kubectl, const RedisNames& names,
+                              const RedisSettings& settings) {
+  Observed observed = observe(context, kubectl, names, settings);
+  if (!observed.anything()) return observed;
+  for (const nlohmann::json& claim :
+       look_for_if_allowed(context, kubectl, {"persistentvolumeclaim/" + names.backup}, context.deadline))
+    take_object(observed, claim, kubectl);
+  return observed;
+}
+
+}  // namespace
+
 CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& settings) {
   const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
   context.reporter.heading(describe(session.kubectl));
-  Observed observed = observe(context, session.kubectl, names, settings);
+  Observed observed = observe_with_backups(context, session.kubectl, names, settings);
   refuse_other_cluster(context, settings, session.kubectl.cluster(), observed.cluster_uid);
   refuse_contradiction(context, observed);
 
@@ -306,6 +337,8 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   add_users_undo(run.undos(), store, [&](const Login& login) { return redis.another(login, context.deadline); });
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope,
                        [&context] { return context.deadline; });
+  // all nodes go, or their claims stay together, from which the newest data is found: see the chart's ha.sh
+  run.undos()[conversion_action] = [](const auto&) { throw Kept(""); };
   run.also_hold([&](Before) { return lock.taken_over(context.deadline); });
   if (abandoned) {
     if (observed.name_space && !observed.name_space->terminating) lock.acquire();
@@ -316,7 +349,7 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   run.before([&] {
     Removals now = agreed;
     if (abandoned || !context.settings.flag("yes")) {  // undone, or thought about: things may have changed
-      observed = observe(context, session.kubectl, names, settings);
+      observed = observe_with_backups(context, session.kubectl, names, settings);
       lock.seen(observed.lease);
       now = teardown.plan();
     }

@@ -77,16 +77,23 @@ void refuse_growing(const Observed& observed, const RedisSettings& settings, con
 }
 
 /// Which node has the newest data is what the pods of several nodes know; a single one knows nothing of others.
-void refuse_other_topology(const Observed& observed, const RedisSettings& settings, const RedisNames& names) {
+void refuse_other_topology(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
+                           const Kubectl& kubectl) {
   const int present = observed.nodes();
   const std::string as_it_was = Scope()
                                     .found("kubernetes", settings.name_space, settings.release, "")
                                     .command("setup redis", fmt::format("--ha --replicas {}", present - 1));
-  if (observed.workload && present != settings.nodes()) {
-    cannot_change(fmt::format("release {} has {}, and cannot be changed to {} in place", settings.release,
-                              counted(present, "node", "nodes"), settings.nodes()),
-                  present == 1 ? set_up_again(settings, fmt::format("--ha --replicas {}", settings.replicas))
-                               : "keep it as it is: " + as_it_was);
+  if (observed.workload && present > 1 && settings.nodes() > 1 && present != settings.nodes()) {
+    cannot_change(fmt::format("release {} has {} nodes, and cannot be changed to {} in place", settings.release,
+                              present, settings.nodes()),
+                  fmt::format("keep it as it is, or go by way of one node (--ha=false): {}", as_it_was));
+  }
+  for (int node = 1; observed.workload && present == 1 && node < settings.nodes(); ++node) {
+    if (!observed.claim(node)) continue;
+    cannot_change(fmt::format("claim {} is left of an earlier Redis, and would be taken for a node of this one",
+                              names.claim_of(node)),
+                  "remove it when nobody needs its data: " +
+                      kubectl.for_people({"delete", "persistentvolumeclaim", names.claim_of(node)}));
   }
   if (observed.workload || !observed.claim()) return;
   if (present > 1 && present != settings.nodes()) {
@@ -147,7 +154,7 @@ RedisSettings as_installed(const RedisSettings& settings, const Observed& observ
 void refuse_unchangeable(const Observed& observed, const RedisSettings& settings, const RedisNames& names,
                          const Kubectl& kubectl) {
   refuse_taken_names(observed, settings, names);
-  refuse_other_topology(observed, settings, names);
+  refuse_other_topology(observed, settings, names, kubectl);
   if (observed.workload) {
     refuse_other_chart(parse_spec(observed.workload->spec).chart, settings);
     refuse_other_persistence(*observed.workload, settings);

@@ -15,8 +15,10 @@
 #include "components/kubernetes/lease.hpp"
 #include "components/kubernetes/namespace_contents.hpp"
 #include "components/kubernetes/verdict.hpp"
+#include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
 #include "tools/failures.hpp"
 #include "tools/retry.hpp"
@@ -184,6 +186,19 @@ class Undoing {
     remove(claim_kind, name, found->uid);
   }
 
+  void remove_backup_claim(const Arguments& arguments) {
+    const std::string& name = arguments.at("name");
+    const std::optional<Found> found = find(claim_kind, name);
+    if (!found) return;
+    const std::string& run = arguments.at(run_argument);
+    refuse_other_run(*found, run, "claim " + name);
+    if (run != m_scope.run || find("cronjob", m_names.backup)) {
+      throw Kept(fmt::format("claim {} is kept: there may be a backup in it; to remove it: {}", name,
+                             m_kubectl.for_people({"delete", claim_kind, name})));
+    }
+    remove(claim_kind, name, found->uid);
+  }
+
   void disown(const Arguments& arguments) {
     const std::string& name = arguments.at("name");
     const std::optional<Found> found = find("secret", name);
@@ -228,14 +243,8 @@ class Undoing {
     if (const auto repair = arguments.find(judged_argument); repair != arguments.end()) {
       if (records.back().version != number_in(repair->second)) throw Kept(used_since(release));
     } else {
-      const int newest = number_in(arguments.at("newest"));
-      if (records.back().version <= newest) return;  // helm has not begun
-      // a rollback of ours that failed leaves a record of its own, with the labels of what it goes back to
-      const bool tried = m_rollback_over && records.back().version <= *m_rollback_over + 1;
-      const Record& change = last_change(records, arguments.at(run_argument));
-      const bool theirs =
-          tried || (change.version == newest + 1 && change.run == arguments.at(run_argument) && !change.proven);
-      if (!theirs) throw Kept(used_since(release));
+      if (records.back().version <= number_in(arguments.at("newest"))) return;  // helm has not begun
+      refuse_later_change(records, arguments);
     }
     if (auto refusal = refuse_restart(m_context, m_kubectl, release, m_deadline()))
       throw refusal->with_code(ExitCode::failure);  // nothing that waiting would heal
@@ -253,6 +262,49 @@ class Undoing {
     end_pod(arguments.at("pod"), pod->uid, false);
   }
 
+  /// Several nodes become one again, without the claims of those that go: they are the run's, and node 0 has what is
+  /// in them. Where another one has newer data all stay.
+  void leave_replication(const Arguments& arguments) {
+    const std::vector<Record> records = records_of(m_release);
+    if (records.empty() || records.back().version <= number_in(arguments.at("newest"))) return;  // helm has not begun
+    if (nodes_of_workload() > 1) {
+      refuse_later_change(records, arguments);
+      const int nodes = number_in(arguments.at(nodes_argument));
+      const NodeConversion conversion{m_context, m_kubectl,
+                                      m_names,   m_release,
+                                      nodes,     [this](const std::string& what) {
+                                        m_context.reporter.note(what); }};
+      SecretStore store(m_context, m_kubectl, m_names.full, m_deadline);
+      NodeWays ways(m_context, m_kubectl, m_names, nodes, store.read());
+      if (!has_sentinel(m_names.pod)) ways.expect_sentinel(0, false);
+      conversion.make_first_the_master(ways, m_deadline());
+      conversion.end_failovers(ways, m_deadline());
+      conversion.lead(split(arguments.at("services"), ','), NodeConversion::To::first_pod, m_deadline());
+      roll_back(arguments);
+    }
+    wait_for_first_pod();
+    remove_claims_of_others(number_in(arguments.at(nodes_argument)));
+  }
+
+  /// Several nodes have become one: from when the others went, nobody but node 0 has everything.
+  void one_node_stays(const Arguments& arguments) {
+    if (nodes_of_workload() != 1) return roll_back(arguments);
+    const std::string what =
+        fmt::format("release {} has one node from here on: what the others have is older", arguments.at("release"));
+    if (arguments.at(run_argument) != m_scope.run) throw Kept(what);
+    throw Error(ExitCode::failure, what, "go on: " + m_context.scope().command("setup redis", "--ha=false"));
+  }
+
+  /// The sentinels of several nodes, where those are still there.
+  void begin_failovers(const Arguments& arguments) {
+    if (nodes_of_workload() <= 1) return;
+    const int nodes = number_in(arguments.at(nodes_argument));
+    SecretStore store(m_context, m_kubectl, m_names.full, m_deadline);
+    NodeWays ways(m_context, m_kubectl, m_names, nodes, store.read());
+    const NodeConversion conversion{m_context, m_kubectl, m_names, m_release, nodes, [](const std::string&) {}};
+    conversion.begin_failovers(ways, m_deadline());
+  }
+
   /// What was changed inside Redis: in a recovery only while its release is that run's.
   void refuse_other_redis(const Arguments& arguments) const {
     if (arguments.at(run_argument) == m_scope.run) return;
@@ -268,6 +320,55 @@ class Undoing {
     int number = 0;
     std::from_chars(text.data(), text.data() + text.size(), number);
     return number;
+  }
+
+  /// Throws Kept unless the newest revision of the release is one that the run of these arguments made.
+  void refuse_later_change(const std::vector<Record>& records, const Arguments& arguments) const {
+    const int newest = number_in(arguments.at("newest"));
+    const auto revisions = arguments.find("revisions");
+    const int last = newest + (revisions == arguments.end() ? 1 : number_in(revisions->second));
+    // a rollback of ours that failed leaves a record of its own, with the labels of what it goes back to
+    const bool tried = m_rollback_over && records.back().version <= *m_rollback_over + 1;
+    const Record& change = last_change(records, arguments.at(run_argument));
+    const bool theirs = tried || (change.version > newest && change.version <= last &&
+                                  change.run == arguments.at(run_argument) && !change.proven);
+    if (!theirs) throw Kept(used_since(arguments.at("release")));
+  }
+
+  /// How many pods the StatefulSet is to have; 0 without one.
+  int nodes_of_workload() const {
+    const std::optional<Found> set = find("statefulset", m_names.workload);
+    return set ? static_cast<int>(number_at(set->object, {"spec", "replicas"})) : 0;
+  }
+
+  bool has_sentinel(const std::string& name) const {
+    const std::optional<Found> pod = find("pod", name);
+    if (!pod) return false;
+    const json& containers = items_at(pod->object, {"spec", "containers"});
+    return std::any_of(containers.begin(), containers.end(),
+                       [](const json& container) { return text_at(container, {"name"}) == "sentinel"; });
+  }
+
+  /// Until it is of the revision that the rollback went back to, and Ready.
+  void wait_for_first_pod() const {
+    const std::string revision = present_revision();
+    for (;;) {
+      const std::optional<Found> pod = find("pod", m_names.pod);
+      const bool present = pod && text_at(pod->object, {"metadata", "deletionTimestamp"}).empty() &&
+                           text_at(pod->object, {"metadata", "labels", "controller-revision-hash"}) == revision;
+      if (present && is_ready(pod->object)) return;
+      if (m_context.runner.now() >= m_deadline())
+        throw Error(ExitCode::failure, fmt::format("pod {} is not Ready after the rollback", m_names.pod));
+      m_context.runner.wait({}, m_context.runner.now() + gone_poll);
+    }
+  }
+
+  void remove_claims_of_others(int nodes) const {
+    for (int node = 1; node < nodes; ++node) {
+      const std::string name = m_names.claim_of(node);
+      const std::optional<Found> claim = find(claim_kind, name);
+      if (claim) remove(claim_kind, name, claim->uid);
+    }
   }
 
   static std::string used_since(const std::string& release) {
@@ -459,9 +560,13 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
   add("kubernetes.delete_secret", &Undoing::remove_secret);
   add("kubernetes.delete_certificate", &Undoing::remove_certificate);
   add("kubernetes.delete_claim", &Undoing::remove_claim);
+  add("kubernetes.delete_backup_claim", &Undoing::remove_backup_claim);
   add("kubernetes.disown", &Undoing::disown);
   add("helm.uninstall", &Undoing::uninstall);
   add("helm.rollback", &Undoing::roll_back);
+  add(leave_replication_action, &Undoing::leave_replication);
+  add("kubernetes.one_node_stays", &Undoing::one_node_stays);
+  add("kubernetes.begin_failovers", &Undoing::begin_failovers);
   table["kubernetes.delete"] = refuse_without_run;  // of a version that did not write down whose object it is
 }
 
@@ -483,6 +588,12 @@ Undo undo_certificate_object(const Kubectl& kubectl, const std::string& kind, co
           kubectl.for_people({"delete", fmt::format("{}/{}", kind, name)})};
 }
 
+Undo undo_backup_claim(const Kubectl& kubectl, const std::string& claim) {
+  return {"kubernetes.delete_backup_claim",
+          {{"name", claim}},
+          kubectl.for_people({"delete", fmt::format("{}/{}", claim_kind, claim)})};
+}
+
 Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::string& needed_by) {
   return {"kubernetes.delete_claim",
           {{"name", claim}, {needed_by_argument, needed_by}},
@@ -500,6 +611,18 @@ Undo undo_install(const Helm& helm, const std::string& release, const std::strin
   if (nodes > 1) arguments[nodes_argument] = std::to_string(nodes);
   if (data_goes) arguments[data_goes_argument] = "true";
   return {"helm.uninstall", arguments, helm.for_people({"uninstall", release})};
+}
+
+Undo undo_to_one_node(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod) {
+  Undo undo = undo_upgrade(helm, release, revision, newest, pod);
+  undo.action = "kubernetes.one_node_stays";
+  return undo;
+}
+
+Undo undo_end_of_failovers(const Kubectl& kubectl, const RedisNames& names, int nodes) {
+  return {"kubernetes.begin_failovers",
+          {{nodes_argument, std::to_string(nodes)}},
+          kubectl.for_people({"rollout", "restart", "statefulset/" + names.workload})};
 }
 
 Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod) {

@@ -39,6 +39,9 @@ Undo undo_secret(const Kubectl& kubectl, const std::string& secret, const std::s
 /// Of TLS: `kind` is secret or configmap.
 Undo undo_certificate_object(const Kubectl& kubectl, const std::string& kind, const std::string& name);
 Undo undo_claim(const Kubectl& kubectl, const std::string& claim, const std::string& needed_by);
+/// One that setup makes for backups. It stays once a backup may be in it: when it is not this run that is undone, or
+/// the CronJob is still there.
+Undo undo_backup_claim(const Kubectl& kubectl, const std::string& claim);
 /// Takes back only our own fields of a Secret that was adopted.
 Undo undo_adoption(const Kubectl& kubectl, const std::string& secret);
 /// `data_goes`: the claim is of this run's making, or there is none. Then a pod that does not end within seconds is
@@ -46,5 +49,10 @@ Undo undo_adoption(const Kubectl& kubectl, const std::string& secret);
 Undo undo_install(const Helm& helm, const std::string& release, const std::string& pod, bool data_goes, int nodes = 1);
 /// `newest` is the newest revision before the change, `revision` the one to go back to.
 Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod);
+
+/// The same of a change from several nodes to one: once the others go it is not taken back, for they fall behind.
+Undo undo_to_one_node(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod);
+/// Sentinels that were told to forget the master.
+Undo undo_end_of_failovers(const Kubectl& kubectl, const RedisNames& names, int nodes);
 
 }  // namespace raibid

@@ -6,6 +6,7 @@
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/victim_local.hpp"
 #include "components/redis/server/connect.hpp"
+#include "sys/new_file.hpp"
 
 namespace raibid {
 
@@ -48,6 +49,10 @@ std::unique_ptr<RedisConnection> LocalPlace::administer(TimePoint deadline) {
   redis.username = installed().admin.username;
   redis.password = installed().admin.password;
   return connect_redis(connector, redis, reply_limit);
+}
+
+void LocalPlace::read_data_file(const std::string& name, const std::function<void(std::string_view)>& take) {
+  read_in_pieces(m_instance.data() / name, take);
 }
 
 void LocalPlace::look_after() {}

@@ -23,6 +23,7 @@ class LocalPlace final : public Place {
   std::unique_ptr<RedisConnection> administer(TimePoint deadline) override;
   void look_after() override;
   Process* keep_open() override;
+  void read_data_file(const std::string& name, const std::function<void(std::string_view)>& take) override;
   void note_trim(const std::string& stream, std::int64_t removed) override;
   Command logs(const LogLines& lines) override;
   std::unique_ptr<Victim> victim() override;

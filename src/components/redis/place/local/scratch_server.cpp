@@ -33,12 +33,30 @@ ScratchServer::ScratchServer(Context& context, const std::string& program, const
     : m_connector(context.redis), m_folder(context.paths.temporary, "scratch") {
   std::error_code none;
   const fs::path file = fs::absolute(rdb, none);
+  start(context, program,
+        fmt::format("dir {}\ndbfilename {}\nappendonly no\n", conf_word(file.parent_path().string()),
+                    conf_word(file.filename().string())),
+        rdb);
+}
+
+ScratchServer::ScratchServer(Context& context, const std::string& program, const Aof& aof)
+    : m_connector(context.redis), m_folder(context.paths.temporary, "scratch") {
+  std::error_code none;
+  start(context, program,
+        fmt::format("dir {}\nappendonly yes\nappenddirname {}\nappendfilename {}\naof-load-truncated yes\n"
+                    "auto-aof-rewrite-percentage 0\nrepl-diskless-sync-delay 0\n",
+                    conf_word(fs::absolute(aof.data, none).string()), conf_word(aof.directory), conf_word(aof.base)),
+        aof.data);
+}
+
+void ScratchServer::start(Context& context, const std::string& program, const std::string& files, const fs::path& rdb) {
+  std::error_code none;
   RedisEndpoint endpoint;
   endpoint.host = (m_folder.path() / scratch_socket).string();
   const std::string conf = fmt::format(
-      "port 0\nunixsocket {}\nunixsocketperm 700\ndir {}\ndbfilename {}\nsave \"\"\nappendonly no\n"
+      "port 0\nunixsocket {}\nunixsocketperm 700\n{}save \"\"\n"
       "databases 1024\ndaemonize no\nmaxmemory 0\nlogfile \"\"\n",
-      conf_word(endpoint.host), conf_word(file.parent_path().string()), conf_word(file.filename().string()));
+      conf_word(endpoint.host), files);
   m_process = context.runner.start({{program, "-"}, conf, {}});
   const TimePoint until = context.runner.now() + scratch_start;
   while (!m_redis) {

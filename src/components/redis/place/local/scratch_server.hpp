@@ -19,6 +19,12 @@ class ScratchServer {
   /// Starts it and returns when all is loaded. `program`: see find_local_server. Throws Error: (failure) when the
   /// server refuses the file, with its words; (preflight) when the file is of a newer Redis than the server.
   ScratchServer(Context& context, const std::string& program, const std::filesystem::path& rdb);
+  /// The same with an AOF of several parts in `data`/`directory`.
+  struct Aof {
+    std::filesystem::path data;
+    std::string directory, base;
+  };
+  ScratchServer(Context& context, const std::string& program, const Aof& aof);
   ~ScratchServer();
   ScratchServer(const ScratchServer&) = delete;
   ScratchServer& operator=(const ScratchServer&) = delete;
@@ -28,6 +34,7 @@ class ScratchServer {
   std::unique_ptr<RedisConnection> connect();
 
  private:
+  void start(Context& context, const std::string& program, const std::string& files, const std::filesystem::path& what);
   void hear(Context& context, Duration time);
   [[noreturn]] void fail(const std::filesystem::path& rdb);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/history_local.hpp"
 #include "components/redis/place/local/installation_local.hpp"
@@ -16,6 +17,24 @@
 #include "ui/reporter.hpp"
 
 namespace raibid {
+
+namespace {
+
+/// Nothing is installed for a schedule on this machine: a timer would outlive the Redis that it is for.
+void say_timer(const Context& context, const RedisSettings& settings) {
+  const BackupChoice& backup = settings.backup;
+  if (!backup.wanted()) return;
+  const std::string to = (backup.to == BackupChoice::To::rclone ? "rclone:" : "") + backup.place;
+  const std::string command =
+      context.scope().command("backup redis", fmt::format("{} --keep {} -q", shell_quote(to), backup.keep));
+  const std::string name = settings.release + "-backup";
+  context.reporter.note(
+      fmt::format("backups by a schedule: setup installs no timer. Write these two files, then\n"
+                  "  systemctl --user daemon-reload && systemctl --user enable --now {}.timer\n{}",
+                  name, systemd_units(backup.schedule, command, name)));
+}
+
+}  // namespace
 
 SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, const SetupRequest& request) {
   RedisSettings settings = given;
@@ -94,6 +113,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, con
   setup.forget_previous_users();
   setup.forget_previous_certificates();
   setup.trim_streams();
+  say_timer(context, settings);
   return {std::nullopt, std::nullopt, setup.written(), changed};
 }
 

@@ -4,13 +4,16 @@
 
 #include <fmt/format.h>
 
+#include "base/cron.hpp"
 #include "base/error.hpp"
+#include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
 #include "components/redis/run/journaled_run.hpp"
+#include "components/redis/server/backup_manifest.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/settings/record.hpp"
 #include "sys/files.hpp"
@@ -71,6 +74,62 @@ void examine_trimming(const StatusFacts::OnMachine& machine, HealthReport& repor
 
 }  // namespace
 
+namespace {
+
+std::string first_choice(const Spec& spec, const char* option) {
+  const auto found = spec.chosen.find(option);
+  return found == spec.chosen.end() || found->second.values.empty() ? "" : found->second.values.front();
+}
+
+/// "…-20260131T090807Z.rdb" → "2026-01-31T09:08:07Z"
+std::string time_of_backup(const std::string& file) {
+  const std::string stamp = file.substr(file.size() - 20, 15);
+  return fmt::format("{}-{}-{}T{}:{}:{}Z", stamp.substr(0, 4), stamp.substr(4, 2), stamp.substr(6, 2),
+                     stamp.substr(9, 2), stamp.substr(11, 2), stamp.substr(13, 2));
+}
+
+/// What the timer that setup printed has left in its folder.
+std::optional<StatusFacts::LocalBackups> look_at_backups(const Spec& spec, const std::string& release) {
+  StatusFacts::LocalBackups backups{first_choice(spec, "backup-schedule"), first_choice(spec, "backup-to")};
+  if (!CronSchedule::parse(backups.schedule) || backups.to.empty()) return std::nullopt;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(backups.to, none)) {
+    const std::string name = entry.path().filename().string();
+    fs::path manifest = entry.path();
+    if (!name.ends_with(".rdb") || !is_backup_name(name, release) ||
+        !fs::exists(manifest.replace_extension(".json"), none))
+      continue;
+    if (std::string time = time_of_backup(name); time > backups.last_succeeded) {
+      backups.last_succeeded = std::move(time);
+      backups.file = name;
+      backups.bytes = static_cast<std::int64_t>(entry.file_size(none));
+    }
+  }
+  return backups;
+}
+
+void examine_backups(const std::optional<StatusFacts::LocalBackups>& backups, WallTime now, HealthReport& report) {
+  if (!backups || backups->to.starts_with("rclone:")) return;
+  const auto cron = CronSchedule::parse(backups->schedule);
+  const auto last = parse_rfc3339(backups->last_succeeded);
+  const std::string where = fmt::format("{} ({})", printable(backups->to), backups->schedule);
+  if (!last) {
+    report.add({"backup", true, fmt::format("none yet in {}", where)});
+    return;
+  }
+  const bool old = cron && now - *last > 2 * cron->longest_gap();
+  report.add(
+      {"backup", !old,
+       fmt::format("last success {}, {}, {}, in {}{}", backups->last_succeeded, ago(now, backups->last_succeeded),
+                   format_bytes(backups->bytes), where, old ? ": older than two periods" : ""),
+       old ? "to take one now: " + report.scope().command("backup redis", shell_quote(backups->to)) +
+                 "; setup prints the timer again: " + report.scope().command("setup redis")
+           : ""},
+      CheckReason::limit_passed);
+}
+
+}  // namespace
+
 StatusReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
                               int unfinished) {
   StatusFacts::OnMachine machine{instance.folder().string(), state.port, instance.pid()};
@@ -78,6 +137,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
                               [](const StreamSpec& stream) { return stream.max_length > 0; });
   machine.plain_port = state.plain_port;
   if (const auto last = instance.last_trim()) machine.last_trim = {last->at, last->stream, last->removed};
+  machine.backups = look_at_backups(state.spec, instance.release());
   StatusFacts facts{instance.release(), state.name_space, state.spec.preset, unfinished, machine};
   if (machine.pid) {
     try {
@@ -97,6 +157,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
   examine_server(instance, state.port, machine.pid, report.health);
   if (machine.pid) examine_local_tls(context, instance, state, report.health);
   examine_trimming(machine, report.health);
+  examine_backups(machine.backups, context.clock.wall(), report.health);
   examine_redis(report.facts.redis, report.health);
   return report;
 }

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "components/context.hpp"
+#include "components/redis/server/data_counts.hpp"
+#include "tools/redis_client.hpp"
+
+namespace raibid {
+
+/// The key that a live restore leaves while it is under way, with the SHA-256 of its file: the same one goes on where
+/// it was killed, and another one is refused.
+inline constexpr const char* live_restore_marker = "raibid:restore";
+
+/// Brings what `from` holds (a scratch server with the backup) into a running Redis that is empty, key by key (DUMP,
+/// RESTORE), for one whose files are not at hand. What was written is removed again when it fails. Throws Error:
+/// preflight where there are keys, rolled_back, remains when what was written could not be removed.
+void restore_live(Context& context, RedisConnection& from, RedisConnection& to, const DataCounts& counts,
+                  const std::string& sha256);
+
+}  // namespace raibid
