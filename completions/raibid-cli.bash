@@ -10,7 +10,7 @@ _raibid_cli() {
         if ((i + 1 == COMP_CWORD)); then mapfile -t COMPREPLY < <(compgen -c -- "$current"); else compopt -o default; fi
         return
         ;;
-      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --proxy-image | --size | --storage-class | --replicas | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --tls-secret | --tls-issuer | --cluster-domain | --allow-from | --stream | --group | --max-length | --trim-schedule | --backup-schedule | --backup-to | --backup-keep | --backup-secret | --backup-image | --set | -f | --values | --for | --interval | --to | --port | --tail | --app-namespace | --days | --format | --name | --worker-image | --list | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --keep | --keep-daily | --keep-weekly | --max-age | --to-time | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --looks | --field | --type | --payload | --max-retry | --from | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
+      --kubeconfig | --context | -n | --namespace | --release | --preset | --target | --url | --tls-ca | --tls-cert | --tls-key | --adopt-service | --config | -o | --output | --color | --timeout | --chart | --chart-version | --image | --exporter-image | --proxy-image | --size | --storage-class | --replicas | --memory-request | --memory-limit | --cpu-request | --cpu-limit | --password-file | --existing-secret | --user | --tls-secret | --tls-issuer | --cluster-domain | --allow-from | --stream | --group | --max-length | --trim-schedule | --backup-schedule | --backup-to | --backup-keep | --backup-secret | --backup-image | --set | -f | --values | --for | --interval | --to | --port | --tail | --app-namespace | --days | --format | --name | --worker-image | --list | --source | --chart-path | --repo | --git-revision | --store | --store-kind | --key | --property | --api-version | --provider | --parameter | --cert | --scope | --controller-name | --controller-namespace | --keep | --keep-daily | --keep-weekly | --max-age | --to-time | --queue | --max-lag | --max-pending-age | --max-dead | --rate | --looks | --field | --type | --payload | --max-retry | --from | --state | --limit | --older-than | --idle | --consumer | --concurrency | --max-deliveries | --backoff | --claim-after)
         [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
         ((++i >= COMP_CWORD)) && option=$word
         ;;
@@ -34,6 +34,7 @@ _raibid_cli() {
       -f | --values) compopt -o default;;
       --for) words='healthy ready drained';;
       --format) words='shell dotenv docker';;
+      --chart-path) compopt -o default;;
       --store-kind) words='SecretStore ClusterSecretStore';;
       --key) compopt -o default;;
       --provider) words='vault aws azure gcp';;
@@ -42,9 +43,9 @@ _raibid_cli() {
       --state) words='waiting pending dead done active scheduled retry archived completed aggregating';;
     esac
   elif [[ $current == -* ]]; then
-    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config --output --color --verbose --quiet --timing --timeout --yes --dry-run'
+    words='--help --version --kubeconfig --context --namespace --release --preset --target --url --tls-ca --tls-cert --tls-key --adopt-service --config --output --color --verbose --debug --quiet --timing --timeout --yes --dry-run'
     case $verb/$object in
-      setup/redis) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      setup/redis) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --diff --exit-code' ;;
       status/ | status/redis) words+=' --all --watch --wait --for --interval --password-file --existing-secret' ;;
       teardown/redis) words+=' --delete-data --delete-backups --password-file --existing-secret' ;;
       failover/redis) words+=' --to --password-file --existing-secret' ;;
@@ -52,8 +53,10 @@ _raibid_cli() {
       smoke/redis) words+=' --durability --password-file --existing-secret' ;;
       connect/redis) words+=' --port --admin --password-file --existing-secret' ;;
       logs/redis) words+=' --follow --previous --tail --password-file --existing-secret' ;;
+      support/redis) words+=' --password-file --existing-secret' ;;
       images/redis) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
-      url/redis) words+=' --with-password --password-file --existing-secret' ;;
+      bundle/redis) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      url/redis) words+=' --with-password --local --port --password-file --existing-secret' ;;
       export/client-certificate) words+=' --app-namespace --days --password-file --existing-secret' ;;
       export/env) words+=' --format --with-password --sentinel --app-namespace --password-file --existing-secret' ;;
       export/secret) words+=' --app-namespace --name --password-file --existing-secret' ;;
@@ -65,6 +68,12 @@ _raibid_cli() {
       export/dashboard) words+=' --plain --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       export/servicemonitor) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
       export/scrape-config) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure' ;;
+      export/helm-release) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --source --chart-path --service-monitor' ;;
+      export/argocd-application) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --repo --git-revision --chart-path --service-monitor' ;;
+      export/kustomize) words+=' --chart --chart-version --image --exporter-image --proxy-image --size --storage-class --no-persistence --ha --replicas --memory-request --memory-limit --cpu-request --cpu-limit --no-metrics --monitoring --no-auth --password-file --existing-secret --user --tls --tls-secret --tls-issuer --tls-client-certs --tls-migrate --cluster-domain --allow-from --stream --group --max-length --trim-schedule --backup-schedule --backup-to --backup-keep --backup-secret --backup-image --set --values --strict --reset --restart --adopt --discard-data --keep-on-failure --service-monitor' ;;
+      history/redis) words+=' --password-file --existing-secret' ;;
+      rollback/redis) words+=' --password-file --existing-secret' ;;
+      upgrade/redis) words+=' --image --password-file --existing-secret' ;;
       tls/rotate) words+=' --ca --finish --password-file --existing-secret' ;;
       export/external-secret) words+=' --store --store-kind --key --property --for-app --api-version --app-namespace --name --password-file --existing-secret' ;;
       export/push-secret) words+=' --store --store-kind --key --property --api-version --password-file --existing-secret' ;;
@@ -102,7 +111,7 @@ _raibid_cli() {
     esac
   else
     case $verb/$object in
-      / | help/) words='setup status teardown failover doctor smoke connect logs images url export tls credentials backup restore queue config presets completion man-pages version help' ;;
+      / | help/) words='setup status teardown failover doctor smoke connect logs support images bundle url export history rollback upgrade tls credentials backup restore queue config presets completion man-pages version help' ;;
       setup/ | help/setup) words='redis' ;;
       status/ | help/status) words='redis' ;;
       teardown/ | help/teardown) words='redis' ;;
@@ -111,9 +120,14 @@ _raibid_cli() {
       smoke/ | help/smoke) words='redis' ;;
       connect/ | help/connect) words='redis' ;;
       logs/ | help/logs) words='redis' ;;
+      support/ | help/support) words='redis' ;;
       images/ | help/images) words='redis' ;;
+      bundle/ | help/bundle) words='redis' ;;
       url/ | help/url) words='redis' ;;
-      export/ | help/export) words='client-certificate env secret configmap keda compose values alerts dashboard servicemonitor scrape-config external-secret push-secret secret-provider-class sealed-secret' ;;
+      export/ | help/export) words='client-certificate env secret configmap keda compose values alerts dashboard servicemonitor scrape-config helm-release argocd-application kustomize external-secret push-secret secret-provider-class sealed-secret' ;;
+      history/ | help/history) words='redis' ;;
+      rollback/ | help/rollback) words='redis' ;;
+      upgrade/ | help/upgrade) words='redis' ;;
       tls/ | help/tls) words='rotate' ;;
       credentials/ | help/credentials) words='rotate sync ls show' ;;
       backup/ | help/backup) words='redis ls verify prune drill' ;;
