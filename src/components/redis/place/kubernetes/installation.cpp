@@ -324,7 +324,7 @@ std::string Installation::render(TimePoint deadline) {
 }
 
 StepResult Installation::upgrade() {
-  m_step = "release";
+  m_step = m_joining ? "join" : "release";
   if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
   const int revision = (observed.record ? observed.record->revision : 0) + m_upgrades;
   if (!drift().empty()) return put_back();
