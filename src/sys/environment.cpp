@@ -52,6 +52,8 @@ std::filesystem::path temporary_folder(const Environment& environment) {
   return tidy(temporary.empty() ? "/tmp" : temporary);
 }
 
+std::filesystem::path own_program() { return std::filesystem::read_symlink("/proc/self/exe"); }
+
 Paths resolve_paths(const Environment& environment) {
   const std::string user = variable(environment, "HOME");
   const std::string home = with_home(variable(environment, "RAIBID_HOME"), user);

@@ -35,6 +35,9 @@ struct Paths {
   std::string shown(const std::filesystem::path& path) const;
 };
 
+/// Where this program is. Throws std::filesystem::filesystem_error where /proc is not mounted.
+std::filesystem::path own_program();
+
 /// Throws Error (preflight) when neither RAIBID_HOME nor HOME says where.
 Paths resolve_paths(const Environment& environment);
 

@@ -541,7 +541,9 @@ TEST_CASE("a schedule of backups on this machine: setup prints a timer and insta
   const std::size_t at = made.err.find("ExecStart=");
   REQUIRE(at != std::string::npos);
   const std::string line = made.err.substr(at + 10, made.err.find('\n', at) - at - 10);
-  CHECK(line == "raibid-cli backup redis --target local " + cli.to().string() + " --keep 5 -q");
+  CHECK(line.front() == '/');
+  CHECK(line.ends_with("/raibid-cli backup redis --target local " + cli.to().string() + " --keep 5 -q"));
+  CHECK(made.err.find("Environment=\"RAIBID_HOME=" + cli.home().string()) != std::string::npos);
   CHECK_FALSE(fs::exists(cli.home() / ".config"));
   // as it stands
   Words words = split(line, ' ');

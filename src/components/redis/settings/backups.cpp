@@ -25,7 +25,8 @@ bool is_remote(const std::string& text) {
          text.substr(0, colon).find(' ') == std::string::npos && printable(text) == text;
 }
 
-void take_cluster_place(BackupChoice& backup, const std::string& to, const OptionReader& reader) {
+void take_cluster_place(BackupChoice& backup, const std::string& to, const std::string& name_space,
+                        const OptionReader& reader) {
   if (to.empty() || to == claim_word) return;
   if (to.starts_with(claim_prefix)) {
     backup.place = to.substr(claim_prefix.size());
@@ -42,9 +43,11 @@ void take_cluster_place(BackupChoice& backup, const std::string& to, const Optio
   if (!is_remote(backup.place)) reader.refuse("backup-to", "names no remote of rclone", "write rclone:REMOTE:PATH");
   backup.secret = reader.text("backup-secret");
   if (backup.secret.empty()) {
-    throw Error(ExitCode::usage, "a store of rclone needs --backup-secret: the Secret with the remote's configuration",
-                "make it of your own rclone.conf: kubectl create secret generic backup-store "
-                "--from-file=rclone.conf=$HOME/.config/rclone/rclone.conf");
+    throw Error(
+        ExitCode::usage, "a store of rclone needs --backup-secret: the Secret with the remote's configuration",
+        fmt::format("make it of your own rclone.conf, in the namespace of Redis: kubectl -n {} create secret generic "
+                    "backup-store --from-file=rclone.conf=$HOME/.config/rclone/rclone.conf",
+                    name_space));
   }
   if (!is_dns_subdomain(backup.secret))
     reader.refuse("backup-secret", "is no name of a Secret", "kubectl get secret lists them");
@@ -95,7 +98,7 @@ void take_backups(RedisSettings& redis, const OptionReader& reader) {
   backup.schedule = schedule;
   const std::string to = reader.text("backup-to");
   if (redis.target == Target::kubernetes) {
-    take_cluster_place(backup, to, reader);
+    take_cluster_place(backup, to, redis.name_space, reader);
     backup.image = reader.text("backup-image");
     if (!backup.image.empty()) parse_image(backup.image, reader.named("backup-image"));
   } else {
@@ -107,20 +110,23 @@ std::string backup_claim(const BackupChoice& backup, const std::string& full_nam
   return backup.place.empty() ? full_name + "-backup" : backup.place;
 }
 
-std::string systemd_units(const std::string& schedule, const std::string& command, const std::string& name) {
+std::string systemd_units(const std::string& schedule, const std::string& command, const std::string& name,
+                          const std::string& home) {
   std::string calendars;
   if (const auto cron = CronSchedule::parse(schedule)) {
     for (const std::string& calendar : cron->systemd_calendars()) calendars += "OnCalendar=" + calendar + "\n";
   }
-  // systemd reads % and $ itself
-  std::string line;
+  // systemd reads % itself, and $ in commands
+  std::string line, environment;
   for (const char c : command) line += c == '%' ? "%%" : c == '$' ? "$$" : std::string(1, c);
+  for (const char c : home) environment += c == '%' ? "%%" : std::string(1, c);
+  if (!home.empty()) environment = fmt::format("Environment=\"RAIBID_HOME={}\"\n", environment);
   return fmt::format(
       "# ~/.config/systemd/user/{0}.service\n"
-      "[Service]\nType=oneshot\nExecStart={1}\n\n"
+      "[Service]\nType=oneshot\n{3}ExecStart={1}\n\n"
       "# ~/.config/systemd/user/{0}.timer\n"
       "[Timer]\n{2}Persistent=true\n\n[Install]\nWantedBy=timers.target\n",
-      name, line, calendars);
+      name, line, calendars, environment);
 }
 
 }  // namespace raibid

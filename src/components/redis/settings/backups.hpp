@@ -39,7 +39,11 @@ void take_backups(RedisSettings& redis, const OptionReader& reader);
 /// The claim that backups go to, by the choice and the release's full name.
 std::string backup_claim(const BackupChoice& backup, const std::string& full_name);
 
-/// A service and a timer of systemd that run `command` by the schedule, as two files with their names.
-std::string systemd_units(const std::string& schedule, const std::string& command, const std::string& name);
+/// A service and a timer of systemd that run `command` by the schedule, as two files with their names. systemd has an
+/// environment of its own: the command has to begin with the program's path, and `home` is the RAIBID_HOME that it
+/// needs,
+/// "" for the usual one.
+std::string systemd_units(const std::string& schedule, const std::string& command, const std::string& name,
+                          const std::string& home);
 
 }  // namespace raibid

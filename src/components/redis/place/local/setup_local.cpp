@@ -14,6 +14,7 @@
 #include "components/redis/run/steps.hpp"
 #include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/record.hpp"
+#include "sys/environment.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -25,13 +26,15 @@ void say_timer(const Context& context, const RedisSettings& settings) {
   const BackupChoice& backup = settings.backup;
   if (!backup.wanted()) return;
   const std::string to = (backup.to == BackupChoice::To::rclone ? "rclone:" : "") + backup.place;
-  const std::string command =
+  const std::string typed =
       context.scope().command("backup redis", fmt::format("{} --keep {} -q", shell_quote(to), backup.keep));
+  const std::string command = shell_quote(own_program().string()) + typed.substr(typed.find(' '));
+  const bool usual = context.paths.home == context.paths.user / ".raibid";
   const std::string name = settings.release + "-backup";
   context.reporter.note(
       fmt::format("backups by a schedule: setup installs no timer. Write these two files, then\n"
                   "  systemctl --user daemon-reload && systemctl --user enable --now {}.timer\n{}",
-                  name, systemd_units(backup.schedule, command, name)));
+                  name, systemd_units(backup.schedule, command, name, usual ? "" : context.paths.home.string())));
 }
 
 }  // namespace
