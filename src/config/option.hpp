@@ -29,8 +29,8 @@ struct OptionSpec {
   bool flag_only = false;       ///< no variable and no key in files: it belongs to one run (--dry-run)
   std::string_view group = {};  ///< heading in --help
   bool is_path = false;  ///< its value may name a file: a leading "~/" is the user's home, also where no shell sees it
-  bool not_in_files = false;  ///< a variable, but no key in files: it says where the file is, or answers a question
-  bool means_dry_run = false;            ///< given, it is --dry-run as well
+  bool not_in_files = false;   ///< a variable, but no key in files: it says where the file is, or answers a question
+  bool means_dry_run = false;  ///< given, it is --dry-run as well
   std::string_view implicit_value = {};  ///< what --NAME alone means, when its value may be left out: --NAME[=VALUE]
 };
 

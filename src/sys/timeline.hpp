@@ -10,14 +10,16 @@
 
 namespace raibid {
 
-/// What a run waited for, for --timing, -v and --debug: each child, request and Redis command with its start and duration.
+/// What a run waited for, for --timing, -v and --debug: each child, request and Redis command with its start and
+/// duration.
 class Timeline {
  public:
   explicit Timeline(const Clock& clock) : m_clock(clock), m_start(clock.now()) {}
 
   /// Who asks: a program, the Kubernetes API, or Redis.
   enum class Kind { program, request, redis };
-  /// Hears of each entry as it begins (`ended` is false; `text` is all of it) and as it ends (how, and how long it took).
+  /// Hears of each entry as it begins (`ended` is false; `text` is all of it) and as it ends (how, and how long it
+  /// took).
   using Listener = std::function<void(Kind kind, bool ended, const std::string& text)>;
   void listen(Listener listener) { m_listener = std::move(listener); }
 

@@ -99,7 +99,9 @@ std::string shown_on_timeline(const Command& command) {
 
 std::unique_ptr<Process> ApiRunner::start_child(const Command& command) {
   std::unique_ptr<Process> process = m_runner.start(command);
-  if (m_timeline != nullptr) m_recorded[process.get()] = m_timeline->begin(Timeline::Kind::program, shown_on_timeline(command), whole_line(command));
+  if (m_timeline != nullptr)
+    m_recorded[process.get()] =
+        m_timeline->begin(Timeline::Kind::program, shown_on_timeline(command), whole_line(command));
   return process;
 }
 

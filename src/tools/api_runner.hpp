@@ -57,7 +57,7 @@ class ApiRunner final : public Runner {
   Teller m_teller;
   Timeline* m_timeline = nullptr;
   std::map<const Process*, std::size_t> m_recorded;  ///< children on the timeline that have not ended
-  std::vector<class ApiStream*> m_streams;                ///< that live; they come up while anything is waited for
+  std::vector<class ApiStream*> m_streams;           ///< that live; they come up while anything is waited for
   bool m_helper_starts = false;
   bool m_told = false;
 };

@@ -13,7 +13,8 @@ namespace {
 /// Ends its entry however the block ends.
 class TimedBlock {
  public:
-  TimedBlock(Timeline& timeline, const std::string& what) : m_timeline(timeline), m_number(timeline.begin(Timeline::Kind::redis, what)) {}
+  TimedBlock(Timeline& timeline, const std::string& what)
+      : m_timeline(timeline), m_number(timeline.begin(Timeline::Kind::redis, what)) {}
   ~TimedBlock() { m_timeline.end(m_number); }
   TimedBlock(const TimedBlock&) = delete;
   TimedBlock& operator=(const TimedBlock&) = delete;

@@ -85,8 +85,7 @@ class Validator {
 }  // namespace
 
 std::string schema_problem(const std::string& name, const json& data) {
-  const std::filesystem::path file =
-      std::filesystem::path(RAIBID_SOURCE_DIR) / "docs" / "schemas" / (name + ".json");
+  const std::filesystem::path file = std::filesystem::path(RAIBID_SOURCE_DIR) / "docs" / "schemas" / (name + ".json");
   std::ifstream stream(file);
   if (!stream) throw std::runtime_error("no schema " + file.string());
   const json root = json::parse(stream);

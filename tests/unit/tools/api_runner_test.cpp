@@ -475,12 +475,14 @@ TEST_CASE("each helm, kubectl and request is told as it comes, whole, and withou
   Timeline timeline(scene.machine.clock);
   std::vector<std::string> lines;
   timeline.listen([&](Timeline::Kind kind, bool ended, const std::string& text) {
-    lines.push_back(std::string(kind == Timeline::Kind::request ? "api" : "run") + (ended ? " ended " : " began ") + text);
+    lines.push_back(std::string(kind == Timeline::Kind::request ? "api" : "run") + (ended ? " ended " : " began ") +
+                    text);
   });
   scene.runner.record(&timeline);
   scene.ask(scene.kubectl.create(secret("s")));
   scene.ask(scene.kubectl.list("pods", "app=x"));
-  CHECK_THROWS(scene.ask({{"/nowhere/helm", "upgrade", "--set", "global.redis.password=hunter2", "--set", "a=b"}, {}, {}}));
+  CHECK_THROWS(
+      scene.ask({{"/nowhere/helm", "upgrade", "--set", "global.redis.password=hunter2", "--set", "a=b"}, {}, {}}));
   scene.ask({{"sh", "-c", "true", "hunter2"}, {}, {}});
   scene.runner.record(nullptr);
   const std::string text = join(lines, "\n");

@@ -68,7 +68,7 @@ class StatusBoard {
   std::optional<ClusterSession> m_session;
   std::map<std::string, std::unique_ptr<Reach>> m_reaches;
   std::vector<std::string> m_unfinished;  ///< subjects of killed runs that no row has taken yet
-  std::vector<KeptClaim> m_kept_claims;  ///< of the last look
+  std::vector<KeptClaim> m_kept_claims;   ///< of the last look
   int m_unattached = 0;
 };
 

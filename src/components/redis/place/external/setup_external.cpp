@@ -137,7 +137,8 @@ class ExternalSetup {
 
 SetupOutcome setup_redis_external(Context& context, const RedisSettings& given, const SetupRequest& request) {
   if (request.diff)
-    throw Error(ExitCode::preflight, "--diff compares what setup writes where it runs a Redis; an external one runs elsewhere",
+    throw Error(ExitCode::preflight,
+                "--diff compares what setup writes where it runs a Redis; an external one runs elsewhere",
                 "see what setup would do there: " + context.scope().command("setup redis", "--dry-run"));
   if (request.record) throw Error(ExitCode::usage, "an external Redis has no revisions of ours", "");
   RedisSettings settings = given;

@@ -17,10 +17,10 @@
 #include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/setup_passwords.hpp"
+#include "components/redis/run/setup_diff.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/settings/naming.hpp"
-#include "components/redis/run/setup_diff.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "plan/step.hpp"
 #include "sys/early_child.hpp"
@@ -227,7 +227,7 @@ class Installation {
   ReleaseLock& m_lock;
   const RedisNames& m_names;
   Passwords m_passwords;
-  Login m_login;      ///< raibid-cli's own, as the running server knows it now
+  Login m_login;  ///< raibid-cli's own, as the running server knows it now
   std::string m_operation = "setup redis";
   std::string m_run;  ///< with which everything is stamped that it makes; "" in a dry run
   Credentials m_credentials;
