@@ -24,6 +24,7 @@ const std::set<std::string, std::less<>>& reading_commands() {
       "EXISTS",
       "TTL",
       "PTTL",
+      "PEXPIRETIME",
       "LLEN",
       "LRANGE",
       "SCARD",

@@ -148,7 +148,7 @@ TEST_CASE("shells offer values: choices, presets, files") {
     }
     CAPTURE(shell.name);
     const Offers offers(shell, lines);
-    CHECK(offers.shown("raibid-cli status -o ") == "json junit table yaml");
+    CHECK(offers.shown("raibid-cli status -o ") == "json junit name table yaml");
     CHECK(offers.shown("raibid-cli status --output=js") == (shell.name == "fish" ? "--output=json" : "json"));
     CHECK(offers.shown("raibid-cli --color ") == "always auto never");
     CHECK(offers.has("raibid-cli setup redis --preset ", words_of(builtin_presets())));

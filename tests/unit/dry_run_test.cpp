@@ -119,7 +119,7 @@ RedisReply answer(const std::string& line) {
   static const std::set<std::string> reading = {"AUTH",   "PING",    "INFO",   "TYPE",      "GET",      "TTL",
                                                 "LLEN",   "XLEN",    "XINFO",  "XRANGE",    "XPENDING", "SCARD",
                                                 "ZCARD",  "SCAN",    "HMGET",  "XREVRANGE", "EVAL_RO",  "EVALSHA_RO",
-                                                "EXISTS", "HGETALL", "SELECT", "ROLE",      "PTTL"};
+                                                "EXISTS", "HGETALL", "SELECT", "ROLE",      "PTTL",     "PEXPIRETIME"};
   const Words words = split(line, ' ');
   const bool config = words[0] == "CONFIG" && words.size() > 1 && words[1] == "GET";
   const bool memory = words[0] == "MEMORY" && words.size() > 1 && words[1] == "USAGE";

@@ -61,6 +61,22 @@ std::map<std::string, std::string> everything(RedisConnection& redis) {
   return all;
 }
 
+/// The keys whose value is another one, or that only one of the two has.
+std::vector<std::string> differences(const std::map<std::string, std::string>& one,
+                                     const std::map<std::string, std::string>& other) {
+  std::vector<std::string> keys;
+  for (const auto* const all : {&one, &other}) {
+    for (const auto& [key, value] : *all) {
+      const auto a = one.find(key), b = other.find(key);
+      if (a != one.end() && b != other.end() && a->second == b->second) continue;
+      const std::string text =
+          printable(key + ": " + (a == one.end() ? "" : a->second) + " / " + (b == other.end() ? "" : b->second));
+      if (std::find(keys.begin(), keys.end(), text) == keys.end()) keys.push_back(text);
+    }
+  }
+  return keys;
+}
+
 /// Random data of every type, in several databases.
 class Data {
  public:
@@ -583,7 +599,7 @@ TEST_CASE("restore --live: key by key into a server of someone else, which has t
   CHECK(checked(*target.connect(), {"DBSIZE"}).integer == 1);
   checked(*target.connect(), {"FLUSHALL"});
   cli.must_end(0, with({"--live", "--yes"}));
-  CHECK(everything(*target.connect()) == before);
+  CHECK(join(differences(everything(*target.connect()), before), "\n") == "");
 
   // a user that may not restore: nothing of it stays
   checked(*target.connect(), {"FLUSHALL"});
@@ -603,7 +619,7 @@ TEST_CASE("restore --live: key by key into a server of someone else, which has t
   CHECK(cli.must_end(3, with({"--live", "--yes"})).err.find("another restore") != std::string::npos);
   checked(*target.connect(), {"SET", "raibid:restore", sum});
   cli.must_end(0, with({"--live", "--yes"}));
-  CHECK(everything(*target.connect()) == before);
+  CHECK(join(differences(everything(*target.connect()), before), "\n") == "");
 }
 
 TEST_CASE("backup: a store of rclone, by a path and by WebDAV") {

@@ -34,6 +34,8 @@ TEST_CASE("support: a value becomes the same word everywhere, and the account ha
         "AUTH <secret-1>; x<secret-1>x in <namespace-1>, <namespace-2> and jobsite");
   CHECK(redactor.redact("again jobs") == "again <namespace-1>");
   CHECK(redactor.account() == "namespace: 2 values, 3 places\nsecret: 1 value, 2 places\n");
+  redactor.add("host", "vm");  // a short name, too
+  CHECK(redactor.redact("root@vm used_memory_vm_eval") == "root@<host-1> used_memory_vm_eval");
 }
 
 TEST_CASE("support: addresses, hashes and registries are found by their form; what is public stays") {

@@ -56,6 +56,7 @@ std::vector<std::string> images_of(Context& context) {
   values.merge_patch(
       helm_values(settings, RedisNames(settings.release, settings.name_space, settings.cluster_domain), false));
   if (!settings.ha()) values.erase("proxy");  // of one node it leads nowhere
+  if (!settings.backup.wanted() || settings.backup.to != BackupChoice::To::rclone) values.erase("backup");
   std::vector<std::string> images;
   collect(values, images);
   std::sort(images.begin(), images.end());

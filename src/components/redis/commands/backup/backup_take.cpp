@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -120,7 +121,15 @@ std::int64_t used_memory(RedisConnection& redis) {
 
 std::string file_name_for(Context& context, const RedisSettings& settings, const BackupAddress& address) {
   if (address.is_one_file()) return BackupStore::of_file(context, address).second;
-  return backup_name(settings.release, context.clock.wall()) + ".rdb";
+  const auto name_now = [&] { return backup_name(settings.release, context.clock.wall()); };
+  std::string name = name_now();
+  // another one was taken in this second
+  while (address.kind == BackupAddress::Kind::folder &&
+         exists(std::filesystem::path(address.path) / (name + ".json"))) {
+    context.runner.wait({}, context.runner.now() + std::chrono::milliseconds(100));
+    name = name_now();
+  }
+  return name + ".rdb";
 }
 
 std::unique_ptr<BackupWriter> open_writer(Context& context, const BackupAddress& address, const std::string& name,

@@ -96,15 +96,14 @@ class LiveRestore {
     std::vector<std::vector<std::string>> questions, commands;
     for (const std::string& key : keys) {
       questions.push_back({"DUMP", key});
-      questions.push_back({"PTTL", key});
+      questions.push_back({"PEXPIRETIME", key});
     }
     const std::vector<RedisReply> values = m_from.pipeline(questions);
     for (std::size_t at = 0; at < keys.size(); ++at) {
       const RedisReply& value = values.at(2 * at);
-      const std::int64_t left = values.at(2 * at + 1).integer;
-      if (value.type != RedisReply::Type::string || left == -2) continue;  // its time is over
-      const std::string time = left < 0 ? "0" : std::to_string(std::max<std::int64_t>(left, 1));
-      commands.push_back({"RESTORE", keys[at], time, value.text});
+      const std::int64_t end = values.at(2 * at + 1).integer;
+      if (value.type != RedisReply::Type::string || end == -2) continue;  // its time is over
+      commands.push_back({"RESTORE", keys[at], end < 0 ? "0" : std::to_string(end), value.text, "ABSTTL"});
       if (m_goes_on) commands.back().emplace_back("REPLACE");
     }
     const std::vector<RedisReply> replies = m_to.pipeline(commands);

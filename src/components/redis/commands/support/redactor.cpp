@@ -13,7 +13,7 @@ namespace raibid {
 
 namespace {
 
-constexpr std::size_t shortest = 3;
+constexpr std::size_t shortest = 2;
 
 bool is_word_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 

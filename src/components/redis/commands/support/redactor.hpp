@@ -13,7 +13,7 @@ namespace raibid {
 class Redactor {
  public:
   /// A value to replace wherever it stands: a password, a name. `kind` names the word ("secret", "namespace"). Values
-  /// of fewer than three characters are left: they would be found in every text.
+  /// of one character are left: they would be found in every text.
   void add(const std::string& kind, const std::string& value);
 
   /// The text without the added values, hashes of passwords, addresses and hosts of registries. Values are replaced
