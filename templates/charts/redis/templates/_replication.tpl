@@ -168,13 +168,17 @@ hand_over() {
   is_master || return 0
   find_addresses once || return 0
   own=$(address "$ordinal") helper=
-  for i in $(ordinals); do
+  for i in $(ordinals) $(ordinals); do # twice: one that is busy may not answer at once
     [ "$i" != "$ordinal" ] && [ "$(named_master "$i")" = "$own" ] && helper=$i && break
   done
   [ -n "$helper" ] || return 0
   as_sentinel 'CLIENT PAUSE 12000 WRITE' -p 6379 > /dev/null
-  answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p 26379)
   end=$(($(date +%s) + 10))
+  # it may refuse for a moment: when it has just failed over, or has not looked at the replicas since
+  until answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p 26379) && [ "$answer" = OK ]; do
+    [ "$(date +%s)" -lt "$((end - 7))" ] || break
+    sleep 0.3
+  done
   while [ "$answer" = OK ] && [ "$(date +%s)" -lt "$end" ]; do
     now=$(named_master "$helper")
     [ -z "$now" ] || [ "$now" = "$own" ] || return 0
