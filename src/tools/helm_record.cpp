@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/gzip.hpp"
 #include "base/json.hpp"
 #include "base/json_depth.hpp"
 #include "base/json_members.hpp"
@@ -62,23 +63,6 @@ class Inflater {
   z_stream m_stream{};
   bool m_ready;
 };
-
-std::string gzip(std::string text, const std::string& name) {
-  constexpr int memory_level = 8;  // zlib's default
-  z_stream stream{};
-  if (::deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, gzip_only, memory_level, Z_DEFAULT_STRATEGY) != Z_OK)
-    damaged(name, "no memory");
-  std::string packed(::deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(text.data());
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  const int result = ::deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
-  ::deflateEnd(&stream);
-  if (result != Z_STREAM_END) damaged(name, "it cannot be packed");
-  return packed;
-}
 
 /// The text of the record inside Helm's Secret.
 std::string text_in(const json& secret, const std::string& name) {
@@ -137,7 +121,7 @@ std::optional<HelmRecord> read_helm_record(const json& secret) {
 json with_manifest(json secret, const std::string& manifest) {
   json record = record_in(secret);
   record["manifest"] = manifest;
-  const std::string packed = gzip(json_text(record), secret.value("/metadata/name"_json_pointer, ""));
+  const std::string packed = gzip(json_text(record));
   secret["data"]["release"] = base64_encode(base64_encode(packed));
   return secret;
 }

@@ -1,13 +1,12 @@
 #include "components/redis/commands/support/archive.hpp"
 
-#include <zlib.h>
-
 #include <array>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/gzip.hpp"
 
 namespace raibid {
 
@@ -40,24 +39,6 @@ std::string header(const ArchiveFile& file, std::int64_t modified) {
   return text;
 }
 
-std::string gzipped(std::string text) {
-  constexpr int gzip_only = 16 + MAX_WBITS;
-  constexpr int memory_level = 8;  // zlib's default
-  z_stream stream{};
-  if (::deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_only, memory_level, Z_DEFAULT_STRATEGY) != Z_OK)
-    throw Error(ExitCode::failure, "the archive cannot be packed: no memory");
-  std::string packed(::deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(text.data());
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  const int result = ::deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
-  ::deflateEnd(&stream);
-  if (result != Z_STREAM_END) throw Error(ExitCode::failure, "the archive cannot be packed");
-  return packed;
-}
-
 }  // namespace
 
 std::string tar_gz(const std::vector<ArchiveFile>& files, std::chrono::system_clock::time_point modified) {
@@ -68,7 +49,7 @@ std::string tar_gz(const std::vector<ArchiveFile>& files, std::chrono::system_cl
     archive.append((block - file.content.size() % block) % block, '\0');
   }
   archive.append(2 * block, '\0');
-  return gzipped(std::move(archive));
+  return gzip(std::move(archive));
 }
 
 }  // namespace raibid
