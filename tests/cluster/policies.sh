@@ -12,7 +12,7 @@ cli=$(realpath "${RAIBID_CLI:-build/raibid-cli}")
 export KUBECONFIG=$RAIBID_TEST_KUBECONFIG
 PATH=$PATH:${RAIBID_TOOLS:-/var/tmp/raibid-tools}/kubernetes
 work=$(mktemp -d)
-export RAIBID_HOME=$work/home RAIBID_EXPORTER_IMAGE=oliver006/redis_exporter:v1.45.0 RAIBID_PROXY_IMAGE=haproxy:2.6
+export RAIBID_HOME=$work/home RAIBID_IMAGE=redis:7-alpine RAIBID_EXPORTER_IMAGE=oliver006/redis_exporter:v1.45.0 RAIBID_PROXY_IMAGE=haproxy:2.6
 # a namespace of its own for each preset; mirai's clients are in the namespace of that name, and Prometheus in `monitoring`
 home_of() { echo "raibid-policy-$1"; }
 presets=(raibid mirai mxclone will-it-compile sla-management)
@@ -59,12 +59,16 @@ tries() {
   script='for at; do { timeout 2 bash -c ": < /dev/tcp/${at%:*}/${at##*:}" 2>/dev/null && echo "$at"; } & done; wait; echo tried'
   kubectl exec -q -n "${pod%/*}" "${pod#*/}" -- bash -c "$script" tries "$@" | sort
 }
-# reaches DESCRIPTION NAMESPACE/POD "WHAT IT REACHES…" "WHAT IT DOES NOT…": each is HOST:PORT
+# reaches DESCRIPTION NAMESPACE/POD "WHAT IT REACHES…" "WHAT IT DOES NOT…": each is HOST:PORT. The network learns of a new pod some seconds late.
 reaches() {
-  local got wanted
+  local got wanted end=$((SECONDS + 20))
+  wanted=$(printf '%s\n' $3 tried | sort)
   # shellcheck disable=SC2086 # lists
-  got=$(tries "$2" $3 $4) wanted=$(printf '%s\n' $3 tried | sort)
-  if [[ $got == "$wanted" ]]; then pass "$1"; else fail_showing "$1" "it reaches: $got; it should reach: $wanted"; fi
+  until got=$(tries "$2" $3 $4) && [[ $got == "$wanted" ]]; do
+    if ((SECONDS >= end)); then fail_showing "$1" "it reaches: $got; it should reach: $wanted"; return; fi
+    sleep 0.5
+  done
+  pass "$1"
 }
 kubectl wait pod -A -l role=tries --for=condition=Ready --timeout=120s >/dev/null
 
