@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <signal.h>
-
 #include <atomic>
 #include <functional>
 #include <mutex>
@@ -211,15 +209,10 @@ TEST_CASE("rotation: a run that is killed anywhere is finished or taken back by 
   for (int milliseconds = 1; milliseconds < 400; milliseconds = milliseconds * 3 / 2 + 1) {
     CAPTURE(milliseconds);
     const std::string before = cli.file("password");
-    int pid = 0;
-    cli.runner().observe([&](int started, const Command&) { pid = started; });
-    const auto process = cli.start({"credentials", "rotate", "redis", "--target", "local"});
-    cli.runner().observe({});
-    real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(milliseconds));
-    ::kill(pid, SIGKILL);
-    Process* const waited = process.get();
-    while (!process->finished()) cli.runner().wait({&waited, 1}, cli.runner().now() + std::chrono::seconds(10));
-    if (process->status() != 0) ++killed;
+    if (cli.kill_after(
+            {"credentials", "rotate", "redis", "--target", "local"}, [] { return true; },
+            std::chrono::milliseconds(milliseconds)) != 0)
+      ++killed;
     // whatever it came to: the password of before holds, and so does the one that is handed out
     CHECK_FALSE(cli.log_in("", before)->command({"PING"}).is_error());
     CHECK_FALSE(cli.log_in("", cli.file("password"))->command({"PING"}).is_error());
@@ -243,19 +236,10 @@ TEST_CASE("rotation: a --finish that is killed anywhere ends the old password wh
     CAPTURE(later);
     const std::string old = cli.file("password");
     REQUIRE(rotate(cli, {}).status == 0);
-    int pid = 0;
-    cli.runner().observe([&](int started, const Command&) { pid = started; });
-    const auto process = cli.start({"credentials", "rotate", "redis", "--finish", "--yes", "--target", "local"});
-    cli.runner().observe({});
-    // its first act; what it changes comes within the next milliseconds
-    const TimePoint until = real_runner().now() + std::chrono::seconds(1);  // it may end before it was seen
-    while (!fs::exists(cli.instance() / "previous-users") && real_runner().now() < until) continue;
-    const auto kill_at = std::chrono::steady_clock::now() + later * std::chrono::microseconds(300);
-    while (std::chrono::steady_clock::now() < kill_at) continue;
-    ::kill(pid, SIGKILL);
-    Process* const waited = process.get();
-    while (!process->finished()) cli.runner().wait({&waited, 1}, cli.runner().now() + std::chrono::seconds(10));
-    if (process->status() != 0) ++killed;
+    if (cli.kill_after(
+            {"credentials", "rotate", "redis", "--finish", "--yes", "--target", "local"},
+            [&] { return fs::exists(cli.instance() / "previous-users"); }, later * std::chrono::microseconds(300)) != 0)
+      ++killed;
     const Output again = rotate(cli, {"--finish", "--yes"});
     INFO(said(again));
     REQUIRE(again.status == 0);

@@ -1,8 +1,6 @@
 // Certificates on a real redis-server of this machine: their renewal, their faults, and runs that are killed.
 #include <doctest/doctest.h>
 
-#include <signal.h>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -310,19 +308,11 @@ TEST_CASE("tls rotate: a run that is killed anywhere is finished or taken back b
   for (int later = 0; later < 24; ++later) {
     CAPTURE(later);
     const std::string ca = cli.tls_file("ca.crt");
-    int pid = 0;
-    cli.runner().observe([&](int started, const Command&) { pid = started; });
-    const auto process = cli.start({"tls", "rotate", "redis", "--ca", "--target", "local"});
-    cli.runner().observe({});
-    // its first act; what it changes comes within the next milliseconds
-    const TimePoint until = real_runner().now() + std::chrono::seconds(1);  // it may end before it was seen
-    while (!fs::exists(cli.tls() / "previous-certificates") && real_runner().now() < until) continue;
-    const auto kill_at = std::chrono::steady_clock::now() + later * std::chrono::microseconds(400);
-    while (std::chrono::steady_clock::now() < kill_at) continue;
-    ::kill(pid, SIGKILL);
-    Process* const waited = process.get();
-    while (!process->finished()) cli.runner().wait({&waited, 1}, cli.runner().now() + std::chrono::seconds(10));
-    if (process->status() != 0) ++killed;
+    if (cli.kill_after(
+            {"tls", "rotate", "redis", "--ca", "--target", "local"},
+            [&] { return fs::exists(cli.tls() / "previous-certificates"); },
+            later * std::chrono::microseconds(400)) != 0)
+      ++killed;
     CHECK(why_not(cli, ca).empty());  // whatever it came to
     const Output next = later % 2 == 0 ? cli.local("setup") : cli.rotate();
     INFO(said(next));
@@ -347,15 +337,9 @@ TEST_CASE("tls: a setup that is killed anywhere while it turns TLS on or off is 
     CAPTURE(milliseconds);
     const bool on = json::parse(tree(cli.instance()).at("state.json")).at("spec").contains("tls");
     const Words change = {"setup", "redis", "--target", "local", on ? "--tls=false" : "--tls", "--restart"};
-    int pid = 0;
-    cli.runner().observe([&](int started, const Command&) { pid = started; });
-    const auto process = cli.start(change);
-    cli.runner().observe({});
-    real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(milliseconds));
-    ::kill(pid, SIGKILL);
-    Process* const waited = process.get();
-    while (!process->finished()) cli.runner().wait({&waited, 1}, cli.runner().now() + std::chrono::seconds(10));
-    if (process->status() != 0) ++killed;
+    if (cli.kill_after(
+            change, [] { return true; }, std::chrono::milliseconds(milliseconds)) != 0)
+      ++killed;
     const Output next = cli(change);
     INFO(said(next));
     REQUIRE(next.status == 0);

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <doctest/doctest.h>
+
 #include <fmt/format.h>
+#include <signal.h>
 
 #include "support/hints.hpp"
 #include "support/machine.hpp"
@@ -96,6 +98,23 @@ Output Cli::with_input(const std::vector<std::string>& arguments, const std::str
 
 std::unique_ptr<Process> Cli::start(const std::vector<std::string>& arguments) {
   return runner().start(command(arguments));
+}
+
+int Cli::kill_after(const std::vector<std::string>& arguments, const std::function<bool()>& begun,
+                    std::chrono::microseconds later) {
+  int pid = 0;
+  runner().observe([&](int started, const Command&) { pid = started; });
+  const auto process = start(arguments);
+  runner().observe({});
+  const TimePoint until = runner().now() + std::chrono::seconds(1);
+  while (!begun() && runner().now() < until) continue;
+  // microseconds count: the runner's clock waits in milliseconds
+  const auto kill_at = std::chrono::steady_clock::now() + later;
+  while (std::chrono::steady_clock::now() < kill_at) continue;
+  ::kill(pid, SIGKILL);
+  Process* const waited = process.get();
+  while (!process->finished()) runner().wait({&waited, 1}, runner().now() + std::chrono::seconds(10));
+  return process->status();
 }
 
 Output attempt(const std::vector<std::string>& argv, const std::string& input) {

@@ -2,7 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,6 +31,11 @@ class Cli {
 
   /// Starts it, for tests that interrupt it.
   std::unique_ptr<Process> start(const std::vector<std::string>& arguments);
+
+  /// Starts it, waits until `begun` (a second at most: it may end before it was seen), kills it with SIGKILL after
+  /// `later` more, and gives its exit code: 0 when it had ended by itself.
+  int kill_after(const std::vector<std::string>& arguments, const std::function<bool()>& begun,
+                 std::chrono::microseconds later);
 
   void set(const std::string& name, const std::string& value) { m_environment[name] = value; }
   std::filesystem::path home() const { return m_folder / "home"; }

@@ -45,7 +45,7 @@ CommandResult backup_result(const Context& context, const std::function<std::str
 /// The folder that the only argument names. Throws Error (usage).
 BackupStore backup_store_of(Context& context, const std::vector<std::string>& arguments);
 
-/// The newest backup of a release that is not damaged. Throws Error (`code`) when there is none in `where`.
+/// The newest backup of the release, damaged ones left out. Throws Error (`code`) when there is none in `where`.
 StoredBackup newest_backup(const std::vector<StoredBackup>& newest_first, const std::string& release,
                            const std::string& where, ExitCode code);
 

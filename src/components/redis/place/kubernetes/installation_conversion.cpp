@@ -229,7 +229,7 @@ Step Installation::other_claims_step() {
   }
   Step step;
   step.name = "claims";
-  step.intent = claims.empty() ? "there is none but " + m_names.claim
+  step.intent = claims.empty() ? m_names.claim + " is the only one"
                                : fmt::format("remove {}: {} has what is in them", join(claims, ", "), m_names.claim);
   step.undo = [] { return std::vector<Undo>{}; };
   step.act = [this, claims]() -> StepResult {

@@ -49,8 +49,8 @@ std::optional<ObjectChange> record_change(const std::string& live, const std::st
   return change;
 }
 
-/// What differs of one object: what the manifest sets and the cluster has otherwise, and what the manifest of before
-/// (null: there is none) set and this one no longer does.
+/// What differs of one object: fields that the manifest sets and the cluster has otherwise, and fields that the
+/// previous manifest (null when the object is new) set and this one does not.
 std::optional<ObjectChange> difference(const json& wanted, const json& live, const json* before) {
   ObjectChange change = change_of(ObjectChange::What::changed, wanted);
   std::vector<std::string> as_lines;

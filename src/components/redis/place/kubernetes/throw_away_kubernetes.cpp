@@ -53,13 +53,18 @@ json drill_pod(const json& workload, const std::string& name_space, const std::s
   return pod;
 }
 
+/// Which Redis a drill is of. A label has 63 characters at most, so it is a digest.
+std::string owner_label(const RedisSettings& settings) {
+  return sha256_hex(settings.name_space + "/" + settings.release).substr(0, 32);
+}
+
 class KubernetesDrill final : public ThrowAwayRedis {
  public:
   KubernetesDrill(Context& context, ClusterSession session, const json& workload, const RedisSettings& settings,
                   const std::string& run)
       : m_context(context),
         m_session(std::move(session)),
-        m_owner(settings.name_space + "." + settings.release),
+        m_owner(owner_label(settings)),
         m_name(settings.name_space.substr(0, longest_namespace - 7 - run.size()) + "-drill-" + run),
         m_there(context.runner, m_session.kubectl.cluster(), m_name),
         m_pod(context, m_there, json_text(drill_pod(workload, m_name, run))),
@@ -87,7 +92,8 @@ class KubernetesDrill final : public ThrowAwayRedis {
   /// Of drills of this Redis that were killed.
   void remove_left() {
     const Kubectl& kubectl = m_session.kubectl;
-    const Command question = kubectl.list("namespaces", fmt::format("{}={}", drill_label, m_owner));
+    const Command question =
+        kubectl.list("namespaces", fmt::format("{}={},{}={}", drill_label, m_owner, managed_by_label, managed_by_us));
     const Output answer = kubectl.ask(question, m_context.deadline);
     if (!answer.ok()) return;
     for (const json& one : Kubectl::parse_items(question, answer)) {
