@@ -96,7 +96,7 @@ SetupDiff Installation::diff() {
   };
   if (!observed.name_space) diff.objects.push_back(change_of(ObjectChange::What::created, json(namespace_manifest())));
   const bool puts_back = observed.secret && !put_back_passwords().empty();
-  const bool changes_secret = observed.secret && (changes_users() || puts_back || trim_user_is_missing());
+  const bool changes_secret = observed.secret && (changes_users() || puts_back || !missing_helpers().empty());
   if (settings.auth && (!observed.secret || changes_secret)) {
     const json secret = {{"kind", "Secret"}, {"metadata", {{"name", m_names.full}}}};
     add(secret, observed.secret.has_value());
