@@ -1,0 +1,110 @@
+#!/bin/bash
+# Three nodes of Redis that are killed, frozen, cut off, restarted and replaced at random, while clients (tests/cluster/history.py) write down what they
+# were told; then what they were promised is compared with what is there. Prints the seed, with which the same faults come again in the same order.
+#   MINUTES=30 tests/cluster/history.sh                       three minutes without it
+#   SEED=7 FAULTS="kill freeze" ROUNDS=100 tests/…/history.sh  only these kinds, each so often, however long it takes
+# From ten minutes on it also makes one node of three, and three of one.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+. tests/support/checks.sh
+namespace=${NAMESPACE:-raibid-test-history}
+. tests/support/replicas.sh
+minutes=${MINUTES:-3} rounds=${ROUNDS:-} seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
+kinds=${FAULTS:-kill kill-all kill-replica kill-proxy freeze cut-off cut-from-nodes delete delete-now evict restart-all failover}
+if [[ -z ${FAULTS:-} ]] && ((minutes >= 10)); then kinds+=" convert"; fi
+RANDOM=$((seed % 32768))
+
+now() { python3 -c 'import time; print(time.monotonic())'; }
+pods=(raibid-redis-master-{0,1,2})
+node_address() { k get service "$1" -o jsonpath='{.spec.clusterIP}'; }
+all_healthy() { status | jq -e '.healthy and (.nodes | length == 3)'; }
+other_than() { printf '%s\n' "${pods[@]}" | grep -vx "$1" | shuf -n 1 --random-source=<(yes $RANDOM); }
+
+# A program in the network of a pod, from outside: the containers have none
+in_network_of() { # POD COMMAND…
+  local uid
+  uid=$(k get pod "$1" -o jsonpath='{.metadata.uid}')
+  # shellcheck disable=SC2016 # of the other shell
+  "$cluster" exec sh -c 'uid=$1; shift
+    for process in /proc/[0-9]*; do
+      grep -qs "$uid" "$process/mountinfo" && exec nsenter --target "${process#/proc/}" --net "$@"
+    done; exit 1' sh "$uid" "${@:2}"
+}
+cut_off() { in_network_of "$1" sh -c 'iptables -A INPUT ! -i lo -j DROP && iptables -A OUTPUT ! -o lo -j DROP'; }
+cut_from_nodes() { # POD: its clients and proxies still reach it
+  local pod peers=''
+  for pod in "${pods[@]}"; do
+    [[ $pod == "$1" ]] || peers+=" $(k get pod "$pod" -o jsonpath='{.status.podIP}') $(node_address "$pod")"
+  done
+  # shellcheck disable=SC2086 # a list
+  in_network_of "$1" sh -c 'for peer; do iptables -A INPUT -s "$peer" -j DROP && iptables -A OUTPUT -d "$peer" -j DROP || exit; done' sh $peers
+}
+joined_again() { in_network_of "$1" sh -c 'iptables -F INPUT && iptables -F OUTPUT'; }
+for_a_while() { sleep "$((RANDOM % 8 + 7)).$((RANDOM % 10))"; }
+
+goes_on() { signal_server CONT "$1" || echo "its probe ended it"; }
+
+evict() {
+  printf '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"%s","namespace":"%s"}}' "$1" "$namespace" |
+    kubectl create --raw "/api/v1/namespaces/$namespace/pods/$1/eviction" -f -
+}
+fault() { # KIND
+  local master pod
+  master=$(master) || return
+  case $1 in
+    kill) signal_server KILL "$master" ;;
+    kill-all) for pod in "${pods[@]}"; do signal_server KILL "$pod" & done; wait -n; wait -n; wait -n ;;
+    kill-replica) signal_server KILL "$(other_than "$master")" ;;
+    kill-proxy) k delete --wait=false "$(k get pods -l app.kubernetes.io/component=proxy -o name | head -n 1)" ;;
+    freeze) signal_server STOP "$master" && for_a_while && goes_on "$master" ;;
+    cut-off) cut_off "$master" && for_a_while && joined_again "$master" ;;
+    cut-from-nodes) cut_from_nodes "$master" && for_a_while && joined_again "$master" ;;
+    delete) k delete pod "$master" ;;
+    delete-now) k delete pod "$master" --force ;;
+    evict) evict "$master" ;;
+    restart-all) k delete pod "${pods[@]}" ;;
+    failover) raibid failover redis --yes ;;
+    convert) raibid setup redis --ha=false --yes && raibid setup redis --ha --yes ;;
+    *) echo "no such fault: $1"; return 1 ;;
+  esac
+}
+round() { # KIND
+  local start end output
+  start=$(now)
+  output=$(fault "$1" 2>&1) || { fail_showing "fault $1" "$output"; return 1; }
+  end=$(now)
+  echo "$start $end $1" >> "$work/faults"
+  output=$(eventually all_healthy 2>&1) || { fail_showing "after $1 at $start all is well again within a minute" "$output"; return 1; }
+  sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+}
+# All kinds in an order of chance, and again
+run_faults() {
+  local end=$((SECONDS + minutes * 60)) kind count=0
+  while [[ ! $rounds || $count -lt $rounds ]]; do
+    # shellcheck disable=SC2086 # a list
+    for kind in $(shuf -e $kinds --random-source=<(yes $RANDOM)); do
+      if [[ ! $rounds ]] && ((SECONDS >= end)); then return; fi
+      round "$kind" || return
+    done
+    count=$((count + 1))
+  done
+}
+
+echo "seed $seed"
+check "the model sees each broken promise" python3 tests/cluster/history.py selftest
+check "setup --ha" raibid setup redis --ha --size 1Gi
+((failed == 0)) || { summary; exit 1; }
+take_password
+: > "$work/faults"
+nodes=$(for pod in "${pods[@]}"; do node_address "$pod"; echo; done | jq -R . | jq -s -c 'map(select(. != ""))')
+jq -n --arg address "$ip" --argjson nodes "$nodes" --argjson seed "$seed" '{address: $address, nodes: $nodes, seed: $seed, rate: 40}' > "$work/settings"
+"$cluster" exec python3 "$PWD/tests/cluster/history.py" record "$work" > "$work/history" 2> "$work/recorder" & recorder=$!
+sleep 1; kill -0 $recorder 2>/dev/null && run_faults
+touch "$work/stop"
+wait $recorder && pass "the clients end" || fail_showing "the clients end" "$(tail -n 20 "$work/recorder")"
+verdict=$("$cluster" exec python3 "$PWD/tests/cluster/history.py" check "$work" 2>&1) && pass "what was promised is so: $verdict" ||
+  fail_showing "what was promised is so (seed $seed)" "$verdict"
+echo "faults: $(awk '{print $3}' "$work/faults" | sort | uniq -c | awk '{printf "%s%s %s", (NR > 1 ? ", " : ""), $1, $2}')"
+if [[ ${KEEP:-} ]]; then cp "$work/history" "$work/faults" "$KEEP"; fi
+check "teardown" raibid teardown redis --delete-data --yes
+summary
