@@ -27,19 +27,20 @@ in_network_of() { # POD COMMAND…
   # shellcheck disable=SC2016 # of the other shell
   "$cluster" exec sh -c 'uid=$1; shift
     for process in /proc/[0-9]*; do
-      grep -qs "$uid" "$process/mountinfo" && exec nsenter --target "${process#/proc/}" --net "$@"
+      [ "$(cat "$process/comm" 2>/dev/null)" = redis-server ] && grep -q "$uid" "$process/mountinfo" && exec nsenter --target "${process#/proc/}" --net "$@"
     done; exit 1' sh "$uid" "${@:2}"
 }
-cut_off() { in_network_of "$1" sh -c 'iptables -A INPUT ! -i lo -j DROP && iptables -A OUTPUT ! -o lo -j DROP'; }
-cut_from_nodes() { # POD: its clients and proxies still reach it
-  local pod peers=''
-  for pod in "${pods[@]}"; do
-    [[ $pod == "$1" ]] || peers+=" $(k get pod "$pod" -o jsonpath='{.status.podIP}') $(node_address "$pod")"
-  done
+# -A adds the rules, -D takes these away again
+cut_off() { in_network_of "$2" sh -c 'iptables "$1" INPUT ! -i lo -j DROP && iptables "$1" OUTPUT ! -o lo -j DROP' sh "$1"; }
+cut_from_nodes() { # -A|-D POD: its clients and proxies still reach it
+  local pod
+  if [[ $1 == -A ]]; then
+    peers=$(for pod in "${pods[@]}"; do [[ $pod == "$2" ]] || { k get pod "$pod" -o jsonpath='{.status.podIP} ' && node_address "$pod" && echo; }; done)
+  fi
   # shellcheck disable=SC2086 # a list
-  in_network_of "$1" sh -c 'for peer; do iptables -A INPUT -s "$peer" -j DROP && iptables -A OUTPUT -d "$peer" -j DROP || exit; done' sh $peers
+  in_network_of "$2" sh -c 'how=$1; shift
+    for peer; do iptables "$how" INPUT -s "$peer" -j DROP && iptables "$how" OUTPUT -d "$peer" -j DROP || exit; done' sh "$1" $peers
 }
-joined_again() { in_network_of "$1" sh -c 'iptables -F INPUT && iptables -F OUTPUT'; }
 for_a_while() { sleep "$((RANDOM % 8 + 7)).$((RANDOM % 10))"; }
 
 goes_on() { signal_server CONT "$1" || echo "its probe ended it"; }
@@ -57,8 +58,7 @@ fault() { # KIND
     kill-replica) signal_server KILL "$(other_than "$master")" ;;
     kill-proxy) k delete --wait=false "$(k get pods -l app.kubernetes.io/component=proxy -o name | head -n 1)" ;;
     freeze) signal_server STOP "$master" && for_a_while && goes_on "$master" ;;
-    cut-off) cut_off "$master" && for_a_while && joined_again "$master" ;;
-    cut-from-nodes) cut_from_nodes "$master" && for_a_while && joined_again "$master" ;;
+    cut-off | cut-from-nodes) "${1//-/_}" -A "$master" && for_a_while && "${1//-/_}" -D "$master" ;;
     delete) k delete pod "$master" ;;
     delete-now) k delete pod "$master" --force ;;
     evict) evict "$master" ;;
