@@ -17,7 +17,12 @@ RANDOM=$((seed % 32768))
 now() { python3 -c 'import time; print(time.monotonic())'; }
 pods=(raibid-redis-master-{0,1,2})
 node_address() { k get service "$1" -o jsonpath='{.spec.clusterIP}'; }
-all_healthy() { status | jq -e '.healthy and (.nodes | length == 3)'; }
+# The kubelet waits longer and longer before it starts a container again that was killed; a new pod has no such wait.
+without_back_off() {
+  k get pods -l app.kubernetes.io/name=redis -o json |
+    jq -r '.items[] | select(any(.status.containerStatuses[]?; .state.waiting.reason == "CrashLoopBackOff")) | .metadata.name' | xargs -r kubectl -n "$namespace" delete pod
+}
+all_healthy() { without_back_off && status | jq -e '.healthy and (.nodes | length == 3)'; }
 other_than() { printf '%s\n' "${pods[@]}" | grep -vx "$1" | shuf -n 1 --random-source=<(yes $RANDOM); }
 
 # A program in the network of a pod, from outside: the containers have none
