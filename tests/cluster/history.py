@@ -5,8 +5,8 @@
   history.py selftest         shows to the model each broken promise; ends with 1 if it does not see one
   history.py check FOLDER     compares FOLDER/history, which is that, with what Redis holds; prints one JSON object, ends with 1 if a promise was broken
 
-FOLDER has `settings` (JSON: `address` of the proxies, `nodes` with the address of each, `seed`, `rate` in operations a second of each client),
-`password`, and `faults` (a line each: start, end, kind; seconds of the monotonic clock, which all processes of a machine share).
+FOLDER has `settings` (JSON: `address` of the proxies, `seed`, `rate` in operations a second of each client), `nodes` (an address each),
+`password`, and `faults` (a line each: start, when it had taken effect, end, kind; seconds of the monotonic clock, which all processes of a machine share).
 
 The clients:
   adders        XADD of a name that is used once. Half of them ask for a replica, too (WAIT 1), and count an entry as acknowledged only then. Some
@@ -33,8 +33,8 @@ ENTRIES, JOBS, GROUP, LOCK, FENCE = "history:entries", "history:jobs", "workers"
 ADDERS, WORKERS, LOCKERS = 6, 2, 2
 REDELIVER = 3000  # milliseconds
 
-# Seconds around a fault in which an entry without WAIT may be acknowledged and lost: from so long before its start, to so long after its
-# start, and (a node that comes back and does not know yet) to so long after its end.
+# Seconds around a fault in which an entry without WAIT may be acknowledged and lost: from so long before its start, to so long after it
+# had taken effect, and (a node that comes back and does not know yet) to so long after its end.
 MAX_LAG = 3
 MAY_LOSE = {
     "kill": (0.1, 0, 0),
@@ -70,7 +70,8 @@ class Node:
         try:
             if not self.direct:
                 return Client(self.settings["address"], 6379, self.password, 3)
-            nodes = list(self.settings["nodes"])
+            with open(self.settings["folder"] + "/nodes", encoding="utf-8") as file:
+                nodes = file.read().split()
             self.rng.shuffle(nodes)
             for node in nodes:
                 try:
@@ -95,7 +96,7 @@ class Recorder:
     def __init__(self, folder):
         self.folder, self.lock = folder, threading.Lock()
         with open(folder + "/settings", encoding="utf-8") as file:
-            self.settings = json.load(file)
+            self.settings = json.load(file) | {"folder": folder}
         with open(folder + "/password", encoding="utf-8") as file:
             self.password = file.read().strip()
 
@@ -184,9 +185,11 @@ def pages(client, key):
 
 def may_lose(faults, moment):
     """Whether an entry without WAIT that was acknowledged at this moment may be lost."""
-    for start, end, kind in faults:
-        before, after, late = MAY_LOSE.get(kind, (0, -1, -1))
-        if start - before <= moment <= start + after or (late > 0 and end <= moment <= end + late):
+    for start, effective, end, kind in faults:
+        if kind not in MAY_LOSE:
+            continue
+        before, after, late = MAY_LOSE[kind]
+        if start - before <= moment <= effective + after or (late > 0 and end <= moment <= end + late):
             return True
     return False
 
@@ -256,7 +259,7 @@ def check(folder):
     with open(folder + "/history", encoding="utf-8") as file:
         records = [json.loads(line) for line in file]
     with open(folder + "/faults", encoding="utf-8") as file:
-        faults = [(float(start), float(end), kind) for start, end, kind in map(str.split, file)]
+        faults = [(*map(float, line.split()[:3]), line.split()[3]) for line in file]
     held = {}
     for _, fields in pages(client, ENTRIES):
         held[fields[1]] = held.get(fields[1], 0) + 1
@@ -268,10 +271,10 @@ def check(folder):
 def selftest():
     kept = [["add", "a", "yes", 1, 2], ["add", "b", "replica", 1, 2], ["add", "c", "unknown", 1, 2], ["add", "d", "no", 1, 2]]
     kept += [["delivered", "1-1", 3], ["done", "1-1", 5], ["token", 1, 1, 2], ["token", 2, 3, 4]]
-    held, cut = {"a": 1, "b": 1}, [(1.5, 9, "cut-off")]
+    held, cut = {"a": 1, "b": 1}, [(1.5, 1.6, 9, "cut-off")]
     cases = {
         None: [(kept, [], held), (kept, [], held | {"c": 1}), (kept, cut, {"b": 1}), (kept + [["token", 3, 1, 9]], [], held)],
-        "lost": [(kept, [], {"b": 1}), (kept, [(7, 9, "cut-off")], {"b": 1}), (kept, [(1.5, 9, "failover")], {"b": 1})],
+        "lost": [(kept, [], {"b": 1}), (kept, [(7, 7, 9, "cut-off")], {"b": 1}), (kept, [(1.5, 1.6, 9, "failover")], {"b": 1})],
         "lost, with WAIT 1": [(kept, cut, {"a": 1})],
         "twice": [(kept, [], {"a": 2, "b": 1})],
         "refused, but there": [(kept, [], held | {"d": 1})],

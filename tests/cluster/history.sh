@@ -22,6 +22,8 @@ without_back_off() {
   k get pods -l app.kubernetes.io/name=redis -o json |
     jq -r '.items[] | select(any(.status.containerStatuses[]?; .state.waiting.reason == "CrashLoopBackOff")) | .metadata.name' | xargs -r kubectl -n "$namespace" delete pod
 }
+# Of the nodes; a node that comes back after a conversion has another one
+addresses() { for pod in "${pods[@]}"; do node_address "$pod"; echo; done > "$work/nodes.new" && mv "$work/nodes.new" "$work/nodes"; }
 all_healthy() { without_back_off && status | jq -e '.healthy and (.nodes | length == 3)'; }
 other_than() { printf '%s\n' "${pods[@]}" | grep -vx "$1" | shuf -n 1 --random-source=<(yes $RANDOM); }
 
@@ -54,6 +56,7 @@ evict() {
   printf '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"%s","namespace":"%s"}}' "$1" "$namespace" |
     kubectl create --raw "/api/v1/namespaces/$namespace/pods/$1/eviction" -f -
 }
+took_effect() { now > "$work/effective"; }
 fault() { # KIND
   local master pod
   master=$(master) || return
@@ -62,8 +65,8 @@ fault() { # KIND
     kill-all) for pod in "${pods[@]}"; do signal_server KILL "$pod" & done; wait -n; wait -n; wait -n ;;
     kill-replica) signal_server KILL "$(other_than "$master")" ;;
     kill-proxy) k delete --wait=false "$(k get pods -l app.kubernetes.io/component=proxy -o name | head -n 1)" ;;
-    freeze) signal_server STOP "$master" && for_a_while && goes_on "$master" ;;
-    cut-off | cut-from-nodes) "${1//-/_}" -A "$master" && for_a_while && "${1//-/_}" -D "$master" ;;
+    freeze) signal_server STOP "$master" && took_effect && for_a_while && goes_on "$master" ;;
+    cut-off | cut-from-nodes) "${1//-/_}" -A "$master" && took_effect && for_a_while && "${1//-/_}" -D "$master" ;;
     delete) k delete pod "$master" ;;
     delete-now) k delete pod "$master" --force ;;
     evict) evict "$master" ;;
@@ -75,11 +78,14 @@ fault() { # KIND
 }
 round() { # KIND
   local start end output
+  rm -f "$work/effective"
   start=$(now)
   output=$(fault "$1" 2>&1) || { fail_showing "fault $1" "$output"; return 1; }
   end=$(now)
-  echo "$start $end $1" >> "$work/faults"
-  output=$(eventually all_healthy 2>&1) || { fail_showing "after $1 at $start all is well again within a minute" "$output"; return 1; }
+  [[ -f $work/effective ]] || echo "$end" > "$work/effective"
+  echo "$start $(< "$work/effective") $end $1" >> "$work/faults"
+  if [[ $1 == convert ]]; then addresses; fi
+  eventually all_healthy > "$work/unwell" 2>&1 || { fail_showing "after $1 at $start all is well again within a minute" "$(raibid status redis)"; return 1; }
   sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 }
 # All kinds in an order of chance, and again
@@ -101,15 +107,15 @@ check "setup --ha" raibid setup redis --ha --size 1Gi
 ((failed == 0)) || { summary; exit 1; }
 take_password
 : > "$work/faults"
-nodes=$(for pod in "${pods[@]}"; do node_address "$pod"; echo; done | jq -R . | jq -s -c 'map(select(. != ""))')
-jq -n --arg address "$ip" --argjson nodes "$nodes" --argjson seed "$seed" '{address: $address, nodes: $nodes, seed: $seed, rate: 40}' > "$work/settings"
+addresses
+jq -n --arg address "$ip" --argjson seed "$seed" '{address: $address, seed: $seed, rate: 40}' > "$work/settings"
 "$cluster" exec python3 "$PWD/tests/cluster/history.py" record "$work" > "$work/history" 2> "$work/recorder" & recorder=$!
 sleep 1; kill -0 $recorder 2>/dev/null && run_faults
 touch "$work/stop"
 wait $recorder && pass "the clients end" || fail_showing "the clients end" "$(tail -n 20 "$work/recorder")"
 verdict=$("$cluster" exec python3 "$PWD/tests/cluster/history.py" check "$work" 2>&1) && pass "what was promised is so: $verdict" ||
   fail_showing "what was promised is so (seed $seed)" "$verdict"
-echo "faults: $(awk '{print $3}' "$work/faults" | sort | uniq -c | awk '{printf "%s%s %s", (NR > 1 ? ", " : ""), $1, $2}')"
+echo "faults: $(awk '{print $4}' "$work/faults" | sort | uniq -c | awk '{printf "%s%s %s", (NR > 1 ? ", " : ""), $1, $2}')"
 if [[ ${KEEP:-} ]]; then cp "$work/history" "$work/faults" "$KEEP"; fi
 check "teardown" raibid teardown redis --delete-data --yes
 summary
