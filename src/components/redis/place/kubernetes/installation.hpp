@@ -12,6 +12,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/conversion.hpp"
+#include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
@@ -108,6 +109,8 @@ class Installation {
   Conversion conversion() const;
   /// Whether the way to the master goes through the proxies by now.
   bool leads_through_proxies() const;
+  /// On how many nodes the users change with those of the Secret.
+  int nodes_with_users() const { return leads_through_proxies() ? settings.nodes() : 1; }
   /// What whoever undoes may log in with, whatever has been done by then.
   std::vector<Login> logins() const;
   /// The class of the claim that will be made, "" when none is.
@@ -164,6 +167,10 @@ class Installation {
   SecretContent missing_node_users();
   /// Looks until nothing is wrong any more with what `trouble` judges. Throws Error (failure) at the deadline.
   void wait_for_address();
+  /// What the users are told to: the master alone, or all nodes and sentinels.
+  UserServers servers();
+  /// Users, and with what the nodes log in to each other, of one that has started with older files.
+  bool settle_node_users();
   Topology wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&));
   NodeWays& node_ways();
   SecretContent put_back_passwords() const;
@@ -243,11 +250,12 @@ class Installation {
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
-  std::optional<NodeWays> m_nodes;  ///< of several
-  bool m_joining = false;           ///< one node becomes several, and the others have not everything yet
-  bool m_handed_over = false;       ///< and now another one is the master
-  int m_upgrades = 0;               ///< of helm, in this run
-  bool m_address_leads = false;     ///< of several nodes: the way to the master has settled
+  std::optional<NodeWays> m_nodes;       ///< of several
+  std::optional<NodeServers> m_servers;  ///< the same, for a change of who may log in
+  bool m_joining = false;                ///< one node becomes several, and the others have not everything yet
+  bool m_handed_over = false;            ///< and now another one is the master
+  int m_upgrades = 0;                    ///< of helm, in this run
+  bool m_address_leads = false;          ///< of several nodes: the way to the master has settled
   SecretStore m_store;
   ReleaseCertificates m_certificates;
   CertificatePlan m_work;

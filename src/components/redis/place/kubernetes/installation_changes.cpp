@@ -231,13 +231,14 @@ std::string Installation::describe_user_change() const {
 
 /// When all that may fail of the release has been done; Redis reads the file at its start, and the running one is told.
 Step Installation::users_change_step() {
-  const LogIn log_in = [this](const Login& login) { return m_redis.another(login, m_context.deadline); };
+  m_store.tell_pods(m_names.pods(settings.nodes()));
   return users_step(
-      m_store, log_in, [this](const SecretContent& present) { return with_wanted_user(present); },
+      m_store, servers(), [this](const SecretContent& present) { return with_wanted_user(present); },
       describe_user_change(), m_run, m_context.scope().command("setup redis"),
       [this] {
         m_login = wanted_login();
         m_redis.forget_connection();
+        if (m_nodes) m_nodes->know(m_store.read());
       });
 }
 

@@ -42,6 +42,28 @@ NodeWays& Installation::node_ways() {
   return *m_nodes;
 }
 
+UserServers Installation::servers() {
+  if (!settings.ha()) return LogIn([this](const Login& login) { return m_redis.another(login, m_context.deadline); });
+  if (!m_servers) m_servers.emplace(m_context, session.kubectl, node_ways(), [this] { return m_context.deadline; });
+  return m_servers->servers();
+}
+
+bool Installation::settle_node_users() {
+  if (!settings.auth || !has_acl_file()) return false;
+  const SecretContent content = m_store.read();
+  bool changed = false;
+  for (const UserServer& server : servers().running()) {
+    const bool is_sentinel = server.kind == UserServer::Kind::sentinel;
+    const auto redis = server.log_in(is_sentinel ? sentinel_login(content) : admin_login(content));
+    if (!redis) continue;
+    const Secret users = value_of(content, is_sentinel ? sentinel_conf_key : acl_key);
+    if (settle_acl(*redis, users).empty()) continue;
+    tell_internal_password(*redis, server.kind, content);
+    changed = true;
+  }
+  return changed;
+}
+
 Topology Installation::wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&)) {
   for (;;) {
     Topology topology = node_ways().look(std::min(m_context.deadline, m_context.runner.now() + one_look));
@@ -81,9 +103,8 @@ Step Installation::nodes_step() {
       settle_config(directives_of_nodes(settings), *redis, settled);
       settle_config(expected_directives(), *redis, changed);
       changed = changed || settled;
-      if (has_acl_file())
-        changed = !settle_acl(*redis, m_acl.empty() ? observed.secret->acl : m_acl).empty() || changed;
     }
+    changed = settle_node_users() || changed;
     return {changed || !converged() ? Outcome::changed : Outcome::unchanged,
             fmt::format("{} · sentinels {}, quorum {}", describe_nodes(topology), describe_sentinels(topology),
                         sentinel_quorum(settings.nodes()))};

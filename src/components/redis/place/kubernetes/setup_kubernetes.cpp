@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/setup_refusals.hpp"
@@ -242,10 +243,19 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
       return undo_redis.another(observed.secret ? admin_login(observed.secret->content) : Login(), undo_until());
     });
   });
-  add_users_undo(run.undos(), undo_store, [&](const Login& login) {
-    undo_connection.reset();  // who is logged in there may be gone afterwards
-    return log_in(login);
-  });
+  std::optional<NodeWays> undo_ways;
+  std::optional<NodeServers> undo_nodes;
+  add_users_undo(run.undos(), undo_store, UserServers([&] {
+                   undo_connection.reset();  // who is logged in there may be gone afterwards
+                   const int nodes = installation ? installation->nodes_with_users() : observed.nodes();
+                   if (first_node_alone || nodes == 1) return UserServers(log_in).running();
+                   undo_store.tell_pods(names.pods(nodes));
+                   if (!undo_ways || undo_ways->nodes() != nodes) {
+                     undo_ways.emplace(context, session.kubectl, names, nodes, SecretContent());
+                     undo_nodes.emplace(context, session.kubectl, *undo_ways, undo_until);
+                   }
+                   return undo_nodes->servers().running();
+                 }));
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope, undo_until);
   add_conversion_undos(run.undos(), [&]() -> RedisConnection& {
     first_node_alone = true;
@@ -295,7 +305,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     installation->set_operation(request.operation);
     refuse_missing_chart(context, *installation);
     refuse_to_write(context, *installation);
-    refuse_users_of_nodes(observed, *installation);
+    refuse_users_with_other_nodes(context, *installation);
     if (!dry && observed.redis_runs() && kept_by_store(settings, names))
       refuse_unknown_password(context, observed, session.kubectl, names);
     installation->compare_with_present();

@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
+#include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/place/kubernetes/release_reader.hpp"
@@ -352,7 +353,11 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
     return redis.connection(observed.secret ? admin_login(observed.secret->content) : Login(), context.deadline);
   });
   SecretStore store(context, session.kubectl, names.full, [&context] { return context.deadline; });
-  add_users_undo(run.undos(), store, [&](const Login& login) { return redis.another(login, context.deadline); });
+  NodeWays ways(context, session.kubectl, names, observed.nodes(), {});
+  NodeServers nodes(context, session.kubectl, ways, [&context] { return context.deadline; });
+  add_users_undo(run.undos(), store, observed.ha() ? nodes.servers() : UserServers(LogIn([&](const Login& login) {
+                   return redis.another(login, context.deadline);
+                 })));
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope,
                        [&context] { return context.deadline; });
   // all nodes go, or their claims stay together, from which the newest data is found: see the chart's ha.sh

@@ -346,7 +346,7 @@ class Undoing {
     if (!pod) return false;
     const json& containers = items_at(pod->object, {"spec", "containers"});
     return std::any_of(containers.begin(), containers.end(),
-                       [](const json& container) { return text_at(container, {"name"}) == "sentinel"; });
+                       [](const json& container) { return text_at(container, {"name"}) == sentinel_container; });
   }
 
   /// Until it is of the revision that the rollback went back to, and Ready.
