@@ -2,11 +2,13 @@
 """Clients that add to a stream as fast as they are answered, and go on after whatever happens.
 
   writer.py write HOST PORT PASSWORD_FILE STOP_FILE    until STOP_FILE is there; prints {"gaps": [...], "failed": N, "acknowledged": [...]}
+  with WRITER_CA and WRITER_NAME: by TLS, with this file and this name of the server
   writer.py check HOST PORT PASSWORD_FILE < WRITTEN    prints {"acknowledged": N, "lost": N}
 """
 import json
 import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -17,6 +19,9 @@ KEY = "kept"
 class Client:
     def __init__(self, host, port, password, timeout):
         self.socket = socket.create_connection((host, port), timeout)
+        if "WRITER_CA" in os.environ:
+            context = ssl.create_default_context(cafile=os.environ["WRITER_CA"])
+            self.socket = context.wrap_socket(self.socket, server_hostname=os.environ["WRITER_NAME"])
         self.buffer = b""
         self.call("AUTH", password)
 

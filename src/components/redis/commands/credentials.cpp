@@ -205,7 +205,7 @@ class Rotation {
   }
 
   CommandResult rotate() {
-    if (const auto since = rotated_at(m_content)) {
+    if (const auto since = rotated_at(m_content); since && !was_interrupted()) {
       throw Error(ExitCode::failure, fmt::format("two passwords are already valid, since {}", rfc3339(*since)),
                   "end the older one first: " + m_context.scope().command(rotate_command, "--finish"));
     }
@@ -246,11 +246,14 @@ class Rotation {
   }
 
   CommandResult rotate_internal() {
-    if (const auto since = internal_rotated_at(m_content)) {
+    if (const auto since = internal_rotated_at(m_content); since && !was_interrupted()) {
       throw Error(ExitCode::failure, fmt::format("two internal passwords are already valid, since {}", rfc3339(*since)),
                   "end the older ones first: " + m_context.scope().command(rotate_command, "--internal --finish"));
     }
     const auto done = change("second passwords of raibid-cli's own users", [this](const SecretContent& present) {
+      if (internal_rotated_at(present))
+        throw Error(ExitCode::preflight, "two internal passwords are already valid: a third one has to wait",
+                    "end the older ones first: " + m_context.scope().command(rotate_command, "--internal --finish"));
       return with_second_internal_passwords(present, m_context.random, m_context.clock.wall());
     });
     if (done) return *done;

@@ -103,13 +103,16 @@ void let_in_everywhere(const std::vector<Opened>& all, const SecretContent& cont
   for (const Opened& one : all) let_in(*one.redis, users_of(one.server, content));
 }
 
+/// What the nodes log in to each other with: told to them always, or where the change is of that.
+enum class Tell { always, when_changed };
+
 /// The store has `wanted` instead of `before`: the running servers get the same, and lose the users of these names. One
 /// that started a moment ago may have read what was there before.
 void bring_to(const UserServers& servers, const SecretContent& wanted, const SecretContent& before,
-              const std::vector<std::string>& gone) {
+              const std::vector<std::string>& gone, Tell tell) {
   const std::vector<Opened> all = open_all(servers, {&wanted, &before});
   let_in_everywhere(all, wanted);
-  if (value_of(wanted, internal_password_key) != value_of(before, internal_password_key)) {
+  if (tell == Tell::always || value_of(wanted, internal_password_key) != value_of(before, internal_password_key)) {
     for (const Opened& one : all) tell_internal_password(*one.redis, one.server.kind, wanted);
   }
   for (const Opened& one : all) {
@@ -168,7 +171,7 @@ void change_users(UserStore& store, const UserServers& servers, const UserChange
     }
   }
   store.write(changes_between(before, wanted));
-  bring_to(servers, wanted, before, dropped_users(value_of(before, acl_key), acl));
+  bring_to(servers, wanted, before, dropped_users(value_of(before, acl_key), acl), Tell::when_changed);
 }
 
 void restore_users(UserStore& store, const UserServers& servers, const std::string& run) {
@@ -180,7 +183,8 @@ void restore_users(UserStore& store, const UserServers& servers, const std::stri
   const SecretContent& before = previous.content;
   let_in_everywhere(open_all(servers, {&now, &before}), before);
   store.write(changes_between(now, before));
-  bring_to(servers, before, now, previous.added);
+  // an undo that was killed may have brought back the store, and not the servers
+  bring_to(servers, before, now, previous.added, Tell::always);
   store.write({{previous_users_key, Secret()}});
 }
 

@@ -107,6 +107,8 @@ class Installation {
   /// One node becomes several in this run, or several one.
   enum class Conversion { none, to_several, to_one };
   Conversion conversion() const;
+  /// One node goes on with the data of the first of several, which a teardown kept.
+  bool takes_first_of_several() const;
   /// Whether the way to the master goes through the proxies by now.
   bool leads_through_proxies() const;
   /// On how many nodes the users change with those of the Secret.
@@ -144,6 +146,9 @@ class Installation {
   void grow_new_claims();
   /// What only several nodes need is to go: in this run, or what a killed one left.
   bool drops_nodes() const;
+  /// Of several nodes some go, or more come.
+  bool takes_some_away() const;
+  bool adds_some() const;
   void follow_as_the_others();
   void wait_for_pods(std::size_t number);
   /// A helm upgrade with the values of now.
@@ -212,6 +217,7 @@ class Installation {
   /// Redis shows another certificate than its Secret has: someone else has renewed that.
   bool shows_other_certificate(const RedisConnection& redis) const;
   void serve_certificate(RedisConnection& redis, const SecretContent& content);
+  void serve_on_nodes(const SecretContent& content);
   void plan_trust();
   bool shows_what_nobody_verifies();
   TlsClient tls_with(const SecretContent& content) const;

@@ -106,9 +106,10 @@ std::vector<std::string> Installation::restarts() const {
   if (!observed.workload->spec.empty())
     reasons = restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
   const bool users_own = !settings.sets.empty() || !settings.values_files.empty();
-  if (conversion() == Conversion::to_one && !reasons.empty() && reasons.front().starts_with("nodes "))
-    reasons.front() +=
-        fmt::format(" (the claims of the other {} go; node 0 has what is in them)", observed.nodes() - 1);
+  const bool some_go = conversion() == Conversion::to_one || takes_some_away();
+  if (some_go && !reasons.empty() && reasons.front().starts_with("nodes "))
+    reasons.front() += fmt::format(" (the claims of the other {} go; node 0 has what is in them)",
+                                   observed.nodes() - settings.nodes());
   if (m_work.needs_restart) reasons.push_back(fmt::format("the certificate ({})", m_work.why));
   if (conversion() != Conversion::none) return reasons;  // of the template nothing is as it was
   return m_rendered && (users_own || reasons.empty()) ? template_changes() : reasons;
@@ -252,7 +253,7 @@ std::string Installation::would_write() const {
 void Installation::forget_previous_users() {
   if (kept_by_store(settings, m_names)) return;
   const bool left = has_its_secret() && observed.secret->content.contains(previous_users_key);
-  if (changes_users() || left || conversion() != Conversion::none || drops_nodes())
+  if (changes_users() || left || conversion() != Conversion::none || drops_nodes() || takes_first_of_several())
     raibid::forget_previous_users(m_store);
 }
 

@@ -39,6 +39,7 @@ NodeWays& Installation::node_ways() {
     const int nodes = conversion() == Conversion::to_one ? observed.nodes() : settings.nodes();
     m_nodes.emplace(m_context, session.kubectl, m_names, nodes, settings.auth ? m_store.read() : SecretContent());
   }
+  m_nodes->speak_tls(tls());
   return *m_nodes;
 }
 
@@ -96,15 +97,23 @@ Step Installation::nodes_step() {
     m_step = "nodes";
     wait_for_nodes("nodes", trouble_of_nodes);
     const Topology topology = wait_for_nodes("nodes", trouble_of_sentinels);
+    if (adds_some()) grow_new_claims();
     bool changed = false;
+    bool show_others = false;
     for (int node = 0; node < settings.nodes(); ++node) {
       const auto redis = m_nodes->node(node, m_context.deadline);
+      show_others = show_others || shows_other_certificate(*redis) ||
+                    shows_other_certificate(*m_nodes->sentinel(node, m_context.deadline));
       bool settled = false;
       settle_config(directives_of_nodes(settings), *redis, settled);
       settle_config(expected_directives(), *redis, changed);
       changed = changed || settled;
     }
     changed = settle_node_users() || changed;
+    if (!renews_live() && show_others) {
+      serve_on_nodes(m_mounted);
+      changed = true;
+    }
     return {changed || !converged() ? Outcome::changed : Outcome::unchanged,
             fmt::format("{} · sentinels {}, quorum {}", describe_nodes(topology), describe_sentinels(topology),
                         sentinel_quorum(settings.nodes()))};

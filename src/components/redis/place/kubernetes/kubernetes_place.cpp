@@ -74,6 +74,7 @@ std::vector<std::unique_ptr<RedisConnection>> KubernetesPlace::administer_all(Ti
   const Spec& record = installed().record;
   if (!record.ha()) return Place::administer_all(deadline);
   if (!m_nodes) m_nodes.emplace(m_context, m_session.kubectl, m_names, record.nodes(), SecretContent());
+  m_nodes->speak_tls(installed().tls);
   return NodeServers(m_context, m_session.kubectl, *m_nodes, [deadline] { return deadline; })
       .log_in_everywhere(installed().admin);
 }
@@ -130,7 +131,10 @@ Process* KubernetesPlace::keep_open() {
 }
 
 Command KubernetesPlace::logs(const LogLines& lines) {
-  installed();
+  const Spec& record = installed().record;
+  if (record.ha())
+    return m_session.kubectl.print_logs(m_names.pods(record.nodes()), redis_container, lines.last, lines.previous,
+                                        lines.follow);
   return m_session.kubectl.print_logs(m_names.pod, redis_container, lines.last, lines.previous, lines.follow);
 }
 

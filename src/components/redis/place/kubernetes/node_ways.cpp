@@ -50,6 +50,7 @@ RedisEndpoint NodeWays::endpoint(PortForward& way, const Login& login, Of what, 
   if (what == Of::sentinel) endpoint.port = way.second_port();
   endpoint.username = login.username;
   endpoint.password = login.password;
+  endpoint.tls = m_tls;
   return endpoint;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -36,6 +37,8 @@ class NodeWays final : public Nodes {
 
   /// What the release's Secret has from now on.
   void know(SecretContent content) { m_content = std::move(content); }
+  /// How all of them speak TLS; none: they are plain.
+  void speak_tls(std::optional<TlsClient> tls) { m_tls = std::move(tls); }
 
   /// Whether the pod of this node has a sentinel; all have unless told.
   void expect_sentinel(int ordinal, bool expected);
@@ -55,6 +58,7 @@ class NodeWays final : public Nodes {
   RedisNames m_names;
   std::string m_release;
   SecretContent m_content;
+  std::optional<TlsClient> m_tls;
   std::vector<std::unique_ptr<PortForward>> m_ways;
   std::set<int> m_without_sentinel;
   struct Proxy;

@@ -233,6 +233,7 @@ Release::Claim read_claim(const json& claim) {
   read.phase = text_at(claim, {"status", "phase"});
   read.volume = text_at(claim, {"spec", "volumeName"});
   read.spec = annotation_of(claim, spec_annotation);
+  read.has_everything = !read.spec.empty() && annotation_of(claim, has_everything_annotation) == "true";
   read.deletion = deletion_of(claim);
   read.ours = label_of(claim, managed_by_label) == managed_by_us;
   return read;

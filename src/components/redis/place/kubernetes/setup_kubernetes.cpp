@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/node_certificates.hpp"
 #include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/restore_kubernetes.hpp"
@@ -146,6 +147,16 @@ void say_what_changes(const Context& context, const Installation& installation) 
                                : "there is one named " + installation.settings.storage_class) +
                           " shows when the pod starts");
   }
+  std::vector<std::string> others;
+  for (int node = 1; installation.takes_first_of_several() && node < installation.observed.nodes(); ++node)
+    others.push_back(installation.observed.names().claim_of(node));
+  if (!others.empty()) {
+    std::vector<std::string> removal = {"delete", "persistentvolumeclaim"};
+    removal.insert(removal.end(), others.begin(), others.end());
+    context.reporter.note(
+        fmt::format("{} of the other nodes stay; the claim of node 0 has what is in them, so they can go: {}",
+                    join(others, ", "), installation.session.kubectl.for_people(removal)));
+  }
   const std::string smaller = about_shrinking(installation.observed, installation.settings);
   if (!smaller.empty()) context.reporter.warning(smaller);
 }
@@ -230,15 +241,21 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     // a pod that a rollback replaces reads the files at its start
     if (installation && !installation->renews_live()) return;
     if (!observed.tls_client()) return;
+    TlsChoice choice = observed.tls_choice();
+    choice.client_certificates = choice.client_certificates || settings.tls.client_certificates;
+    if (observed.ha()) {
+      NodeWays ways(context, session.kubectl, names, observed.nodes(), observed.content());
+      const std::vector<TlsClient> known = {*observed.tls_client(), release_tls(content, choice, names)};
+      return NodeCertificates{context, session.kubectl, ways, undo_certificates}.serve(
+          content, known, choice.client_certificates, undo_until());
+    }
     RedisConnection* redis = nullptr;
     try {
       redis = &undo_source();
     } catch (const Error&) {
       undo_redis.open_again();  // the Secret says nothing of what Redis serves, as after a run that was killed
     }
-    undo_certificates.serve(redis, content, [&] {
-      TlsChoice choice = observed.tls_choice();
-      choice.client_certificates = choice.client_certificates || settings.tls.client_certificates;
+    undo_certificates.serve(names.pod, redis, content, [&] {
       undo_redis.speak_tls(release_tls(content, choice, names), observed.port());
       return undo_redis.another(observed.secret ? admin_login(observed.secret->content) : Login(), undo_until());
     });
@@ -254,6 +271,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
                      undo_ways.emplace(context, session.kubectl, names, nodes, SecretContent());
                      undo_nodes.emplace(context, session.kubectl, *undo_ways, undo_until);
                    }
+                   undo_ways->speak_tls(installation ? installation->tls() : observed.tls_client());
                    return undo_nodes->servers().running();
                  }));
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope, undo_until);

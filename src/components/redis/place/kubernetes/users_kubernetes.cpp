@@ -58,6 +58,7 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
   store.tell_pods(names.pods(observed.nodes()));
   undo_store.tell_pods(names.pods(observed.nodes()));
   NodeWays ways(context, kubectl, names, observed.nodes(), {});
+  ways.speak_tls(observed.tls_client());
   NodeServers nodes(context, kubectl, ways, until);
   NodeServers undo_nodes(context, kubectl, ways, undo_until);
   const auto servers_until = [&](NodeServers& several, const std::function<TimePoint()>& deadline) {
