@@ -117,6 +117,9 @@ TEST_CASE("change: one node becomes several in place, and several one; kept data
   several.replicas = 2;
   CHECK(restart_reasons(some_spec(), several) == Texts{"nodes 1 → 3"});
   CHECK(restart_reasons(several, some_spec()) == Texts{"nodes 3 → 1"});
+  observed.claims[0].has_everything = true;
+  CHECK(has(refusal(observed, {{"ha", "true"}}).hint(), "raibid-cli setup redis --ha=false"));
+  observed.claims[0].has_everything = false;
   observed.workload->spec = to_json(several);
   accepts(observed, {});
   accepts(observed, {{"ha", "true"}, {"replicas", "4"}});

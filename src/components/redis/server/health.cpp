@@ -66,11 +66,12 @@ void examine_persistence(const RedisFacts::Persistence& facts, bool foreign, Hea
 void examine_acl(const RedisFacts::Acl& acl, HealthReport& report) {
   if (acl.differences.empty()) {
     const std::vector<std::string>& two = acl.users_with_two_passwords;
-    report.add({"acl", true,
-                "the users are those of users.acl" +
-                    (two.empty() ? ""
-                                 : fmt::format("; two passwords of {} are valid (credentials rotate --finish)",
-                                               join(two, ", ")))});
+    report.add(
+        {"acl", true,
+         "the users are those of users.acl" +
+             (two.empty() ? ""
+                          : fmt::format("; two passwords of {} are valid (credentials rotate [--internal] --finish)",
+                                        join(two, ", ")))});
   }
   for (const AclDifference& one : acl.differences) {
     report.add({"acl", false, one.text,

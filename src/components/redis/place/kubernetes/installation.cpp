@@ -151,7 +151,8 @@ Plan Installation::plan() {
       plan.back().undo = [] { return std::vector<Undo>{}; };
   }
   plan.push_back(credentials_step(m_context, m_credentials, settings.preset));
-  if (drops_nodes() || takes_some_away()) plan.push_back(other_claims_step());
+  if (takes_first_of_several()) plan.push_back(forget_master_step());
+  if ((drops_nodes() && !takes_first_of_several()) || takes_some_away()) plan.push_back(other_claims_step());
   const bool has_node_users = has_its_secret() && observed.secret->content.contains(internal_password_key);
   if ((drops_nodes() || (takes_first_of_several() && has_node_users)) && settings.auth)
     plan.push_back(drop_node_users_step());

@@ -142,6 +142,7 @@ class Installation {
   Step end_of_failovers_step();
   Step drop_node_users_step();
   Step other_claims_step();
+  Step forget_master_step();
   NodeConversion conversion_tools(const std::string& step) const;
   void grow_new_claims();
   /// What only several nodes need is to go: in this run, or what a killed one left.

@@ -48,7 +48,8 @@ bool Installation::drops_nodes() const {
 }
 
 bool Installation::takes_first_of_several() const {
-  return !settings.ha() && !observed.workload && observed.nodes() > 1;
+  const bool is_alone = !observed.workload || !observed.ha();
+  return !settings.ha() && is_alone && observed.claim() && observed.claim()->has_everything;
 }
 
 bool Installation::takes_some_away() const {
@@ -233,6 +234,21 @@ Step Installation::drop_node_users_step() {
   const LogIn log_in = [this](const Login& login) { return m_redis.another(login, m_context.deadline); };
   Step step = users_step(m_store, log_in, without_node_users, "the users of the nodes (replica, sentinel) go", m_run,
                          m_context.scope().command("setup redis"), nullptr);
+  return step;
+}
+
+/// What the sentinel of node 0 remembers of who was the master: later, when there are several nodes again, that would
+/// outweigh what they know.
+Step Installation::forget_master_step() {
+  Step step;
+  step.name = "memory";
+  step.intent = "node 0 forgets who was the master of several nodes";
+  step.undo = [] { return std::vector<Undo>{}; };  // it was the master itself
+  step.act = [this]() -> StepResult {
+    session.kubectl.run_checked(session.kubectl.exec(m_names.pod, redis_container, {"rm", "-rf", "/data/sentinel"}),
+                                m_context.deadline);
+    return {Outcome::changed, "folder sentinel of " + m_names.claim + " removed"};
+  };
   return step;
 }
 

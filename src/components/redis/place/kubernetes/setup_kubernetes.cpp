@@ -148,8 +148,10 @@ void say_what_changes(const Context& context, const Installation& installation) 
                           " shows when the pod starts");
   }
   std::vector<std::string> others;
-  for (int node = 1; installation.takes_first_of_several() && node < installation.observed.nodes(); ++node)
-    others.push_back(installation.observed.names().claim_of(node));
+  for (const Release::Claim& claim : installation.observed.claims) {
+    if (installation.takes_first_of_several() && installation.observed.names().node_of(claim.name) > 0)
+      others.push_back(claim.name);
+  }
   if (!others.empty()) {
     std::vector<std::string> removal = {"delete", "persistentvolumeclaim"};
     removal.insert(removal.end(), others.begin(), others.end());

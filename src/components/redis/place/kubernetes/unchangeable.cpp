@@ -90,6 +90,14 @@ void refuse_other_topology(const Observed& observed, const RedisSettings& settin
                   "remove it when nobody needs its data: " +
                       kubectl.for_people({"delete", "persistentvolumeclaim", names.claim_of(node)}));
   }
+  if (observed.workload && present == 1 && settings.ha() && observed.claim() && observed.claim()->has_everything) {
+    cannot_change(
+        "a setup that made one node of what a teardown kept of several was interrupted, and node 0 may still "
+        "remember another master",
+        "end that first: " + Scope()
+                                 .found("kubernetes", settings.name_space, settings.release, "")
+                                 .command("setup redis", "--ha=false"));
+  }
   if (observed.workload || !observed.claim()) return;
   const bool by_first = !settings.ha() && observed.claim()->has_everything;
   if (present > 1 && present != settings.nodes() && !by_first) {
