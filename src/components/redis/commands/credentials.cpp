@@ -271,7 +271,7 @@ class Rotation {
     if (done) return *done;
     return result("finished",
                   restarted ? "Only the new passwords are valid now.\n"
-                            : "The new passwords of admin and trim are valid. The exporter has not restarted since "
+                            : "Only the new passwords are valid now, but for the exporter: it has not restarted since "
                               "then, and keeps its old one as well: run this again after its next start.\n");
   }
 
@@ -410,7 +410,7 @@ std::vector<OptionSpec> rotate_options() {
   };
   return {flag("finish", "Remove the older password"),
           flag("now", "Replace the password at once, with no time in which both are valid"),
-          flag("internal", "Of raibid-cli's own users: admin, exporter, trim"),
+          flag("internal", "Of raibid-cli's own users: admin, exporter, trim, tls, backup"),
           flag("kick", "Close the connections from before the rotation, with --finish or --now"),
           {.name = "password-file",
            .help = "Take the new password from the first line of this file instead of making one",

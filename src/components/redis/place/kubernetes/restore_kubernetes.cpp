@@ -373,6 +373,10 @@ std::string restore_kubernetes(Context& context, const RedisSettings& settings, 
       [&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : run.undo_until()); });
   KubernetesRestore restore(context, kubectl, observed, plan, run.id(), workloads.front(), *volume);
   if (context.guard.dry_run()) return describe_plan(restore.plan());
+  if (plan.agree) {
+    plan.agree();
+    refuse_if_changed_since(context, kubectl, names, settings, observed);  // question and copy took their time
+  }
   const bool interrupted = run.open();
   run.before([&] {
     lock.acquire();

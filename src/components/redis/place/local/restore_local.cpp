@@ -240,6 +240,7 @@ std::string restore_local(Context& context, const RedisSettings& settings, const
   });
   add_restore_undos(run.undos(), context, instance, [&run] { return run.undo_until(); });
   if (context.guard.dry_run()) return describe_plan(restore.plan());
+  if (plan.agree) plan.agree();
   const bool interrupted = run.open();
   run.before([&] {
     if (interrupted) run.recover();
