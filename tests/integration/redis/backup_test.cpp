@@ -700,7 +700,7 @@ TEST_CASE("restore --live: what an application changed after a kill is not overw
   CHECK(checked(*target.connect(), {"EXISTS", "raibid:restore"}).integer == 0);
 }
 
-TEST_CASE("backup: a store of rclone, by a path and by WebDAV") {
+TEST_CASE("backup: a store of rclone, by a path, by WebDAV and by S3") {
   if (program("rclone").empty()) {
     MESSAGE("no rclone here");
     return;
@@ -715,16 +715,42 @@ TEST_CASE("backup: a store of rclone, by a path and by WebDAV") {
                                            fmt::format("127.0.0.1:{}", port), "--config", "/dev/null"},
                                           "",
                                           {}});
-  const TimePoint until = real_runner().now() + std::chrono::seconds(20);
-  while (!attempt({"curl", "-s", "-o", "/dev/null", fmt::format("http://127.0.0.1:{}/", port)}).ok() &&
-         real_runner().now() < until) {
-  }
+  const auto answers = [](int at) {
+    const TimePoint until = real_runner().now() + std::chrono::seconds(20);
+    while (!attempt({"curl", "-s", "-o", "/dev/null", fmt::format("http://127.0.0.1:{}/", at)}).ok() &&
+           real_runner().now() < until) {
+    }
+  };
+  answers(port);
   cli.set("RCLONE_CONFIG", "/dev/null");
   cli.set("RCLONE_CONFIG_DISK_TYPE", "local");
   cli.set("RCLONE_CONFIG_DAV_TYPE", "webdav");
   cli.set("RCLONE_CONFIG_DAV_VENDOR", "other");
   cli.set("RCLONE_CONFIG_DAV_URL", fmt::format("http://127.0.0.1:{}", port));
-  for (const std::string& to : {"rclone:disk:" + (store / "a").string(), std::string("rclone:dav:b")}) {
+  Words stores = {"rclone:disk:" + (store / "a").string(), "rclone:dav:b"};
+  // Debian's rclone serves no S3
+  const char* const tools = std::getenv("RAIBID_TOOLS");
+  const fs::path newer = fs::path(tools == nullptr ? "/var/tmp/raibid-tools" : tools) / "rclone/rclone";
+  std::unique_ptr<Process> s3;
+  if (fs::exists(newer)) {
+    const int s3_port = free_port();
+    fs::create_directories(store / "s3/bucket");
+    s3 = real_runner().start({{newer.string(), "serve", "s3", (store / "s3").string(), "--addr",
+                               fmt::format("127.0.0.1:{}", s3_port), "--config", "/dev/null"},
+                              "",
+                              {}});
+    answers(s3_port);
+    cli.set("AWS_CA_BUNDLE", "");
+    cli.set("RCLONE_CONFIG_S3_TYPE", "s3");
+    cli.set("RCLONE_CONFIG_S3_PROVIDER", "Other");
+    cli.set("RCLONE_CONFIG_S3_ENDPOINT", fmt::format("http://127.0.0.1:{}", s3_port));
+    cli.set("RCLONE_CONFIG_S3_ACCESS_KEY_ID", "id");
+    cli.set("RCLONE_CONFIG_S3_SECRET_ACCESS_KEY", "secret");
+    stores.emplace_back("rclone:s3:bucket/a");
+  } else {
+    MESSAGE("no rclone that serves S3 here (tests/stores/rclone)");
+  }
+  for (const std::string& to : stores) {
     CAPTURE(to);
     Words words = cli.backup(source);
     words[2] = to;

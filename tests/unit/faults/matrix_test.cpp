@@ -540,6 +540,13 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   // a certificate of the user's, and a CA that cert-manager issues by
   const World brought(installed);
   bring_certificate(brought);
+  // data on the claim, and other data to come into their place
+  const World with_data(installed);
+  const TemporaryDirectory backup(fs::temp_directory_path());
+  write_atomic(backup.path() / "new.rdb", "REDIS0010 the new data");
+  fs::create_directories(with_data.folder.path() / "data/appendonlydir");
+  write_atomic(with_data.folder.path() / "data/appendonlydir/appendonly.aof.1.base.rdb", "REDIS0010 the old data");
+  write_atomic(with_data.folder.path() / "data/users.note", "of someone else's");
   const std::vector<Row> commands = {
       {"setup", setup, empty},
       {"tls", {"setup", "redis", "-v", "--tls"}, empty},
@@ -558,6 +565,9 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
       {"trim on", {"setup", "redis", "-v", "--max-length", "1000"}, untrimmed},
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"store", from_store, offered},
+      {"restore",
+       {"restore", "redis", (backup.path() / "new.rdb").string(), "-v", "--yes", "--no-copy", "--no-verify"},
+       with_data},
       {"sync", {"credentials", "sync", "-v"}, stored},
       {"teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, installed}};
 
