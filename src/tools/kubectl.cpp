@@ -375,6 +375,24 @@ Command Kubectl::print_logs(const std::string& pod, const std::string& container
   return question(words);
 }
 
+Command Kubectl::print_logs(const std::vector<std::string>& pods, const std::string& container, std::optional<int> last,
+                            bool previous, bool follow) const {
+  std::string names;
+  for (const std::string& pod : pods) names += (names.empty() ? "" : ",") + pod;
+  // of pods that a selector names kubectl shows the last ten lines unless told
+  std::vector<std::string> words = {"logs",
+                                    "-l",
+                                    fmt::format("statefulset.kubernetes.io/pod-name in ({})", names),
+                                    "-c",
+                                    container,
+                                    "--prefix",
+                                    fmt::format("--tail={}", last.value_or(-1)),
+                                    fmt::format("--max-log-requests={}", pods.size())};
+  if (previous) words.insert(words.end(), {"--previous", "--ignore-errors"});  // not each has one
+  if (follow) words.emplace_back("--follow");
+  return question(words);
+}
+
 Command Kubectl::exec(const std::string& pod, const std::string& container, const std::vector<std::string>& argv,
                       bool input_follows) const {
   std::vector<std::string> words = {"exec", pod, "-c", container};

@@ -166,6 +166,9 @@ class Kubectl {
   /// For people, in the foreground: all lines or the last so many, and with `follow` what comes, too.
   Command print_logs(const std::string& pod, const std::string& container, std::optional<int> last, bool previous,
                      bool follow) const;
+  /// The same of the pods of a StatefulSet: each line begins with the pod's name.
+  Command print_logs(const std::vector<std::string>& pods, const std::string& container, std::optional<int> last,
+                     bool previous, bool follow) const;
 
   /// Runs a program in a container; its standard input stays open (Command::input_follows) where `input_follows`, and
   /// is empty else. No secret may be in `argv`.

@@ -40,14 +40,28 @@ asks_sentinel() {
     "$work/sentinel-password" "$(k get service raibid-redis -o jsonpath='{.spec.clusterIP}')" "$group" | head -n 1)
   [[ $node == "$(k get service "$(master)" -o jsonpath='{.spec.clusterIP}')" ]]
 }
+syncs() { raibid connect redis -- redis-cli INFO stats | tr -d '\r' | grep '^sync_'; }
+rotate_all() {
+  start_writers
+  raibid credentials rotate redis && take_password && raibid credentials rotate redis --finish --yes &&
+    raibid credentials rotate redis --internal && raibid credentials rotate redis --internal --finish
+  local code=$?
+  stop_writers
+  return "$code"
+}
 check "setup --ha" raibid setup redis --ha --size 100Mi
 take_password
+syncs_before=$(syncs)
 check "status knows three nodes, three sentinels, two proxies" lists_all_nodes
 check "a second setup changes nothing" bash -c "'$cli' setup redis -n $namespace 2>/dev/null | grep 'Nothing changed'"
 check "no password of the nodes is in a ConfigMap, a pod or a command line" bash -c "
   password=\$(kubectl -n $namespace get secret raibid-redis -o jsonpath='{.data.internal-password}' | base64 -d)
   [[ \${#password} == 32 ]] && ! kubectl -n $namespace get configmap,pod,statefulset,deployment -o yaml | grep -F \"\$password\" && ! grep -aFl \"\$password\" /proc/[0-9]*/cmdline"
-check "what works with one node only is refused: another password" refuses 3 credentials rotate redis --yes
+check "all passwords are changed under load, those of the nodes as well" rotate_all
+check "… no command of a client has failed ($(jq -c .failures "$work/written"))" written '.failed == 0'
+check "… no replica has lost its master" test "$(syncs)" = "$syncs_before"
+check "… and all is well" healthy
+nothing_lost "… no acknowledged entry is lost" "$ip"
 event "the master's pod is deleted" delete_pod
 event "the master is killed" kill_server
 event "failover redis" handed_over

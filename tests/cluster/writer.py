@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Clients that add to a stream as fast as they are answered, and go on after whatever happens.
 
-  writer.py write HOST PORT PASSWORD_FILE STOP_FILE    until STOP_FILE is there; prints {"gaps": [...], "acknowledged": [...]}
+  writer.py write HOST PORT PASSWORD_FILE STOP_FILE    until STOP_FILE is there; prints {"gaps": [...], "failed": N, "acknowledged": [...]}
+  with WRITER_CA and WRITER_NAME: by TLS, with this file and this name of the server
   writer.py check HOST PORT PASSWORD_FILE < WRITTEN    prints {"acknowledged": N, "lost": N}
 """
 import json
 import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -17,6 +19,9 @@ KEY = "kept"
 class Client:
     def __init__(self, host, port, password, timeout):
         self.socket = socket.create_connection((host, port), timeout)
+        if "WRITER_CA" in os.environ:
+            context = ssl.create_default_context(cafile=os.environ["WRITER_CA"])
+            self.socket = context.wrap_socket(self.socket, server_hostname=os.environ["WRITER_NAME"])
         self.buffer = b""
         self.call("AUTH", password)
 
@@ -63,22 +68,29 @@ class Client:
         return data.decode()
 
 
-def write(host, port, password, stop):
-    lock, acknowledged, times = threading.Lock(), [], []
+def read(path):
+    with open(path, encoding="utf-8") as secret:
+        return secret.read().strip()
+
+
+def write(host, port, password_file, stop):
+    """Two of the clients connect again now and then, with the password that the file has by then."""
+    lock, acknowledged, times, failed = threading.Lock(), [], [], []
 
     def work(number):
         client, count = None, 0
         while not os.path.exists(stop):
             try:
-                if client is None:
-                    client = Client(host, port, password, 3)
+                if client is None or (number % 2 and count % 100 == 99):
+                    client = Client(host, port, read(password_file), 3)
                 count += 1
                 name = f"{number}-{count}"
                 client.call("XADD", KEY, "*", "n", name)
                 with lock:
                     acknowledged.append(name)
                     times.append(time.monotonic())
-            except (OSError, RuntimeError):
+            except (OSError, RuntimeError) as error:
+                failed.append(str(error))
                 client = None
                 time.sleep(0.02)
 
@@ -88,7 +100,7 @@ def write(host, port, password, stop):
     for thread in threads:
         thread.join()
     gaps = sorted((after - before for before, after in zip(times, times[1:])), reverse=True)[:8]
-    print(json.dumps({"gaps": [round(gap, 2) for gap in gaps], "acknowledged": acknowledged}))
+    print(json.dumps({"gaps": [round(gap, 2) for gap in gaps], "failed": len(failed), "failures": failed[:3], "acknowledged": acknowledged}))
 
 
 def connected(host, port, password):
@@ -103,7 +115,8 @@ def connected(host, port, password):
             time.sleep(0.2)
 
 
-def check(host, port, password):
+def check(host, port, password_file):
+    password = read(password_file)
     acknowledged = set(json.load(sys.stdin)["acknowledged"])
     client, held, start = connected(host, port, password), set(), "-"
     while True:
@@ -117,6 +130,4 @@ def check(host, port, password):
 
 if __name__ == "__main__":
     what, host, port, password_file, *more = sys.argv[1:]
-    with open(password_file, encoding="utf-8") as secret:
-        password = secret.read().strip()
-    {"write": write, "check": check}[what](host, int(port), password, *more)
+    {"write": write, "check": check}[what](host, int(port), password_file, *more)

@@ -4,6 +4,7 @@
 #include "base/strings.hpp"
 #include "fakes/fake_cluster_child.hpp"
 #include "sys/files.hpp"
+#include "sys/random.hpp"
 #include "tools/certificate.hpp"
 
 #include <fmt/format.h>
@@ -186,6 +187,16 @@ json FakeCluster::contents() const {
     std::sort(shown.begin(), shown.end());
     if (m_state.at("objects").contains(pod_key)) seen["users"][name] = shown;
   }
+  // of each node and sentinel: how many passwords a user has, and whether it logs in to the others with the Secret's
+  const json servers = m_state.value("servers", json::object());
+  for (const auto& [name, server] : servers.items()) {
+    for (const auto& [user, rules] : server.at("users").items())
+      seen["servers"][name][user] = std::count_if(
+          rules.begin(), rules.end(), [](const json& rule) { return rule.get<std::string>().starts_with('#'); });
+    const json& data = m_state.at("objects").at("secret/raibid-redis").at("data");
+    seen["servers"][name]["knows the others"] =
+        server.at("password") == sha256_hex(base64_decode(data.at("internal-password").get<std::string>()));
+  }
   if (set != m_state.at("objects").end()) seen["running"] = (*set).at("values");
   if (!std::filesystem::exists(data())) return seen;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(data())) {
@@ -288,7 +299,10 @@ bool FakeCluster::wait(std::span<Process* const> processes, TimePoint until) {
     first->finish(128 + SIGKILL);
   } else if (first->stays) {
     first->due = first->watched.empty() ? TimePoint::max() : now() + milliseconds(50);
-    if (first->watched.empty()) first->text += "Forwarding from 127.0.0.1:40123 -> 6379\n";
+    if (first->watched.empty()) {
+      const Words words(first->command.argv);
+      first->text += forwarding(words.list.at(3), words.has(":26379"));
+    }
     if (is(Fault::Kind::garbage)) {
       first->text += no_answer;
       m_fault.kind = Fault::Kind::none;

@@ -43,6 +43,8 @@ struct Fault {
 
 /// A cluster, kubectl and helm in one: answers what raibid-cli asks as the real ones do, and keeps what it is told in a
 /// file, also when a fault kills the run. One release in one namespace; no admission, no events.
+/// Of several nodes it knows what a test has put into its state: the pods, and `servers` ("node 1", "sentinel 0") with
+/// their users.
 class FakeCluster final : public Runner, public RedisConnector {
  public:
   FakeCluster(std::filesystem::path state_file, Signals& signals, Fault fault = {});
@@ -106,6 +108,10 @@ class FakeCluster final : public Runner, public RedisConnector {
   void uninstall(Child& child, bool half);
   void install_objects(const nlohmann::json& record);
   void make_pod();
+  /// "node 1", "sentinel 0"; "" for the only node, or the master of several.
+  static std::string server_at(int port);
+  /// What a port-forward says.
+  static std::string forwarding(const std::string& target, bool both);
   void forget(const std::string& key);
   void put(const std::string& key, nlohmann::json object);
   nlohmann::json* find(const std::string& key);

@@ -16,6 +16,8 @@ namespace fake_cluster {
 inline constexpr auto answer_time = std::chrono::milliseconds(60);
 /// Longer than an answer about the lock counts: it is asked for again, and that child can fail, too.
 inline constexpr auto pod_start = std::chrono::milliseconds(1500);
+/// Where the ways to several nodes begin, see FakeCluster::server_at.
+inline constexpr int first_port_of_nodes = 40200;
 inline constexpr const char* release = "raibid-redis";
 inline constexpr const char* workload = "raibid-redis-master";
 inline const std::string pod_key = "pod/raibid-redis-master-0";

@@ -187,13 +187,26 @@ void FakeCluster::make_pod() {
 /// claim.
 class FakeCluster::Connection final : public RedisConnection {
  public:
-  Connection(FakeCluster& cluster, std::string shown) : m_cluster(cluster), m_shown(std::move(shown)) {}
+  /// `server`: one of several nodes ("node 1", "sentinel 0"), or "".
+  Connection(FakeCluster& cluster, std::string shown, std::string server)
+      : m_cluster(cluster), m_shown(std::move(shown)), m_server(std::move(server)) {}
   std::string peer_certificate() const override { return m_shown; }
 
   RedisReply command(const std::vector<std::string>& words) override {
     if (m_cluster.find(pod_key) == nullptr) throw Error(ExitCode::failure, "the connection to Redis broke");
     const json* const secret = m_cluster.find("secret/raibid-redis");
     const std::string& name = words.at(0);
+    if (!m_server.empty()) {
+      if (name == "AUTH") m_known = lets_in(words.size() > 2 ? words[1] : "default", words.back());
+      if (name == "AUTH" && !m_known)
+        return FakeRedis::error("WRONGPASS invalid username-password pair or user is disabled.");
+      if (name == "SENTINEL" || (name == "CONFIG" && words.at(1) == "SET")) {
+        m_cluster.m_state["servers"][m_server]["password"] = sha256_hex(words.back());
+        m_cluster.save();
+        return FakeRedis::status("OK");
+      }
+      return name == "ACL" ? acl(words) : FakeRedis::status("OK");
+    }
     if (name == "AUTH" && m_cluster.m_state.contains("users")) {
       // the Secret's, which a test may change; while users are changed, whom Redis knows
       const bool as_in_secret =
@@ -249,8 +262,12 @@ class FakeCluster::Connection final : public RedisConnection {
   }
 
  private:
+  json& users() const {
+    return (m_server.empty() ? m_cluster.m_state : m_cluster.m_state["servers"][m_server])["users"];
+  }
+
   bool lets_in(const std::string& user, const std::string& password) const {
-    const json known = m_cluster.m_state["users"].value(user, json::array());
+    const json known = users().value(user, json::array());
     const auto has = [&](const std::string& rule) {
       return std::find(known.begin(), known.end(), json(rule)) != known.end();
     };
@@ -259,19 +276,19 @@ class FakeCluster::Connection final : public RedisConnection {
 
   /// Rules stand as they were given, one of them once; `reset` and on or off replace what was there.
   RedisReply acl(const std::vector<std::string>& words) {
-    json& users = m_cluster.m_state["users"];
+    json& all = users();
     if (words.at(1) == "LIST") {
       std::vector<RedisReply> lines;
-      for (const auto& [name, rules] : users.items()) {
+      for (const auto& [name, rules] : all.items()) {
         std::string line = "user " + name;
         for (const json& rule : rules) line += " " + rule.get<std::string>();
         lines.push_back(FakeRedis::text(line));
       }
       return FakeRedis::list(lines);
     }
-    for (std::size_t i = 2; words.at(1) == "DELUSER" && i < words.size(); ++i) users.erase(words[i]);
+    for (std::size_t i = 2; words.at(1) == "DELUSER" && i < words.size(); ++i) all.erase(words[i]);
     for (std::size_t i = 3; words.at(1) == "SETUSER" && i < words.size(); ++i) {
-      json& rules = users[words[2]];
+      json& rules = all[words[2]];
       if (!rules.is_array() || words[i] == "reset") rules = json::array();
       if (words[i] == "reset") continue;
       if (words[i] == "on" || words[i] == "off")
@@ -307,6 +324,7 @@ class FakeCluster::Connection final : public RedisConnection {
 
   FakeCluster& m_cluster;
   std::string m_shown;
+  std::string m_server;
   bool m_known = false;
   std::deque<std::vector<std::string>> m_sent;
 };
@@ -328,7 +346,19 @@ std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpo
         !covers_name(facts, endpoint.tls->server_name))
       throw TlsError(TlsProblem::unknown_ca, "the certificate cannot be verified");
   }
-  return std::make_unique<Connection>(*this, encrypted ? der_of(served) : "");
+  return std::make_unique<Connection>(*this, encrypted ? der_of(served) : "", server_at(endpoint.port));
+}
+
+/// Of two ports that lead to a node, the second one is its sentinel's.
+std::string FakeCluster::server_at(int port) {
+  const int at = port - first_port_of_nodes;
+  return at < 0 ? "" : fmt::format("{} {}", at % 2 == 0 ? "node" : "sentinel", at / 2);
+}
+
+std::string FakeCluster::forwarding(const std::string& target, bool both) {
+  if (!both) return "Forwarding from 127.0.0.1:40123 -> 6379\n";
+  const int port = first_port_of_nodes + 2 * std::stoi(target.substr(target.rfind('-') + 1));
+  return fmt::format("Forwarding from 127.0.0.1:{} -> 6379\nForwarding from 127.0.0.1:{} -> 26379\n", port, port + 1);
 }
 
 std::string FakeCluster::served_certificate(const RedisEndpoint&, Duration) { return m_state.value("served", ""); }

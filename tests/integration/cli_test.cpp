@@ -258,7 +258,7 @@ TEST_CASE("logs prints what the server said, images what a cluster pulls, junit 
   const Output output = cli.shell(R"sh(
     exec 2>&1
     "$RAIBID_CLI" setup redis --target local -q > /dev/null || exit 9
-    "$RAIBID_CLI" logs redis --target local | grep -c 'Ready to accept connections'
+    "$RAIBID_CLI" logs redis --target local | grep -c -m 1 'Ready to accept connections'
     "$RAIBID_CLI" logs redis --target local --tail 1 | wc -l
     timeout 2 "$RAIBID_CLI" logs redis --target local --follow > followed; echo "followed $?"
     "$RAIBID_CLI" logs redis --target local --previous; echo "exit $?"

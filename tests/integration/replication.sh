@@ -28,7 +28,18 @@ free_port() {
 }
 redis_port=$(free_port) sentinel_port=$(free_port) proxy_port=$(free_port) health_port=$(free_port)
 
-object() { "$helm" template raibid-redis templates/charts/redis -n raibid-redis --set architecture=replication,sentinel.downAfterMilliseconds=2500 -s "templates/$1"; }
+object() {
+  "$helm" template raibid-redis templates/charts/redis -n raibid-redis --set "architecture=replication,sentinel.downAfterMilliseconds=2500${encrypted:+,tls.enabled=true,tls.authClients=true}" \
+    -s "templates/$1"
+}
+# A CA, and a certificate that it signs: what nodes, sentinels, proxy and clients all show.
+make_certificate() {
+  local for_openssl=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2)
+  mkdir -p "$work/tls" && openssl req -x509 "${for_openssl[@]}" -keyout "$work/ca.key" -out "$work/tls/ca.crt" -subj /CN=CA &&
+    openssl req "${for_openssl[@]}" -keyout "$work/tls/tls.key" -out "$work/tls.csr" -subj /CN=raibid-redis &&
+    openssl x509 -req -in "$work/tls.csr" -CA "$work/tls/ca.crt" -CAkey "$work/ca.key" -CAcreateserial -days 1 -out "$work/tls/tls.crt" &&
+    cp "$work/tls/tls.key" "$work/tls/tls.crt.key" # as HAProxy has it
+}
 part() { awk -v key="  $2: |" '$0 == key {on = 1; next} on && /^  [^ ]/ {exit} on && /^---/ {exit} on {sub(/^    /, ""); print}' "$work/$1"; }
 
 # Files of each pod, with this machine's paths, addresses and ports.
@@ -39,10 +50,10 @@ prepare() {
   for i in 0 1 2; do
     home=$work/$i
     mkdir -p "$home/bin" "$home/etc" "$home/data"
-    part configmaps.yaml redis.conf | sed -e "s|/etc/redis|$home/etc|; s|^dir /data|dir $home/data|; s|^port 6379|port $redis_port|; s|^bind .*|bind 127.0.0.$((i + 1))|" > "$home/etc/redis.conf"
+    part configmaps.yaml redis.conf | sed -e "s|/etc/redis|$home/etc|; s|^dir /data|dir $home/data|; s|^port 6379|port $redis_port|; s|^tls-port 6379|tls-port $redis_port|; s|/etc/tls|$work/tls|; s|/run/redis/redis.sock|$home/redis.sock|; s|^bind .*|bind 127.0.0.$((i + 1))|" > "$home/etc/redis.conf"
     part configmaps.yaml nodes.conf | sed -e "s|/etc/redis|$home/etc|" > "$home/etc/nodes.conf"
     for file in start.sh ping.sh ha.sh; do
-      part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|" \
+      part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/etc/tls|$work/tls|g; s|/run/redis/redis.sock|$home/redis.sock|; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|" \
         > "$home/etc/$file"
     done
     # ping.sh asks the pod itself
@@ -61,7 +72,7 @@ prepare() {
     chmod +x "$home/bin/getent"
   done
   part replication.yaml haproxy.cfg | sed -e "s|raibid-redis-master-\([0-2]\):6379|127.0.0.1\1:$redis_port|; s|127.0.0.10:|127.0.0.1:|; s|127.0.0.11:|127.0.0.2:|; s|127.0.0.12:|127.0.0.3:|" \
-    -e "s|bind :6379|bind 127.0.0.1:$proxy_port|; s|bind :8404|bind 127.0.0.1:$health_port|" > "$work/haproxy.cfg"
+    -e "s|bind :6379|bind 127.0.0.1:$proxy_port|; s|bind :8404|bind 127.0.0.1:$health_port|; s|/etc/haproxy-tls|$work/tls|" > "$work/haproxy.cfg"
 }
 
 run() { # WHO COMMAND…
@@ -87,9 +98,10 @@ end() { # WHO [SIGNAL]: of a process that this script started
 end_pod() { end "redis $1" "${2:-KILL}"; end "sentinel $1" "${2:-KILL}"; }
 eventually() { for _ in {1..200}; do "$@" && return; sleep 0.1; done; return 1; }
 
-as_application() { REDISCLI_AUTH=secret timeout 2 redis-cli -h "127.0.0.$(($1 + 1))" -p "$redis_port" "${@:2}" 2>&1; }
-sentinel_of() { REDISCLI_AUTH=secret timeout 2 redis-cli -h "127.0.0.$(($1 + 1))" -p "$sentinel_port" "${@:2}" 2>&1; }
-through_proxy() { REDISCLI_AUTH=secret timeout 3 redis-cli -p "$proxy_port" "$@" 2>&1; }
+as_client() { REDISCLI_AUTH=secret timeout "$1" redis-cli "${encrypted[@]}" "${@:2}" 2>&1; }
+as_application() { as_client 2 -h "127.0.0.$(($1 + 1))" -p "$redis_port" "${@:2}"; }
+sentinel_of() { as_client 2 -h "127.0.0.$(($1 + 1))" -p "$sentinel_port" "${@:2}"; }
+through_proxy() { as_client 3 -p "$proxy_port" "$@"; }
 role() { as_application "$1" role | head -n 1; }
 is_master() { [[ $(role "$1") == master ]]; }
 follows() { [[ $(as_application "$1" role | sed -n '1p;2p;4p' | paste -sd' ') == "slave 127.0.0.$(($2 + 1)) connected" ]]; }
@@ -205,22 +217,22 @@ nothing_written() { [[ $(as_application "$1" xadd kept '*' n lost) != *-* ]]; }
 proxy() {
   local now; now=$(master_of 0 1 2)
   command -v haproxy >/dev/null || { skip "HAProxy leads to the master (no haproxy here)"; return; }
-  check "HAProxy takes its configuration" haproxy -c -f "$work/haproxy.cfg"
+  check "$with: HAProxy takes its configuration" haproxy -c -f "$work/haproxy.cfg"
   run proxy haproxy -db -f "$work/haproxy.cfg"
-  check "HAProxy leads to the master" eventually leads_to "$now"
-  check "HAProxy says that it runs" bash -c "exec 3<>/dev/tcp/127.0.0.1/$health_port && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && head -n 1 <&3 | grep -q 200"
+  check "$with: HAProxy leads to the master" eventually leads_to "$now"
+  check "$with: HAProxy says that it runs" bash -c "exec 3<>/dev/tcp/127.0.0.1/$health_port && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && head -n 1 <&3 | grep -q 200"
   through_proxy blpop nothing 30 > "$work/blocked" 2>&1 &
   local blocked=$! next
   eventually blocked_at "$now" || fail "a client waits at the master"
   end_pod "$now"
   eventually new_master_without "$now"
   next=$(master_of 0 1 2)
-  check "the connection to a master that is gone is cut" wait_end $blocked
-  check "HAProxy leads to the next master" eventually leads_to "$next"
+  check "$with: the connection to a master that is gone is cut" wait_end $blocked
+  check "$with: HAProxy leads to the next master" eventually leads_to "$next"
   for i in 0 1 2; do [[ $i == "$next" || $i == "$now" ]] || end_pod $i; done
-  check "a lone master is still reached, and says why it takes no writes" eventually proxied_refusal
+  check "$with: a lone master is still reached, and says why it takes no writes" eventually proxied_refusal
   for i in 0 1 2; do [[ $i == "$next" ]] || start_pod $i; done
-  check "HAProxy leads to it again when there are replicas" eventually proxied_write
+  check "$with: HAProxy leads to it again when there are replicas" eventually proxied_write
   end proxy
 }
 leads_to() { [[ $(through_proxy info server | grep ^run_id) == "$(as_application "$1" info server | grep ^run_id)" && $(through_proxy role | head -n 1) == master ]]; }
@@ -230,16 +242,27 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 proxied_refusal() { [[ $(through_proxy xadd stray '*' n 1) == NOREPLICAS* ]]; }
 proxied_write() { [[ $(through_proxy xadd kept '*' n 1) == *-* ]]; }
 
-for shell in "$(command -v dash)" "$(command -v busybox) sh"; do
+encrypted=() # options of redis-cli
+for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v dash) with TLS"; do
   read -ra shell <<<"$shell"
   [[ -x ${shell[0]} ]] || { skip "replication by busybox (not here)"; continue; }
   with=${shell[*]##*/}
+  if [[ $with == *TLS ]]; then
+    shell=("${shell[0]}")
+    encrypted=(--tls --cacert "$work/tls/ca.crt" --cert "$work/tls/tls.crt" --key "$work/tls/tls.key")
+    make_certificate > "$work/openssl" 2>&1 || { fail_showing "a certificate" "$(cat "$work/openssl")"; break; }
+  fi
   rm -rf "$work"/[0-2]
   prepare || { fail "the chart renders"; break; }
   begins
-  master_crashes
-  all_start_at_once
-  if [[ $with == *dash* ]]; then # what no shell does differently
+  if [[ $with == *TLS ]]; then # what it may change: who asks whom
+    hands_over
+    proxy
+  else
+    master_crashes
+    all_start_at_once
+  fi
+  if [[ $with == dash ]]; then # what no shell does differently
     addresses_change
     claim_is_lost
     hands_over

@@ -9,6 +9,7 @@
 //	readers asynq-inspect ADDRESS QUEUE          what the Inspector sees of it
 //	readers asynq-fill ADDRESS QUEUE             a task in each state that client and server bring one to; their IDs by state
 //	readers redis-url                            what PING answers go-redis and Asynq, with REDIS_URL and Go's usual certificates
+//	readers failover LIBRARY STOP-FILE           go-redis or asynq with REDIS_URL, until that file is there: what was acknowledged and what is there
 //	readers verify CERTIFICATE CA NAME PURPOSE   {"error": ""} when Go accepts the chain in that file; PURPOSE: server, client
 //	readers asynq-act ADDRESS QUEUE ACTION [ID]  the Inspector's RunTask, DeleteTask, ArchiveTask, PauseQueue or UnpauseQueue
 package main
@@ -46,6 +47,7 @@ func main() {
 		"asynq-act":     act,
 		"redis-url":     redisURL,
 		"verify":        verify,
+		"failover":      failover,
 	}
 	run, ok := commands[strings.Join(os.Args[1:2], "")]
 	if !ok {

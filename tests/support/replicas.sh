@@ -32,8 +32,9 @@ eventually() { # within a minute
 }
 address() { k get service raibid-redis-master -o jsonpath='{.spec.clusterIP}'; }
 take_password() {
-  k get secret raibid-redis -o jsonpath='{.data.redis-password}' | base64 -d > "$work/password"
-  chmod 600 "$work/password"
+  k get secret raibid-redis -o jsonpath='{.data.redis-password}' | base64 -d > "$work/password.new"
+  chmod 600 "$work/password.new"
+  mv "$work/password.new" "$work/password" # whoever reads it meanwhile has one or the other
   ip=$(address)
 }
 client() { "$cluster" exec python3 "$PWD/tests/cluster/writer.py" "$@"; }

@@ -444,14 +444,15 @@ TEST_CASE("external: teardown removes the credentials file, and with --delete-da
         std::string::npos);
   CHECK(exists());
 
-  // Redis 7.0 knows a consumer only once it was given a job
+  // Redis before 7.2 knows a consumer only once it was given a job
   redis->command({"DEL", "raibid:jobs"});
   cli.must_end(0, {"setup", "redis"}, by_url);
   const std::unique_ptr<RedisConnection> worker = server.connect();
   worker->send({"XREADGROUP", "GROUP", "raibid-workers", "w", "BLOCK", "0", "STREAMS", "raibid:jobs", ">"});
   while (redis->command({"CLIENT", "LIST"}).text.find("cmd=xreadgroup") == std::string::npos) continue;
-  CHECK(cli.must_end(0, {"teardown", "redis", "--delete-data", "--yes"}).find("a client reads jobs") !=
-        std::string::npos);
+  const std::string waited_in = cli.must_end(0, {"teardown", "redis", "--delete-data", "--yes"});
+  CHECK((waited_in.find("a client reads jobs") != std::string::npos ||
+         waited_in.find("someone works in it") != std::string::npos));
   CHECK(exists());
   redis->command({"CLIENT", "KILL", "TYPE", "normal"});
 

@@ -119,13 +119,20 @@ TEST_CASE("change: one node becomes several in place, and several one; kept data
   CHECK(restart_reasons(several, some_spec()) == Texts{"nodes 3 → 1"});
   observed.workload->spec = to_json(several);
   accepts(observed, {});
-  CHECK(has(refusal(observed, {{"ha", "true"}, {"replicas", "4"}}).message(), "cannot be changed to 5"));
+  accepts(observed, {{"ha", "true"}, {"replicas", "4"}});
   accepts(observed, {{"ha", "true"}});
+  observed.claims.push_back({"redis-data-raibid-redis-master-3", "8Gi", "fast"});
+  CHECK(has(refusal(observed, {{"ha", "true"}, {"replicas", "4"}}).message(),
+            "redis-data-raibid-redis-master-3 is left"));
+  observed.claims.pop_back();
 
   observed.workload.reset();
   observed.claims[0].spec = to_json(several);
   observed.claims.push_back({"redis-data-raibid-redis-master-1", "8Gi", "fast"});
   CHECK(has(refusal(observed, {}).message(), "is that of 3 nodes"));
+  observed.claims[0].has_everything = true;
+  accepts(observed, {});
+  CHECK(has(refusal(observed, {{"ha", "true"}, {"replicas", "4"}}).message(), "is that of 3 nodes"));
   accepts(observed, {{"ha", "true"}});
   // what a single node left, beside what several left before
   observed.claims[0].spec = to_json(some_spec());
@@ -136,6 +143,24 @@ TEST_CASE("change: one node becomes several in place, and several one; kept data
   observed.claims = {{"redis-data-raibid-redis-master-0", "8Gi", "fast"},
                      {"redis-data-raibid-redis-master-1", "8Gi", "fast"}};
   accepts(observed, {{"ha", "true"}});
+}
+
+TEST_CASE("change: several nodes change together how they speak TLS, by a teardown that keeps the data") {
+  Observed observed = some_release();
+  observed.id = {"raibid-redis", "raibid-redis"};
+  Spec several = some_spec();
+  several.replicas = 2;
+  observed.workload->spec = to_json(several);
+  const Error on = refusal(observed, {{"ha", "true"}, {"tls", "true"}});
+  CHECK(has(on.message(), "how they speak TLS (off → on)"));
+  CHECK(has(on.hint(), "raibid-cli setup redis --ha --replicas 2 --tls"));
+  several.tls.from = TlsChoice::From::own;
+  observed.workload->spec = to_json(several);
+  accepts(observed, {{"ha", "true"}, {"tls", "true"}});
+  CHECK(has(refusal(observed, {{"ha", "true"}, {"tls-client-certs", "true"}}).hint(), "--tls --tls-client-certs"));
+  CHECK(
+      has(refusal(observed, {{"tls", "false"}}).hint(), "with TLS as it is: raibid-cli setup redis --ha=false --tls"));
+  accepts(observed, {{"tls", "true"}});
 }
 
 TEST_CASE("change: a further name that is someone else's") {

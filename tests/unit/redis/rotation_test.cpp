@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+
+#include "components/redis/server/node_users.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/server/secret_problem.hpp"
 #include "fakes/fake_random.hpp"
@@ -72,6 +75,37 @@ TEST_CASE(
   for (const char* old : {"of-the-admin", "of-the-exporter", "of-trim"})
     CHECK_FALSE(has(acl(done), "#" + sha256_hex(old)));
   CHECK(has(acl(done), "#" + sha256_hex(value_of(done, admin_password_key).reveal())));
+}
+
+TEST_CASE("rotation with several nodes: their files and sentinels have the passwords that the nodes have") {
+  const auto two = [](const std::string& one, const std::string& other) {
+    return "#" + sha256_hex(one) + " #" + sha256_hex(other);
+  };
+  const auto sentinels = [](const SecretContent& content) { return value_of(content, sentinel_conf_key).reveal(); };
+  const SecretContent before = with_node_users(with_all(), Secret("of-the-nodes"));
+  CHECK(with_node_files(before) == before);
+  CHECK(with_node_files(with_all()) == with_all());
+  const SecretContent both = with_second_password(before, Secret("another"), noon);
+  CHECK(has(sentinels(both), "user default on " + two("another", "a-password") + " resetchannels"));
+  CHECK(value_of(both, replication_conf_key) == value_of(before, replication_conf_key));
+  const SecretContent one = with_one_password(both);
+  CHECK_FALSE(has(sentinels(one), sha256_hex("a-password")));
+  CHECK(sentinels(with_application_user(before, {"other", {"*"}, {}, {"get"}}, Secret("of-the-admin"))) ==
+        sentinels(before));
+
+  FakeRandom random;
+  const SecretContent internal = with_second_internal_passwords(before, random, noon);
+  const std::string next = value_of(internal, internal_password_key).reveal();
+  REQUIRE(next != "of-the-nodes");
+  for (const char* user : {"replica", "sentinel"})
+    CHECK(has(acl(internal), fmt::format("user {} on {} resetchannels", user, two(next, "of-the-nodes"))));
+  CHECK(has(sentinels(internal), "user sentinel on " + two(next, "of-the-nodes") + " &* +@all\n"));
+  CHECK(has(sentinels(internal), "sentinel auth-pass mymaster " + next + "\n"));
+  CHECK(has(sentinels(internal), "sentinel sentinel-pass " + next + "\n"));
+  CHECK(value_of(internal, replication_conf_key).reveal() == "masteruser replica\nmasterauth " + next + "\n");
+  const SecretContent done = with_one_internal_password(internal, true);
+  CHECK_FALSE(has(acl(done) + sentinels(done), sha256_hex("of-the-nodes")));
+  CHECK(with_node_files(done) == done);
 }
 
 TEST_CASE("a Secret that was changed by hand is known by its users.acl") {

@@ -204,8 +204,11 @@ TEST_CASE("--ha: three nodes, or five; what goes with nothing else") {
   CHECK(has(refusal({{"replicas", "2"}}).message(), "needs --ha"));
   CHECK(has(refusal({{"ha", "true"}, {"no-persistence", "true"}}).message(), "empties its replicas"));
   CHECK(has(refusal({{"ha", "true"}, {"chart", "bitnami"}}).message(), "withdrawn"));
-  CHECK(has(refusal({{"ha", "true"}, {"tls", "true"}}).message(), "TLS"));
-  CHECK(has(refusal({{"ha", "true"}, {"existing-secret", "store"}}).message(), "passwords in the Secret"));
+  CHECK(has(refusal({{"ha", "true"}, {"tls", "true"}, {"tls-migrate", "true"}}).message(), "one port"));
+  CHECK(has(refusal({{"ha", "true"}, {"tls-issuer", "ca"}}).message(), "one node alone"));
+  CHECK(has(refusal({{"ha", "true"}, {"existing-secret", "raibid-redis"}}).message(), "the Secret of the release"));
+  CHECK(redis_settings_of({{"ha", "true"}, {"existing-secret", "store"}}).ha());
+  CHECK(redis_settings_of({{"ha", "true"}, {"tls-client-certs", "true"}}).ha());
   CHECK(has(refusal({{"ha", "true"}, {"target", "local"}}).message(), "one node"));
   CHECK(has(refusal({{"set", "architecture=replication"}}).message(), "decided by raibid-cli"));
   Preset preset = job_queue_preset();

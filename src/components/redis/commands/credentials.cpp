@@ -205,7 +205,7 @@ class Rotation {
   }
 
   CommandResult rotate() {
-    if (const auto since = rotated_at(m_content)) {
+    if (const auto since = rotated_at(m_content); since && !was_interrupted()) {
       throw Error(ExitCode::failure, fmt::format("two passwords are already valid, since {}", rfc3339(*since)),
                   "end the older one first: " + m_context.scope().command(rotate_command, "--finish"));
     }
@@ -224,7 +224,7 @@ class Rotation {
       return with_one_password(with_second_password(present, next, now));
     });
     if (done) return *done;
-    const std::string kicked = m_options.kick ? kick(connections(now)) : "";
+    const std::string kicked = m_options.kick ? kick(now) : "";
     return result("replaced",
                   kicked + fmt::format("Only the new password is valid now. Hand it to the applications:\n  {}\n",
                                        m_context.scope().command("export secret")));
@@ -241,16 +241,19 @@ class Rotation {
     const auto done =
         change("the older password ends", [](const SecretContent& present) { return with_one_password(present); });
     if (done) return *done;
-    const std::string kicked = m_options.kick ? kick(older) : "";
+    const std::string kicked = m_options.kick && since ? kick(*since) : "";
     return result("finished", kicked + "Only the password that applications were given is valid now.\n");
   }
 
   CommandResult rotate_internal() {
-    if (const auto since = internal_rotated_at(m_content)) {
+    if (const auto since = internal_rotated_at(m_content); since && !was_interrupted()) {
       throw Error(ExitCode::failure, fmt::format("two internal passwords are already valid, since {}", rfc3339(*since)),
                   "end the older ones first: " + m_context.scope().command(rotate_command, "--internal --finish"));
     }
-    const auto done = change("second passwords of admin, exporter and trim", [this](const SecretContent& present) {
+    const auto done = change("second passwords of raibid-cli's own users", [this](const SecretContent& present) {
+      if (internal_rotated_at(present))
+        throw Error(ExitCode::preflight, "two internal passwords are already valid: a third one has to wait",
+                    "end the older ones first: " + m_context.scope().command(rotate_command, "--internal --finish"));
       return with_second_internal_passwords(present, m_context.random, m_context.clock.wall());
     });
     if (done) return *done;
@@ -271,28 +274,37 @@ class Rotation {
     if (done) return *done;
     return result("finished",
                   restarted ? "Only the new passwords are valid now.\n"
-                            : "Only the new passwords are valid now, but for the exporter: it has not restarted since "
-                              "then, and keeps its old one as well: run this again after its next start.\n");
+                            : "Only the new passwords are valid now, but of the exporter: it has not restarted since "
+                              "then, and keeps its old one as well. Run this again after its next start.\n");
   }
 
-  /// Those of the application's user that were there before then.
+  /// Those of the application's user that were there before then, on every node.
   std::vector<UserConnection> connections(WallTime since) {
-    const auto admin = m_place->administer(question_deadline(m_context));
+    std::vector<UserConnection> all;
+    for (const auto& node : m_place->administer_all(question_deadline(m_context))) {
+      for (UserConnection& one : connections_of(*node, since)) all.push_back(std::move(one));
+    }
+    return all;
+  }
+
+  std::vector<UserConnection> connections_of(RedisConnection& node, WallTime since) const {
     std::vector<UserConnection> older =
-        connections_before(checked(*admin, {"CLIENT", "LIST"}).text, shown_user(application_login(m_content)), since,
+        connections_before(checked(node, {"CLIENT", "LIST"}).text, shown_user(application_login(m_content)), since,
                            m_context.clock.wall());
-    const std::string own = std::to_string(checked(*admin, {"CLIENT", "ID"}).integer);
+    const std::string own = std::to_string(checked(node, {"CLIENT", "ID"}).integer);
     std::erase_if(older, [&](const UserConnection& one) { return one.id == own; });
     return older;
   }
 
-  std::string kick(const std::vector<UserConnection>& older) {
-    const auto admin = m_place->administer(question_deadline(m_context));
-    std::size_t closed = 0;
-    for (const UserConnection& one : older)
-      closed += static_cast<std::size_t>(checked(*admin, {"CLIENT", "KILL", "ID", one.id}).integer);
-    return fmt::format("Closed {} from before the rotation.\n",
-                       counted(static_cast<std::int64_t>(closed), "connection", "connections"));
+  std::string kick(WallTime since) {
+    std::int64_t closed = 0;
+    // the password that raibid-cli itself logs in with may be another one by now
+    const auto place = open_place(m_context, m_settings);
+    for (const auto& node : place->administer_all(question_deadline(m_context))) {
+      for (const UserConnection& one : connections_of(*node, since))
+        closed += checked(*node, {"CLIENT", "KILL", "ID", one.id}).integer;
+    }
+    return fmt::format("Closed {} from before the rotation.\n", counted(closed, "connection", "connections"));
   }
 
   static std::string describe(const std::vector<UserConnection>& older) {
@@ -410,7 +422,7 @@ std::vector<OptionSpec> rotate_options() {
   };
   return {flag("finish", "Remove the older password"),
           flag("now", "Replace the password at once, with no time in which both are valid"),
-          flag("internal", "Of raibid-cli's own users: admin, exporter, trim, tls, backup"),
+          flag("internal", "Of raibid-cli's own users: admin, exporter, trim, tls, backup, and those of several nodes"),
           flag("kick", "Close the connections from before the rotation, with --finish or --now"),
           {.name = "password-file",
            .help = "Take the new password from the first line of this file instead of making one",

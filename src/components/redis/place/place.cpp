@@ -30,6 +30,12 @@ Command Place::logs(const LogLines&) {
               "the service's own console shows it; what is slow, Redis itself knows: SLOWLOG GET");
 }
 
+std::vector<std::unique_ptr<RedisConnection>> Place::administer_all(TimePoint deadline) {
+  std::vector<std::unique_ptr<RedisConnection>> one;
+  one.push_back(administer(deadline));
+  return one;
+}
+
 void Place::read_data_file(const std::string&, const std::function<void(std::string_view)>&) {
   throw Error(ExitCode::usage, "the files of this Redis are not at hand", "restore it where it runs");
 }

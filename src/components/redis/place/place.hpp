@@ -81,9 +81,11 @@ class Place {
   /// The same for raibid-cli's own work, which the application's user may not do; where that may do everything, it is
   /// that user's.
   virtual std::unique_ptr<RedisConnection> administer(TimePoint deadline) { return connect(deadline); }
+  /// The same of every node that runs.
+  virtual std::vector<std::unique_ptr<RedisConnection>> administer_all(TimePoint deadline);
   /// What tells it from one of the same names elsewhere, for records: of the cluster, or its address; "" here.
   virtual std::string cluster_uid() { return ""; }
-  /// Whether its exporter, if it has one, has started after then and so knows the passwords of then.
+  /// Whether its exporters, if it has any, have started after then and so know the passwords of then.
   virtual bool exporter_started_after(WallTime) { return true; }
   /// Sees to it that the endpoint stays reachable while someone else uses it; called now and then.
   virtual void look_after() = 0;

@@ -8,7 +8,7 @@
 
 namespace raibid {
 
-Plan credentials_plan(Context& context, UserStore& store, const LogIn& log_in, const UserChange& change,
+Plan credentials_plan(Context& context, UserStore& store, const UserServers& servers, const UserChange& change,
                       const std::string& what, const std::string& run, std::optional<Credentials>& file,
                       const std::string& preset) {
   const auto take_into_file = [&store, &file] {
@@ -18,7 +18,7 @@ Plan credentials_plan(Context& context, UserStore& store, const LogIn& log_in, c
     file->username = shown_user(application_login(content));
     file->admin_password = value_of(content, admin_password_key);
   };
-  Plan plan = {users_step(store, log_in, change, what, run, context.scope().command("setup redis"), take_into_file)};
+  Plan plan = {users_step(store, servers, change, what, run, context.scope().command("setup redis"), take_into_file)};
   if (file) plan.push_back(credentials_step(context, *file, preset));
   return plan;
 }

@@ -12,7 +12,7 @@ namespace raibid {
 
 /// The steps of a run that changes nothing but who may log in: the users, then this user's credentials file, if there
 /// is one. `file` is read and changed while they act.
-Plan credentials_plan(Context& context, UserStore& store, const LogIn& log_in, const UserChange& change,
+Plan credentials_plan(Context& context, UserStore& store, const UserServers& servers, const UserChange& change,
                       const std::string& what, const std::string& run, std::optional<Credentials>& file,
                       const std::string& preset);
 

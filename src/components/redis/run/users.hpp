@@ -3,6 +3,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "components/redis/server/users.hpp"
@@ -25,30 +27,59 @@ class UserStore {
 /// connect_redis.
 using LogIn = std::function<std::unique_ptr<RedisConnection>(const Login&)>;
 
+/// One server of a Redis: the only one, a node of several, or the sentinel beside a node.
+struct UserServer {
+  enum class Kind { alone, node, sentinel };
+  Kind kind = Kind::alone;
+  LogIn log_in;
+};
+
+/// Those servers of one Redis that run, looked for anew at each call: a node that does not run reads the store when it
+/// starts.
+class UserServers {
+ public:
+  /// A Redis of one server, by a LogIn.
+  template <typename OfOne>
+    requires std::is_invocable_r_v<std::unique_ptr<RedisConnection>, OfOne&, const Login&>
+  UserServers(OfOne log_in)  // NOLINT(google-explicit-constructor)
+      : UserServers(std::function([log_in] {
+          return std::vector<UserServer>{{UserServer::Kind::alone, log_in}};
+        })) {}
+  explicit UserServers(std::function<std::vector<UserServer>()> look) : m_look(std::move(look)) {}
+  std::vector<UserServer> running() const { return m_look(); }
+
+ private:
+  std::function<std::vector<UserServer>()> m_look;
+};
+
 /// What the content of the store becomes; asked when it is about to change.
 using UserChange = std::function<SecretContent(const SecretContent& present)>;
 
-/// Changes the users of a running Redis: first whatever lets someone in, by ACL SETUSER; then,
-/// after both the application and raibid-cli have logged in that way, the store; only then what keeps someone out.
-/// Nobody who knows a password of before or after is refused meanwhile, and ACL LOAD, which closes connections, is
-/// never used. What was there before stays in the store (previous_users_key) until `forget_previous_users`.
-/// `run` is the id of the run, without which nothing is taken back.
-void change_users(UserStore& store, const LogIn& log_in, const UserChange& change, const std::string& run);
+/// Changes the users of a running Redis: first whatever lets someone in, on every server, by ACL SETUSER; then,
+/// after both the application and raibid-cli have logged in that way, the store; then with what the nodes log in to
+/// each other; only then what keeps someone out. Nobody who knows a password of before or after is refused meanwhile,
+/// and ACL LOAD, which closes connections, is never used. What was there before stays in the store
+/// (previous_users_key) until `forget_previous_users`. `run` is the id of the run, without which nothing is taken back.
+/// Throws Error; before anything is changed when a server runs and lets nobody in.
+void change_users(UserStore& store, const UserServers& servers, const UserChange& change, const std::string& run);
 
 /// Takes back what change_users of that run did, whole or in part; can run twice. Throws Kept when another run has
 /// changed the users since, Error (failure) when no password that is known opens the running server.
-void restore_users(UserStore& store, const LogIn& log_in, const std::string& run);
+void restore_users(UserStore& store, const UserServers& servers, const std::string& run);
 
 /// The run has ended well: nothing is to be taken back any more. What cannot be removed now is removed by the next run.
 void forget_previous_users(UserStore& store);
 
 /// A step that changes the users, with its undo, "users.restore". `after` is called when it is done: who was logged in
 /// before may be gone.
-Step users_step(UserStore& store, const LogIn& log_in, const UserChange& change, const std::string& what,
+Step users_step(UserStore& store, const UserServers& servers, const UserChange& change, const std::string& what,
                 const std::string& run, const std::string& by_hand, std::function<void()> after);
 
 /// What "users.restore" does.
-void add_users_undo(UndoTable& table, UserStore& store, const LogIn& log_in);
+void add_users_undo(UndoTable& table, UserStore& store, const UserServers& servers);
+
+/// Tells a node, or a sentinel, with what it logs in to the others. Who is connected already stays connected.
+void tell_internal_password(RedisConnection& redis, UserServer::Kind kind, const SecretContent& content);
 
 /// The first of these logins that the server lets in. Throws the last refusal when it lets nobody in.
 std::unique_ptr<RedisConnection> log_in_as_any(const LogIn& log_in, const std::vector<Login>& logins);

@@ -48,12 +48,18 @@ Secret with_lines(const Secret& acl, const Secret& password) {
   return all;
 }
 
-Secret sentinel_conf(const SecretContent& content, const Secret& password) {
-  std::string hashes;
-  for (const std::string& hash : password_hashes(content)) hashes += " #" + hash;
-  std::string text = fmt::format("user default on{} {}\n", hashes, asking_rules);
+/// Who may log in at a sentinel, and with what it logs in to the nodes and to the other sentinels.
+Secret sentinel_conf(const SecretContent& content) {
+  const auto words_of = [](const std::vector<std::string>& hashes) {
+    std::string words;
+    for (const std::string& hash : hashes) words += " #" + hash;
+    return words;
+  };
+  const Secret& password = content.at(internal_password_key);
+  std::string text = fmt::format("user default on{} {}\n", words_of(password_hashes(content)), asking_rules);
   text += "user health on nopass resetchannels -@all +ping +sentinel|master +sentinel|get-master-addr-by-name\n";
-  text += fmt::format("user {} on {} &* +@all\n", sentinel_user, hash_of(password));
+  text += fmt::format("user {} on{} &* +@all\n", sentinel_user,
+                      words_of(hashes_of(value_of(content, acl_key), sentinel_user)));
   text += fmt::format("sentinel auth-user {} {}\nsentinel auth-pass {} {}\n", master_set, sentinel_user, master_set,
                       password.reveal());
   text += fmt::format("sentinel sentinel-user {}\nsentinel sentinel-pass {}\n", sentinel_user, password.reveal());
@@ -67,10 +73,16 @@ Secret sentinel_conf(const SecretContent& content, const Secret& password) {
 SecretContent with_node_users(SecretContent present, const Secret& password) {
   present[acl_key] = with_lines(value_of(present, acl_key), password);
   present[internal_password_key] = password;
-  std::string replication = fmt::format("masteruser replica\nmasterauth {}\n", password.reveal());
+  return with_node_files(std::move(present));
+}
+
+SecretContent with_node_files(SecretContent present) {
+  if (value_of(present, internal_password_key).empty()) return present;
+  std::string replication =
+      fmt::format("masteruser {}\nmasterauth {}\n", replica_user, present[internal_password_key].reveal());
   present[replication_conf_key] = Secret(replication);
   explicit_bzero(replication.data(), replication.size());
-  present[sentinel_conf_key] = sentinel_conf(present, password);
+  present[sentinel_conf_key] = sentinel_conf(present);
   return present;
 }
 

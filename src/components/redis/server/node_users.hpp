@@ -14,12 +14,17 @@ inline constexpr const char* replication_conf_key = "replication.conf";
 inline constexpr const char* sentinel_conf_key = "sentinel.conf";
 
 inline constexpr const char* sentinel_user = "sentinel";
+inline constexpr const char* replica_user = "replica";
 /// What the sentinels call the group of master and replicas: the chart's sentinel.masterSet.
 inline constexpr const char* master_set = "mymaster";
 
 /// `present` with the users by which the nodes of one Redis know each other, with this password. `health` may ask for
 /// the role, too: probes and proxies go by that. At a sentinel the application's password lets in whoever only asks.
 SecretContent with_node_users(SecretContent present, const Secret& password);
+
+/// `present` with what follows from its other keys: replication.conf has its internal password, and sentinel.conf lets
+/// in whom users.acl lets in. Whoever changes a password of `present` calls it. Of one node alone: as it is.
+SecretContent with_node_files(SecretContent present);
 
 /// `present` without them: there is one node alone.
 SecretContent without_node_users(SecretContent present);

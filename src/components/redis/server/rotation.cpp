@@ -9,6 +9,7 @@
 
 #include "base/json.hpp"
 #include "base/strings.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "components/redis/server/password.hpp"
 #include "sys/random.hpp"
 
@@ -34,18 +35,6 @@ Secret with_hashes(const Secret& acl, const std::string& user, const std::vector
   return Secret(text);
 }
 
-std::vector<std::string> hashes_of(const Secret& acl, const std::string& user) {
-  std::vector<std::string> hashes;
-  for (const std::string& line : split(acl.reveal(), '\n')) {
-    const std::vector<std::string> words = split(line, ' ');
-    if (words.size() < 3 || words[0] != "user" || words[1] != user) continue;
-    for (const std::string& word : words) {
-      if (word.starts_with('#')) hashes.push_back(word.substr(1));
-    }
-  }
-  return hashes;
-}
-
 void set_acl(SecretContent& content, const std::string& user, const std::vector<std::string>& hashes) {
   content[acl_key] = with_hashes(value_of(content, acl_key), user, hashes);
 }
@@ -64,14 +53,18 @@ Secret exporter_password(const SecretContent& content) {
   return Secret(file.begin()->get<std::string>());
 }
 
-/// A user beside the application's: its password by its key, and how a new one is written.
+/// A user beside the application's: its password by its key. The nodes' users have one together.
 struct InternalUser {
   const char* name;
   const char* key;
 };
-constexpr std::array internal_users = {
-    InternalUser{"admin", admin_password_key}, InternalUser{"exporter", exporter_key}, InternalUser{"trim", trim_key},
-    InternalUser{"tls", reload_password_key}, InternalUser{"backup", backup_password_key}};
+constexpr std::array internal_users = {InternalUser{"admin", admin_password_key},
+                                       InternalUser{"exporter", exporter_key},
+                                       InternalUser{"trim", trim_key},
+                                       InternalUser{"tls", reload_password_key},
+                                       InternalUser{"backup", backup_password_key},
+                                       InternalUser{replica_user, internal_password_key},
+                                       InternalUser{sentinel_user, internal_password_key}};
 
 }  // namespace
 
@@ -83,14 +76,14 @@ SecretContent with_second_password(SecretContent present, const Secret& next, Wa
   set_acl(present, shown_user(application_login(present)), hashes);
   present[password_key] = next;
   present[rotated_at_key] = Secret(rfc3339(now));
-  return present;
+  return with_node_files(std::move(present));
 }
 
 SecretContent with_one_password(SecretContent present) {
   const Login login = application_login(present);
   set_acl(present, shown_user(login), {sha256_hex(login.password.reveal())});
   present.erase(rotated_at_key);
-  return present;
+  return with_node_files(std::move(present));
 }
 
 std::optional<WallTime> rotated_at(const SecretContent& content) {
@@ -99,16 +92,18 @@ std::optional<WallTime> rotated_at(const SecretContent& content) {
 }
 
 SecretContent with_second_internal_passwords(SecretContent present, Random& random, WallTime now) {
+  SecretContent made;
   for (const InternalUser& user : internal_users) {
     if (!present.contains(user.key)) continue;
-    const Secret next = generate_password(random);
+    if (!made.contains(user.key)) made.emplace(user.key, generate_password(random));
+    const Secret& next = made.at(user.key);
     std::vector<std::string> hashes = hashes_of(value_of(present, acl_key), user.name);
     hashes.insert(hashes.begin(), sha256_hex(next.reveal()));
     set_acl(present, user.name, hashes);
     present[user.key] = std::string_view(user.key) == exporter_key ? exporter_file(next) : next;
   }
   present[internal_rotated_at_key] = Secret(rfc3339(now));
-  return present;
+  return with_node_files(std::move(present));
 }
 
 SecretContent with_one_internal_password(SecretContent present, bool exporter_has_restarted) {
@@ -124,7 +119,7 @@ SecretContent with_one_internal_password(SecretContent present, bool exporter_ha
     if (!password.empty()) set_acl(present, user.name, {sha256_hex(password.reveal())});
   }
   if (all) present.erase(internal_rotated_at_key);
-  return present;
+  return with_node_files(std::move(present));
 }
 
 std::optional<WallTime> internal_rotated_at(const SecretContent& content) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "sys/random.hpp"
 
 namespace raibid {
@@ -53,16 +54,19 @@ std::string shown_user(const Login& login) {
   return login.username.empty() ? std::string(default_user) : login.username;
 }
 
-std::vector<std::string> password_hashes(const SecretContent& content) {
-  const std::string user = shown_user(application_login(content));
+std::vector<std::string> hashes_of(const Secret& acl, const std::string& user) {
   std::vector<std::string> hashes;
-  for (const std::string& line : split(value_of(content, acl_key).reveal(), '\n')) {
+  for (const std::string& line : split(acl.reveal(), '\n')) {
     if (user.empty() || name_in(line) != user) continue;
     for (const std::string& word : split(credentials_in(line), ' ')) {
       if (word.starts_with('#')) hashes.push_back(word.substr(1));
     }
   }
   return hashes;
+}
+
+std::vector<std::string> password_hashes(const SecretContent& content) {
+  return hashes_of(value_of(content, acl_key), shown_user(application_login(content)));
 }
 
 std::string user_rules(const UserSpec& user) {
@@ -111,7 +115,7 @@ SecretContent with_application_user(SecretContent present, const UserSpec& user,
     present[username_key] = Secret(user.name);
     present[admin_password_key] = admin_password;
   }
-  return present;
+  return with_node_files(std::move(present));
 }
 
 std::vector<std::string> dropped_users(const Secret& before, const Secret& after) {

@@ -50,7 +50,9 @@ Secret value_of(const SecretContent& content, const std::string& key);
 Login application_login(const SecretContent& content);
 /// What raibid-cli logs in with for its own work: `admin`, or the application's user while that is `default`.
 Login admin_login(const SecretContent& content);
-/// The SHA-256 of each password that the application's user may use, in the order of the ACL file.
+/// The SHA-256 of each password that the ACL file gives this user, in its order.
+std::vector<std::string> hashes_of(const Secret& acl, const std::string& user);
+/// The same of the application's user.
 std::vector<std::string> password_hashes(const SecretContent& content);
 /// The name to show: never empty with a password, always empty without one.
 std::string shown_user(const Login& login);

@@ -50,6 +50,12 @@ RedisNames::RedisNames(const std::string& release, const std::string& name_space
 
 std::string RedisNames::pod_of(int node) const { return fmt::format("{}-{}", workload, node); }
 
+std::vector<std::string> RedisNames::pods(int nodes) const {
+  std::vector<std::string> all;
+  for (int node = 0; node < nodes; ++node) all.push_back(pod_of(node));
+  return all;
+}
+
 std::string RedisNames::claim_of(int node) const { return "redis-data-" + pod_of(node); }
 
 int RedisNames::node_of(std::string_view name) const {

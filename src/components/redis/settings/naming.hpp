@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/settings.hpp"
 
@@ -9,6 +10,9 @@ namespace raibid {
 
 /// The container of Redis, in the embedded chart and in Bitnami's.
 inline constexpr const char* redis_container = "redis";
+
+/// The container of the sentinel beside a node of several, in the embedded chart.
+inline constexpr const char* sentinel_container = "sentinel";
 
 /// The container beside Redis that serves metrics, in the embedded chart and in Bitnami's.
 inline constexpr const char* exporter_container = "metrics";
@@ -41,6 +45,8 @@ struct RedisNames {
   /// Those of a node, by its ordinal.
   std::string pod_of(int node) const;
   std::string claim_of(int node) const;
+  /// The pods of so many nodes, in the order of their ordinals.
+  std::vector<std::string> pods(int nodes) const;
   /// The ordinal of the node that has this pod, or this claim; -1 for another name.
   int node_of(std::string_view name) const;
   /// What a port-forward goes to, so that it leads to the master: the pod, or of several nodes a proxy.

@@ -38,6 +38,7 @@ struct Spec {
   Choices chosen;
 
   bool ha() const { return replicas > 0; }
+  int nodes() const { return replicas + 1; }
   bool operator==(const Spec&) const;
 };
 

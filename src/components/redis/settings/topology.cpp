@@ -31,10 +31,17 @@ std::optional<std::pair<std::string, std::string>> why_no_replicas(const RedisSe
   if (!redis.persistence)
     return std::pair("without data on disk a master that restarts is empty, and empties its replicas",
                      "leave --no-persistence out");
-  if (redis.tls.enabled()) return std::pair("replicas do not speak TLS yet", "leave --tls out, or --ha");
-  if (redis.existing_secret)
-    return std::pair("the nodes know each other by passwords in the Secret, which something else keeps",
-                     "leave --existing-secret out, or --ha");
+  if (redis.tls.migrate)
+    return std::pair("several nodes know each other by one port, so there is none beside it for plain clients",
+                     "leave --tls-migrate out, or --ha");
+  if (redis.tls.from == TlsChoice::From::issuer)
+    return std::pair("what cert-manager renews is read again by one node alone",
+                     "use --tls, or --tls-secret with its Secret: the next setup after a renewal tells all nodes");
+  if (redis.existing_secret && redis.existing_secret->name == RedisNames(redis.release, redis.name_space).full)
+    return std::pair(
+        "sentinels know the password from the Secret of the release, which --existing-secret leaves to "
+        "something else",
+        "let that keep the password in a Secret of another name, or leave --ha out");
   for (const char* const name : directives_of_nodes) {
     if (!directive(redis, name).empty())
       return std::pair(fmt::format("the preset sets {}, and the nodes agree on their roles by themselves", name),

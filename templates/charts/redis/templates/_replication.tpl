@@ -57,7 +57,7 @@ remembered() {
 # address alone, and its epoch a moment later.
 asked() {
   printf '%s\n' {{ include "redis.asHealth" . }}"SENTINEL MASTER $set" "SENTINEL GET-MASTER-ADDR-BY-NAME $set" |
-    timeout 1 "$cli" -h "$(address "$1")" -p 26379 2>/dev/null |
+    timeout 1 "$cli" -h "$(address "$1")" -p 26379{{ include "redis.toOthers" . }} 2>/dev/null |
     awk -v addresses="$addresses" '
       BEGIN {n = split(addresses, all, " "); for (i = 1; i <= n; i++) ordinal[all[i]] = i - 1}
       {line[NR] = $0}
@@ -116,7 +116,11 @@ write_sentinel_file() {
   mkdir -p "${file%/*}"
   {
     echo "# addresses$addresses"
-    printf '%s\n' 'port 26379' 'bind * -::*' 'protected-mode no' 'daemonize no' 'logfile ""' "dir ${file%/*}"
+    {{- if .Values.tls.enabled }}
+    printf '%s\n' 'port 0' 'tls-port 26379' 'tls-cert-file /etc/tls/{{ .Values.tls.certFilename }}' 'tls-key-file /etc/tls/{{ .Values.tls.certKeyFilename }}' \
+      'tls-ca-cert-file /etc/tls/{{ .Values.tls.certCAFilename }}' 'tls-auth-clients {{ .Values.tls.authClients | ternary "yes" "no" }}' 'tls-replication yes'
+    {{- end }}
+    printf '%s\n'{{ if not .Values.tls.enabled }} 'port 26379'{{ end }} 'bind * -::*' 'protected-mode no' 'daemonize no' 'logfile ""' "dir ${file%/*}"
     echo "sentinel myid $(id_of "$ordinal")"
     echo "sentinel announce-ip $(address "$ordinal")"
     echo "sentinel announce-port 26379"
@@ -137,11 +141,17 @@ write_sentinel_file() {
   } > "$file.new"
   mv "$file.new" "$file"
 }
+# One that is told to shut down starts again at once, with the files of now: the kubelet would wait longer each time.
 start_sentinel() {
-  trap 'exit 143' TERM
+  child=
+  trap '[ -z "$child" ] || { kill "$child"; wait "$child"; }; exit 143' TERM
   server=$(command -v redis-server || command -v valkey-server) || { echo "this image has no redis-server and no valkey-server" >&2; exit 127; }
-  write_sentinel_file
-  exec "$server" "$file" --sentinel
+  while write_sentinel_file; do
+    "$server" "$file" --sentinel &
+    child=$!
+    wait "$child" || exit
+    child=
+  done
 }
 
 # as_sentinel COMMAND redis-cli-options…: as the user sentinel, whose password is on stdin only
@@ -157,9 +167,9 @@ as_sentinel() {
     printf '%s\n' "$command"
   } | timeout 2 "$cli" "$@" 2>&1 | awk '{line = $0} END {print line}'
 }
-is_master() { [ "$(printf '%s\n' {{ include "redis.asHealth" . }}ROLE | timeout 2 "$cli" -p 6379 2>/dev/null | awk '$0 == "OK" {next} {print; exit}')" = master ]; }
+is_master() { [ "$(printf '%s\n' {{ include "redis.asHealth" . }}ROLE | timeout 2 "$cli" {{ include "redis.toItself" . }} 2>/dev/null | awk '$0 == "OK" {next} {print; exit}')" = master ]; }
 named_master() { # the address that the sentinel of pod $1 gives out: another one as soon as a replica is promoted
-  printf '%s\n' {{ include "redis.asHealth" . }}"SENTINEL GET-MASTER-ADDR-BY-NAME $set" | timeout 1 "$cli" -h "$(address "$1")" -p 26379 2>/dev/null |
+  printf '%s\n' {{ include "redis.asHealth" . }}"SENTINEL GET-MASTER-ADDR-BY-NAME $set" | timeout 1 "$cli" -h "$(address "$1")" -p 26379{{ include "redis.toOthers" . }} 2>/dev/null |
     awk '$0 == "OK" {next} {print; exit}'
 }
 # This pod's own sentinel is being stopped, too, so another one does it. Nothing is written meanwhile, so nothing is lost. Where no other
@@ -172,10 +182,10 @@ hand_over() {
     [ "$i" != "$ordinal" ] && [ "$(named_master "$i")" = "$own" ] && helper=$i && break
   done
   [ -n "$helper" ] || return 0
-  as_sentinel 'CLIENT PAUSE 12000 WRITE' -p 6379 > /dev/null
+  as_sentinel 'CLIENT PAUSE 12000 WRITE' {{ include "redis.toItself" . }} > /dev/null
   end=$(($(date +%s) + 10))
   # it may refuse for a moment: when it has just failed over, or has not looked at the replicas since
-  until answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p 26379) && [ "$answer" = OK ]; do
+  until answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p 26379{{ include "redis.toOthers" . }}) && [ "$answer" = OK ]; do
     [ "$(date +%s)" -lt "$((end - 7))" ] || break
     sleep 0.3
   done
@@ -185,7 +195,7 @@ hand_over() {
     sleep 0.1
   done
   echo "not handed over: $answer" >&2
-  as_sentinel 'CLIENT UNPAUSE' -p 6379 > /dev/null
+  as_sentinel 'CLIENT UNPAUSE' {{ include "redis.toItself" . }} > /dev/null
 }
 
 case ${1:-} in
@@ -221,14 +231,18 @@ frontend redis
     default_backend master
 {{- /* the whole answer, or a refusal, comes at once: what is shorter is not waited for */}}
 {{- $least := .Values.auth.enabled | ternary 29 24 }}
+{{- /* A check says nothing secret and decides nothing but where clients are led, and they verify the node themselves: so neither an expired certificate
+nor a new CA takes the address away. */}}
+{{- $tls := .Values.tls.enabled | ternary " check-ssl verify none" "" }}
+{{- if and .Values.tls.enabled .Values.tls.authClients }}{{ $tls = print $tls " crt /etc/haproxy-tls/" .Values.tls.certFilename }}{{ end }}
 {{- range $backend, $replicas := dict "master" "[1-9]" "lone" "[0-9]" }}
 # {{ $backend }}: {{ eq $backend "master" | ternary "a master with a replica at least" "any master, which refuses writes and says why" }}
 backend {{ $backend }}
     option tcp-check
-    tcp-check connect
+    tcp-check connect{{ if $.Values.tls.enabled }} default{{ end }}
     tcp-check send "{{ if $.Values.auth.enabled }}AUTH health -\r\n{{ end }}ROLE\r\n"
     tcp-check expect min-recv {{ $least }} rstring '\$6\r\nmaster\r\n:[0-9]+\r\n\*{{ $replicas }}'
-    default-server check inter {{ eq $backend "master" | ternary "500ms" "1s" }} fall 2 rise 1 on-marked-down shutdown-sessions
+    default-server check inter {{ eq $backend "master" | ternary "500ms" "1s" }} fall 2 rise 1 on-marked-down shutdown-sessions{{ $tls }}
     {{- range $i := until (int $.Values.replica.replicaCount) }}
     server node{{ $i }} {{ include "redis.fullname" $ }}-master-{{ $i }}:6379
     {{- end }}

@@ -112,6 +112,10 @@ std::vector<std::string> certificate_names(const RedisSettings& settings, const 
   add_forms(all, names.workload, settings.name_space, domain);
   add_forms(all, names.full + "-headless", settings.name_space, domain);
   add_forms(all, "*." + names.full + "-headless", settings.name_space, domain);
+  if (settings.ha()) {  // that of all nodes, and of each
+    add_forms(all, names.full, settings.name_space, domain);
+    for (const std::string& pod : names.pods(settings.nodes())) add_forms(all, pod, settings.name_space, domain);
+  }
   for (const std::string& service : settings.services) {
     const std::size_t slash = service.find('/');
     const bool elsewhere = slash != std::string::npos;

@@ -9,6 +9,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/node_certificates.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/run/credentials_run.hpp"
@@ -102,7 +103,9 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
   refuse_left_of_another_command(context, run, "tls ");
   KubernetesRedis redis(context, kubectl, names);
   redis.prefer_stream();
+  redis.lead_to(names.way_to_master(observed.ha()));
   redis.speak_tls(observed.tls_client(), observed.port());
+  NodeWays ways(context, kubectl, names, observed.nodes(), observed.content());
   const Login admin = observed.secret ? admin_login(observed.secret->content) : Login();
   const auto undo_until = [&run] { return run.undo_until(); };
   ReleaseCertificates store(context, kubectl, names, settings.release, run.id(),
@@ -113,8 +116,16 @@ std::string change_certificates_kubernetes(Context& context, const RedisSettings
     return [&, until](const SecretContent& content) {
       if (!observed.redis_runs()) return;  // the next pod reads them at its start
       // kept from before the change: what is trusted may be another CA now
-      certificates.serve(redis.connection_or_none(admin, until()), content, [&] {
-        const std::vector<SecretContent> shown = {observed.tls.content(), content, changed};
+      const std::vector<SecretContent> shown = {observed.tls.content(), content, changed};
+      if (observed.ha()) {
+        const NodeCertificates nodes{context, kubectl, ways, certificates};
+        std::vector<TlsClient> known;
+        for (const SecretContent& one : shown) {
+          if (!one.empty()) known.push_back(release_tls(one, observed.tls_choice(), names));
+        }
+        return nodes.serve(content, known, observed.tls_choice().client_certificates, until());
+      }
+      certificates.serve(names.pod, redis.connection_or_none(admin, until()), content, [&] {
         return first_connection(redis, shown, [&](const SecretContent& one) {
           redis.speak_tls(release_tls(one, observed.tls_choice(), names), observed.port());
           return redis.another(admin, until());

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/redis/place/kubernetes/release_reader.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/node_users.hpp"
 #include "components/redis/settings/topology.hpp"
@@ -88,10 +89,7 @@ int NodeConversion::running_sentinels(const std::vector<std::string>& pods, Time
   const Command question = kubectl.get(pods);
   int running = 0;
   for (const json& pod : Kubectl::parse_items(question, kubectl.ask(question, until))) {
-    for (const json& status : items_at(pod, {"status", "containerStatuses"})) {
-      if (text_at(status, {"name"}) == "sentinel" && status.contains("state") && status["state"].contains("running"))
-        ++running;
-    }
+    if (container_runs(pod, sentinel_container)) ++running;
   }
   return running;
 }

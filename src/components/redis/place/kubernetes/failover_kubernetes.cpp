@@ -71,6 +71,7 @@ FailoverOutcome fail_over_kubernetes(Context& context, const RedisSettings& sett
       patience);
   refuse_left_of_another_command(context, run, "failover ");
   NodeWays ways(context, kubectl, names, observed.nodes(), observed.content());
+  ways.speak_tls(observed.tls_client());
   const Topology before = ways.look(question_deadline(context));
   refuse_no_target(before, request.to);
   refuse_unhealthy(before, context.scope());

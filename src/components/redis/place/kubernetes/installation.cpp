@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "components/redis/settings/author.hpp"
 #include "components/redis/settings/values.hpp"
 #include "sys/files.hpp"
@@ -133,10 +134,8 @@ Plan Installation::plan() {
     plan.push_back(join_step());
     plan.push_back(take_over_step());
   }
-  if (conversion() == Conversion::to_one) {
-    plan.push_back(first_node_step());
-    plan.push_back(end_of_failovers_step());
-  }
+  if (conversion() == Conversion::to_one || takes_some_away()) plan.push_back(first_node_step());
+  if (conversion() == Conversion::to_one) plan.push_back(end_of_failovers_step());
   plan.push_back(release_step());
   plan.push_back(redis_step());
   if (settings.ha()) {
@@ -152,10 +151,10 @@ Plan Installation::plan() {
       plan.back().undo = [] { return std::vector<Undo>{}; };
   }
   plan.push_back(credentials_step(m_context, m_credentials, settings.preset));
-  if (drops_nodes()) {
-    plan.push_back(other_claims_step());
-    if (settings.auth) plan.push_back(drop_node_users_step());
-  }
+  if (drops_nodes() || takes_some_away()) plan.push_back(other_claims_step());
+  const bool has_node_users = has_its_secret() && observed.secret->content.contains(internal_password_key);
+  if ((drops_nodes() || (takes_first_of_several() && has_node_users)) && settings.auth)
+    plan.push_back(drop_node_users_step());
   return plan;
 }
 
@@ -293,6 +292,9 @@ Step Installation::release_step() {
     if (conversion() == Conversion::to_one)
       return {undo_to_one_node(session.helm, settings.release, observed.record->last_deployed,
                                observed.record->revision, m_names.pod)};
+    if (adds_some())
+      return {undo_more_nodes(session.helm, settings.release, observed.record->last_deployed, observed.record->revision,
+                              m_names.pod, {observed.nodes(), settings.nodes()})};
     std::vector<Undo> undos;
     // back to what was deployed, not to a change that failed before this one
     if (observed.record) {
@@ -367,6 +369,7 @@ void Installation::forget_kept_record() const {
   if (!observed.claim() || observed.claim()->spec.empty()) return;
   nlohmann::json patch;
   patch["metadata"]["annotations"][spec_annotation] = nullptr;
+  patch["metadata"]["annotations"][has_everything_annotation] = nullptr;
   session.kubectl.run(session.kubectl.merge("persistentvolumeclaim/" + m_names.claim, patch), m_context.deadline);
 }
 

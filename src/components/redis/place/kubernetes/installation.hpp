@@ -12,6 +12,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/conversion.hpp"
+#include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
@@ -106,8 +107,12 @@ class Installation {
   /// One node becomes several in this run, or several one.
   enum class Conversion { none, to_several, to_one };
   Conversion conversion() const;
+  /// One node goes on with the data of the first of several, which a teardown kept.
+  bool takes_first_of_several() const;
   /// Whether the way to the master goes through the proxies by now.
   bool leads_through_proxies() const;
+  /// On how many nodes the users change with those of the Secret.
+  int nodes_with_users() const { return leads_through_proxies() ? settings.nodes() : 1; }
   /// What whoever undoes may log in with, whatever has been done by then.
   std::vector<Login> logins() const;
   /// The class of the claim that will be made, "" when none is.
@@ -141,6 +146,9 @@ class Installation {
   void grow_new_claims();
   /// What only several nodes need is to go: in this run, or what a killed one left.
   bool drops_nodes() const;
+  /// Of several nodes some go, or more come.
+  bool takes_some_away() const;
+  bool adds_some() const;
   void follow_as_the_others();
   void wait_for_pods(std::size_t number);
   /// A helm upgrade with the values of now.
@@ -165,6 +173,10 @@ class Installation {
   SecretContent missing_node_users();
   /// Looks until nothing is wrong any more with what `trouble` judges. Throws Error (failure) at the deadline.
   void wait_for_address();
+  /// What the users are told to: the master alone, or all nodes and sentinels.
+  UserServers servers();
+  /// Users, and with what the nodes log in to each other, of one that has started with older files.
+  bool settle_node_users();
   Topology wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&));
   NodeWays& node_ways();
   SecretContent put_back_passwords() const;
@@ -179,7 +191,8 @@ class Installation {
   /// Whether a step of its own changes users: the application's, or those with a job of their own. Where the number of
   /// nodes changes these come with the users of the nodes.
   bool settles_users() const {
-    return changes_users() || (conversion() == Conversion::none && !drops_nodes() && !missing_helpers().empty());
+    const bool with_nodes = conversion() != Conversion::none || drops_nodes() || takes_first_of_several();
+    return changes_users() || (!with_nodes && !missing_helpers().empty());
   }
   StepResult upgrade();
   StepResult put_back();
@@ -211,6 +224,7 @@ class Installation {
   /// Redis shows another certificate than its Secret has: someone else has renewed that.
   bool shows_other_certificate(const RedisConnection& redis) const;
   void serve_certificate(RedisConnection& redis, const SecretContent& content);
+  void serve_on_nodes(const SecretContent& content);
   void plan_trust();
   bool shows_what_nobody_verifies();
   TlsClient tls_with(const SecretContent& content) const;
@@ -249,11 +263,12 @@ class Installation {
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
-  std::optional<NodeWays> m_nodes;  ///< of several
-  bool m_joining = false;           ///< one node becomes several, and the others have not everything yet
-  bool m_handed_over = false;       ///< and now another one is the master
-  int m_upgrades = 0;               ///< of helm, in this run
-  bool m_address_leads = false;     ///< of several nodes: the way to the master has settled
+  std::optional<NodeWays> m_nodes;       ///< of several
+  std::optional<NodeServers> m_servers;  ///< the same, for a change of who may log in
+  bool m_joining = false;                ///< one node becomes several, and the others have not everything yet
+  bool m_handed_over = false;            ///< and now another one is the master
+  int m_upgrades = 0;                    ///< of helm, in this run
+  bool m_address_leads = false;          ///< of several nodes: the way to the master has settled
   SecretStore m_store;
   ReleaseCertificates m_certificates;
   CertificatePlan m_work;

@@ -107,9 +107,10 @@ std::vector<std::string> Installation::restarts() const {
   if (!observed.workload->spec.empty())
     reasons = restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
   const bool users_own = !settings.sets.empty() || !settings.values_files.empty();
-  if (conversion() == Conversion::to_one && !reasons.empty() && reasons.front().starts_with("nodes "))
-    reasons.front() +=
-        fmt::format(" (the claims of the other {} go; node 0 has what is in them)", observed.nodes() - 1);
+  const bool some_go = conversion() == Conversion::to_one || takes_some_away();
+  if (some_go && !reasons.empty() && reasons.front().starts_with("nodes "))
+    reasons.front() += fmt::format(" (the claims of the other {} go; node 0 has what is in them)",
+                                   observed.nodes() - settings.nodes());
   if (m_work.needs_restart) reasons.push_back(fmt::format("the certificate ({})", m_work.why));
   if (conversion() != Conversion::none) return reasons;  // of the template nothing is as it was
   return m_rendered && (users_own || reasons.empty()) ? template_changes() : reasons;
@@ -245,16 +246,15 @@ std::string Installation::describe_application_change() const {
 
 /// When all that may fail of the release has been done; Redis reads the file at its start, and the running one is told.
 Step Installation::users_change_step() {
-  const LogIn log_in = [this](const Login& login) { return m_redis.another(login, m_context.deadline); };
+  m_store.tell_pods(m_names.pods(settings.nodes()));
   return users_step(
-      m_store, log_in, [this](const SecretContent& present) { return with_wanted_users(present); },
+      m_store, servers(), [this](const SecretContent& present) { return with_wanted_users(present); },
       describe_user_change(), m_run, m_context.scope().command("setup redis"),
       [this] {
         m_login = wanted_login();
         m_redis.forget_connection();
         m_acl = value_of(m_store.read(), acl_key);
-        for (int node = 0; settings.ha() && node < settings.nodes(); ++node)
-          settle_acl(*node_ways().node(node, m_context.deadline), m_acl);
+        if (m_nodes) m_nodes->know(m_store.read());
       });
 }
 
@@ -268,7 +268,7 @@ std::string Installation::would_write() const {
 void Installation::forget_previous_users() {
   if (kept_by_store(settings, m_names)) return;
   const bool left = has_its_secret() && observed.secret->content.contains(previous_users_key);
-  if (settles_users() || left || conversion() != Conversion::none || drops_nodes())
+  if (settles_users() || left || conversion() != Conversion::none || drops_nodes() || takes_first_of_several())
     raibid::forget_previous_users(m_store);
 }
 

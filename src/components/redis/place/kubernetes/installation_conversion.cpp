@@ -36,7 +36,7 @@ std::string trouble_of_all(const Topology& topology) {
 
 Installation::Conversion Installation::conversion() const {
   if (!observed.workload || settings.chart.kind != ChartChoice::Kind::embedded) return Conversion::none;
-  if (observed.nodes() == settings.nodes()) return Conversion::none;
+  if (observed.nodes() == settings.nodes() || (observed.ha() && settings.ha())) return Conversion::none;
   return settings.ha() ? Conversion::to_several : Conversion::to_one;
 }
 
@@ -45,6 +45,18 @@ bool Installation::drops_nodes() const {
   if (settings.ha() || !observed.workload) return false;
   return conversion() == Conversion::to_one ||
          (has_its_secret() && observed.secret->content.contains(internal_password_key));
+}
+
+bool Installation::takes_first_of_several() const {
+  return !settings.ha() && !observed.workload && observed.nodes() > 1;
+}
+
+bool Installation::takes_some_away() const {
+  return observed.workload && settings.ha() && observed.nodes() > settings.nodes();
+}
+
+bool Installation::adds_some() const {
+  return observed.workload && observed.ha() && observed.nodes() < settings.nodes();
 }
 
 bool Installation::leads_through_proxies() const {
@@ -123,7 +135,7 @@ void Installation::grow_new_claims() {
   if (made_with.empty() || parse_bytes(settings.size, "--size") <= parse_bytes(made_with, "the claim template's size"))
     return;
   const ordered_json patch = {{"spec", {{"resources", {{"requests", {{"storage", settings.size}}}}}}}};
-  for (int node = 1; node < settings.nodes(); ++node) {
+  for (int node = observed.nodes(); node < settings.nodes(); ++node) {
     session.kubectl.run_checked(session.kubectl.merge("persistentvolumeclaim/" + m_names.claim_of(node), patch),
                                 m_context.deadline);
   }
@@ -194,7 +206,10 @@ Step Installation::first_node_step() {
   step.undo = [] { return std::vector<Undo>{}; };  // one master is as good as another
   step.act = [this]() -> StepResult {
     m_step = "handover";
-    conversion_tools("handover").make_first_the_master(node_ways(), m_context.deadline);
+    NodeWays ways(m_context, session.kubectl, m_names, observed.nodes(),
+                  settings.auth ? m_store.read() : SecretContent());
+    ways.speak_tls(observed.tls_client());
+    conversion_tools("handover").make_first_the_master(ways, m_context.deadline);
     return {Outcome::changed, m_names.pod + " is the master"};
   };
   return step;
@@ -229,7 +244,7 @@ Step Installation::drop_node_users_step() {
 Step Installation::other_claims_step() {
   std::vector<std::string> claims;
   for (const Release::Claim& claim : observed.claims) {
-    if (m_names.node_of(claim.name) > 0) claims.push_back(claim.name);
+    if (m_names.node_of(claim.name) >= settings.nodes()) claims.push_back(claim.name);
   }
   Step step;
   step.name = "claims";

@@ -39,7 +39,30 @@ NodeWays& Installation::node_ways() {
     const int nodes = conversion() == Conversion::to_one ? observed.nodes() : settings.nodes();
     m_nodes.emplace(m_context, session.kubectl, m_names, nodes, settings.auth ? m_store.read() : SecretContent());
   }
+  m_nodes->speak_tls(tls());
   return *m_nodes;
+}
+
+UserServers Installation::servers() {
+  if (!settings.ha()) return LogIn([this](const Login& login) { return m_redis.another(login, m_context.deadline); });
+  if (!m_servers) m_servers.emplace(m_context, session.kubectl, node_ways(), [this] { return m_context.deadline; });
+  return m_servers->servers();
+}
+
+bool Installation::settle_node_users() {
+  if (!settings.auth || !has_acl_file()) return false;
+  const SecretContent content = m_store.read();
+  bool changed = false;
+  for (const UserServer& server : servers().running()) {
+    const bool is_sentinel = server.kind == UserServer::Kind::sentinel;
+    const auto redis = server.log_in(is_sentinel ? sentinel_login(content) : admin_login(content));
+    if (!redis) continue;
+    const Secret users = value_of(content, is_sentinel ? sentinel_conf_key : acl_key);
+    if (settle_acl(*redis, users).empty()) continue;
+    tell_internal_password(*redis, server.kind, content);
+    changed = true;
+  }
+  return changed;
 }
 
 Topology Installation::wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&)) {
@@ -74,15 +97,22 @@ Step Installation::nodes_step() {
     m_step = "nodes";
     wait_for_nodes("nodes", trouble_of_nodes);
     const Topology topology = wait_for_nodes("nodes", trouble_of_sentinels);
+    if (adds_some()) grow_new_claims();
     bool changed = false;
+    bool show_others = false;
     for (int node = 0; node < settings.nodes(); ++node) {
       const auto redis = m_nodes->node(node, m_context.deadline);
+      show_others = show_others || shows_other_certificate(*redis) ||
+                    shows_other_certificate(*m_nodes->sentinel(node, m_context.deadline));
       bool settled = false;
       settle_config(directives_of_nodes(settings), *redis, settled);
       settle_config(expected_directives(), *redis, changed);
       changed = changed || settled;
-      if (has_acl_file())
-        changed = !settle_acl(*redis, m_acl.empty() ? observed.secret->acl : m_acl).empty() || changed;
+    }
+    changed = settle_node_users() || changed;
+    if (!renews_live() && show_others) {
+      serve_on_nodes(m_mounted);
+      changed = true;
     }
     return {changed || !converged() ? Outcome::changed : Outcome::unchanged,
             fmt::format("{} · sentinels {}, quorum {}", describe_nodes(topology), describe_sentinels(topology),

@@ -157,7 +157,7 @@ Step Installation::redis_step() {
       if (!users.empty()) detail += "; put right: " + join(users, ", ");
       changed = changed || !users.empty();
     }
-    if (!renews_live() && shows_other_certificate(redis)) {
+    if (!settings.ha() && !renews_live() && shows_other_certificate(redis)) {
       serve_certificate(redis, m_mounted);
       detail += "; read the certificate again";
       changed = true;

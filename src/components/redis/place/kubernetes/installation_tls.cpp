@@ -13,6 +13,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/certificates.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
+#include "components/redis/place/kubernetes/node_certificates.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/password.hpp"
@@ -283,8 +284,19 @@ bool Installation::shows_other_certificate(const RedisConnection& redis) const {
 }
 
 void Installation::serve_certificate(RedisConnection& redis, const SecretContent& content) {
+  if (settings.ha()) return serve_on_nodes(content);
   m_redis.speak_tls(tls_with(content), pod_port(settings.tls));
-  m_certificates.serve(&redis, content, [this] { return m_redis.another(m_login, m_context.deadline); });
+  m_certificates.serve(m_names.pod, &redis, content, [this] { return m_redis.another(m_login, m_context.deadline); });
+}
+
+void Installation::serve_on_nodes(const SecretContent& content) {
+  std::vector<TlsClient> known = {tls_with(content)};
+  if (const auto before = observed.tls_client()) known.push_back(*before);
+  NodeCertificates{m_context, session.kubectl, node_ways(), m_certificates}.serve(
+      content, known, settings.tls.client_certificates, m_context.deadline);
+  m_nodes->speak_tls(tls());
+  m_redis.forget_connection();
+  m_redis.speak_tls(tls_with(content), pod_port(settings.tls));
 }
 
 Step Installation::replace_certificate() {

@@ -8,6 +8,7 @@
 #include "components/kubernetes/json_view.hpp"
 
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/restore_pod.hpp"
 #include "components/redis/place/kubernetes/victim_kubernetes.hpp"
@@ -69,18 +70,30 @@ std::unique_ptr<RedisConnection> KubernetesPlace::administer(TimePoint deadline)
   return connect_redis(m_context.redis, m_redis->endpoint(admin, deadline), reply_limit);
 }
 
+std::vector<std::unique_ptr<RedisConnection>> KubernetesPlace::administer_all(TimePoint deadline) {
+  const Spec& record = installed().record;
+  if (!record.ha()) return Place::administer_all(deadline);
+  if (!m_nodes) m_nodes.emplace(m_context, m_session.kubectl, m_names, record.nodes(), SecretContent());
+  m_nodes->speak_tls(installed().tls);
+  return NodeServers(m_context, m_session.kubectl, *m_nodes, [deadline] { return deadline; })
+      .log_in_everywhere(installed().admin);
+}
+
 std::string KubernetesPlace::cluster_uid() { return cluster_uid_of(m_context, m_session.kubectl); }
 
 bool KubernetesPlace::exporter_started_after(WallTime time) {
   // the kubelet brings a changed Secret into a pod within a minute or two
   constexpr auto until_it_is_there = std::chrono::minutes(2);
-  const Command question = m_session.kubectl.get({"pod/" + m_names.pod});
-  const nlohmann::json pods = Kubectl::parse_items(question, m_session.kubectl.ask(question, m_context.deadline));
-  if (pods.empty()) return true;
-  for (const nlohmann::json& container : items_at(pods.front(), {"status", "containerStatuses"})) {
-    if (text_at(container, {"name"}) != exporter_container) continue;
-    const auto started = parse_rfc3339(text_at(container, {"state", "running", "startedAt"}));
-    if (started && *started < time + until_it_is_there) return false;
+  std::vector<std::string> names;
+  for (const std::string& pod : m_names.pods(installed().record.nodes())) names.push_back("pod/" + pod);
+  const Command question = m_session.kubectl.get(names);
+  for (const nlohmann::json& pod :
+       Kubectl::parse_items(question, m_session.kubectl.ask(question, m_context.deadline))) {
+    for (const nlohmann::json& container : items_at(pod, {"status", "containerStatuses"})) {
+      if (text_at(container, {"name"}) != exporter_container) continue;
+      const auto started = parse_rfc3339(text_at(container, {"state", "running", "startedAt"}));
+      if (started && *started < time + until_it_is_there) return false;
+    }
   }
   return true;
 }
@@ -118,7 +131,10 @@ Process* KubernetesPlace::keep_open() {
 }
 
 Command KubernetesPlace::logs(const LogLines& lines) {
-  installed();
+  const Spec& record = installed().record;
+  if (record.ha())
+    return m_session.kubectl.print_logs(m_names.pods(record.nodes()), redis_container, lines.last, lines.previous,
+                                        lines.follow);
   return m_session.kubectl.print_logs(m_names.pod, redis_container, lines.last, lines.previous, lines.follow);
 }
 

@@ -4,6 +4,7 @@
 
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
+#include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/settings/naming.hpp"
 
@@ -24,6 +25,7 @@ class KubernetesPlace final : public Place {
   RedisEndpoint endpoint(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> administer(TimePoint deadline) override;
+  std::vector<std::unique_ptr<RedisConnection>> administer_all(TimePoint deadline) override;
   std::string cluster_uid() override;
   bool exporter_started_after(WallTime time) override;
   void read_data_file(const std::string& name, const std::function<void(std::string_view)>& take) override;
@@ -41,6 +43,7 @@ class KubernetesPlace final : public Place {
   ClusterSession m_session;
   std::optional<InstalledRedis> m_installed;
   std::optional<KubernetesRedis> m_redis;
+  std::optional<NodeWays> m_nodes;  ///< of several
   int m_local_port = 0;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/node_users.hpp"
 
@@ -43,12 +44,13 @@ void NodeWays::open_again(int ordinal) {
       std::make_unique<PortForward>(m_context.runner, m_kubectl, m_names.pod_of(ordinal), redis_port, 0, sentinel_port);
 }
 
-RedisEndpoint NodeWays::endpoint(PortForward& way, const Login& login, bool sentinel, TimePoint until) const {
+RedisEndpoint NodeWays::endpoint(PortForward& way, const Login& login, Of what, TimePoint until) const {
   RedisEndpoint endpoint;
   endpoint.port = way.wait_ready(until);
-  if (sentinel) endpoint.port = way.second_port();
+  if (what == Of::sentinel) endpoint.port = way.second_port();
   endpoint.username = login.username;
   endpoint.password = login.password;
+  endpoint.tls = m_tls;
   return endpoint;
 }
 
@@ -57,30 +59,35 @@ std::unique_ptr<RedisConnection> NodeWays::connect(const RedisEndpoint& endpoint
   return connect_redis(m_context.redis, endpoint, std::clamp(left, Duration(100), reply_limit));
 }
 
-std::unique_ptr<RedisConnection> NodeWays::connect_to(int ordinal, const Login& login, bool sentinel, TimePoint until) {
+std::unique_ptr<RedisConnection> NodeWays::connect_to(int ordinal, const Login& login, Of what, TimePoint until) {
   PortForward& way = *m_ways.at(static_cast<std::size_t>(ordinal));
   try {
-    return connect(endpoint(way, login, sentinel, until), until);
-  } catch (const Error&) {
-    open_again(ordinal);  // kubectl ends it when a port refuses, and its pod may be another one by now
+    return connect(endpoint(way, login, what, until), until);
+  } catch (const Error& error) {
+    // kubectl ends it when a port refuses, and its pod may be another one by now
+    if (!is_refused_password(error)) open_again(ordinal);
     throw;
   }
 }
 
-std::unique_ptr<RedisConnection> NodeWays::node(int ordinal, TimePoint until) {
+std::unique_ptr<RedisConnection> NodeWays::log_in(int ordinal, Of what, const Login& login, TimePoint until) {
   const bool is_new = m_ways.at(static_cast<std::size_t>(ordinal))->finished();
   try {
-    return connect_to(ordinal, admin_login(m_content), false, until);
-  } catch (const Error&) {
-    if (is_new || m_context.runner.now() >= until) throw;
-    return connect_to(ordinal, admin_login(m_content), false, until);
+    return connect_to(ordinal, login, what, until);
+  } catch (const Error& error) {
+    if (is_new || is_refused_password(error) || m_context.runner.now() >= until) throw;
+    return connect_to(ordinal, login, what, until);
   }
+}
+
+std::unique_ptr<RedisConnection> NodeWays::node(int ordinal, TimePoint until) {
+  return log_in(ordinal, Of::server, admin_login(m_content), until);
 }
 
 std::unique_ptr<RedisConnection> NodeWays::sentinel(int ordinal, TimePoint until) {
   if (m_without_sentinel.contains(ordinal))
     throw Error(ExitCode::failure, fmt::format("{} has no sentinel yet", m_names.pod_of(ordinal)));
-  return connect_to(ordinal, sentinel_login(m_content), true, until);
+  return connect_to(ordinal, sentinel_login(m_content), Of::sentinel, until);
 }
 
 std::vector<ProxySeen> NodeWays::look_at_proxies(TimePoint until) {
@@ -105,7 +112,7 @@ std::vector<ProxySeen> NodeWays::look_at_proxies(TimePoint until) {
   for (const std::unique_ptr<Proxy>& proxy : m_proxies) {
     ProxySeen one{proxy->name};
     try {
-      const auto redis = connect(endpoint(proxy->way, admin_login(m_content), false, until), until);
+      const auto redis = connect(endpoint(proxy->way, admin_login(m_content), Of::server, until), until);
       one.run_id = parse_info(checked(*redis, {"INFO", "server"}).text)["run_id"];
     } catch (const Error& error) {
       one.why = error.message();

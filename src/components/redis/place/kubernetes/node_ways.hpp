@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "components/context.hpp"
@@ -29,6 +31,15 @@ class NodeWays final : public Nodes {
   std::unique_ptr<RedisConnection> node(int ordinal, TimePoint until) override;
   std::unique_ptr<RedisConnection> sentinel(int ordinal, TimePoint until) override;
 
+  /// The same with a login of the caller's.
+  enum class Of { server, sentinel };
+  std::unique_ptr<RedisConnection> log_in(int ordinal, Of what, const Login& login, TimePoint until);
+
+  /// What the release's Secret has from now on.
+  void know(SecretContent content) { m_content = std::move(content); }
+  /// How all of them speak TLS; none: they are plain.
+  void speak_tls(std::optional<TlsClient> tls) { m_tls = std::move(tls); }
+
   /// Whether the pod of this node has a sentinel; all have unless told.
   void expect_sentinel(int ordinal, bool expected);
 
@@ -37,8 +48,8 @@ class NodeWays final : public Nodes {
 
  private:
   void open_again(int ordinal);
-  std::unique_ptr<RedisConnection> connect_to(int ordinal, const Login& login, bool sentinel, TimePoint until);
-  RedisEndpoint endpoint(PortForward& way, const Login& login, bool sentinel, TimePoint until) const;
+  std::unique_ptr<RedisConnection> connect_to(int ordinal, const Login& login, Of what, TimePoint until);
+  RedisEndpoint endpoint(PortForward& way, const Login& login, Of what, TimePoint until) const;
   std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, TimePoint until) const;
   std::vector<ProxySeen> look_at_proxies(TimePoint until);
 
@@ -47,6 +58,7 @@ class NodeWays final : public Nodes {
   RedisNames m_names;
   std::string m_release;
   SecretContent m_content;
+  std::optional<TlsClient> m_tls;
   std::vector<std::unique_ptr<PortForward>> m_ways;
   std::set<int> m_without_sentinel;
   struct Proxy;

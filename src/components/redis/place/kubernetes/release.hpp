@@ -92,6 +92,8 @@ struct Release {
     std::string volume{};  ///< its PersistentVolume, "" when it has none
     std::optional<Deletion> deletion{};
     bool ours = false;  ///< its label says that setup made it: of one for backups
+    /// Of the first of several nodes that a teardown kept: it had handed over to this one.
+    bool has_everything = false;
   };
   struct Service {
     std::string name;            ///< "NAME", or "NAMESPACE/NAME" for one of another namespace
@@ -181,6 +183,8 @@ inline constexpr const char* backup_to_annotation = "raibid-cli/backup-to";
 inline constexpr const char* digest_label = "raibid-cli/digest";
 /// The id of the run that made it: a label of Helm's record, an annotation of namespace and Secret.
 inline constexpr const char* run_label = "raibid-cli/run";
+/// On the claim of the first of several nodes, see Release::Claim.
+inline constexpr const char* has_everything_annotation = "raibid-cli/has-everything";
 /// On Helm's record, for `history`: who made the revision, where, and by which command ("setup-redis").
 inline constexpr const char* user_label = "raibid-cli/user";
 inline constexpr const char* host_label = "raibid-cli/host";

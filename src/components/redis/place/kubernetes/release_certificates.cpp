@@ -152,13 +152,13 @@ void ReleaseCertificates::write_trust(const std::string& certificates) const {
   change("ConfigMap", m_names.authority, {{tls_trusted_key, Secret(certificates)}});
 }
 
-void ReleaseCertificates::serve(RedisConnection* redis, const SecretContent& content,
+void ReleaseCertificates::serve(const std::string& pod, RedisConnection* redis, const SecretContent& content,
                                 const std::function<std::unique_ptr<RedisConnection>()>& connect) const {
   const std::string wanted =
       read_certificate(value_of(content, tls_certificate_key).reveal(), "the certificate").fingerprint;
   // a login that may not change pods waits for the kubelet's own round
   const json hint = {{"metadata", {{"annotations", {{hint_annotation, wanted.substr(0, 16)}}}}}};
-  m_kubectl.run(m_kubectl.merge("pod/" + m_names.pod, hint), m_deadline());
+  m_kubectl.run(m_kubectl.merge("pod/" + pod, hint), m_deadline());
   const TimePoint until =
       std::min(m_deadline(), m_context.runner.now() + m_kubectl.cluster().pace->patience(kubelet_patience));
   std::string why;
@@ -179,9 +179,9 @@ void ReleaseCertificates::serve(RedisConnection* redis, const SecretContent& con
     if (m_context.runner.now() >= until) break;
     m_context.runner.wait({}, std::min(until, m_context.runner.now() + look_again_at_certificate));
   }
-  throw Error(ExitCode::failure, fmt::format("the new certificate is not served: {}", why),
-              "see what the pod has: " +
-                  m_kubectl.for_people({"exec", m_names.pod, "-c", "redis", "--", "cat", "/etc/tls/tls.crt"}));
+  throw Error(
+      ExitCode::failure, fmt::format("the new certificate is not served: {}", why),
+      "see what the pod has: " + m_kubectl.for_people({"exec", pod, "-c", "redis", "--", "cat", "/etc/tls/tls.crt"}));
 }
 
 void ReleaseCertificates::restore_issued(const std::string& spec, const std::string& run) const {

@@ -34,13 +34,13 @@ class ReleaseCertificates final : public CertificateStore {
   /// ConfigMap F-ca alone.
   void write_trust(const std::string& certificates) const;
 
-  /// Lets the running Redis serve `content`: an annotation on the pod makes the kubelet look at once (else it takes up
-  /// to a minute or two), CONFIG SET loads the files without cutting a connection, and a new connection shows the
-  /// certificate. `redis` may change the configuration (nullptr: ask `connect`); `connect` opens another connection,
-  /// which shows a certificate itself where that is asked for: a handshake that fails ends the port-forward, and
-  /// `redis` with it, so `connect` has to find the way to a server that still serves the old one as well. Throws Error
-  /// (failure) when another certificate is served at the end.
-  void serve(RedisConnection* redis, const SecretContent& content,
+  /// Lets the running Redis of this pod serve `content`: an annotation on the pod makes the kubelet look at once (else
+  /// it takes up to a minute or two), CONFIG SET loads the files without cutting a connection, and a new connection
+  /// shows the certificate. `redis` may change the configuration (nullptr: ask `connect`); `connect` opens another
+  /// connection, which shows a certificate itself where that is asked for: a handshake that fails ends the
+  /// port-forward, and `redis` with it, so `connect` has to find the way to a server that still serves the old one as
+  /// well. Throws Error (failure) when another certificate is served at the end.
+  void serve(const std::string& pod, RedisConnection* redis, const SecretContent& content,
              const std::function<std::unique_ptr<RedisConnection>()>& connect) const;
 
   /// cert-manager's Certificate gets the spec (JSON) that it had; "": it goes, when the run has made it.

@@ -103,13 +103,6 @@ Release::Workload read_workload(const json& object) {
   return workload;
 }
 
-bool redis_runs_in(const json& pod) {
-  for (const json& container : items_at(pod, {"status", "containerStatuses"})) {
-    if (text_at(container, {"name"}) == "redis" && !at(container, {"state", "running"}).is_null()) return true;
-  }
-  return false;
-}
-
 /// Why a pod does not run: what the scheduler says of it (resources, taints, volumes), else what a container waits for.
 std::string why_not_running(const json& pod) {
   for (const json& condition : items_at(pod, {"status", "conditions"})) {
@@ -198,6 +191,13 @@ bool put_object(Release& release, const json& object, const Kubectl& kubectl) {
 
 }  // namespace
 
+bool container_runs(const json& pod, std::string_view name) {
+  for (const json& container : items_at(pod, {"status", "containerStatuses"})) {
+    if (text_at(container, {"name"}) == name && !at(container, {"state", "running"}).is_null()) return true;
+  }
+  return false;
+}
+
 Release::Pod read_pod(const json& pod, const Kubectl& kubectl) {
   Release::Pod read;
   read.name = text_at(pod, {"metadata", "name"});
@@ -206,7 +206,7 @@ Release::Pod read_pod(const json& pod, const Kubectl& kubectl) {
   read.being_deleted = !at(pod, {"metadata", "deletionTimestamp"}).is_null();
   read.ready = is_ready(pod) && !read.being_deleted;
   read.serves = read.ready || is_ready_without(pod, exporter_container);
-  read.redis_runs = redis_runs_in(pod);
+  read.redis_runs = container_runs(pod, redis_container);
   for (const json& container : items_at(pod, {"status", "containerStatuses"})) {
     read.restarts += int_at(container, {"restartCount"});
     const json& ended = at(container, {"lastState", "terminated"});
@@ -233,6 +233,7 @@ Release::Claim read_claim(const json& claim) {
   read.phase = text_at(claim, {"status", "phase"});
   read.volume = text_at(claim, {"spec", "volumeName"});
   read.spec = annotation_of(claim, spec_annotation);
+  read.has_everything = !read.spec.empty() && annotation_of(claim, has_everything_annotation) == "true";
   read.deletion = deletion_of(claim);
   read.ours = label_of(claim, managed_by_label) == managed_by_us;
   return read;

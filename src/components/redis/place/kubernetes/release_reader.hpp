@@ -2,6 +2,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <string_view>
+
 #include "components/redis/place/kubernetes/release.hpp"
 #include "tools/kubectl.hpp"
 
@@ -9,6 +11,8 @@ namespace raibid {
 
 /// The boundary between the API's documents and Release. What a field lacks, or has of another type, reads as empty.
 
+/// Whether the pod's container of that name runs.
+bool container_runs(const nlohmann::json& pod, std::string_view name);
 Release::Pod read_pod(const nlohmann::json& pod, const Kubectl& kubectl);
 Release::Claim read_claim(const nlohmann::json& claim);
 Release::Trimming read_trimming(const nlohmann::json& cronjob);

@@ -104,6 +104,7 @@ class KubernetesRestore {
         m_nodes(observed.ha() ? observed.nodes() : 1),
         m_capacity(observed.claim() != nullptr ? observed.claim()->capacity : ""),
         m_content(observed.content()),
+        m_tls(observed.tls_client()),
         m_redis(context, kubectl, m_names) {
     for (int node = 0; node < m_nodes; ++node) {
       const std::string name = m_names.full + "-restore" + (m_nodes > 1 ? fmt::format("-{}", node) : "");
@@ -112,7 +113,7 @@ class KubernetesRestore {
     }
     m_had.resize(m_pods.size(), true);
     m_redis.lead_to(m_names.way_to_master(m_nodes > 1));
-    m_redis.speak_tls(observed.tls_client(), observed.port());
+    m_redis.speak_tls(m_tls, observed.port());
   }
 
   Plan plan() {
@@ -315,6 +316,7 @@ class KubernetesRestore {
   /// Until all are in sync, the sentinels agree, and the proxies lead to the master.
   void wait_for_nodes() {
     NodeWays ways(m_context, m_kubectl, m_names, m_nodes, m_content);
+    ways.speak_tls(m_tls);
     for (;;) {
       const Topology seen = ways.look(std::min(deadline(), m_context.runner.now() + one_look_at_nodes));
       std::string trouble = trouble_of_nodes(seen);
@@ -383,6 +385,7 @@ class KubernetesRestore {
   int m_nodes;
   std::string m_capacity;  ///< of the claim
   SecretContent m_content;
+  std::optional<TlsClient> m_tls;
   std::vector<RestorePod> m_pods;  ///< one for each node
   KubernetesRedis m_redis;
   std::vector<bool> m_had;  ///< of each node: there was something

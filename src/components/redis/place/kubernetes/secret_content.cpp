@@ -2,12 +2,18 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
 
 namespace raibid {
+
+namespace {
+constexpr const char* changed_users_annotation = "raibid-cli/users";
+}  // namespace
 
 SecretContent content_of(const nlohmann::json* secret) {
   SecretContent content;
@@ -35,7 +41,18 @@ void SecretStore::write(const SecretContent& changes) {
   for (const auto& [key, value] : changes) {
     data[key] = value.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(base64_encode(value.reveal()));
   }
-  m_kubectl.run_checked(m_kubectl.merge("secret/" + m_secret, {{"data", data}}), m_deadline());
+  const Command command = m_kubectl.merge("secret/" + m_secret, {{"data", data}});
+  m_kubectl.run_checked(command, m_deadline());
+  const bool is_mounted =
+      std::any_of(changes.begin(), changes.end(), [](const auto& entry) { return entry.first != previous_users_key; });
+  if (!is_mounted || m_pods.empty()) return;
+  // any change of a pod makes its kubelet look at what it mounts; a login that may not change pods waits
+  std::vector<Command> hints;
+  const std::string time = rfc3339(m_context.clock.wall());
+  for (const std::string& pod : m_pods)
+    hints.push_back(
+        m_kubectl.merge("pod/" + pod, {{"metadata", {{"annotations", {{changed_users_annotation, time}}}}}}));
+  m_kubectl.run(hints, m_deadline());
 }
 
 }  // namespace raibid

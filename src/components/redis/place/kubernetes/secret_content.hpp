@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "components/context.hpp"
 #include "components/redis/run/users.hpp"
@@ -20,6 +22,10 @@ class SecretStore final : public UserStore {
   SecretStore(Context& context, const Kubectl& kubectl, std::string secret, std::function<TimePoint()> deadline)
       : m_context(context), m_kubectl(kubectl), m_secret(std::move(secret)), m_deadline(std::move(deadline)) {}
 
+  /// Pods that mount it: their kubelets are told to bring a change into them at once. Else that takes a minute or two,
+  /// and a server that crashes meanwhile starts with what was there before.
+  void tell_pods(std::vector<std::string> pods) { m_pods = std::move(pods); }
+
   SecretContent read() override;
   void write(const SecretContent& changes) override;
 
@@ -27,6 +33,7 @@ class SecretStore final : public UserStore {
   Context& m_context;
   const Kubectl& m_kubectl;
   std::string m_secret;
+  std::vector<std::string> m_pods;
   std::function<TimePoint()> m_deadline;
 };
 

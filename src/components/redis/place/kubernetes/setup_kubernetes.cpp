@@ -14,6 +14,8 @@
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/node_certificates.hpp"
+#include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/repair.hpp"
 #include "components/redis/place/kubernetes/restore_kubernetes.hpp"
 #include "components/redis/place/kubernetes/setup_refusals.hpp"
@@ -145,6 +147,16 @@ void say_what_changes(const Context& context, const Installation& installation) 
                                : "there is one named " + installation.settings.storage_class) +
                           " shows when the pod starts");
   }
+  std::vector<std::string> others;
+  for (int node = 1; installation.takes_first_of_several() && node < installation.observed.nodes(); ++node)
+    others.push_back(installation.observed.names().claim_of(node));
+  if (!others.empty()) {
+    std::vector<std::string> removal = {"delete", "persistentvolumeclaim"};
+    removal.insert(removal.end(), others.begin(), others.end());
+    context.reporter.note(
+        fmt::format("{} of the other nodes stay; the claim of node 0 has what is in them, so they can go: {}",
+                    join(others, ", "), installation.session.kubectl.for_people(removal)));
+  }
   const std::string smaller = about_shrinking(installation.observed, installation.settings);
   if (!smaller.empty()) context.reporter.warning(smaller);
 }
@@ -229,23 +241,39 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     // a pod that a rollback replaces reads the files at its start
     if (installation && !installation->renews_live()) return;
     if (!observed.tls_client()) return;
+    TlsChoice choice = observed.tls_choice();
+    choice.client_certificates = choice.client_certificates || settings.tls.client_certificates;
+    if (observed.ha()) {
+      NodeWays ways(context, session.kubectl, names, observed.nodes(), observed.content());
+      const std::vector<TlsClient> known = {*observed.tls_client(), release_tls(content, choice, names)};
+      return NodeCertificates{context, session.kubectl, ways, undo_certificates}.serve(
+          content, known, choice.client_certificates, undo_until());
+    }
     RedisConnection* redis = nullptr;
     try {
       redis = &undo_source();
     } catch (const Error&) {
       undo_redis.open_again();  // the Secret says nothing of what Redis serves, as after a run that was killed
     }
-    undo_certificates.serve(redis, content, [&] {
-      TlsChoice choice = observed.tls_choice();
-      choice.client_certificates = choice.client_certificates || settings.tls.client_certificates;
+    undo_certificates.serve(names.pod, redis, content, [&] {
       undo_redis.speak_tls(release_tls(content, choice, names), observed.port());
       return undo_redis.another(observed.secret ? admin_login(observed.secret->content) : Login(), undo_until());
     });
   });
-  add_users_undo(run.undos(), undo_store, [&](const Login& login) {
-    undo_connection.reset();  // who is logged in there may be gone afterwards
-    return log_in(login);
-  });
+  std::optional<NodeWays> undo_ways;
+  std::optional<NodeServers> undo_nodes;
+  add_users_undo(run.undos(), undo_store, UserServers([&] {
+                   undo_connection.reset();  // who is logged in there may be gone afterwards
+                   const int nodes = installation ? installation->nodes_with_users() : observed.nodes();
+                   if (first_node_alone || nodes == 1) return UserServers(log_in).running();
+                   undo_store.tell_pods(names.pods(nodes));
+                   if (!undo_ways || undo_ways->nodes() != nodes) {
+                     undo_ways.emplace(context, session.kubectl, names, nodes, SecretContent());
+                     undo_nodes.emplace(context, session.kubectl, *undo_ways, undo_until);
+                   }
+                   undo_ways->speak_tls(installation ? installation->tls() : observed.tls_client());
+                   return undo_nodes->servers().running();
+                 }));
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope, undo_until);
   add_conversion_undos(run.undos(), [&]() -> RedisConnection& {
     first_node_alone = true;
@@ -295,7 +323,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     installation->set_operation(request.operation);
     refuse_missing_chart(context, *installation);
     refuse_to_write(context, *installation);
-    refuse_users_of_nodes(observed, *installation);
+    refuse_users_with_other_nodes(context, *installation);
     if (!dry && observed.redis_runs() && kept_by_store(settings, names))
       refuse_unknown_password(context, observed, session.kubectl, names);
     installation->compare_with_present();

@@ -212,12 +212,14 @@ void refuse_unknown_password(Context& context, const Observed& observed, const K
   }
 }
 
-void refuse_users_of_nodes(const Observed& observed, const Installation& installation) {
-  const bool several = observed.ha() || installation.settings.ha();
-  if (!observed.workload || !several || !installation.changes_users()) return;
-  cannot_set_up(fmt::format("release {} has {} nodes, whose users and passwords cannot be changed together yet",
-                            installation.settings.release, std::max(observed.nodes(), installation.settings.nodes())),
-                "keep them: leave --user and --password-file out");
+void refuse_users_with_other_nodes(const Context& context, const Installation& installation) {
+  if (installation.conversion() == Installation::Conversion::none || !installation.changes_users()) return;
+  cannot_set_up("another number of nodes, and another user or password, are two changes: each has its own way back",
+                "do one after the other; with the nodes as they are: " +
+                    context.scope().command("setup redis",
+                                            installation.observed.ha()
+                                                ? fmt::format("--ha --replicas {}", installation.observed.nodes() - 1)
+                                                : "--ha=false"));
 }
 
 void refuse_more_than_one_node_less(const Installation& installation) {

@@ -35,8 +35,8 @@ void refuse_to_write(const Context& context, const Installation& installation);
 void refuse_unknown_password(Context& context, const Observed& observed, const Kubectl& kubectl,
                              const RedisNames& names);
 
-/// Other users, or another password, would be told to the master of several nodes alone.
-void refuse_users_of_nodes(const Observed& observed, const Installation& installation);
+/// Of a change of the number of nodes and one of the users each has its own undo.
+void refuse_users_with_other_nodes(const Context& context, const Installation& installation);
 
 /// Once the other nodes are gone there is no way back to them, so nothing else may fail then.
 void refuse_more_than_one_node_less(const Installation& installation);

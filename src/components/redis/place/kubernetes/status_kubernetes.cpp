@@ -386,6 +386,7 @@ namespace {
 
 Topology look_at_topology(Context& context, const Kubectl& kubectl, const Release& found, TimePoint until) {
   NodeWays ways(context, kubectl, found.names(), found.nodes(), found.content());
+  ways.speak_tls(found.tls_client());
   Topology topology = ways.look(until);
   for (ServerNode& node : topology.nodes) {
     if (const Release::Pod* const pod = found.pod(std::max(found.names().node_of(node.name), 0)))

@@ -11,7 +11,6 @@
 #include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
-#include "components/redis/place/kubernetes/users_kubernetes.hpp"
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/steps.hpp"
@@ -34,7 +33,6 @@ struct KeptRelease {
     if (!observed.workload || !observed.secret) {
       throw_not_installed(context, subject_of(session.kubectl, settings.release));
     }
-    refuse_users_of_nodes(observed, settings.release);
     refuse_kept_secret(observed, settings, names, context.scope());
   }
 

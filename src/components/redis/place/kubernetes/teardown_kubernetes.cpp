@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
+#include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/release_certificates.hpp"
 #include "components/redis/place/kubernetes/release_reader.hpp"
@@ -194,6 +195,8 @@ class KubernetesTeardown {
     if (!m_observed.workload || m_observed.workload->spec.empty()) return;
     nlohmann::json patch;
     patch["metadata"]["annotations"][spec_annotation] = m_observed.workload->spec;
+    patch["metadata"]["annotations"][has_everything_annotation] =
+        m_first_has_everything ? nlohmann::json("true") : nlohmann::json();
     try {
       m_session.kubectl.run_checked(m_session.kubectl.merge("persistentvolumeclaim/" + m_names.claim, patch),
                                     m_context.deadline);
@@ -213,8 +216,10 @@ class KubernetesTeardown {
     const auto progress = [this](const std::string& what) { m_context.reporter.step_progress("release", what); };
     try {
       NodeWays ways(m_context, m_session.kubectl, m_names, m_nodes, m_observed.content());
+      ways.speak_tls(m_observed.tls_client());
       const NodeConversion conversion{m_context, m_session.kubectl, m_names, m_settings.release, m_nodes, progress};
       make_first_the_master(ways, conversion.addresses(until).front(), m_context.runner, Duration(0), until, progress);
+      m_first_has_everything = trouble_of_nodes(ways.look(until)).empty();
     } catch (const Error& error) {
       m_context.reporter.note(fmt::format("claim {} may lack the newest data, which another claim has: {}",
                                           m_names.claim, error.message()));
@@ -291,6 +296,7 @@ class KubernetesTeardown {
   ReleaseLock& m_lock;
   Removals m_removals;
   int m_nodes = 1;
+  bool m_first_has_everything = false;  ///< of several nodes
 };
 
 }  // namespace
@@ -342,7 +348,8 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
   add_certificates_undo(run.undos(), certificates, [&](const SecretContent& content) {
     if (!observed.tls_client()) return;
     const Login login = observed.secret ? admin_login(observed.secret->content) : Login();
-    certificates.serve(redis.connection_or_none(login, context.deadline), content, [&] {
+    if (observed.ha()) return;  // all of them go
+    certificates.serve(names.pod, redis.connection_or_none(login, context.deadline), content, [&] {
       redis.speak_tls(release_tls(content, observed.tls_choice(), names), observed.port());
       return redis.another(login, context.deadline);
     });
@@ -351,11 +358,17 @@ CommandResult teardown_redis_kubernetes(Context& context, const RedisSettings& s
     return redis.connection(observed.secret ? admin_login(observed.secret->content) : Login(), context.deadline);
   });
   SecretStore store(context, session.kubectl, names.full, [&context] { return context.deadline; });
-  add_users_undo(run.undos(), store, [&](const Login& login) { return redis.another(login, context.deadline); });
+  NodeWays ways(context, session.kubectl, names, observed.nodes(), {});
+  ways.speak_tls(observed.tls_client());
+  NodeServers nodes(context, session.kubectl, ways, [&context] { return context.deadline; });
+  add_users_undo(run.undos(), store, observed.ha() ? nodes.servers() : UserServers(LogIn([&](const Login& login) {
+                   return redis.another(login, context.deadline);
+                 })));
   add_kubernetes_undos(run.undos(), context, session, settings.release, names, scope,
                        [&context] { return context.deadline; });
   // all nodes go, or their claims stay together, from which the newest data is found: see the chart's ha.sh
-  run.undos()[conversion_action] = [](const auto&) { throw Kept(""); };
+  for (const char* const action : {conversion_action, more_nodes_action})
+    run.undos()[action] = [](const auto&) { throw Kept(""); };
   run.also_hold([&](Before) { return lock.taken_over(context.deadline); });
   if (abandoned) {
     if (observed.name_space && !observed.name_space->terminating) lock.acquire();

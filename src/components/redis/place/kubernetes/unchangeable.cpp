@@ -83,12 +83,7 @@ void refuse_other_topology(const Observed& observed, const RedisSettings& settin
   const std::string as_it_was = Scope()
                                     .found("kubernetes", settings.name_space, settings.release, "")
                                     .command("setup redis", fmt::format("--ha --replicas {}", present - 1));
-  if (observed.workload && present > 1 && settings.nodes() > 1 && present != settings.nodes()) {
-    cannot_change(fmt::format("release {} has {} nodes, and cannot be changed to {} in place", settings.release,
-                              present, settings.nodes()),
-                  fmt::format("keep it as it is, or go by way of one node (--ha=false): {}", as_it_was));
-  }
-  for (int node = 1; observed.workload && present == 1 && node < settings.nodes(); ++node) {
+  for (int node = present; observed.workload && node < settings.nodes(); ++node) {
     if (!observed.claim(node)) continue;
     cannot_change(fmt::format("claim {} is left of an earlier Redis, and would be taken for a node of this one",
                               names.claim_of(node)),
@@ -96,7 +91,8 @@ void refuse_other_topology(const Observed& observed, const RedisSettings& settin
                       kubectl.for_people({"delete", "persistentvolumeclaim", names.claim_of(node)}));
   }
   if (observed.workload || !observed.claim()) return;
-  if (present > 1 && present != settings.nodes()) {
+  const bool by_first = !settings.ha() && observed.claim()->has_everything;
+  if (present > 1 && present != settings.nodes() && !by_first) {
     cannot_change(
         fmt::format("the data that a teardown kept is that of {} nodes, and the newest may be in any of them", present),
         "set it up as it was: " + as_it_was);
@@ -108,6 +104,30 @@ void refuse_other_topology(const Observed& observed, const RedisSettings& settin
                               names.claim_of(1)),
                   "remove it when nobody needs its data, or choose another name with --release");
   }
+}
+
+std::string tls_options(const TlsChoice& tls) {
+  std::string options = tls.from == TlsChoice::From::secret ? "--tls-secret " + tls.secret
+                        : tls.enabled()                     ? "--tls"
+                                                            : "--tls=false";
+  return options + (tls.client_certificates ? " --tls-client-certs" : "");
+}
+
+/// Each node would be replaced by one that the others, and the proxies, do not understand until all are.
+void refuse_other_tls_of_nodes(const Observed& observed, const RedisSettings& settings) {
+  const int nodes = std::max(observed.nodes(), settings.nodes());
+  const TlsChoice before = observed.tls_choice();
+  if (!observed.workload || nodes == 1 || before == settings.tls) return;
+  const std::string nodes_wanted = settings.ha() ? fmt::format("--ha --replicas {}", settings.replicas) : "--ha=false";
+  if (observed.nodes() != settings.nodes()) {
+    const Scope scope = Scope().found("kubernetes", settings.name_space, settings.release, "");
+    cannot_change("another number of nodes, and another way to speak TLS, are two changes",
+                  "do one after the other; with TLS as it is: " +
+                      scope.command("setup redis", nodes_wanted + " " + tls_options(before)));
+  }
+  cannot_change(fmt::format("release {} has {} nodes, which can only all change together how they speak TLS ({} → {})",
+                            settings.release, nodes, describe(before), describe(settings.tls)),
+                set_up_again(settings, nodes_wanted + " " + tls_options(settings.tls)));
 }
 
 void refuse_taken_names(const Observed& observed, const RedisSettings& settings, const RedisNames& names) {
@@ -155,6 +175,7 @@ void refuse_unchangeable(const Observed& observed, const RedisSettings& settings
                          const Kubectl& kubectl) {
   refuse_taken_names(observed, settings, names);
   refuse_other_topology(observed, settings, names, kubectl);
+  refuse_other_tls_of_nodes(observed, settings);
   if (observed.workload) {
     refuse_other_chart(parse_spec(observed.workload->spec).chart, settings);
     refuse_other_persistence(*observed.workload, settings);

@@ -17,6 +17,7 @@
 #include "components/kubernetes/verdict.hpp"
 #include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
+#include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
@@ -40,6 +41,7 @@ constexpr const char* claim_kind = "persistentvolumeclaim";
 /// Nobody keeps what Redis writes at its end.
 constexpr const char* data_goes_argument = "data_goes";
 constexpr const char* nodes_argument = "nodes";
+constexpr const char* more_nodes_argument = "more_nodes";
 /// How long a pod gets to end before the undo goes on without it. Redis ends within a second; what takes longer is the
 /// grace of a sidecar, or of a container that has not trapped SIGTERM yet.
 constexpr Duration pod_patience = std::chrono::seconds(10);
@@ -276,6 +278,7 @@ class Undoing {
                                         m_context.reporter.note(what); }};
       SecretStore store(m_context, m_kubectl, m_names.full, m_deadline);
       NodeWays ways(m_context, m_kubectl, m_names, nodes, store.read());
+      ways.speak_tls(tls_client());
       if (!has_sentinel(m_names.pod)) ways.expect_sentinel(0, false);
       conversion.make_first_the_master(ways, m_deadline());
       conversion.end_failovers(ways, m_deadline());
@@ -284,6 +287,29 @@ class Undoing {
     }
     wait_for_first_pod();
     remove_claims_of_others(number_in(arguments.at(nodes_argument)));
+  }
+
+  /// Of more nodes those that came go again: the master has to be one that stays.
+  void as_many_nodes_as_before(const Arguments& arguments) {
+    const std::vector<Record> records = records_of(m_release);
+    if (records.empty() || records.back().version <= number_in(arguments.at("newest"))) return;  // helm has not begun
+    const int before = number_in(arguments.at(nodes_argument));
+    const int after = number_in(arguments.at(more_nodes_argument));
+    if (nodes_of_workload() > before) {
+      refuse_later_change(records, arguments);
+      SecretStore store(m_context, m_kubectl, m_names.full, m_deadline);
+      NodeWays ways(m_context, m_kubectl, m_names, after, store.read());
+      ways.speak_tls(tls_client());
+      const Topology now = ways.look(m_deadline());
+      const ServerNode* const master = now.master();
+      const NodeConversion conversion{m_context, m_kubectl,
+                                      m_names,   m_release,
+                                      after,     [this](const std::string& what) { m_context.reporter.note(what); }};
+      if (master == nullptr || m_names.node_of(master->name) >= before)
+        conversion.make_first_the_master(ways, m_deadline());
+      roll_back(arguments);
+    }
+    remove_claims_of_others(after, before);
   }
 
   /// Several nodes have become one: from when the others went, nobody but node 0 has everything.
@@ -301,6 +327,7 @@ class Undoing {
     const int nodes = number_in(arguments.at(nodes_argument));
     SecretStore store(m_context, m_kubectl, m_names.full, m_deadline);
     NodeWays ways(m_context, m_kubectl, m_names, nodes, store.read());
+    ways.speak_tls(tls_client());
     const NodeConversion conversion{m_context, m_kubectl, m_names, m_release, nodes, [](const std::string&) {}};
     conversion.begin_failovers(ways, m_deadline());
   }
@@ -341,12 +368,17 @@ class Undoing {
     return set ? static_cast<int>(number_at(set->object, {"spec", "replicas"})) : 0;
   }
 
+  /// How the release speaks TLS now.
+  std::optional<TlsClient> tls_client() const {
+    return look_at_release(m_context, m_kubectl, m_release, {}).tls_client();
+  }
+
   bool has_sentinel(const std::string& name) const {
     const std::optional<Found> pod = find("pod", name);
     if (!pod) return false;
     const json& containers = items_at(pod->object, {"spec", "containers"});
     return std::any_of(containers.begin(), containers.end(),
-                       [](const json& container) { return text_at(container, {"name"}) == "sentinel"; });
+                       [](const json& container) { return text_at(container, {"name"}) == sentinel_container; });
   }
 
   /// Until it is of the revision that the rollback went back to, and Ready.
@@ -363,8 +395,8 @@ class Undoing {
     }
   }
 
-  void remove_claims_of_others(int nodes) const {
-    for (int node = 1; node < nodes; ++node) {
+  void remove_claims_of_others(int nodes, int first = 1) const {
+    for (int node = first; node < nodes; ++node) {
       const std::string name = m_names.claim_of(node);
       const std::optional<Found> claim = find(claim_kind, name);
       if (claim) remove(claim_kind, name, claim->uid);
@@ -567,6 +599,7 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
   add(leave_replication_action, &Undoing::leave_replication);
   add("kubernetes.one_node_stays", &Undoing::one_node_stays);
   add("kubernetes.begin_failovers", &Undoing::begin_failovers);
+  add(more_nodes_action, &Undoing::as_many_nodes_as_before);
   table["kubernetes.delete"] = refuse_without_run;  // of a version that did not write down whose object it is
 }
 
@@ -616,6 +649,15 @@ Undo undo_install(const Helm& helm, const std::string& release, const std::strin
 Undo undo_to_one_node(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod) {
   Undo undo = undo_upgrade(helm, release, revision, newest, pod);
   undo.action = "kubernetes.one_node_stays";
+  return undo;
+}
+
+Undo undo_more_nodes(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod,
+                     NodeNumbers nodes) {
+  Undo undo = undo_upgrade(helm, release, revision, newest, pod);
+  undo.action = more_nodes_action;
+  undo.arguments[nodes_argument] = std::to_string(nodes.before);
+  undo.arguments[more_nodes_argument] = std::to_string(nodes.after);
   return undo;
 }
 

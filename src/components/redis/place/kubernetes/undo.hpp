@@ -52,6 +52,14 @@ Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, in
 
 /// The same of a change from several nodes to one: once the others go it is not taken back, for they fall behind.
 Undo undo_to_one_node(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod);
+/// The same of a change from several nodes to more: those that came go again, with their claims, once one of the others
+/// is the master.
+struct NodeNumbers {
+  int before, after;
+};
+inline constexpr const char* more_nodes_action = "kubernetes.as_many_nodes";
+Undo undo_more_nodes(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod,
+                     NodeNumbers nodes);
 /// Sentinels that were told to forget the master.
 Undo undo_end_of_failovers(const Kubectl& kubectl, const RedisNames& names, int nodes);
 

@@ -7,6 +7,7 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/node_servers.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/run/credentials_run.hpp"
@@ -18,15 +19,6 @@
 
 namespace raibid {
 
-void refuse_users_of_nodes(const Observed& observed, const std::string& release) {
-  if (observed.ha()) {
-    throw Error(
-        ExitCode::preflight,
-        fmt::format("release {} has {} nodes, whose users cannot be changed together yet", release, observed.nodes()),
-        "another password needs a new Redis: remove it with its data, and set it up again");
-  }
-}
-
 std::string change_users_kubernetes(Context& context, const RedisSettings& settings, const UsersPlan& plan) {
   const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
@@ -37,7 +29,6 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
   if (!observed.workload || !observed.secret) {
     throw_not_installed(context, subject_of(kubectl, settings.release));
   }
-  refuse_users_of_nodes(observed, settings.release);
   if (!observed.secret->ours) {
     throw Error(ExitCode::preflight, fmt::format("Secret {} was not made by raibid-cli", names.full),
                 "its password is changed where it comes from");
@@ -60,25 +51,35 @@ std::string change_users_kubernetes(Context& context, const RedisSettings& setti
   KubernetesRedis redis(context, kubectl, names);
   redis.prefer_stream();
   redis.speak_tls(observed.tls_client(), observed.port());
+  const auto until = [&context] { return context.deadline; };
   const auto undo_until = [&run] { return run.undo_until(); };
-  SecretStore store(context, kubectl, names.full, [&context] { return context.deadline; });
+  SecretStore store(context, kubectl, names.full, until);
   SecretStore undo_store(context, kubectl, names.full, undo_until);
+  store.tell_pods(names.pods(observed.nodes()));
+  undo_store.tell_pods(names.pods(observed.nodes()));
+  NodeWays ways(context, kubectl, names, observed.nodes(), {});
+  ways.speak_tls(observed.tls_client());
+  NodeServers nodes(context, kubectl, ways, until);
+  NodeServers undo_nodes(context, kubectl, ways, undo_until);
+  const auto servers_until = [&](NodeServers& several, const std::function<TimePoint()>& deadline) {
+    if (observed.ha()) return several.servers();
+    return UserServers(LogIn([&redis, deadline](const Login& login) { return redis.another(login, deadline()); }));
+  };
   add_common_undos(run.undos(), context, []() -> RedisConnection& {
     throw Error(ExitCode::remains, "a change of the users alone leaves nothing in Redis to undo");
   });
-  add_users_undo(run.undos(), undo_store, [&](const Login& login) { return redis.another(login, undo_until()); });
+  add_users_undo(run.undos(), undo_store, servers_until(undo_nodes, undo_until));
   run.also_hold([&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : undo_until()); });
   auto file =
       find_credentials(context.paths, "kubernetes", observed.cluster_uid, settings.name_space, settings.release);
-  const Plan steps = credentials_plan(
-      context, store, [&](const Login& login) { return redis.another(login, context.deadline); }, plan.change,
-      plan.what, run.id(), file, settings.preset);
+  const Plan steps = credentials_plan(context, store, servers_until(nodes, until), plan.change, plan.what, run.id(),
+                                      file, settings.preset);
   if (context.guard.dry_run()) return describe_plan(steps);
   const bool interrupted = run.open();
   run.before([&] {
     lock.acquire();
     if (interrupted) run.recover();
-    redis.prepare();
+    if (!observed.ha()) redis.prepare();
   });
   run.execute(steps);
   forget_previous_users(store);

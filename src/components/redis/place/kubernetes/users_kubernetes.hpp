@@ -3,7 +3,6 @@
 #include <string>
 
 #include "components/context.hpp"
-#include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/settings/settings.hpp"
 
@@ -11,8 +10,5 @@ namespace raibid {
 
 /// See Installer::change_users.
 std::string change_users_kubernetes(Context& context, const RedisSettings& settings, const UsersPlan& plan);
-
-/// Throws Error (preflight) for a release of several nodes, whose users cannot be changed together yet.
-void refuse_users_of_nodes(const Observed& observed, const std::string& release);
 
 }  // namespace raibid

@@ -75,7 +75,8 @@ class KubernetesVictim final : public Victim {
   Command kill_command() const { return m_session.kubectl.delete_pod(m_pod); }
 
   std::string master_of_several(TimePoint until) {
-    NodeWays ways(m_context, m_session.kubectl, m_names, m_installed.record.replicas + 1, m_installed.content);
+    NodeWays ways(m_context, m_session.kubectl, m_names, m_installed.record.nodes(), m_installed.content);
+    ways.speak_tls(m_installed.tls);
     const Topology topology = ways.look(until);
     if (const ServerNode* const master = topology.master()) return master->name;
     throw Error(ExitCode::failure, trouble_of_nodes(topology), "see: " + m_context.scope().command("status"));

@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""Clients of a Redis that fails, what they were told, and whether that was true.
+
+  history.py record FOLDER    until FOLDER/stop is there: works as the clients below, and prints the history
+  history.py selftest         shows to the model each broken promise; ends with 1 if it does not see one
+  history.py check FOLDER     compares FOLDER/history, which is that, with what Redis holds; prints one JSON object, ends with 1 if a promise was broken
+
+FOLDER has `settings` (JSON: `address` of the proxies, `seed`, `rate` in operations a second of each client), `nodes` (an address each),
+`password`, and `faults` (a line each: start, when it had taken effect, end, kind; seconds of the monotonic clock, which all processes of a machine share).
+
+The clients:
+  adders        XADD of a name that is used once. Half of them ask for a replica, too (WAIT 1), and count an entry as acknowledged only then. Some
+                reach Redis by the proxies, the others go to a node that says that it is the master, and stay there.
+  workers       XREADGROUP and XACK of jobs that a producer adds, with WAIT 1; XAUTOCLAIM of what was not acknowledged for some seconds.
+  lockers       SET lock NX PX, then INCR of the fencing token, with WAIT 1.
+
+The promises (docs/high-availability.md):
+  each acknowledged entry is there, once; without WAIT it may be lost when it was acknowledged within the time that `may_lose` gives a fault;
+  a job whose acknowledgement a replica has is not delivered again;
+  a token is greater than every token that was given out before it was asked for.
+"""
+import json
+import os
+import random
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from writer import Client, connected  # noqa: E402
+
+ENTRIES, JOBS, GROUP, LOCK, FENCE = "history:entries", "history:jobs", "workers", "history:lock", "history:fence"
+ADDERS, WORKERS, LOCKERS = 6, 2, 2
+REDELIVER = 3000  # milliseconds
+
+# Seconds around a fault in which an entry without WAIT may be acknowledged and lost: from so long before its start, to so long after it
+# had taken effect, and (a node that comes back and does not know yet) to so long after its end.
+MAX_LAG = 3
+MAY_LOSE = {
+    "kill": (0.1, 0, 0),
+    "delete-now": (0.1, 0, 0),
+    "freeze": (0.1, 0, 1),
+    "cut-off": (0.1, MAX_LAG + 1, 1),
+    "cut-from-nodes": (0.1, MAX_LAG + 1, 1),
+}
+
+
+class Node:
+    """A connection that is made again after whatever happens."""
+
+    def __init__(self, settings, password, direct, rng):
+        self.settings, self.password, self.direct, self.rng = settings, password, direct, rng
+        self.client = None
+
+    def call(self, *words):
+        """The answer; RuntimeError: Redis refused, nothing was done; OSError: not known whether it was done."""
+        if self.client is None:
+            self.client = self.connect()
+        try:
+            return self.client.call(*words)
+        except OSError:
+            self.client = None
+            raise
+        except RuntimeError:
+            if self.direct:
+                self.client = None  # it may be the master no more
+            raise
+
+    def connect(self):
+        try:
+            if not self.direct:
+                return Client(self.settings["address"], 6379, self.password, 3)
+            with open(self.settings["folder"] + "/nodes", encoding="utf-8") as file:
+                nodes = file.read().split()
+            self.rng.shuffle(nodes)
+            for node in nodes:
+                try:
+                    client = Client(node, 6379, self.password, 1)
+                    if client.call("ROLE")[0] == "master":
+                        client.socket.settimeout(3)
+                        return client
+                except OSError:
+                    pass
+        except OSError as error:
+            raise RuntimeError("no connection") from error  # so nothing was sent
+        raise RuntimeError("no master")
+
+    def has_replica(self):
+        """Of what this connection wrote: a new one would ask for nothing."""
+        if self.client is None:
+            raise OSError("the connection is gone")
+        return self.call("WAIT", "1", "500") >= 1
+
+
+class Recorder:
+    def __init__(self, folder):
+        self.folder, self.lock = folder, threading.Lock()
+        with open(folder + "/settings", encoding="utf-8") as file:
+            self.settings = json.load(file) | {"folder": folder}
+        with open(folder + "/password", encoding="utf-8") as file:
+            self.password = file.read().strip()
+
+    def stopped(self):
+        return os.path.exists(self.folder + "/stop")
+
+    def write(self, *record):
+        with self.lock:
+            sys.stdout.write(json.dumps(record) + "\n")
+
+    def run(self):
+        admin = connected(self.settings["address"], 6379, self.password)
+        admin.call("XGROUP", "CREATE", JOBS, GROUP, "0", "MKSTREAM")
+        clients = [(self.adder, number) for number in range(ADDERS)] + [(self.worker, number) for number in range(WORKERS)]
+        clients += [(self.locker, number) for number in range(LOCKERS)] + [(self.producer, 0)]
+        threads = [threading.Thread(target=self.repeat, args=client) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def repeat(self, what, number):
+        rng = random.Random(f"{self.settings['seed']} {what.__name__} {number}")
+        node = Node(self.settings, self.password, what == self.adder and number % 3 == 2, rng)
+        count = 0
+        while not self.stopped():
+            count += 1
+            try:
+                what(node, number, count)
+                time.sleep(rng.uniform(0, 2 / self.settings["rate"]))
+            except (OSError, RuntimeError):
+                time.sleep(0.05)
+
+    def adder(self, node, number, count):
+        name, told, start = f"{number}-{count}", "unknown", time.monotonic()
+        try:
+            try:
+                node.call("XADD", ENTRIES, "*", "n", name)
+            except RuntimeError:
+                told = "no"
+                raise
+            if number % 2 == 0:
+                told = "yes"
+            elif node.has_replica():
+                told = "replica"
+        finally:
+            self.write("add", name, told, start, time.monotonic())
+
+    def producer(self, node, number, count):
+        node.call("XADD", JOBS, "*", "n", f"{number}-{count}")
+
+    def worker(self, node, number, count):
+        me, start = f"worker-{number}", time.monotonic()
+        if count % 20 == 0:
+            jobs = node.call("XAUTOCLAIM", JOBS, GROUP, me, str(REDELIVER), "0", "COUNT", "10")[1]
+        else:
+            reply = node.call("XREADGROUP", "GROUP", GROUP, me, "COUNT", "5", "BLOCK", "500", "STREAMS", JOBS, ">")
+            jobs = reply[0][1] if reply else []
+        for job in jobs:
+            self.write("delivered", job[0], start)
+        for job in jobs:
+            node.call("XACK", JOBS, GROUP, job[0])
+            if node.has_replica():
+                self.write("done", job[0], time.monotonic())
+
+    def locker(self, node, number, count):
+        mine = f"{number}-{count}"
+        if node.call("SET", LOCK, mine, "NX", "PX", "1000") != "OK":
+            return
+        start = time.monotonic()
+        token = node.call("INCR", FENCE)
+        if node.has_replica():
+            self.write("token", token, start, time.monotonic())
+        node.call("EVAL", "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])", "1", LOCK, mine)
+
+
+def pages(client, key):
+    start = "-"
+    while True:
+        page = client.call("XRANGE", key, start, "+", "COUNT", "5000")
+        if not page:
+            return
+        yield from page
+        start = "(" + page[-1][0]
+
+
+def may_lose(faults, moment):
+    """Whether an entry without WAIT that was acknowledged at this moment may be lost."""
+    for start, effective, end, kind in faults:
+        if kind not in MAY_LOSE:
+            continue
+        before, after, late = MAY_LOSE[kind]
+        if start - before <= moment <= effective + after or (late > 0 and end <= moment <= end + late):
+            return True
+    return False
+
+
+def backward_tokens(tokens):
+    """Tokens that are not greater than one that was given out before they were asked for. tokens: value, start, end."""
+    wrong, highest, given = 0, 0, sorted(tokens, key=lambda one: one[2])
+    position = 0
+    for value, start, _ in sorted(tokens, key=lambda one: one[1]):
+        while position < len(given) and given[position][2] < start:
+            highest = max(highest, given[position][0])
+            position += 1
+        wrong += value <= highest
+    return wrong
+
+
+def judge(records, faults, held):
+    """What was promised and is not so. held: how often each name is in the stream."""
+    lost, lost_with_wait, allowed, tokens, done = [], [], 0, [], {}
+    counts = {"yes": 0, "replica": 0, "unknown": 0, "no": 0}
+    came_back = 0
+    refused = 0
+    for record in records:
+        if record[0] == "add":
+            _, name, told, _, end = record
+            counts[told] += 1
+            if told == "no" and name in held:
+                refused += 1
+            if told in ("yes", "replica") and name not in held:
+                if told == "replica":
+                    lost_with_wait.append(name)
+                elif may_lose(faults, end):
+                    allowed += 1
+                else:
+                    lost.append((name, end))
+        elif record[0] == "token":
+            tokens.append(record[1:])
+        elif record[0] == "done":
+            done.setdefault(record[1], record[2])
+    for record in records:
+        if record[0] == "delivered" and record[1] in done and record[2] > done[record[1]]:
+            came_back += 1
+    return {
+        "entries": counts,
+        "lost": len(lost),
+        "lost, with WAIT 1": len(lost_with_wait),
+        "lost, as said": allowed,
+        "twice": sum(1 for often in held.values() if often > 1),
+        "refused, but there": refused,
+        "jobs done": len(done),
+        "jobs that came back": came_back,
+        "tokens": len(tokens),
+        "tokens that went backward": backward_tokens(tokens) + len(tokens) - len({token[0] for token in tokens}),
+        "faults": len(faults),
+        "first lost": lost[:3] + lost_with_wait[:3],
+    }
+
+
+BROKEN = ("lost", "lost, with WAIT 1", "twice", "refused, but there", "jobs that came back", "tokens that went backward")
+
+
+def check(folder):
+    with open(folder + "/settings", encoding="utf-8") as file:
+        settings = json.load(file)
+    with open(folder + "/password", encoding="utf-8") as file:
+        client = connected(settings["address"], 6379, file.read().strip())
+    with open(folder + "/history", encoding="utf-8") as file:
+        records = [json.loads(line) for line in file]
+    with open(folder + "/faults", encoding="utf-8") as file:
+        faults = [(*map(float, line.split()[:3]), line.split()[3]) for line in file]
+    held = {}
+    for _, fields in pages(client, ENTRIES):
+        held[fields[1]] = held.get(fields[1], 0) + 1
+    verdict = judge(records, faults, held)
+    print(json.dumps(verdict))
+    return 1 if any(verdict[broken] for broken in BROKEN) else 0
+
+
+def selftest():
+    kept = [["add", "a", "yes", 1, 2], ["add", "b", "replica", 1, 2], ["add", "c", "unknown", 1, 2], ["add", "d", "no", 1, 2]]
+    kept += [["delivered", "1-1", 3], ["done", "1-1", 5], ["token", 1, 1, 2], ["token", 2, 3, 4]]
+    held, cut = {"a": 1, "b": 1}, [(1.5, 1.6, 9, "cut-off")]
+    cases = {
+        None: [(kept, [], held), (kept, [], held | {"c": 1}), (kept, cut, {"b": 1}), (kept + [["token", 3, 1, 9]], [], held)],
+        "lost": [(kept, [], {"b": 1}), (kept, [(7, 7, 9, "cut-off")], {"b": 1}), (kept, [(1.5, 1.6, 9, "failover")], {"b": 1})],
+        "lost, with WAIT 1": [(kept, cut, {"a": 1})],
+        "twice": [(kept, [], {"a": 2, "b": 1})],
+        "refused, but there": [(kept, [], held | {"d": 1})],
+        "jobs that came back": [(kept + [["delivered", "1-1", 6]], [], held)],
+        "tokens that went backward": [(kept + [["token", 1, 5, 6]], [], held), (kept + [["token", 2, 3, 4]], [], held)],
+    }
+    wrong = 0
+    for broken, all_of_it in cases.items():
+        for records, faults, there in all_of_it:
+            found = [name for name in BROKEN if judge(records, faults, there)[name]]
+            if found != ([broken] if broken else []):
+                print(f"{broken}: found {found} in {records}, {faults}, {there}")
+                wrong = 1
+    return wrong
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["selftest"]:
+        sys.exit(selftest())
+    what, where = sys.argv[1:]
+    sys.exit(Recorder(where).run() if what == "record" else check(where))
