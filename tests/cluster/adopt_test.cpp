@@ -141,6 +141,26 @@ TEST_CASE("adopt on a cluster: a release of Bitnami's shape is used by its Servi
   CHECK(cli.run({"credentials", "sync"}).status == 2);
   CHECK(Adopted::release_state() == before);
 
+  // its data into a Redis of ours
+  const std::string backups = (cli.folder() / "backups").string();
+  const Output taken = cli.run({"backup", "redis", backups});
+  INFO(said(taken));
+  CHECK(taken.status == 0);
+  CHECK(has(taken.err, "loads it"));
+  const std::vector<std::string> here = {"--target", "local", "--release", "raibid-redis"};
+  const auto on_this_machine = [&](std::vector<std::string> words) {
+    words.insert(std::find(words.begin(), words.end(), "--"), here.begin(), here.end());
+    return cli(words);
+  };
+  CHECK(on_this_machine({"setup", "redis"}).status == 0);
+  const Output restored = on_this_machine({"restore", "redis", backups, "--yes"});
+  INFO(said(restored));
+  CHECK(restored.status == 0);
+  CHECK(has(restored.err, "of another Redis: Service " + service));
+  CHECK(trim(on_this_machine({"connect", "redis", "--", "redis-cli", "XLEN", "raibid:jobs"}).out) == "1");
+  CHECK(on_this_machine({"teardown", "redis", "--yes", "--delete-data"}).status == 0);
+  CHECK(Adopted::release_state() == before);
+
   // with jobs in it the stream stays; without, all that setup made goes, and nothing else
   CHECK(trim(cli.run({"connect", "redis", "--", "redis-cli", "SET", "theirs", "1"}).out) == "OK");
   CHECK(cli.run({"connect", "redis", "--", "redis-cli", "XTRIM", "raibid:jobs", "MAXLEN", "0"}).status == 0);

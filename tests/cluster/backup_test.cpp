@@ -173,7 +173,8 @@ TEST_CASE("backups by a schedule: taken into a claim, counted, pruned, restored,
   REQUIRE(cli.setup({"--backup-schedule", "@daily"}).status == 0);
   listed = nlohmann::json::parse(cli.run({"backup", "ls", "claim", "-o", "json"}).out);
   CHECK(listed.size() == 2);
-  const Output gone = cli.teardown({"--delete-data", "--delete-backups", "--yes"});
+  REQUIRE(cli.teardown({"--delete-data", "--yes"}).status == 0);
+  const Output gone = cli.teardown({"--delete-backups", "--yes"});
   INFO(said(gone));
   CHECK(gone.status == 0);
   CHECK((gone.out + gone.err).find("namespace/" + cli.name_space() + " removed") != std::string::npos);

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -196,6 +198,11 @@ json FakeCluster::contents() const {
         server.at("password") == sha256_hex(base64_decode(data.at("internal-password").get<std::string>()));
   }
   if (set != m_state.at("objects").end()) seen["running"] = (*set).at("values");
+  if (!std::filesystem::exists(data())) return seen;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data())) {
+    if (entry.is_regular_file())
+      seen["data"][std::filesystem::relative(entry.path(), data())] = read_file(entry.path()).value_or("");
+  }
   return seen;
 }
 
@@ -358,6 +365,7 @@ void FakeCluster::act(Child& child, bool half) {
 void FakeCluster::kubectl(Child& child, const Words& words, bool half) {
   const std::string& verb = words.verb();
   if (verb == "create") return create(child, words, half);
+  if (verb == "exec") return exec(child, words);  // a program that is done may fail all the same
   if (half) return;
   if (verb == "config") {
     const json cluster = {{"name", "c"}, {"cluster", {{"server", "https://fake:6443"}}}};
@@ -444,6 +452,7 @@ void FakeCluster::create(Child& child, const Words& words, bool half) {
     } else if (!mine && find(key) != nullptr) {
       child.fail("(AlreadyExists): " + key + " already exists");
     } else {
+      if (!mine && item["kind"] == "Pod") item["status"] = {{"phase", "Running"}};
       if (!mine) put(key, item);
       child.made.push_back(key);
       if (!half && words.has("-o")) child.text += find(key)->dump() + "\n";
@@ -477,6 +486,36 @@ void FakeCluster::patch(Child& child, const Words& words) {
   json patched = *present;
   patched.merge_patch(json::parse(child.command.input));
   put(words.list.at(1), patched);
+  if (words.list.at(1) != set_key) return;
+  const bool runs = patched["spec"].value("replicas", 1) > 0;
+  if (!runs) m_state["objects"].erase(pod_key);
+  if (runs && !find(pod_key)) make_pod();
+}
+
+/// On this machine, for a pod that runs; /data is a folder here.
+void FakeCluster::exec(Child& child, const Words& words) {
+  if (child.done) return;
+  child.done = true;
+  const json* const pod = find("pod/" + words.list.at(1));
+  if (pod == nullptr || (*pod)["status"]["phase"] != "Running")
+    return child.fail("(NotFound): pods \"" + words.list.at(1) + "\" not found");
+  std::vector<std::string> argv(std::find(words.list.begin(), words.list.end(), "--") + 1, words.list.end());
+  for (std::string& word : argv) {
+    if (word == "/data" || word.starts_with("/data/")) word.replace(0, 5, data().string());
+  }
+  if (argv.front() == "redis-check-rdb") {
+    child.text = "[offset 0] Checking RDB file\n";
+    return;
+  }
+  const std::filesystem::path in = m_file.string() + ".in", out = m_file.string() + ".out";
+  std::ofstream(in, std::ios::binary) << child.command.input;
+  const std::string line =
+      fmt::format("{} < {} > {} 2>&1", shell_join(argv), shell_quote(in.string()), shell_quote(out.string()));
+  const int status = std::system(line.c_str());
+  child.text = read_file(out).value_or("");
+  if (status != 0) child.fail("command terminated with exit code 1: " + child.text);
+  std::filesystem::remove(in);
+  std::filesystem::remove(out);
 }
 
 /// Of Helm's record of a revision.

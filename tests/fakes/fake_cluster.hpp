@@ -92,6 +92,9 @@ class FakeCluster final : public Runner, public RedisConnector {
   void kubectl(Child& child, const Words& words, bool half);
   void helm(Child& child, const Words& words, bool half);
   void create(Child& child, const Words& words, bool half);
+  void exec(Child& child, const Words& words);
+  /// What is on the claim, which pods have as /data.
+  std::filesystem::path data() const { return m_file.parent_path() / "data"; }
   void try_to_create(Child& child, bool half);
   void begin_end(const std::string& key);
   void replace(Child& child, const Words& words);

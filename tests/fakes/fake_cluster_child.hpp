@@ -94,6 +94,7 @@ class FakeCluster::Child final : public Process {
   std::string watched;               ///< "pods"
   nlohmann::json last_said;          ///< by a watch
   std::vector<std::string> made;     ///< by its first half
+  bool done = false;                 ///< a program in a pod
 
  private:
   bool m_finished = false;

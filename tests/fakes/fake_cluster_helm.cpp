@@ -146,12 +146,16 @@ void FakeCluster::install_objects(const json& record) {
   const std::string revision = "rev-" + sha256_hex(record["values"].get<std::string>()).substr(0, 8);
   const json values = json::parse(record["values"].get<std::string>());
   const json size = {{"storage", values.value("/master/persistence/size"_json_pointer, "8Gi")}};
-  const json claim = {{"spec", {{"resources", {{"requests", size}}}}}};
+  const json claim = {{"metadata", {{"name", "redis-data"}}}, {"spec", {{"resources", {{"requests", size}}}}}};
+  const json mount = {{"name", "redis-data"}, {"mountPath", "/data"}};
+  const json container = {{"name", "redis"}, {"volumeMounts", json::array({mount})}};
   put(set_key, {{"kind", "StatefulSet"},
                 {"metadata", {{"name", workload}, {"generation", generation}, {"annotations", owned}}},
-                {"spec", {{"volumeClaimTemplates", json::array({claim})}}},
+                {"spec",
+                 {{"replicas", 1},
+                  {"template", {{"spec", {{"containers", json::array({container})}}}}},
+                  {"volumeClaimTemplates", json::array({claim})}}},
                 {"values", record["values"]},
-                {"spec", {{"volumeClaimTemplates", {{{"metadata", {{"name", "redis-data"}}}, {"spec", asked}}}}}},
                 {"status", {{"observedGeneration", generation}, {"updateRevision", revision}}}});
   if (!keeps_pods || !find(pod_key)) make_pod();
 }
@@ -237,6 +241,8 @@ class FakeCluster::Connection final : public RedisConnection {
       return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text(setting(words.at(2)))});
     if (name == "SLOWLOG") return FakeRedis::list({});
     if (name == "ACL") return acl(words);
+    if (name == "PTTL") return {RedisReply::Type::integer, "", -1, {}};
+    if (name == "ROLE") return FakeRedis::list({FakeRedis::text("master")});
     if (name == "DEL") m_cluster.m_state["groups"].erase(words.at(1));
     if (name == "XLEN" || name == "DEL") return {RedisReply::Type::integer, "", 0, {}};
     if (name == "XGROUP" || name == "XINFO") return group(words);

@@ -154,13 +154,40 @@ start_redis() {
 exporter_port=$(port) prometheus_port=$(port)
 # minutes become seconds, so that the test need not wait for them; the rules stay the same otherwise
 sed -E 's/for: .*/for: 1s/; s/\[(5m|15m|1h|6h)\]/[6s]/g; s/> 600/> 2/' "$work/raibid.yaml" > "$work/rules.yaml"
+pod_port=$(port) replica_port=$(port) second_exporter=$(port) third_exporter=$(port) state_port=$(port)
 cat > "$work/prometheus.yml" <<C
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [rules.yaml]
 scrape_configs:
 - job_name: redis
   static_configs: [{targets: ["127.0.0.1:$exporter_port"], labels: {namespace: jobs, service: r1-redis-metrics}}]
+- job_name: nodes
+  static_configs:
+  - {targets: ["127.0.0.1:$second_exporter"], labels: {namespace: jobs, service: r2-redis-metrics, pod: r2-redis-master-0}}
+  - {targets: ["127.0.0.1:$third_exporter"], labels: {namespace: jobs, service: r2-redis-metrics, pod: r2-redis-master-1}}
+- job_name: kube-state-metrics
+  honor_labels: true
+  static_configs: [{targets: ["127.0.0.1:$state_port"]}]
 C
+# two nodes of another release, and what kube-state-metrics says of its backups
+nodes=0
+for at in "$pod_port" "$replica_port"; do
+  mkdir "$work/node$nodes"
+  redis-server --port "$at" --bind 127.0.0.1 --dir "$work/node$nodes" --save '' --repl-diskless-sync-delay 0 > "$work/node$nodes/log" 2>&1 &
+  pids+=($!)
+  nodes=$((nodes + 1))
+done
+until [[ $(redis-cli -p "$replica_port" REPLICAOF 127.0.0.1 "$pod_port" 2>&1) == OK* ]]; do sleep 0.05; done
+prometheus-redis-exporter --redis.addr="redis://127.0.0.1:$pod_port" --web.listen-address="127.0.0.1:$second_exporter" > "$work/exporter2.log" 2>&1 &
+pids+=($!)
+prometheus-redis-exporter --redis.addr="redis://127.0.0.1:$replica_port" --web.listen-address="127.0.0.1:$third_exporter" > "$work/exporter3.log" 2>&1 &
+pids+=($!)
+mkdir "$work/state"
+printf '%s\n' "kube_cronjob_status_last_successful_time{namespace=\"jobs\",cronjob=\"r2-redis-backup\"} $((EPOCHSECONDS - 100))" \
+  "kube_cronjob_status_last_successful_time{namespace=\"jobs\",cronjob=\"r3-redis-backup\"} $((EPOCHSECONDS - 5))" \
+  'kube_job_status_failed{namespace="jobs",job_name="r2-redis-backup-29928900"} 1' > "$work/state/metrics"
+python3 -m http.server "$state_port" --bind 127.0.0.1 --directory "$work/state" > "$work/state.log" 2>&1 &
+pids+=($!)
 start_redis
 redis XGROUP CREATE raibid:jobs raibid-workers 0 MKSTREAM > /dev/null
 prometheus-redis-exporter --redis.addr="unix://$work/redis.sock" --check-single-streams=db0=raibid:jobs --check-single-keys=db0=raibid:jobs:dead \
@@ -216,6 +243,23 @@ while read -r expression; do
   expression=${expression//\$service/r1-redis-metrics}
   check "the dashboard's query has data: ${expression:0:70}" answered "$expression"
 done < <(jq -r '.panels[].targets[]?.expr' "$work/dashboard.json")
+
+# of several nodes, and of backups
+"$raibid" export dashboard --plain --monitoring --ha --backup-schedule '0 3 * * *' -n jobs --release r2-redis > "$work/nodes.json"
+own_queries() { jq -r '.panels[].targets[]?.expr' "$work/nodes.json" | grep -vxFf <(jq -r '.panels[].targets[]?.expr' "$work/dashboard.json"); }
+value_of() { query "$1" | jq -r '.[0].value[1]'; }
+while read -r expression; do
+  expression=${expression//\$namespace/jobs}
+  expression=${expression//\$service/r2-redis-metrics}
+  check "the query for nodes and backups has data: ${expression:0:70}" answered "$expression"
+  case $expression in
+    "time() - "*) check "… the age is that of this release" test "$(value_of "$expression" | cut -d. -f1)" -ge 100 ;;
+    "count(redis_instance_info"*) check "… one master" test "$(value_of "$expression")" = 1 ;;
+    "sum(redis_up"*) check "… two nodes" test "$(value_of "$expression")" = 2 ;;
+    *kube_job_status_failed*) check "… one failed run" test "$(value_of "$expression")" = 1 ;;
+  esac
+done < <(own_queries)
+check "the rows are there" test "$(own_queries | wc -l)" = 9
 
 kill -9 "$redis_pid"
 becomes "Redis is dead" "RedisDown"

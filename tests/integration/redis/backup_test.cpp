@@ -291,7 +291,7 @@ TEST_CASE("backup: the manifest, the list, standard output, and what is kept") {
                  "--preset", "raibid", "--target",        "local"};
   CHECK(cli.must_end(0, drill).out.find("This backup can be restored") != std::string::npos);
   drill.insert(drill.end(), {"--max-age", "1s"});
-  CHECK(cli.must_end(1, drill).err.find("more than --max-age") != std::string::npos);
+  CHECK(cli.must_end(1, drill).err.find("older than --max-age") != std::string::npos);
   // someone else's files stay, whatever they are called
   write_atomic(cli.to() / "dump.rdb", "REDIS0010");
   write_atomic(cli.to() / "raibid-redis-20200101T000000Z.rdb", "REDIS0010");
@@ -525,6 +525,33 @@ TEST_CASE("restore --to-time: what Redis held before a mistake, of its own AOF")
   CHECK(cli.redis({"XLEN", "raibid:jobs"}) == "5");
   CHECK(cli.redis({"EXISTS", "after"}) == "0");
   CHECK(tree(cli.home() / "backups").size() == 2);  // what was there before
+
+  const auto refused = [&](const std::string& time) {
+    return cli.must_end(3, {"restore", "redis", "--to-time", time, "--target", "local", "--yes"})
+               .err.find("the AOF begins after") != std::string::npos;
+  };
+  // nothing was written since that restore, so nothing can be cut away
+  CHECK(refused(before_all));
+  // a rewrite is under way, and the commands of the moment are in the part before the last
+  cli.redis({"SET", "kept", "2"});
+  pass(2100);
+  const std::string before_rewrite = rfc3339(std::chrono::system_clock::now() - std::chrono::seconds(1));
+  pass(1100);
+  cli.redis({"CONFIG", "SET", "rdb-key-save-delay", "60000000"});
+  cli.redis({"BGREWRITEAOF"});
+  cli.redis({"FLUSHALL"});
+  cli.must_end(0, {"restore", "redis", "--to-time", before_rewrite, "--target", "local", "--yes", "--no-copy"});
+  CHECK(cli.redis({"GET", "kept"}) == "2");
+  // commands of no known time are in it
+  cli.redis({"CONFIG", "SET", "aof-timestamp-enabled", "no"});
+  cli.redis({"SET", "untimed", "1"});
+  pass(1100);
+  const std::string untimed = rfc3339(std::chrono::system_clock::now());
+  pass(1100);
+  cli.redis({"CONFIG", "SET", "aof-timestamp-enabled", "yes"});
+  cli.redis({"SET", "timed", "#TS:1\r\n#TS:1\r\n"});
+  CHECK(refused(untimed));
+  CHECK(cli.redis({"EXISTS", "timed"}) == "1");
   cli.redis({"CONFIG", "SET", "aof-timestamp-enabled", "no"});
   CHECK(cli.must_end(3, {"restore", "redis", "--to-time", moment, "--target", "local", "--yes"})
             .err.find("writes no times into its AOF") != std::string::npos);
@@ -569,6 +596,18 @@ TEST_CASE("a schedule of backups on this machine: setup prints a timer and insta
   const Output fresh = cli({"status", "redis", "--target", "local"});
   CHECK(fresh.out.find("✓ backup       last success ") != std::string::npos);
   const fs::path file = cli.to() / cli.files(".rdb").front();
+  // half a file is none, and for how long there has been none is known
+  const std::string whole = *read_file(file);
+  write_atomic(file, whole.substr(1));
+  CHECK(cli({"status", "redis", "--target", "local"}).out.find("✓ backup       none yet") != std::string::npos);
+  const fs::path history = cli.home() / "local/raibid-redis/history.jsonl";
+  json row = json::parse(*read_file(history));
+  row["at"] = "2026-01-01T00:00:00Z";
+  write_atomic(history, row.dump() + "\n");
+  const Output never = cli({"status", "redis", "--target", "local"});
+  CHECK(never.status == 1);
+  CHECK(never.out.find("✗ backup       none in ") != std::string::npos);
+  write_atomic(file, whole);
   for (const char* const ending : {".rdb", ".json"}) {
     fs::path now = file;
     fs::rename(now.replace_extension(ending), cli.to() / ("raibid-redis-20260101T000000Z" + std::string(ending)));
@@ -606,23 +645,62 @@ TEST_CASE("restore --live: key by key into a server of someone else, which has t
   checked(*target.connect(), {"FUNCTION", "FLUSH"});
   checked(*target.connect(), {"ACL", "SETUSER", "half", "on", ">pw", "~*", "+@all", "-restore"});
   write_atomic(cli.folder() / "pw", "pw\n");
-  const Output refused = cli.must_end(
-      4, {"restore", "redis", file.string(), "--live", "--yes", "--target", "external", "--url",
-          fmt::format("redis://half@127.0.0.1:{}", target.port()), "--password-file", (cli.folder() / "pw").string()});
+  const Words as_half = {"restore",
+                         "redis",
+                         file.string(),
+                         "--live",
+                         "--yes",
+                         "--target",
+                         "external",
+                         "--url",
+                         fmt::format("redis://half@127.0.0.1:{}", target.port()),
+                         "--password-file",
+                         (cli.folder() / "pw").string()};
+  const Output refused = cli.must_end(4, as_half);
   CHECK(refused.err.find("may not restore") != std::string::npos);
   CHECK(checked(*target.connect(), {"DBSIZE"}).integer == 0);
   CHECK(checked(*target.connect(), {"FUNCTION", "LIST"}).items.empty());
+
+  // functions of others stay when it fails
+  checked(*target.connect(),
+          {"FUNCTION", "LOAD", "#!lua name=theirs\nredis.register_function('g', function() return 1 end)"});
+  cli.must_end(4, as_half);
+  CHECK(checked(*target.connect(), {"FUNCTION", "LIST"}).items.size() == 1);
+  checked(*target.connect(), {"FUNCTION", "FLUSH"});
 
   // what a run that was killed left: the same one goes on, another one is refused
   const std::string sum = json::parse(*read_file(cli.to() / "all.json", 1 << 20)).at("sha256");
   checked(*target.connect(), {"SET", "raibid:restore", "other"});
   CHECK(cli.must_end(3, with({"--live", "--yes"})).err.find("another restore") != std::string::npos);
   checked(*target.connect(), {"SET", "raibid:restore", sum});
+  // it fails again: what is in it may be an application's by now, and stays
+  checked(*target.connect(), {"SET", "half", "1"});
+  CHECK(cli.must_end(5, as_half).err.find("stays") != std::string::npos);
+  CHECK(checked(*target.connect(), {"GET", "half"}).text == "1");
+  CHECK(checked(*target.connect(), {"GET", "raibid:restore"}).text == sum);
+  checked(*target.connect(), {"DEL", "half"});
   cli.must_end(0, with({"--live", "--yes"}));
   CHECK(join(differences(everything(*target.connect()), before), "\n") == "");
 }
 
-TEST_CASE("backup: a store of rclone, by a path and by WebDAV") {
+TEST_CASE("restore --live: what an application changed after a kill is not overwritten") {
+  BackupCli cli;
+  RedisServer source(quick), target(quick);
+  for (const char* const key : {"one", "two"}) checked(*source.connect(), {"SET", key, "of the backup"});
+  const fs::path file = cli.to() / "all.rdb";
+  Words words = cli.backup(source);
+  words[2] = file.string();
+  cli.must_end(0, words);
+  const std::string sum = json::parse(*read_file(cli.to() / "all.json", 1 << 20)).at("sha256");
+  checked(*target.connect(), {"MSET", "raibid:restore", sum, "one", "of the application"});
+  cli.must_end(
+      0, {"restore", "redis", file.string(), "--live", "--yes", "--target", "external", "--url", cli.url(target)});
+  CHECK(checked(*target.connect(), {"GET", "one"}).text == "of the application");
+  CHECK(checked(*target.connect(), {"GET", "two"}).text == "of the backup");
+  CHECK(checked(*target.connect(), {"EXISTS", "raibid:restore"}).integer == 0);
+}
+
+TEST_CASE("backup: a store of rclone, by a path, by WebDAV and by S3") {
   if (program("rclone").empty()) {
     MESSAGE("no rclone here");
     return;
@@ -637,16 +715,42 @@ TEST_CASE("backup: a store of rclone, by a path and by WebDAV") {
                                            fmt::format("127.0.0.1:{}", port), "--config", "/dev/null"},
                                           "",
                                           {}});
-  const TimePoint until = real_runner().now() + std::chrono::seconds(20);
-  while (!attempt({"curl", "-s", "-o", "/dev/null", fmt::format("http://127.0.0.1:{}/", port)}).ok() &&
-         real_runner().now() < until) {
-  }
+  const auto answers = [](int at) {
+    const TimePoint until = real_runner().now() + std::chrono::seconds(20);
+    while (!attempt({"curl", "-s", "-o", "/dev/null", fmt::format("http://127.0.0.1:{}/", at)}).ok() &&
+           real_runner().now() < until) {
+    }
+  };
+  answers(port);
   cli.set("RCLONE_CONFIG", "/dev/null");
   cli.set("RCLONE_CONFIG_DISK_TYPE", "local");
   cli.set("RCLONE_CONFIG_DAV_TYPE", "webdav");
   cli.set("RCLONE_CONFIG_DAV_VENDOR", "other");
   cli.set("RCLONE_CONFIG_DAV_URL", fmt::format("http://127.0.0.1:{}", port));
-  for (const std::string& to : {"rclone:disk:" + (store / "a").string(), std::string("rclone:dav:b")}) {
+  Words stores = {"rclone:disk:" + (store / "a").string(), "rclone:dav:b"};
+  // Debian's rclone serves no S3
+  const char* const tools = std::getenv("RAIBID_TOOLS");
+  const fs::path newer = fs::path(tools == nullptr ? "/var/tmp/raibid-tools" : tools) / "rclone/rclone";
+  std::unique_ptr<Process> s3;
+  if (fs::exists(newer)) {
+    const int s3_port = free_port();
+    fs::create_directories(store / "s3/bucket");
+    s3 = real_runner().start({{newer.string(), "serve", "s3", (store / "s3").string(), "--addr",
+                               fmt::format("127.0.0.1:{}", s3_port), "--config", "/dev/null"},
+                              "",
+                              {}});
+    answers(s3_port);
+    cli.set("AWS_CA_BUNDLE", "");
+    cli.set("RCLONE_CONFIG_S3_TYPE", "s3");
+    cli.set("RCLONE_CONFIG_S3_PROVIDER", "Other");
+    cli.set("RCLONE_CONFIG_S3_ENDPOINT", fmt::format("http://127.0.0.1:{}", s3_port));
+    cli.set("RCLONE_CONFIG_S3_ACCESS_KEY_ID", "id");
+    cli.set("RCLONE_CONFIG_S3_SECRET_ACCESS_KEY", "secret");
+    stores.emplace_back("rclone:s3:bucket/a");
+  } else {
+    MESSAGE("no rclone that serves S3 here (tests/stores/rclone)");
+  }
+  for (const std::string& to : stores) {
     CAPTURE(to);
     Words words = cli.backup(source);
     words[2] = to;
@@ -662,6 +766,24 @@ TEST_CASE("backup: a store of rclone, by a path and by WebDAV") {
     cli.must_end(0, words);
     CHECK(json::parse(cli.must_end(0, {"backup", "ls", to, "-o", "json"}).out).size() == 1);
   }
+  // the manifest does not arrive: nothing of it stays. What a killed run left two days ago goes
+  const fs::path left = store / "a" / "raibid-redis-20260101T000000Z.json";
+  write_atomic(left, "{}");
+  fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::hours(48));
+  const auto before = tree(store / "a").size();
+  const std::string rclone = program("rclone");
+  fs::create_directories(cli.folder() / "bin");
+  write_atomic(cli.folder() / "bin/rclone",
+               "#!/bin/sh\ncase \"$*\" in rcat*.json) echo no room >&2; exit 1 ;; esac\nexec " + rclone + " \"$@\"\n");
+  fs::permissions(cli.folder() / "bin/rclone", fs::perms::owner_all);
+  Words to_disk = cli.backup(source);
+  to_disk[2] = "rclone:disk:" + (store / "a").string();
+  const std::string path = std::getenv("PATH");
+  cli.set("PATH", (cli.folder() / "bin").string() + ":" + path);
+  CHECK(cli.must_end(1, to_disk).err.find("no room") != std::string::npos);
+  cli.set("PATH", path);
+  CHECK(tree(store / "a").size() == before - 1);
+  CHECK_FALSE(fs::exists(left));
   // the store goes away
   serve->end();
   Words words = cli.backup(source);

@@ -466,6 +466,33 @@ TEST_CASE("a certificate of cert-manager comes and goes with the user that has i
   CHECK_FALSE(has_user());
 }
 
+TEST_CASE("backups go when they are asked for, also when Redis has gone before") {
+  World world;
+  REQUIRE(run(world, {"setup", "redis", "-v", "--backup-schedule", "@daily"}).code == 0);
+  const auto has_claim = [&world] {
+    const json objects = contents(world).at("objects");
+    return std::find(objects.begin(), objects.end(), json("persistentvolumeclaim/raibid-redis-backup")) !=
+           objects.end();
+  };
+  REQUIRE(run(world, {"teardown", "redis", "-v", "--yes", "--delete-data"}).code == 0);
+  CHECK(has_claim());
+  REQUIRE(run(world, {"teardown", "redis", "-v", "--yes"}).code == 0);
+  CHECK(has_claim());
+  const Ran gone = run(world, {"teardown", "redis", "-v", "--yes", "--delete-backups"});
+  INFO(gone.err);
+  CHECK(gone.code == 0);
+  CHECK_FALSE(has_claim());
+}
+
+TEST_CASE("backups do not go into the claim of the data") {
+  World world;
+  REQUIRE(run(world, {"setup", "redis", "-v"}).code == 0);
+  const Ran ran = run(world, {"setup", "redis", "-v", "--backup-schedule", "@daily", "--backup-to",
+                              "claim:redis-data-raibid-redis-master-0"});
+  CHECK(ran.code == 3);
+  CHECK(ran.err.find("has the data of this Redis") != std::string::npos);
+}
+
 TEST_CASE("tls rotate --ca --finish after a killed one takes that back, and finishes") {
   World two_cas;
   REQUIRE(run(two_cas, {"setup", "redis", "-v", "--tls"}).code == 0);
@@ -522,6 +549,8 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   World empty;
   World installed;
   REQUIRE(run(installed, setup).code == 0);
+  World untrimmed;
+  REQUIRE(run(untrimmed, {"setup", "redis", "-v", "--max-length", "0"}).code == 0);
   World encrypted;
   REQUIRE(run(encrypted, {"setup", "redis", "-v", "--tls"}).code == 0);
   const World several(installed);
@@ -550,6 +579,13 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   // a certificate of the user's, and a CA that cert-manager issues by
   const World brought(installed);
   bring_certificate(brought);
+  // data on the claim, and other data to come into their place
+  const World with_data(installed);
+  const TemporaryDirectory backup(fs::temp_directory_path());
+  write_atomic(backup.path() / "new.rdb", "REDIS0010 the new data");
+  fs::create_directories(with_data.folder.path() / "data/appendonlydir");
+  write_atomic(with_data.folder.path() / "data/appendonlydir/appendonly.aof.1.base.rdb", "REDIS0010 the old data");
+  write_atomic(with_data.folder.path() / "data/users.note", "of someone else's");
   const std::vector<Row> commands = {
       {"setup", setup, empty},
       {"tls", {"setup", "redis", "-v", "--tls"}, empty},
@@ -564,11 +600,16 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
       {"tls teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, encrypted},
       {"upgrade", {"setup", "redis", "-v", "--memory-limit", "768Mi", "--restart"}, installed},
       {"backups", {"setup", "redis", "-v", "--backup-schedule", "@daily"}, empty},
+      {"backups on", {"setup", "redis", "-v", "--backup-schedule", "@daily"}, installed},
+      {"trim on", {"setup", "redis", "-v", "--max-length", "1000"}, untrimmed},
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"rotate", {"credentials", "rotate", "redis", "-v"}, installed},
       {"nodes rotate", {"credentials", "rotate", "redis", "-v"}, several},
       {"nodes internal", {"credentials", "rotate", "redis", "-v", "--internal"}, several},
       {"store", from_store, offered},
+      {"restore",
+       {"restore", "redis", (backup.path() / "new.rdb").string(), "-v", "--yes", "--no-copy", "--no-verify"},
+       with_data},
       {"sync", {"credentials", "sync", "-v"}, stored},
       {"teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, installed}};
 

@@ -169,6 +169,32 @@ TEST_CASE("backup: what prune takes away") {
         Words{"2026-01-30T12:00:00Z", "2026-01-29T12:00:00Z", "2026-01-18T12:00:00Z"});
 }
 
+TEST_CASE("backup: the newest of a place that several Redis of one name share is that of this one") {
+  const auto of = [](const std::string& at, const std::string& name_space) {
+    StoredBackup backup = taken(at);
+    backup.manifest->release = "r";
+    backup.manifest->name_space = name_space;
+    backup.manifest->subject = "release r in namespace " + name_space;
+    return backup;
+  };
+  const auto owner_in = [&](const std::string& name_space) {
+    return [owner = of("2026-01-01T00:00:00Z", name_space).manifest->owner()] { return owner; };
+  };
+  const auto nobody = []() -> std::string { throw std::logic_error("nobody is to be asked"); };
+  const std::vector<StoredBackup> both = {of("2026-01-31T12:00:00Z", "staging"), of("2026-01-30T12:00:00Z", "jobs"),
+                                          of("2026-01-29T12:00:00Z", "jobs")};
+  const auto newest = [](const std::vector<StoredBackup>& all, const std::function<std::string()>& owner) {
+    return newest_backup(all, "r", owner, "the store", ExitCode::usage).manifest->taken;
+  };
+  CHECK(newest(both, owner_in("jobs")) == "2026-01-30T12:00:00Z");
+  CHECK(newest(both, owner_in("staging")) == "2026-01-31T12:00:00Z");
+  // a cluster that was made anew: those of one Redis can only be meant
+  CHECK(newest({both[1], both[2]}, nobody) == "2026-01-30T12:00:00Z");
+  const Error error = test::error_of([&] { newest(both, owner_in("new")); });
+  CHECK(error.code() == ExitCode::usage);
+  CHECK(error.message().find("release r in namespace jobs; release r in namespace staging") != std::string::npos);
+}
+
 TEST_CASE("backup: where backups are") {
   using Kind = BackupAddress::Kind;
   CHECK(parse_backup_address("-").kind == Kind::output);

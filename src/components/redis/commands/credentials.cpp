@@ -422,7 +422,7 @@ std::vector<OptionSpec> rotate_options() {
   };
   return {flag("finish", "Remove the older password"),
           flag("now", "Replace the password at once, with no time in which both are valid"),
-          flag("internal", "Of raibid-cli's own users: admin, exporter, trim, and those of several nodes"),
+          flag("internal", "Of raibid-cli's own users: admin, exporter, trim, tls, backup, and those of several nodes"),
           flag("kick", "Close the connections from before the rotation, with --finish or --now"),
           {.name = "password-file",
            .help = "Take the new password from the first line of this file instead of making one",

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "components/redis/server/data_counts.hpp"
@@ -34,6 +35,9 @@ struct RestorePlan {
   bool counted = false;  ///< `counts` are those of the file
   DataCounts counts;
   bool keep_old = false;  ///< nobody has a copy of the old data: they stay beside the new ones
+  /// Asks whoever runs this, and takes the copy: called once, when nothing stands against the restore any more and
+  /// nothing is changed yet.
+  std::function<void()> agree{};
 };
 
 /// What the restored Redis holds, for people. Throws Error (failure) when it lacks something that the backup has.

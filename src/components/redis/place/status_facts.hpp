@@ -46,6 +46,7 @@ struct StatusFacts {
     std::string last_succeeded{};  ///< of the newest in the folder; "" for none, or where nobody looks (rclone)
     std::string file{};
     std::int64_t bytes = 0;
+    std::string set_up{};  ///< since when setup has been asked for this schedule; "" where that is not known
   };
   /// It is a server of this machine.
   struct OnMachine {

@@ -22,8 +22,8 @@ SecretContent with_one_password(SecretContent present);
 /// Since when two passwords hold; std::nullopt when one does.
 std::optional<WallTime> rotated_at(const SecretContent& content);
 
-/// The users with a job of their own that have a password: admin, exporter, trim, and those of several nodes. Each gets
-/// a second one, which the pods and raibid-cli use from their next start on.
+/// The users with a job of their own that have a password: admin, exporter, trim, tls, backup, and those of several
+/// nodes. Each gets a second one, which the pods and raibid-cli use from their next start on.
 SecretContent with_second_internal_passwords(SecretContent present, Random& random, WallTime now);
 /// The same with the new ones alone. The exporter keeps the old one as well unless it `has_restarted`: it reads its
 /// password once, when it starts.

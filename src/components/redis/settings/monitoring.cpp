@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/cron.hpp"
 #include "base/json.hpp"
 #include "components/redis/settings/alerts.hpp"
 #include "components/redis/settings/naming.hpp"
@@ -127,6 +128,43 @@ void add_first_row(Board& board) {
   board.number("Running since", "s", chosen("redis_uptime_in_seconds"), 600, 60);
 }
 
+void add_node_rows(Board& board, int nodes) {
+  board.row("Nodes");
+  board.number("Nodes that answer", "short", fmt::format("sum({})", chosen("redis_up")), nodes, nodes - 1);
+  const std::string is_master = chosen("redis_instance_info", "role=\"master\"");
+  board.number("Masters", "short", fmt::format("count({})", is_master), 2, 2);
+  board.number("Nodes that took over within a day", "short",
+               fmt::format("count(count by (pod) (max_over_time({}[1d]))) - 1", is_master), 1, 3);
+  board.number("Replicas that follow", "short", fmt::format("max({})", chosen("redis_connected_slaves")), nodes - 1,
+               nodes - 2);
+  board.number("Furthest behind", "s", fmt::format("max({})", chosen("redis_connected_slave_lag_seconds")), 3, 10);
+  board.curves("Master", "short", {{fmt::format("max by (pod) ({})", is_master), "{{pod}}"}});
+  board.curves("Replicas behind, as the master says", "s",
+               {{chosen("redis_connected_slave_lag_seconds"), "{{slave_ip}} of {{pod}}"}});
+}
+
+void add_backup_row(Board& board, const BackupChoice& backup) {
+  const auto cron = CronSchedule::parse(backup.schedule);
+  const double period = cron ? static_cast<double>(cron->longest_gap().count()) : 0;
+  // the CronJob has the name of the exporter's Service with another ending
+  const auto of_this = [](const std::string& series, const char* label) {
+    return fmt::format(
+        "label_replace({}{{namespace=\"$namespace\"}}, \"service\", \"$1-metrics\", \"{}\", "
+        "\"(.*)-backup(-[0-9]+)?\")",
+        series, label);
+  };
+  const auto chosen_of = [](const std::string& series) {
+    return fmt::format("({} and on(service) {})", series, chosen("redis_up"));
+  };
+  board.row("Backups");
+  board.number(
+      "Age of the last success", "s",
+      fmt::format("time() - max({})", chosen_of(of_this("kube_cronjob_status_last_successful_time", "cronjob"))),
+      1.1 * period, 2 * period);
+  board.number("Failed runs that are kept", "short",
+               fmt::format("sum({}) or vector(0)", chosen_of(of_this("kube_job_status_failed", "job_name"))), 1, 1);
+}
+
 void add_stream_rows(Board& board) {
   board.row("Streams");
   board.curves("Length", "short", {{chosen("redis_stream_length"), "{{stream}}"}});
@@ -237,6 +275,8 @@ ordered_json prometheus_rule(const RedisSettings& settings) {
 ordered_json dashboard(const RedisSettings& settings) {
   Board board;
   add_first_row(board);
+  if (settings.ha()) add_node_rows(board, settings.nodes());
+  if (settings.backup.wanted() && settings.target == Target::kubernetes) add_backup_row(board, settings.backup);
   if (!settings.streams.empty()) add_stream_rows(board);
   if (!settings.asynq_queues.empty() || !settings.streams.empty()) {
     board.row(settings.asynq_queues.empty() ? "Dead letters" : "Queues of Asynq");

@@ -58,9 +58,9 @@ if command -v flock > /dev/null && flock 9 2> /dev/null; then
   done
 fi
 
-name=$release-$(date -u +%Y%m%dT%H%M%SZ)
-rdb=$folder/$name.rdb json=$folder/$name.json
-[ ! -e "$rdb" ] || fail "$name.rdb exists and is not overwritten"
+name_now() { name=$release-$(date -u +%Y%m%dT%H%M%SZ) rdb=$folder/$name.rdb json=$folder/$name.json; }
+name_now
+while [ -e "$rdb" ] || [ -e "$json" ]; do sleep 1; name_now; done # another one was taken in this second
 server_pid=
 finish() {
   code=$?
@@ -95,7 +95,7 @@ sha256=${sha256%% *}
 verified=false why= counts=
 prove() {
   server=$(find_program server) || { why="this image has no redis-server"; return; }
-  limit=$(cat /sys/fs/cgroup/memory.max 2> /dev/null || echo max)
+  limit=$(cat /sys/fs/cgroup/memory.max 2> /dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2> /dev/null || echo max)
   if [ "$limit" != max ] && [ $((memory + memory / 4 + 16777216)) -gt "$limit" ]; then
     why="the data take $memory bytes, and the pod may use $limit (backup.resources)"
     return
@@ -105,7 +105,13 @@ prove() {
   "$server" - < "$scratch/conf" > "$scratch/log" 2>&1 9<&- &
   server_pid=$!
   until [ "$("$cli" -s "$scratch/sock" PING 2> /dev/null)" = PONG ]; do
-    kill -0 "$server_pid" 2> /dev/null || fail "a server does not load the copy: $(grep -v WARNING "$scratch/log" | last /dev/stdin)"
+    if ! kill -0 "$server_pid" 2> /dev/null; then
+      wait "$server_pid"
+      code=$?
+      server_pid=
+      if [ "$code" = 137 ]; then why="the server that loads it was killed: the memory of the pod is too small (backup.resources)"; return; fi
+      fail "a server does not load the copy: $(grep -v WARNING "$scratch/log" | last /dev/stdin)"
+    fi
     sleep 0.1
   done
   counts=$("$cli" -s "$scratch/sock" --eval /etc/backup/count.lua , "$(cat "$scratch/before")" "$(cat "$scratch/after")")
@@ -177,12 +183,21 @@ store() { rclone "$@" --ask-password=false --retries=3 --contimeout=30s; }
 at() { case $to in *: | */) echo "$to$1" ;; *) echo "$to/$1" ;; esac; }
 for rdb in "$folder"/*.rdb; do name=$(basename "$rdb" .rdb); done
 is_name "$name" "" || fail "there is no copy to bring away"
-undo() { code=$?; if [ "$code" != 0 ]; then store deletefile "$(at "$name.rdb.part")" 2> /dev/null; fi; exit "$code"; }
+stored=no
+undo() {
+  code=$?
+  if [ "$stored" = no ]; then
+    for each in "$name.rdb.part" "$name.json"; do store deletefile "$(at "$each")" 2> /dev/null; done
+  fi
+  exit "$code"
+}
 trap undo EXIT
 trap 'exit 143' TERM INT HUP
+# the file gets its name last: where it has it there is a manifest, too
 store copyto "$folder/$name.rdb" "$(at "$name.rdb.part")" || fail "the copy did not arrive"
-store moveto "$(at "$name.rdb.part")" "$(at "$name.rdb")" || fail "the copy cannot get its name"
 store copyto "$folder/$name.json" "$(at "$name.json")" || fail "the manifest did not arrive"
+store moveto "$(at "$name.rdb.part")" "$(at "$name.rdb")" || fail "the copy cannot get its name"
+stored=yes
 echo "$name.rdb is in $to"
 
 store lsf --files-only --format ps --separator ' ' "$to" | sort -r > "$scratch/list" || fail "the store cannot be listed"
@@ -197,6 +212,12 @@ while read -r each; do
   store deletefile "$(at "$each.rdb")" < /dev/null && store deletefile "$(at "$each.json")" < /dev/null
   echo "removed $each.rdb, one more than {{ .Values.backup.keep }}"
 done < "$scratch/surplus"
+
+# what a run that was killed left there a day ago
+store lsf --files-only --min-age 1d "$to" > "$scratch/old" || fail "the store cannot be listed"
+while read -r each; do
+  if is_name "$each" .rdb.part; then store deletefile "$(at "$each")" < /dev/null; fi
+done < "$scratch/old"
 cat "$scratch/result" > /dev/termination-log
 {{- end }}
 

@@ -34,15 +34,18 @@ Preset preset_of_backup(const Context& context, const BackupManifest& manifest) 
   return load_preset(manifest.preset, options);
 }
 
-void refuse_old(const Context& context, const BackupManifest& manifest) {
+/// `to`: where a backup can be taken now; "" where only the schedule writes.
+void refuse_old(const Context& context, const BackupManifest& manifest, const std::string& to) {
   if (!context.settings.is_set("max-age")) return;
   const auto taken = parse_rfc3339(manifest.taken);
   const Duration limit = context.settings.duration("max-age");
   if (taken && context.clock.wall() - *taken <= limit) return;
-  throw Error(
-      ExitCode::failure,
-      fmt::format("the newest backup is {} old, more than --max-age", age_text(context.clock.wall(), manifest.taken)),
-      "take one: " + context.scope().command("backup redis", "TO"));
+  throw Error(ExitCode::failure,
+              fmt::format("the newest backup is of {} ({}), older than --max-age", printable(manifest.taken),
+                          ago(context.clock.wall(), manifest.taken)),
+              to.empty()
+                  ? "why there is none since, and how to take one now: " + context.scope().command("status redis")
+                  : "take one: " + context.scope().command("backup redis", shell_quote(to)));
 }
 
 std::string run_of_drill(Context& context) {
@@ -90,9 +93,12 @@ CommandResult backup_drill(Context& context, const std::vector<std::string>& arg
                     "operations there. Nothing was changed (--dry-run).\n",
                     store.shown()));
   const RedisSettings settings = settings_to_find(context);
-  const StoredBackup backup = newest_backup(store.list(), settings.release, store.shown(), ExitCode::failure);
+  const StoredBackup backup = newest_backup(
+      store.list(), settings.release,
+      [&] { return manifest_of(context, *open_place(context, settings), settings).owner(); }, store.shown(),
+      ExitCode::failure);
   const BackupManifest& manifest = *backup.manifest;
-  refuse_old(context, manifest);
+  refuse_old(context, manifest, store.is_claim() ? "" : arguments.front());
   const Preset preset = preset_of_backup(context, manifest);
   const TemporaryDirectory folder(context.paths.temporary, "backup");
   const fs::path file = store.fetch(backup.name, folder.path());

@@ -116,12 +116,29 @@ std::vector<StoredBackup> surplus(const std::vector<StoredBackup>& newest_first,
 }
 
 StoredBackup newest_backup(const std::vector<StoredBackup>& newest_first, const std::string& release,
-                           const std::string& where, ExitCode code) {
+                           const std::function<std::string()>& owner, const std::string& where, ExitCode code) {
+  std::vector<const StoredBackup*> all;
+  std::set<std::string> subjects;
+  std::set<std::string> owners;
   for (const StoredBackup& one : newest_first) {
-    if (one.manifest && one.manifest->release == release && one.manifest->bytes == one.bytes) return one;
+    if (!one.manifest || one.manifest->release != release || one.manifest->bytes != one.bytes) continue;
+    all.push_back(&one);
+    owners.insert(one.manifest->owner());
+    subjects.insert(printable(one.manifest->subject));
   }
-  throw Error(code, fmt::format("there is no whole backup of release {} in {}", release, where),
-              "name the file itself to restore one of another release");
+  if (all.empty()) {
+    throw Error(code, fmt::format("there is no whole backup of release {} in {}", release, where),
+                "name the file itself to restore one of another release");
+  }
+  if (owners.size() == 1) return *all.front();
+  const std::string own = owner();
+  for (const StoredBackup* const one : all) {
+    if (one->manifest->owner() == own) return *one;
+  }
+  throw Error(code,
+              fmt::format("{} has backups of {} Redis called {}, and none of this one: {}", where, owners.size(),
+                          release, join(std::vector<std::string>(subjects.begin(), subjects.end()), "; ")),
+              "name the file itself");
 }
 
 CommandResult backup_ls(Context& context, const std::vector<std::string>& arguments) {

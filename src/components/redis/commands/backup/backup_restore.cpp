@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -30,7 +31,7 @@ struct RestoreSource {
 };
 
 RestoreSource find_source(Context& context, const BackupAddress& address, const std::string& release,
-                          const TemporaryDirectory& folder) {
+                          const std::function<std::string()>& owner, const TemporaryDirectory& folder) {
   if (address.kind == BackupAddress::Kind::output)
     throw Error(ExitCode::usage, "a restore reads its file twice, so not from standard input",
                 "save it as a file that ends with .rdb");
@@ -39,7 +40,7 @@ RestoreSource find_source(Context& context, const BackupAddress& address, const 
     return {store.look_at(name), store.fetch(name, folder.path())};
   }
   BackupStore store(context, address);
-  StoredBackup newest = newest_backup(store.list(), release, store.shown(), ExitCode::usage);
+  StoredBackup newest = newest_backup(store.list(), release, owner, store.shown(), ExitCode::usage);
   fs::path file = store.fetch(newest.name, folder.path());
   return {std::move(newest), std::move(file)};
 }
@@ -174,6 +175,15 @@ OpenedPlace open_to_restore(Context& context, const BackupAddress& address) {
   }
 }
 
+/// What of this command's own was given, to type it again.
+std::string own_flags(const Context& context) {
+  std::string flags;
+  for (const char* const name : {"no-verify", "no-copy"}) {
+    if (context.settings.flag(name)) flags += fmt::format(" --{}", name);
+  }
+  return flags;
+}
+
 std::string in_words(const Present& present) {
   return present.answers ? present.counts.text() : "data that nobody can count: " + present.why_not;
 }
@@ -201,7 +211,7 @@ CommandResult restore_while_it_runs(Context& context, const OpenedPlace& opened,
                 "install it: sudo apt-get install redis-server");
   }
   agree(context, fmt::format("{} will get the data of {}", place.subject(), plan.what), "restore redis",
-        "--live " + shell_quote(from));
+        "--live " + shell_quote(from) + own_flags(context));
   ScratchServer scratch(context, server->program, source.file);
   const DataCounts counts = count_all(scratch.redis());
   const auto to = place.administer(context.deadline);
@@ -227,11 +237,15 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
   OpenedPlace opened = open_to_restore(context, address);
   Place& place = *opened.place;
   const bool live = context.settings.flag("live");
+  if (opened.settings.target == Target::external && !moment.empty())
+    throw Error(ExitCode::preflight,
+                fmt::format("{} is not managed by raibid-cli: its AOF is not at hand", place.subject()),
+                "restore a backup");
   if (opened.settings.target == Target::external && !live) {
     throw Error(ExitCode::preflight,
                 fmt::format("{} is not managed by raibid-cli: its files are not at hand", place.subject()),
                 "when it is empty, write the keys into it while it runs: " +
-                    context.scope().command("restore redis", "--live " + shell_quote(address.path)));
+                    context.scope().command("restore redis", "--live " + shell_quote(arguments.front())));
   }
   if (live && !moment.empty())
     throw Error(ExitCode::usage, "--live and --to-time contradict each other", "leave one of them out");
@@ -242,8 +256,9 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
         fmt::format("Would take what {} held at {} of its AOF, and put it in place of the present data. Nothing was "
                     "changed (--dry-run).\n",
                     place.subject(), printable(moment)));
+  const auto owner = [&] { return manifest_of(context, place, opened.settings).owner(); };
   const RestoreSource source =
-      moment.empty() ? find_source(context, address, opened.settings.release, folder)
+      moment.empty() ? find_source(context, address, opened.settings.release, owner, folder)
                      : RestoreSource{{"", 0, {}, {}}, rdb_of_moment(context, place, moment, folder.path())};
   if (live) return restore_while_it_runs(context, opened, source, arguments.front());
   const int version = rdb_version_of(source.file);
@@ -253,17 +268,24 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
   plan.files = present.files;
   if (!moment.empty()) plan.what = "what it held at " + moment;
   plan.keep_old = !present.answers && !context.settings.flag("no-copy");
-  const std::string comes = source.backup.manifest
-                                ? about_backup(*source.backup.manifest)
-                                : format_bytes(plan.bytes) + (plan.counted ? ", " + plan.counts.text() : "");
+  const auto& manifest = source.backup.manifest;
+  const bool is_of_another = manifest && manifest->owner() != owner();
+  const std::string comes =
+      !manifest
+          ? format_bytes(plan.bytes) + (plan.counted ? ", " + plan.counts.text() : "")
+          : about_backup(*manifest) + (is_of_another ? ", of another Redis: " + printable(manifest->subject) : "");
   context.reporter.note(fmt::format("There is:  {}\nThere comes: {} ({})", in_words(present), plan.what, comes));
   const std::unique_ptr<Installer> installer = open_installer(context, opened.settings);
   if (context.guard.dry_run()) return told(installer->restore(plan) + "Nothing was changed (--dry-run).\n");
-  agree(context,
-        fmt::format("{} will hold the data of {} instead of its own, and Redis is away meanwhile", place.subject(),
-                    plan.what),
-        "restore redis", moment.empty() ? shell_quote(arguments.front()) : "--to-time " + shell_quote(moment));
-  const std::string copy = copy_first(context, place, opened.settings, present);
+  std::string copy;
+  plan.agree = [&] {
+    agree(context,
+          fmt::format("{} will hold the data of {} instead of its own, and Redis is away meanwhile", place.subject(),
+                      plan.what),
+          "restore redis",
+          (moment.empty() ? shell_quote(arguments.front()) : "--to-time " + shell_quote(moment)) + own_flags(context));
+    copy = copy_first(context, place, opened.settings, present);
+  };
   try {
     installer->restore(plan);
   } catch (Error& error) {

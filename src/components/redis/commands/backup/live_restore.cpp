@@ -46,6 +46,7 @@ class LiveRestore {
     } catch (const BaseError& error) {
       ended(Mark::failed, error.message());
       m_context.signals.acknowledge();
+      if (m_goes_on) leave(error.message());
       undo(error.message());
       if (const auto* const failure = dynamic_cast<const Error*>(&error)) {
         throw Error(ExitCode::rolled_back, failure->message() + "; what was written was removed again",
@@ -59,7 +60,8 @@ class LiveRestore {
   }
 
  private:
-  /// Nothing of anybody's is overwritten.
+  /// Nothing of anybody's is overwritten. What a killed run wrote is told from nothing: an application may have changed
+  /// it since, so that a key that is there stays as it is.
   void look() {
     checked(m_to, {"SELECT", "0"});
     const RedisReply marker = checked(m_to, {"GET", live_restore_marker});
@@ -69,11 +71,12 @@ class LiveRestore {
                   "run that one again; it goes on where it stopped");
     }
     m_goes_on = has_marker;
-    const std::int64_t keys = count_data(m_to, 0, {}).keys();
-    if (m_goes_on || keys == 0) return;
-    throw Error(ExitCode::preflight,
-                fmt::format("there are {} in it: a live restore overwrites nothing", counted(keys, "key", "keys")),
-                "restore into an empty Redis");
+    if (m_goes_on) return;
+    if (const std::int64_t keys = count_data(m_to, 0, {}).keys(); keys > 0) {
+      throw Error(ExitCode::preflight,
+                  fmt::format("there are {} in it: a live restore overwrites nothing", counted(keys, "key", "keys")),
+                  "restore into an empty Redis");
+    }
   }
 
   /// Each page of keys of each database, both connections being in it; the same order each time.
@@ -104,11 +107,11 @@ class LiveRestore {
       const std::int64_t end = values.at(2 * at + 1).integer;
       if (value.type != RedisReply::Type::string || end == -2) continue;  // its time is over
       commands.push_back({"RESTORE", keys[at], end < 0 ? "0" : std::to_string(end), value.text, "ABSTTL"});
-      if (m_goes_on) commands.back().emplace_back("REPLACE");
     }
     const std::vector<RedisReply> replies = m_to.pipeline(commands);
     for (std::size_t at = 0; at < replies.size(); ++at) {
-      if (replies[at].is_error()) refuse(replies[at], commands[at][1]);
+      const bool was_there = m_goes_on && replies[at].error_code() == "BUSYKEY";
+      if (replies[at].is_error() && !was_there) refuse(replies[at], commands[at][1]);
       m_written.push_back(commands[at][1]);
       ++m_done;
     }
@@ -129,13 +132,17 @@ class LiveRestore {
     throw Error(ExitCode::failure, fmt::format("key {}: {}", printable(key), said));
   }
 
+  /// All of them or none. Libraries of others stay; one of the same name is not overwritten.
   void copy_functions() {
     const RedisReply functions = m_from.command({"FUNCTION", "DUMP"});
     const RedisReply list = m_from.command({"FUNCTION", "LIST"});
     if (functions.is_error() || list.is_error() || list.items.empty()) return;
-    const RedisReply reply = m_to.command({"FUNCTION", "RESTORE", functions.text, m_goes_on ? "REPLACE" : "APPEND"});
+    const RedisReply reply = m_to.command({"FUNCTION", "RESTORE", functions.text, "APPEND"});
+    if (m_goes_on && reply.is_error() && reply.text.find("already exists") != std::string::npos) return;
     if (reply.is_error()) throw Error(ExitCode::failure, "the functions: " + printable(reply.text));
-    m_has_functions = true;
+    for (const RedisReply& library : list.items) {
+      if (const RedisReply* const name = library.field("library_name")) m_libraries.push_back(name->text);
+    }
   }
 
   void compare() {
@@ -146,6 +153,12 @@ class LiveRestore {
     checked(m_to, {"SET", live_restore_marker, m_sha256});
     if (!missing.empty())
       throw Error(ExitCode::failure, "Redis does not hold what the backup has: " + join(missing, "; "));
+  }
+
+  /// What is in it may be the killed run's or an application's by now: nothing is removed.
+  [[noreturn]] static void leave(const std::string& why) {
+    throw Error(ExitCode::remains, why + "; a part of the backup is in it since a run that was killed, and stays",
+                "run the same command again, which goes on; or empty that Redis yourself");
   }
 
   /// Of the pages that were written: the dataset was empty, so these keys are of this restore.
@@ -162,7 +175,7 @@ class LiveRestore {
         }
         left -= static_cast<std::int64_t>(keys.size());
       });
-      if (m_has_functions) checked(m_to, {"FUNCTION", "FLUSH"});
+      for (const std::string& library : m_libraries) checked(m_to, {"FUNCTION", "DELETE", library});
       checked(m_to, {"SELECT", "0"});
       checked(m_to, {"DEL", live_restore_marker});
     } catch (const BaseError& error) {
@@ -178,8 +191,8 @@ class LiveRestore {
   RedisConnection& m_to;
   const DataCounts& m_counts;
   const std::string& m_sha256;
-  bool m_goes_on = false;  ///< what a run that was killed wrote is there
-  bool m_has_functions = false;
+  bool m_goes_on = false;                ///< what a run that was killed wrote is there
+  std::vector<std::string> m_libraries;  ///< of functions that this run has loaded
   std::int64_t m_done = 0;
   std::vector<std::string> m_written;  ///< of the page under way
 };

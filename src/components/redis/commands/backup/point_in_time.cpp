@@ -1,6 +1,11 @@
 // `restore redis --to-time`: what a Redis held at a moment, of its own AOF.
 #include "components/redis/commands/backup/point_in_time.hpp"
 
+#include <charconv>
+#include <fstream>
+#include <optional>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "base/error.hpp"
@@ -18,6 +23,8 @@ namespace {
 /// A rewrite that ends meanwhile replaces the files: then they are copied again.
 constexpr int most_copies = 5;
 constexpr Duration copy_patience = std::chrono::seconds(60);
+/// What Redis writes before the commands of a second (aof-timestamp-enabled).
+constexpr std::string_view time_mark = "#TS:";
 
 std::string config(RedisConnection& redis, const char* name) {
   const RedisReply reply = redis.command({"CONFIG", "GET", name});
@@ -61,21 +68,75 @@ void copy_aof(Context& context, Place& place, const std::string& directory, cons
   throw Error(ExitCode::failure, "the AOF was rewritten while it was copied", "run this again");
 }
 
-void cut(Context& context, const fs::path& manifest, std::chrono::system_clock::time_point moment) {
+/// The first second that an AOF says of itself; std::nullopt for none. Only at the beginning of a command is a line
+/// that begins with #TS: a time.
+std::optional<std::int64_t> first_time_in(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  const auto number = [](const std::string& line, std::size_t from) {
+    std::int64_t value = -1;
+    std::from_chars(line.data() + from, line.data() + line.size(), value);
+    return value;
+  };
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(time_mark)) return number(line, time_mark.size());
+    if (line.starts_with('#')) continue;
+    if (!line.starts_with('*')) return std::nullopt;
+    for (std::int64_t words = number(line, 1); words > 0; --words) {
+      if (!std::getline(in, line) || !line.starts_with('$')) return std::nullopt;
+      in.seekg(number(line, 1) + 2, std::ios::cur);
+    }
+  }
+  return std::nullopt;
+}
+
+bool begins_as_rdb(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string first(5, '\0');
+  in.read(first.data(), 5);
+  return first == "REDIS" || first == "VALKE";
+}
+
+/// Whether what is left after the cut says of a second at or before `moment` that Redis wrote then. Else nobody knows
+/// what it held: a base came into its place by a rewrite or a restore, or the times were turned on later.
+bool reaches_back(const fs::path& folder, const std::vector<std::string>& parts, std::int64_t moment) {
+  for (const std::string& part : parts) {
+    if (begins_as_rdb(folder / part)) continue;
+    if (const auto first = first_time_in(folder / part)) return *first <= moment;
+  }
+  return false;
+}
+
+/// Cuts the AOF in `folder` at a moment. While it is rewritten, and after a rewrite that failed, it has several parts
+/// that are written to one after the other; redis-check-aof cuts the last one alone.
+void cut(Context& context, const fs::path& folder, const std::string& base,
+         std::chrono::system_clock::time_point moment) {
+  const fs::path manifest = folder / (base + ".manifest");
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(moment.time_since_epoch()).count();
-  const Output output =
-      run(context.runner,
-          {{"redis-check-aof", "--truncate-to-timestamp", std::to_string(seconds), manifest.string()}, "", {}},
-          context.deadline);
-  if (output.ok()) return;
-  const std::string said(trim(output.out + output.err));
-  if (said.find("nothing before timestamp") != std::string::npos) {
+  const auto refuse = [&] {
     refuse_moment(
         fmt::format("the AOF begins after {}: it was rewritten or restored since, or nothing was written before",
                     rfc3339(moment)),
-        "restore a backup of before; a schedule takes some: setup redis --backup-schedule");
+        "restore a backup of before");
+  };
+  std::vector<std::string> lines = split(trim(read_file(manifest).value_or("")), '\n');
+  for (;;) {
+    const Output output =
+        run(context.runner,
+            {{"redis-check-aof", "--truncate-to-timestamp", std::to_string(seconds), manifest.string()}, "", {}},
+            context.deadline);
+    if (output.ok()) break;
+    const std::string said(trim(output.out + output.err));
+    const bool is_later = said.find("nothing before timestamp") != std::string::npos ||
+                          said.find("it is not the last file") != std::string::npos;
+    if (!is_later) {
+      throw Error(ExitCode::failure, "redis-check-aof cannot cut the AOF: " + printable(split(said, '\n').back()),
+                  "run this again: the last command may have been half written when it was copied");
+    }
+    lines.pop_back();
+    if (aof_parts(join(lines, "\n")).empty()) refuse();
+    context.files.write_atomic(manifest, join(lines, "\n") + "\n");
   }
-  throw Error(ExitCode::failure, "redis-check-aof cannot cut the AOF: " + printable(split(said, '\n').back()));
+  if (!reaches_back(folder, aof_parts(join(lines, "\n")), seconds)) refuse();
 }
 
 class FileSink final : public DumpSink {
@@ -124,7 +185,7 @@ fs::path rdb_of_moment(Context& context, Place& place, const std::string& moment
   }
   const fs::path data = folder / "aof", rdb = folder / "moment.rdb";
   copy_aof(context, place, directory, base, data / directory);
-  cut(context, data / directory / (base + ".manifest"), *time);
+  cut(context, data / directory, base, *time);
   ScratchServer scratch(context, server->program, ScratchServer::Aof{data, directory, base});
   const auto file = context.files.new_file(rdb);
   FileSink sink(*file);

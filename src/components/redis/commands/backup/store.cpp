@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -75,6 +76,7 @@ class RcloneWriter final : public BackupWriter {
     try {
       if (m_upload) m_upload->end();
       m_rclone.remove(at(m_name + ".part"));
+      if (m_has_manifest) m_rclone.remove(at(manifest_name(m_name)));
     } catch (const BaseError& error) {
       m_context.reporter.warning(fmt::format("{}.part may have been left there: {}", m_name, error.message()));
     }
@@ -97,9 +99,11 @@ class RcloneWriter final : public BackupWriter {
     return file;
   }
   void keep(const std::string& manifest) override {
+    // the file comes last: where it has its name it has a manifest, too
+    m_has_manifest = true;
+    m_rclone.upload(at(manifest_name(m_name)), manifest);
     m_rclone.move(at(m_name + ".part"), at(m_name));
     m_kept = true;
-    m_rclone.upload(at(manifest_name(m_name)), manifest);
   }
 
  private:
@@ -110,6 +114,7 @@ class RcloneWriter final : public BackupWriter {
   std::string m_folder, m_name;
   std::unique_ptr<Process> m_upload;
   std::optional<TemporaryDirectory> m_download;
+  bool m_has_manifest = false;  ///< there may be one
   bool m_kept = false;
 };
 
@@ -150,6 +155,16 @@ void settle_folder(Context& context, const fs::path& folder) {
     fs::path rdb = whole;
     return whole.extension() == ".json" && fs::exists(rdb.replace_extension(rdb_ending), none);
   });
+}
+
+/// Of a remote folder: what a killed run of ours has not finished, a file without its name or a manifest without its
+/// file.
+bool is_left_over(const std::string& name, const std::function<bool(const std::string&)>& is_there) {
+  constexpr std::string_view part = ".part", json = ".json";
+  if (name.ends_with(part)) return is_backup_name(name.substr(0, name.size() - part.size()));
+  if (!name.ends_with(json) || !is_backup_name(name)) return false;
+  const std::string rdb = name.substr(0, name.size() - json.size()) + std::string(rdb_ending);
+  return !is_there(rdb) && !is_there(rdb + std::string(part));
 }
 
 void add_manifest(StoredBackup& backup, const std::optional<std::string>& text, const std::string& where) {
@@ -280,13 +295,19 @@ std::unique_ptr<BackupWriter> BackupStore::write(const std::string& name, std::i
     return std::make_unique<FolderWriter>(m_context, folder, name);
   }
   Rclone rclone(m_context);
-  for (const Rclone::Entry& entry : rclone.list(m_address.path)) {
-    if (entry.name == name)
-      throw Error(ExitCode::preflight, fmt::format("{} exists and is not overwritten", remote_path(name)),
+  const std::vector<Rclone::Entry> entries = rclone.list(m_address.path);
+  const auto is_there = [&](const std::string& wanted) {
+    return std::any_of(entries.begin(), entries.end(), [&](const Rclone::Entry& one) { return one.name == wanted; });
+  };
+  for (const std::string& taken : {name, manifest_name(name)}) {
+    if (is_there(taken))
+      throw Error(ExitCode::preflight, fmt::format("{} exists and is not overwritten", remote_path(taken)),
                   "choose another name");
-    const bool part = entry.name.ends_with(".part") && is_backup_name(entry.name.substr(0, entry.name.size() - 5));
+  }
+  for (const Rclone::Entry& entry : entries) {
     const auto changed = parse_rfc3339(entry.changed);
-    if (part && changed && m_context.clock.wall() - *changed > stale_part) rclone.remove(remote_path(entry.name));
+    if (!changed || m_context.clock.wall() - *changed <= stale_part || !is_left_over(entry.name, is_there)) continue;
+    rclone.remove(remote_path(entry.name));
   }
   return std::make_unique<RcloneWriter>(m_context, m_address.path, name);
 }

@@ -64,6 +64,7 @@ class BackupStore {
   BackupStore(Context& context, BackupAddress address) : m_context(context), m_address(std::move(address)) {}
 
   std::string shown() const;
+  bool is_claim() const { return m_address.is_claim(); }
   /// Where a backup of this name goes. Removes first what killed runs left there. Throws Error: (preflight) when there
   /// is one of that name, or no room for `bytes` (0: not known); (failure).
   std::unique_ptr<BackupWriter> write(const std::string& name, std::int64_t bytes);

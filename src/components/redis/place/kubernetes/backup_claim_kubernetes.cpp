@@ -35,14 +35,16 @@ constexpr const char* reader_component = "backup-reader";
 constexpr int longest_reading = 3600;
 constexpr Duration ending_limit = std::chrono::seconds(30);
 
-/// Each backup as a line "NAME BYTES MANIFEST_BYTES", its manifest behind it; no manifest is -1 bytes.
+/// Each backup as a line "NAME BYTES MANIFEST_BYTES", its manifest behind it; no manifest is -1 bytes. Others may keep
+/// files in the claim, too: what cannot be read, or has a line break in its name, is left out.
 constexpr const char* list_script = R"sh(cd "$1"
 for rdb in *.rdb; do
-  [ -f "$rdb" ] || continue
+  [ -f "$rdb" ] && [ -r "$rdb" ] || continue
+  case $rdb in *[[:cntrl:]]*) continue ;; esac
   json=${rdb%.rdb}.json size=-1
-  [ ! -f "$json" ] || size=$(wc -c < "$json")
+  if [ -f "$json" ] && [ -r "$json" ]; then size=$(wc -c < "$json"); fi
   echo "$rdb $(($(wc -c < "$rdb"))) $(($size))"
-  [ ! -f "$json" ] || cat "$json"
+  if [ "$size" != -1 ]; then cat < "$json"; fi
 done)sh";
 
 std::int64_t number(const std::string& text) {
@@ -180,7 +182,7 @@ std::unique_ptr<BackupClaim> open_backup_claim_kubernetes(Context& context, cons
   const RedisNames names(settings.release, settings.name_space);
   if (context.guard.dry_run()) {
     throw Error(ExitCode::usage, "to look into a claim a pod has to be started, and --dry-run changes nothing",
-                "leave --dry-run out, or copy the backups to a folder first");
+                "leave --dry-run out: whatever replaces or removes something asks first, and says what it would do");
   }
   ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::no);
   const Kubectl& kubectl = session.kubectl;

@@ -143,7 +143,7 @@ Plan Installation::plan() {
     plan.push_back(address_step());
   }
   if (renews_live()) plan.push_back(replace_certificate());
-  if (changes_users()) plan.push_back(users_change_step());
+  if (settles_users()) plan.push_back(users_change_step());
   if (!settings.streams.empty()) {
     plan.push_back(stream_step(settings, redis));
     // what a first install wrote goes with its release and claim

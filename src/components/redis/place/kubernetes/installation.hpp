@@ -166,9 +166,10 @@ class Installation {
   }
   ApplicationUser application_user() const { return {settings.user, m_passwords.admin}; }
   /// What our Secret holds, with the application's user as it should be.
-  SecretContent with_wanted_user(const SecretContent& present) const;
+  SecretContent with_wanted_users(const SecretContent& present);
   bool changes_application_user() const;
   std::string describe_user_change() const;
+  std::string describe_application_change() const;
   /// Of several nodes: the users by which they know each other, where our Secret lacks them.
   SecretContent missing_node_users();
   /// Looks until nothing is wrong any more with what `trouble` judges. Throws Error (failure) at the deadline.
@@ -187,7 +188,13 @@ class Installation {
   /// The same of the user that backups are taken by.
   bool backup_user_is_missing() const;
   std::vector<std::string> missing_helpers() const;
-  void add_helpers();
+  SecretContent with_missing_helpers(SecretContent content);
+  /// Whether a step of its own changes users: the application's, or those with a job of their own. Where the number of
+  /// nodes changes these come with the users of the nodes.
+  bool settles_users() const {
+    const bool with_nodes = conversion() != Conversion::none || drops_nodes() || takes_first_of_several();
+    return changes_users() || (!with_nodes && !missing_helpers().empty());
+  }
   StepResult upgrade();
   StepResult put_back();
   std::vector<std::string> template_changes() const;
@@ -251,7 +258,7 @@ class Installation {
   std::filesystem::path m_chart_folder;  ///< where the embedded chart is unpacked while helm reads it
   std::unique_ptr<ChartFolder> m_chart;
   std::unique_ptr<EarlyChild> m_secret;
-  Secret m_acl;                ///< users.acl of our Secret, which this run may have added trim or backup to
+  Secret m_acl;                ///< users.acl of our Secret, as far as this run has changed it
   bool m_secret_made = false;  ///< with the namespace
   std::unique_ptr<EarlyChild> m_helm;
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked

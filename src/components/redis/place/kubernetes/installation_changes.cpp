@@ -17,6 +17,7 @@
 #include "components/redis/place/kubernetes/store_secret.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/server/rotation.hpp"
+#include "components/redis/server/running_acl.hpp"
 #include "components/redis/settings/change.hpp"
 #include "ui/reporter.hpp"
 
@@ -196,9 +197,10 @@ bool Installation::has_acl_file() const {
          server_files(observed.state->manifest(), m_names).has_acl;
 }
 
-SecretContent Installation::with_wanted_user(const SecretContent& present) const {
-  SecretContent wanted = present;
-  if (changes_application_user()) wanted = with_application_user(present, settings.user, m_passwords.admin);
+SecretContent Installation::with_wanted_users(const SecretContent& present) {
+  SecretContent wanted = with_missing_helpers(present);
+  if (!changes_users()) return wanted;
+  if (changes_application_user()) wanted = with_application_user(wanted, settings.user, m_passwords.admin);
   if (!m_passwords.next.empty())
     wanted = with_second_password(std::move(wanted), m_passwords.next, m_context.clock.wall());
   return with_wanted_reload_user(std::move(wanted));
@@ -221,6 +223,18 @@ bool Installation::changes_user_name() const {
 }
 
 std::string Installation::describe_user_change() const {
+  std::vector<std::string> changes;
+  if (changes_users()) changes.push_back(describe_application_change());
+  for (const std::string& helper : missing_helpers()) {
+    const bool known = observed.secret->acl.reveal().find("user " + helper + " ") != std::string::npos;
+    changes.push_back(known ? "the rights of user " + helper
+                            : fmt::format("user {0} added, which may do nothing but {1}", helper,
+                                          helper == "trim" ? helper : "copy"));
+  }
+  return join(changes, "; ");
+}
+
+std::string Installation::describe_application_change() const {
   const std::string before = shown_user(application_login(observed.secret->content));
   const std::string after = shown_user({settings.user.name, m_passwords.application});
   if (before != after) return fmt::format("user {} instead of {}", after, before);
@@ -234,11 +248,12 @@ std::string Installation::describe_user_change() const {
 Step Installation::users_change_step() {
   m_store.tell_pods(m_names.pods(settings.nodes()));
   return users_step(
-      m_store, servers(), [this](const SecretContent& present) { return with_wanted_user(present); },
+      m_store, servers(), [this](const SecretContent& present) { return with_wanted_users(present); },
       describe_user_change(), m_run, m_context.scope().command("setup redis"),
       [this] {
         m_login = wanted_login();
         m_redis.forget_connection();
+        m_acl = value_of(m_store.read(), acl_key);
         if (m_nodes) m_nodes->know(m_store.read());
       });
 }
@@ -253,7 +268,7 @@ std::string Installation::would_write() const {
 void Installation::forget_previous_users() {
   if (kept_by_store(settings, m_names)) return;
   const bool left = has_its_secret() && observed.secret->content.contains(previous_users_key);
-  if (changes_users() || left || conversion() != Conversion::none || drops_nodes() || takes_first_of_several())
+  if (settles_users() || left || conversion() != Conversion::none || drops_nodes() || takes_first_of_several())
     raibid::forget_previous_users(m_store);
 }
 

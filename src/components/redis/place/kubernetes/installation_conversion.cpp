@@ -94,7 +94,8 @@ Step Installation::node_users_step() {
     const LogIn log_in = [this](const Login& login) { return m_redis.another(login, m_context.deadline); };
     const Secret password = generate_password(m_context.random);
     change_users(
-        m_store, log_in, [&](const SecretContent& present) { return with_node_users(present, password); }, m_run);
+        m_store, log_in,
+        [&](const SecretContent& present) { return with_missing_helpers(with_node_users(present, password)); }, m_run);
     m_acl = value_of(m_store.read(), acl_key);
     return {Outcome::changed, "replica, sentinel"};
   };
@@ -232,7 +233,10 @@ Step Installation::end_of_failovers_step() {
 
 Step Installation::drop_node_users_step() {
   const LogIn log_in = [this](const Login& login) { return m_redis.another(login, m_context.deadline); };
-  Step step = users_step(m_store, log_in, without_node_users, "the users of the nodes (replica, sentinel) go", m_run,
+  const UserChange change = [this](const SecretContent& present) {
+    return with_missing_helpers(without_node_users(present));
+  };
+  Step step = users_step(m_store, log_in, change, "the users of the nodes (replica, sentinel) go", m_run,
                          m_context.scope().command("setup redis"), nullptr);
   return step;
 }

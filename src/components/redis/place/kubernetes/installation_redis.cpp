@@ -141,9 +141,6 @@ Step Installation::redis_step() {
   Step step;
   step.name = "redis";
   step.intent = "wait until the pod is Ready and Redis answers PONG, then compare its settings with what was asked";
-  for (const std::string& user : missing_helpers())
-    step.intent +=
-        fmt::format("; add the user {0}, which may do nothing but {1}", user, user == "trim" ? user : "copy");
   step.undo = [this]() -> std::vector<Undo> {
     m_step = "redis";
     ready();  // here: the act comes after the lock was looked at, and a pod can take long to start
@@ -155,16 +152,8 @@ Step Installation::redis_step() {
     bool changed = false;
     RedisConnection& redis = ready();
     std::string detail = settle_config(expected_directives(), redis, changed);
-    const std::vector<std::string> added = missing_helpers();
-    if (!added.empty()) {
-      add_helpers();
-      for (const std::string& user : added) detail += fmt::format("; user {} added", user);
-      changed = true;
-    }
     if (has_acl_file()) {
-      std::vector<std::string> users = settle_acl(redis, m_acl.empty() ? observed.secret->acl : m_acl);
-      for (const std::string& name : added)
-        std::erase_if(users, [&](const std::string& user) { return user.starts_with("user " + name + " "); });
+      const std::vector<std::string> users = settle_acl(redis, m_acl.empty() ? observed.secret->acl : m_acl);
       if (!users.empty()) detail += "; put right: " + join(users, ", ");
       changed = changed || !users.empty();
     }

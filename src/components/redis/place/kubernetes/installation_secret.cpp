@@ -75,23 +75,15 @@ std::vector<std::string> Installation::missing_helpers() const {
   return missing;
 }
 
-// Beside the others, whose passwords stay; when all that may fail has been done. Redis reads the file at its start; the
-// running one is told by settle_acl, without a restart. Nothing undoes it: a user whose password nobody has.
-void Installation::add_helpers() {
-  SecretContent content = observed.secret->content;
-  ordered_json data;
+/// Beside the others, whose passwords stay.
+SecretContent Installation::with_missing_helpers(SecretContent content) {
   if (trim_user_is_missing()) {
     const TrimUser user = trim_user();
-    content[acl_key] = with_trim_user(observed.secret->acl, user);
-    data["trim-password"] = base64_encode(user.password.reveal());
+    content[acl_key] = with_trim_user(value_of(content, acl_key), user);
+    content["trim-password"] = user.password;
   }
-  if (backup_user_is_missing()) {
-    content = with_backup_user(std::move(content), generate_password(m_context.random));
-    data[backup_password_key] = base64_encode(content[backup_password_key].reveal());
-  }
-  m_acl = content[acl_key];
-  data[acl_key] = base64_encode(m_acl.reveal());
-  session.kubectl.run_checked(session.kubectl.merge("secret/" + m_names.full, {{"data", data}}), m_context.deadline);
+  if (backup_user_is_missing()) content = with_backup_user(std::move(content), generate_password(m_context.random));
+  return content;
 }
 
 void Installation::store_password() {

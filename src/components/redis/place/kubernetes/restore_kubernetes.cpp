@@ -16,12 +16,14 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/node_ways.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
 #include "components/redis/place/kubernetes/restore_pod.hpp"
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
+#include "components/redis/server/topology.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
@@ -31,16 +33,23 @@ namespace {
 
 using nlohmann::json;
 
-/// $1 the data folder, $2 what is renamed, $3 what came.
+/// What of several nodes says who is the master. Where no node has it that is node 0 (the chart's ha.sh).
+constexpr const char* opinion = "sentinel";
+/// $1 the data folder, $2 what is renamed, $3 what came ("": nothing), $4 what else is renamed ("": nothing).
 constexpr const char* swap_in = R"(cd "$1"
 mkdir before-restore
-if [ -e "$2" ]; then mv "$2" before-restore/; fi
-mv "$3/$2" "$2"
-rm -rf "$3"
+for old in "$2" "$4"; do
+  if [ "$old" ] && [ -e "$old" ]; then mv "$old" before-restore/; fi
+done
+if [ "$3" ]; then
+  mv "$3/$2" "$2"
+  rm -rf "$3"
+fi
 sync)";
-/// $3 "yes" when there was something of that name.
+/// $3 "yes" when there was something of that name; $4 as above.
 constexpr const char* swap_out = R"(cd "$1"
 [ -d before-restore ] || exit 0
+if [ "$4" ] && [ -e "before-restore/$4" ]; then rm -rf "$4"; mv "before-restore/$4" "$4"; fi
 if [ "$3" = yes ]; then
   if [ -e "before-restore/$2" ]; then rm -rf "$2"; mv "before-restore/$2" "$2"; fi
 else
@@ -50,9 +59,13 @@ rm -rf before-restore
 sync)";
 /// Of a restore that is done: first a rename, from which nothing is undone any more. $2 the name of old data that stay.
 constexpr const char* forget_old = R"(cd "$1"
+[ -d before-restore ] || exit 0
 if [ "$2" ]; then mv before-restore "$2"; exit; fi
 mv before-restore replaced-by-restore
 rm -rf replaced-by-restore)";
+/// Whether the restore is done for good: the old data are gone, and what came ($2) is in its place.
+constexpr const char* is_forgotten = R"(cd "$1"
+if [ -d before-restore ] || [ -e "$2" ]; then echo no; else echo yes; fi)";
 /// $2 what is renamed. Says what is there, and what df has of the claim.
 constexpr const char* look_around = R"(cd "$1"
 rm -rf replaced-by-restore
@@ -61,6 +74,8 @@ if [ -e before-restore ]; then echo left; else echo clean; fi
 df -Pk . | tail -n 1)";
 
 constexpr Duration start_poll = std::chrono::milliseconds(200);
+constexpr Duration last_question = std::chrono::seconds(30);
+constexpr Duration one_look_at_nodes = std::chrono::seconds(10);
 
 /// "/dev/sda1 8000 3000 5000 38% /data" → 5000; -1 when df said something else.
 std::int64_t free_kib(const std::string& line) {
@@ -86,11 +101,19 @@ class KubernetesRestore {
         m_incoming(incoming_prefix + run),
         m_kept(kept_prefix + run),
         m_replicas(observed.workload->replicas),
+        m_nodes(observed.ha() ? observed.nodes() : 1),
         m_capacity(observed.claim() != nullptr ? observed.claim()->capacity : ""),
-        m_pod(context, kubectl, json_text(restore_pod_manifest(workload, volume, m_names.full + "-restore", run))),
-        m_redis(context, kubectl, m_names),
-        m_login(admin_login(observed.content())) {
-    m_redis.speak_tls(observed.tls_client(), observed.port());
+        m_content(observed.content()),
+        m_tls(observed.tls_client()),
+        m_redis(context, kubectl, m_names) {
+    for (int node = 0; node < m_nodes; ++node) {
+      const std::string name = m_names.full + "-restore" + (m_nodes > 1 ? fmt::format("-{}", node) : "");
+      const auto own = data_volume_of(workload, m_names.pod_of(node));
+      m_pods.emplace_back(context, kubectl, json_text(restore_pod_manifest(workload, own.value_or(volume), name, run)));
+    }
+    m_had.resize(m_pods.size(), true);
+    m_redis.lead_to(m_names.way_to_master(m_nodes > 1));
+    m_redis.speak_tls(m_tls, observed.port());
   }
 
   Plan plan() {
@@ -111,7 +134,7 @@ class KubernetesRestore {
            m_kubectl.for_people({"scale", "statefulset", m_names.workload, fmt::format("--replicas={}", m_replicas)})}};
     };
     step.act = [this]() -> StepResult {
-      scale_workload(m_context, m_kubectl, m_names.workload, 0, m_names.pod, deadline());
+      scale_workload(m_context, m_kubectl, m_names.workload, 0, pods_of_redis(), deadline());
       return {Outcome::changed, "no pod runs"};
     };
     return step;
@@ -120,18 +143,39 @@ class KubernetesRestore {
   Step helper_step() {
     Step step;
     step.name = "helper";
-    step.intent = fmt::format("start pod {} with the claim", m_pod.name());
+    step.intent = fmt::format("start {} with the {}", shown_pods(), m_nodes > 1 ? "claims" : "claim");
     step.undo = [this]() -> std::vector<Undo> {
-      return {{"restore.helper", {{"pod", m_pod.manifest()}}, m_kubectl.for_people({"delete", "pod", m_pod.name()})}};
+      std::vector<std::string> by_hand = {"delete", "pod"};
+      for (const RestorePod& pod : m_pods) by_hand.push_back(pod.name());
+      return {{"restore.helper", {{"pod", manifests()}}, m_kubectl.for_people(by_hand)}};
     };
     step.act = [this]() -> StepResult {
-      m_pod.ensure(deadline());
-      return {Outcome::changed, m_pod.name()};
+      for (RestorePod& pod : m_pods) pod.ensure(deadline());
+      return {Outcome::changed, shown_pods()};
     };
     return step;
   }
 
   std::string in_folder(const std::string& name) const { return m_folder + "/" + name; }
+  /// That of node 0, which the new data come to.
+  RestorePod& first() { return m_pods.front(); }
+  std::string manifests() const {
+    json all = json::array();
+    for (const RestorePod& pod : m_pods) all.push_back(parse_json(pod.manifest()));
+    return json_text(all);
+  }
+  std::string shown_pods() const {
+    std::vector<std::string> names;
+    for (const RestorePod& pod : m_pods) names.push_back(pod.name());
+    return (names.size() > 1 ? "pods " : "pod ") + join(names, ", ");
+  }
+  std::vector<std::string> pods_of_redis() const {
+    std::vector<std::string> names;
+    for (int node = 0; node < m_nodes; ++node) names.push_back(m_names.pod_of(node));
+    return names;
+  }
+  /// What is renamed beside the data.
+  std::string beside() const { return m_nodes > 1 ? opinion : ""; }
 
   Step file_step() {
     Step step;
@@ -140,7 +184,7 @@ class KubernetesRestore {
                               format_bytes(m_plan.bytes));
     step.undo = [this]() -> std::vector<Undo> {
       return {{"restore.discard",
-               {{"pod", m_pod.manifest()}, {"path", in_folder(m_incoming)}},
+               {{"pod", m_pods.front().manifest()}, {"path", in_folder(m_incoming)}},
                by_hand({"rm", "-rf", in_folder(m_incoming)})}};
     };
     step.act = [this]() -> StepResult {
@@ -148,31 +192,36 @@ class KubernetesRestore {
       const DataFiles& files = m_plan.files;
       const std::string file = in_folder(m_incoming) + "/" + files.rdb();
       const std::string folder = file.substr(0, file.rfind('/'));
-      m_pod.script("umask 077; mkdir -p \"$1\"", {folder}, deadline());
-      m_pod.upload(m_plan.file, file);
-      if (m_pod.run({"sha256sum", file}, deadline()).substr(0, m_plan.sha256.size()) != m_plan.sha256)
+      first().script("umask 077; mkdir -p \"$1\"", {folder}, deadline());
+      first().upload(m_plan.file, file);
+      if (first().run({"sha256sum", file}, deadline()).substr(0, m_plan.sha256.size()) != m_plan.sha256)
         throw Error(ExitCode::failure, "the file that arrived is not the one that was sent (SHA-256)");
       check_rdb(file);
       if (files.has_folder()) {
-        m_pod.script("printf '%s' \"$1\" > \"$2\"; sync",
-                     {aof_manifest(files.base), folder + "/" + files.base + ".manifest"}, deadline());
+        first().script("printf '%s' \"$1\" > \"$2\"; sync",
+                       {aof_manifest(files.base), folder + "/" + files.base + ".manifest"}, deadline());
       }
       return {Outcome::changed, format_bytes(m_plan.bytes)};
     };
     return step;
   }
 
-  /// What is in the data folder, and whether the file fits.
+  /// What is in the data folders, and whether the file fits.
   void look() {
-    const auto lines = split(trim(m_pod.script(look_around, {m_folder, m_plan.files.name()}, deadline())), '\n');
-    m_had = !lines.empty() && lines[0] == "yes";
+    for (std::size_t node = m_pods.size(); node-- > 0;) look_at(node);
+  }
+
+  void look_at(std::size_t node) {
+    const auto lines = split(trim(m_pods[node].script(look_around, {m_folder, m_plan.files.name()}, deadline())), '\n');
+    m_had[node] = !lines.empty() && lines[0] == "yes";
     if (lines.size() > 1 && lines[1] == "left") {
       throw Error(ExitCode::failure,
-                  fmt::format("{} holds what was there before an earlier restore, and no journal says whether that was "
-                              "done",
-                              in_folder(before_restore)),
+                  fmt::format("{} of node {} holds what was there before an earlier restore, and no journal says "
+                              "whether that was done",
+                              in_folder(before_restore), node),
                   "look at it, and move it away");
     }
+    if (node > 0) return;
     std::int64_t free = -1;
     if (lines.size() > 2) free = free_kib(lines[2]);
     const std::int64_t needed = m_plan.bytes + m_plan.bytes / 10;
@@ -192,7 +241,7 @@ class KubernetesRestore {
   }
 
   void check_rdb(const std::string& file) {
-    const Command check = m_kubectl.exec(m_pod.name(), "restore", {"redis-check-rdb", file});
+    const Command check = m_kubectl.exec(first().name(), "restore", {"redis-check-rdb", file});
     const Output output = m_kubectl.run(check, deadline());
     if (output.ok()) return;
     const auto lines = split(trim(output.out), '\n');
@@ -208,16 +257,27 @@ class KubernetesRestore {
     const std::string name = m_plan.files.name();
     Step step;
     step.name = "data";
-    step.intent = fmt::format("rename {} to {}/{}, and the new data into its place", name, before_restore, name);
+    step.intent = fmt::format("rename {} to {}/{}, and the new data into its place{}", name, before_restore, name,
+                              m_nodes > 1 ? "; node 0 gets them, and the others copy from it" : "");
     step.undo = [this, name]() -> std::vector<Undo> {
       const std::string live = in_folder(name), before = in_folder(before_restore);
+      std::string had;
+      for (const bool one : m_had) had += one ? "y" : "n";
       return {{"restore.swap",
-               {{"pod", m_pod.manifest()}, {"folder", m_folder}, {"name", name}, {"had", m_had ? "yes" : "no"}},
-               m_had ? by_hand({"sh", "-c", fmt::format("rm -rf {} && mv {}/{} {}", live, before, name, live)})
-                     : by_hand({"rm", "-rf", live, before})}};
+               {{"pod", manifests()},
+                {"folder", m_folder},
+                {"name", name},
+                {"had", had},
+                {"incoming", m_incoming},
+                {"beside", beside()},
+                {"kept", m_plan.keep_old ? m_kept : ""}},
+               m_had[0] ? by_hand({"sh", "-c", fmt::format("rm -rf {} && mv {}/{} {}", live, before, name, live)})
+                        : by_hand({"rm", "-rf", live, before})}};
     };
+    // node 0 first, and last when it is undone: what is kept there says whether the restore is done
     step.act = [this, name]() -> StepResult {
-      m_pod.script(swap_in, {m_folder, name, m_incoming}, deadline());
+      for (std::size_t node = 0; node < m_pods.size(); ++node)
+        m_pods[node].script(swap_in, {m_folder, name, node == 0 ? m_incoming : "", beside()}, deadline());
       return {Outcome::changed, "the old data are in " + in_folder(before_restore)};
     };
     return step;
@@ -226,15 +286,16 @@ class KubernetesRestore {
   Step start_step() {
     Step step;
     step.name = "start";
-    step.intent = fmt::format("remove the helper, and scale {} to {}", m_names.workload, std::max(m_replicas, 1));
+    step.intent = fmt::format("remove the helper, and scale {} to {}", m_names.workload, std::max(m_replicas, m_nodes));
     step.undo = [this]() -> std::vector<Undo> {
       return {{"restore.stop",
-               {{"workload", m_names.workload}, {"pod", m_names.pod}},
+               {{"workload", m_names.workload}, {"pod", join(pods_of_redis(), ",")}},
                m_kubectl.for_people({"scale", "statefulset", m_names.workload, "--replicas=0"})}};
     };
     step.act = [this]() -> StepResult {
-      m_pod.remove(deadline());
-      scale_workload(m_context, m_kubectl, m_names.workload, std::max(m_replicas, 1), m_names.pod, deadline());
+      for (RestorePod& pod : m_pods) pod.remove(deadline());
+      scale_workload(m_context, m_kubectl, m_names.workload, std::max(m_replicas, m_nodes), pods_of_redis(),
+                     deadline());
       return {Outcome::changed, ""};
     };
     return step;
@@ -245,14 +306,35 @@ class KubernetesRestore {
     step.name = "compare";
     step.intent = "wait until Redis has loaded them, and compare the counts";
     step.undo = [] { return std::vector<Undo>{}; };
-    step.act = [this]() -> StepResult { return {Outcome::unchanged, compare_counts(m_plan, connection())}; };
+    step.act = [this]() -> StepResult {
+      if (m_nodes > 1) wait_for_nodes();
+      return {Outcome::unchanged, compare_counts(m_plan, connection())};
+    };
     return step;
+  }
+
+  /// Until all are in sync, the sentinels agree, and the proxies lead to the master.
+  void wait_for_nodes() {
+    NodeWays ways(m_context, m_kubectl, m_names, m_nodes, m_content);
+    ways.speak_tls(m_tls);
+    for (;;) {
+      const Topology seen = ways.look(std::min(deadline(), m_context.runner.now() + one_look_at_nodes));
+      std::string trouble = trouble_of_nodes(seen);
+      if (trouble.empty()) trouble = trouble_of_sentinels(seen);
+      if (trouble.empty()) trouble = trouble_of_proxies(seen);
+      if (trouble.empty()) return;
+      if (m_context.runner.now() >= deadline())
+        throw Error(ExitCode::failure, "the nodes do not come up with the new data: " + trouble,
+                    m_kubectl.for_people({"logs", "statefulset/" + m_names.workload, "--all-containers"}));
+      m_context.reporter.step_progress("compare", trouble);
+      m_context.runner.wait({}, std::min(deadline(), m_context.runner.now() + start_poll));
+    }
   }
 
   RedisConnection& connection() {
     for (;;) {
       m_redis.prepare();
-      if (RedisConnection* const redis = m_redis.try_connection(m_login)) return *redis;
+      if (RedisConnection* const redis = m_redis.try_connection(admin_login(m_content))) return *redis;
       m_context.reporter.step_progress("compare", m_redis.waiting_for());
       if (m_context.runner.now() >= deadline()) {
         throw Error(ExitCode::failure, "Redis does not answer with the new data: " + m_redis.waiting_for(),
@@ -270,15 +352,27 @@ class KubernetesRestore {
     step.undo = [] { return std::vector<Undo>{}; };
     step.act = [this]() -> StepResult {
       const std::string kept = m_plan.keep_old ? m_kept : "";
-      m_kubectl.run_checked(m_kubectl.exec(m_names.pod, m_container, {"sh", "-ec", forget_old, "sh", m_folder, kept}),
-                            deadline());
+      for (const std::string& pod : pods_of_redis()) forget_in(pod, kept);  // node 0 first
       return {Outcome::changed, kept.empty() ? "removed" : "kept in " + in_folder(kept)};
     };
     return step;
   }
 
+  /// From the rename in node 0 on nothing is undone any more. A connection that broke says nothing of it: it is asked.
+  void forget_in(const std::string& pod, const std::string& kept) {
+    try {
+      m_kubectl.run_checked(m_kubectl.exec(pod, m_container, {"sh", "-ec", forget_old, "sh", m_folder, kept}),
+                            deadline());
+    } catch (const Error&) {
+      const TimePoint until = m_context.runner.now() + last_question;
+      const Output now = m_kubectl.run(
+          m_kubectl.exec(pod, m_container, {"sh", "-ec", is_forgotten, "sh", m_folder, m_incoming}), until);
+      if (!now.ok() || trim(now.out) != "yes") throw;
+    }
+  }
+
   std::string by_hand(std::vector<std::string> words) const {
-    words.insert(words.begin(), {"exec", m_pod.name(), "--"});
+    words.insert(words.begin(), {"exec", m_pods.front().name(), "--"});
     return m_kubectl.for_people(words);
   }
 
@@ -287,12 +381,14 @@ class KubernetesRestore {
   RedisNames m_names;
   const RestorePlan& m_plan;
   std::string m_folder, m_container, m_incoming, m_kept;
-  int m_replicas;          ///< 0: it was stopped, and an undo leaves it so
+  int m_replicas;  ///< 0: it was stopped, and an undo leaves it so
+  int m_nodes;
   std::string m_capacity;  ///< of the claim
-  RestorePod m_pod;
+  SecretContent m_content;
+  std::optional<TlsClient> m_tls;
+  std::vector<RestorePod> m_pods;  ///< one for each node
   KubernetesRedis m_redis;
-  Login m_login;
-  bool m_had = true;
+  std::vector<bool> m_had;  ///< of each node: there was something
 };
 
 const std::vector<Kubectl::Right>& rights_of_restore() {
@@ -305,13 +401,23 @@ const std::vector<Kubectl::Right>& rights_of_restore() {
 
 }  // namespace
 
+namespace {
+
+std::vector<RestorePod> pods_in(Context& context, const Kubectl& kubectl, const std::string& manifests) {
+  std::vector<RestorePod> pods;
+  for (const json& manifest : parse_json(manifests)) pods.emplace_back(context, kubectl, json_text(manifest));
+  return pods;
+}
+
+}  // namespace
+
 void add_restore_undos(UndoTable& table, Context& context, const Kubectl& kubectl,
                        const std::function<TimePoint()>& until) {
   table["restore.scale"] = [&context, &kubectl, until](const auto& arguments) {
-    scale_workload(context, kubectl, arguments.at("workload"), std::stoi(arguments.at("replicas")), "", until());
+    scale_workload(context, kubectl, arguments.at("workload"), std::stoi(arguments.at("replicas")), {}, until());
   };
   table["restore.helper"] = [&context, &kubectl, until](const auto& arguments) {
-    RestorePod(context, kubectl, arguments.at("pod")).remove(until());
+    for (RestorePod& pod : pods_in(context, kubectl, arguments.at("pod"))) pod.remove(until());
   };
   table["restore.discard"] = [&context, &kubectl, until](const auto& arguments) {
     RestorePod pod(context, kubectl, arguments.at("pod"));
@@ -319,12 +425,23 @@ void add_restore_undos(UndoTable& table, Context& context, const Kubectl& kubect
     pod.run({"rm", "-rf", arguments.at("path")}, until());
   };
   table["restore.swap"] = [&context, &kubectl, until](const auto& arguments) {
-    RestorePod pod(context, kubectl, arguments.at("pod"));
-    pod.ensure(until());
-    pod.script(swap_out, {arguments.at("folder"), arguments.at("name"), arguments.at("had")}, until());
+    std::vector<RestorePod> pods = pods_in(context, kubectl, arguments.at("pod"));
+    const std::string &folder = arguments.at("folder"), &name = arguments.at("name"), &had = arguments.at("had"),
+                      &beside = arguments.at("beside");
+    for (RestorePod& pod : pods) pod.ensure(until());
+    // where node 0 keeps nothing any more the restore is done, and the others are to forget as well
+    const bool is_done = trim(pods.front().script(is_forgotten, {folder, arguments.at("incoming")}, until())) == "yes";
+    for (std::size_t node = pods.size(); node-- > 0;) {
+      if (is_done) {
+        pods[node].script(forget_old, {folder, arguments.at("kept")}, until());
+      } else {
+        pods[node].script(swap_out, {folder, name, had.at(node) == 'y' ? "yes" : "no", beside}, until());
+      }
+    }
+    if (is_done) throw Kept("the restore was done for good, and the new data stay");
   };
   table["restore.stop"] = [&context, &kubectl, until](const auto& arguments) {
-    scale_workload(context, kubectl, arguments.at("workload"), 0, arguments.at("pod"), until());
+    scale_workload(context, kubectl, arguments.at("workload"), 0, split(arguments.at("pod"), ','), until());
   };
 }
 
@@ -337,12 +454,14 @@ std::string restore_kubernetes(Context& context, const RedisSettings& settings, 
   if (!observed.workload) {
     throw_not_installed(context, subject_of(kubectl, settings.release));
   }
-  // also those of another chart: with several pods another one may become master, with what it has
-  if (std::max(observed.nodes(), observed.workload->replicas) > 1) {
-    throw Error(ExitCode::preflight,
-                fmt::format("StatefulSet {} has {} pods: a restore into several nodes is not possible yet",
-                            names.workload, std::max(observed.nodes(), observed.workload->replicas)),
-                "restore into a release of one node, and let the applications use that one");
+  // another chart's: one of several pods may become the master with what it has, and this program does not know which
+  if (observed.workload->replicas > 1 && !observed.ha()) {
+    throw Error(
+        ExitCode::preflight,
+        fmt::format("StatefulSet {} has {} pods, and was not set up with --ha: who of them is the master is not "
+                    "up to raibid-cli",
+                    names.workload, observed.workload->replicas),
+        "restore into a release of one node, and let the applications use that one");
   }
   const Command question = kubectl.get({"statefulset/" + names.workload});
   const json workloads = Kubectl::parse_items(question, kubectl.ask(question, context.deadline));
@@ -373,6 +492,10 @@ std::string restore_kubernetes(Context& context, const RedisSettings& settings, 
       [&](Before what) { return lock.taken_over(what == Before::act ? context.deadline : run.undo_until()); });
   KubernetesRestore restore(context, kubectl, observed, plan, run.id(), workloads.front(), *volume);
   if (context.guard.dry_run()) return describe_plan(restore.plan());
+  if (plan.agree) {
+    plan.agree();
+    refuse_if_changed_since(context, kubectl, names, settings, observed);  // question and copy took their time
+  }
   const bool interrupted = run.open();
   run.before([&] {
     lock.acquire();

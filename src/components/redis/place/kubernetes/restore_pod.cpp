@@ -182,19 +182,24 @@ void RestorePod::upload(const fs::path& file, const std::string& to) {
   const std::unique_ptr<Process> child = m_context.runner.start(command);
   Process* const one = child.get();
   std::int64_t given = 0;
+  std::string last;  // of the file, which closes the input
   const auto fail = [&] {
     throw Error(ExitCode::failure,
                 fmt::format("the file did not arrive in pod {}: {}", m_name, printable(trim(child->err()))));
   };
-  read_in_pieces(file, [&](std::string_view piece) {
+  const auto give = [&](const std::string& piece) {
     give_input(*child, piece);
-    given += static_cast<std::int64_t>(piece.size());
     while (!child->finished() && untaken_input(*child) > most_on_the_way)
       m_context.runner.wait({&one, 1}, m_context.runner.now() + std::chrono::milliseconds(5));
     if (child->finished()) fail();
+  };
+  read_in_pieces(file, [&](std::string_view piece) {
+    if (!last.empty()) give(last);
+    last = piece;
+    given += static_cast<std::int64_t>(piece.size());
     m_context.reporter.step_progress("file", fmt::format("{} MiB", given >> 20));
   });
-  child->feed("");
+  child->feed(std::move(last));
   if (!finish(m_context.runner, *child, TimePoint::max()).ok()) fail();
 }
 
@@ -225,15 +230,17 @@ void read_file_of_pod(Context& context, const Kubectl& kubectl, const std::strin
 }
 
 void scale_workload(Context& context, const Kubectl& kubectl, const std::string& workload, int replicas,
-                    const std::string& pod, TimePoint until) {
+                    const std::vector<std::string>& pods, TimePoint until) {
   // in the name of Helm, whose field it is: its next change then finds it as its own
   kubectl.run_checked(kubectl.merge_as_helm("statefulset/" + workload, {{"spec", {{"replicas", replicas}}}}), until);
   if (replicas > 0) return;
-  while (!present_object(context, kubectl, "pod/" + pod, until).is_null()) {
-    if (context.runner.now() >= until)
-      throw Error(ExitCode::failure, fmt::format("pod {} does not end", pod),
-                  kubectl.for_people({"describe", "pod", pod}));
-    nap(context, until);
+  for (const std::string& pod : pods) {
+    while (!present_object(context, kubectl, "pod/" + pod, until).is_null()) {
+      if (context.runner.now() >= until)
+        throw Error(ExitCode::failure, fmt::format("pod {} does not end", pod),
+                    kubectl.for_people({"describe", "pod", pod}));
+      nap(context, until);
+    }
   }
 }
 

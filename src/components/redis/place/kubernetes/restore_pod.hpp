@@ -62,8 +62,8 @@ class RestorePod {
 void read_file_of_pod(Context& context, const Kubectl& kubectl, const std::string& pod, const std::string& container,
                       const std::string& file, const std::function<void(std::string_view)>& take);
 
-/// Scales a StatefulSet, and for 0 waits until its pod is gone. Throws Error (failure).
+/// Scales a StatefulSet, and for 0 waits until its pods are gone. Throws Error (failure).
 void scale_workload(Context& context, const Kubectl& kubectl, const std::string& workload, int replicas,
-                    const std::string& pod, TimePoint until);
+                    const std::vector<std::string>& pods, TimePoint until);
 
 }  // namespace raibid

@@ -90,6 +90,10 @@ void refuse_backup_place(const Observed& observed, const RedisSettings& settings
           fmt::format("claim {} in namespace {} was not made by raibid-cli", names.backup, settings.name_space),
           fmt::format("to use it all the same: --backup-to claim:{}", names.backup));
   }
+  if (backup.to == BackupChoice::To::claim && names.node_of(backup.place) >= 0) {
+    cannot_set_up(fmt::format("--backup-to: claim {} has the data of this Redis, and is lost with them", backup.place),
+                  "let setup make one of its own: --backup-to claim");
+  }
   if (backup.to == BackupChoice::To::claim && !backup.place.empty() &&
       !observed.uids.contains("persistentvolumeclaim/" + backup.place)) {
     cannot_set_up(fmt::format("--backup-to: there is no claim {} in namespace {}", backup.place, settings.name_space),

@@ -204,7 +204,10 @@ void examine_backups(const std::optional<Release::Backups>& backups, const Kubec
                                                              "--all-containers", "--tail=20"});
   const std::string now_by_hand =
       "; to take one now: " +
-      kubectl.for_people({"create", "job", "--from=cronjob/" + backups->name, backups->name + "-now"});
+      kubectl.for_people(
+          {"create", "job", "--from=cronjob/" + backups->name,
+           fmt::format("{}-{}", backups->name,
+                       std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count())});
   const auto cron = CronSchedule::parse(backups->schedule);
   const auto since = parse_rfc3339(succeeded.empty() ? backups->created : succeeded);
   const bool old = cron && since && now - *since > 2 * cron->longest_gap();

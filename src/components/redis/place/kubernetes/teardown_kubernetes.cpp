@@ -307,7 +307,6 @@ namespace {
 Observed observe_with_backups(Context& context, const Kubectl& kubectl, const RedisNames& names,
                               const RedisSettings& settings) {
   Observed observed = observe(context, kubectl, names, settings);
-  if (!observed.anything()) return observed;
   for (const nlohmann::json& claim :
        look_for_if_allowed(context, kubectl, {"persistentvolumeclaim/" + names.backup}, context.deadline))
     take_object(observed, claim, kubectl);

@@ -27,7 +27,18 @@ std::string text_of(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-/// Oldest first. A line that cannot be read is passed over: it is a record for people, and nothing depends on it.
+std::string line_of(const Revision& revision) {
+  return json_text(ordered_json{{"revision", revision.number},
+                                {"at", revision.at},
+                                {"user", revision.user},
+                                {"host", revision.host},
+                                {"operation", revision.operation},
+                                {"spec", to_json(revision.spec)}}) +
+         "\n";
+}
+
+}  // namespace
+
 std::vector<Revision> read_revisions(const LocalInstance& instance) {
   std::vector<Revision> all;
   for (const std::string& line : split(read_file(instance.history_file()).value_or(""), '\n')) {
@@ -42,18 +53,6 @@ std::vector<Revision> read_revisions(const LocalInstance& instance) {
   }
   return all;
 }
-
-std::string line_of(const Revision& revision) {
-  return json_text(ordered_json{{"revision", revision.number},
-                                {"at", revision.at},
-                                {"user", revision.user},
-                                {"host", revision.host},
-                                {"operation", revision.operation},
-                                {"spec", to_json(revision.spec)}}) +
-         "\n";
-}
-
-}  // namespace
 
 std::vector<Revision> history_local(Context& context, const RedisSettings& settings) {
   const LocalInstance instance(context, settings.release);

@@ -199,7 +199,11 @@ class LocalRestore {
         return {Outcome::changed, "kept in " + m_context.paths.shown(m_kept)};
       }
       m_context.files.rename(before_of(m_instance), replaced_of(m_instance));
-      m_context.files.remove_tree(replaced_of(m_instance));
+      try {
+        m_context.files.remove_tree(replaced_of(m_instance));
+      } catch (const Error& error) {  // the restore is done: the next one removes it
+        m_context.reporter.warning("the old data are still there: " + error.message());
+      }
       return {Outcome::changed, "removed"};
     };
     return step;
@@ -240,6 +244,7 @@ std::string restore_local(Context& context, const RedisSettings& settings, const
   });
   add_restore_undos(run.undos(), context, instance, [&run] { return run.undo_until(); });
   if (context.guard.dry_run()) return describe_plan(restore.plan());
+  if (plan.agree) plan.agree();
   const bool interrupted = run.open();
   run.before([&] {
     if (interrupted) run.recover();

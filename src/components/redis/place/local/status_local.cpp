@@ -88,6 +88,29 @@ std::string time_of_backup(const std::string& file) {
                      stamp.substr(9, 2), stamp.substr(11, 2), stamp.substr(13, 2));
 }
 
+/// Its manifest says that it has so many bytes.
+bool is_whole(fs::path file, std::int64_t bytes) {
+  constexpr std::size_t longest_manifest = 16 << 20;
+  try {
+    const auto text = read_file(file.replace_extension(".json"), longest_manifest);
+    const auto manifest = text ? parse_backup_manifest(*text, file.string()) : std::nullopt;
+    return manifest && manifest->bytes == bytes;
+  } catch (const Error&) {
+    return false;  // damaged, or not ours to read
+  }
+}
+
+/// Since when setup has been asked for this schedule; "" where that is not known.
+std::string begin_of_schedule(const LocalInstance& instance, const std::string& schedule) {
+  std::string begin;
+  const std::vector<Revision> revisions = read_revisions(instance);
+  for (auto one = revisions.rbegin(); one != revisions.rend(); ++one) {
+    if (first_choice(one->spec, "backup-schedule") != schedule) break;
+    begin = one->at;
+  }
+  return begin;
+}
+
 /// What the timer that setup printed has left in its folder.
 std::optional<StatusFacts::LocalBackups> look_at_backups(const Spec& spec, const std::string& release) {
   StatusFacts::LocalBackups backups{first_choice(spec, "backup-schedule"), first_choice(spec, "backup-to")};
@@ -95,14 +118,13 @@ std::optional<StatusFacts::LocalBackups> look_at_backups(const Spec& spec, const
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(backups.to, none)) {
     const std::string name = entry.path().filename().string();
-    fs::path manifest = entry.path();
-    if (!name.ends_with(".rdb") || !is_backup_name(name, release) ||
-        !fs::exists(manifest.replace_extension(".json"), none))
-      continue;
+    if (!name.ends_with(".rdb") || !is_backup_name(name, release)) continue;
+    const auto bytes = static_cast<std::int64_t>(entry.file_size(none));
+    if (none || !is_whole(entry.path(), bytes)) continue;
     if (std::string time = time_of_backup(name); time > backups.last_succeeded) {
       backups.last_succeeded = std::move(time);
       backups.file = name;
-      backups.bytes = static_cast<std::int64_t>(entry.file_size(none));
+      backups.bytes = bytes;
     }
   }
   return backups;
@@ -113,8 +135,18 @@ void examine_backups(const std::optional<StatusFacts::LocalBackups>& backups, Wa
   const auto cron = CronSchedule::parse(backups->schedule);
   const auto last = parse_rfc3339(backups->last_succeeded);
   const std::string where = fmt::format("{} ({})", printable(backups->to), backups->schedule);
+  const std::string what_helps =
+      "to take one now: " + report.scope().command("backup redis", shell_quote(backups->to)) +
+      "; setup prints the timer again: " + report.scope().command("setup redis");
   if (!last) {
-    report.add({"backup", true, fmt::format("none yet in {}", where)});
+    const auto set_up = parse_rfc3339(backups->set_up);
+    const bool missing = cron && set_up && now - *set_up > 2 * cron->longest_gap();
+    report.add(
+        {"backup", !missing,
+         missing ? fmt::format("none in {} since the setup of {}, more than two periods ago", where, backups->set_up)
+                 : fmt::format("none yet in {}", where),
+         missing ? what_helps : ""},
+        CheckReason::limit_passed);
     return;
   }
   const bool old = cron && now - *last > 2 * cron->longest_gap();
@@ -122,9 +154,7 @@ void examine_backups(const std::optional<StatusFacts::LocalBackups>& backups, Wa
       {"backup", !old,
        fmt::format("last success {}, {}, {}, in {}{}", backups->last_succeeded, ago(now, backups->last_succeeded),
                    format_bytes(backups->bytes), where, old ? ": older than two periods" : ""),
-       old ? "to take one now: " + report.scope().command("backup redis", shell_quote(backups->to)) +
-                 "; setup prints the timer again: " + report.scope().command("setup redis")
-           : ""},
+       old ? what_helps : ""},
       CheckReason::limit_passed);
 }
 
@@ -164,6 +194,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
   machine.plain_port = state.plain_port;
   if (const auto last = instance.last_trim()) machine.last_trim = {last->at, last->stream, last->removed};
   machine.backups = look_at_backups(state.spec, instance.release());
+  if (machine.backups) machine.backups->set_up = begin_of_schedule(instance, machine.backups->schedule);
   StatusFacts facts{instance.release(), state.name_space, state.spec.preset, unfinished, machine};
   if (machine.pid) {
     try {
