@@ -27,7 +27,7 @@ endif()
 install(FILES completions/_raibid-cli DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${ZSH_FOLDER})
 install(FILES completions/raibid-cli.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
 
 # Removes what the last `cmake --install` of this folder wrote: its list of files.
 add_custom_target(uninstall

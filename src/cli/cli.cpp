@@ -36,6 +36,14 @@ bool is_dry_run(const Invocation& invocation) {
   });
 }
 
+/// A sentence as an object for programs.
+CommandResult as_asked(CommandResult result, OutputFormat format, bool dry_run) {
+  if (!result.is_sentence || result.output.empty() || (format != OutputFormat::json && format != OutputFormat::yaml))
+    return result;
+  result.output = formatted({{"dry_run", dry_run}, {"text", trim(result.output)}}, format);
+  return result;
+}
+
 CommandResult execute(std::span<const std::string> arguments, const CliDependencies& dependencies,
                       const std::vector<Component>& components, Speech& speech) {
   const CommandTable table(components);
@@ -44,7 +52,8 @@ CommandResult execute(std::span<const std::string> arguments, const CliDependenc
   if (invocation.help)
     return {help_text(table, invocation.verb, invocation.object, help_width(dependencies.terminal)), 0};
   const ChangeGuard guard(is_dry_run(invocation));
-  if (!guard.dry_run()) return invocation.row->run(Call{table, invocation, dependencies, speech, guard});
+  if (!guard.dry_run())
+    return as_asked(invocation.row->run(Call{table, invocation, dependencies, speech, guard}), speech.format, false);
   ReadingRunner runner(dependencies.runner);
   ReadingRedis redis(dependencies.redis);
   const CliDependencies reading{dependencies.out,
@@ -56,7 +65,7 @@ CommandResult execute(std::span<const std::string> arguments, const CliDependenc
                                 dependencies.random,
                                 dependencies.signals,
                                 redis};
-  return invocation.row->run(Call{table, invocation, reading, speech, guard});
+  return as_asked(invocation.row->run(Call{table, invocation, reading, speech, guard}), speech.format, true);
 }
 
 /// A reader that has gone (`| head`) is no failure; anything else is: the result did not arrive.

@@ -32,7 +32,7 @@ struct EditedFile {
 };
 
 EditedFile open_file(const std::filesystem::path& path, const Paths& paths) {
-  return {path, paths.shown(path), read_file(path).value_or("")};
+  return {path, paths.shown(path), read_settings_file(path).value_or("")};
 }
 
 EditedFile open_config(const Call& call, const Paths& paths) {
@@ -69,10 +69,10 @@ ordered_json typed(const OptionSpec& option, const std::vector<std::string>& val
 
 /// Writes the text unless it is a dry run, and says so.
 CommandResult write(const Call& call, const EditedFile& file, const std::string& text, const std::string& what) {
-  if (text == file.text) return {fmt::format("{}: nothing to change\n", file.shown)};
+  if (text == file.text) return told(fmt::format("{}: nothing to change\n", file.shown));
   const bool dry = call.guard.dry_run();
   if (!dry) Files(call.guard).write_atomic(file.path, text, 0600);
-  return {fmt::format("{}: {}{}\n", file.shown, dry ? "would have " : "", what)};
+  return told(fmt::format("{}: {}{}\n", file.shown, dry ? "would have " : "", what));
 }
 
 CommandResult set(const Call& call) {
@@ -101,7 +101,8 @@ CommandResult unset(const Call& call) {
 
 std::string flags_of(const SettingMap& flags) {
   std::vector<std::string> parts;
-  for (const auto& [name, setting] : flags) parts.push_back(fmt::format("{} {}", name, setting.values.front()));
+  for (const auto& [name, setting] : flags)
+    parts.push_back(fmt::format("{} {}", name, printable(setting.values.front())));
   return join(parts, ", ");
 }
 
@@ -117,8 +118,8 @@ SettingMap chosen_here(const Call& call) {
 CommandResult show_folder(const std::filesystem::path& here, const Paths& paths,
                           const std::vector<OptionSpec>& options) {
   const auto found = find_folder_file(here, paths);
-  if (!found) return {"nothing is chosen for this folder\n"};
-  return {fmt::format("{}: {}\n", paths.shown(*found), flags_of(load_folder_file(*found, paths, options)))};
+  if (!found) return told("nothing is chosen for this folder\n");
+  return told(fmt::format("{}: {}\n", paths.shown(*found), flags_of(load_folder_file(*found, paths, options))));
 }
 
 CommandResult use(const Call& call) {
@@ -127,12 +128,13 @@ CommandResult use(const Call& call) {
   const std::vector<OptionSpec> options = all_options(call.table.components());
   const Paths paths = resolve_paths(call.dependencies.environment);
   const std::filesystem::path here = std::filesystem::current_path();
-  const EditedFile file = open_file(here / folder_file_name, paths);
+  const std::filesystem::path path = here / folder_file_name;
+  const EditedFile file = {path, paths.shown(path), read_folder_file(path).value_or("")};
   if (call.invocation.flags.contains("nothing")) {
     if (file.text.empty()) return show_folder(here, paths, options);
     load_folder_file(file.path, paths, options);  // only what is such a file is removed
     if (!call.guard.dry_run()) Files(call.guard).remove_tree(file.path);
-    return {fmt::format("{}: {}\n", file.shown, call.guard.dry_run() ? "would be removed" : "removed")};
+    return told(fmt::format("{}: {}\n", file.shown, call.guard.dry_run() ? "would be removed" : "removed"));
   }
   const SettingMap chosen = chosen_here(call);
   if (chosen.empty()) return show_folder(here, paths, options);

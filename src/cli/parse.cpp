@@ -123,6 +123,7 @@ void place_words(const CommandTable& table, Invocation& invocation, const std::v
   }
   if (words.empty() || (invocation.row != nullptr && invocation.row->takes_words())) return;
   if (invocation.verb.empty()) throw unknown_command(table, words.front());
+  if (const auto problem = value_without_equals(invocation, words.front())) throw *problem;
   if (invocation.object.empty() && !table.rows_of(invocation.verb).front()->object.empty()) {
     throw unknown_object(table, invocation.verb, words.front());
   }

@@ -112,12 +112,11 @@ CommandResult begin(const Call& call) {
                 "name another file: raibid-cli presets new FILE");
   }
   if (call.guard.dry_run()) {
-    return {fmt::format("{} would be written. Nothing was changed (--dry-run).\n", printable(file.string())), 0};
+    return told(fmt::format("{} would be written. Nothing was changed (--dry-run).\n", printable(file.string())));
   }
   const std::string path = file.is_absolute() || file.string().starts_with(".") ? file.string() : "./" + file.string();
-  return {fmt::format("{} is written. Change it, then: raibid-cli setup redis --preset {}\n", printable(file.string()),
-                      shell_quote(path)),
-          0};
+  return told(fmt::format("{} is written. Change it, then: raibid-cli setup redis --preset {}\n",
+                          printable(file.string()), shell_quote(path)));
 }
 
 CommandRow row(const char* object, const char* summary, CommandResult (*run)(const Call&)) {

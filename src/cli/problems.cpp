@@ -1,6 +1,7 @@
 #include "cli/problems.hpp"
 
 #include "base/strings.hpp"
+#include "config/yaml_settings.hpp"
 
 #include <fmt/format.h>
 
@@ -28,6 +29,7 @@ constexpr std::pair<std::string_view, std::string_view> synonyms[] = {
     {"up", "setup redis"},
     {"update", "upgrade redis"},
     {"undo", "rollback redis"},
+    {"revert", "rollback redis"},
     {"revisions", "history redis"},
     {"diff", "setup redis --diff"},
     {"start", "setup redis"},
@@ -81,6 +83,28 @@ constexpr OptionSynonym option_synonyms[] = {
     {"setup", "--replicas", "leave it out: this Redis has one node"},
     {"teardown", "--wait", "leave it out: teardown waits until all is gone"},
     {"teardown", "--purge", "write it as --delete-data"},
+    {"rollback", "--to", "write the revision's number alone; they are listed by: raibid-cli history redis"},
+    {"rollback", "--revision", "write the revision's number alone; they are listed by: raibid-cli history redis"},
+    {"rollback", "--to-revision", "write the revision's number alone; they are listed by: raibid-cli history redis"},
+    {"logs", "--since", "it prints all lines, or the last of them with --tail 100"},
+    {"upgrade", "--version", "name the image: raibid-cli upgrade redis --image redis:8"},
+};
+
+/// The same for the second word.
+struct ObjectSynonym {
+  std::string_view verb, word, instead;
+};
+constexpr ObjectSynonym object_synonyms[] = {
+    {"config", "get", "config show"},
+    {"config", "list", "config show"},
+    {"config", "view", "config show"},
+    {"config", "use-context", "config use"},
+    {"config", "delete", "config unset"},
+    {"export", "flux", "export helm-release"},
+    {"export", "helmrelease", "export helm-release"},
+    {"export", "argocd", "export argocd-application"},
+    {"export", "argo", "export argocd-application"},
+    {"presets", "ls", "presets list"},
 };
 
 bool has_row(const CommandTable& table, std::string_view command) {
@@ -170,6 +194,11 @@ Error unknown_object(const CommandTable& table, const std::string& verb, const s
   if (std::find(objects.begin(), objects.end(), word) != objects.end()) {
     return mistake(fmt::format("'{}' comes after '{}'", word, verb), fmt::format("run: raibid-cli {} {}", verb, word));
   }
+  for (const ObjectSynonym& one : object_synonyms) {
+    if (one.verb == verb && one.word == word && has_row(table, one.instead))
+      return mistake(fmt::format("unknown word '{}' after '{}'", printable(word), verb),
+                     fmt::format("run: raibid-cli {}", one.instead));
+  }
   const char* what = table.rows_of(verb).front()->own ? "word" : "component";
   const std::string near = nearest(word, objects);
   const std::string& offered = near.empty() ? objects.front() : near;
@@ -217,6 +246,21 @@ Error unexpected_word(const CommandRow& row, const std::vector<std::string>& wor
   return mistake(
       fmt::format("unexpected argument '{}': 'raibid-cli {}' takes none", printable(words.front()), row.name()),
       fmt::format("'{}' shows what it takes", help_of(row.name())));
+}
+
+std::optional<Error> value_without_equals(const Invocation& invocation, const std::string& word) {
+  for (const auto& [name, setting] : invocation.flags) {
+    const OptionSpec* const option = invocation.row != nullptr ? find_option(invocation.row->options, name) : nullptr;
+    if (option == nullptr || option->implicit_value.empty()) continue;
+    try {
+      check_value(*option, word, word);
+    } catch (const Error&) {
+      continue;
+    }
+    return mistake(fmt::format("unexpected argument '{}'", printable(word)),
+                   fmt::format("a value of --{0} is written with '=': --{0}={1}", name, printable(word)));
+  }
+  return std::nullopt;
 }
 
 }  // namespace raibid

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,10 @@ Error unknown_option(const CommandTable& table, const Invocation& invocation, co
 Error missing_value(const std::string& option);
 /// Words behind a command that takes none, or takes them behind "--" only.
 Error unexpected_word(const CommandRow& row, const std::vector<std::string>& words);
+
+/// `word` is the value of an option whose value may be left out, and which takes one only behind "=";
+/// otherwise nothing.
+std::optional<Error> value_without_equals(const Invocation& invocation, const std::string& word);
 
 /// The words of other tools for which unknown_command knows a command of ours.
 std::vector<std::string_view> foreign_words();

@@ -43,7 +43,7 @@ std::string take_folder_file(std::span<const OptionSpec> options, const Paths& p
     chosen.push_back(fmt::format("{} {}", name, printable(setting.values.front())));
     file.insert_or_assign(name, setting);
   }
-  return fmt::format("{}: {}", paths.shown(*found), join(chosen, ", "));
+  return chosen.empty() ? "" : fmt::format("{}: {}", paths.shown(*found), join(chosen, ", "));
 }
 
 }  // namespace

@@ -13,7 +13,11 @@ namespace raibid {
 struct CommandResult {
   std::string output;
   int exit_code = 0;
+  bool is_sentence = false;  ///< what people are told; programs (-o json, -o yaml) get it as an object
 };
+
+/// What a command says that has no data to write.
+inline CommandResult told(std::string text) { return {std::move(text), 0, true}; }
 
 /// A command of a component: `raibid-cli VERB NAME`, or `raibid-cli VERB OBJECT`.
 struct ComponentCommand {

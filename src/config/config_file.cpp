@@ -18,6 +18,8 @@ void refuse_fifo(const std::filesystem::path& path) {
     throw Error(ExitCode::usage, path.string() + ": this is a FIFO, not a file");
 }
 
+}  // namespace
+
 std::optional<std::string> read_settings_file(const std::filesystem::path& path) {
   refuse_fifo(path);
   try {
@@ -26,8 +28,6 @@ std::optional<std::string> read_settings_file(const std::filesystem::path& path)
     throw error.with_code(ExitCode::usage);
   }
 }
-
-}  // namespace
 
 SettingMap load_config_file(const std::filesystem::path& path, const std::string& shown,
                             std::span<const OptionSpec> options) {

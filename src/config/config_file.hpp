@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -13,5 +14,9 @@ namespace raibid {
 /// a directory, binary, more than 1 MiB, nested too deep. `shown` is the path as messages name it.
 SettingMap load_config_file(const std::filesystem::path& path, const std::string& shown,
                             std::span<const OptionSpec> options);
+
+/// Its text; nothing when it does not exist. Throws Error (usage) for what is no file, as for a FIFO, and for one of
+/// more than 1 MiB.
+std::optional<std::string> read_settings_file(const std::filesystem::path& path);
 
 }  // namespace raibid

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "config/config_file.hpp"
+#include "config/yaml_guard.hpp"
 #include "sys/files.hpp"
 
 #include <fmt/format.h>
@@ -24,8 +25,21 @@ std::optional<fs::path> find_folder_file(const fs::path& folder, const Paths& pa
   return std::nullopt;
 }
 
+std::optional<std::string> read_folder_file(const fs::path& path) {
+  const std::string hint = "remove it, or work in another folder; with --config no .raibid.yaml is read";
+  std::error_code none;
+  if (fs::is_symlink(path, none))
+    throw Error(ExitCode::preflight, path.string() + " is a symbolic link, which may lead to a file of someone else",
+                hint);
+  try {
+    return read_own_file(path, yaml_limits::bytes);
+  } catch (Error& error) {
+    throw error.with_hint(hint);
+  }
+}
+
 SettingMap load_folder_file(const fs::path& path, const Paths& paths, std::span<const OptionSpec> options) {
-  read_own_file(path);
+  read_folder_file(path);
   SettingMap settings = load_config_file(path, paths.shown(path), options);
   for (auto& [name, setting] : settings) {
     setting.origin.only_here = true;

@@ -393,6 +393,11 @@ Command Kubectl::print_logs(const std::vector<std::string>& pods, const std::str
   return question(words);
 }
 
+Command Kubectl::node_summary(const std::string& node) const {
+  const std::string path = "/api/v1/nodes/" + node + "/proxy/stats/summary";
+  return api().with(question({request_timeout(), "get", "--raw", path}), {{KubectlApi::raw(path)}}, ApiAnswer::each);
+}
+
 Command Kubectl::exec(const std::string& pod, const std::string& container, const std::vector<std::string>& argv,
                       bool input_follows) const {
   std::vector<std::string> words = {"exec", pod, "-c", container};

@@ -48,6 +48,8 @@ class Kubectl {
   /// The names of the kinds that a namespace can hold and this login may list, one a line ("deployments.apps"). The API
   /// itself answers with more: parse_served_kinds reads that.
   Command api_resources() const;
+  /// What the kubelet of a node knows of its pods and their volumes (stats/summary); needs the right to ask nodes.
+  Command node_summary(const std::string& node) const;
   /// The names of all kinds, those of the cluster and those that cannot be listed, too.
   Command all_api_resources() const;
   /// The API groups that the server knows (APIGroupList), whether someone answers for them or not: a kubectl that

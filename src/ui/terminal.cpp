@@ -12,6 +12,7 @@ namespace raibid {
 namespace {
 
 constexpr int usual_width = 80;
+constexpr int usual_height = 24;
 
 std::string value_of(const std::map<std::string, std::string>& environment, const std::string& name) {
   const auto found = environment.find(name);
@@ -27,15 +28,20 @@ bool locale_is_utf8(const std::map<std::string, std::string>& environment) {
   return false;
 }
 
-int columns_of(const std::string& text) {
-  int columns = 0;
-  std::from_chars(text.data(), text.data() + text.size(), columns);
-  return columns > 0 ? columns : usual_width;
+int number_of(const std::string& text, int otherwise) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number > 0 ? number : otherwise;
 }
 
 int width_of_stderr(int otherwise) {
   winsize size{};
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : otherwise;
+}
+
+int height_of_stderr(int otherwise) {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : otherwise;
 }
 
 }  // namespace
@@ -45,7 +51,8 @@ Terminal probe_terminal(const std::map<std::string, std::string>& environment) {
   const std::string type = value_of(environment, "TERM");
   const bool known = !type.empty() && type != "dumb";
   const bool capable = is_terminal && known;
-  const int otherwise = columns_of(value_of(environment, "COLUMNS"));
+  const int otherwise = number_of(value_of(environment, "COLUMNS"), usual_width);
+  const int rows_otherwise = number_of(value_of(environment, "LINES"), usual_height);
 
   Terminal terminal;
   terminal.rewrites = capable;
@@ -54,6 +61,7 @@ Terminal probe_terminal(const std::map<std::string, std::string>& environment) {
   terminal.color = capable && value_of(environment, "NO_COLOR").empty();
   terminal.utf8 = locale_is_utf8(environment);
   terminal.width = [otherwise] { return width_of_stderr(otherwise); };
+  terminal.height = [rows_otherwise] { return height_of_stderr(rows_otherwise); };
   return terminal;
 }
 

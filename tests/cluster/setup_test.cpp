@@ -4,6 +4,7 @@
 
 #include "base/strings.hpp"
 #include "cluster/support.hpp"
+#include "support/json_schema.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -99,7 +100,14 @@ TEST_CASE("teardown keeps the data, and a later setup finds it with the old pass
   INFO(said(kept));
   REQUIRE(kept.status == 0);
   CHECK(kept.err.find("redis-data-raibid-redis-master-0") != std::string::npos);
-  CHECK(cli.status().status == 6);
+  const Output removed = cli.status();
+  CHECK(removed.status == 6);
+  CHECK(removed.err.find("is removed; its data are kept in claim") != std::string::npos);
+  CHECK(removed.err.find("redis-data-raibid-redis-master-0") != std::string::npos);
+  const Output all = cli({"status", "--all", "--target", "kubernetes", "-n", cli.name_space()});
+  INFO(said(all));
+  CHECK(all.status == 6);
+  CHECK(all.err.find("removed, data kept: release raibid-redis in namespace raibid-test-keep") != std::string::npos);
   REQUIRE(cli.setup().status == 0);
   CHECK(credentials_of(cli).at("password") == password);
   CHECK(trim(inside(cli.name_space(), password, {"XLEN", "raibid:jobs"})) == "1");
@@ -138,7 +146,46 @@ TEST_CASE("changed limits roll the pod, and the new one is what is proved") {
   CHECK(limits.err.find("revision 2") != std::string::npos);
   CHECK(pod_uid(cli.name_space()) != uid);
   CHECK(limits.err.find("maxmemory 460 MiB") != std::string::npos);
-  CHECK(cli.status().status == 0);
+  const Output healthy = cli.status({"-o", "json"});
+  INFO(said(healthy));
+  CHECK(healthy.status == 0);
+  const nlohmann::json storage = nlohmann::json::parse(healthy.out).at("storage");
+  REQUIRE(storage.size() == 1);
+  CHECK(storage[0].at("place") == "redis-data-raibid-redis-master-0");
+  CHECK(storage[0].at("capacity_bytes") > 0);
+
+  // the revisions of that, the way back, and an upgrade to what is there already
+  const auto command = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"-n", cli.name_space(), "-o", "json"});
+    return cli(words);
+  };
+  const nlohmann::json two = nlohmann::json::parse(command({"history", "redis"}).out);
+  CHECK(schema_problem("history", two) == "");
+  REQUIRE(two.size() == 2);
+  CHECK(two[0].at("changes") == nlohmann::json{"--memory-limit 768Mi"});
+  CHECK(two[0].at("current") == true);
+  CHECK(two[0].at("operation") == "setup redis");
+  const std::string changed = pod_uid(cli.name_space());
+  CHECK(command({"rollback", "redis"}).status == 2);  // there is nobody to ask
+  CHECK(pod_uid(cli.name_space()) == changed);
+  cli.set("RAIBID_MEMORY_LIMIT", "2Gi");  // that revision did not have it
+  const Output back = command({"rollback", "redis", "--yes"});
+  INFO(said(back));
+  REQUIRE(back.status == 0);
+  CHECK(schema_problem("rollback", nlohmann::json::parse(back.out)) == "");
+  CHECK(back.err.find("Redis restarts: memory limit 768Mi → 512Mi") != std::string::npos);
+  CHECK(pod_uid(cli.name_space()) != changed);
+  const std::string returned = pod_uid(cli.name_space());
+  const Output same = command({"upgrade", "redis"});
+  INFO(said(same));
+  REQUIRE(same.status == 0);
+  CHECK(schema_problem("upgrade", nlohmann::json::parse(same.out)) == "");
+  CHECK(nlohmann::json::parse(same.out).at("changed") == false);
+  CHECK(pod_uid(cli.name_space()) == returned);
+  CHECK(nlohmann::json::parse(command({"history", "redis"}).out).size() == 3);
+  const Output older = command({"upgrade", "redis", "--image", "redis:6"});
+  CHECK(older.status == 3);
+  CHECK(older.err.find("is older than") != std::string::npos);
 }
 
 TEST_CASE("what someone else made is refused and left alone") {

@@ -235,6 +235,7 @@ class FakeCluster::Connection final : public RedisConnection {
     }
     if (name == "CONFIG" && words.at(1) == "GET")
       return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text(setting(words.at(2)))});
+    if (name == "SLOWLOG") return FakeRedis::list({});
     if (name == "ACL") return acl(words);
     if (name == "DEL") m_cluster.m_state["groups"].erase(words.at(1));
     if (name == "XLEN" || name == "DEL") return {RedisReply::Type::integer, "", 0, {}};

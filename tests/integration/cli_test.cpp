@@ -239,6 +239,8 @@ TEST_CASE("status --wait waits for what --for names, and says what it waits for"
     cli status redis --wait=300ms --interval 100ms --for drained | grep -v '^ '
     cli status redis --wait --for ready -q > /dev/null
     cli status redis --for ready
+    cli status --for ready
+    cli status --watch -o junit
     cli status redis --wait --all
     cli status redis --wait --interval 0s
     cli teardown redis --yes --delete-data -q)sh");

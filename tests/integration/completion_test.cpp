@@ -4,6 +4,7 @@
 #include "components/registry.hpp"
 #include "support/cli.hpp"
 #include "support/machine.hpp"
+#include "support/pty.hpp"
 #include "sys/files.hpp"
 
 #include <doctest/doctest.h>
@@ -173,5 +174,37 @@ TEST_CASE("shells tell an option's value from a command, and leave what stands b
     CHECK(offers.has("raibid-cli -n setup setup ", {"redis"}));
     CHECK(offers.has("raibid-cli connect redis -- mkd", {"mkdir"}));
     CHECK_FALSE(offers.at("raibid-cli connect redis -- cat --").contains("--namespace"));
+  }
+}
+
+TEST_CASE("shells complete when someone presses TAB") {
+  for (const Shell& shell : shells()) {
+    const std::string path = program(shell.name);
+    if (path.empty()) {
+      MESSAGE("skipped: no " << shell.name);
+      continue;
+    }
+    CAPTURE(shell.name);
+    const TemporaryDirectory folder{fs::temp_directory_path()};
+    const fs::path script = folder.path() / shell.kept;
+    write_atomic(script, script_of(shell));
+    std::vector<std::string> words = {path, "--norc", "--noprofile", "-i"};
+    if (shell.name == "zsh") words = {path, "-f", "-i"};
+    if (shell.name == "fish") words = {path, "--no-config", "-i"};
+    const std::string programs = fs::path(RAIBID_CLI).parent_path().string() + ":" + ::getenv("PATH");
+    test::Pty pty(words,
+                  {{"PATH", programs}, {"HOME", folder.path().string()}, {"RAIBID_HOME", folder.path().string()}});
+    if (shell.name == "zsh") pty.type("autoload -Uz compinit && compinit -u -D\r");
+    pty.type("source " + script.string() + "\r");
+    pty.type("echo re''ady\r");
+    REQUIRE(pty.shows("ready"));
+    pty.type("raibid-cli rollb\t");
+    CHECK(pty.shows("rollback"));
+    pty.type("redis --targ\t");
+    CHECK(pty.shows("--target"));
+    pty.type(
+        "\x15"
+        "exit\r");
+    pty.end();
   }
 }

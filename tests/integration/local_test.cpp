@@ -3,6 +3,9 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
 #include <regex>
 
 #include <nlohmann/json.hpp>
@@ -10,6 +13,9 @@
 #include "base/strings.hpp"
 #include "support/cli.hpp"
 #include "support/json_schema.hpp"
+#include "support/pty.hpp"
+#include "sys/files.hpp"
+#include "ui/text.hpp"
 
 using namespace raibid;
 using namespace raibid::test;
@@ -152,6 +158,8 @@ TEST_CASE("local: setup --diff shows what changes of the files, writes nothing, 
   CHECK(other.out.find("    -maxmemory ") != std::string::npos);
   CHECK(other.out.find("    +maxmemory ") != std::string::npos);
   CHECK(other.out.find("users.acl") == std::string::npos);
+  CHECK(other.out.find("state.json") == std::string::npos);  // how our record is written says nothing to people
+  CHECK(other.out.find("    --memory-limit\n      + 777Mi\n") != std::string::npos);
   CHECK(other.out.find(cli.credentials().at("password").get<std::string>()) == std::string::npos);
   CHECK(cli.local("setup", {"--memory-limit", "777Mi", "--diff"}).status == 0);
   CHECK(cli.local("setup", {"--diff", "--color", "always", "--memory-limit", "777Mi"}).out.find("\x1b[32m") !=
@@ -387,12 +395,113 @@ TEST_CASE("local: history says who changed what, and rollback goes back to it, a
   CHECK(cli.local("upgrade").status == 3);
 }
 
+TEST_CASE("local: rollback goes by the revision alone, and says whom it locks out") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  const std::string before = redis(credentials, {"CONFIG", "GET", "maxmemory"});
+  REQUIRE(cli.local("setup", {"--memory-limit", "1Gi"}).status == 0);
+  cli.set("RAIBID_MEMORY_LIMIT", "2Gi");  // neither this nor config.yaml was part of that revision
+  cli.set("RAIBID_PRESET", "mxclone");
+  write_atomic(cli.home() / "config.yaml", "memory-limit: 3Gi\n");
+  const Output back = cli.local("rollback", {"--release", "raibid-redis", "-n", "raibid-redis", "--yes"});
+  INFO(said(back));
+  REQUIRE(back.status == 0);
+  CHECK(redis(credentials, {"CONFIG", "GET", "maxmemory"}) == before);
+  CHECK(back.err.find("Redis is not restarted") != std::string::npos);
+  std::filesystem::remove(cli.home() / "config.yaml");
+  cli.set("RAIBID_MEMORY_LIMIT", "512Mi");
+  cli.set("RAIBID_PRESET", "raibid");
+
+  REQUIRE(cli.local("setup", {"--user", "worker", "--yes"}).status == 0);
+  const Output would = cli.local("rollback", {"--dry-run"});
+  INFO(said(would));
+  CHECK(would.err.find("clients that log in as worker are refused") != std::string::npos);
+  CHECK(would.err.find("kept from an earlier setup") == std::string::npos);
+  const nlohmann::json all = nlohmann::json::parse(cli.local("history", {"-o", "json"}).out);
+  CHECK(all[0].at("changes") == nlohmann::json{"--memory-limit 512Mi", "--user worker"});
+  // at last one that restarts Redis is named as one
+  REQUIRE(cli.local("setup", {"--tls", "--yes"}).status == 0);
+  const Output restarts = cli.local("rollback", {"--dry-run"});
+  INFO(said(restarts));
+  CHECK(restarts.err.find("Redis restarts: TLS on → off") != std::string::npos);
+  const nlohmann::json tls = nlohmann::json::parse(cli.local("history", {"-o", "json"}).out);
+  CHECK(tls[0].at("changes") == nlohmann::json{"--tls"});
+}
+
+TEST_CASE("local: status tells used space, memory, slow log and, at a later look, what has grown") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const nlohmann::json credentials = cli.credentials();
+  redis(credentials, {"CONFIG", "SET", "slowlog-log-slower-than", "0"});
+  redis(credentials, {"SET", "blob", std::string(100'000, 'x')});
+  redis(credentials, {"CONFIG", "SET", "slowlog-log-slower-than", "10000"});
+  nlohmann::json status = cli.status();
+  CHECK(schema_problem("status", status) == "");
+  REQUIRE(status.at("storage").size() == 1);
+  CHECK(status.at("storage")[0].at("used_bytes") > 100'000);
+  CHECK(status.at("storage")[0].at("growth").is_null());
+  CHECK(status.at("redis").at("memory_growth").is_null());
+  CHECK(status.at("redis").at("slow_log").at("entries") > 0);
+  CHECK(status.at("redis").at("slow_log").at("slowest").at("microseconds") >= 0);
+  // as if that had been an hour ago
+  std::filesystem::path kept;
+  for (const auto& entry : std::filesystem::directory_iterator(cli.home() / "usage")) kept = entry.path();
+  nlohmann::json sample = nlohmann::json::parse(read_file(kept).value_or(""));
+  sample["at"] = sample.at("at").get<std::int64_t>() - 3600;
+  write_atomic(kept, sample.dump() + "\n");
+  redis(credentials, {"EVAL", "redis.call('SET', KEYS[1], string.rep('y', 500000))", "1", "another"});
+  status = cli.status();
+  CHECK(schema_problem("status", status) == "");
+  const nlohmann::json growth = status.at("storage")[0].at("growth");
+  REQUIRE_FALSE(growth.is_null());
+  CHECK(growth.at("amount") >= 500'000);
+  CHECK(growth.at("seconds") >= 3600);
+  CHECK(status.at("storage")[0].at("seconds_left") > 0);
+  CHECK(status.at("redis").at("memory_growth").at("amount") >= 500'000);
+  const Output text = cli.local("status");
+  INFO(said(text));
+  CHECK(text.out.find(" at this rate") != std::string::npos);
+  CHECK(text.out.find("slow log") != std::string::npos);
+}
+
+TEST_CASE("local: status --watch shows every check on 80 columns, fits a low terminal, and leaves a clean one") {
+  LocalCli cli;
+  REQUIRE(cli.local("setup").status == 0);
+  const std::vector<std::string> words = {RAIBID_CLI, "status",  "redis",      "--target",
+                                          "local",    "--watch", "--interval", "200ms"};
+  const std::map<std::string, std::string> environment = {
+      {"RAIBID_HOME", cli.home().string()}, {"HOME", cli.folder().string()}, {"PATH", ::getenv("PATH")}};
+  Pty pty(words, environment, 80, 24);
+  const termios before = pty.settings();
+  for (const char* part : {"every 200ms; Ctrl-C ends it", "healthy", "✓", "server ", "storage ", "memory ", "group "})
+    REQUIRE(pty.shows(part));
+  REQUIRE(pty.shows("\x1b[J"));  // a second look is in place of the first
+  pty.resize(60, 6);
+  REQUIRE(pty.shows("\x1b[H\x1b[J"));
+  REQUIRE(pty.shows("that passed"));
+  pty.type("\x03");
+  CHECK(pty.end() == 0);
+  CHECK(pty.written().ends_with("\r\x1b[K"));
+  CHECK(pty.settings().c_lflag == before.c_lflag);
+  const std::regex escapes("\x1b\\[[0-9;]*[A-Za-z]");
+  const std::string plain = std::regex_replace(pty.written(), escapes, "");
+  for (const std::string& line : split(plain, '\n')) CHECK(display_width(printable(line)) <= 80);
+}
+
 TEST_CASE("local: support writes one archive that has what an issue needs, and no secret, host or user") {
   LocalCli cli;
   REQUIRE(cli.local("setup").status == 0);
   const nlohmann::json credentials = cli.credentials();
   redis(credentials, {"CONFIG", "SET", "slowlog-log-slower-than", "0"});
   redis(credentials, {"SET", "a-job", "a-payload-of-a-job"});
+  // someone else has changed it, on another machine
+  REQUIRE(cli.local("setup", {"--allow-from", "billing-team", "--yes"}).status == 0);
+  const std::filesystem::path history = cli.home() / "local/raibid-redis/history.jsonl";
+  nlohmann::json line = nlohmann::json::parse(split(read_file(history).value_or(""), '\n').front());
+  line["user"] = "alice.smith";
+  line["host"] = "laptop-of-alice";
+  write_atomic(history, line.dump() + "\n" + read_file(history).value_or(""));
   const std::string file = (cli.folder() / "issue.tar.gz").string();
   const Output written = cli.local("support", {file});
   INFO(said(written));
@@ -408,7 +517,8 @@ TEST_CASE("local: support writes one archive that has what an issue needs, and n
   CHECK(all.find("redis_version:") != std::string::npos);
   CHECK(all.find(" SET 2") != std::string::npos);
   CHECK(all.find(credentials.at("password").get<std::string>()) == std::string::npos);
-  CHECK(all.find("a-payload-of-a-job") == std::string::npos);
+  for (const char* name : {"a-payload-of-a-job", "alice.smith", "laptop-of-alice", "billing-team"})
+    CHECK_MESSAGE(all.find(name) == std::string::npos, name);
   CHECK(all.find(cli.home().string()) == std::string::npos);
   // as a word: a short name is part of others
   CHECK_FALSE(std::regex_search(all, std::regex("\\b" + std::string(trim(must({"hostname"}))) + "\\b")));

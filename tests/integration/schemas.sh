@@ -32,6 +32,10 @@ writes setup.grown setup redis --memory-limit 1Gi --restart
 writes history.two history redis
 writes rollback.dry rollback redis --dry-run
 writes rollback.done rollback redis --yes
+writes text.support support redis --dry-run
+writes text.config config set size 8Gi
+writes text.unset config unset size
+writes text.backup backup redis "$work/backups" --dry-run
 writes support.archive support redis "$work/support.tar.gz"
 writes bundle.archive bundle redis "$work/bundle.tar.gz"
 writes status.one status redis

@@ -32,9 +32,8 @@ std::map<std::string, json> schemas() {
 
 /// What writes no object of its own: files for others, another program's output, one job a line, or nothing.
 bool writes_no_object(const CommandRow& row) {
-  static const std::set<std::string> names = {"connect redis", "logs redis",   "queue tail",   "queue export",
-                                              "completion",    "man-pages",    "help",         "config set",
-                                              "config use",    "config unset", "presets show", "presets new"};
+  static const std::set<std::string> names = {"connect redis", "logs redis", "queue tail", "queue export",
+                                              "completion",    "man-pages",  "help",       "presets show"};
   return row.verb == "export" || names.contains(row.name()) || names.contains(row.verb);
 }
 

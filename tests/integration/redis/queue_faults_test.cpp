@@ -74,6 +74,7 @@ class FaultCli : public QueueCli {
   void meets(const Fault& fault) {
     const std::string gate = (folder() / "gate").string();
     const auto tail = start(words("tail", {"-f", "--limit", "0"}));
+    REQUIRE(eventually([&] { return has(answer({"CLIENT", "LIST"}), " cmd=xread "); }, *tail));
     const auto worker = start(words("work", {"--until-empty", "--claim-after", "1h", "--", "sh", "-c",
                                              "echo $JOB_ID >>\"$0\"; while ! [ -e \"$1\" ]; do sleep 0.02; done",
                                              (folder() / "log").string(), gate}));

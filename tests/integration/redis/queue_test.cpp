@@ -1,6 +1,7 @@
 // Streams, groups, settings and the wait for PONG on a real redis-server.
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/running_config.hpp"
+#include "components/redis/server/server_facts.hpp"
 #include "components/redis/server/streams.hpp"
 
 #include <doctest/doctest.h>
@@ -153,7 +154,7 @@ TEST_CASE("settings: no snapshots") {
 
 TEST_CASE("describe_redis") {
   RedisServer server("appendonly yes\nmaxmemory 307mb\n");
-  const std::string version = parse_info(server.connect()->command({"INFO", "server"}).text).at("redis_version");
+  const std::string version = read_server_facts(*server.connect()).version;  // "valkey 8.1.1" for Valkey
   CHECK(describe_redis(*server.connect()) == "PONG · " + version + " · AOF everysec · maxmemory 307 MiB noeviction");
   const auto redis = server.connect();
   redis->command({"CONFIG", "SET", "appendonly", "no"});

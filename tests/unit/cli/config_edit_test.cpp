@@ -3,6 +3,9 @@
 #include "unit/cli/fixture.hpp"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -121,6 +124,50 @@ TEST_SUITE("cli: config set, unset and use") {
     std::filesystem::permissions(file, std::filesystem::perms(0666));
     CHECK(run({"setup", "redis"}) == 3);
     CHECK(run({"setup", "redis", "--config", run.write("other.yaml", "size: 1Gi\n")}) == 0);
+  }
+
+  TEST_CASE("a .raibid.yaml that would not be read is not written over either, and the hint fits it") {
+    CommandLine run;
+    const InFolder folder(run.folder / "shop");
+    const std::filesystem::path file = run.folder / "shop" / ".raibid.yaml";
+    std::filesystem::create_symlink("elsewhere", file);
+    CHECK(run({"config", "use", "-n", "jobs"}) == 3);
+    CHECK(run.said("is a symbolic link"));
+    CHECK(run.said("hint: remove it, or work in another folder"));
+    CHECK_FALSE(std::filesystem::exists(run.folder / "shop" / "elsewhere"));
+    std::filesystem::remove(file);
+    REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+    CHECK(run({"config", "use", "-n", "jobs"}) == 3);
+    CHECK(std::filesystem::is_fifo(file));
+    CHECK(run({"setup", "redis"}) == 3);
+    CHECK_FALSE(run.said("RAIBID_HOME"));
+    std::filesystem::remove(file);
+    run.write("shop/.raibid.yaml", "namespace: here\n");
+    std::filesystem::permissions(file, std::filesystem::perms(0666));
+    CHECK(run({"config", "use", "-n", "jobs"}) == 3);
+    run.write("shop/.raibid.yaml", "");
+    std::filesystem::permissions(file, std::filesystem::perms(0600));
+    CHECK(run({"setup", "redis"}) == 0);
+    CHECK_FALSE(run.said(".raibid.yaml"));  // it chooses nothing, and nothing is said of it
+  }
+
+  TEST_CASE("a config.yaml that is a FIFO is not replaced") {
+    CommandLine run;
+    const std::filesystem::path file = run.write(".raibid/config.yaml", "");
+    std::filesystem::remove(file);
+    REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+    CHECK(run({"config", "set", "namespace", "jobs"}) == 2);
+    CHECK(std::filesystem::is_fifo(file));
+  }
+
+  TEST_CASE("with -o json what they say is an object") {
+    CommandLine run;
+    CHECK(run({"config", "set", "namespace", "jobs", "-o", "json"}) == 0);
+    const nlohmann::json said = nlohmann::json::parse(run.out);
+    CHECK(said.at("dry_run") == false);
+    CHECK(said.at("text") == "~/.raibid/config.yaml: namespace = jobs");
+    CHECK(run({"config", "set", "namespace", "other", "-o", "yaml", "--dry-run"}) == 0);
+    CHECK(run.out.starts_with("dry_run: true\ntext: "));
   }
 }
 

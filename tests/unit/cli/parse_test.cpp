@@ -174,6 +174,12 @@ TEST_SUITE("cli: mistakes in the command line") {
     CHECK(run({"status", "redis", "--wait=90s"}) == 0);
     CHECK(run.printed("wait=90s (--wait)"));
     CHECK(run({"status", "redis", "--wait=soon"}) == 2);
+    CHECK(run({"status", "redis", "--wait", "90s"}) == 2);
+    CHECK(run.said("hint: a value of --wait is written with '=': --wait=90s\n"));
+    CHECK(run({"status", "--wait", "90s"}) == 2);
+    CHECK(run.said("--wait=90s\n"));
+    CHECK(run({"status", "redis", "--wait", "soon"}) == 2);
+    CHECK(run.said("unexpected argument 'soon'"));
     CHECK(run({"help", "status"}) == 0);
     CHECK(run.printed("--wait[=TIME]"));
   }

@@ -61,7 +61,7 @@ TEST_CASE("watch: one Redis with every check and hint, wrapped under its text") 
   health.add({"memory", false, "the first words and then many more of them until the line ends", "free some of it"},
              CheckReason::full);
   health.add({"eviction", true, "unknown", "", true});
-  const Lines lines = report_screen("raibid-redis (k3s)", health, 50, false);
+  const Lines lines = report_screen("raibid-redis (k3s)", health, 50, 24, false);
   CHECK(lines.front() == "raibid-redis (k3s): not healthy");
   CHECK(lines[1] == "  ✓ pod          redis-0 Ready");
   CHECK(lines[2].starts_with("  ✗ memory       the first words"));
@@ -70,7 +70,29 @@ TEST_CASE("watch: one Redis with every check and hint, wrapped under its text") 
   CHECK(widest(lines) <= 50);
   const std::string all = join(lines, "\n");
   CHECK(all.find("→ free some of it") != std::string::npos);
-  CHECK(report_screen("r", health, 50, true)[1].find("\x1b[32m✓\x1b[0m") != std::string::npos);
+  CHECK(report_screen("r", health, 50, 24, true)[1].find("\x1b[32m✓\x1b[0m") != std::string::npos);
+}
+
+TEST_CASE("watch: on a low terminal what passed goes first, and the last line counts it") {
+  HealthReport health;
+  for (const char* name : {"release", "workload", "pod", "claim", "secret"}) health.add({name, true, "fine"});
+  health.add({"memory", false, "full", "free some of it"}, CheckReason::full);
+  health.add({.name = "storage", .passed = true, .text = "soon full", .hint = "more", .warning = true},
+             CheckReason::filling);
+  const Lines all = report_screen("r", health, 50, 10, false);
+  CHECK(all.size() == 10);
+  CHECK(all[8] == "  ! storage      soon full");
+  CHECK(all[9] == "                 → more");
+  const Lines some = report_screen("r", health, 50, 8, false);
+  CHECK(some.size() == 8);
+  CHECK(some[1] == "  ✓ release      fine");
+  CHECK(some[3] == "  ✗ memory       full");
+  CHECK(some.back() == "  and 3 checks that passed");
+  const Lines few = report_screen("r", health, 50, 3, false);
+  CHECK(few.size() == 3);
+  CHECK(few.back() == "… 4 more lines");
+  CHECK(cut_to({"a", "b", "c"}, 2) == Lines{"a", "… 2 more lines"});
+  CHECK(cut_to({"a", "b"}, 2) == Lines{"a", "b"});
 }
 
 }  // namespace raibid::watch_screen_test

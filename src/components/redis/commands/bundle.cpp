@@ -10,6 +10,7 @@
 #include "base/strings.hpp"
 #include "components/redis/commands/images.hpp"
 #include "components/redis/commands/support/archive.hpp"
+#include "components/redis/settings/record.hpp"
 #include "components/result_format.hpp"
 #include "sys/files.hpp"
 
@@ -20,7 +21,7 @@ namespace {
 constexpr std::size_t largest_program = std::size_t{1} << 30;
 
 /// On the machine without network, in the folder of the archive.
-std::string how_to(const std::vector<std::string>& images) {
+std::string how_to(const std::vector<std::string>& images, const std::string& setup) {
   std::string text =
       "# What is in here\n\n"
       "raibid-cli    the program; it has its chart in itself\n"
@@ -32,8 +33,8 @@ std::string how_to(const std::vector<std::string>& images) {
   return text +
          "# On the machine without one\n\n"
          "k3s ctr images import images.tar     # or push them to a registry of your own, and name it with --image\n"
-         "install -m 755 raibid-cli /usr/local/bin/\n"
-         "raibid-cli setup redis\n";
+         "install -m 755 raibid-cli /usr/local/bin/\n" +
+         setup + "\n";
 }
 
 }  // namespace
@@ -47,12 +48,13 @@ CommandResult bundle_redis(Context& context, const std::vector<std::string>& wor
   if (fs::exists(fs::symlink_status(file, ignored)))
     throw Error(ExitCode::usage, fmt::format("{} already exists and is not overwritten", shown), "name another file");
   const std::vector<std::string> images = images_of(context);
-  if (context.guard.dry_run()) return {fmt::format("Would write {}. Nothing was changed (--dry-run).\n", shown)};
+  if (context.guard.dry_run()) return told(fmt::format("Would write {}. Nothing was changed (--dry-run).\n", shown));
   const std::optional<std::string> program = read_file("/proc/self/exe", largest_program);
   if (!program) throw Error(ExitCode::failure, "this program cannot be read: /proc/self/exe");
-  std::vector<ArchiveFile> files = {{"raibid-cli", *program, 0755},
-                                    {"images.txt", join(images, "\n") + "\n", 0644},
-                                    {"README.md", how_to(images), 0644}};
+  std::vector<ArchiveFile> files = {
+      {"raibid-cli", *program, 0755},
+      {"images.txt", join(images, "\n") + "\n", 0644},
+      {"README.md", how_to(images, context.scope().command("setup redis", setup_flags(context))), 0644}};
   const std::string folder = "charts/redis/";
   for (const std::string_view path : assets_below(folder))
     files.push_back({"chart/" + std::string(path.substr(folder.size())), std::string(asset(path)), 0644});

@@ -110,7 +110,7 @@ CommandResult would_connect(const std::vector<std::string>& arguments, const std
   const std::string what = arguments.empty()
                                ? fmt::format("Would forward a local port to {} until Ctrl-C", subject)
                                : fmt::format("Would run {}, logged in to {}", shell_join(arguments), subject);
-  return {what + ". Nothing was done (--dry-run).\n"};
+  return told(what + ". Nothing was done (--dry-run).\n");
 }
 
 // Until Ctrl-C, which is how this command ends.

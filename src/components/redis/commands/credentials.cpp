@@ -123,7 +123,7 @@ class Rotation {
   CommandResult sync_own(const StoreState& store) {
     const bool both = store.known && store.passwords > 1;
     const std::string plan = open_installer(m_context, m_settings)->take_over_users(m_command, false);
-    if (m_context.guard.dry_run()) return {plan};
+    if (m_context.guard.dry_run()) return told(plan);
     if (store.known && !both)
       return result("unchanged",
                     fmt::format("Redis has the password of Secret {}, and no other: nothing to do.\n", store.secret));
@@ -135,7 +135,7 @@ class Rotation {
       return result("unchanged", "Only one password is valid: nothing to finish.\n");
     agree(m_context, "the older password ends: clients that log in with it are refused", m_command, "--finish");
     const std::string plan = open_installer(m_context, m_settings)->take_over_users(m_command, true);
-    if (m_context.guard.dry_run()) return {plan};
+    if (m_context.guard.dry_run()) return told(plan);
     return result("finished", fmt::format("Only the password of Secret {} is valid now.\n", store.secret));
   }
 
@@ -192,7 +192,7 @@ class Rotation {
   std::optional<CommandResult> change(const std::string& what, const UserChange& change) {
     const std::string plan = open_installer(m_context, m_settings)->change_users({m_command, what, change});
     if (!m_context.guard.dry_run()) return std::nullopt;
-    return CommandResult{plan};
+    return told(plan);
   }
 
   Secret next_password() const {

@@ -39,7 +39,7 @@ CommandResult logs_redis(Context& context, const std::vector<std::string>&) {
   }
   const auto [place, settings] = open_recorded(context, NeedsPreset::no);
   const Command command = place->logs(lines);
-  if (context.guard.dry_run()) return {fmt::format("Would run {}\n", shell_join(command.argv))};
+  if (context.guard.dry_run()) return told(fmt::format("Would run {}\n", shell_join(command.argv)));
   return {"", run_foreground(context.guard, command, context.signals, [] {})};
 }
 

@@ -30,10 +30,17 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// As it is typed: "--tls", "--tls=false", "--memory-limit 1Gi".
 std::string chosen_text(const Choices& chosen, const std::string& option) {
   const auto found = chosen.find(option);
   if (found == chosen.end()) return "";
-  return fmt::format("--{} {}", option, join(found->second.values, ","));
+  const std::vector<std::string>& values = found->second.values;
+  const std::vector<OptionSpec>& options = redis_options();
+  const bool is_flag = std::any_of(options.begin(), options.end(), [&](const OptionSpec& one) {
+    return one.name == option && one.kind == OptionKind::flag;
+  });
+  if (!is_flag) return fmt::format("--{} {}", option, join(values, ","));
+  return values == std::vector<std::string>{"true"} ? "--" + option : fmt::format("--{}={}", option, join(values, ","));
 }
 
 /// What was chosen otherwise than in the revision before: "--memory-limit 1Gi (was 512Mi)".
@@ -101,6 +108,19 @@ const Revision& current_of(const std::vector<Revision>& all) {
   return found == all.end() ? all.front() : *found;
 }
 
+/// Values of --set are not recorded, and neither are the files of -f.
+void refuse_what_cannot_come_back(const Revision& one, const std::string& see) {
+  if (one.spec.preset.empty())
+    throw Error(ExitCode::preflight, fmt::format("revision {} has no record of what it was set up with", one.number),
+                see);
+  const auto sets = one.spec.chosen.find("set");
+  if (sets == one.spec.chosen.end()) return;
+  throw Error(ExitCode::preflight,
+              fmt::format("revision {} was set up with --set {}, whose values are not recorded: they might be secrets",
+                          one.number, printable(join(sets->second.values, ", "))),
+              "set it up with that --set again, or go back to another one; " + see);
+}
+
 /// The one that REVISION names; without one the newest that was there before the present one.
 const Revision& wanted_of(const Context& context, const std::vector<Revision>& all,
                           const std::vector<std::string>& words) {
@@ -117,9 +137,8 @@ const Revision& wanted_of(const Context& context, const std::vector<Revision>& a
   for (const Revision& one : all) {
     if (number != 0 ? one.number != number : one.number >= present || one.status == "failed") continue;
     if (one.number == present) throw Error(ExitCode::usage, fmt::format("revision {} is the present one", number), see);
-    if (!one.spec.preset.empty()) return one;
-    throw Error(ExitCode::preflight, fmt::format("revision {} has no record of what it was set up with", one.number),
-                see);
+    refuse_what_cannot_come_back(one, see);
+    return one;
   }
   if (number == 0) throw Error(ExitCode::preflight, "there is no revision before the present one", see);
   throw Error(ExitCode::preflight, fmt::format("there is no revision {}", number), see);
@@ -131,16 +150,22 @@ bool is_older(const std::string& image, const std::string& than) {
   return version && other && *version < *other;
 }
 
-/// What a rollback does to a running Redis, and what it leaves, a line each.
-std::vector<std::string> consequences(const Revision& present, const Revision& wanted, Target target) {
-  std::vector<std::string> lines;
-  // on this machine there is no pod, whose resources could be other ones
-  const std::vector<std::string> restarts = target == Target::local ? restart_directives(present.spec, wanted.spec)
-                                                                    : restart_reasons(present.spec, wanted.spec);
-  lines.push_back(restarts.empty() ? "Redis goes on running" : "Redis restarts: " + join(restarts, ", "));
+std::string about_restarts(const std::vector<std::string>& restarts) {
+  return restarts.empty() ? "Redis is not restarted" : "Redis restarts: " + join(restarts, ", ");
+}
+
+/// What a rollback does to clients and data, and what it leaves, a line each.
+std::vector<std::string> consequences(const Revision& present, const Revision& wanted,
+                                      const std::vector<std::string>& restarts) {
+  std::vector<std::string> lines = {about_restarts(restarts)};
   if (is_older(wanted.spec.image, present.spec.image))
     lines.push_back(fmt::format("an older Redis ({}) may not be able to read the data of a newer one ({})",
                                 wanted.spec.image, present.spec.image));
+  const auto user_of = [](const Spec& spec) { return spec.user.empty() ? std::string("default") : spec.user; };
+  if (present.spec.auth && wanted.spec.auth && user_of(present.spec) != user_of(wanted.spec))
+    lines.push_back(fmt::format("clients that log in as {} are refused when they connect again: the user is {} then",
+                                user_of(present.spec), user_of(wanted.spec)));
+  if (present.spec.auth && !wanted.spec.auth) lines.emplace_back("Redis asks for no password any more");
   lines.emplace_back("what stays as it is: the data, the size of the claim, passwords and certificates");
   return lines;
 }
@@ -162,20 +187,25 @@ CommandResult result_of(const Context& context, const SetupOutcome& outcome, con
 CommandResult rollback_redis(Context& context, const std::vector<std::string>& words) {
   mention_unfinished(context);
   const RedisSettings settings = redis_settings(context);
-  const std::unique_ptr<Installer> installer = open_installer(context, settings);
-  const std::vector<Revision> all = installer->history();
+  const std::vector<Revision> all = open_installer(context, settings)->history();
   const Revision& present = current_of(all);
   const Revision& wanted = wanted_of(context, all, words);
-  const std::vector<std::string> lines = consequences(present, wanted, settings.target);
   const std::vector<std::string> changes = changes_of(present.spec, wanted.spec);
-  std::string note = fmt::format("revision {} → {}:", present.number, wanted.number);
-  for (const std::string& change : changes) note += "\n  - " + printable(change);
-  for (const std::string& line : lines) note += "\n  - " + printable(line);
-  context.reporter.note(note);
-  agree(context, fmt::format("{} goes back to revision {}", settings.release, wanted.number), "rollback redis",
-        std::to_string(wanted.number));
-  if (!context.guard.dry_run()) set_flag(context, "restart", "true");  // agreed to
-  const SetupOutcome outcome = installer->setup({.record = wanted.spec, .operation = "rollback redis"});
+  std::vector<std::string> lines;
+  SetupRequest request{.record = wanted.spec, .operation = "rollback redis"};
+  request.agree = [&](const std::vector<std::string>& restarts) {
+    lines = consequences(present, wanted, restarts);
+    std::string note = fmt::format("revision {} → {}:", present.number, wanted.number);
+    for (const std::string& change : changes) note += "\n  - " + printable(change);
+    for (const std::string& line : lines) note += "\n  - " + printable(line);
+    context.reporter.note(note);
+    agree(context,
+          fmt::format("{} goes back to revision {}{}", settings.release, wanted.number,
+                      restarts.empty() ? "" : ", and Redis restarts"),
+          "rollback redis", std::to_string(wanted.number));
+  };
+  forget_choices(context);  // what a variable or config.yaml says now, that revision did not have
+  const SetupOutcome outcome = open_installer(context, redis_settings(context))->setup(request);
   return result_of(context, outcome,
                    outcome.changed ? fmt::format("Back at what revision {} was.\n", wanted.number)
                                    : "Nothing changed: it is as that revision was.\n",
@@ -228,19 +258,28 @@ CommandResult upgrade_redis(Context& context, const std::vector<std::string>&) {
     for (const BreakingChange& change : breaking_changes(*from, *to))
       breaking.push_back(fmt::format("{}.{}: {}", change.since.major, change.since.minor, change.what));
   }
-  std::string note = fmt::format("image {} → {}; the chart of this program", present.image, wanted);
-  for (const std::string& line : breaking) note += "\n  - since " + line;
-  if (!named && is_chosen) note += "\n  - the image was chosen by --image, and stays unless --image names another one";
-  note += "\n  - back up first: " + context.scope().command("backup redis", "./backups");
-  context.reporter.note(note);
-  if (wanted != present.image) {
-    agree(context, fmt::format("{} restarts with {}", first.release, wanted), "upgrade redis",
-          named ? "--image " + shell_quote(wanted) : "");
-    if (!context.guard.dry_run()) set_flag(context, "restart", "true");
-  }
+  const bool other_image = wanted != present.image;
+  const auto agree_to = [&](const std::vector<std::string>& restarts) {
+    std::string note = other_image ? fmt::format("image {} → {}, and the chart of this program", present.image, wanted)
+                                   : fmt::format("image {} stays; the chart of this program", present.image);
+    for (const std::string& line : breaking) note += "\n  - since " + line;
+    if (!named && is_chosen)
+      note += "\n  - the image was chosen by --image, and stays unless --image names another one";
+    note += "\n  - " + about_restarts(restarts);
+    if (other_image || !restarts.empty())
+      note += "\n  - back up first: " + context.scope().command("backup redis", "./backups");
+    context.reporter.note(note);
+    if (!restarts.empty())
+      agree(context, fmt::format("{} restarts{}", first.release, other_image ? " with " + wanted : ""), "upgrade redis",
+            named ? "--image " + shell_quote(wanted) : "");
+  };
+  // an upgrade is of the image and the chart: nothing else that a variable or config.yaml says by now comes with it
+  forget_choices(context,
+                 named && other_image ? std::vector<std::string_view>{"image"} : std::vector<std::string_view>());
   // a release keeps its image when the preset has another one: this asks for that
-  if (named || (first.image_of_preset && wanted != present.image)) set_flag(context, "image", wanted);
-  const SetupOutcome outcome = open_installer(context, redis_settings(context))->setup({.operation = "upgrade redis"});
+  if (!named && first.image_of_preset && other_image) set_flag(context, "image", wanted);
+  const SetupOutcome outcome =
+      open_installer(context, redis_settings(context))->setup({.operation = "upgrade redis", .agree = agree_to});
   return result_of(context, outcome, outcome.changed ? "Upgraded.\n" : "Nothing is newer.\n",
                    {{"changed", outcome.changed}, {"from", present.image}, {"to", wanted}, {"breaking", breaking}});
 }

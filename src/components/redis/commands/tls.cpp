@@ -63,7 +63,7 @@ class CertificateRotation {
       const std::string& what, std::function<SecretContent(const SecretContent&, const CertificateSpec&)> wanted) {
     const std::string plan = m_installer->change_certificates({"tls rotate", what, std::move(wanted)});
     if (!m_context.guard.dry_run()) return std::nullopt;
-    return CommandResult{plan};
+    return told(plan);
   }
 
   CommandResult renew() {

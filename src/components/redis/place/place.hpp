@@ -129,6 +129,9 @@ struct SetupRequest {
   /// The record to go back to, in place of the one that is there: `rollback`.
   std::optional<Spec> record{};
   std::string operation = "setup redis";  ///< for the journal
+  /// Called, also in a dry run, when it is known why Redis starts again (nothing: it goes on), instead of setup's own
+  /// question; throws to refuse.
+  std::function<void(const std::vector<std::string>& restarts)> agree{};
 };
 
 /// What setup came to.

@@ -148,6 +148,7 @@ ordered_json status_data(const StatusFacts& facts) {
     data["release"] = {{"name", facts.release}};
     return data;
   }
+  data["storage"] = storage_data(facts.storage);
   add_redis_data(facts.redis, data);
   return data;
 }

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "components/redis/place/kubernetes/release.hpp"
+#include "components/redis/place/storage.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/server/redis_facts.hpp"
 #include "components/redis/server/topology.hpp"
@@ -70,6 +71,7 @@ struct StatusFacts {
   int unfinished_runs = 0;
   std::variant<std::monostate, OnCluster, OnMachine, Elsewhere> where{};  ///< nothing: its record cannot be read
   RedisFacts redis{};
+  std::vector<Storage> storage{};  ///< empty where nothing tells, or none is kept
 };
 
 /// Facts, and what is thought of them.

@@ -39,10 +39,14 @@ void agree_to_refused_clients(Context& context, const std::string& which) {
   ask_in_setup(context, which + " will be refused when they connect again", "--yes");
 }
 
-void say_what_is_kept(const Context& context, const Told& told) {
+void say_what_is_kept(const Context& context, const Told& told, bool of_revision) {
   const std::string kept = kept_from_record(context, told);
-  if (!kept.empty())
+  if (kept.empty()) return;
+  if (of_revision) {
+    context.reporter.note("as in that revision: " + kept);
+  } else {
     context.reporter.note(fmt::format("kept from an earlier setup: {}; --reset goes back to the preset", kept));
+  }
 }
 
 }  // namespace raibid

@@ -24,7 +24,8 @@ void agree_to_other_user(Context& context, const std::string& before);
 /// a yes.
 void agree_to_refused_clients(Context& context, const std::string& which);
 
-/// Says what was kept from the record of an earlier setup, if anything was.
-void say_what_is_kept(const Context& context, const Told& told);
+/// Says what was kept from the record of an earlier setup, if anything was; or what is as in the revision that a
+/// rollback goes back to.
+void say_what_is_kept(const Context& context, const Told& told, bool of_revision = false);
 
 }  // namespace raibid

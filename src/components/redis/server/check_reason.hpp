@@ -5,8 +5,8 @@
 
 namespace raibid {
 
-/// Why a check did not pass, as one word for scripts (`reason` of -o json): docs/status.md lists them, and the JSON
-/// schemas in docs/schemas allow no other. A word keeps its meaning; new ones may come.
+/// Why a check did not pass, or passed with a warning, as one word for scripts (`reason` of -o json): docs/status.md
+/// lists them, and the JSON schemas in docs/schemas allow no other. A word keeps its meaning; new ones may come.
 enum class CheckReason {
   none,  ///< it passed
   bad_certificate,
@@ -16,6 +16,7 @@ enum class CheckReason {
   drifted,
   evicts,
   failed,
+  filling,
   forbidden,
   full,
   in_use,
@@ -36,6 +37,7 @@ enum class CheckReason {
   not_ready,
   not_writable,
   scaled_to_zero,
+  slow,
   stopped,
   suspended,
   too_long,

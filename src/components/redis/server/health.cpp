@@ -12,6 +12,7 @@
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
 #include "components/redis/server/queue_stats.hpp"
+#include "components/redis/server/usage.hpp"
 #include "components/result_format.hpp"
 #include "config/yaml.hpp"
 #include "ui/colors.hpp"
@@ -21,6 +22,12 @@ namespace raibid {
 namespace {
 
 using nlohmann::ordered_json;
+
+/// A queue whose memory is full within an hour needs someone now.
+constexpr std::int64_t memory_soon_full = 3600;
+/// The chart's probes give up after a second; and what was slow long ago is history.
+constexpr std::int64_t too_slow = 1'000'000;
+constexpr std::int64_t lately = 3600;
 
 /// What this Redis may not be asked.
 Check not_told(const std::string& name, const std::string& text) { return {name, true, text, "", true}; }
@@ -88,20 +95,56 @@ void examine_memory(const RedisFacts& facts, HealthReport& report) {
     report.add(not_told("memory", "memory use unknown"));
     return;
   }
-  const auto& [used, limit, policy, evicted] = *facts.memory;
-  report.add({"memory", limit == 0 || used < limit,
-              limit == 0 ? fmt::format("{}, no maxmemory", format_bytes(used))
-                         : fmt::format("{} of {}, {}{}", format_bytes(used), format_bytes(limit), policy,
-                                       evicted > 0 ? fmt::format(", {} evicted since its start",
-                                                                 counted(evicted, "key", "keys"))
-                                                   : ""),
-              facts.foreign ? "memory is full: give it more where it runs, or let the workers catch up"
-                            : "memory is full: give more with --memory-limit, or let the workers catch up"},
-             CheckReason::full);
+  const auto& [used, limit, policy, evicted, peak] = *facts.memory;
+  const std::string more = facts.foreign ? "give it more where it runs, or let the workers catch up"
+                                         : "give more with --memory-limit, or let the workers catch up";
+  std::string text = format_bytes(used) + ", no maxmemory";
+  if (limit > 0) text = fmt::format("{} of {}, {}", format_bytes(used), format_bytes(limit), policy);
+  if (limit > 0 && evicted > 0) text += fmt::format(", {} evicted since its start", counted(evicted, "key", "keys"));
+  const bool evicts = facts.evictions && facts.evictions->amount > 0;
+  if (evicts) text += fmt::format(", {} of them in {}", facts.evictions->amount, rough_time(facts.evictions->seconds));
+  if (facts.memory_growth) text += ", " + growth_text(*facts.memory_growth);
+  // a cache is meant to be full
+  const bool must_not_fill = policy == "noeviction" && limit > 0;
+  const auto left = must_not_fill ? seconds_left(facts.memory_growth, limit - used) : std::nullopt;
+  if (left) text += fmt::format(": full in {} at this rate", rough_time(*left));
+  if (limit > 0 && used >= limit) {
+    report.add({"memory", false, text, "memory is full: " + more}, CheckReason::full);
+  } else if (left && *left < memory_soon_full) {
+    report.add({.name = "memory", .passed = true, .text = text, .hint = more, .warning = true}, CheckReason::filling);
+  } else if (must_not_fill && used > limit / 10 * 9) {
+    report.add({.name = "memory", .passed = true, .text = text, .hint = more, .warning = true}, CheckReason::full);
+  } else if (evicts && facts.has_streams) {
+    report.add({.name = "memory",
+                .passed = true,
+                .text = text,
+                .hint = "jobs may be among the keys that were dropped: " + more,
+                .warning = true},
+               CheckReason::evicts);
+  } else {
+    report.add({"memory", true, text});
+  }
   if (facts.foreign && facts.has_streams && policy.starts_with("allkeys-"))
     report.add({"eviction", false, fmt::format("maxmemory-policy {}: when memory is full, queues vanish", policy),
                 "set noeviction where it runs, or use a Redis of its own for the queue"},
                CheckReason::evicts);
+}
+
+/// Redis does one command after the other: what takes long makes everyone wait.
+void examine_slow_log(const RedisFacts::SlowLog& log, HealthReport& report) {
+  if (log.entries == 0) {
+    report.add({"slow log", true, "empty"});
+    return;
+  }
+  const std::int64_t ago = log.now - log.at;
+  std::string text = fmt::format("{}, the slowest {} with {:.0f} ms", counted(log.entries, "command", "commands"),
+                                 printable(log.command), static_cast<double>(log.microseconds) / 1000);
+  if (log.now > 0) text += fmt::format(", {} ago", rough_time(std::max<std::int64_t>(ago, 0)));
+  Check check{.name = "slow log", .passed = true, .text = text};
+  check.warning = log.microseconds >= too_slow && (log.now == 0 || ago < lately);
+  check.hint = "all others wait meanwhile; look at it: " +
+               report.scope().command("connect redis", "-- redis-cli SLOWLOG GET 10");
+  report.add(std::move(check), CheckReason::slow);
 }
 
 void examine_group(const RedisFacts::Group& group, const std::string& stream, HealthReport& report) {
@@ -167,6 +210,16 @@ void examine_limits(const std::vector<RedisFacts::Limits>& all, HealthReport& re
   }
 }
 
+ordered_json slow_log_data(const std::optional<RedisFacts::SlowLog>& log) {
+  if (!log) return nullptr;
+  ordered_json slowest;
+  if (log->entries > 0)
+    slowest = {{"command", log->command},
+               {"microseconds", log->microseconds},
+               {"at", rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(log->at)))}};
+  return {{"entries", log->entries}, {"slowest", slowest}};
+}
+
 ordered_json own_data(const RedisFacts& facts) {
   ordered_json data = {{"pong", facts.pong && !facts.failure}};
   if (facts.failure) return data;
@@ -187,7 +240,11 @@ ordered_json own_data(const RedisFacts& facts) {
     data["maxmemory_bytes"] = facts.memory->limit;
     data["maxmemory_policy"] = facts.memory->policy;
     data["evicted_keys"] = facts.memory->evicted_keys;
+    data["used_memory_peak_bytes"] = facts.memory->peak;
+    data["memory_growth"] = growth_data(facts.memory_growth);
+    data["evictions"] = growth_data(facts.evictions);
   }
+  data["slow_log"] = slow_log_data(facts.slow_log);
   return data;
 }
 
@@ -215,6 +272,17 @@ ordered_json stream_data(const RedisFacts::Stream& stream) {
 
 }  // namespace
 
+std::string mark_of(const Check& check, bool color) {
+  if (check.unknown) return painted("–", color_dim, color);
+  if (!check.passed) return painted("✗", color_red, color);
+  return check.warning ? painted("!", color_yellow, color) : painted("✓", color_green, color);
+}
+
+ordered_json growth_data(const std::optional<Growth>& growth) {
+  if (!growth) return nullptr;
+  return {{"amount", growth->amount}, {"seconds", growth->seconds}};
+}
+
 std::string Check::id() const {
   std::string slug = word.empty() ? name : word;
   std::replace(slug.begin(), slug.end(), ' ', '-');
@@ -224,7 +292,7 @@ std::string Check::id() const {
 void HealthReport::add(Check check, CheckReason reason) {
   if (check.unknown) {
     check.reason = CheckReason::not_permitted;
-  } else if (!check.passed) {
+  } else if (!check.passed || check.warning) {
     check.reason = reason;
   }
   m_checks.push_back(std::move(check));
@@ -251,6 +319,7 @@ void examine_redis(const RedisFacts& facts, HealthReport& report) {
     examine_persistence(*facts.persistence, facts.foreign, report);
     examine_memory(facts, report);
   }
+  if (facts.slow_log) examine_slow_log(*facts.slow_log, report);
   if (facts.acl) examine_acl(*facts.acl, report);
   for (const RedisFacts::Stream& stream : facts.streams) examine_stream(stream, report);
   if (facts.limits) examine_limits(*facts.limits, report);
@@ -279,9 +348,10 @@ ordered_json report_data(HealthReport& report) {
          {"object", check.object.empty() ? ordered_json() : ordered_json(check.object)},
          {"name", check.name},
          {"passed", check.unknown ? ordered_json() : ordered_json(check.passed)},
+         {"warning", check.warning},
          {"reason", check.reason == CheckReason::none ? ordered_json() : ordered_json(reason_word(check.reason))},
          {"text", check.text},
-         {"hint", check.passed || check.unknown ? ordered_json() : ordered_json(check.hint)}});
+         {"hint", (check.passed && !check.warning) || check.unknown ? ordered_json() : ordered_json(check.hint)}});
   }
   return data;
 }
@@ -310,11 +380,8 @@ CommandResult render_report(const Context& context, const std::string& title, He
     std::string text = fmt::format(
         "{}: {}\n", title, painted(healthy ? "healthy" : "not healthy", healthy ? color_green : color_red, color));
     for (const Check& check : report.checks()) {
-      const char* const mark = check.unknown ? "–" : check.passed ? "✓" : "✗";
-      const char* const paint = check.unknown ? color_dim : check.passed ? color_green : color_red;
-      text += fmt::format("  {} {:<12} {}\n", painted(mark, paint, color), check.name, printable(check.text));
-      if (!check.passed && !check.unknown && !check.hint.empty())
-        text += fmt::format("    {:<12} → {}\n", "", check.hint);
+      text += fmt::format("  {} {:<12} {}\n", mark_of(check, color), check.name, printable(check.text));
+      if (check.has_hint()) text += fmt::format("    {:<12} → {}\n", "", check.hint);
     }
     return {text, code};
   }

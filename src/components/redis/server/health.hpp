@@ -26,10 +26,16 @@ struct Check {
   CheckReason reason = CheckReason::none;  ///< set by HealthReport::add
 
   std::string word = {};  ///< its id, where that is not its name
+  bool warning = false;   ///< it passed, and is worth a look: shown as !, with reason and hint
+
+  bool has_hint() const { return !hint.empty() && !unknown && (!passed || warning); }
 
   /// One word for scripts, which stays what it is: "cluster-mode" for "cluster mode".
   std::string id() const;
 };
+
+/// "✓", "!", "✗" or "–", painted.
+std::string mark_of(const Check& check, bool color);
 
 /// What `status` and `doctor` judge: the checks in order, and the facts as data with stable keys (docs/status.md).
 class HealthReport {
@@ -44,7 +50,7 @@ class HealthReport {
 
   /// A check that passed, or that could not be made.
   void add(Check check) { add(std::move(check), CheckReason::failed); }
-  /// `reason` is for one that did not pass.
+  /// `reason` is for one that did not pass, or is a warning.
   void add(Check check, CheckReason reason);
   nlohmann::ordered_json& data() { return *m_data; }
   bool healthy() const;
@@ -61,6 +67,9 @@ class HealthReport {
 void examine_redis(const RedisFacts& facts, HealthReport& report);
 /// The same facts under the keys `redis`, `streams` and `passed_limits`.
 void add_redis_data(const RedisFacts& facts, nlohmann::ordered_json& data);
+
+/// {amount, seconds}, or null.
+nlohmann::ordered_json growth_data(const std::optional<Growth>& growth);
 
 /// The report as data: `healthy`, what was found, the checks.
 nlohmann::ordered_json report_data(HealthReport& report);

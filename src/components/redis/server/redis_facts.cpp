@@ -52,7 +52,23 @@ RedisFacts::Persistence read_persistence(RedisConnection& redis, const Info& inf
 std::optional<RedisFacts::Memory> memory_of_info(const Info& info, bool foreign) {
   if (foreign && info_field(info, "used_memory").empty()) return std::nullopt;
   return RedisFacts::Memory{whole_number(info_field(info, "used_memory")), whole_number(info_field(info, "maxmemory")),
-                            info_field(info, "maxmemory_policy"), whole_number(info_field(info, "evicted_keys"))};
+                            info_field(info, "maxmemory_policy"), whole_number(info_field(info, "evicted_keys")),
+                            whole_number(info_field(info, "used_memory_peak"))};
+}
+
+/// The names of commands alone: their arguments may be jobs.
+std::optional<RedisFacts::SlowLog> slow_log_of(const RedisReply& reply, const Info& info) {
+  if (reply.type != RedisReply::Type::array) return std::nullopt;
+  RedisFacts::SlowLog log;
+  log.entries = static_cast<std::int64_t>(reply.items.size());
+  log.now = whole_number(info_field(info, "server_time_usec")) / 1'000'000;
+  for (const RedisReply& entry : reply.items) {
+    if (entry.items.size() < 4 || entry.items[3].items.empty() || entry.items[2].integer < log.microseconds) continue;
+    log.microseconds = entry.items[2].integer;
+    log.at = entry.items[1].integer;
+    log.command = entry.items[3].items.front().text;
+  }
+  return log;
 }
 
 std::vector<std::string> users_with_two_passwords(const Secret& file) {
@@ -166,6 +182,8 @@ void read_redis_facts(RedisConnection& redis, const Expectation& expected, Redis
     questions.push_back({"XLEN", stream.name});
     questions.push_back({"XINFO", "GROUPS", stream.name});
   }
+  questions.push_back({"SLOWLOG", "GET", "128"});
+  questions.push_back({"CONFIG", "GET", "dir"});
   const std::vector<RedisReply> answers = redis.pipeline(questions);  // one way there and back
   const RedisReply& pong = answers[0];
   facts.asked = true;
@@ -180,6 +198,8 @@ void read_redis_facts(RedisConnection& redis, const Expectation& expected, Redis
   facts.server = server_of(info);
   facts.persistence = read_persistence(redis, info, answers[2], expected);
   facts.memory = memory_of_info(info, expected.foreign);
+  facts.slow_log = slow_log_of(answers[answers.size() - 2], info);
+  if (const RedisReply* const folder = answers.back().field("dir")) facts.folder = folder->text;
   if (!expected.acl.empty())
     facts.acl = RedisFacts::Acl{acl_differences(redis, expected.acl), users_with_two_passwords(expected.acl)};
   for (std::size_t i = 0; i < expected.streams.size(); ++i)

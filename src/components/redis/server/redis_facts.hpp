@@ -9,6 +9,7 @@
 #include "base/secret.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
+#include "components/redis/server/usage.hpp"
 #include "config/preset.hpp"
 #include "tools/redis_client.hpp"
 
@@ -38,7 +39,16 @@ struct RedisFacts {
   struct Memory {
     std::int64_t used = 0, limit = 0;  ///< bytes; limit 0: none
     std::string policy;
-    std::int64_t evicted_keys = 0;
+    std::int64_t evicted_keys = 0;  ///< since its start
+    std::int64_t peak = 0;          ///< bytes, since its start
+  };
+  /// Commands that took longer than slowlog-log-slower-than.
+  struct SlowLog {
+    std::int64_t entries = 0;  ///< of the newest 128
+    std::string command{};     ///< of the slowest; "" without one
+    std::int64_t microseconds = 0;
+    std::int64_t at = 0;   ///< when it ran, seconds since 1970
+    std::int64_t now = 0;  ///< Redis' clock; 0 where it does not tell
   };
   struct Acl {
     std::vector<AclDifference> differences;
@@ -75,7 +85,10 @@ struct RedisFacts {
   std::optional<Server> server{};
   std::optional<Persistence> persistence{};
   std::optional<Memory> memory{};
-  std::optional<Acl> acl{};  ///< of one with an ACL file
+  std::optional<Growth> memory_growth{}, evictions{};  ///< since an earlier look, see take_trend
+  std::optional<SlowLog> slow_log{};                   ///< where it may be read
+  std::string folder{};                                ///< of its data, as it calls it; "" where it does not tell
+  std::optional<Acl> acl{};                            ///< of one with an ACL file
   std::vector<Stream> streams{};
   std::optional<std::vector<Limits>> limits{};
   std::optional<Failure> failure{};

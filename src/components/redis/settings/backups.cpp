@@ -25,6 +25,16 @@ bool is_remote(const std::string& text) {
          text.substr(0, colon).find(' ') == std::string::npos && printable(text) == text;
 }
 
+/// kubectl for the cluster that was named, and for the namespace of Redis.
+std::string kubectl_of(const OptionReader& reader, const std::string& name_space) {
+  std::string command = "kubectl";
+  for (const char* const option : {"kubeconfig", "context"}) {
+    if (const std::string value = reader.text(option); !value.empty())
+      command += fmt::format(" --{} {}", option, shell_quote(value));
+  }
+  return command + " -n " + name_space;
+}
+
 void take_cluster_place(BackupChoice& backup, const std::string& to, const std::string& name_space,
                         const OptionReader& reader) {
   if (to.empty() || to == claim_word) return;
@@ -43,14 +53,14 @@ void take_cluster_place(BackupChoice& backup, const std::string& to, const std::
   if (!is_remote(backup.place)) reader.refuse("backup-to", "names no remote of rclone", "write rclone:REMOTE:PATH");
   backup.secret = reader.text("backup-secret");
   if (backup.secret.empty()) {
-    throw Error(
-        ExitCode::usage, "a store of rclone needs --backup-secret: the Secret with the remote's configuration",
-        fmt::format("make it of your own rclone.conf, in the namespace of Redis: kubectl -n {} create secret generic "
-                    "backup-store --from-file=rclone.conf=$HOME/.config/rclone/rclone.conf",
-                    name_space));
+    throw Error(ExitCode::usage, "a store of rclone needs --backup-secret: the Secret with the remote's configuration",
+                fmt::format("make it of your own rclone.conf, in the namespace of Redis: {} create secret generic "
+                            "backup-store --from-file=rclone.conf=$HOME/.config/rclone/rclone.conf",
+                            kubectl_of(reader, name_space)));
   }
   if (!is_dns_subdomain(backup.secret))
-    reader.refuse("backup-secret", "is no name of a Secret", "kubectl get secret lists them");
+    reader.refuse("backup-secret", "is no name of a Secret",
+                  "what there is: " + kubectl_of(reader, name_space) + " get secret");
 }
 
 void take_local_place(BackupChoice& backup, const std::string& to, const OptionReader& reader) {

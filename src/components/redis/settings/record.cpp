@@ -184,6 +184,21 @@ void take_record_for_setup(Context& context, const Spec& record, const std::stri
   context.settings = with_record(all_options(components()), now, context.preset.settings, map);
 }
 
+void forget_choices(Context& context, const std::vector<std::string_view>& except) {
+  SettingMap values = context.settings.all();
+  const auto forget = [&](std::string_view option) {
+    if (std::find(except.begin(), except.end(), option) != except.end()) return;
+    const auto found = values.find(option);
+    if (found != values.end() && found->second.origin.source >= Source::file)
+      found->second.origin.source = Source::default_value;
+  };
+  for (const OptionSpec& option : redis_options()) {
+    if (option.group != "Run") forget(option.name);
+  }
+  forget("preset");
+  context.settings = Settings(std::move(values));
+}
+
 void take_record_to_read(Context& context, const Spec& record, NeedsPreset needs, const std::string& name_space) {
   if (record.preset.empty()) return;
   refuse_other_preset(context, record.preset);

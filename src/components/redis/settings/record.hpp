@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "components/context.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -27,6 +29,10 @@ struct Told {
 /// the preset alone is taken. `name_space` is the recorded one, "" when the record has none. Throws Error (usage) when
 /// the preset's file is gone, or when --set was recorded, whose values are not, and none is given now.
 void take_record_for_setup(Context& context, const Spec& record, const std::string& name_space = "");
+
+/// What variables, files and flags of this run say of how Redis is set up does not count from here on, apart from the
+/// options named in `except`: for a command that goes by records alone. The preset of this run does not count either.
+void forget_choices(Context& context, const std::vector<std::string_view>& except = {});
 
 enum class NeedsPreset { no, yes };
 

@@ -84,11 +84,11 @@ CommandResult drill_result(const Context& context, const StoredBackup& backup, c
 CommandResult backup_drill(Context& context, const std::vector<std::string>& arguments) {
   BackupStore store = backup_store_of(context, arguments);
   if (context.guard.dry_run())
-    return {
+    return told(
         fmt::format("Would load the newest backup of {} into a throw-away server (on a cluster in a namespace of its "
                     "own), and run the preset's smoke "
                     "operations there. Nothing was changed (--dry-run).\n",
-                    store.shown())};
+                    store.shown()));
   const RedisSettings settings = settings_to_find(context);
   const StoredBackup backup = newest_backup(store.list(), settings.release, store.shown(), ExitCode::failure);
   const BackupManifest& manifest = *backup.manifest;

@@ -147,7 +147,8 @@ CommandResult backup_verify(Context& context, const std::vector<std::string>& ar
                 "give one of: " + context.scope().command("backup ls", shell_quote(arguments.front())));
   auto [store, name] = BackupStore::of_file(context, address);
   if (context.guard.dry_run())
-    return {fmt::format("Would load {} into a scratch server. Nothing was changed (--dry-run).\n", printable(name))};
+    return told(
+        fmt::format("Would load {} into a scratch server. Nothing was changed (--dry-run).\n", printable(name)));
   const StoredBackup backup = store.look_at(name);
   const TemporaryDirectory folder(context.paths.temporary, "backup");
   const fs::path file = store.fetch(name, folder.path());

@@ -191,10 +191,10 @@ CommandResult restore_while_it_runs(Context& context, const OpenedPlace& opened,
   const RestorePlan plan = plan_for(context, source);
   context.reporter.note(fmt::format("There comes: {}{}", plan.what, plan.counted ? ", " + plan.counts.text() : ""));
   if (context.guard.dry_run())
-    return {
+    return told(
         fmt::format("Would write them into {} while it runs, unless there are keys in it. Nothing was changed "
                     "(--dry-run).\n",
-                    place.subject())};
+                    place.subject()));
   const auto server = find_scratch_server(context);
   if (!server) {
     throw Error(ExitCode::preflight, "there is no redis-server on this machine, which reads the backup",
@@ -238,10 +238,10 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
   context.reporter.heading(place.heading());
   const TemporaryDirectory folder(context.paths.temporary, "backup");
   if (!moment.empty() && context.guard.dry_run())
-    return {
+    return told(
         fmt::format("Would take what {} held at {} of its AOF, and put it in place of the present data. Nothing was "
                     "changed (--dry-run).\n",
-                    place.subject(), printable(moment))};
+                    place.subject(), printable(moment)));
   const RestoreSource source =
       moment.empty() ? find_source(context, address, opened.settings.release, folder)
                      : RestoreSource{{"", 0, {}, {}}, rdb_of_moment(context, place, moment, folder.path())};
@@ -258,7 +258,7 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
                                 : format_bytes(plan.bytes) + (plan.counted ? ", " + plan.counts.text() : "");
   context.reporter.note(fmt::format("There is:  {}\nThere comes: {} ({})", in_words(present), plan.what, comes));
   const std::unique_ptr<Installer> installer = open_installer(context, opened.settings);
-  if (context.guard.dry_run()) return {installer->restore(plan) + "Nothing was changed (--dry-run).\n"};
+  if (context.guard.dry_run()) return told(installer->restore(plan) + "Nothing was changed (--dry-run).\n");
   agree(context,
         fmt::format("{} will hold the data of {} instead of its own, and Redis is away meanwhile", place.subject(),
                     plan.what),

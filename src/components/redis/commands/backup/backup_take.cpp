@@ -265,9 +265,9 @@ CommandResult backup_redis(Context& context, const std::vector<std::string>& arg
   context.reporter.heading(opened.place->heading());
   if (context.guard.dry_run()) {
     opened.place->installed();
-    return {fmt::format("Would copy all data of {} to {}{}. Nothing was changed (--dry-run).\n",
-                        opened.place->subject(), printable(arguments.front()),
-                        context.settings.flag("no-verify") ? "" : ", and load the copy into a scratch server")};
+    return told(fmt::format("Would copy all data of {} to {}{}. Nothing was changed (--dry-run).\n",
+                            opened.place->subject(), printable(arguments.front()),
+                            context.settings.flag("no-verify") ? "" : ", and load the copy into a scratch server"));
   }
   const TakenBackup taken =
       take_backup(context, *opened.place, opened.settings, address, !context.settings.flag("no-verify"));

@@ -7,13 +7,13 @@
 
 #include "assets/assets.hpp"
 #include "base/error.hpp"
-#include "base/json.hpp"
 #include "base/strings.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/settings/helm_input.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/options.hpp"
 #include "components/redis/settings/values.hpp"
+#include "components/result_format.hpp"
 #include "config/yaml.hpp"
 
 namespace raibid {
@@ -67,8 +67,9 @@ std::string comment(const Context& context, const Wanted& wanted) {
 CommandResult written(const Context& context, const std::vector<ordered_json>& documents, const std::string& comment) {
   std::string text;
   if (context.format() == OutputFormat::json) {
-    for (const ordered_json& one : documents) text += json_text(one, 2) + "\n";
-    return {text};
+    // kubectl takes a List as it takes several documents
+    const ordered_json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", documents}};
+    return {formatted(documents.size() == 1 ? documents.front() : list, context.format())};
   }
   for (const ordered_json& one : documents) text += (text.empty() ? "" : "---\n") + to_yaml(one);
   return {comment + text};
@@ -204,13 +205,13 @@ CommandResult export_kustomize(Context& context, const std::vector<std::string>&
   if (context.guard.dry_run()) {
     std::string text;
     for (const auto& [name, content] : files) text += fmt::format("{}/{}\n", shown, name);
-    return {text + fmt::format("{}/{}\nNothing was changed (--dry-run).\n", shown, chart_folder)};
+    return told(text + fmt::format("{}/{}\nNothing was changed (--dry-run).\n", shown, chart_folder));
   }
   context.files.make_private_directory(folder);
   for (const auto& [name, content] : files) context.files.write_atomic(folder / name, content);
   unpack_assets(chart_folder, folder / chart_folder);
-  return {fmt::format("{} is written. Look at it: kubectl kustomize --enable-helm {}\n", shown,
-                      shell_quote(folder.string()))};
+  return told(fmt::format("{} is written. Look at it: kubectl kustomize --enable-helm {}\n", shown,
+                          shell_quote(folder.string())));
 }
 
 std::vector<OptionSpec> with_options(std::vector<OptionSpec> own) {

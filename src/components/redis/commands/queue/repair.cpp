@@ -227,7 +227,7 @@ CommandResult queue_pause(Context& context, const std::vector<std::string>& argu
 
 CommandResult queue_resume(Context& context, const std::vector<std::string>&) {
   QueueSession session(context);
-  if (context.guard.dry_run()) return {"Would resume. Nothing was changed (--dry-run).\n"};
+  if (context.guard.dry_run()) return told("Would resume. Nothing was changed (--dry-run).\n");
   const bool was = session.queue()->resume();
   mention_keda(session, "autoscaling.keda.sh/paused-");
   return queue_result(context,

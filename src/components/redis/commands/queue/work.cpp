@@ -68,8 +68,8 @@ CommandResult queue_work(Context& context, const std::vector<std::string>& argum
   QueueSession session(context);
   session.need_stream("its tasks are for the application's own asynq.Server");
   if (context.guard.dry_run())
-    return {fmt::format("Would hand each job of {} to {}. Nothing was done (--dry-run).\n", session.subject(),
-                        shell_join(arguments))};
+    return told(fmt::format("Would hand each job of {} to {}. Nothing was done (--dry-run).\n", session.subject(),
+                            shell_join(arguments)));
   Worker worker(session, plan_of(context, arguments));
   const WorkerResult result = worker.run();
   const nlohmann::ordered_json object = {{"stream", printable(session.stream())}, {"done", result.done},

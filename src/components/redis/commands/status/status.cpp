@@ -39,7 +39,7 @@ constexpr Duration look_for_reader = std::chrono::milliseconds(200);
 
 std::string memory_of(const RedisFacts& redis) {
   if (!redis.memory || redis.memory->used == 0) return "-";
-  const auto& [used, limit, policy, evicted] = *redis.memory;
+  const auto& [used, limit, policy, evicted, peak] = *redis.memory;
   // a share, because the number itself is another one at each look
   return limit == 0 ? "no maxmemory" : fmt::format("{} % of {}", used * 100 / limit, format_bytes(limit));
 }
@@ -55,11 +55,11 @@ std::string queue_of(const RedisFacts& redis) {
 std::vector<std::string> cells(const Seen& seen) {
   const auto& [facts, health] = seen.report;
   std::string note = queue_of(facts.redis);
-  for (const Check& check : health.checks()) {
-    if (check.passed) continue;
-    note = fmt::format("{}: {}", check.name, check.text);
-    break;
-  }
+  const auto& checks = health.checks();
+  auto telling = std::find_if(checks.begin(), checks.end(), [](const Check& check) { return !check.passed; });
+  if (telling == checks.end())
+    telling = std::find_if(checks.begin(), checks.end(), [](const Check& check) { return check.warning; });
+  if (telling != checks.end()) note = fmt::format("{}: {}", telling->name, telling->text);
   return {seen.release,
           seen.place,
           facts.preset,
@@ -129,6 +129,11 @@ class WatchScreen {
  public:
   explicit WatchScreen(Context& context) : m_context(context) {}
 
+  /// The "^C" that the terminal has echoed would stand before the next prompt.
+  void clear_echo() {
+    if (m_drawn > 0) m_context.results << "\r\x1b[K" << std::flush;
+  }
+
   void show(std::vector<Seen>& all) {
     Rows rows;
     for (Seen& seen : all) rows[key(seen)] = cells(seen);
@@ -157,6 +162,8 @@ class WatchScreen {
   /// One with every check, several as a table; above them the time and how often this looks.
   std::vector<std::string> screen(const std::vector<Seen>& all) const {
     const auto width = static_cast<std::size_t>(std::max(m_context.terminal.width() - 1, 1));
+    // without the first line, and the last one, where the cursor stands
+    const auto rows_left = static_cast<std::size_t>(std::max(m_context.terminal.height() - 2, 1));
     const bool color = m_context.colors_results();
     std::vector<std::string> lines = {
         painted(shortened(fmt::format("{}, every {}; Ctrl-C ends it", rfc3339(m_context.clock.wall()),
@@ -165,7 +172,7 @@ class WatchScreen {
                 color_dim, color)};
     std::vector<std::string> rest;
     if (all.size() == 1 && !m_context.settings.flag("all")) {
-      rest = report_screen(all.front().title, all.front().report.health, width, color);
+      rest = report_screen(all.front().title, all.front().report.health, width, rows_left, color);
     } else {
       std::vector<WatchRow> rows;
       for (const Seen& seen : all) {
@@ -174,14 +181,21 @@ class WatchScreen {
         row.pop_back();
         rows.push_back({std::move(row), seen.report.health.healthy(), note});
       }
-      rest = table_screen(rows, width, color);
+      rest = cut_to(table_screen(rows, width, color), rows_left);
     }
     lines.insert(lines.end(), rest.begin(), rest.end());
     return lines;
   }
 
   void redraw(const std::vector<std::string>& lines) {
-    if (m_drawn > 0) m_context.results << fmt::format("\x1b[{}F\x1b[J", m_drawn);
+    const std::pair<int, int> size = {m_context.terminal.width(), m_context.terminal.height()};
+    // after a change of its size nobody knows where the terminal has put the lines of before
+    if (m_drawn > 0 && size != m_size) {
+      m_context.results << "\x1b[H\x1b[J";
+    } else if (m_drawn > 0) {
+      m_context.results << fmt::format("\x1b[{}F\x1b[J", m_drawn);
+    }
+    m_size = size;
     for (const std::string& line : lines) m_context.results << line << "\n";
     m_drawn = lines.size();
   }
@@ -201,6 +215,7 @@ class WatchScreen {
   Context& m_context;
   Rows m_rows;
   std::size_t m_drawn = 0;
+  std::pair<int, int> m_size{};  ///< of the terminal when it was drawn
 };
 
 CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Scope& scope) {
@@ -225,6 +240,7 @@ CommandResult watch(Context& context, StatusBoard& board, const StatusBoard::Sco
       }
     }
   } catch (const Interrupted& stop) {
+    screen.clear_echo();
     if (stop.signal() == SIGINT) return {"", code};  // Ctrl-C is how this ends
     throw;
   }
@@ -323,6 +339,7 @@ CommandResult status_redis(Context& context, const std::vector<std::string>&) {
 }
 
 CommandResult status_unnamed(Context& context, const std::vector<std::string>& arguments) {
+  refuse_contradictory_flags(context);
   if (one_is_meant(context) || context.settings.is_set("wait")) return status_redis(context, arguments);
   return status_of_board(context, redis_settings(context), false);
 }

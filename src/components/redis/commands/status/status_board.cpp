@@ -158,6 +158,7 @@ void StatusBoard::look_at_cluster(std::vector<Seen>& all) {
 /// that none waits on another's account.
 void StatusBoard::examine(const std::vector<Release>& found, std::vector<Seen>& all) {
   const TimePoint until = question_deadline(m_context);
+  m_alone = found.size() == 1;
   std::vector<std::optional<Seen>> rows(found.size());
   std::vector<std::size_t> silent;
   for (std::size_t at = 0; at < found.size(); ++at) {
@@ -185,9 +186,9 @@ Seen StatusBoard::row_of(const Release& one, TimePoint until) {
   const std::string place = "namespace " + one.id.name_space;
   try {
     const Spec expected = m_scope.only ? expected_spec(one, *m_scope.only) : one.spec();
-    return {
-        one.id.name, place, report_title(there.kubectl, one),
-        examine_release(m_context, there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope())};
+    return {one.id.name, place, report_title(there.kubectl, one),
+            examine_release(m_context, there.kubectl, one, expected, there.redis, unfinished, until, m_context.scope(),
+                            m_alone ? &m_claims : nullptr)};
   } catch (const Error& error) {
     return broken(one.id.name, place, report_title(there.kubectl, one), error);
   }

@@ -10,6 +10,7 @@
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/storage_kubernetes.hpp"
 #include "components/redis/place/status_facts.hpp"
 #include "components/redis/settings/settings.hpp"
 
@@ -70,6 +71,8 @@ class StatusBoard {
   std::vector<std::string> m_unfinished;  ///< subjects of killed runs that no row has taken yet
   std::vector<KeptClaim> m_kept_claims;   ///< of the last look
   int m_unattached = 0;
+  bool m_alone = false;  ///< one release was found: it is shown with every check
+  ClaimReader m_claims;
 };
 
 }  // namespace raibid

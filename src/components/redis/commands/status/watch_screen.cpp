@@ -74,27 +74,52 @@ std::vector<std::string> table_screen(const std::vector<WatchRow>& rows, std::si
   return lines;
 }
 
+std::vector<std::string> cut_to(std::vector<std::string> lines, std::size_t rows) {
+  if (lines.size() <= rows) return lines;
+  const std::size_t kept = std::max<std::size_t>(rows, 1) - 1;
+  const std::string more = fmt::format("… {} more lines", lines.size() - kept);
+  lines.resize(kept);
+  lines.push_back(more);
+  return lines;
+}
+
 std::vector<std::string> report_screen(const std::string& title, const HealthReport& health, std::size_t width,
-                                       bool color) {
+                                       std::size_t rows, bool color) {
   constexpr std::size_t name_width = 12;
   constexpr std::size_t indent = 4 + name_width + 1;
   const std::size_t room = std::max(width, indent + 10) - indent;
-  std::vector<std::string> lines;
   const bool healthy = health.healthy();
-  lines.push_back(fmt::format("{}: {}", title,
-                              painted(healthy ? "healthy" : "not healthy", healthy ? color_green : color_red, color)));
+  std::vector<std::string> lines = {fmt::format(
+      "{}: {}", title, painted(healthy ? "healthy" : "not healthy", healthy ? color_green : color_red, color))};
+  struct Block {
+    bool fine;
+    std::vector<std::string> lines;
+  };
+  std::vector<Block> blocks;
+  std::size_t needed = lines.size();
   for (const Check& check : health.checks()) {
-    const char* const mark = check.unknown ? "–" : check.passed ? "✓" : "✗";
-    const char* const paint = check.unknown ? color_dim : check.passed ? color_green : color_red;
-    std::string head = fmt::format("  {} {} ", painted(mark, paint, color), padded(check.name, name_width));
+    Block block{check.passed && !check.warning, {}};
+    std::string head = fmt::format("  {} {} ", mark_of(check, color), padded(check.name, name_width));
     for (const std::string& part : folded(printable(check.text), room)) {
-      lines.push_back(head + part);
+      block.lines.push_back(head + part);
       head = std::string(indent, ' ');
     }
-    if (check.passed || check.unknown || check.hint.empty()) continue;
-    for (const std::string& part : folded("→ " + printable(check.hint), room)) lines.push_back(head + part);
+    if (check.has_hint()) {
+      for (const std::string& part : folded("→ " + printable(check.hint), room)) block.lines.push_back(head + part);
+    }
+    needed += block.lines.size();
+    blocks.push_back(std::move(block));
   }
-  return lines;
+  std::int64_t left_out = 0;
+  for (std::size_t at = blocks.size(); at-- > 0 && needed + (left_out > 0 ? 1 : 0) > rows;) {
+    if (!blocks[at].fine) continue;
+    needed -= blocks[at].lines.size();
+    blocks[at].lines.clear();
+    ++left_out;
+  }
+  for (const Block& block : blocks) lines.insert(lines.end(), block.lines.begin(), block.lines.end());
+  if (left_out > 0) lines.push_back(fmt::format("  and {} that passed", counted(left_out, "check", "checks")));
+  return cut_to(std::move(lines), rows);
 }
 
 }  // namespace raibid

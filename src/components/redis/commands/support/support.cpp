@@ -117,16 +117,17 @@ std::string journals(const Context& context) {
   return text.empty() ? "no run was interrupted\n" : text;
 }
 
-std::string history(Installer& installer) {
+std::string history(const std::vector<Revision>& revisions) {
   std::string text;
-  for (const Revision& one : installer.history())
+  for (const Revision& one : revisions)
     text += fmt::format("{} {} {} {} {} {}\n", one.number, one.at, one.status, one.operation,
                         Author{one.user, one.host}.text(), to_json(one.spec));
   return text;
 }
 
 /// What the archive must not tell: by value, because no pattern knows a name or a password.
-void learn(Context& context, const RedisSettings& settings, Place& place, Redactor& redactor) {
+void learn(Context& context, const RedisSettings& settings, Place& place, const std::vector<Revision>& revisions,
+           Redactor& redactor) {
   const Author author = this_author(context.environment);
   std::set<std::string> secrets;
   const auto add_secret = [&](const std::string& value) {
@@ -145,7 +146,7 @@ void learn(Context& context, const RedisSettings& settings, Place& place, Redact
       for (const std::string& line : split(value.reveal(), '\n')) add_secret(line);
       add_secret(value.reveal());
     }
-    redactor.add("host", installed.host);
+    if (settings.target != Target::local) redactor.add("host", installed.host);
   } catch (const Error&) {
     context.reporter.detail("its passwords are not known here");  // then they are not in what is collected either
   }
@@ -157,8 +158,15 @@ void learn(Context& context, const RedisSettings& settings, Place& place, Redact
     redactor.add("release", one.release);
   }
   for (const std::string& secret : secrets) redactor.add("secret", secret);
-  redactor.add("host", author.host);
-  redactor.add("user", author.user == "root" ? "" : author.user);
+  const auto add_author = [&redactor](const std::string& user, const std::string& host) {
+    redactor.add("host", host);
+    redactor.add("user", user == "root" ? "" : user);
+  };
+  add_author(author.user, author.host);
+  for (const Revision& one : revisions) {
+    add_author(one.user, one.host);
+    for (const std::string& client : one.spec.clients) redactor.add("namespace", client.substr(0, client.find('/')));
+  }
   redactor.add("folder", context.paths.home.string());
   redactor.add("folder", context.paths.user.string());
   redactor.add("release", settings.release);
@@ -202,14 +210,18 @@ CommandResult support_redis(Context& context, const std::vector<std::string>& wo
   const RedisSettings& settings = opened.settings;
   Place& place = *opened.place;
   const std::unique_ptr<Installer> installer = open_installer(context, settings);
-  if (context.guard.dry_run()) return {fmt::format("Would write {}. Nothing was changed (--dry-run).\n", shown)};
+  if (context.guard.dry_run()) return told(fmt::format("Would write {}. Nothing was changed (--dry-run).\n", shown));
   const TimePoint started = context.runner.now();
   context.reporter.step_started("collect");
   Collector collect(context);
   collect.add("versions.txt", [&] { return versions(context); });
   collect.add("doctor.json", [&] { return doctor(context, settings); });
   collect.add("status.txt", [&] { return installer->status().output; });
-  collect.add("history.txt", [&] { return history(*installer); });
+  std::vector<Revision> revisions;
+  collect.add("history.txt", [&] {
+    revisions = installer->history();
+    return history(revisions);
+  });
   collect.add("journal.txt", [&] { return journals(context); });
   std::unique_ptr<RedisConnection> redis;
   const auto connection = [&]() -> RedisConnection& {
@@ -227,7 +239,7 @@ CommandResult support_redis(Context& context, const std::vector<std::string>& wo
   collect.files.push_back({"timeline.txt", collect.timeline});
 
   Redactor redactor;
-  learn(context, settings, place, redactor);
+  learn(context, settings, place, revisions, redactor);
   for (ArchiveFile& one : collect.files) {
     one.content = redactor.redact(one.content);
     one.name = redactor.redact(one.name);

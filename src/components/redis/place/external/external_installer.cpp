@@ -86,6 +86,7 @@ StatusReport examine_external(Context& context, ExternalServer& server, const Re
   } catch (const Error& error) {
     facts.redis.failure = {error.message(), error.hint()};
   }
+  take_trend(context, "external " + target.address.text(), facts.redis, facts.storage);
   StatusReport report = report_on(std::move(facts), server.scope());
   if (certificate) examine_certificate(*certificate, shows_own, context.clock.wall(), report.health);
   examine_redis(report.facts.redis, report.health);

@@ -9,6 +9,7 @@
 #include "components/kubernetes/json_view.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/unchangeable.hpp"
+#include "components/redis/run/record_change.hpp"
 
 namespace raibid {
 
@@ -40,14 +41,6 @@ std::vector<std::string> text_changes(const json& live, const json& wanted, std:
 
 /// What we write down of what was asked is on each object: it is shown once (record_change).
 bool is_record(const std::string& path) { return path.find(spec_annotation) != std::string::npos; }
-
-/// The record itself, where that is another one.
-std::optional<ObjectChange> record_change(const std::string& live, const std::string& wanted) {
-  ObjectChange change{ObjectChange::What::changed, "Record", spec_annotation};
-  change.values = value_changes(json::parse(live, nullptr, false), json::parse(wanted, nullptr, false));
-  if (change.values.empty()) return std::nullopt;
-  return change;
-}
 
 /// What differs of one object: fields that the manifest sets and the cluster has otherwise, and fields that the
 /// previous manifest (null when the object is new) set and this one does not.
@@ -132,7 +125,7 @@ SetupDiff Installation::diff() {
       diff.objects.push_back(change_of(ObjectChange::What::removed, present));
   }
   if (observed.workload && !observed.workload->spec.empty()) {
-    if (auto change = record_change(observed.workload->spec, to_json(spec_for_cluster(settings))))
+    if (auto change = record_change(parse_spec(observed.workload->spec), spec_for_cluster(settings)))
       diff.objects.push_back(std::move(*change));
   }
   // of -f and --set only helm knows what they make of the values

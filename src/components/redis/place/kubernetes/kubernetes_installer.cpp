@@ -34,6 +34,10 @@ std::vector<std::string> KubernetesInstaller::names() {
   const ClusterSession session = choose_cluster(m_context, m_settings.name_space, NeedsHelm::no);
   const Cluster& cluster = session.kubectl.cluster();
   std::vector<std::string> all = {cluster.context, cluster.server, m_settings.name_space};
+  // "api.example.com" of "https://api.example.com:6443"
+  const std::size_t scheme = cluster.server.find("://");
+  const std::size_t host = scheme == std::string::npos ? 0 : scheme + 3;
+  all.push_back(cluster.server.substr(host, cluster.server.find_first_of(":/", host) - host));
   const RedisNames names(m_settings.release, m_settings.name_space, m_settings.cluster_domain);
   const Command question = session.kubectl.list("pods", names.selector);
   for (const nlohmann::json& pod : Kubectl::parse_items(question, session.kubectl.ask(question, m_context.deadline)))

@@ -90,8 +90,7 @@ nlohmann::ordered_json redacted(nlohmann::ordered_json manifest) {
 
 SetupPlan dry_run(Context& context, Installation& installation, const Plan& plan) {
   const Cluster& cluster = installation.session.kubectl.cluster();
-  SetupPlan result{describe(installation.session.kubectl) + "\n\n" + describe_plan(plan) + "\n# values for helm\n" +
-                       to_yaml(installation.values()) + "\n# manifests\n",
+  SetupPlan result{describe_plan(plan) + "\n# values for helm\n" + to_yaml(installation.values()) + "\n# manifests\n",
                    {{"dry_run", true},
                     {"target", "kubernetes"},
                     {"context", cluster.context},
@@ -305,7 +304,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     abandoned = true;
     look_again();
   }
-  say_what_is_kept(context, told);
+  say_what_is_kept(context, told, request.record.has_value());
 
   Plan plan;
   run.before([&] {
@@ -336,7 +335,11 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
     installation->try_new_pod();
     plan = installation->plan();
     const std::vector<std::string> reasons = installation->restarts();
-    if (!dry && observed.redis_runs() && !reasons.empty()) agree_to_restart(context, reasons);
+    if (request.agree) {
+      request.agree(observed.redis_runs() ? reasons : std::vector<std::string>());
+    } else if (!dry && observed.redis_runs() && !reasons.empty()) {
+      agree_to_restart(context, reasons);
+    }
     if (!dry && observed.redis_runs() && installation->changes_user_name())
       agree_to_other_user(context, shown_user(application_login(observed.secret->content)));
   });

@@ -395,7 +395,8 @@ Topology look_at_topology(Context& context, const Kubectl& kubectl, const Releas
 }  // namespace
 
 StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
-                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope) {
+                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope,
+                             ClaimReader* claims) {
   StatusFacts facts{found.id.name, found.id.name_space, expected.preset, unfinished};
   const SecretContent content = found.content();
   const ServerFiles files = server_files(found.state->manifest(), found.names());
@@ -423,6 +424,13 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
                                                 : error.hint()};
   }
   if (has_pods) look_at_shown_certificate(context, redis, until, tls);
+  if (claims != nullptr) {
+    facts.storage = claims->look(context, kubectl, found, facts.redis.folder, until);
+    std::string what = fmt::format("{} {} {} {}", kubectl.cluster().context, kubectl.cluster().server, facts.name_space,
+                                   facts.release);
+    for (const Release::Claim& claim : found.claims) what += " " + claim.volume;
+    take_trend(context, what, facts.redis, facts.storage);
+  }
   std::optional<Topology> topology;
   if (found.ha() && has_pods) topology = look_at_topology(context, kubectl, found, until);
   std::optional<StatusFacts::Store> store;
@@ -449,6 +457,7 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   if (kept) examine_store(*kept, health);
   examine_services(seen, asked.services, health);
   examine_deletions(seen, kubectl, health);
+  examine_storage(report.facts.storage, health);
   examine_trimming(seen.trimming, kubectl, health);
   examine_backups(seen.backups, kubectl, context.clock.wall(), health);
   examine_state(*seen.state, health);
@@ -479,8 +488,9 @@ CommandResult status_redis_kubernetes(Context& context, const RedisSettings& set
   Spec expected = expected_spec(found, settings);
   refuse_other_preset(context, expected.preset);
   const std::string title = report_title(kubectl, found);
+  ClaimReader claims;
   StatusReport report = examine_release(context, kubectl, std::move(found), std::move(expected), redis, unfinished,
-                                        question_deadline(context), context.scope());
+                                        question_deadline(context), context.scope(), &claims);
   return render_report(context, title, report.health);
 }
 

@@ -4,6 +4,7 @@
 
 #include "components/redis/place/kubernetes/access.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
+#include "components/redis/place/kubernetes/storage_kubernetes.hpp"
 #include "components/redis/place/status_facts.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -14,9 +15,10 @@ namespace raibid {
 Spec expected_spec(const Release& found, const RedisSettings& otherwise);
 
 /// Examines a release and the Redis in it, which is given until `until` to answer. A Redis that cannot be reached is a
-/// check that fails, not an Error.
+/// check that fails, not an Error. `claims` finds out how full they are; nullptr: nobody asks.
 StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
-                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope);
+                             KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope,
+                             ClaimReader* claims);
 
 /// Whether its Redis answers until then.
 bool answers(const Release& found, KubernetesRedis& redis, TimePoint until);

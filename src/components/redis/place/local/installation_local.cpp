@@ -87,8 +87,13 @@ void LocalInstallation::add_undos(UndoTable& table, const std::function<TimePoin
   };
 }
 
-void LocalInstallation::agree() {
-  if (m_ran && needs_restart()) agree_to_restart(m_context, m_reasons);
+void LocalInstallation::agree(const std::function<void(const std::vector<std::string>&)>& to_restart) {
+  const bool restart = m_ran && needs_restart();
+  if (to_restart) {
+    to_restart(restart ? m_reasons : std::vector<std::string>());
+  } else if (restart) {
+    agree_to_restart(m_context, m_reasons);
+  }
   const bool asks_for_more = m_settings.tls.client_certificates && m_before && !m_before->tls.client_certificates;
   if (asks_for_more && m_before->tls.enabled())
     agree_to_refused_clients(m_context, "clients that show no certificate of the CA");

@@ -49,8 +49,9 @@ class LocalInstallation {
   /// Why a running server would be restarted; empty when it goes on.
   /// For a dry run: by what a server is known to take while it runs, where setup asks the server itself.
   std::vector<std::string> restarts();
-  /// Asks before a running server is restarted. Throws as agree_to_restart.
-  void agree();
+  /// Asks before a running server is restarted: `to_restart`, where there is one (see SetupRequest::agree). Throws as
+  /// agree_to_restart.
+  void agree(const std::function<void(const std::vector<std::string>&)>& to_restart);
 
   /// The run has ended well.
   void forget_previous_certificates() { raibid::forget_previous_certificates(m_certificates); }

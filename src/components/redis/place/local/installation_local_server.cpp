@@ -9,6 +9,7 @@
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/installation_local.hpp"
 #include "components/redis/run/home_lock.hpp"
+#include "components/redis/run/record_change.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/running_acl.hpp"
@@ -46,6 +47,10 @@ std::vector<std::pair<fs::path, std::string>> LocalInstallation::changed_files()
 SetupDiff LocalInstallation::diff() const {
   SetupDiff diff;
   for (const auto& [path, content] : changed_files()) {
+    if (path == m_instance.state_file() && m_before) {
+      if (auto change = record_change(*m_before, spec_of(m_settings))) diff.objects.push_back(std::move(*change));
+      continue;
+    }
     const std::optional<std::string> present = read_file(path);
     ObjectChange change{present ? ObjectChange::What::changed : ObjectChange::What::created, "File",
                         m_context.paths.shown(path)};

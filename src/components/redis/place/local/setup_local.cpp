@@ -60,10 +60,11 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, con
                    undo_limit);
   if (context.guard.dry_run()) {
     if (const auto left = run.left()) context.reporter.note(describe_left(*left));
-    say_what_is_kept(context, told);
+    say_what_is_kept(context, told, request.record.has_value());
     setup.look();
     setup.check_port();
     const Plan plan = setup.plan();
+    if (request.agree) request.agree(setup.restarts());
     if (request.diff) return {std::nullopt, setup.diff(), {}, false};
     return {SetupPlan{describe_plan(plan) + "\n# redis.conf\n" + setup.conf(),
                       {{"dry_run", true},
@@ -102,12 +103,12 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, con
       take_record();  // another one when a change was undone
     }
     setup.forget_previous_files();
-    say_what_is_kept(context, told);
+    say_what_is_kept(context, told, request.record.has_value());
     setup.look();
     setup.check_port();
     setup.check_memory();
     plan = setup.plan();
-    setup.agree();
+    setup.agree(request.agree);
   });
   const bool changed = run.execute(plan).changed;
   if (setup.instance().removed()) context.files.remove_tree(setup.instance().removed_file());

@@ -130,6 +130,32 @@ void examine_backups(const std::optional<StatusFacts::LocalBackups>& backups, Wa
 
 }  // namespace
 
+namespace {
+
+/// A file may go while this looks: a rewrite of the AOF.
+std::int64_t size_of(const fs::path& folder) {
+  std::int64_t bytes = 0;
+  std::error_code failed;
+  for (auto entry = fs::recursive_directory_iterator(folder, failed); entry != fs::recursive_directory_iterator();
+       entry.increment(failed)) {
+    if (failed) break;
+    std::error_code gone;
+    const auto size = entry->is_regular_file(gone) ? entry->file_size(gone) : 0;
+    if (!gone) bytes += static_cast<std::int64_t>(size);
+  }
+  return bytes;
+}
+
+std::vector<Storage> look_at_storage(const LocalInstance& instance) {
+  std::error_code failed;
+  const fs::space_info disk = fs::space(instance.data(), failed);
+  if (failed) return {};
+  return {{instance.data().string(), size_of(instance.data()), static_cast<std::int64_t>(disk.available),
+           static_cast<std::int64_t>(disk.capacity), true, Storage::From::folder}};
+}
+
+}  // namespace
+
 StatusReport examine_instance(Context& context, const LocalInstance& instance, const LocalInstance::State& state,
                               int unfinished) {
   StatusFacts::OnMachine machine{instance.folder().string(), state.port, instance.pid()};
@@ -152,10 +178,13 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
       facts.redis.failure = {error.message(), error.hint()};
     }
   }
+  if (state.spec.persistence) facts.storage = look_at_storage(instance);
+  take_trend(context, "this machine, " + instance.folder().string(), facts.redis, facts.storage);
   StatusReport report =
       report_on(std::move(facts), context.scope().found("local", "", instance.release(), state.spec.preset));
   examine_server(instance, state.port, machine.pid, report.health);
   if (machine.pid) examine_local_tls(context, instance, state, report.health);
+  examine_storage(report.facts.storage, report.health);
   examine_trimming(machine, report.health);
   examine_backups(machine.backups, context.clock.wall(), report.health);
   examine_redis(report.facts.redis, report.health);

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <vector>
+
+#include "components/context.hpp"
+#include "components/redis/place/kubernetes/release.hpp"
+#include "components/redis/place/storage.hpp"
+#include "tools/kubectl.hpp"
+
+namespace raibid {
+
+/// Finds out how full the claims of a release are: by the kubelet's stats/summary where this login may ask nodes and
+/// the volume has statistics (one that is a folder of the node has none), else by df and du in the pods, where it may
+/// run something there. Asked again after a minute: nobody's storage is filled faster, and a look is not free.
+class ClaimReader {
+ public:
+  /// `folder`: where Redis keeps its data in its container. What nobody could tell is left out.
+  const std::vector<Storage>& look(const Context& context, const Kubectl& kubectl, const Release& release,
+                                   const std::string& folder, TimePoint until);
+
+ private:
+  std::vector<Storage> m_seen;
+  std::optional<TimePoint> m_asked;
+};
+
+/// The volume of `claim` in the kubelet's summary of a node (kubernetes:
+/// staging/src/k8s.io/kubelet/pkg/apis/stats/v1alpha1).
+std::optional<Storage> storage_in_summary(const nlohmann::json& summary, const std::string& name_space,
+                                          const std::string& claim);
+
+/// What `df -Pk FOLDER; du -sk FOLDER` printed (POSIX). `claim_bytes`: what the claim was given; a file system that is
+/// larger is not its own.
+std::optional<Storage> storage_of_df(const std::string& output, const std::string& claim, std::int64_t claim_bytes);
+
+}  // namespace raibid
