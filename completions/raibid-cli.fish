@@ -919,7 +919,7 @@ complete -c raibid-cli -n '__raibid_cli_at export sealed-secret' -l password-fil
 complete -c raibid-cli -n '__raibid_cli_at export sealed-secret' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
 complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l finish -d 'Remove the older password'
 complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l now -d 'Replace the password at once, with no time in which both are valid'
-complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l internal -d 'Of raibid-cli\'s own users: admin, exporter, trim'
+complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l internal -d 'Of raibid-cli\'s own users: admin, exporter, trim, tls, backup, and those of several nodes'
 complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l kick -d 'Close the connections from before the rotation, with --finish or --now'
 complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l password-file -r -F -d 'Take the new password from the first line of this file instead of making one'
 complete -c raibid-cli -n '__raibid_cli_at credentials rotate' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
