@@ -77,7 +77,9 @@ void take_trend(const Context& context, const std::string& what, RedisFacts& red
     now.evicted_keys = redis.memory->evicted_keys;
   }
   for (const Storage& one : storage) now.storage[one.place] = one.used;
-  UsageHistory history(context.files, context.paths.home, what);
+  // of a server of this machine it goes with the server's folder
+  const bool is_folder = what.starts_with('/');
+  UsageHistory history(context.files, is_folder ? std::filesystem::path(what) : context.paths.home, what);
   const auto if_known = [](std::int64_t number) {
     return number > 0 ? std::optional<std::int64_t>(number) : std::nullopt;
   };

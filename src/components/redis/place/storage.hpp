@@ -37,8 +37,8 @@ void examine_storage(const std::vector<Storage>& all, HealthReport& report);
 /// `storage` of the data: a list.
 nlohmann::ordered_json storage_data(const std::vector<Storage>& all);
 
-/// Adds what was seen to the history of this Redis, and what grew since to the facts. `what` as UsageHistory has it.
-/// Nothing is written in a dry run.
+/// Adds what was seen to the history of this Redis, and what grew since to the facts; a dry run writes nothing.
+/// `what` as UsageHistory has it, or the folder of a server of this machine, in which it is kept then.
 void take_trend(const Context& context, const std::string& what, RedisFacts& redis, std::vector<Storage>& storage);
 
 }  // namespace raibid

@@ -210,7 +210,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
     }
   }
   if (state.spec.persistence) facts.storage = look_at_storage(instance);
-  take_trend(context, "this machine, " + instance.folder().string(), facts.redis, facts.storage);
+  take_trend(context, instance.folder().string(), facts.redis, facts.storage);
   StatusReport report =
       report_on(std::move(facts), context.scope().found("local", "", instance.release(), state.spec.preset));
   examine_server(instance, state.port, machine.pid, report.health);
