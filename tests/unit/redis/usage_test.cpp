@@ -116,6 +116,37 @@ TEST_CASE("usage: what df and du print, of GNU and of busybox") {
   CHECK_FALSE(storage_of_df("a b c d e f\na b c d e f\nx y\n", "claim", 0));
 }
 
+TEST_CASE("usage: what pods said is known for a minute, unless room is short") {
+  const TemporaryDirectory home(std::filesystem::temp_directory_path());
+  const ChangeGuard guard(false);
+  const Files files(guard);
+  const std::filesystem::path file = usage_file(home.path(), "one", ".storage.json");
+  const WallTime seen = WallTime(std::chrono::seconds(1'800'000'000));
+  const std::vector<std::string> places = {"claim-0", "claim-1"};
+  const Storage roomy{"claim-0", 3 * mib, 500 * mib, 1000 * mib, true, Storage::From::pod};
+  Storage other = roomy;
+  other.place = "claim-1";
+  CHECK(remembered_storage(file, seen, places).empty());
+  remember_storage(files, file, seen, {roomy, other});
+  const auto again = remembered_storage(file, seen + std::chrono::seconds(59), places);
+  REQUIRE(again.size() == 2);
+  CHECK(again[1].place == "claim-1");
+  CHECK(again[1].used == 3 * mib);
+  CHECK(again[1].free == 500 * mib);
+  CHECK(again[1].capacity == 1000 * mib);
+  CHECK(again[1].shared);
+  CHECK(remembered_storage(file, seen + std::chrono::seconds(60), places).empty());
+  CHECK(remembered_storage(file, seen - std::chrono::seconds(1), places).empty());  // the clock was put back
+  CHECK(remembered_storage(file, seen, {"claim-0", "claim-2"}).empty());
+  remember_storage(files, file, seen, {});
+  CHECK(remembered_storage(file, seen, places).empty());
+  Storage full = roomy;
+  full.free = mib;
+  const std::filesystem::path short_of_room = usage_file(home.path(), "two", ".storage.json");
+  remember_storage(files, short_of_room, seen, {full});
+  CHECK(remembered_storage(short_of_room, seen, {"claim-0"}).empty());
+}
+
 /// The only check that a storage gives.
 Check check_of(Storage storage) {
   HealthReport report;

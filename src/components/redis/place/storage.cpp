@@ -37,6 +37,8 @@ const char* word_of(Storage::From from) {
 
 }  // namespace
 
+bool has_room(const Storage& one) { return !is_full(one) && !less_than_a_tenth_is_free(one); }
+
 void examine_storage(const std::vector<Storage>& all, HealthReport& report) {
   for (const Storage& one : all) {
     const bool full = is_full(one);
@@ -44,7 +46,7 @@ void examine_storage(const std::vector<Storage>& all, HealthReport& report) {
     const bool filling = left && *left < soon_full;
     const bool local = one.from == Storage::From::folder;
     Check check{.name = "storage", .passed = !full, .text = text_of(one), .object = one.place};
-    check.warning = !full && (filling || less_than_a_tenth_is_free(one));
+    check.warning = !full && (filling || !has_room(one));
     check.hint = local ? "make room on this disk: when it is full, Redis refuses every write (MISCONF)"
                  : one.shared
                      ? "make room on the disk of its node: when it is full, Redis refuses every write (MISCONF)"
@@ -71,7 +73,7 @@ ordered_json storage_data(const std::vector<Storage>& all) {
 
 void take_trend(const Context& context, const std::string& what, RedisFacts& redis, std::vector<Storage>& storage) {
   UsageSample now;
-  now.at = std::chrono::duration_cast<std::chrono::seconds>(context.clock.wall().time_since_epoch()).count();
+  now.at = unix_seconds(context.clock.wall());
   if (redis.memory) {
     now.memory = redis.memory->used;
     now.evicted_keys = redis.memory->evicted_keys;

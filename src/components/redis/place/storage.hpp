@@ -29,6 +29,9 @@ struct Storage {
   std::optional<Growth> growth{};
 };
 
+/// More than a tenth of it is free, and what a rewrite of the AOF needs.
+bool has_room(const Storage& one);
+
 /// A check for each: red when less than a tenth of a volume of its own is free, or less than the data take on a shared
 /// disk (a rewrite of the AOF needs that); yellow when at this rate it is full within four days, or less than a tenth
 /// of a shared disk is free.

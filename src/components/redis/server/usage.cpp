@@ -74,10 +74,13 @@ std::string growth_text(const Growth& growth) {
   return fmt::format("{}{} in {}", growth.amount > 0 ? "+" : "-", format_bytes(std::abs(growth.amount)), time);
 }
 
-UsageHistory::UsageHistory(const Files& files, const fs::path& home, const std::string& what)
-    : m_files(files), m_folder(home / "usage") {
+fs::path usage_file(const fs::path& home, const std::string& what, std::string_view ending) {
   constexpr std::size_t enough = 24;
-  m_file = m_folder / (sha256_hex(what).substr(0, enough) + ".jsonl");
+  return home / "usage" / (sha256_hex(what).substr(0, enough) + std::string(ending));
+}
+
+UsageHistory::UsageHistory(const Files& files, const fs::path& home, const std::string& what)
+    : m_files(files), m_file(usage_file(home, what, ".jsonl")), m_folder(m_file.parent_path()) {
   try {
     for (const std::string& line : split(read_file(m_file).value_or(""), '\n')) {
       if (const auto sample = sample_of(line)) m_samples.push_back(*sample);

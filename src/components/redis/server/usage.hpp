@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sys/clock.hpp"
@@ -12,9 +14,15 @@
 
 namespace raibid {
 
+using WallTime = std::chrono::system_clock::time_point;
+
+inline std::int64_t unix_seconds(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
 /// What one Redis used at a moment: bytes of memory, and of each place that its data lie in (a claim, a folder).
 struct UsageSample {
-  std::int64_t at = 0;  ///< seconds since 1970
+  std::int64_t at = 0;  ///< unix_seconds
   std::int64_t memory = 0;
   std::int64_t evicted_keys = 0;
   std::map<std::string, std::int64_t> storage{};
@@ -57,11 +65,15 @@ std::string growth_text(const Growth& growth);
 /// "40 min", "3 h", "12 days": for people, roughly.
 std::string rough_time(std::int64_t seconds);
 
+/// The file of the home in which something is kept of what a Redis uses. `what` names the Redis for certain: cluster,
+/// namespace, release and volume; or a folder.
+std::filesystem::path usage_file(const std::filesystem::path& home, const std::string& what, std::string_view ending);
+
 /// The samples that `status` keeps of a Redis, in a file of the home: at most one in half an hour, for seven days. They
 /// are a help and no more: a file that cannot be read or written is as good as none.
 class UsageHistory {
  public:
-  /// `what` names the Redis for certain: cluster, namespace, release and volume; or a folder.
+  /// `what` as for usage_file.
   UsageHistory(const Files& files, const std::filesystem::path& home, const std::string& what);
 
   /// Oldest first.
@@ -71,8 +83,8 @@ class UsageHistory {
 
  private:
   const Files& m_files;
-  std::filesystem::path m_folder;
   std::filesystem::path m_file;
+  std::filesystem::path m_folder;
   std::vector<UsageSample> m_samples;
 };
 

@@ -428,10 +428,10 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   }
   if (has_pods) look_at_shown_certificate(context, redis, until, tls);
   if (claims != nullptr) {
-    facts.storage = claims->look(context, kubectl, found, facts.redis.folder, until);
     std::string what = fmt::format("{} {} {} {}", kubectl.cluster().context, kubectl.cluster().server, facts.name_space,
                                    facts.release);
     for (const Release::Claim& claim : found.claims) what += " " + claim.volume;
+    facts.storage = claims->look(context, kubectl, found, facts.redis.folder, what, until);
     take_trend(context, what, facts.redis, facts.storage);
   }
   std::optional<Topology> topology;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <set>
 
 #include "base/error.hpp"
@@ -19,7 +20,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr Duration look_again_after = std::chrono::minutes(1);
 constexpr std::int64_t kibi = 1024;
 
 std::optional<std::int64_t> whole(const std::string& text) {
@@ -134,10 +134,34 @@ std::optional<Storage> storage_of_df(const std::string& output, const std::strin
   return Storage{claim, *used * kibi, *free * kibi, bytes, shared, Storage::From::pod};
 }
 
+void remember_storage(const Files& files, const std::filesystem::path& file, WallTime now,
+                      const std::vector<Storage>& seen) {
+  if (!std::all_of(seen.begin(), seen.end(), has_room)) return;
+  json storage = storage_data(seen);
+  files.make_private_directory(file.parent_path());
+  files.write_atomic(file, json_text(json{{"at", unix_seconds(now)}, {"storage", std::move(storage)}}));
+}
+
+std::vector<Storage> remembered_storage(const std::filesystem::path& file, WallTime now,
+                                        const std::vector<std::string>& places) {
+  const json object = try_parse_json(read_file(file).value_or(""));
+  const std::chrono::seconds age(unix_seconds(now) - number_at(object, {"at"}));
+  if (age < std::chrono::seconds(0) || age >= storage_is_known_for) return {};
+  std::vector<Storage> found;
+  for (const json& one : items_at(object, {"storage"})) {
+    std::string place = text_at(one, {"place"});
+    if (std::find(places.begin(), places.end(), place) == places.end()) continue;
+    const auto shared = one.find("shared");
+    found.push_back({std::move(place), number_at(one, {"used_bytes"}), number_at(one, {"free_bytes"}),
+                     number_at(one, {"capacity_bytes"}), shared != one.end() && *shared == true, Storage::From::pod});
+  }
+  return found.size() == places.size() ? found : std::vector<Storage>();
+}
+
 const std::vector<Storage>& ClaimReader::look(const Context& context, const Kubectl& kubectl, const Release& release,
-                                              const std::string& folder, TimePoint until) {
+                                              const std::string& folder, const std::string& what, TimePoint until) {
   const TimePoint now = context.runner.now();
-  if (m_asked && now - *m_asked < look_again_after) return m_seen;
+  if (m_asked && now - *m_asked < storage_is_known_for) return m_seen;
   m_asked = now;
   m_seen.clear();
   std::vector<Mounted> left = mounted_claims(release);
@@ -145,7 +169,15 @@ const std::vector<Storage>& ClaimReader::look(const Context& context, const Kube
   try {
     m_seen = ask_kubelets(kubectl, release, left, until);
     if (left.empty() || folder.empty() || context.guard.dry_run()) return m_seen;
-    for (Storage& one : ask_pods(kubectl, left, folder, until)) m_seen.push_back(std::move(one));
+    const std::filesystem::path file = usage_file(context.paths.home, what, ".storage.json");
+    std::vector<std::string> places;
+    for (const Mounted& one : left) places.push_back(one.claim->name);
+    std::vector<Storage> of_pods = remembered_storage(file, context.clock.wall(), places);
+    if (of_pods.empty()) {
+      of_pods = ask_pods(kubectl, left, folder, until);
+      remember_storage(context.files, file, context.clock.wall(), of_pods);
+    }
+    m_seen.insert(m_seen.end(), of_pods.begin(), of_pods.end());
   } catch (const Error&) {
     // without it nothing is known of the storage, and all else is
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <filesystem>
 #include <vector>
 
 #include "components/context.hpp"
@@ -11,17 +13,30 @@ namespace raibid {
 
 /// Finds out how full the claims of a release are: by the kubelet's stats/summary where this login may ask nodes and
 /// the volume has statistics (one that is a folder of the node has none), else by df and du in the pods, where it may
-/// run something there. Asked again after a minute: nobody's storage is filled faster, and a look is not free.
+/// run something there. Asked again after a minute: nobody's storage is filled faster, and a look is not free. What the
+/// pods said is kept for that minute in the home, for the next run, unless room is short: whoever makes some wants to
+/// see it.
 class ClaimReader {
  public:
-  /// `folder`: where Redis keeps its data in its container. What nobody could tell is left out.
+  /// `folder`: where Redis keeps its data in its container; `what` as for usage_file. What nobody could tell is left
+  /// out.
   const std::vector<Storage>& look(const Context& context, const Kubectl& kubectl, const Release& release,
-                                   const std::string& folder, TimePoint until);
+                                   const std::string& folder, const std::string& what, TimePoint until);
 
  private:
   std::vector<Storage> m_seen;
   std::optional<TimePoint> m_asked;
 };
+
+/// Nobody's storage is filled faster.
+inline constexpr std::chrono::minutes storage_is_known_for{1};
+/// Keeps what pods said of their claims for the next run, unless room is short: whoever makes some wants to see it.
+/// Throws Error when the home cannot be written.
+void remember_storage(const Files& files, const std::filesystem::path& file, WallTime now,
+                      const std::vector<Storage>& seen);
+/// What was kept less than a minute ago; nothing unless it is there for each of these places.
+std::vector<Storage> remembered_storage(const std::filesystem::path& file, WallTime now,
+                                        const std::vector<std::string>& places);
 
 /// The volume of `claim` in the kubelet's summary of a node (kubernetes:
 /// staging/src/k8s.io/kubelet/pkg/apis/stats/v1alpha1).
