@@ -26,7 +26,7 @@ is "helm-release: names, chart and source" '.apiVersion == "helm.toolkit.fluxcd.
   .metadata == {name: "queue", namespace: "jobs"} and .spec.releaseName == "queue" and .spec.chart.spec == {chart: "./charts/redis",
   reconcileStrategy: "Revision", sourceRef: {kind: "GitRepository", name: "main", namespace: "infra"}}' "$work/flux.json"
 export_ helm-release --chart oci://registry.example.com/charts/redis --chart-version 1.2.3 > "$work/oci.json"
-is "helm-release of a chart elsewhere: its repository is a source" '[., inputs] as [$source, $release] | $source.spec == {interval: "1h",
+is "helm-release of a chart elsewhere: its repository is a source" '.items as [$source, $release] | $source.spec == {interval: "1h",
   url: "oci://registry.example.com/charts", type: "oci"} and $release.spec.chart.spec.chart == "redis" and
   $release.spec.chart.spec.version == "1.2.3" and $release.spec.chart.spec.sourceRef.kind == "HelmRepository"' "$work/oci.json"
 export_ argocd-application --repo https://git.example.com/infra.git --git-revision v1 > "$work/argo.json"
