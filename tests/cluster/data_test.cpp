@@ -42,7 +42,7 @@ class DataCli : public ClusterCli {
     const TimePoint until = runner().now() + std::chrono::seconds(60);
     Process* const waiting = writer.get();
     // long enough that most jobs are older than what may be lost
-    for (std::vector<std::string> all; all.empty() || time_of(all.back()) - time_of(all.front()) < 5000;
+    for (std::vector<std::string> all; all.size() < 100 || time_of(all.back()) - time_of(all.front()) < 5000;
          all = ids(writer->out())) {
       REQUIRE(runner().wait({&waiting, 1}, until));
     }

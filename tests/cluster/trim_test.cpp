@@ -85,7 +85,10 @@ TEST_CASE("the CronJob trims what is done; what is pending or undelivered stays,
   // queue work has trimmed some of the 200 that are done
   const auto length = json::parse(one.queue("stats", {"-o", "json"}).out).at("queues").at(0).at("length").get<int>();
   REQUIRE(length > 40);
-  CHECK(one.trim("trim-now") == fmt::format("raibid:jobs: {} removed, limit 10\n", length - 40));
+  // all of it, unless the CronJob's own run has just been
+  const std::string trimmed = one.trim("trim-now");
+  CHECK((trimmed == fmt::format("raibid:jobs: {} removed, limit 10\n", length - 40) ||
+         trimmed == "raibid:jobs: 0 removed, limit 10\n"));
   const json facts = json::parse(one.queue("stats", {"-o", "json"}).out).at("queues").at(0);
   CHECK(facts.at("length") == 40);
   CHECK(facts.at("groups").at(0).at("pending") == 10);
