@@ -446,7 +446,8 @@ TEST_CASE("local: status tells used space, memory, slow log and, at a later look
   CHECK(status.at("redis").at("slow_log").at("slowest").at("microseconds") >= 0);
   // as if that had been an hour ago
   std::filesystem::path kept;
-  for (const auto& entry : std::filesystem::directory_iterator(cli.home() / "local/raibid-redis/usage")) kept = entry.path();
+  for (const auto& entry : std::filesystem::directory_iterator(cli.home() / "local/raibid-redis/usage"))
+    kept = entry.path();
   nlohmann::json sample = nlohmann::json::parse(read_file(kept).value_or(""));
   sample["at"] = sample.at("at").get<std::int64_t>() - 3600;
   write_atomic(kept, sample.dump() + "\n");
