@@ -80,14 +80,13 @@ constexpr OptionSynonym option_synonyms[] = {
     {"setup", "--atomic", "leave it out: setup takes everything back when it fails"},
     {"setup", "--create-namespace", "leave it out: setup makes the namespace when it is missing"},
     {"setup", "--install", "leave it out: setup installs, and changes what is installed"},
-    {"setup", "--replicas", "leave it out: this Redis has one node"},
     {"teardown", "--wait", "leave it out: teardown waits until all is gone"},
     {"teardown", "--purge", "write it as --delete-data"},
-    {"rollback", "--to", "write the revision's number alone; they are listed by: raibid-cli history redis"},
-    {"rollback", "--revision", "write the revision's number alone; they are listed by: raibid-cli history redis"},
-    {"rollback", "--to-revision", "write the revision's number alone; they are listed by: raibid-cli history redis"},
+    {"rollback", "--to", "write the number of the revision without an option; history redis lists them"},
+    {"rollback", "--revision", "write the number of the revision without an option; history redis lists them"},
+    {"rollback", "--to-revision", "write the number of the revision without an option; history redis lists them"},
     {"logs", "--since", "it prints all lines, or the last of them with --tail 100"},
-    {"upgrade", "--version", "name the image: raibid-cli upgrade redis --image redis:8"},
+    {"upgrade", "--version", "write the image with --image, for example --image redis:8"},
 };
 
 /// The same for the second word.

@@ -16,7 +16,7 @@ inline constexpr std::string_view folder_keys[] = {"target", "context", "namespa
 /// The nearest one, from `folder` upward to the user's home, or to the root where `folder` is not in the home.
 std::optional<std::filesystem::path> find_folder_file(const std::filesystem::path& folder, const Paths& paths);
 
-/// Its text as it is; nothing when there is none. Throws Error (preflight) for a symbolic link, anything that is no
+/// Its text as it is; nothing when it does not exist. Throws Error (preflight) for a symbolic link, anything that is no
 /// file, and one that another user has or can write.
 std::optional<std::string> read_folder_file(const std::filesystem::path& path);
 

@@ -6,10 +6,9 @@
 #include <vector>
 
 #include "base/secret.hpp"
+#include "sys/clock.hpp"
 
 namespace raibid {
-
-using WallTime = std::chrono::system_clock::time_point;
 
 /// A certificate and its private key, both PEM.
 struct KeyPair {

@@ -10,12 +10,11 @@
 
 #include "base/error.hpp"
 #include "components/context.hpp"
+#include "sys/clock.hpp"
 #include "sys/process.hpp"
 #include "tools/kubectl.hpp"
 
 namespace raibid {
-
-using WallTime = std::chrono::system_clock::time_point;
 
 /// Who holds a Lease, as the Lease says.
 struct LeaseHolder {

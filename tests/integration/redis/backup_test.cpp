@@ -596,7 +596,7 @@ TEST_CASE("a schedule of backups on this machine: setup prints a timer and insta
   const Output fresh = cli({"status", "redis", "--target", "local"});
   CHECK(fresh.out.find("✓ backup       last success ") != std::string::npos);
   const fs::path file = cli.to() / cli.files(".rdb").front();
-  // half a file is none, and for how long there has been none is known
+  // half a file does not count as a backup, and status knows since when there should be one
   const std::string whole = *read_file(file);
   write_atomic(file, whole.substr(1));
   CHECK(cli({"status", "redis", "--target", "local"}).out.find("✓ backup       none yet") != std::string::npos);

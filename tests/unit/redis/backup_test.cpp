@@ -188,7 +188,7 @@ TEST_CASE("backup: the newest of a place that several Redis of one name share is
   };
   CHECK(newest(both, owner_in("jobs")) == "2026-01-30T12:00:00Z");
   CHECK(newest(both, owner_in("staging")) == "2026-01-31T12:00:00Z");
-  // a cluster that was made anew: those of one Redis can only be meant
+  // a new cluster: where all backups are of one Redis, that one is meant
   CHECK(newest({both[1], both[2]}, nobody) == "2026-01-30T12:00:00Z");
   const Error error = test::error_of([&] { newest(both, owner_in("new")); });
   CHECK(error.code() == ExitCode::usage);

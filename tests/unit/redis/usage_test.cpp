@@ -53,7 +53,7 @@ TEST_CASE("usage: the time that is left at a rate, in words") {
   CHECK(growth_text({300, 3 * hour}) == "no growth in 3 h");
 }
 
-TEST_CASE("usage: the history keeps a sample in half an hour for seven days, and a damaged file is none") {
+TEST_CASE("usage: the history keeps a sample in half an hour for seven days, and a damaged file counts as no history") {
   const TemporaryDirectory home(std::filesystem::temp_directory_path());
   const ChangeGuard guard(false);
   const Files files(guard);

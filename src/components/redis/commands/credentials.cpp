@@ -273,9 +273,10 @@ class Rotation {
     });
     if (done) return *done;
     return result("finished",
-                  restarted ? "Only the new passwords are valid now.\n"
-                            : "Only the new passwords are valid now, but of the exporter: it has not restarted since "
-                              "then, and keeps its old one as well. Run this again after its next start.\n");
+                  restarted
+                      ? "Only the new passwords are valid now.\n"
+                      : "Only the new passwords are valid now, except for the exporter: it has not restarted since "
+                        "then, and keeps its old one as well. Run this again after its next start.\n");
   }
 
   /// Those of the application's user that were there before then, on every node.

@@ -35,8 +35,7 @@ struct RestorePlan {
   bool counted = false;  ///< `counts` are those of the file
   DataCounts counts;
   bool keep_old = false;  ///< nobody has a copy of the old data: they stay beside the new ones
-  /// Asks whoever runs this, and takes the copy: called once, when nothing stands against the restore any more and
-  /// nothing is changed yet.
+  /// Asks the user, and takes the copy. Called once, after all checks have passed and before anything is changed.
   std::function<void()> agree{};
 };
 

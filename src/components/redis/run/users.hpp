@@ -34,8 +34,7 @@ struct UserServer {
   LogIn log_in;
 };
 
-/// Those servers of one Redis that run, looked for anew at each call: a node that does not run reads the store when it
-/// starts.
+/// The servers of one Redis that run; each call looks again. A node that does not run reads the store when it starts.
 class UserServers {
  public:
   /// A Redis of one server, by a LogIn.
@@ -55,12 +54,12 @@ class UserServers {
 /// What the content of the store becomes; asked when it is about to change.
 using UserChange = std::function<SecretContent(const SecretContent& present)>;
 
-/// Changes the users of a running Redis: first whatever lets someone in, on every server, by ACL SETUSER; then,
-/// after both the application and raibid-cli have logged in that way, the store; then with what the nodes log in to
-/// each other; only then what keeps someone out. Nobody who knows a password of before or after is refused meanwhile,
-/// and ACL LOAD, which closes connections, is never used. What was there before stays in the store
+/// Changes the users of a running Redis, in this order: new passwords and rights, on every server (ACL SETUSER); the
+/// store, after the application and raibid-cli have logged in that way; the password that the nodes use among each
+/// other; last, old passwords and rights are removed. So a client with an old or a new password is not refused
+/// meanwhile. ACL LOAD is never used, because it closes connections. What was there before stays in the store
 /// (previous_users_key) until `forget_previous_users`. `run` is the id of the run, without which nothing is taken back.
-/// Throws Error; before anything is changed when a server runs and lets nobody in.
+/// Throws Error; when raibid-cli cannot log in to a server that runs, it does so before anything is changed.
 void change_users(UserStore& store, const UserServers& servers, const UserChange& change, const std::string& run);
 
 /// Takes back what change_users of that run did, whole or in part; can run twice. Throws Kept when another run has

@@ -10,8 +10,6 @@
 
 namespace raibid {
 
-using WallTime = std::chrono::system_clock::time_point;
-
 /// What a backup says of itself, in a .json beside the .rdb. It holds no password; the names of streams and groups are
 /// in it.
 struct BackupManifest {

@@ -23,7 +23,8 @@ inline constexpr const char* master_set = "mymaster";
 SecretContent with_node_users(SecretContent present, const Secret& password);
 
 /// `present` with what follows from its other keys: replication.conf has its internal password, and sentinel.conf lets
-/// in whom users.acl lets in. Whoever changes a password of `present` calls it. Of one node alone: as it is.
+/// in whom users.acl lets in. Call it after a password of `present` has changed. With one node `present` is returned as
+/// it is.
 SecretContent with_node_files(SecretContent present);
 
 /// `present` without them: there is one node alone.

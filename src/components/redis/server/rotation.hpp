@@ -12,8 +12,6 @@
 namespace raibid {
 
 class Random;
-using WallTime = std::chrono::system_clock::time_point;
-
 /// The application's user gets a second password, `next`, beside the one that it has; applications are handed the new
 /// one. `now` says since when both are valid.
 SecretContent with_second_password(SecretContent present, const Secret& next, WallTime now);

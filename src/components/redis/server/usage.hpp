@@ -14,12 +14,6 @@
 
 namespace raibid {
 
-using WallTime = std::chrono::system_clock::time_point;
-
-inline std::int64_t unix_seconds(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
-
 /// What one Redis used at a moment: bytes of memory, and of each place that its data lie in (a claim, a folder).
 struct UsageSample {
   std::int64_t at = 0;  ///< unix_seconds
@@ -39,7 +33,7 @@ inline constexpr std::int64_t shortest_trend = 1800;
 /// What is older says nothing of today.
 inline constexpr std::int64_t longest_trend = 24 * 3600;
 
-/// From the oldest sample of the last day on, at least half an hour; where there is none, from the newest one that is
+/// From the oldest sample of the last day on, at least half an hour; without such a sample, from the newest one that is
 /// older. `value` gives the number of a sample, or nothing. std::nullopt when there is no such sample.
 template <typename Value>
 std::optional<Growth> growth_of(const std::vector<UsageSample>& samples, const UsageSample& now, Value&& value) {
@@ -78,7 +72,7 @@ class UsageHistory {
 
   /// Oldest first.
   const std::vector<UsageSample>& samples() const { return m_samples; }
-  /// Keeps this one when it is due, and removes the files of Redis that nobody has looked at for 30 days.
+  /// Keeps this one when it is due, and removes files that have not been written for 30 days.
   void add(const UsageSample& sample);
 
  private:

@@ -56,6 +56,12 @@ std::vector<std::string> RedisNames::pods(int nodes) const {
   return all;
 }
 
+std::vector<std::string> RedisNames::pod_objects(int nodes) const {
+  std::vector<std::string> all = pods(nodes);
+  for (std::string& name : all) name.insert(0, "pod/");
+  return all;
+}
+
 std::string RedisNames::claim_of(int node) const { return "redis-data-" + pod_of(node); }
 
 int RedisNames::node_of(std::string_view name) const {

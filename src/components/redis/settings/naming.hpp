@@ -47,6 +47,8 @@ struct RedisNames {
   std::string claim_of(int node) const;
   /// The pods of so many nodes, in the order of their ordinals.
   std::vector<std::string> pods(int nodes) const;
+  /// The same as kubectl names them: "pod/NAME".
+  std::vector<std::string> pod_objects(int nodes) const;
   /// The ordinal of the node that has this pod, or this claim; -1 for another name.
   int node_of(std::string_view name) const;
   /// What a port-forward goes to, so that it leads to the master: the pod, or of several nodes a proxy.

@@ -32,7 +32,7 @@ std::optional<std::pair<std::string, std::string>> why_no_replicas(const RedisSe
     return std::pair("without data on disk a master that restarts is empty, and empties its replicas",
                      "leave --no-persistence out");
   if (redis.tls.migrate)
-    return std::pair("several nodes know each other by one port, so there is none beside it for plain clients",
+    return std::pair("several nodes use one port, so plain clients cannot have another one beside it",
                      "leave --tls-migrate out, or --ha");
   if (redis.tls.from == TlsChoice::From::issuer)
     return std::pair("what cert-manager renews is read again by one node alone",

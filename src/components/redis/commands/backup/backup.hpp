@@ -45,9 +45,8 @@ CommandResult backup_result(const Context& context, const std::function<std::str
 /// The folder that the only argument names. Throws Error (usage).
 BackupStore backup_store_of(Context& context, const std::vector<std::string>& arguments);
 
-/// The newest backup of the release, damaged ones left out: of the Redis that `owner` (BackupManifest::owner) names
-/// where several of that name share a place. Throws Error (`code`) when there is none in `where`, or when those of
-/// several are there and none of this one.
+/// The newest backup of the release that is not damaged. Where several Redis of that name share a place, it is one of
+/// the Redis that `owner` names (BackupManifest::owner). Throws Error (`code`) when `where` has no such backup.
 StoredBackup newest_backup(const std::vector<StoredBackup>& newest_first, const std::string& release,
                            const std::function<std::string()>& owner, const std::string& where, ExitCode code);
 

@@ -43,9 +43,9 @@ void refuse_old(const Context& context, const BackupManifest& manifest, const st
   throw Error(ExitCode::failure,
               fmt::format("the newest backup is of {} ({}), older than --max-age", printable(manifest.taken),
                           ago(context.clock.wall(), manifest.taken)),
-              to.empty()
-                  ? "why there is none since, and how to take one now: " + context.scope().command("status redis")
-                  : "take one: " + context.scope().command("backup redis", shell_quote(to)));
+              to.empty() ? "status says why there is no newer one, and how to take one now: " +
+                               context.scope().command("status redis")
+                         : "take one: " + context.scope().command("backup redis", shell_quote(to)));
 }
 
 std::string run_of_drill(Context& context) {

@@ -60,8 +60,8 @@ class LiveRestore {
   }
 
  private:
-  /// Nothing of anybody's is overwritten. What a killed run wrote is told from nothing: an application may have changed
-  /// it since, so that a key that is there stays as it is.
+  /// Nothing is overwritten. A key that a killed run wrote looks like one that an application wrote since, so every key
+  /// that is there stays as it is.
   void look() {
     checked(m_to, {"SELECT", "0"});
     const RedisReply marker = checked(m_to, {"GET", live_restore_marker});

@@ -96,8 +96,8 @@ bool begins_as_rdb(const fs::path& file) {
   return first == "REDIS" || first == "VALKE";
 }
 
-/// Whether what is left after the cut says of a second at or before `moment` that Redis wrote then. Else nobody knows
-/// what it held: a base came into its place by a rewrite or a restore, or the times were turned on later.
+/// Whether what is left after the cut has a time mark at or before `moment`. Without one the data of that moment is not
+/// known: the base came from a later rewrite or restore, or time marks were turned on later.
 bool reaches_back(const fs::path& folder, const std::vector<std::string>& parts, std::int64_t moment) {
   for (const std::string& part : parts) {
     if (begins_as_rdb(folder / part)) continue;
@@ -111,7 +111,7 @@ bool reaches_back(const fs::path& folder, const std::vector<std::string>& parts,
 void cut(Context& context, const fs::path& folder, const std::string& base,
          std::chrono::system_clock::time_point moment) {
   const fs::path manifest = folder / (base + ".manifest");
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(moment.time_since_epoch()).count();
+  const auto seconds = unix_seconds(moment);
   const auto refuse = [&] {
     refuse_moment(
         fmt::format("the AOF begins after {}: it was rewritten or restored since, or nothing was written before",

@@ -189,7 +189,7 @@ class WatchScreen {
 
   void redraw(const std::vector<std::string>& lines) {
     const std::pair<int, int> size = {m_context.terminal.width(), m_context.terminal.height()};
-    // after a change of its size nobody knows where the terminal has put the lines of before
+    // a terminal that was resized may have moved the lines that it showed
     if (m_drawn > 0 && size != m_size) {
       m_context.results << "\x1b[H\x1b[J";
     } else if (m_drawn > 0) {

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/gzip.hpp"
+#include "sys/clock.hpp"
 
 namespace raibid {
 
@@ -42,7 +43,7 @@ std::string header(const ArchiveFile& file, std::int64_t modified) {
 }  // namespace
 
 std::string tar_gz(const std::vector<ArchiveFile>& files, std::chrono::system_clock::time_point modified) {
-  const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(modified.time_since_epoch()).count();
+  const std::int64_t seconds = unix_seconds(modified);
   std::string archive;
   for (const ArchiveFile& file : files) {
     archive += header(file, seconds) + file.content;

@@ -84,9 +84,7 @@ std::string KubernetesPlace::cluster_uid() { return cluster_uid_of(m_context, m_
 bool KubernetesPlace::exporter_started_after(WallTime time) {
   // the kubelet brings a changed Secret into a pod within a minute or two
   constexpr auto until_it_is_there = std::chrono::minutes(2);
-  std::vector<std::string> names;
-  for (const std::string& pod : m_names.pods(installed().record.nodes())) names.push_back("pod/" + pod);
-  const Command question = m_session.kubectl.get(names);
+  const Command question = m_session.kubectl.get(m_names.pod_objects(installed().record.nodes()));
   for (const nlohmann::json& pod :
        Kubectl::parse_items(question, m_session.kubectl.ask(question, m_context.deadline))) {
     for (const nlohmann::json& container : items_at(pod, {"status", "containerStatuses"})) {

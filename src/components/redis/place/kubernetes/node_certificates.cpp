@@ -48,9 +48,7 @@ std::string shown_by(const RedisConnection& redis) {
 
 void NodeCertificates::serve(const SecretContent& content, const std::vector<TlsClient>& known,
                              bool client_certificates, TimePoint until) const {
-  std::vector<std::string> pods;
-  for (const std::string& pod : ways.names().pods(ways.nodes())) pods.push_back("pod/" + pod);
-  const Command question = kubectl.get(pods);
+  const Command question = kubectl.get(ways.names().pod_objects(ways.nodes()));
   const json present = Kubectl::parse_items(question, kubectl.ask(question, until));
   for (const json& pod : present) {
     if (!container_runs(pod, redis_container)) continue;  // it reads the files at its start

@@ -32,9 +32,7 @@ UserServers NodeServers::servers() {
 }
 
 std::vector<UserServer> NodeServers::running() {
-  std::vector<std::string> pods;
-  for (const std::string& pod : m_ways.names().pods(m_ways.nodes())) pods.push_back("pod/" + pod);
-  const Command question = m_kubectl.get(pods);
+  const Command question = m_kubectl.get(m_ways.names().pod_objects(m_ways.nodes()));
   std::vector<UserServer> all;
   for (const nlohmann::json& pod : Kubectl::parse_items(question, m_kubectl.ask(question, m_deadline()))) {
     const int node = m_ways.names().node_of(text_at(pod, {"metadata", "name"}));

@@ -203,11 +203,8 @@ void examine_backups(const std::optional<Release::Backups>& backups, const Kubec
   const std::string logs = "see why: " + kubectl.for_people({"logs", "-l", "app.kubernetes.io/component=backup",
                                                              "--all-containers", "--tail=20"});
   const std::string now_by_hand =
-      "; to take one now: " +
-      kubectl.for_people(
-          {"create", "job", "--from=cronjob/" + backups->name,
-           fmt::format("{}-{}", backups->name,
-                       std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count())});
+      "; to take one now: " + kubectl.for_people({"create", "job", "--from=cronjob/" + backups->name,
+                                                  fmt::format("{}-{}", backups->name, unix_seconds(now))});
   const auto cron = CronSchedule::parse(backups->schedule);
   const auto since = parse_rfc3339(succeeded.empty() ? backups->created : succeeded);
   const bool old = cron && since && now - *since > 2 * cron->longest_gap();

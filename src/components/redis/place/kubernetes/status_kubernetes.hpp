@@ -15,7 +15,7 @@ namespace raibid {
 Spec expected_spec(const Release& found, const RedisSettings& otherwise);
 
 /// Examines a release and the Redis in it, which is given until `until` to answer. A Redis that cannot be reached is a
-/// check that fails, not an Error. `claims` finds out how full they are; nullptr: nobody asks.
+/// check that fails, not an Error. `claims` finds out how full they are; nullptr: they are not looked at.
 StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope,
                              ClaimReader* claims);

@@ -13,13 +13,13 @@ namespace raibid {
 
 /// Finds out how full the claims of a release are: by the kubelet's stats/summary where this login may ask nodes and
 /// the volume has statistics (one that is a folder of the node has none), else by df and du in the pods, where it may
-/// run something there. Asked again after a minute: nobody's storage is filled faster, and a look is not free. What the
-/// pods said is kept for that minute in the home, for the next run, unless room is short: whoever makes some wants to
-/// see it.
+/// run something there. It asks again after a minute, because a look costs time and storage fills slowly. For that
+/// minute the answers of the pods are kept in the home for the next run, unless room is short: then a change should
+/// show at once.
 class ClaimReader {
  public:
-  /// `folder`: where Redis keeps its data in its container; `what` as for usage_file. What nobody could tell is left
-  /// out.
+  /// `folder`: where Redis keeps its data in its container; `what` as for usage_file. A claim that cannot be
+  /// looked at is left out.
   const std::vector<Storage>& look(const Context& context, const Kubectl& kubectl, const Release& release,
                                    const std::string& folder, const std::string& what, TimePoint until);
 
@@ -28,9 +28,9 @@ class ClaimReader {
   std::optional<TimePoint> m_asked;
 };
 
-/// Nobody's storage is filled faster.
+/// How long an answer about storage is used again.
 inline constexpr std::chrono::minutes storage_is_known_for{1};
-/// Keeps what pods said of their claims for the next run, unless room is short: whoever makes some wants to see it.
+/// Keeps the answers of pods about their claims for the next run, unless room is short.
 /// Throws Error when the home cannot be written.
 void remember_storage(const Files& files, const std::filesystem::path& file, WallTime now,
                       const std::vector<Storage>& seen);
