@@ -108,7 +108,7 @@ void refuse_newer_file(const Present& present, int version) {
 }
 
 /// The plan's part that comes from the file: what it is, and that it can be loaded.
-RestorePlan plan_for(Context& context, const RestoreSource& source) {
+RestorePlan plan_for(Context& context, const RestoreSource& source, Target target) {
   RestorePlan plan;
   plan.file = source.file;
   Sha256 hash;
@@ -137,6 +137,9 @@ RestorePlan plan_for(Context& context, const RestoreSource& source) {
   };
   try {
     const Proof proof = prove_file(context, plan.file, manifest ? manifest->used_memory : 0);
+    // on this machine the server that would get the file is the one that refuses it
+    if (proof.too_new && target == Target::local)
+      throw Error(ExitCode::preflight, proof.why_not, "restore it into a Redis of its version, or newer");
     if (!proof.loaded) {
       ended(Mark::warning, "not verified here: " + proof.why_not);
       return plan;
@@ -198,7 +201,7 @@ std::string copy_first(Context& context, Place& place, const RedisSettings& sett
 CommandResult restore_while_it_runs(Context& context, const OpenedPlace& opened, const RestoreSource& source,
                                     const std::string& from) {
   Place& place = *opened.place;
-  const RestorePlan plan = plan_for(context, source);
+  const RestorePlan plan = plan_for(context, source, opened.settings.target);
   context.reporter.note(fmt::format("There comes: {}{}", plan.what, plan.counted ? ", " + plan.counts.text() : ""));
   if (context.guard.dry_run())
     return told(
@@ -264,7 +267,7 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
   const int version = rdb_version_of(source.file);
   const Present present = look_at_present(context, place, opened.settings);
   refuse_newer_file(present, version);
-  RestorePlan plan = plan_for(context, source);
+  RestorePlan plan = plan_for(context, source, opened.settings.target);
   plan.files = present.files;
   if (!moment.empty()) plan.what = "what it held at " + moment;
   plan.keep_old = !present.answers && !context.settings.flag("no-copy");

@@ -28,6 +28,7 @@ Proof prove_file(Context& context, const fs::path& file, std::int64_t memory) {
     proof.counts = count_all(scratch.redis());
   } catch (const Error& error) {
     if (error.code() != ExitCode::preflight) throw;
+    proof.too_new = true;
     proof.why_not = error.message();
     return proof;
   }

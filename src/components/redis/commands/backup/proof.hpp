@@ -10,7 +10,8 @@ namespace raibid {
 
 /// What a redis-server of this machine found in a file.
 struct Proof {
-  bool loaded = false;  ///< else `why_not` says why nobody tried
+  bool loaded = false;  ///< else `why_not` says why it was not tried, or that the file is `too_new` for this server
+  bool too_new = false;
   std::string why_not;  ///< "there is no redis-server on this machine"
   std::string with;     ///< "redis-server 7.0.15"
   DataCounts counts;
