@@ -20,7 +20,7 @@ node_address() { k get service "$1" -o jsonpath='{.spec.clusterIP}'; }
 # The kubelet waits longer and longer before it starts a container again that was killed; a new pod has no such wait.
 without_back_off() {
   k get pods -l app.kubernetes.io/name=redis -o json |
-    jq -r '.items[] | select(any(.status.containerStatuses[]?; .state.waiting.reason == "CrashLoopBackOff")) | .metadata.name' | xargs -r kubectl -n "$namespace" delete pod
+    jq -r '.items[] | select(any(.status.containerStatuses[]?; .state.waiting.reason == "CrashLoopBackOff")) | .metadata.name' | xargs -r kubectl -n "$namespace" delete pod --wait=false
 }
 # Of the nodes; a node that comes back after a conversion has another one
 addresses() { for pod in "${pods[@]}"; do node_address "$pod"; echo; done > "$work/nodes.new" && mv "$work/nodes.new" "$work/nodes"; }
@@ -52,6 +52,14 @@ for_a_while() { sleep "$((RANDOM % 8 + 7)).$((RANDOM % 10))"; }
 
 goes_on() { signal_server CONT "$1" || echo "its probe ended it"; }
 
+uids() { k get pods -l app.kubernetes.io/name=redis -o jsonpath='{range .items[*]}{.metadata.uid}{"\n"}{end}'; }
+none_of() { local now; now=$(uids) && [[ -z $(grep -xF "$1" <<< "$now") ]]; }
+# Waits until these very pods are gone. `kubectl delete` can miss that when a pod of the same name comes at once.
+delete_pods() {
+  local before
+  before=$(for pod in "$@"; do k get pod "$pod" -o jsonpath='{.metadata.uid}{"\n"}'; done) || return
+  k delete pod --wait=false "$@" && eventually none_of "$before"
+}
 evict() {
   printf '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"%s","namespace":"%s"}}' "$1" "$namespace" |
     kubectl create --raw "/api/v1/namespaces/$namespace/pods/$1/eviction" -f -
@@ -67,10 +75,10 @@ fault() { # KIND
     kill-proxy) k delete --wait=false "$(k get pods -l app.kubernetes.io/component=proxy -o name | head -n 1)" ;;
     freeze) signal_server STOP "$master" && took_effect && for_a_while && goes_on "$master" ;;
     cut-off | cut-from-nodes) "${1//-/_}" -A "$master" && took_effect && for_a_while && "${1//-/_}" -D "$master" ;;
-    delete) k delete pod "$master" ;;
+    delete) delete_pods "$master" ;;
     delete-now) k delete pod "$master" --force ;;
     evict) evict "$master" ;;
-    restart-all) k delete pod "${pods[@]}" ;;
+    restart-all) delete_pods "${pods[@]}" ;;
     failover) raibid failover redis --yes ;;
     convert) raibid setup redis --ha=false --yes && raibid setup redis --ha --yes ;;
     *) echo "no such fault: $1"; return 1 ;;
