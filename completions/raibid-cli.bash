@@ -99,6 +99,7 @@ _raibid_cli() {
       queue/export) words+=' --stream --queue --from --to --dead --password-file --existing-secret' ;;
       queue/import) words+=' --stream --max-length --queue --new-ids --resume --again --skip-invalid --password-file --existing-secret' ;;
       queue/trim) words+=' --stream --max-length --queue --older-than --password-file --existing-secret' ;;
+      queue/repair-lag) words+=' --stream --group --queue --password-file --existing-secret' ;;
       queue/retry) words+=' --stream --group --queue --all --idle --password-file --existing-secret' ;;
       queue/claim) words+=' --stream --group --queue --all --idle --consumer --password-file --existing-secret' ;;
       queue/dead) words+=' --stream --group --queue --all --limit --password-file --existing-secret' ;;
@@ -132,7 +133,7 @@ _raibid_cli() {
       credentials/ | help/credentials) words='rotate sync ls show' ;;
       backup/ | help/backup) words='redis ls verify prune drill' ;;
       restore/ | help/restore) words='redis' ;;
-      queue/ | help/queue) words='stats top add ls show grep tail export import trim retry claim dead rm pause resume work' ;;
+      queue/ | help/queue) words='stats top add ls show grep tail export import trim repair-lag retry claim dead rm pause resume work' ;;
       config/ | help/config) words='show set unset use' ;;
       presets/ | help/presets) words='list show new' ;;
       completion/ | help/completion) words='bash zsh fish' ;;
