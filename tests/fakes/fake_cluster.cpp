@@ -54,6 +54,7 @@ FakeCluster::FakeCluster(std::filesystem::path state_file, Signals& signals, Fau
     m_state = {{"objects", json::object()},
                {"releases", json::array()},
                {"groups", json::object()},
+               {"servers", json::object()},
                {"version", 100},
                {"now", 0}};
     put("namespace/kube-system", {{"kind", "Namespace"}, {"metadata", {{"name", "kube-system"}}}});
@@ -194,6 +195,7 @@ json FakeCluster::contents() const {
   // of each node and sentinel: how many passwords a user has, and whether it logs in to the others with the Secret's
   const json servers = m_state.value("servers", json::object());
   for (const auto& [name, server] : servers.items()) {
+    if (!m_state.at("objects").contains(pod_key_of(std::stoi(name.substr(name.find(' ') + 1))))) continue;
     for (const auto& [user, rules] : server.at("users").items())
       seen["servers"][name][user] = std::count_if(
           rules.begin(), rules.end(), [](const json& rule) { return rule.get<std::string>().starts_with('#'); });

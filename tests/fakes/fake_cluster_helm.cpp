@@ -255,6 +255,8 @@ class FakeCluster::Connection final : public RedisConnection {
         m_cluster.save();
         return FakeRedis::status("OK");
       }
+      const bool asks_tls = name == "CONFIG" && words.at(2).starts_with("tls-");
+      if (name == "CONFIG" && words.at(1) == "GET" && asks_tls) return tls_setting(words.at(2));
       if (name == "SENTINEL" || name == "INFO" || (name == "CONFIG" && words.at(1) == "GET")) return of_node(words);
       return name == "ACL" ? acl(words) : FakeRedis::status("OK");
     }
@@ -277,11 +279,7 @@ class FakeCluster::Connection final : public RedisConnection {
     if (!m_known && !open) return FakeRedis::error("NOAUTH Authentication required.");
     if (name == "PING") return FakeRedis::status("PONG");
     if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\nrun_id:run-0\r\n");
-    if (name == "CONFIG" && words.at(1) == "GET" && words.at(2).starts_with("tls-") && words.at(2).ends_with("-file"))
-      return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text("/etc/tls/" + words.at(2))});
-    if (name == "CONFIG" && words.at(1) == "GET" && words.at(2) == "tls-auth-clients")
-      return FakeRedis::list({FakeRedis::text(words.at(2)),
-                              FakeRedis::text(values.value("/tls/authClients"_json_pointer, false) ? "yes" : "no")});
+    if (name == "CONFIG" && words.at(1) == "GET" && words.at(2).starts_with("tls-")) return tls_setting(words.at(2));
     if (name == "CONFIG" && words.at(1) == "SET" && words.at(2) == "tls-cert-file") {
       m_cluster.m_state["served"] = base64_decode(
           (*m_cluster.find(certificate_key_of(*m_cluster.find(set_key))))["data"]["tls.crt"].get<std::string>());
@@ -324,6 +322,14 @@ class FakeCluster::Connection final : public RedisConnection {
       return std::find(known.begin(), known.end(), json(rule)) != known.end();
     };
     return has("on") && (has("nopass") || has("#" + sha256_hex(password)));
+  }
+
+  RedisReply tls_setting(const std::string& name) const {
+    const json values = json::parse((*m_cluster.find(set_key))["values"].get<std::string>());
+    std::string value = setting(name);
+    if (name.ends_with("-file")) value = "/etc/tls/" + name;
+    if (name == "tls-auth-clients") value = values.value("/tls/authClients"_json_pointer, false) ? "yes" : "no";
+    return FakeRedis::list({FakeRedis::text(name), FakeRedis::text(value)});
   }
 
   /// What a node, or its sentinel, says of all: node 0 is the master.

@@ -525,8 +525,6 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   REQUIRE(run(encrypted, {"setup", "redis", "-v", "--tls"}).code == 0);
   World several;
   REQUIRE(run(several, {"setup", "redis", "-v", "--ha"}).code == 0);
-  World five;
-  REQUIRE(run(five, {"setup", "redis", "-v", "--ha", "--replicas", "4"}).code == 0);
   const World old(encrypted);
   let_certificate_age(old);
   // a secret store keeps the password in a Secret of its own, and changes it
@@ -576,10 +574,7 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
       {"trim on", {"setup", "redis", "-v", "--max-length", "1000"}, untrimmed},
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"rotate", {"credentials", "rotate", "redis", "-v"}, installed},
-      {"nodes", {"setup", "redis", "-v", "--ha"}, empty},
       {"nodes tls", {"setup", "redis", "-v", "--ha", "--tls"}, empty},
-      {"nodes more", {"setup", "redis", "-v", "--ha", "--replicas", "4", "--restart"}, several},
-      {"nodes fewer", {"setup", "redis", "-v", "--ha", "--replicas", "2", "--restart"}, five},
       {"nodes teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, several},
       {"nodes rotate", {"credentials", "rotate", "redis", "-v"}, several},
       {"nodes internal", {"credentials", "rotate", "redis", "-v", "--internal"}, several},
