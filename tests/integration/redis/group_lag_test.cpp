@@ -147,13 +147,13 @@ TEST_CASE("lag: a long backlog is counted in slices") {
   constexpr int entries = 60000;
   checked(*redis, {"EVAL", "for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], '*', 'a', i) end", "1", stream,
                    std::to_string(entries)});
-  const std::string last = read(*redis, "c", 1).at(0);
+  const std::string last = read(*redis, "c", 2).at(1);  // after the first alone Redis knows it all the same
   forget(*redis, last);
   int slices = 1;
   const GroupLag seen = count_group_lag(*redis, stream, group, [&] { ++slices; });
   MESSAGE(slices << " slices");
-  CHECK(seen.waiting == entries - 1);
-  CHECK(set_group_lag(*redis, stream, group, seen) == entries - 1);
+  CHECK(seen.waiting == entries - 2);
+  CHECK(set_group_lag(*redis, stream, group, seen) == entries - 2);
 }
 
 TEST_CASE("lag: what has none says so") {
