@@ -11,14 +11,17 @@
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
+#include "sys/files.hpp"
 #include "sys/new_file.hpp"
-#include "sys/sha256.hpp"
+#include "sys/process.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
 
 namespace {
+
+constexpr const char* copy_name = "copy";  ///< in the folder of what is being brought
 
 fs::path before_of(const LocalInstance& instance) { return instance.data() / before_restore; }
 fs::path replaced_of(const LocalInstance& instance) { return instance.data() / replaced_by_restore; }
@@ -71,7 +74,12 @@ class LocalRestore {
 
   const LocalInstance& instance() const { return m_instance; }
 
-  Plan plan() { return {file_step(), stop_step(), data_step(), start_step(), compare_step(), done_step()}; }
+  Plan plan() {
+    Plan plan = {file_step(), stop_step(), data_step(), start_step(), compare_step()};
+    if (loads_while_copied()) plan.push_back(copy_step());
+    plan.push_back(done_step());
+    return plan;
+  }
 
   /// The new data, the old ones beside them, and the AOF that Redis begins.
   void check_room() const {
@@ -84,32 +92,64 @@ class LocalRestore {
   }
 
  private:
+  /// Redis never writes into the base of an AOF that is a folder, nor into its RDB: it makes a new file and renames it.
+  /// So it may begin with the backup itself, and load while that is copied. An AOF of one file it appends to.
+  bool loads_while_copied() const { return m_plan.files.has_folder() || !m_plan.files.aof; }
+
   Step file_step() {
     Step step;
     step.name = "file";
-    step.intent = fmt::format("copy {} ({}) beside the data, and compare its SHA-256", m_plan.file.string(),
-                              format_bytes(m_plan.bytes));
+    step.intent =
+        loads_while_copied()
+            ? fmt::format("begin to copy {} ({}) beside the data", m_plan.file.string(), format_bytes(m_plan.bytes))
+            : fmt::format("copy {} ({}) beside the data", m_plan.file.string(), format_bytes(m_plan.bytes));
     step.undo = [this]() -> std::vector<Undo> { return {undo_file(m_incoming)}; };
     step.act = [this]() -> StepResult {
       const DataFiles& files = m_plan.files;
       const fs::path target = m_incoming / files.rdb();
       m_context.files.make_private_directory(m_incoming);
       m_context.files.make_private_directory(target.parent_path());
-      const auto file = m_context.files.new_file(target);
-      Sha256 hash;
-      read_in_pieces(m_plan.file, [&](std::string_view piece) {
-        m_context.signals.check();
-        hash.add(piece);
-        file->write(piece);
-      });
-      if (hash.hex() != m_plan.sha256)
-        throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()));
-      file->keep();
       if (files.has_folder())
         m_context.files.write_atomic(target.parent_path() / (files.base + ".manifest"), aof_manifest(files.base));
-      return {Outcome::changed, format_bytes(m_plan.bytes)};
+      if (!loads_while_copied()) {
+        start_copy(target);
+        finish_copy();
+        return {Outcome::changed, format_bytes(m_plan.bytes)};
+      }
+      m_context.files.make_link(fs::canonical(m_plan.file), target);
+      start_copy(m_incoming / copy_name);
+      return {Outcome::changed, ""};
     };
     return step;
+  }
+
+  /// Copies the file, and reads its SHA-256 when that is to be compared, each in a child of its own beside us.
+  void start_copy(const fs::path& to) {
+    m_copy = m_context.files.new_file(to);
+    m_copying = {"dd",    "if=" + m_plan.file.string(), "of=" + m_copy->part().string(),
+                 "bs=4M", "conv=fsync,notrunc",         "status=none"};
+    m_copier = m_context.runner.start({m_copying, "", {}});
+    if (m_plan.hashed || m_plan.sha256.empty()) return;
+    m_hasher = m_context.runner.start(reading({{"sha256sum", "-b", m_plan.file.string()}, "", {}}));
+  }
+
+  /// Waits for what start_copy began. Throws Error (failure) when the copy is not what was looked at.
+  void finish_copy() {
+    const auto needed = [this](Process& process, const std::vector<std::string>& argv) {
+      const Output output = finish(m_context.runner, process, m_context.deadline);
+      if (!output.ok()) throw child_error({argv, "", {}}, output);
+      return output.out;
+    };
+    needed(*m_copier, m_copying);
+    const std::string hash = m_hasher ? needed(*m_hasher, {"sha256sum"}) : "";
+    // a backslash in front says that the name has one
+    if (m_hasher && hash.substr(hash.starts_with('\\') ? 1 : 0, m_plan.sha256.size()) != m_plan.sha256)
+      throw Error(ExitCode::failure,
+                  fmt::format("{} is damaged: it is not the file that its manifest describes", m_plan.file.string()),
+                  "restore another one");
+    if (file_stamp(m_plan.file) != m_plan.stamp)
+      throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()));
+    m_copy->keep();
   }
 
   Step stop_step() {
@@ -145,7 +185,7 @@ class LocalRestore {
       m_context.files.make_private_directory(before);
       if (fs::exists(live)) m_context.files.rename(live, before / name);
       m_context.files.rename(m_incoming / name, live);
-      m_context.files.remove_tree(m_incoming);
+      if (!loads_while_copied()) m_context.files.remove_tree(m_incoming);
       return {Outcome::changed, fmt::format("the old data are in {}", m_context.paths.shown(before))};
     };
     return step;
@@ -188,6 +228,21 @@ class LocalRestore {
     return step;
   }
 
+  Step copy_step() {
+    Step step;
+    step.name = "copy";
+    step.intent = "wait until the copy is on the disk, and put it where Redis has read the backup itself";
+    step.undo = [] { return std::vector<Undo>{}; };
+    step.act = [this]() -> StepResult {
+      finish_copy();
+      // where Redis has begun a new file meanwhile, nobody needs this one
+      m_context.files.replace_link(m_copy->path(), m_instance.data() / m_plan.files.rdb());
+      m_context.files.remove_tree(m_incoming);
+      return {Outcome::changed, format_bytes(m_plan.bytes)};
+    };
+    return step;
+  }
+
   Step done_step() {
     Step step;
     step.name = "old data";
@@ -214,6 +269,9 @@ class LocalRestore {
   const RestorePlan& m_plan;
   LocalInstance m_instance;
   fs::path m_incoming, m_kept;
+  std::unique_ptr<NewFile> m_copy;
+  std::vector<std::string> m_copying;
+  std::unique_ptr<Process> m_copier, m_hasher;
 };
 
 }  // namespace
