@@ -73,8 +73,8 @@ bool Pty::read_some(milliseconds most) {
   return true;
 }
 
-bool Pty::shows(const std::string& text) {
-  const auto until = steady_clock::now() + patience;
+bool Pty::shows(const std::string& text, milliseconds limit) {
+  const auto until = steady_clock::now() + limit;
   for (;;) {
     const std::size_t found = m_written.find(text, m_seen);
     if (found != std::string::npos) {
