@@ -31,6 +31,7 @@ end
 function __raibid_cli_names
     set -l words (commandline -opc)
     set -l program (string replace -r '^~' $HOME -- $words[1])
+    type -q $program; or return
     $program __complete $argv $words[2..-1] 2>/dev/null
 end
 

@@ -207,7 +207,7 @@ TEST_CASE("shells offer values: choices, presets, files") {
                                           "raibid-cli --color ",
                                           "raibid-cli --config /etc/hos",
                                           "raibid-cli setup redis -f /etc/hos",
-                                          "raibid-cli --tls --release x ",
+                                          "raibid-cli --release x ",
                                           "raibid-cli setup redis --chart em",
                                           "raibid-cli presets show ",
                                           "raibid-cli restore redis /etc/hos",
@@ -231,7 +231,7 @@ TEST_CASE("shells offer values: choices, presets, files") {
     CHECK(offers.has("raibid-cli presets show ", words_of(builtin_presets())));
     CHECK(offers.has("raibid-cli restore redis /etc/hos", hosts));
     CHECK(offers.has("raibid-cli config set trim-sch", {"trim-schedule"}));
-    CHECK(offers.has("raibid-cli --tls --release x ", {"setup", "status"}));
+    CHECK(offers.has("raibid-cli --release x ", {"setup", "status"}));
     CHECK(offers.has("raibid-cli --url redis://h:6 ", {"setup", "status"}));
   }
 }
