@@ -68,3 +68,54 @@ TEST_CASE("Bitnami's chart: a first install that cannot succeed leaves nothing")
   CHECK(failed.err.find("no-such-tag-anywhere") != std::string::npos);
   CHECK(cluster_state(cli.name_space()) == before);
 }
+
+TEST_CASE("Bitnami's chart with replicas by the user's values: each node in status, each claim in teardown") {
+  if (!have_cluster()) return;
+  const char* const chart = ::getenv("RAIBID_TEST_BITNAMI_CHART");
+  if (!chart) {
+    MESSAGE("skipped: RAIBID_TEST_BITNAMI_CHART names no folder with the chart");
+    return;
+  }
+  ClusterCli cli("raibid-test-bitnamiha");
+  const auto before = cluster_state(cli.name_space());
+  const auto setup = [&](std::vector<std::string> more) {
+    std::vector<std::string> words = {
+        "--chart", chart, "--set", "architecture=replication", "--set", "replica.replicaCount=2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return cli.setup(words);
+  };
+  const Output first = setup({});
+  INFO(said(first));
+  REQUIRE(first.status == 0);
+
+  // setup waits for the master alone
+  kubectl({"rollout", "status", "statefulset/raibid-redis-replicas", "-n", cli.name_space(), "--timeout=90s"});
+  const nlohmann::json status = nlohmann::json::parse(cli.status({"-o", "json"}).out);
+  CHECK(status.at("master") == "raibid-redis-master-0");
+  REQUIRE(status.at("nodes").size() == 3);
+  for (const int replica : {1, 2}) {
+    CHECK(status.at("nodes").at(replica).at("role") == "replica");
+    CHECK(status.at("nodes").at(replica).at("link") == "up");
+  }
+  const Output healthy = cli.status();
+  INFO(said(healthy));
+  CHECK(healthy.status == 0);
+  for (const char* const name :
+       {"raibid-redis-master-0", "raibid-redis-replicas-0", "raibid-redis-replicas-1",
+        "redis-data-raibid-redis-replicas-1", "2 replicas online", "raibid-redis-replicas: 2 of 2 ready"})
+    CHECK_MESSAGE(healthy.out.find(name) != std::string::npos, name);
+
+  // another configuration starts the pods of both StatefulSets again
+  const Output dry = setup({"--max-length", "500", "--dry-run"});
+  const Output asked = setup({"--memory-limit", "600Mi"});
+  INFO(said(dry) << said(asked));
+  CHECK(asked.status == 2);  // nobody to ask
+  CHECK(asked.err.find("pods raibid-redis-replicas-0 to 1") != std::string::npos);
+  CHECK(asked.err.find("pod raibid-redis-master-0") != std::string::npos);
+
+  const Output gone = cli.teardown({"--dry-run"});
+  INFO(said(gone));
+  CHECK(gone.out.find("claim redis-data-raibid-redis-replicas-1 (of a replica)") != std::string::npos);
+  REQUIRE(cli.teardown({"--yes", "--delete-data"}).status == 0);
+  CHECK(cluster_state(cli.name_space()) == before);
+}

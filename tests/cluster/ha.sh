@@ -49,10 +49,37 @@ rotate_all() {
   stop_writers
   return "$code"
 }
+# A secret store keeps the password in a Secret of its own: it is taken over from there, and once more when the store changes it
+store_another() {
+  head -c 24 /dev/urandom | base64 | tr -d '\n/+=' > "$work/stored"
+  kubectl create secret generic store --from-file=password="$work/stored" --dry-run=client -o yaml | k apply -f -
+}
+take_from_store() {
+  start_writers
+  store_another && raibid setup redis --existing-secret store/password && take_password && cmp "$work/stored" "$work/password" &&
+    raibid credentials sync redis --finish --yes && store_another && raibid credentials sync redis && take_password && cmp "$work/stored" "$work/password" &&
+    raibid credentials sync redis --finish --yes
+  local code=$?
+  stop_writers
+  return "$code"
+}
+one_password_everywhere() { # of the application, in each node and each sentinel
+  local node port
+  for node in 0 1 2; do
+    for port in 6379 26379; do
+      # shellcheck disable=SC2016 # of the other shell
+      [[ $("$cluster" exec sh -c 'REDISCLI_AUTH=$(cat "$1") redis-cli -h "$2" -p "$3" PING' sh "$work/password" \
+        "$(k get service "raibid-redis-master-$node" -o jsonpath='{.spec.clusterIP}')" "$port") == PONG ]] || { echo "node $node, port $port"; return 1; }
+    done
+  done
+}
 check "setup --ha" raibid setup redis --ha --size 100Mi
 take_password
 syncs_before=$(syncs)
 check "status knows three nodes, three sentinels, two proxies" lists_all_nodes
+check "setup says that all pods run on one node of the cluster" bash -c "'$cli' setup redis -n $namespace -o json | jq -e '.advice | any(.name == \"one-node\")'"
+check "doctor says it, too, and who is the master, and whether a pod may be drained" bash -c "'$cli' doctor redis -n $namespace -o json |
+  jq -e '[.checks[] | select(.passed) | .id] | contains([\"master\", \"replica\", \"sentinels\", \"address\", \"spread\", \"budget\"])'"
 check "a second setup changes nothing" bash -c "'$cli' setup redis -n $namespace 2>/dev/null | grep 'Nothing changed'"
 check "no password of the nodes is in a ConfigMap, a pod or a command line" bash -c "
   password=\$(kubectl -n $namespace get secret raibid-redis -o jsonpath='{.data.internal-password}' | base64 -d)
@@ -62,6 +89,10 @@ check "… no command of a client has failed ($(jq -c .failures "$work/written")
 check "… no replica has lost its master" bash -c "[[ '$syncs_before' == *sync_full:2* && '$(syncs)' == '$syncs_before' ]]"
 check "… and all is well" healthy
 nothing_lost "… no acknowledged entry is lost" "$ip"
+check "a store's password is taken over by all nodes, twice, under load" take_from_store
+check "… no command of a client has failed ($(jq -c .failures "$work/written"))" written '.failed == 0'
+check "… every node and every sentinel lets in who has the store's password" one_password_everywhere
+check "… and status says that it is the store's" bash -c "'$cli' status redis -n $namespace | grep 'Secret store/password has the password of Redis'"
 event "the master's pod is deleted" delete_pod
 event "the master is killed" kill_server
 event "failover redis" handed_over
@@ -74,6 +105,7 @@ check "teardown keeps all claims" raibid teardown redis --yes
 check "… three of them" test "$(claims)" = 3
 check "setup takes the data up again, with all nodes" raibid setup redis
 nothing_lost "… nothing is lost, though every address is another one" "$(address)"
+k delete secret store > /dev/null
 check "teardown takes all claims" raibid teardown redis --delete-data --yes
 check "… and the namespace" eventually bash -c "! kubectl get namespace $namespace"
 summary

@@ -135,7 +135,11 @@ void FakeCluster::forget(const std::string& key) {
   if (key == claim_key) m_state["groups"] = json::object();
   if (key == set_key && pod_grace == milliseconds(0)) objects.erase(pod_key);
   if (key == set_key && find(pod_key)) begin_end(pod_key);
-  if (key == pod_key && find(set_key)) make_pod();
+  if (key == set_key) make_nodes(1);
+  const int node = node_of_pod(key);
+  if (node >= 0) m_state["servers"].erase(fmt::format("node {}", node));
+  if (node >= 0) m_state["servers"].erase(fmt::format("sentinel {}", node));
+  if (node >= 0 && find(set_key) && node < nodes_of_set(*find(set_key))) make_pod(node);
   if (!key.starts_with("namespace/")) return;
   m_state["releases"] = json::array();
   m_state["groups"] = json::object();
@@ -193,6 +197,7 @@ json FakeCluster::contents() const {
     for (const auto& [user, rules] : server.at("users").items())
       seen["servers"][name][user] = std::count_if(
           rules.begin(), rules.end(), [](const json& rule) { return rule.get<std::string>().starts_with('#'); });
+    if (!m_state.at("objects").contains("secret/raibid-redis")) continue;
     const json& data = m_state.at("objects").at("secret/raibid-redis").at("data");
     seen["servers"][name]["knows the others"] =
         server.at("password") == sha256_hex(base64_decode(data.at("internal-password").get<std::string>()));
@@ -328,31 +333,42 @@ void FakeCluster::cluster_goes_on() {
       ending != nullptr && ending->contains("gone_at") &&
       milliseconds((*ending)["gone_at"].get<long long>()) <= m_clock.now() - FakeClock().now())
     forget(pod_key);
-  json* const pod = find(pod_key);
-  if (pod == nullptr || (*pod)["status"]["phase"] == "Running") return;
-  if (milliseconds((*pod)["ready_at"].get<long long>()) > m_clock.now() - FakeClock().now()) return;
-  json ready = *pod;
-  const json condition = {{"type", "Ready"}, {"status", "True"}};
-  ready["status"] = {
-      {"phase", "Running"},
-      {"conditions", {condition}},
-      {"containerStatuses", {{{"name", "redis"}, {"ready", true}, {"state", {{"running", json::object()}}}}}}};
-  put(pod_key, ready);
+  const json* const set = find(set_key);
+  const int nodes = set == nullptr ? 1 : nodes_of_set(*set);
+  for (int node = 0; node < nodes; ++node) {
+    json* const pod = find(pod_key_of(node));
+    if (pod == nullptr || (*pod)["status"]["phase"] == "Running") continue;
+    if (milliseconds((*pod)["ready_at"].get<long long>()) > m_clock.now() - FakeClock().now()) continue;
+    json ready = *pod;
+    const json condition = {{"type", "Ready"}, {"status", "True"}};
+    json containers = json::array();
+    for (const char* const name : {"redis", "sentinel"}) {
+      if (nodes > 1 || containers.empty())
+        containers.push_back({{"name", name}, {"ready", true}, {"state", {{"running", json::object()}}}});
+    }
+    ready["status"] = {{"phase", "Running"}, {"conditions", {condition}}, {"containerStatuses", containers}};
+    put(pod_key_of(node), ready);
+  }
 }
 
 /// A watch tells what has changed since it spoke last.
 void FakeCluster::say_news(Child& child) {
   if (child.watched != "pods") return;
-  const json* const pod = find(pod_key);
-  const json seen = pod != nullptr ? *pod : json();
-  if (seen == child.last_said) return;
+  json seen = json::object();
+  for (const auto& [key, object] : m_state["objects"].items()) {
+    if (node_of_pod(key) >= 0) seen[key] = object;
+  }
   const auto say = [&](const char* type, const json& object) {
     child.text += json{{"type", type}, {"object", object}}.dump() + "\n";
   };
-  const bool another =
-      !child.last_said.is_null() && !seen.is_null() && seen["metadata"]["uid"] != child.last_said["metadata"]["uid"];
-  if (!child.last_said.is_null() && (seen.is_null() || another)) say("DELETED", child.last_said);
-  if (!seen.is_null()) say(child.last_said.is_null() || another ? "ADDED" : "MODIFIED", seen);
+  for (const auto& [key, before] : child.last_said.items()) {
+    if (!seen.contains(key) || seen[key]["metadata"]["uid"] != before["metadata"]["uid"]) say("DELETED", before);
+  }
+  for (const auto& [key, now] : seen.items()) {
+    const bool known =
+        child.last_said.contains(key) && child.last_said[key]["metadata"]["uid"] == now["metadata"]["uid"];
+    if (!known || child.last_said[key] != now) say(known ? "MODIFIED" : "ADDED", now);
+  }
   child.last_said = seen;
 }
 
@@ -427,7 +443,9 @@ void FakeCluster::get(Child& child, const Words& words) {
   }
   for (const auto& [key, object] : m_state["objects"].items()) {
     const bool named = words.has(key);
-    const bool listed = what.find('/') == std::string::npos && (what + "/").find(key.substr(0, key.find('/'))) == 0;
+    bool listed = what.find('/') == std::string::npos && (what + "/").find(key.substr(0, key.find('/'))) == 0;
+    const bool of_proxies = words.after("-l").find("redis-proxy") != std::string::npos;
+    if (key.starts_with("pod/") && of_proxies != key.starts_with("pod/raibid-redis-proxy-")) listed = false;
     if (named || listed) items.push_back(object);
   }
   child.text = json{{"kind", "List"}, {"items", items}}.dump();
@@ -488,8 +506,10 @@ void FakeCluster::patch(Child& child, const Words& words) {
   put(words.list.at(1), patched);
   if (words.list.at(1) != set_key) return;
   const bool runs = patched["spec"].value("replicas", 1) > 0;
-  if (!runs) m_state["objects"].erase(pod_key);
-  if (runs && !find(pod_key)) make_pod();
+  for (int node = 0; node < nodes_of_set(patched); ++node) {
+    if (!runs) m_state["objects"].erase(pod_key_of(node));
+    if (runs && !find(pod_key_of(node))) make_pod(node);
+  }
 }
 
 /// On this machine, for a pod that runs; /data is a folder here.

@@ -43,8 +43,8 @@ struct Fault {
 
 /// A cluster, kubectl and helm in one: answers what raibid-cli asks as the real ones do, and keeps what it is told in a
 /// file, also when a fault kills the run. One release in one namespace; no admission, no events.
-/// Of several nodes it knows what a test has put into its state: the pods, and `servers` ("node 1", "sentinel 0") with
-/// their users.
+/// Of several nodes it makes pods, claims, Services and proxies, and `servers` ("node 1", "sentinel 0") with their
+/// users. Node 0 is always the master, and what runs is in sync.
 class FakeCluster final : public Runner, public RedisConnector {
  public:
   FakeCluster(std::filesystem::path state_file, Signals& signals, Fault fault = {});
@@ -107,7 +107,8 @@ class FakeCluster final : public Runner, public RedisConnector {
   void rollback(Child& child, const Words& words, bool half);
   void uninstall(Child& child, bool half);
   void install_objects(const nlohmann::json& record);
-  void make_pod();
+  void make_pod(int node = 0);
+  void make_nodes(int nodes);
   /// "node 1", "sentinel 0"; "" for the only node, or the master of several.
   static std::string server_at(int port);
   /// What a port-forward says.

@@ -24,6 +24,25 @@ inline const std::string pod_key = "pod/raibid-redis-master-0";
 inline const std::string claim_key = "persistentvolumeclaim/redis-data-raibid-redis-master-0";
 inline const std::string set_key = "statefulset/raibid-redis-master";
 
+inline std::string node_name(int node) { return workload + ("-" + std::to_string(node)); }
+inline std::string pod_key_of(int node) { return "pod/" + node_name(node); }
+inline std::string claim_key_of(int node) { return "persistentvolumeclaim/redis-data-" + node_name(node); }
+inline std::string address_of(int node) { return "10.0.0." + std::to_string(node); }
+/// That of a key "pod/…"; -1 for what is no node's pod.
+inline int node_of_pod(const std::string& key) {
+  const std::string begin = std::string("pod/") + workload + "-";
+  return key.starts_with(begin) ? std::stoi(key.substr(begin.size())) : -1;
+}
+
+/// How many nodes the values make.
+inline int nodes_of(const nlohmann::json& values) {
+  if (values.value("architecture", "") != "replication") return 1;
+  return values.value(nlohmann::json::json_pointer("/replica/replicaCount"), 1);
+}
+inline int nodes_of_set(const nlohmann::json& set) {
+  return nodes_of(nlohmann::json::parse(set["values"].get<std::string>()));
+}
+
 /// The Secret that a StatefulSet's pods have their certificate from.
 inline std::string certificate_key_of(const nlohmann::json& set) {
   const nlohmann::json values = nlohmann::json::parse(set["values"].get<std::string>());
@@ -88,13 +107,13 @@ class FakeCluster::Child final : public Process {
   FakeCluster& cluster;
   std::string text, errors;
   int exit_code = 0;
-  TimePoint due = TimePoint::max();  ///< when its answer comes
-  bool refused = false;              ///< by the API server, with an error of its own
-  bool stays = false;                ///< a watch or a port-forward
-  std::string watched;               ///< "pods"
-  nlohmann::json last_said;          ///< by a watch
-  std::vector<std::string> made;     ///< by its first half
-  bool done = false;                 ///< a program in a pod
+  TimePoint due = TimePoint::max();                     ///< when its answer comes
+  bool refused = false;                                 ///< by the API server, with an error of its own
+  bool stays = false;                                   ///< a watch or a port-forward
+  std::string watched;                                  ///< "pods"
+  nlohmann::json last_said = nlohmann::json::object();  ///< by a watch: pods by key
+  std::vector<std::string> made;                        ///< by its first half
+  bool done = false;                                    ///< a program in a pod
 
  private:
   bool m_finished = false;

@@ -152,15 +152,46 @@ void FakeCluster::install_objects(const json& record) {
   put(set_key, {{"kind", "StatefulSet"},
                 {"metadata", {{"name", workload}, {"generation", generation}, {"annotations", owned}}},
                 {"spec",
-                 {{"replicas", 1},
+                 {{"replicas", nodes_of(values)},
                   {"template", {{"spec", {{"containers", json::array({container})}}}}},
                   {"volumeClaimTemplates", json::array({claim})}}},
                 {"values", record["values"]},
                 {"status", {{"observedGeneration", generation}, {"updateRevision", revision}}}});
   if (!keeps_pods || !find(pod_key)) make_pod();
+  make_nodes(nodes_of(values));
+  for (int node = 1; node < nodes_of(values); ++node) {
+    make_pod(node);
+    if (find(claim_key_of(node))) continue;
+    put(claim_key_of(node), {{"kind", "PersistentVolumeClaim"},
+                             {"metadata", {{"name", claim_key_of(node).substr(claim_key_of(node).find('/') + 1)}}},
+                             {"spec", claim_spec}});
+  }
 }
 
-void FakeCluster::make_pod() {
+/// What several nodes have beside their pods and claims; takes away what is too much, claims excepted.
+void FakeCluster::make_nodes(int nodes) {
+  const int wanted = nodes > 1 ? nodes : 0;
+  for (int node = 0; node < wanted; ++node)
+    put("service/" + node_name(node),
+        {{"kind", "Service"}, {"metadata", {{"name", node_name(node)}}}, {"spec", {{"clusterIP", address_of(node)}}}});
+  for (const char* const name : {"raibid-redis-proxy-a", "raibid-redis-proxy-b"}) {
+    const std::string key = std::string("pod/") + name;
+    if (wanted == 0) m_state["objects"].erase(key);
+    if (wanted == 0 || find(key)) continue;
+    put(key, {{"kind", "Pod"},
+              {"metadata", {{"name", name}}},
+              {"status", {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}}}});
+  }
+  constexpr int most = 10;
+  for (int node = wanted; node < most; ++node) {
+    m_state["objects"].erase("service/" + node_name(node));
+    if (node == 0) continue;
+    m_state["objects"].erase(pod_key_of(node));
+    for (const char* const kind : {"node", "sentinel"}) m_state["servers"].erase(fmt::format("{} {}", kind, node));
+  }
+}
+
+void FakeCluster::make_pod(int node) {
   const json& set = *find(set_key);
   const json owner = {{"kind", "StatefulSet"}, {"name", workload}};
   if (const json* const secret = find("secret/raibid-redis"); secret && (*secret)["data"].contains("users.acl")) {
@@ -173,10 +204,25 @@ void FakeCluster::make_pod() {
   }
   if (const json* const secret = find(certificate_key_of(set)); secret != nullptr && speaks_tls(set))
     m_state["served"] = base64_decode((*secret)["data"]["tls.crt"].get<std::string>());
-  put(pod_key,
+  if (const json* const secret = find("secret/raibid-redis"); secret && nodes_of_set(set) > 1) {
+    const json& data = (*secret)["data"];
+    for (const auto& [kind, file] : {std::pair("node", "users.acl"), std::pair("sentinel", "sentinel.conf")}) {
+      if (!data.contains(file)) continue;
+      json& server = m_state["servers"][fmt::format("{} {}", kind, node)];
+      server = {{"users", json::object()}};
+      if (data.contains("internal-password"))
+        server["password"] = sha256_hex(base64_decode(data["internal-password"].get<std::string>()));
+      for (const std::string& line : split(base64_decode(data[file].get<std::string>()), '\n')) {
+        const std::vector<std::string> words = split(line, ' ');
+        if (words.size() > 2 && words[0] == "user")
+          server["users"][words[1]] = json(std::vector<std::string>(words.begin() + 2, words.end()));
+      }
+    }
+  }
+  put(pod_key_of(node),
       {{"kind", "Pod"},
        {"metadata",
-        {{"name", pod_key.substr(4)},
+        {{"name", node_name(node)},
          {"labels", {{"controller-revision-hash", set["status"]["updateRevision"]}}},
          {"ownerReferences", {owner}}}},
        {"ready_at", std::chrono::duration_cast<milliseconds>(m_clock.now() - FakeClock().now() + pod_start).count()},
@@ -200,11 +246,16 @@ class FakeCluster::Connection final : public RedisConnection {
       if (name == "AUTH") m_known = lets_in(words.size() > 2 ? words[1] : "default", words.back());
       if (name == "AUTH" && !m_known)
         return FakeRedis::error("WRONGPASS invalid username-password pair or user is disabled.");
-      if (name == "SENTINEL" || (name == "CONFIG" && words.at(1) == "SET")) {
+      if (!m_cluster.m_state["servers"].contains(m_server))
+        throw Error(ExitCode::failure, "the connection to Redis broke");
+      const bool sets_password = (name == "SENTINEL" && (words.at(1) == "SET" || words.at(1) == "CONFIG")) ||
+                                 (name == "CONFIG" && words.at(1) == "SET" && words.at(2) == "masterauth");
+      if (sets_password) {
         m_cluster.m_state["servers"][m_server]["password"] = sha256_hex(words.back());
         m_cluster.save();
         return FakeRedis::status("OK");
       }
+      if (name == "SENTINEL" || name == "INFO" || (name == "CONFIG" && words.at(1) == "GET")) return of_node(words);
       return name == "ACL" ? acl(words) : FakeRedis::status("OK");
     }
     if (name == "AUTH" && m_cluster.m_state.contains("users")) {
@@ -225,7 +276,7 @@ class FakeCluster::Connection final : public RedisConnection {
     const bool open = !values.value("/auth/enabled"_json_pointer, true);
     if (!m_known && !open) return FakeRedis::error("NOAUTH Authentication required.");
     if (name == "PING") return FakeRedis::status("PONG");
-    if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\n");
+    if (name == "INFO") return FakeRedis::text("redis_version:7.0.15\r\nrun_id:run-0\r\n");
     if (name == "CONFIG" && words.at(1) == "GET" && words.at(2).starts_with("tls-") && words.at(2).ends_with("-file"))
       return FakeRedis::list({FakeRedis::text(words.at(2)), FakeRedis::text("/etc/tls/" + words.at(2))});
     if (name == "CONFIG" && words.at(1) == "GET" && words.at(2) == "tls-auth-clients")
@@ -273,6 +324,43 @@ class FakeCluster::Connection final : public RedisConnection {
       return std::find(known.begin(), known.end(), json(rule)) != known.end();
     };
     return has("on") && (has("nopass") || has("#" + sha256_hex(password)));
+  }
+
+  /// What a node, or its sentinel, says of all: node 0 is the master.
+  RedisReply of_node(const std::vector<std::string>& words) {
+    const int node = std::stoi(m_server.substr(m_server.find(' ') + 1));
+    const auto text = [](const std::string& said) { return FakeRedis::text(said); };
+    if (words[0] == "SENTINEL" && (words[1] == "MASTER" || words[1] == "GET-MASTER-ADDR-BY-NAME")) {
+      const bool of_facts = words[1] == "MASTER";
+      return of_facts ? FakeRedis::list({text("ip"), text(address_of(0)), text("config-epoch"), text("1")})
+                      : FakeRedis::list({text(address_of(0)), text("6379")});
+    }
+    if (words[0] == "SENTINEL") return FakeRedis::status("OK");
+    if (words[0] == "INFO" && words.at(1) == "server")
+      return text(fmt::format("redis_version:7.0.15\r\nrun_id:run-{}\r\n", node));
+    if (words[0] == "INFO" && node > 0)
+      return text(fmt::format("role:slave\r\nmaster_host:{}\r\nmaster_link_status:up\r\nslave_repl_offset:100\r\n",
+                              address_of(0)));
+    if (words[0] == "INFO") {
+      std::string said = "role:master\r\nmaster_repl_offset:100\r\n";
+      for (int other = 1; other < nodes_of_set(*m_cluster.find(set_key)); ++other) {
+        const json* const pod = m_cluster.find(pod_key_of(other));
+        if (pod != nullptr && (*pod)["status"]["phase"] == "Running")
+          said +=
+              fmt::format("slave{}:ip={},port=6379,state=online,offset=100,lag=0\r\n", other - 1, address_of(other));
+      }
+      return text(said);
+    }
+    const std::string& name = words.at(2);
+    static const std::map<std::string, std::string> of_chart = {{"min-replicas-to-write", "1"},
+                                                                {"min-replicas-max-lag", "3"},
+                                                                {"repl-diskless-sync-delay", "0"},
+                                                                {"repl-timeout", "10"},
+                                                                {"replica-priority", "100"}};
+    const auto usual = of_chart.find(name);
+    return FakeRedis::list({text(name), text(name == "replica-announce-ip" ? address_of(node)
+                                             : usual != of_chart.end()     ? usual->second
+                                                                           : setting(name))});
   }
 
   /// Rules stand as they were given, one of them once; `reset` and on or off replace what was there.
@@ -331,7 +419,8 @@ class FakeCluster::Connection final : public RedisConnection {
 };
 
 std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpoint, Duration) {
-  const json* const pod = find(pod_key);
+  const std::string server = server_at(endpoint.port);
+  const json* const pod = find(server.empty() ? pod_key : pod_key_of(std::stoi(server.substr(server.find(' ') + 1))));
   if (pod == nullptr || (*pod)["status"]["phase"] != "Running") {
     throw Error(ExitCode::failure,
                 fmt::format("cannot connect to Redis at {}:{}: Connection refused", endpoint.host, endpoint.port));
@@ -347,7 +436,7 @@ std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpo
         !covers_name(facts, endpoint.tls->server_name))
       throw TlsError(TlsProblem::unknown_ca, "the certificate cannot be verified");
   }
-  return std::make_unique<Connection>(*this, encrypted ? der_of(served) : "", server_at(endpoint.port));
+  return std::make_unique<Connection>(*this, encrypted ? der_of(served) : "", server);
 }
 
 /// Of two ports that lead to a node, the second one is its sentinel's.

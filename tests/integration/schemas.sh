@@ -62,6 +62,7 @@ writes queue-pause.off queue resume
 writes queue-work.all queue work --until-empty -- true
 writes queue-trim.dry queue trim --max-length 1 --dry-run
 writes queue-trim.done queue trim --max-length 1 --yes
+writes queue-repair-lag.now queue repair-lag
 writes queue-action.none queue retry --all --yes
 writes queue-action.rm queue rm --yes 1-1
 writes backup.taken backup redis "$work/backups"

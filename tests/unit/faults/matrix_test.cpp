@@ -3,7 +3,6 @@
 #include "base/strings.hpp"
 #include "cli/cli.hpp"
 #include "components/component.hpp"
-#include "components/redis/server/node_users.hpp"
 #include "components/registry.hpp"
 #include "fakes/fake_cluster.hpp"
 #include "support/hints.hpp"
@@ -206,39 +205,6 @@ void bring_certificate(const World& world) {
                                       {{"tls.crt", base64_encode(pair.certificate)},
                                        {"tls.key", base64_encode(pair.key.reveal())},
                                        {"ca.crt", base64_encode(ca.certificate)}}}};
-  std::ofstream(world.state()) << state.dump();
-}
-
-/// The Redis of a World has two replicas more, and a sentinel beside each node.
-void make_several(const World& world) {
-  json state = json::parse(read_file(world.state(), 64 << 20).value());
-  json& objects = state.at("objects");
-  json& data = objects.at("secret/raibid-redis").at("data");
-  SecretContent content;
-  for (const auto& [key, value] : data.items()) content[key] = Secret(base64_decode(value.get<std::string>()));
-  content = with_node_users(content, Secret("of-the-nodes"));
-  for (const auto& [key, value] : content) data[key] = base64_encode(value.reveal());
-  json& annotation =
-      objects.at("statefulset/raibid-redis-master").at("metadata").at("annotations").at("raibid-cli/spec");
-  json spec = json::parse(annotation.get<std::string>());
-  spec["replicas"] = 2;
-  annotation = spec.dump();
-  json& pod = objects.at("pod/raibid-redis-master-0");
-  pod.at("status").at("containerStatuses").push_back({{"name", "sentinel"}, {"state", {{"running", json::object()}}}});
-  for (int node = 0; node < 3; ++node) {
-    const std::string name = fmt::format("raibid-redis-master-{}", node);
-    json other = pod;
-    other.at("metadata")["name"] = name;
-    objects["pod/" + name] = other;
-    for (const auto& [kind, key] : {std::pair("node", acl_key), std::pair("sentinel", sentinel_conf_key)}) {
-      json& server = state["servers"][fmt::format("{} {}", kind, node)];
-      server["password"] = sha256_hex("of-the-nodes");
-      for (const std::string& line : split(content.at(key).reveal(), '\n')) {
-        const Words words = split(line, ' ');
-        if (words.size() > 2 && words[0] == "user") server["users"][words[1]] = Words(words.begin() + 2, words.end());
-      }
-    }
-  }
   std::ofstream(world.state()) << state.dump();
 }
 
@@ -557,8 +523,10 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   REQUIRE(run(untrimmed, {"setup", "redis", "-v", "--max-length", "0"}).code == 0);
   World encrypted;
   REQUIRE(run(encrypted, {"setup", "redis", "-v", "--tls"}).code == 0);
-  const World several(installed);
-  make_several(several);
+  World several;
+  REQUIRE(run(several, {"setup", "redis", "-v", "--ha"}).code == 0);
+  World five;
+  REQUIRE(run(five, {"setup", "redis", "-v", "--ha", "--replicas", "4"}).code == 0);
   const World old(encrypted);
   let_certificate_age(old);
   // a secret store keeps the password in a Secret of its own, and changes it
@@ -608,6 +576,11 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
       {"trim on", {"setup", "redis", "-v", "--max-length", "1000"}, untrimmed},
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"rotate", {"credentials", "rotate", "redis", "-v"}, installed},
+      {"nodes", {"setup", "redis", "-v", "--ha"}, empty},
+      {"nodes tls", {"setup", "redis", "-v", "--ha", "--tls"}, empty},
+      {"nodes more", {"setup", "redis", "-v", "--ha", "--replicas", "4", "--restart"}, several},
+      {"nodes fewer", {"setup", "redis", "-v", "--ha", "--replicas", "2", "--restart"}, five},
+      {"nodes teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, several},
       {"nodes rotate", {"credentials", "rotate", "redis", "-v"}, several},
       {"nodes internal", {"credentials", "rotate", "redis", "-v", "--internal"}, several},
       {"store", from_store, offered},

@@ -13,6 +13,7 @@
 
 using namespace raibid;
 using namespace raibid::test;
+using nlohmann::json;
 
 namespace {
 
@@ -125,10 +126,44 @@ TEST_CASE("advice: what a preset accepts stays in the list with its reason; a na
   CHECK(has(error.message(), "did you mean no-password?"));
 }
 
+TEST_CASE("advice: all pods of several nodes on one node of the cluster") {
+  RedisSettings settings = sound();
+  const SeenRedis seen{"8.0.2", {"node1", "node1", "node1"}};
+  CHECK_FALSE(find_advice("one-node", settings, seen));  // there is one pod
+  settings.replicas = 2;
+  CHECK(has(find_advice("one-node", settings, seen).value().reason, "all 3 pods run on node node1"));
+  CHECK_FALSE(find_advice("one-node", settings, {"8.0.2", {"node1", "node1", "node2"}}));
+  CHECK_FALSE(find_advice("one-node", settings, {"8.0.2", {"", "", ""}}));  // not known
+  CHECK_FALSE(find_advice("one-node", settings, {}));
+  const json list = advice_json(settings, seen);
+  CHECK(list.back()["name"] == "one-node");
+  CHECK(list.back()["accepted"] == nullptr);
+  settings.accepted["one-node"] = {"a laptop", "mine.yaml:9"};
+  CHECK(advice_json(settings, seen).back()["accepted"] == "a laptop");
+}
+
+TEST_CASE("advice: a Redis that forgets the lag of a group") {
+  for (const char* version : {"7.0.15", "7.2.12", "6.2.14", "7.3.241", "valkey 7.2.9"}) CHECK_FALSE(keeps_lag(version));
+  for (const char* version : {"7.4.0", "8.0.2", "10.1.0", "valkey 8.0.1", "valkey 8.1.1", "", "unknown", "valkey "})
+    CHECK(keeps_lag(version));
+  RedisSettings settings = sound();
+  CHECK_FALSE(find_advice("lag-unknown", settings, {"7.0.15"}));  // no stream
+  settings.streams = {{"jobs", {}, 0}};
+  CHECK_FALSE(find_advice("lag-unknown", settings, {"7.0.15"}));  // no group
+  settings.streams = {{"jobs", {"workers"}, 0}};
+  CHECK(has(find_advice("lag-unknown", settings, {"7.0.15"}).value().reason, "Redis 7.0.15 forgets"));
+  CHECK_FALSE(find_advice("lag-unknown", settings, {"7.4.1"}));
+  CHECK_FALSE(find_advice("lag-unknown", settings, {}));
+  settings.target = Target::local;  // nothing there goes by it
+  CHECK_FALSE(find_advice("lag-unknown", settings, {"7.0.15"}));
+}
+
 TEST_CASE("advice: every rule is documented by its name") {
   const std::string text = read_file(std::filesystem::path(RAIBID_SOURCE_DIR) / "docs/advice.md").value_or("");
-  for (const AdviceRule& rule : advice_rules()) {
-    CAPTURE(rule.name);
-    CHECK(text.find("## " + std::string(rule.name) + "\n") != std::string::npos);
+  std::vector<std::string> all = {"one-node", "lag-unknown"};
+  for (const AdviceRule& rule : advice_rules()) all.emplace_back(rule.name);
+  for (const std::string& name : all) {
+    CAPTURE(name);
+    CHECK(text.find("## " + name + "\n") != std::string::npos);
   }
 }

@@ -319,3 +319,40 @@ TEST_CASE("status tells when the streams were trimmed last, and fails when that 
   examine_trimming(std::nullopt, without.kubectl, without.report);
   CHECK(without.report.checks().empty());
 }
+
+TEST_CASE("replicas that another chart has made are read by their labels, and are no nodes of ours") {
+  Look look;
+  Release release{.id = {"jobs", "apps"}};
+  const auto object = [](const char* kind, const std::string& name, const char* component) {
+    return json{{"kind", kind},
+                {"metadata",
+                 {{"name", name},
+                  {"namespace", "apps"},
+                  {"labels",
+                   {{"app.kubernetes.io/name", "redis"},
+                    {"app.kubernetes.io/instance", "jobs"},
+                    {"app.kubernetes.io/component", component}}}}},
+                {"spec", {{"replicas", 2}}},
+                {"status", {{"readyReplicas", 1}, {"phase", "Running"}}}};
+  };
+  take_object(release, object("StatefulSet", "jobs-redis-master", "master"), look.kubectl);
+  take_object(release, object("Pod", "jobs-redis-master-0", "master"), look.kubectl);
+  for (const char* const name : {"jobs-redis-replicas-0", "jobs-redis-replicas-1"}) {
+    take_object(release, object("Pod", name, "replica"), look.kubectl);
+    take_object(release, object("PersistentVolumeClaim", "redis-data-" + std::string(name), "replica"), look.kubectl);
+  }
+  take_object(release, object("StatefulSet", "jobs-redis-replicas", "replica"), look.kubectl);
+  json of_another = object("Pod", "other-redis-replicas-0", "replica");
+  of_another["metadata"]["labels"]["app.kubernetes.io/instance"] = "other";
+  take_object(release, of_another, look.kubectl);
+  CHECK(release.pods.size() == 1);
+  CHECK(release.claims.empty());
+  CHECK(release.nodes() == 1);
+  CHECK(release.followers.workload == "jobs-redis-replicas");
+  CHECK(release.followers.wanted == 2);
+  CHECK(release.followers.ready == 1);
+  REQUIRE(release.followers.pods.size() == 2);
+  CHECK(release.followers.pods[1].name == "jobs-redis-replicas-1");
+  REQUIRE(release.followers.claims.size() == 2);
+  CHECK(release.followers.claims[0].name == "redis-data-jobs-redis-replicas-0");
+}

@@ -255,6 +255,47 @@ TEST_CASE("a further name of a Redis with replicas leads to the proxies, not to 
   CHECK_FALSE(service["spec"].contains("publishNotReadyAddresses"));
 }
 
+TEST_CASE("status: how pods are spread over the cluster's nodes") {
+  const auto spread = [](std::vector<std::string> places, bool accepted = false) {
+    Topology topology = healthy();
+    for (std::size_t node = 0; node < places.size(); ++node) topology.nodes[node].where = places[node];
+    HealthReport report;
+    examine_spread(
+        topology, accepted, [](const std::string& pod) { return "delete " + pod; }, report);
+    return report.checks().empty() ? Check{} : report.checks().front();
+  };
+  CHECK(spread({"a", "b", "c"}).text == "3 pods on 3 nodes");
+  CHECK_FALSE(spread({"a", "b", "c"}).warning);
+  const Check one = spread({"a", "a", "a"});
+  CHECK(one.passed);
+  CHECK(one.warning);
+  CHECK(one.text == "all 3 pods run on a: its loss takes all of them");
+  CHECK(one.reason == CheckReason::on_one_node);
+  CHECK_FALSE(spread({"a", "a", "a"}, true).warning);
+  const Check two = spread({"b", "a", "a"});
+  CHECK(two.warning);
+  CHECK(two.text == "2 of 3 pods run on a: without it nothing can be written");
+  CHECK(has(two.hint, "delete redis-master-1"));
+  CHECK(has(spread({"a", "a", "b"}).hint, "delete redis-master-1"));  // never the master
+  CHECK(spread({"a", "", "b"}).text.empty());                         // not known of all
+}
+
+TEST_CASE("status: replicas that another chart has made, with no sentinel and no proxy") {
+  Topology topology = healthy();
+  topology.fails_over = false;
+  topology.proxies.clear();
+  for (ServerNode& node : topology.nodes) node.sentinel = {};
+  CHECK(failed_checks(topology).empty());
+  nlohmann::ordered_json data;
+  add_topology_data(topology, data);
+  CHECK(data["nodes"].size() == 3);
+  CHECK(data["sentinels"].empty());
+  CHECK(data["proxies"].empty());
+  topology.nodes[2].link = "down";
+  topology.nodes[2].down_seconds = 60;
+  CHECK(failed_checks(topology) == std::vector<std::string>{"replica: redis-master-2 has lost its master since 60 s"});
+}
+
 TEST_CASE("names of nodes") {
   const RedisNames names("raibid-redis", "jobs");
   CHECK(names.pod_of(2) == "raibid-redis-master-2");

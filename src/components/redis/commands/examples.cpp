@@ -94,6 +94,7 @@ const std::map<std::string, Lines, std::less<>>& known_examples() {
        {"raibid-cli queue import jobs.export --new-ids", "raibid-cli queue import jobs.export --new-ids --dry-run"}},
       {"queue trim",
        {"raibid-cli queue trim --older-than 24h --dry-run", "raibid-cli queue trim --max-length 1000 --yes"}},
+      {"queue repair-lag", {"raibid-cli queue repair-lag --dry-run", "raibid-cli queue repair-lag --yes"}},
       {"queue retry",
        {"raibid-cli queue retry 1700000000000-0 --yes", "raibid-cli queue retry --all --idle 10m --yes",
         "raibid-cli queue retry --queue default --all --yes"}},

@@ -38,7 +38,7 @@ nlohmann::ordered_json as_object(const SetupOutcome& outcome, const RedisSetting
       {"stream", credentials.stream},
       {"consumer_group", credentials.consumer_group},
       {"credentials_file", credentials.path.string()},
-      {"advice", advice_json(settings)},
+      {"advice", advice_json(settings, outcome.seen)},
   };
 }
 
@@ -115,6 +115,7 @@ CommandResult setup_redis(Context& context, const std::vector<std::string>&) {
   const TimePoint started = context.clock.now();
   const SetupOutcome outcome = open_installer(context, first)->setup({.diff = diff});
   const RedisSettings settings = redis_settings(context);  // with what was recorded
+  give_advice(context, settings, outcome.seen);
   if (outcome.diff) return shown_diff(context, *outcome.diff);
   if (outcome.plan) {
     const bool for_people = context.format() == OutputFormat::table;

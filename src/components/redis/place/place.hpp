@@ -22,6 +22,7 @@
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/health.hpp"
 #include "components/redis/server/rotation.hpp"
+#include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/record.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "sys/process.hpp"
@@ -140,6 +141,7 @@ struct SetupOutcome {
   std::optional<SetupDiff> diff;  ///< of one that was asked for it
   Credentials credentials;        ///< as they were written
   bool changed = false;
+  SeenRedis seen{};  ///< what runs now, as far as there is advice about it
 };
 
 /// How a Redis stands to the Secret that its password is taken from (--existing-secret).

@@ -172,6 +172,7 @@ void examine_group(const RedisFacts::Group& group, const std::string& stream, He
                       report.scope().command("queue trim"),
               .object = printable(group.name)},
              CheckReason::jobs_lost);
+  if (group.lag_lost) examine_lost_lag(stream, group.name, report);
 }
 
 void examine_stream(const RedisFacts::Stream& stream, HealthReport& report) {
@@ -305,6 +306,17 @@ HealthReport::HealthReport(HealthReport&&) noexcept = default;
 bool HealthReport::healthy() const {
   return std::all_of(m_checks.begin(), m_checks.end(),
                      [](const Check& check) { return check.passed || check.unknown; });
+}
+
+void examine_lost_lag(const std::string& stream, const std::string& group, HealthReport& report) {
+  report.add({.name = "lag",
+              .passed = true,
+              .text = fmt::format("{} of {}: Redis does not know how many jobs wait; KEDA starts nothing for them",
+                                  printable(group), printable(stream)),
+              .hint = "tell it: " + report.scope().command("queue repair-lag"),
+              .object = printable(group),
+              .warning = true},
+             CheckReason::unknown_lag);
 }
 
 void examine_redis(const RedisFacts& facts, HealthReport& report) {

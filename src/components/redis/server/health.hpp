@@ -65,6 +65,8 @@ class HealthReport {
 /// Judges what Redis told: PONG, role, settings, persistence, memory, streams and groups, a check each. A Redis that
 /// does not answer is a check that fails.
 void examine_redis(const RedisFacts& facts, HealthReport& report);
+/// Adds the warning that Redis has lost count of what waits for a group.
+void examine_lost_lag(const std::string& stream, const std::string& group, HealthReport& report);
 /// The same facts under the keys `redis`, `streams` and `passed_limits`.
 void add_redis_data(const RedisFacts& facts, nlohmann::ordered_json& data);
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/strings.hpp"
+#include "components/redis/server/group_lag.hpp"
 #include "components/redis/server/queue_stats.hpp"
 #include "components/redis/server/script.hpp"
 
@@ -13,9 +14,6 @@ namespace raibid {
 namespace {
 
 using Info = std::map<std::string, std::string>;
-
-// counting what a group has not been given yet stops here: status must stay cheap on a long stream
-constexpr std::int64_t undelivered_cap = 1000;
 
 std::string info_field(const Info& info, const std::string& name) {
   const auto found = info.find(name);
@@ -82,17 +80,16 @@ std::vector<std::string> users_with_two_passwords(const Secret& file) {
   return users;
 }
 
-// XINFO's lag is nil when Redis cannot know it (an undelivered entry was deleted): then they are counted.
-std::optional<std::int64_t> group_lag(RedisConnection& redis, const std::string& stream, const RedisReply& group) {
+// XINFO's lag is nil when Redis does not know it (see GroupLag): then they are counted.
+std::optional<std::int64_t> group_lag(RedisConnection& redis, const std::string& stream, const std::string& name,
+                                      const RedisReply& group, bool& lost) {
   const RedisReply* lag = group.field("lag");
   if (lag && lag->type == RedisReply::Type::integer) return lag->integer;
-  const RedisReply* last = group.field("last-delivered-id");
-  if (!last) return std::nullopt;
+  if (group.field("last-delivered-id") == nullptr) return std::nullopt;
   // counted by the server: the payloads stay there
-  const RedisReply rest = eval_reading(redis, "return #redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])",
-                                       {stream}, {"(" + last->text, std::to_string(undelivered_cap)});
-  if (rest.type != RedisReply::Type::integer || rest.integer == undelivered_cap) return std::nullopt;
-  return rest.integer;
+  const GroupLag seen = look_at_group_lag(redis, stream, name);
+  lost = seen.is_lost();
+  return seen.more || !seen.counts() ? std::nullopt : std::optional(seen.waiting);
 }
 
 /// How many entries the stream ever had, without the two entries that XINFO STREAM would send; 0 before Redis 7.
@@ -132,7 +129,7 @@ RedisFacts::Group read_group(RedisConnection& redis, const std::string& stream, 
   facts.exists = true;
   facts.pending = integer_field(*found, "pending");
   facts.consumers = integer_field(*found, "consumers");
-  facts.lag = group_lag(redis, stream, *found);
+  facts.lag = group_lag(redis, stream, name, *found, facts.lag_lost);
   // more to come, or at work on, than the stream still holds: they were dropped (XTRIM, XADD … MAXLEN, XDEL)
   facts.lost_undelivered = dropped_unread(redis, stream, *found, facts.lag, length);
   facts.lost_pending = std::max<std::int64_t>(0, facts.pending - length);

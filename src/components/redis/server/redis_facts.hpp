@@ -58,7 +58,8 @@ struct RedisFacts {
     std::string name;
     bool exists = false;
     std::int64_t pending = 0, consumers = 0;
-    std::optional<std::int64_t> lag;  ///< not known after some deletions
+    std::optional<std::int64_t> lag;  ///< counted where Redis does not know it; none when there are too many
+    bool lag_lost = false;            ///< Redis does not know it, and could be told
     std::int64_t lost_undelivered = 0;
     std::int64_t lost_pending = 0;
   };

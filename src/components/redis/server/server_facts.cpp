@@ -1,6 +1,5 @@
 #include "components/redis/server/server_facts.hpp"
 
-#include <map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -18,6 +17,11 @@ std::string fact(const std::map<std::string, std::string>& info, const std::stri
 
 }  // namespace
 
+std::string version_from(const std::map<std::string, std::string>& info) {
+  const std::string valkey = fact(info, "valkey_version");
+  return valkey.empty() ? fact(info, "redis_version") : "valkey " + valkey;
+}
+
 std::string ServerFacts::text() const {
   std::vector<std::string> parts;
   if (!version.empty()) parts.push_back(version);
@@ -32,8 +36,7 @@ ServerFacts read_server_facts(RedisConnection& redis) {
   ServerFacts facts;
   const RedisReply all = redis.command({"INFO"});
   const auto info = all.is_error() ? std::map<std::string, std::string>{} : parse_info(all.text);
-  const std::string valkey = fact(info, "valkey_version");
-  facts.version = valkey.empty() ? fact(info, "redis_version") : "valkey " + valkey;
+  facts.version = version_from(info);
   facts.role = fact(info, "role");
   if (facts.role.empty()) {
     const RedisReply role = redis.command({"ROLE"});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -19,6 +20,9 @@ struct ServerFacts {
   /// "7.0.15 · master · AOF on · noeviction": what is known.
   std::string text() const;
 };
+
+/// Of INFO: "7.0.15", "valkey 8.0.1"; "" where it does not tell.
+std::string version_from(const std::map<std::string, std::string>& info);
 
 /// Never fails on what may not be asked. Throws Error (failure) when the connection breaks.
 ServerFacts read_server_facts(RedisConnection& redis);

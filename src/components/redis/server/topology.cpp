@@ -10,6 +10,7 @@
 
 #include "base/strings.hpp"
 #include "components/redis/server/node_users.hpp"
+#include "components/redis/server/server_facts.hpp"
 
 namespace raibid {
 
@@ -114,8 +115,9 @@ std::int64_t Topology::behind(const ServerNode& replica) const {
 }
 
 void read_node(RedisConnection& redis, ServerNode& node) {
-  const RedisReply server = checked(redis, {"INFO", "server"});
-  node.run_id = text_from(parse_info(server.text), "run_id");
+  const Fields server = parse_info(checked(redis, {"INFO", "server"}).text);
+  node.run_id = text_from(server, "run_id");
+  node.version = printable(version_from(server));
   const Fields info = parse_info(checked(redis, {"INFO", "replication"}).text);
   node.role = text_from(info, "role");
   node.address = text_in(checked(redis, {"CONFIG", "GET", "replica-announce-ip"}), "replica-announce-ip");
@@ -228,6 +230,7 @@ void examine_topology(const Topology& topology, const std::string& how_to_look, 
                 .object = node.name},
                CheckReason::not_in_sync);
   }
+  if (!topology.fails_over) return;
   const std::string sentinels = trouble_of_sentinels(topology);
   report.add({"sentinels", sentinels.empty(), sentinels.empty() ? describe_sentinels(topology) : sentinels,
               "see their logs: " + how_to_look},
@@ -238,6 +241,43 @@ void examine_topology(const Topology& topology, const std::string& how_to_look, 
              CheckReason::leads_elsewhere);
 }
 
+void examine_spread(const Topology& topology, bool accepted,
+                    const std::function<std::string(const std::string&)>& remove, HealthReport& report) {
+  std::map<std::string, std::vector<const ServerNode*>> places;
+  for (const ServerNode& node : topology.nodes) {
+    if (node.where.empty()) return;  // not known of all
+    places[node.where].push_back(&node);
+  }
+  const auto fullest = std::max_element(places.begin(), places.end(),
+                                        [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  if (fullest == places.end()) return;
+  const auto& [place, there] = *fullest;
+  const std::size_t pods = topology.nodes.size();
+  const std::size_t majority = pods / 2 + 1;
+  if (places.size() == 1 && accepted)
+    return report.add({"spread", true, fmt::format("all {} pods run on {}, which is accepted", pods, place)});
+  if (places.size() == 1) {
+    return report.add({.name = "spread",
+                       .passed = true,
+                       .text = fmt::format("all {} pods run on {}: its loss takes all of them", pods, place),
+                       .hint = "on a cluster of three nodes or more, pods that are deleted one after the other spread",
+                       .warning = true},
+                      CheckReason::on_one_node);
+  }
+  if (pods - there.size() < majority) {
+    const auto replica =
+        std::find_if(there.begin(), there.end() - 1, [](const auto* node) { return !node->is_master(); });
+    return report.add(
+        {.name = "spread",
+         .passed = true,
+         .text = fmt::format("{} of {} pods run on {}: without it nothing can be written", there.size(), pods, place),
+         .hint = "when all nodes take pods again, this spreads them: " + remove((*replica)->name),
+         .warning = true},
+        CheckReason::on_one_node);
+  }
+  report.add({"spread", true, fmt::format("{} pods on {} nodes", pods, places.size())});
+}
+
 void add_topology_data(const Topology& topology, ordered_json& data) {
   const ServerNode* const master = topology.master();
   data["master"] = text_or_nothing(master == nullptr ? "" : master->name);
@@ -245,6 +285,7 @@ void add_topology_data(const Topology& topology, ordered_json& data) {
   data["sentinels"] = ordered_json::array();
   for (const ServerNode& node : topology.nodes) {
     data["nodes"].push_back(node_data(topology, node));
+    if (!topology.fails_over) continue;
     const ServerNode::Sentinel& sentinel = node.sentinel;
     data["sentinels"].push_back({{"name", node.name},
                                  {"reached", sentinel.why.empty()},

@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct ServerNode {
   std::string why{};              ///< why it could not be asked; "" when it answered
   std::string role{};             ///< "master", "slave", as Redis has it
   std::string run_id{};           ///< of this start of the server
+  std::string version{};          ///< "7.0.15", "valkey 8.1.1"
   std::string address{};          ///< by which the others know it
   std::string master_address{};   ///< of a replica: whom it follows
   std::string link{};             ///< of a replica: "up" or "down"
@@ -53,6 +55,8 @@ struct ProxySeen {
 struct Topology {
   std::vector<ServerNode> nodes{};
   std::vector<ProxySeen> proxies{};
+  /// Whether sentinels watch the nodes and proxies lead to the master. Without, the master stays the master.
+  bool fails_over = true;
 
   /// The only master that there is; nullptr for none or several.
   const ServerNode* master() const;
@@ -82,6 +86,11 @@ std::string describe_proxies(const Topology& topology);
 
 /// Adds the checks `master`, a `replica` for each, `sentinels` and `address`. `how_to_look`: a command that shows more.
 void examine_topology(const Topology& topology, const std::string& how_to_look, HealthReport& report);
+/// How the pods are spread over the cluster's nodes, as the check `spread`: a warning where the loss of one takes all
+/// of them, or so many that no master can be chosen. `accepted`: all on one node are as wished. `remove` makes the
+/// command that deletes a pod.
+void examine_spread(const Topology& topology, bool accepted,
+                    const std::function<std::string(const std::string&)>& remove, HealthReport& report);
 /// The same facts under the keys `nodes`, `master`, `sentinels` and `proxies`.
 void add_topology_data(const Topology& topology, nlohmann::ordered_json& data);
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -170,7 +171,61 @@ std::string own_namespace(const RedisSettings&) {
   return "the preset's own namespace (without -n), or --allow-from NAMESPACE[/KEY=VALUE] for the application's";
 }
 
+// --- what only shows when it runs ---
+
+bool is_on_one_node(const RedisSettings& settings, const SeenRedis& seen) {
+  const std::vector<std::string>& places = seen.places;
+  return settings.ha() && places.size() > 1 && !places.front().empty() &&
+         std::all_of(places.begin(), places.end(), [&](const std::string& place) { return place == places.front(); });
+}
+
+std::string why_one_node(const SeenRedis& seen) {
+  return fmt::format("all {} pods run on node {}: its loss takes all of them", seen.places.size(), seen.places.front());
+}
+
+bool has_groups(const RedisSettings& settings) {
+  return std::any_of(settings.streams.begin(), settings.streams.end(),
+                     [](const StreamSpec& stream) { return !stream.groups.empty(); });
+}
+
+bool forgets_lag(const RedisSettings& settings, const SeenRedis& seen) {
+  return settings.target != Target::local && has_groups(settings) && !keeps_lag(seen.version);
+}
+
+std::string why_lag(const SeenRedis& seen) {
+  return fmt::format(
+      "Redis {} forgets at a restart and at a failover how many jobs of a stream wait (the lag of its groups): "
+      "KEDA, which goes by it, then starts nothing for them",
+      seen.version);
+}
+
+struct SeenRule {
+  std::string_view name;
+  bool (*applies)(const RedisSettings& settings, const SeenRedis& seen);
+  std::string (*reason)(const SeenRedis& seen);
+  std::string_view better;
+};
+
+constexpr SeenRule seen_rules[] = {
+    {"one-node", is_on_one_node, why_one_node,
+     "a cluster of three nodes or more; there, pods that are deleted one after the other spread"},
+    {"lag-unknown", forgets_lag, why_lag,
+     "an --image with Redis 7.4 or Valkey 8.0, or newer; till then `queue repair-lag` after a restart"},
+};
+
 }  // namespace
+
+bool keeps_lag(const std::string& version) {
+  constexpr std::string_view valkey = "valkey ";
+  const bool is_valkey = version.starts_with(valkey);
+  const char* const begin = version.data() + (is_valkey ? valkey.size() : 0);
+  const char* const end = version.data() + version.size();
+  int major = 0, minor = 0;
+  const auto [dot, error] = std::from_chars(begin, end, major);
+  if (error != std::errc() || dot == end || *dot != '.') return true;
+  if (std::from_chars(dot + 1, end, minor).ec != std::errc()) return true;
+  return is_valkey ? major >= 8 : major > 7 || (major == 7 && minor >= 4);
+}
 
 const std::vector<AdviceRule>& advice_rules() {
   static const std::vector<AdviceRule> table = {
@@ -188,9 +243,42 @@ const std::vector<AdviceRule>& advice_rules() {
   return table;
 }
 
+namespace {
+
+std::string accepted_reason(const RedisSettings& settings, std::string_view name) {
+  const auto accepted = settings.accepted.find(std::string(name));
+  return accepted == settings.accepted.end() ? "" : accepted->second.reason;
+}
+
+std::vector<Advice> advise_on_seen(const RedisSettings& settings, const SeenRedis& seen) {
+  std::vector<Advice> all;
+  for (const SeenRule& rule : seen_rules) {
+    if (rule.applies(settings, seen))
+      all.push_back(
+          {std::string(rule.name), rule.reason(seen), std::string(rule.better), accepted_reason(settings, rule.name)});
+  }
+  return all;
+}
+
+/// Tells of what was accepted; returns a line for each of the others.
+std::vector<std::string> warnings_of(const Context& context, const std::vector<Advice>& all) {
+  std::vector<std::string> warnings;
+  for (const Advice& advice : all) {
+    if (advice.accepted.empty()) {
+      warnings.push_back(fmt::format("{}: {}; better: {}", advice.name, advice.reason, advice.better));
+    } else {
+      context.reporter.detail(fmt::format("accepted {}: {} ({})", advice.name, advice.reason, advice.accepted));
+    }
+  }
+  return warnings;
+}
+
+}  // namespace
+
 std::vector<Advice> advise(const RedisSettings& settings) {
   std::vector<std::string> known;
   for (const AdviceRule& rule : advice_rules()) known.emplace_back(rule.name);
+  for (const SeenRule& rule : seen_rules) known.emplace_back(rule.name);
   for (const auto& [name, accepted] : settings.accepted) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     throw Error(ExitCode::usage,
@@ -203,22 +291,32 @@ std::vector<Advice> advise(const RedisSettings& settings) {
   if (settings.target == Target::external) return all;
   for (const AdviceRule& rule : advice_rules()) {
     if (!rule.applies(settings)) continue;
-    const auto accepted = settings.accepted.find(std::string(rule.name));
-    all.push_back({std::string(rule.name), rule.reason(settings), rule.better(settings),
-                   accepted == settings.accepted.end() ? "" : accepted->second.reason});
+    all.push_back(
+        {std::string(rule.name), rule.reason(settings), rule.better(settings), accepted_reason(settings, rule.name)});
   }
   return all;
 }
 
-void give_advice(const Context& context, const RedisSettings& settings) {
-  std::vector<std::string> warnings;
-  for (const Advice& advice : advise(settings)) {
-    if (advice.accepted.empty()) {
-      warnings.push_back(fmt::format("{}: {}; better: {}", advice.name, advice.reason, advice.better));
-    } else {
-      context.reporter.detail(fmt::format("accepted {}: {} ({})", advice.name, advice.reason, advice.accepted));
-    }
+std::vector<Advice> advise(const RedisSettings& settings, const SeenRedis& seen) {
+  std::vector<Advice> all = advise(settings);
+  for (Advice& advice : advise_on_seen(settings, seen)) all.push_back(std::move(advice));
+  return all;
+}
+
+std::optional<Advice> find_advice(std::string_view name, const RedisSettings& settings, const SeenRedis& seen) {
+  for (Advice& advice : advise_on_seen(settings, seen)) {
+    if (advice.name == name) return std::move(advice);
   }
+  return std::nullopt;
+}
+
+void give_advice(const Context& context, const RedisSettings& settings, const SeenRedis& seen) {
+  for (const std::string& warning : warnings_of(context, advise_on_seen(settings, seen)))
+    context.reporter.warning(warning);
+}
+
+void give_advice(const Context& context, const RedisSettings& settings) {
+  const std::vector<std::string> warnings = warnings_of(context, advise(settings));
   if (settings.strict && !warnings.empty()) {
     throw Error(ExitCode::usage, "--strict: " + join(warnings, "\n"),
                 "choose the better value, leave --strict out, or say under accepted: of a preset why it is right here");
@@ -226,9 +324,9 @@ void give_advice(const Context& context, const RedisSettings& settings) {
   for (const std::string& warning : warnings) context.reporter.warning(warning);
 }
 
-nlohmann::ordered_json advice_json(const RedisSettings& settings) {
+nlohmann::ordered_json advice_json(const RedisSettings& settings, const SeenRedis& seen) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const Advice& advice : advise(settings)) {
+  for (const Advice& advice : advise(settings, seen)) {
     nlohmann::ordered_json accepted;
     if (!advice.accepted.empty()) accepted = advice.accepted;
     list.push_back(

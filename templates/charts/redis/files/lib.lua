@@ -103,6 +103,23 @@ local function count_after(stream, id, stop, cap, budget)
   return total, #redis.call('XRANGE', stream, '(' .. last, stop, 'COUNT', 1) > 0, last
 end
 
+-- What Redis says of one group; nil when the stream has no such group.
+local function group_named(stream, name)
+  for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = named(reply)
+    if group['name'] == name then return group end
+  end
+end
+
+-- The last ID that was deleted (XDEL) from the stream, when it is not before `id` and not before all that is there: then
+-- Redis cannot know the lag of a group that was given everything up to `id`.
+local function deleted_after(info, id)
+  local deleted = info['max-deleted-entry-id']
+  if not deleted or deleted == '0-0' or info['length'] == 0 then return nil end  -- before Redis 7 it is not told
+  if id_less(deleted, id) or id_less(deleted, info['recorded-first-entry-id']) then return nil end
+  return deleted
+end
+
 -- The only group of a stream may have its entries deleted; with several, another one may still need them.
 local function has_one_group(stream)
   return #redis.call('XINFO', 'GROUPS', stream) == 1

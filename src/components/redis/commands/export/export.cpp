@@ -20,6 +20,8 @@
 #include "components/redis/place/place.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/certificates.hpp"
+#include "components/redis/server/server_facts.hpp"
+#include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/options.hpp"
 #include "components/redis/settings/values.hpp"
 #include "config/yaml.hpp"
@@ -219,6 +221,22 @@ void choose_secret(const Context& context, const View& view, KedaInput& input) {
                                     context.scope().command("export secret")));
 }
 
+/// KEDA goes by the lag, which an older Redis forgets. One that cannot be reached from here is not waited for.
+void warn_of_forgotten_lags(Context& context, const View& view, const std::vector<Queue>& queues) {
+  constexpr Duration patience = std::chrono::seconds(2);
+  if (std::none_of(queues.begin(), queues.end(), [](const Queue& queue) { return queue.list.empty(); })) return;
+  try {
+    const auto place = open_place(context, view.settings);
+    const TimePoint until = std::min(question_deadline(context), context.runner.now() + patience);
+    const SeenRedis seen{read_server_facts(*place->administer(until)).version};
+    const auto advice = find_advice("lag-unknown", view.settings, seen);
+    if (!advice || !advice->accepted.empty()) return;
+    context.reporter.warning(fmt::format("{}: {}; better: {}. After a restart or a failover: {}", advice->name,
+                                         advice->reason, advice->better, context.scope().command("queue repair-lag")));
+  } catch (const Error&) {
+  }
+}
+
 CommandResult export_keda(Context& context, const std::vector<std::string>&) {
   const View view = look(context);
   KedaInput input;
@@ -246,6 +264,7 @@ CommandResult export_keda(Context& context, const std::vector<std::string>&) {
     context.reporter.note(fmt::format("KEDA and the worker read the CA from ConfigMap {}; {} makes it",
                                       input.ca_configmap, context.scope().command("export configmap")));
   mention_client_certificate(context, view);
+  warn_of_forgotten_lags(context, view, input.queues);
   const std::string text = keda_manifests(view.handover, context.preset.name, input);
   if (context.format() != OutputFormat::json) {
     const std::string name = keda_job_name(context.preset.name);

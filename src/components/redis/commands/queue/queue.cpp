@@ -6,6 +6,7 @@
 #include "components/redis/commands/queue/add.hpp"
 #include "components/redis/commands/queue/list.hpp"
 #include "components/redis/commands/queue/repair.hpp"
+#include "components/redis/commands/queue/repair_lag.hpp"
 #include "components/redis/commands/queue/stats.hpp"
 #include "components/redis/commands/queue/tail.hpp"
 #include "components/redis/commands/queue/top.hpp"
@@ -144,6 +145,8 @@ std::vector<ComponentCommand> queue_commands() {
       row("trim", "Remove old entries that every group has finished, and no others",
           which_queue({"stream", "max-length"}) + Options{duration("older-than", "Only entries older than this")},
           queue_trim),
+      row("repair-lag", "Let Redis know again how many jobs wait, after a restart or a failover", queue,
+          queue_repair_lag),
       row("retry", "Put pending jobs back into the stream; run tasks of Asynq now",
           queue + all_flag() + Options{duration("idle", "Only jobs idle for at least this long")}, queue_retry,
           "[ID…]"),

@@ -160,7 +160,7 @@ bool QueueSession::is_beyond_the_user() const {
 }
 
 std::unique_ptr<RedisConnection> QueueSession::connect(TimePoint until) {
-  return is_beyond_the_user() ? m_place->administer(until) : m_place->connect(until);
+  return m_administers || is_beyond_the_user() ? m_place->administer(until) : m_place->connect(until);
 }
 
 RedisConnection& QueueSession::redis() {

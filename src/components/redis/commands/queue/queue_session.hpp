@@ -55,6 +55,9 @@ class QueueSession {
   /// Those of the preset, this one first.
   std::vector<std::string> streams() const;
 
+  /// For what the application's user may not do: logs in as raibid-cli does for its own work.
+  void administer() { m_administers = true; }
+
   Context& context() { return m_context; }
   Place& place() { return *m_place; }
   RedisConnection& redis();
@@ -75,6 +78,7 @@ class QueueSession {
   bool m_asynq = false;
   bool m_named = false;  ///< the Asynq queue is chosen, and it is there
   bool m_has_group = false;
+  bool m_administers = false;
   std::string m_group;
   std::unique_ptr<Place> m_place;
   std::unique_ptr<RedisConnection> m_redis;

@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
+#include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "components/redis/settings/naming.hpp"
 
 namespace raibid {
@@ -136,6 +137,40 @@ std::string examine_chart(Context& context, const Helm& helm, const RedisSetting
   return settings.chart.reference + " can be fetched";
 }
 
+/// While it allows no disruption, a drain of a cluster's node waits; without it, one could take two of three pods.
+void examine_budget(Context& context, const Kubectl& kubectl, const RedisNames& names, HealthReport& report) {
+  const Command question = kubectl.get({"poddisruptionbudget/" + names.full});
+  const json budgets = Kubectl::parse_items(question, kubectl.ask(question, question_deadline(context)));
+  if (budgets.empty()) {
+    report.add({"budget", false,
+                fmt::format("PodDisruptionBudget {} is missing: a drain could take two pods at once", names.full),
+                "setup makes it again: " + report.scope().command("setup redis")},
+               CheckReason::missing);
+    return;
+  }
+  const auto allowed = budgets.front().value("/status/disruptionsAllowed"_json_pointer, std::int64_t{0});
+  report.add({.name = "budget",
+              .passed = true,
+              .text = allowed > 0 ? fmt::format("{} may be drained now", counted(allowed, "pod", "pods"))
+                                  : "no pod may be drained now: a drain of its node waits",
+              .hint = "see which pod is not Ready: " + kubectl.for_people({"get", "pods", "-l", names.selector}),
+              .warning = allowed == 0},
+             CheckReason::not_ready);
+}
+
+/// Of a release of several nodes that is there.
+void examine_several(Context& context, const Observed& observed, const Kubectl& kubectl, HealthReport& report) {
+  if (!observed.ha() || observed.pods.empty()) return;
+  const RedisNames names = observed.names();
+  examine_nodes(context, look_at_topology(context, kubectl, observed, question_deadline(context)), kubectl, names,
+                report);
+  try {
+    examine_budget(context, kubectl, names, report);
+  } catch (const Error& error) {
+    report.add({"budget", true, "unknown: " + error.message(), "", true});
+  }
+}
+
 }  // namespace
 
 void examine_kubernetes(Context& context, const RedisSettings& settings, HealthReport& report) {
@@ -162,6 +197,7 @@ void examine_kubernetes(Context& context, const RedisSettings& settings, HealthR
   examine("storage", report, CheckReason::missing, [&] { return examine_storage(*observed, settings); });
   examine("room", report, CheckReason::no_room, [&] { return examine_room(context, session->kubectl, settings); });
   examine("chart", report, CheckReason::unreachable, [&] { return examine_chart(context, session->helm, settings); });
+  examine_several(context, *observed, session->kubectl, report);
 }
 
 }  // namespace raibid

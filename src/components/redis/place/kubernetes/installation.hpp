@@ -8,6 +8,7 @@
 #include <string>
 
 #include "components/context.hpp"
+#include "components/kubernetes/deployment_trouble.hpp"
 #include "components/kubernetes/rollout.hpp"
 #include "components/kubernetes/session.hpp"
 #include "components/redis/place/kubernetes/access.hpp"
@@ -21,6 +22,7 @@
 #include "components/redis/run/setup_diff.hpp"
 #include "components/redis/server/credentials.hpp"
 #include "components/redis/server/password.hpp"
+#include "components/redis/settings/advice.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "components/redis/settings/settings.hpp"
 #include "plan/step.hpp"
@@ -87,6 +89,8 @@ class Installation {
   void forget_kept_record() const;
 
   const Credentials& credentials() const { return m_credentials; }
+  /// What runs when all is done, as far as there is advice about it.
+  SeenRedis seen();
   /// What of this change replaces the pod, and what Redis keeps until its next start; empty for a first install.
   std::vector<std::string> restarts() const;
   std::vector<std::string> dropped() const;
@@ -178,6 +182,7 @@ class Installation {
   UserServers servers();
   /// Users, and with what the nodes log in to each other, of one that has started with older files.
   bool settle_node_users();
+  std::string what_proxies_wait_for(TimePoint until);
   Topology wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&));
   NodeWays& node_ways();
   SecretContent put_back_passwords() const;
@@ -264,12 +269,14 @@ class Installation {
   std::shared_ptr<const nlohmann::json> m_rendered;  ///< what helm will make; null when it was not asked
   std::optional<Directives> m_expected;
   KubernetesRedis m_redis;
-  std::optional<NodeWays> m_nodes;       ///< of several
-  std::optional<NodeServers> m_servers;  ///< the same, for a change of who may log in
-  bool m_joining = false;                ///< one node becomes several, and the others have not everything yet
-  bool m_handed_over = false;            ///< and now another one is the master
-  int m_upgrades = 0;                    ///< of helm, in this run
-  bool m_address_leads = false;          ///< of several nodes: the way to the master has settled
+  std::optional<NodeWays> m_nodes;             ///< of several
+  std::optional<DeploymentTrouble> m_proxies;  ///< of several: what leads to the master
+  std::optional<NodeServers> m_servers;        ///< the same, for a change of who may log in
+  bool m_joining = false;                      ///< one node becomes several, and the others have not everything yet
+  bool m_handed_over = false;                  ///< and now another one is the master
+  int m_upgrades = 0;                          ///< of helm, in this run
+  std::string m_version;                       ///< of the Redis that runs
+  bool m_address_leads = false;                ///< of several nodes: the way to the master has settled
   SecretStore m_store;
   ReleaseCertificates m_certificates;
   CertificatePlan m_work;

@@ -37,7 +37,18 @@ Spec only(const Directives& directives) {
   return spec;
 }
 
+/// "pods raibid-redis-replicas-0 to 2".
+std::string pods_of(const json& set) {
+  const std::string name = text_at(set, {"metadata", "name"});
+  const std::int64_t replicas = number_at(set, {"spec", "replicas"});
+  return replicas > 1 ? fmt::format("pods {}-0 to {}", name, replicas - 1) : fmt::format("pod {}-0", name);
+}
+
 std::string shown_change(const FieldDifference& field) {
+  // where another chart keeps the checksums of its ConfigMaps and Secrets
+  constexpr std::string_view checksum = "spec.template.metadata.annotations[checksum/";
+  if (field.path.starts_with(checksum))
+    return fmt::format("the {}", field.path.substr(checksum.size(), field.path.size() - checksum.size() - 1));
   constexpr std::string_view prefix = "spec.template.spec.";
   const std::string path = field.path.starts_with(prefix) ? field.path.substr(prefix.size()) : field.path;
   return fmt::format("{} {} → {}", path, field.live.empty() ? "none" : field.live,
@@ -48,9 +59,7 @@ std::string shown_change(const FieldDifference& field) {
 
 void Installation::compare_with_present() {
   const bool is_change = observed.workload && observed.state && observed.state->unknown().empty() && !converged();
-  const bool helm_knows_more =
-      settings.chart.kind == ChartChoice::Kind::embedded || !settings.sets.empty() || !settings.values_files.empty();
-  if (!is_change || !helm_knows_more) return;
+  if (!is_change) return;
   m_rendered = std::make_shared<json>(ReleaseState::objects_of(render(m_context.deadline)));
 }
 
@@ -70,6 +79,7 @@ void Installation::try_new_pod() const {
 std::vector<std::string> Installation::template_changes() const {
   const ReleaseName name{settings.release, settings.name_space};
   const json& present = observed.state->manifest();
+  const bool of_other_chart = settings.chart.kind != ChartChoice::Kind::embedded;
   std::vector<std::string> changes;
   for (const json& after : *m_rendered) {
     const json* const before = find_object(present, after, name);
@@ -81,7 +91,7 @@ std::vector<std::string> Installation::template_changes() const {
     for (const FieldDifference& field : fields) {
       if (!field.path.starts_with("spec.template.")) continue;
       if (field.path != restart_checksum) {
-        changes.push_back(shown_change(field));
+        changes.push_back(shown_change(field) + (of_other_chart ? " of " + pods_of(after) : ""));
         continue;
       }
       const auto lines = restart_directives(only(server_files(present, m_names).directives.value_or(Directives{})),

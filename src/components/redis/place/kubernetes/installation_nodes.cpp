@@ -1,10 +1,13 @@
 // Installation: what a Redis of several nodes needs beside one of a single node.
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/kubernetes/json_view.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/node_users.hpp"
@@ -19,6 +22,7 @@ namespace {
 /// Each look logs in to every node, sentinel and proxy.
 constexpr Duration between_looks = std::chrono::milliseconds(500);
 constexpr Duration one_look = std::chrono::seconds(10);
+constexpr Duration shortest_look = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -65,11 +69,29 @@ bool Installation::settle_node_users() {
   return changed;
 }
 
+/// Throws what keeps the proxies from starting and does not heal; else says what they wait for, "" for nothing.
+std::string Installation::what_proxies_wait_for(TimePoint until) {
+  if (!m_proxies)
+    m_proxies.emplace(m_context.runner, session.kubectl, proxy_selector(settings.release), m_names.proxy,
+                      "--proxy-image");
+  const std::optional<Verdict> verdict = m_proxies->look(until);
+  if (!verdict) return "";
+  if (verdict->state == Verdict::State::doomed || m_context.runner.now() >= m_context.deadline)
+    throw Error(ExitCode::failure, verdict->text, verdict->hint);
+  return verdict->text;
+}
+
 Topology Installation::wait_for_nodes(const std::string& step, std::string (*trouble)(const Topology&)) {
   for (;;) {
-    Topology topology = node_ways().look(std::min(m_context.deadline, m_context.runner.now() + one_look));
-    const std::string wrong = trouble(topology);
+    // a look that the deadline ends would say only that, and not what is wrong
+    const TimePoint now = m_context.runner.now();
+    const TimePoint until = std::min(std::max(m_context.deadline, now + shortest_look), now + one_look);
+    Topology topology = node_ways().look(until);
+    std::string wrong = trouble(topology);
     if (wrong.empty()) return topology;
+    if (wrong == trouble_of_proxies(topology)) {
+      if (const std::string proxies = what_proxies_wait_for(until); !proxies.empty()) wrong = proxies;
+    }
     if (m_context.runner.now() >= m_context.deadline)
       throw Error(ExitCode::failure, fmt::format("not ready in time: {}", wrong),
                   "see what the nodes say: " +
@@ -88,6 +110,19 @@ void Installation::wait_for_address() {
   m_address_leads = true;
 }
 
+SeenRedis Installation::seen() {
+  SeenRedis seen{m_version};
+  if (!settings.ha()) return seen;
+  const Command question = session.kubectl.list("pods", m_names.selector);
+  const Output answer = session.kubectl.ask(question, question_deadline(m_context));
+  if (!answer.ok()) return seen;  // all is done: advice is not worth a failure
+  for (const nlohmann::json& pod : Kubectl::parse_items(question, answer)) {
+    if (m_names.node_of(text_at(pod, {"metadata", "name"})) >= 0)
+      seen.places.push_back(text_at(pod, {"spec", "nodeName"}));
+  }
+  return seen;
+}
+
 Step Installation::nodes_step() {
   Step step;
   step.name = "nodes";
@@ -97,6 +132,7 @@ Step Installation::nodes_step() {
     m_step = "nodes";
     wait_for_nodes("nodes", trouble_of_nodes);
     const Topology topology = wait_for_nodes("nodes", trouble_of_sentinels);
+    if (const ServerNode* const master = topology.master()) m_version = master->version;
     if (adds_some()) grow_new_claims();
     bool changed = false;
     bool show_others = false;

@@ -13,6 +13,7 @@
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/server/running_config.hpp"
+#include "components/redis/server/server_facts.hpp"
 #include "components/redis/settings/values.hpp"
 #include "ui/reporter.hpp"
 
@@ -162,6 +163,7 @@ Step Installation::redis_step() {
       detail += "; read the certificate again";
       changed = true;
     }
+    if (!settings.ha() && !settings.streams.empty()) m_version = read_server_facts(redis).version;
     mark_proven();
     say_what_ails_exporter();
     return {changed || !converged() ? Outcome::changed : Outcome::unchanged, detail};

@@ -191,6 +191,12 @@ std::vector<std::string> objects_of_nodes(const RedisNames& names, int nodes) {
   return objects;
 }
 
+std::optional<Command> look_at_followers(const Kubectl& kubectl, const Release& found) {
+  if (!found.of_other_chart()) return std::nullopt;
+  return kubectl.list("statefulsets,pods,persistentvolumeclaims",
+                      found.names().selector + ",app.kubernetes.io/component=replica");
+}
+
 Release look_at_release(Context& context, const Kubectl& kubectl, const std::string& release,
                         const std::vector<std::string>& services) {
   Release found{.id = {release, kubectl.name_space()}};
@@ -212,6 +218,10 @@ Release look_at_release(Context& context, const Kubectl& kubectl, const std::str
     look_at_missing_services(context, kubectl, found);
     if (!found.installed()) return found;
     look_at_nodes(context, kubectl, found);
+    if (const auto question = look_at_followers(kubectl, found)) {
+      for (const json& item : Kubectl::parse_items(*question, kubectl.ask(*question, context.deadline)))
+        take_object(found, item, kubectl);
+    }
     look_at_certificate(context, kubectl, found);
     take_if_seen(found, kubectl, questions[2], answers[2]);
     look_at_volumes(context, kubectl, found);

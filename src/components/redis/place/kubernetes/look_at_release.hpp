@@ -23,6 +23,9 @@ Release look_at_release(Context& context, const Kubectl& kubectl, const std::str
 /// What a release with replicas has for its further nodes, of which it was set up with `nodes` in all: pods and claims.
 std::vector<std::string> objects_of_nodes(const RedisNames& names, int nodes);
 
+/// For the replicas that another chart makes; nullopt for a release of ours, which has none of these.
+std::optional<Command> look_at_followers(const Kubectl& kubectl, const Release& found);
+
 /// A claim whose release a teardown removed, and which it kept.
 struct KeptClaim {
   std::string name_space, release, claim;

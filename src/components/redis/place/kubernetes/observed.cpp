@@ -243,6 +243,10 @@ Observed observe(Context& context, const Kubectl& kubectl, const RedisNames& nam
   // and where several became one, a run that was killed left the claims of the others
   const bool were_several = observed.secret && observed.secret->content.contains(internal_password_key);
   observe_nodes(context, kubectl, names, unknown || were_several ? std::max(nodes, most_nodes) : nodes, observed);
+  if (const auto question = look_at_followers(kubectl, observed)) {
+    for (const json& item : Kubectl::parse_items(*question, kubectl.ask(*question, context.deadline)))
+      take(observed, item, kubectl);
+  }
   look_further(context, kubectl, settings.release, look, observed);
   look_at_issued(context, kubectl, settings.tls, observed);
   // the right to make a namespace only matters when there is none

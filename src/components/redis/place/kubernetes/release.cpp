@@ -36,6 +36,15 @@ int Release::nodes() const {
   }
 }
 
+bool Release::of_other_chart() const {
+  try {
+    const std::string chart = parse_spec(recorded_spec()).chart;
+    return !chart.empty() && chart != "embedded";
+  } catch (const Error&) {
+    return false;  // who needs the record says what is wrong with it
+  }
+}
+
 bool Release::leads_here(const std::string& name) const {
   const Service* const found = service(name);
   if (!found) return false;

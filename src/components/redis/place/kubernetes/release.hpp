@@ -124,6 +124,15 @@ struct Release {
     std::string problem{};   ///< why the last run failed, "" when it did not
   };
 
+  /// The replicas that another chart makes beside the first node (Bitnami's architecture=replication): no sentinel, and
+  /// nothing that could make one of them the master.
+  struct Followers {
+    std::string workload{};  ///< their StatefulSet, "" for none
+    int wanted = 0, ready = 0;
+    std::vector<Pod> pods{};
+    std::vector<Claim> claims{};
+  };
+
   ReleaseName id{};
   std::optional<Namespace> name_space{};
   std::optional<Record> record{};
@@ -132,6 +141,7 @@ struct Release {
   TlsObjects tls{};
   std::vector<Pod> pods{};
   std::vector<Claim> claims{};
+  Followers followers{};
   std::vector<Service> services{};
   std::optional<Trimming> trimming{};
   std::optional<Backups> backups{};
@@ -150,6 +160,8 @@ struct Release {
   /// How many nodes it was set up with, or the data of one that a teardown kept; 1 where the record says nothing.
   int nodes() const;
   bool ha() const { return nodes() > 1; }
+  /// Another chart made it than ours, by its record.
+  bool of_other_chart() const;
   /// By its name as `services` has it; nullptr when there is none.
   const Service* service(const std::string& name) const;
   /// A Service of that name selects the release's pods, or is a name for the release's host.

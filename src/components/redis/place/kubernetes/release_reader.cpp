@@ -146,6 +146,12 @@ void put_deletion(Release& release, const json& object) {
   if (std::none_of(release.deletions.begin(), release.deletions.end(), same)) release.deletions.push_back(*deletion);
 }
 
+bool is_follower(const json& object, const std::string& release) {
+  return label_of(object, "app.kubernetes.io/instance") == release &&
+         label_of(object, "app.kubernetes.io/name") == "redis" &&
+         label_of(object, "app.kubernetes.io/component") == "replica";
+}
+
 /// Puts it where it belongs; false when it does not belong to the release.
 bool put_object(Release& release, const json& object, const Kubectl& kubectl) {
   const RedisNames names = release.names();
@@ -177,6 +183,14 @@ bool put_object(Release& release, const json& object, const Kubectl& kubectl) {
     put(release.pods, read_pod(object, kubectl));
   } else if (kind == "PersistentVolumeClaim" && names.node_of(name) >= 0) {
     put(release.claims, read_claim(object));
+  } else if (kind == "Pod" && is_follower(object, release.id.name)) {
+    put(release.followers.pods, read_pod(object, kubectl));
+  } else if (kind == "PersistentVolumeClaim" && is_follower(object, release.id.name)) {
+    put(release.followers.claims, read_claim(object));
+  } else if (kind == "StatefulSet" && is_follower(object, release.id.name)) {
+    release.followers.workload = name;
+    release.followers.wanted = int_at(object, {"spec", "replicas"});
+    release.followers.ready = int_at(object, {"status", "readyReplicas"});
   } else if (kind == "CronJob" && name == names.full + "-trim") {
     release.trimming = read_trimming(object);
   } else if (kind == "CronJob" && name == names.backup) {

@@ -354,7 +354,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   installation->forget_previous_certificate();
   context.signals.acknowledge();  // all is done: a Ctrl-C from here on has nothing to stop
   lock.release();
-  return {std::nullopt, std::nullopt, installation->credentials(), changed};
+  return {std::nullopt, std::nullopt, installation->credentials(), changed, installation->seen()};
 }
 
 }  // namespace raibid

@@ -379,7 +379,58 @@ Spec expected_spec(const Release& found, const RedisSettings& otherwise) {
   return found.workload && !found.workload->spec.empty() ? found.spec() : spec_of(otherwise);
 }
 
+Topology look_at_followers(Context& context, const Kubectl& kubectl, const Release& found, TimePoint until) {
+  Topology topology;
+  topology.fails_over = false;
+  const Login login = admin_login(found.content());
+  const auto ask = [&](const std::string& pod, const std::string& place) {
+    ServerNode node{.name = pod, .where = place};
+    try {
+      KubernetesRedis redis(context, kubectl, found.names());
+      redis.prefer_stream();
+      redis.lead_to(pod);
+      redis.speak_tls(found.tls_client(), found.port());
+      read_node(redis.connection(login, until), node);
+    } catch (const Error& error) {
+      node.why = error.message();
+    }
+    topology.nodes.push_back(std::move(node));
+  };
+  if (const Release::Pod* const first = found.pod()) ask(first->name, first->node);
+  for (const Release::Pod& pod : found.followers.pods) ask(pod.name, pod.node);
+  // they know the master by a name, and it does not know that name: whoever says that it follows, follows the only one
+  const ServerNode* const master = topology.master();
+  for (ServerNode& node : topology.nodes) {
+    if (master != nullptr && node.is_replica()) node.master_address = master->address;
+  }
+  return topology;
+}
+
 namespace {
+
+/// Pods and claims of the replicas that another chart has made.
+void examine_followers(const Release::Followers& followers, const std::string& release, bool persistence,
+                       const Kubectl& kubectl, HealthReport& report) {
+  if (followers.workload.empty()) return;
+  report.add({.name = "workload",
+              .passed = followers.ready == followers.wanted && followers.wanted > 0,
+              .text = fmt::format("{}: {} of {} ready", followers.workload, followers.ready, followers.wanted),
+              .hint = kubectl.for_people({"describe", "statefulset", followers.workload}),
+              .object = followers.workload},
+             followers.wanted == 0 ? CheckReason::scaled_to_zero : CheckReason::not_ready);
+  for (int node = 0; node < followers.wanted; ++node) {
+    const auto named = [&](const auto& things, const std::string& name) {
+      const auto found = std::find_if(things.begin(), things.end(), [&](const auto& one) { return one.name == name; });
+      return found == things.end() ? nullptr : &*found;
+    };
+    const std::string pod = fmt::format("{}-{}", followers.workload, node);
+    examine_pod(named(followers.pods, pod), pod, kubectl, report);
+    examine_claim(named(followers.claims, "redis-data-" + pod), "redis-data-" + pod, release, persistence, kubectl,
+                  report);
+  }
+}
+
+}  // namespace
 
 Topology look_at_topology(Context& context, const Kubectl& kubectl, const Release& found, TimePoint until) {
   NodeWays ways(context, kubectl, found.names(), found.nodes(), found.content());
@@ -392,7 +443,13 @@ Topology look_at_topology(Context& context, const Kubectl& kubectl, const Releas
   return topology;
 }
 
-}  // namespace
+void examine_nodes(const Context& context, const Topology& topology, const Kubectl& kubectl, const RedisNames& names,
+                   HealthReport& report) {
+  examine_topology(topology, kubectl.for_people({"logs", "statefulset/" + names.workload, "--all-containers"}), report);
+  const auto remove = [&](const std::string& pod) { return kubectl.for_people({"delete", "pod", pod}); };
+  if (!topology.fails_over) return;
+  examine_spread(topology, context.preset.accepted.contains("one-node"), remove, report);
+}
 
 StatusReport examine_release(Context& context, const Kubectl& kubectl, Release found, Spec expected,
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope,
@@ -433,6 +490,7 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   }
   std::optional<Topology> topology;
   if (found.ha() && has_pods) topology = look_at_topology(context, kubectl, found, until);
+  if (!found.followers.pods.empty()) topology = look_at_followers(context, kubectl, found, until);
   std::optional<StatusFacts::Store> store;
   if (existing && !is_own) store = read_store(kubectl, *existing, value_of(content, password_key), until);
   facts.where = StatusFacts::OnCluster{kubectl.cluster().context, kubectl.cluster().server, std::move(found),
@@ -449,10 +507,8 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
   for (int node = 0; node < seen.nodes(); ++node) examine_pod(seen.pod(node), names.pod_of(node), kubectl, health);
   for (int node = 0; node < seen.nodes(); ++node)
     examine_claim(seen.claim(node), names.claim_of(node), seen.id.name, asked.persistence, kubectl, health);
-  if (where.topology) {
-    const std::vector<std::string> logs = {"logs", "statefulset/" + names.workload, "--all-containers"};
-    examine_topology(*where.topology, kubectl.for_people(logs), health);
-  }
+  examine_followers(seen.followers, seen.id.name, asked.persistence, kubectl, health);
+  if (where.topology) examine_nodes(context, *where.topology, kubectl, names, health);
   examine_secret(seen, asked.auth, health);
   if (kept) examine_store(*kept, health);
   examine_services(seen, asked.services, health);

@@ -20,6 +20,16 @@ StatusReport examine_release(Context& context, const Kubectl& kubectl, Release f
                              KubernetesRedis& redis, int unfinished, TimePoint until, const Scope& scope,
                              ClaimReader* claims);
 
+/// What the nodes of a Redis with replicas say, and where their pods run.
+Topology look_at_topology(Context& context, const Kubectl& kubectl, const Release& found, TimePoint until);
+
+/// The same of one with replicas that another chart has made.
+Topology look_at_followers(Context& context, const Kubectl& kubectl, const Release& found, TimePoint until);
+
+/// The checks of what `look_at_topology` has found.
+void examine_nodes(const Context& context, const Topology& topology, const Kubectl& kubectl, const RedisNames& names,
+                   HealthReport& report);
+
 /// Whether its Redis answers until then.
 bool answers(const Release& found, KubernetesRedis& redis, TimePoint until);
 

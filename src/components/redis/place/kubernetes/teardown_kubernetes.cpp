@@ -103,6 +103,10 @@ class KubernetesTeardown {
       decide(delete_data, "claim",
              {"PersistentVolumeClaim", claim.name, fmt::format("claim {} (the data)", claim.name)},
              [this, name = claim.name] { return remove("persistentvolumeclaim/" + name); });
+    for (const Release::Claim& claim : m_observed.followers.claims)
+      decide(delete_data, "claim",
+             {"PersistentVolumeClaim", claim.name, fmt::format("claim {} (of a replica)", claim.name)},
+             [this, name = claim.name] { return remove("persistentvolumeclaim/" + name); });
     plan_backups();
     const bool kept = m_observed.secret && (!m_observed.secret->controller.empty() || names_own_secret());
     if (kept) {
@@ -251,6 +255,7 @@ class KubernetesTeardown {
            check_workload_gone(m_context, m_session.kubectl, m_names, until, m_context.deadline);
            // waits for the pods, whose last act is to write their data
            for (int node = 0; node < m_nodes; ++node) remove("pod/" + m_names.pod_of(node));
+           for (const Release::Pod& pod : m_observed.followers.pods) remove("pod/" + pod.name);
            return m_settings.release + " removed";
          }});
   }
