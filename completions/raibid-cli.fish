@@ -294,7 +294,7 @@ complete -c raibid-cli -n '__raibid_cli_at teardown redis' -l delete-data -d 'Re
 complete -c raibid-cli -n '__raibid_cli_at teardown redis' -l delete-backups -d 'Remove the claim with the backups that a schedule took, too'
 complete -c raibid-cli -n '__raibid_cli_at teardown redis' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at teardown redis' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
-complete -c raibid-cli -n '__raibid_cli_at failover redis' -l to -x -d 'Number of the node that takes over, as in its pod\'s name; Sentinel chooses one when not given'
+complete -c raibid-cli -n '__raibid_cli_at failover redis' -l to -x -d 'Number of the node that takes over, at the end of its name; Sentinel chooses one when not given'
 complete -c raibid-cli -n '__raibid_cli_at failover redis' -l password-file -r -F -d 'With --target external: the password is the first line of this file'
 complete -c raibid-cli -n '__raibid_cli_at failover redis' -l existing-secret -x -d 'With --adopt-service: the password is in this Secret of the Service\'s namespace'
 complete -c raibid-cli -n '__raibid_cli_at doctor redis; or __raibid_cli_at doctor' -l chart -r -F -a 'embedded bitnami' -d 'Chart; also oci://… or REPOSITORY/NAME'
