@@ -4,6 +4,7 @@
 #include "base/junit.hpp"
 #include "base/strings.hpp"
 #include "cli/commands.hpp"
+#include "cli/complete.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
 #include "cli/version.hpp"
@@ -142,6 +143,8 @@ int report_current(const CliDependencies& dependencies, const Speech& speech) {
 
 int run_cli(std::span<const std::string> arguments, const CliDependencies& dependencies,
             const std::vector<Component>& components) {
+  if (!arguments.empty() && arguments.front() == complete_command)
+    return complete(arguments.subspan(1), dependencies, components);
   Speech speech{make_reporter(dependencies.terminal, {}, dependencies.err),
                 asked_format(arguments, dependencies.environment)};
   try {

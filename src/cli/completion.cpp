@@ -2,6 +2,7 @@
 
 #include "base/strings.hpp"
 #include "cli/commands.hpp"
+#include "cli/complete.hpp"
 #include "components/presets.hpp"
 #include "components/registry.hpp"
 
@@ -36,12 +37,30 @@ CommandRow completion_row(const std::string& shell, std::string (*script)(const 
 ValueWords value_words(const OptionSpec& option) {
   ValueWords values;
   values.words.assign(option.choices.begin(), option.choices.end());
+  values.names = plural_of(option.names);
   if (option.name == "preset") values.words = builtin_presets();
   for (const std::string& part : split(option.metavar, '|')) {
     if (part == "FILE" || part == "PATH") {
       values.files = true;
     } else if (option.choices.empty() && is_literal(part)) {
       values.words.push_back(part);
+    }
+  }
+  return values;
+}
+
+ValueWords argument_words(const CommandTable& table, const CommandRow& row) {
+  ValueWords values;
+  if (row.takes_command()) return values;
+  std::string words = row.arguments;
+  std::replace_if(
+      words.begin(), words.end(), [](char c) { return c < 'A' || c > 'Z'; }, ' ');
+  for (const std::string& word : split(words, ' ')) {
+    if (is_one_of(word, {"FILE", "FOLDER", "TO", "FROM"})) values.files = true;
+    if (word == "NAME" && row.verb == "presets") values.words = builtin_presets();
+    if (word != "KEY") continue;
+    for (const OptionSpec& option : all_options(table.components())) {
+      if (!option.flag_only && !option.not_in_files) values.words.emplace_back(option.name);
     }
   }
   return values;

@@ -13,12 +13,19 @@ std::string bash_completion(const CommandTable& table);
 std::string zsh_completion(const CommandTable& table);
 std::string fish_completion(const CommandTable& table);
 
-/// What an option's value may be, as far as that is known: words to offer, and whether files are meant.
+/// What a value may be, as far as that is known: words to offer, whether files are meant, and what `raibid-cli
+/// __complete` is asked for ("contexts"), or "".
 struct ValueWords {
   std::vector<std::string> words;
   bool files = false;
+  std::string names{};
+
+  bool known() const { return files || !words.empty() || !names.empty(); }
 };
 ValueWords value_words(const OptionSpec& option);
+
+/// The same of the words that may stand behind a command.
+ValueWords argument_words(const CommandTable& table, const CommandRow& row);
 
 /// "-n", "--namespace"
 std::vector<std::string> option_names(const OptionSpec& option);

@@ -16,16 +16,20 @@ std::string long_names(const std::vector<OptionSpec>& options) {
   return join(names, " ");
 }
 
+std::string assigned(const ValueWords& known) {
+  std::vector<std::string> parts;
+  if (!known.words.empty()) parts.push_back(fmt::format(" offered='{}'", join(known.words, " ")));
+  if (!known.names.empty()) parts.push_back(" names=" + known.names);
+  if (known.files) parts.emplace_back(" compopt -o default");
+  return join(parts, ";");
+}
+
 /// What each option's value may be, where that is known.
 std::string values(const std::vector<OptionSpec>& options) {
   std::string cases;
   for (const OptionSpec& option : options) {
     const ValueWords known = value_words(option);
-    if (known.words.empty() && !known.files) continue;
-    cases += fmt::format("      {})", join(option_names(option), " | "));
-    if (!known.words.empty()) cases += fmt::format(" words='{}';", join(known.words, " "));
-    if (known.files) cases += " compopt -o default;";
-    cases += ";\n";
+    if (known.known()) cases += fmt::format("      {}){} ;;\n", join(option_names(option), " | "), assigned(known));
   }
   return cases;
 }
@@ -34,7 +38,7 @@ std::string bash_options(const CommandTable& table) {
   std::string cases;
   for (const CommandRow& row : table.rows()) {
     if (!row.options.empty())
-      cases += fmt::format("      {}) words+=' {}' ;;\n", shell_pattern(row), long_names(row.options));
+      cases += fmt::format("      {}) offered+=' {}' ;;\n", shell_pattern(row), long_names(row.options));
   }
   return cases;
 }
@@ -43,7 +47,11 @@ std::string bash_objects(const CommandTable& table) {
   std::string cases;
   for (const std::string& verb : table.verbs()) {
     const std::vector<std::string> words = table.objects_of(verb);
-    if (!words.empty()) cases += fmt::format("      {0}/ | help/{0}) words='{1}' ;;\n", verb, join(words, " "));
+    if (!words.empty()) cases += fmt::format("      {0}/ | help/{0}) offered='{1}' ;;\n", verb, join(words, " "));
+  }
+  for (const CommandRow& row : table.rows()) {
+    const ValueWords known = argument_words(table, row);
+    if (known.known()) cases += fmt::format("      {}){} ;;\n", shell_pattern(row), assigned(known));
   }
   return cases;
 }

@@ -27,6 +27,7 @@ std::string option_line(const std::string& condition, const OptionSpec& option) 
     const ValueWords known = value_words(option);
     line += known.files ? " -r -F" : " -x";
     if (!known.words.empty()) line += fmt::format(" -a {}", in_single_quotes(join(known.words, " ")));
+    if (!known.names.empty()) line += fmt::format(" -a '(__raibid_cli_names {})'", known.names);
   }
   return fmt::format("{} -d {}\n", line, in_single_quotes(option.help));
 }
@@ -53,6 +54,12 @@ std::string lines(const CommandTable& table) {
     std::string condition = "__raibid_cli_at " + row.name();
     if (row.object_optional) condition += "; or __raibid_cli_at " + row.verb;
     for (const OptionSpec& option : row.options) text += option_line(condition, option);
+    const ValueWords words = argument_words(table, row);
+    if (!words.known()) continue;
+    text += fmt::format("complete -c raibid-cli -n {}", in_single_quotes("__raibid_cli_at " + row.name()));
+    if (words.files) text += " -F";
+    if (!words.words.empty()) text += fmt::format(" -a {}", in_single_quotes(join(words.words, " ")));
+    text += "\n";
   }
   for (const OptionSpec& option : global_options()) text += option_line("not __raibid_cli_behind_dashes", option);
   return text;

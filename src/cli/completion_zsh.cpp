@@ -25,8 +25,8 @@ std::string escaped(std::string_view text, std::string_view special) {
   return result;
 }
 
-std::string action(const OptionSpec& option) {
-  const ValueWords known = value_words(option);
+std::string action(const ValueWords& known) {
+  if (!known.names.empty()) return " _raibid_cli_names " + known.names;
   const std::string words = join(known.words, " ");
   if (known.files) return known.words.empty() ? "_files" : " _raibid_cli_words_or_file " + words;
   return known.words.empty() ? " " : "(" + words + ")";
@@ -37,7 +37,7 @@ std::string explained(const OptionSpec& option) {
   const std::string help = fmt::format("[{}]", escaped(option.help, "[]\\:"));
   if (!takes_next_word(option)) return help;
   return fmt::format("{}:{}:{}", help, escaped(option.metavar.empty() ? "value" : option.metavar, "\\:"),
-                     action(option));
+                     action(value_words(option)));
 }
 
 /// One option for _arguments: a word for each of its names. Those that may not be repeated exclude each other.
@@ -67,11 +67,16 @@ std::string described(std::string_view word, std::string_view summary) {
 std::string zsh_options(const CommandTable& table) {
   std::string cases;
   for (const CommandRow& row : table.rows()) {
-    if (row.options.empty() && !row.takes_command()) continue;
+    const ValueWords words = argument_words(table, row);
+    if (row.options.empty() && !row.takes_command() && !words.known()) continue;
     cases += fmt::format("    {})\n", shell_pattern(row));
     if (!row.options.empty())
       cases += fmt::format("      options+=(\n{}      )\n", specifications(row.options, "        "));
     if (row.takes_command()) cases += "      [[ -n $dashes ]] && positions+=('*::: :_normal')\n";
+    if (words.known()) {
+      if (row.object.empty()) cases += "      positions=('1: :_raibid_cli_verbs')\n";
+      cases += fmt::format("      positions+=({})\n", in_single_quotes("*: :" + action(words)));
+    }
     cases += "      ;;\n";
   }
   return cases;

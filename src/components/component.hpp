@@ -42,6 +42,11 @@ struct Component {
   /// Takes what an earlier setup recorded into the settings: what this machine knows of it, or (`ask`) what is
   /// installed. Throws Error when it is asked for and not there. nullptr when it records nothing.
   void (*take_record)(Context& context, bool ask) = nullptr;
+  /// For completion, see redis/place/known_names.hpp: the names of such things, from files alone; whether asking would
+  /// tell more; asking, and keeping the answer.
+  std::vector<std::string> (*known_names)(const Context& context, NamedThing thing) = nullptr;
+  bool (*names_are_old)(const Context& context) = nullptr;
+  void (*learn_names)(Context& context) = nullptr;
 };
 
 }  // namespace raibid

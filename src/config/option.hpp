@@ -16,6 +16,9 @@ enum class OptionKind {
   cpu,       ///< a Kubernetes quantity
 };
 
+/// What an option's value names, for completion: names that have to be looked up when someone presses TAB.
+enum class NamedThing { none, context, name_space, release, storage_class };
+
 /// One setting: the flag --NAME, the variable RAIBID_NAME (upper case, - as _), the key NAME of config.yaml and of a
 /// preset's `settings`. Flags, help, completion, `config show` and the checks of files all come from these rows.
 struct OptionSpec {
@@ -32,6 +35,7 @@ struct OptionSpec {
   bool not_in_files = false;   ///< a variable, but no key in files: it says where the file is, or answers a question
   bool means_dry_run = false;  ///< given, it is --dry-run as well
   std::string_view implicit_value = {};  ///< what --NAME alone means, when its value may be left out: --NAME[=VALUE]
+  NamedThing names = NamedThing::none;
 };
 
 /// Whether the word behind --NAME is its value.

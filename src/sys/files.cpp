@@ -300,6 +300,26 @@ void Files::rename(const fs::path& from, const fs::path& to) const {
   sync_folder(to.parent_path());
 }
 
+void Files::make_link(const fs::path& target, const fs::path& link) const {
+  m_guard.check("make " + link.string());
+  if (::symlink(target.c_str(), link.c_str()) != 0) throw refused(link, errno);
+}
+
+bool Files::replace_link(const fs::path& from, const fs::path& link) const {
+  m_guard.check("rename " + from.string());
+  std::error_code none;
+  if (!fs::is_symlink(fs::symlink_status(link, none))) return false;
+  if (::rename(from.c_str(), link.c_str()) != 0) throw refused(from, errno);
+  sync_folder(link.parent_path());
+  return true;
+}
+
+FileStamp file_stamp(const fs::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) throw refused(path, errno);
+  return {found.st_ino, found.st_size, found.st_mtim.tv_sec * std::int64_t{1'000'000'000} + found.st_mtim.tv_nsec};
+}
+
 TemporaryDirectory::TemporaryDirectory(const fs::path& parent) {
   std::string name = (parent / "raibid-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw refused(parent, errno);

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -52,6 +53,15 @@ void make_private_directory(const fs::path& path);
 /// Throws what make_private_directory would where it can be told, and makes nothing.
 void check_private_directory(const fs::path& path);
 
+/// What tells one content of a file from another without reading it: when it changes, the file was written or replaced.
+struct FileStamp {
+  ino_t inode = 0;
+  off_t size = 0;
+  std::int64_t written = 0;  ///< nanoseconds since 1970
+  bool operator==(const FileStamp&) const = default;
+};
+FileStamp file_stamp(const fs::path& path);
+
 /// Removes a file or a whole tree; nothing there is fine.
 void remove_tree(const fs::path& path);
 
@@ -74,6 +84,11 @@ class Files {
   /// Renames a file or folder within one file system, and makes that durable. Throws Error (failure), also when there
   /// is something of the new name already.
   void rename(const fs::path& from, const fs::path& to) const;
+  /// Makes `link` a symbolic link to `target`; Error (failure) when there is something of that name.
+  void make_link(const fs::path& target, const fs::path& link) const;
+  /// Renames `from` over the symbolic link `link`, and makes that durable; false, and nothing changed, when `link` is
+  /// none (any more).
+  bool replace_link(const fs::path& from, const fs::path& link) const;
 
  private:
   ChangeGuard m_guard;

@@ -3,6 +3,7 @@
 # were told; then what they were promised is compared with what is there. Prints the seed, with which the same faults come again in the same order.
 #   MINUTES=30 tests/cluster/history.sh                       three minutes without it
 #   SEED=7 FAULTS="kill freeze" ROUNDS=100 tests/…/history.sh  only these kinds, each so often, however long it takes
+#   MIB=1024 tests/cluster/history.sh                         with so much other data in Redis
 # From ten minutes on it also makes one node of three, and three of one.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -24,7 +25,8 @@ without_back_off() {
 }
 # Of the nodes; a node that comes back after a conversion has another one
 addresses() { for pod in "${pods[@]}"; do node_address "$pod"; echo; done > "$work/nodes.new" && mv "$work/nodes.new" "$work/nodes"; }
-all_healthy() { without_back_off && status | jq -e '.healthy and (.nodes | length == 3)'; }
+# What it saw stays in $work/status
+all_healthy() { without_back_off && status > "$work/status" && jq -e '.healthy and (.nodes | length == 3)' "$work/status"; }
 other_than() { printf '%s\n' "${pods[@]}" | grep -vx "$1" | shuf -n 1 --random-source=<(yes $RANDOM); }
 
 # A program in the network of a pod, from outside: the containers have none
@@ -67,7 +69,7 @@ evict() {
 took_effect() { now > "$work/effective"; }
 fault() { # KIND
   local master pod
-  master=$(master) || return
+  master=$(jq -r .master "$work/status")
   case $1 in
     kill) signal_server KILL "$master" ;;
     kill-all) for pod in "${pods[@]}"; do signal_server KILL "$pod" & done; wait -n; wait -n; wait -n ;;
@@ -111,11 +113,26 @@ run_faults() {
 
 echo "seed $seed"
 check "the model sees each broken promise" python3 tests/cluster/history.py selftest
-check "setup --ha" raibid setup redis --ha --size 1Gi
+mib=${MIB:-0}
+# 64 KiB each, of bytes that do not compress
+fill() {
+  # shellcheck disable=SC2016 # of the other shell
+  "$cluster" exec sh -c 'REDISCLI_AUTH=$(cat "$1") redis-cli -h "$2" EVAL "$3" 0 "$4"' sh "$work/password" "$ip" '
+    local parts = {}
+    for i = 1, 256 do local b = {} for j = 1, 256 do b[j] = string.char(math.random(0, 255)) end parts[i] = table.concat(b) end
+    local text = table.concat(parts)
+    for i = 1, tonumber(ARGV[1]) * 16 do redis.call("SET", "other:" .. i, text) end' "$mib"
+}
+check "setup --ha" raibid setup redis --ha --size 4Gi --memory-limit "$((mib * 3 + 256))Mi"
 ((failed == 0)) || { summary; exit 1; }
 take_password
+if ((mib > 0)); then
+  check "$mib MiB of other data" fill
+  check "the replicas have them" eventually healthy
+fi
 : > "$work/faults"
 addresses
+check "all is well" eventually all_healthy
 jq -n --arg address "$ip" --argjson seed "$seed" '{address: $address, seed: $seed, rate: 40}' > "$work/settings"
 "$cluster" exec python3 "$PWD/tests/cluster/history.py" record "$work" > "$work/history" 2> "$work/recorder" & recorder=$!
 sleep 1; kill -0 $recorder 2>/dev/null && run_faults

@@ -217,7 +217,7 @@ replication() {
   has "… a container of it that starts again runs as before" '$o["ConfigMap/raibid-redis-scripts"].data["start.sh"] | contains("[ -n \"${POD_NAME:-}\" ] || exec")'
   renders "replication with TLS renders" --set architecture=replication,tls.enabled=true
   has "with TLS: replicas, sentinels and the scripts speak it, and a check of the proxies does not judge the certificate" '
-    ($o["ConfigMap/raibid-redis-scripts"].data["ha.sh"] | contains("tls-port 26379") and contains("tls-replication yes") and (contains("port 26379\u0027 \u0027bind") | not) and contains("-p 26379 --tls --cacert /etc/tls/ca.crt") and
+    ($o["ConfigMap/raibid-redis-scripts"].data["ha.sh"] | contains("tls-port 26379") and contains("tls-replication yes") and (contains("echo \u0027port 26379") | not) and contains("to_others=\u0027--tls --cacert /etc/tls/ca.crt") and
       (contains("-p 6379") | not)) and ($conf | index("tls-replication yes") != null and index("port 0") != null) and
     ($o["ConfigMap/raibid-redis-proxy"].data["haproxy.cfg"] | contains("check-ssl verify none") and contains("tcp-check connect default") and (contains("crt") | not))'
   has "with TLS: the sentinel mounts the certificate, and no proxy does" 'any($pod.spec.containers[1].volumeMounts[]; .mountPath == "/etc/tls") and
@@ -228,7 +228,8 @@ replication() {
     ([$o["Deployment/raibid-redis-proxy"].spec.template.spec.volumes[].secret.items | values | .[].path] == ["tls.crt", "tls.crt.key"])'
   renders "replication without a password renders" --set architecture=replication,auth.enabled=false
   has "without a password: no Secret anywhere, and nobody logs in" '([$pod.spec.volumes[] | .secret, .projected.sources[]?.secret | values] == []) and
-    ($o["ConfigMap/raibid-redis-proxy"].data["haproxy.cfg"] + $o["ConfigMap/raibid-redis-scripts"].data["ha.sh"] + $o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("AUTH") | not)'
+    ($o["ConfigMap/raibid-redis-proxy"].data["haproxy.cfg"] + $o["ConfigMap/raibid-redis-scripts"].data["ping.sh"] | contains("AUTH") | not) and
+    ($o["ConfigMap/raibid-redis-scripts"].data["ha.sh"] | contains("auth=\n"))'
 }
 
 backups() {

@@ -288,6 +288,22 @@ TEST_CASE("logs prints what the server said, images what a cluster pulls, junit 
   }
 }
 
+TEST_CASE("url --local is an address that a program on this machine can use, a bundle all that another one needs") {
+  Cli cli;
+  const Output output = cli.shell(R"sh(
+    "$RAIBID_CLI" setup redis --target local -q > /dev/null || exit 9
+    "$RAIBID_CLI" url redis --target local --local | sed 's/:[0-9]*$/:PORT/'
+    redis-cli -u "$("$RAIBID_CLI" url redis --target local --local --with-password)" --no-auth-warning ping
+    "$RAIBID_CLI" teardown redis --target local --yes --delete-data -q > /dev/null
+    "$RAIBID_CLI" bundle redis bundle.tar.gz -q > /dev/null
+    mkdir unpacked; tar -xzf bundle.tar.gz -C unpacked
+    cmp unpacked/raibid-cli "$RAIBID_CLI" && echo "the same program"
+    "$RAIBID_CLI" images redis | cmp - unpacked/images.txt && echo "the same images"
+    helm template x unpacked/chart | grep -c -m 1 'kind: StatefulSet')sh");
+  INFO(said(output));
+  CHECK(output.out == "redis://127.0.0.1:PORT\nPONG\nthe same program\nthe same images\n1\n");
+}
+
 TEST_CASE("queue export ends quietly when its reader has gone") {
   Cli cli;
   const Output output = cli.shell(R"sh(

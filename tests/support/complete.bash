@@ -7,9 +7,10 @@ compopt() { echo files; }  # there is none outside of a completion
 registered=$(complete -p raibid-cli) || exit 1
 for line in "${@:2}"; do
   echo "= $line"
-  spaced=${line//=/ = }                     # as readline takes words apart
+  spaced=${line//=/ = } spaced=${spaced//:/ : } # as readline takes words apart
   read -r -a COMP_WORDS <<< "$spaced"
-  if [[ $spaced == *' ' && $spaced != *'= ' ]]; then COMP_WORDS+=(""); fi
+  if [[ $spaced == *' ' && $spaced != *[=:]' ' ]]; then COMP_WORDS+=(""); fi
+  COMP_LINE=$line COMP_POINT=${#line}
   COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
   function=${registered#*-F }
   "${function%% *}"

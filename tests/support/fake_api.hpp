@@ -21,7 +21,8 @@ struct ApiAsked {
 };
 
 /// An HTTP server on a Unix socket that answers as the test wants, each connection in a thread of its own; and a
-/// `kubectl` in a folder of its own whose `proxy` leads to it, which is first in PATH as long as the object lives.
+/// `kubectl` in a folder of its own whose `proxy` leads to it and whose `config view` prints config.json of that
+/// folder, which is first in PATH as long as the object lives.
 class FakeApi {
  public:
   using Connection = TcpServer::Connection;

@@ -27,8 +27,11 @@ Pty::Pty(const std::vector<std::string>& argv, const std::map<std::string, std::
   winsize size{};
   size.ws_col = static_cast<unsigned short>(columns);
   size.ws_row = static_cast<unsigned short>(rows);
-  std::vector<std::string> entries = {"TERM=xterm-256color", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin"};
-  for (const auto& [name, value] : environment) entries.push_back(name + "=" + value);
+  // each once: of two, bash takes the last and zsh the first
+  std::map<std::string, std::string> all = environment;
+  all.insert({{"TERM", "xterm-256color"}, {"LC_ALL", "C.UTF-8"}, {"PATH", "/usr/bin:/bin"}});
+  std::vector<std::string> entries;
+  for (const auto& [name, value] : all) entries.push_back(name + "=" + value);
   std::vector<char*> words, variables;
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   for (const std::string& entry : entries) variables.push_back(const_cast<char*>(entry.c_str()));
@@ -73,8 +76,8 @@ bool Pty::read_some(milliseconds most) {
   return true;
 }
 
-bool Pty::shows(const std::string& text) {
-  const auto until = steady_clock::now() + patience;
+bool Pty::shows(const std::string& text, milliseconds limit) {
+  const auto until = steady_clock::now() + limit;
   for (;;) {
     const std::size_t found = m_written.find(text, m_seen);
     if (found != std::string::npos) {

@@ -24,8 +24,8 @@ class Pty {
 
   void type(const std::string& keys) const;
   void resize(int columns, int rows) const;
-  /// Reads until what was written since the last call holds `text`; false when it does not within 20 s.
-  bool shows(const std::string& text);
+  /// Reads until what was written since the last call holds `text`; false when it does not within `limit`.
+  bool shows(const std::string& text, std::chrono::milliseconds limit = std::chrono::seconds(20));
   /// All that was written up to now.
   const std::string& written() const { return m_written; }
   /// Sends a signal to the program alone.

@@ -48,6 +48,7 @@ using Words = std::vector<std::string>;
 bool child_reads(const Command& command) {
   const std::string& program = command.argv.front();
   if (program == "redis-server") return command.argv == Words{"redis-server", "--version"};
+  if (program.ends_with("haproxy")) return command.argv == Words{program, "-v"};
   if (program == "kubeseal") return true;  // encrypts what it is given
   std::string verb;
   for (std::size_t i = 1; i < command.argv.size() && verb.empty(); ++i) {
@@ -94,6 +95,7 @@ class WatchedRunner final : public Runner {
   std::unique_ptr<Process> start(const Command& command) override {
     CHECK_MESSAGE(child_reads(command), "started: " << shell_join(command.argv));
     if (command.argv.front() == "redis-server") return std::make_unique<Ended>("Redis server v=7.0.15 sha=0\n");
+    if (command.argv.front() == "haproxy") return std::make_unique<Ended>("HAProxy version 2.6.12 2023/12/16\n");
     if (command.argv.front() == "kubeseal") return std::make_unique<Ended>("kind: SealedSecret\n");
     const auto has = [&](const char* word) {
       return std::find(command.argv.begin(), command.argv.end(), word) != command.argv.end();

@@ -19,8 +19,6 @@ namespace raibid {
 
 namespace {
 
-constexpr const char* k3s_kubeconfig = "/etc/rancher/k3s/k3s.yaml";
-
 // "" leaves the choice to kubectl: KUBECONFIG may be a list, which --kubeconfig cannot be
 std::string choose_kubeconfig(const Context& context) {
   if (context.settings.is_set("kubeconfig")) return context.settings.text("kubeconfig");

@@ -16,6 +16,8 @@ struct ClusterSession {
   HelmVersion helm_version;  ///< major 0 when the command has no use for helm
 };
 
+inline constexpr const char* k3s_kubeconfig = "/etc/rancher/k3s/k3s.yaml";
+
 enum class NeedsHelm { no, yes };
 
 /// Resolves kubeconfig and context (--kubeconfig, else KUBECONFIG, else ~/.kube/config, else /etc/rancher/k3s/k3s.yaml)

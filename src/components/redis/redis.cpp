@@ -23,6 +23,7 @@
 #include "components/redis/commands/support/support.hpp"
 #include "components/redis/commands/teardown.hpp"
 #include "components/redis/commands/tls.hpp"
+#include "components/redis/place/known_names.hpp"
 #include "components/redis/place/place.hpp"
 #include "components/redis/settings/options.hpp"
 #include "components/redis/settings/settings.hpp"
@@ -87,6 +88,9 @@ Component redis_component() {
           {"url", "Print its address as an application uses it", url_options(), url_redis},
       },
       take_recorded,
+      known_names,
+      names_are_old,
+      learn_names,
   };
   for (ComponentCommand& command : export_commands()) redis.commands.push_back(std::move(command));
   for (ComponentCommand& command : revision_commands()) redis.commands.push_back(std::move(command));

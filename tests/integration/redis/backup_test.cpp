@@ -399,7 +399,7 @@ TEST_CASE("restore: killed at each step, the next setup brings the old data back
   cli.set_up();
   cli.redis({"SET", "new", "1"});
   cli.must_end(0, {"backup", "redis", (cli.to() / "new.rdb").string(), "--target", "local"});
-  for (const std::string step : {"file", "stop", "data", "start"}) {
+  for (const std::string step : {"file", "stop", "data", "start", "compare"}) {
     for (const std::string next : {"setup", "restore"}) {
       CAPTURE(step);
       CAPTURE(next);
@@ -408,7 +408,7 @@ TEST_CASE("restore: killed at each step, the next setup brings the old data back
       const Words restore = {"restore", "redis",    (cli.to() / "new.rdb").string(), "--target", "local",
                              "--yes",   "--no-copy"};
       Started started = start(cli, restore);
-      REQUIRE(says(cli, *started.process, "ok: " + step));
+      REQUIRE(says(cli, *started.process, (step == "compare" ? "unchanged: " : "ok: ") + step));
       ::kill(started.pid, SIGKILL);
       const bool was_killed = end_of(cli, *started.process).status == 128 + SIGKILL;
       const Output after = next == "setup" ? cli({"setup", "redis", "--target", "local"}) : cli(restore);
@@ -444,6 +444,13 @@ TEST_CASE("restore: what must not be restored changes nothing") {
   };
   restore(file, 2, "there is no terminal to ask on", {});
   restore(file, 0, "Plan:", {"--dry-run"});
+  json manifest = json::parse(*read_file(cli.to() / "a.json"));
+  const json right = manifest;
+  manifest["sha256"] = std::string(64, '0');
+  write_atomic(cli.to() / "a.json", manifest.dump());
+  restore(file, 3, "is damaged");
+  restore(file, 1, "is damaged", {"--yes", "--no-verify", "--no-copy"});
+  write_atomic(cli.to() / "a.json", right.dump());
   std::string content = *read_file(file, 1 << 30);
   write_atomic(file, content.substr(0, content.size() - 20));
   restore(file, 3, "is damaged");
@@ -461,6 +468,31 @@ TEST_CASE("restore: what must not be restored changes nothing") {
   const Output missing =
       cli.must_end(6, {"restore", "redis", file.string(), "--target", "local", "--release", "other"});
   CHECK(missing.err.find("raibid-cli setup redis --target local --release other") != std::string::npos);
+}
+
+TEST_CASE("restore: Redis has a copy of the backup in the end, whichever files it keeps") {
+  for (const std::string aof : {"yes", "no"}) {
+    CAPTURE(aof);
+    BackupCli cli;
+    const fs::path preset = cli.to() / "files.yaml";
+    write_atomic(preset,
+                 "name: files\ndescription: files\nholds: [queue]\n"
+                 "settings: {release: raibid-redis, namespace: raibid-redis, no-metrics: true}\n"
+                 "redis: {save: '3600 1', appendonly: " +
+                     aof + "}\n");
+    cli.must_end(0, {"setup", "redis", "--target", "local", "--preset", preset.string()});
+    cli.redis({"SET", "new", "1"});
+    const fs::path file = cli.to() / "new.rdb";
+    cli.must_end(0, {"backup", "redis", file.string(), "--target", "local"});
+    const std::string before = *read_file(file);
+    cli.redis({"SET", "old", "1"});
+    cli.must_end(0, {"restore", "redis", file.string(), "--target", "local", "--yes", "--no-copy", "--no-verify"});
+    CHECK(cli.redis({"EXISTS", "new", "old"}) == "1");
+    for (const auto& entry : fs::recursive_directory_iterator(cli.data()))
+      CHECK_MESSAGE(!entry.is_symlink(), entry.path().string());
+    const fs::path base = cli.data() / (aof == "yes" ? "appendonlydir/appendonly.aof.1.base.rdb" : "dump.rdb");
+    CHECK(*read_file(base) == before);
+  }
 }
 
 TEST_CASE("restore: a copy of the present data comes first, and is the way back") {

@@ -209,7 +209,9 @@ TEST_CASE("--ha: three nodes, or five; what goes with nothing else") {
   CHECK(has(refusal({{"ha", "true"}, {"existing-secret", "raibid-redis"}}).message(), "the Secret of the release"));
   CHECK(redis_settings_of({{"ha", "true"}, {"existing-secret", "store"}}).ha());
   CHECK(redis_settings_of({{"ha", "true"}, {"tls-client-certs", "true"}}).ha());
-  CHECK(has(refusal({{"ha", "true"}, {"target", "local"}}).message(), "one node"));
+  CHECK(redis_settings_of({{"ha", "true"}, {"target", "local"}}).nodes() == 3);
+  CHECK(has(refusal({{"ha", "true"}, {"target", "local"}, {"no-persistence", "true"}}).message(),
+            "empties its replicas"));
   CHECK(has(refusal({{"set", "architecture=replication"}}).message(), "decided by raibid-cli"));
   Preset preset = job_queue_preset();
   preset.redis.emplace_back("replicaof", "10.0.0.1 6379");

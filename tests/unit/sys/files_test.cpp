@@ -220,6 +220,36 @@ TEST_CASE_FIXTURE(Fixture, "remove_tree removes links and not what they point to
   CHECK(fs::exists(path("kept")));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a link is made once, and is replaced only while it is one") {
+  const Files files{ChangeGuard(false)};
+  put("backup", "content");
+  files.make_link(path("backup"), path("link"));
+  CHECK(read_file(path("link")) == "content");
+  CHECK_THROWS_AS(files.make_link(path("backup"), path("link")), Error);
+  put("copy", "copied");
+  CHECK(files.replace_link(path("copy"), path("link")));
+  CHECK(!fs::is_symlink(path("link")));
+  CHECK(read_file(path("link")) == "copied");
+  CHECK(read_file(path("backup")) == "content");
+  put("copy", "again");
+  CHECK(!files.replace_link(path("copy"), path("link")));
+  CHECK(!files.replace_link(path("copy"), path("nothing")));
+  CHECK(read_file(path("link")) == "copied");
+  CHECK(fs::exists(path("copy")));
+}
+
+TEST_CASE_FIXTURE(Fixture, "the stamp of a file changes when it is written or replaced") {
+  put("file", "one");
+  const FileStamp before = file_stamp(path("file"));
+  CHECK(file_stamp(path("file")) == before);
+  write_atomic(path("file"), "two");
+  CHECK(file_stamp(path("file")) != before);
+  const FileStamp replaced = file_stamp(path("file"));
+  put("file", "three");
+  CHECK(file_stamp(path("file")) != replaced);
+  CHECK_THROWS_AS(file_stamp(path("nothing")), Error);
+}
+
 TEST_CASE("a temporary directory is private and goes with the object") {
   fs::path path;
   {

@@ -23,14 +23,14 @@ int node_number(const std::string& text) {
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem == std::errc() && end == text.data() + text.size() && number >= 0) return number;
   throw Error(ExitCode::usage, fmt::format("--to: {} is not the number of a node", in_quotes(text)),
-              "the number is the end of a pod's name: 0, 1 or 2 of three nodes");
+              "the number is the end of a node's name: 0, 1 or 2 of three nodes");
 }
 
 }  // namespace
 
 std::vector<OptionSpec> failover_options() {
   return {{.name = "to",
-           .help = "Number of the node that takes over, as in its pod's name; Sentinel chooses one when not given",
+           .help = "Number of the node that takes over, at the end of its name; Sentinel chooses one when not given",
            .metavar = "N",
            .flag_only = true}};
 }

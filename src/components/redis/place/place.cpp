@@ -87,7 +87,7 @@ std::unique_ptr<BackupClaim> open_backup_claim(Context& context, const RedisSett
 
 FailoverOutcome Installer::fail_over(const FailoverRequest&) {
   throw Error(ExitCode::preflight, "this Redis has one node: there is nobody to hand over to",
-              "only a Redis that was set up with --ha, in a cluster, has replicas");
+              "only a Redis that was set up with --ha has replicas");
 }
 
 std::string Installer::change_users(const UsersPlan& plan) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "components/redis/server/data_counts.hpp"
+#include "sys/files.hpp"
 
 namespace raibid {
 
@@ -28,9 +29,11 @@ struct DataFiles {
 /// A file that takes the place of a Redis' data.
 struct RestorePlan {
   std::filesystem::path file;
+  FileStamp stamp;  ///< of `file` when it was looked at first: it has to stay the same
   std::int64_t bytes = 0;
-  std::string sha256;
-  std::string what;  ///< for people: "the backup of 2026-01-31T09:08:07Z"
+  std::string sha256;   ///< "" when nobody has said or read it
+  bool hashed = false;  ///< `sha256` was read from the file; else its manifest says so, which is to be compared
+  std::string what;     ///< for people: "the backup of 2026-01-31T09:08:07Z"
   DataFiles files;
   bool counted = false;  ///< `counts` are those of the file
   DataCounts counts;

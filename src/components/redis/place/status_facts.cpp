@@ -108,6 +108,7 @@ void add_machine(const StatusFacts& facts, const StatusFacts::OnMachine& machine
   data["plain_port"] = machine.plain_port == 0 ? ordered_json() : ordered_json(machine.plain_port);
   data["pid"] = machine.pid ? ordered_json(*machine.pid) : ordered_json();
   data["unfinished_runs"] = facts.unfinished_runs;
+  if (machine.topology) add_topology_data(*machine.topology, data);
   if (machine.trims)
     data["trimming"] = {{"schedule", nullptr},
                         {"last_succeeded", text_or_null(machine.last_trim ? machine.last_trim->at : "")}};

@@ -57,6 +57,7 @@ struct StatusFacts {
     bool trims = false;      ///< a stream of it has a limit
     std::optional<Trimmed> last_trim{};
     std::optional<LocalBackups> backups{};
+    std::optional<Topology> topology{};  ///< of several nodes; `pid` is then the proxy's
   };
   /// It is someone else's.
   struct Elsewhere {

@@ -58,7 +58,7 @@ class Handover {
       checked(*m_sentinel, {"SENTINEL", "FAILOVER", master_set});
       const ServerNode& chosen = wait_for_new_master();
       // Sentinel tells it by itself, but only after eight seconds
-      checked(*m_master, {"REPLICAOF", chosen.address, std::to_string(redis_port)});
+      checked(*m_master, {"REPLICAOF", chosen.address, m_port_of_new});
       m_master->command({"CLIENT", "KILL", "TYPE", "normal"});
       take_back();
       return chosen.name;
@@ -122,7 +122,10 @@ class Handover {
       if (node != nullptr && node != &m_old) {
         ServerNode seen;
         read_node(*m_nodes.node(ordinal_of(m_before, *node), until), seen);
-        if (seen.role == "master") return *node;
+        if (seen.role == "master") {
+          m_port_of_new = address.items.size() > 1 ? address.items[1].text : std::to_string(redis_port);
+          return *node;
+        }
       }
       pause(until, "no replica was promoted in time");
     }
@@ -156,7 +159,8 @@ class Handover {
   const ServerNode& m_old;
   int m_helper;
   std::unique_ptr<RedisConnection> m_master, m_sentinel;
-  bool m_preferred = false;  ///< by its priority
+  std::string m_port_of_new{};  ///< as a sentinel tells it
+  bool m_preferred = false;     ///< by its priority
   bool m_paused = false;
 };
 

@@ -56,6 +56,7 @@ std::string trouble_of_replica(const Topology& topology, const ServerNode& node,
   if (node.master_address != master.address)
     return fmt::format("{} follows {}, not {}", node.name, topology.name_at(node.master_address), master.name);
   if (node.syncing) return fmt::format("{} is being sent the data", node.name);
+  if (node.link != "up" && node.down_seconds < 0) return node.name + " is not connected to its master yet";
   if (node.link != "up") return fmt::format("{} has lost its master since {} s", node.name, node.down_seconds);
   return "";
 }

@@ -8,8 +8,8 @@ std::vector<OptionSpec> redis_options() {
   using Kind = OptionKind;
   return {
       {.name = "chart",
-       .help = "Chart: embedded, bitnami, a path, oci://… or REPOSITORY/NAME",
-       .metavar = "CHART",
+       .help = "Chart; also oci://… or REPOSITORY/NAME",
+       .metavar = "embedded|bitnami|PATH",
        .default_value = "embedded",
        .group = "Chart and images",
        .is_path = true},
@@ -32,7 +32,8 @@ std::vector<OptionSpec> redis_options() {
       {.name = "storage-class",
        .help = "StorageClass of the claim; the cluster's default when not given",
        .metavar = "NAME",
-       .group = "Storage"},
+       .group = "Storage",
+       .names = NamedThing::storage_class},
       {.name = "no-persistence",
        .help = "Keep nothing on disk: no claim, no AOF, no snapshots",
        .kind = Kind::flag,

@@ -22,9 +22,7 @@ constexpr const char* directives_of_nodes[] = {
 std::optional<std::pair<std::string, std::string>> why_no_replicas(const RedisSettings& redis) {
   if (redis.target == Target::external)
     return std::pair("its nodes are made where it comes from", "leave it out: nothing of that Redis is installed");
-  if (redis.target == Target::local)
-    return std::pair("a Redis on this machine has one node", "leave it out, or use a cluster: --target kubernetes");
-  if (redis.chart.kind != ChartChoice::Kind::embedded)
+  if (redis.target != Target::local && redis.chart.kind != ChartChoice::Kind::embedded)
     return std::pair(
         "only the embedded chart is set up with replicas; Bitnami's Sentinel needs images that were withdrawn",
         "leave it out, or use --chart embedded");
@@ -76,6 +74,8 @@ void take_topology(RedisSettings& redis, const OptionReader& reader) {
     throw Error(ExitCode::usage, fmt::format("{} needs --ha", reader.named("replicas")),
                 "add --ha, or leave --replicas out: one node has no replicas");
   }
+  // a preset says what its application needs where it is served, not where it is tried
+  if (redis.target == Target::local && !reader.chosen("ha")) return;
   if (const auto why = why_no_replicas(redis)) {
     if (!reader.chosen("ha")) {  // the preset's own holds where it can
       redis.proxy_image.reset();

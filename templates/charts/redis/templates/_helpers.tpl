@@ -118,10 +118,7 @@ unixsocketperm {{ $.Values.master.podSecurityContext.enabled | ternary 770 777 }
 include /etc/redis/replication.conf
 {{- end }}
 {{- /* a master that no replica follows takes no writes, so what a stray one was told is bounded by the lag */}}
-min-replicas-to-write 1
-min-replicas-max-lag 3
-repl-diskless-sync-delay 0
-repl-timeout 10
+{{ .Files.Get "files/nodes.conf" | trim }}
 {{- /* while they join they may not have everything yet: no sentinel promotes one */}}
 replica-priority {{ .Values.replica.joining | ternary 0 100 }}
 include /etc/redis/redis.conf
@@ -184,15 +181,7 @@ start.sh: |
   {{- if include "redis.ha" . }}
   [ -n "${POD_NAME:-}" ] || exec "$server" /etc/redis/redis.conf # a pod from before there were several, until it is replaced
   . /etc/redis/ha.sh
-  choose_master
-  set -- "$server" /etc/redis/nodes.conf --replica-announce-ip "$(address "$ordinal")"
-  if [ "$master" = "$ordinal" ]; then
-    echo "starting as the master" >&2
-  else
-    echo "starting as a replica of $name-$master" >&2
-    set -- "$@" --replicaof "$(address "$master")" 6379
-  fi
-  exec "$@"
+  start_server
   {{- else }}
   exec "$server" /etc/redis/redis.conf
   {{- end }}

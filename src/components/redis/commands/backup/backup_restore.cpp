@@ -107,18 +107,25 @@ void refuse_newer_file(const Present& present, int version) {
               "restore it into a Redis of its version, or newer");
 }
 
+/// When the file is read for its SHA-256: before anything else, or by the installer while it is copied.
+enum class Hash { now, while_copied };
+
 /// The plan's part that comes from the file: what it is, and that it can be loaded.
-RestorePlan plan_for(Context& context, const RestoreSource& source, Target target) {
+RestorePlan plan_for(Context& context, const RestoreSource& source, Target target, Hash when) {
   RestorePlan plan;
   plan.file = source.file;
-  Sha256 hash;
-  read_in_pieces(plan.file, [&](std::string_view piece) {
-    hash.add(piece);
-    plan.bytes += static_cast<std::int64_t>(piece.size());
-  });
-  plan.sha256 = hash.hex();
+  plan.stamp = file_stamp(plan.file);
+  plan.bytes = plan.stamp.size;
   const auto& manifest = source.backup.manifest;
   plan.what = manifest ? "the backup of " + manifest->taken : plan.file.string();
+  if (when == Hash::now) {
+    Sha256 hash;
+    read_in_pieces(plan.file, [&](std::string_view piece) { hash.add(piece); });
+    plan.sha256 = hash.hex();
+    plan.hashed = true;
+  } else if (manifest) {
+    plan.sha256 = manifest->sha256;
+  }
   if (manifest && (manifest->sha256 != plan.sha256 || manifest->bytes != plan.bytes)) {
     throw Error(ExitCode::preflight,
                 fmt::format("{} is damaged: it is not the file that its manifest describes", plan.file.string()),
@@ -201,7 +208,7 @@ std::string copy_first(Context& context, Place& place, const RedisSettings& sett
 CommandResult restore_while_it_runs(Context& context, const OpenedPlace& opened, const RestoreSource& source,
                                     const std::string& from) {
   Place& place = *opened.place;
-  const RestorePlan plan = plan_for(context, source, opened.settings.target);
+  const RestorePlan plan = plan_for(context, source, opened.settings.target, Hash::now);
   context.reporter.note(fmt::format("There comes: {}{}", plan.what, plan.counted ? ", " + plan.counts.text() : ""));
   if (context.guard.dry_run())
     return told(
@@ -267,7 +274,8 @@ CommandResult restore_redis(Context& context, const std::vector<std::string>& ar
   const int version = rdb_version_of(source.file);
   const Present present = look_at_present(context, place, opened.settings);
   refuse_newer_file(present, version);
-  RestorePlan plan = plan_for(context, source, opened.settings.target);
+  const bool alone = opened.settings.target == Target::local && context.settings.flag("no-verify");
+  RestorePlan plan = plan_for(context, source, opened.settings.target, alone ? Hash::while_copied : Hash::now);
   plan.files = present.files;
   if (!moment.empty()) plan.what = "what it held at " + moment;
   plan.keep_old = !present.answers && !context.settings.flag("no-copy");

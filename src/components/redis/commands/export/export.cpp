@@ -18,6 +18,7 @@
 #include "components/redis/commands/export/monitoring.hpp"
 #include "components/redis/commands/export/tls_files.hpp"
 #include "components/redis/place/place.hpp"
+#include "components/redis/place/sentinels.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/certificates.hpp"
 #include "components/redis/server/server_facts.hpp"
@@ -98,7 +99,8 @@ CommandResult export_env(Context& context, const std::vector<std::string>&) {
     if (!view.installed.record.ha())
       throw Error(ExitCode::usage, fmt::format("{} has one node and no sentinels", view.settings.release),
                   "leave --sentinel out");
-    const std::vector<Variable> sentinels = sentinel_variables(view.settings, view.installed.password);
+    const std::vector<Variable> sentinels =
+        sentinel_variables(sentinel_addresses(context, view.settings), view.installed.password);
     view.handover.variables.insert(view.handover.variables.end(), sentinels.begin(), sentinels.end());
   }
   const bool with_password = context.settings.flag("with-password");

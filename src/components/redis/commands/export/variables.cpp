@@ -102,10 +102,8 @@ std::string chosen_namespace(const RedisSettings& settings, const std::string& c
   return chosen;
 }
 
-std::vector<Variable> sentinel_variables(const RedisSettings& settings, const Secret& password) {
-  const RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
-  const std::string all_nodes = names.full + names.host.substr(names.workload.size());
-  return {{"REDIS_SENTINELS", Secret(fmt::format("{}:{}", all_nodes, sentinel_port))},
+std::vector<Variable> sentinel_variables(const std::string& addresses, const Secret& password) {
+  return {{"REDIS_SENTINELS", Secret(addresses)},
           {"REDIS_SENTINEL_MASTER", Secret(master_set)},
           {"REDIS_SENTINEL_PASSWORD", password, true}};
 }

@@ -34,7 +34,7 @@ std::string chosen_namespace(const RedisSettings& settings, const std::string& c
 
 /// For clients that ask Sentinel for the master themselves: REDIS_SENTINELS, REDIS_SENTINEL_MASTER and
 /// REDIS_SENTINEL_PASSWORD, which lets in whoever only asks.
-std::vector<Variable> sentinel_variables(const RedisSettings& settings, const Secret& password);
+std::vector<Variable> sentinel_variables(const std::string& addresses, const Secret& password);
 
 /// The name under which an application in that namespace expects Redis (application_host), and the Service's short
 /// name.

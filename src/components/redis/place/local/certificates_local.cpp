@@ -8,6 +8,7 @@
 #include "base/strings.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/steps.hpp"
@@ -191,6 +192,7 @@ std::string change_certificates_local(Context& context, const RedisSettings& set
   LocalCertificateStore store(context, instance);
   const auto reload_until = [&](const std::function<TimePoint()>& until) {
     return [&, until](const SecretContent& content) {
+      if (instance.several()) return LocalNodes(context, instance, *state).reload_certificates(content, until());
       if (!instance.pid()) return;  // it reads the files when it starts
       const Login login = admin_login(instance.content_of(*state));
       const Duration left = std::chrono::duration_cast<Duration>(until() - context.runner.now());

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "sys/listener.hpp"
 
 namespace raibid {
@@ -16,6 +17,14 @@ void examine_local(Context& context, const RedisSettings& settings, HealthReport
     report.add({"server", true, server.program + " " + server.version});
   } catch (const Error& error) {
     report.add({"server", false, error.message(), error.hint()}, CheckReason::missing);
+  }
+  if (settings.ha()) {
+    try {
+      const LocalProxy proxy = find_local_proxy(context);
+      report.add({"proxy", true, "haproxy " + proxy.version});
+    } catch (const Error& error) {
+      report.add({"proxy", false, error.message(), error.hint()}, CheckReason::missing);
+    }
   }
   const LocalInstance instance(context, settings.release);
   const auto state = instance.state();

@@ -25,17 +25,20 @@ namespace raibid {
 
 void LocalInstallation::look(bool certificates) {
   m_existed = m_instance.exists();
-  m_ran = m_instance.pid().has_value();
+  m_ran = several() ? some_server_runs() : m_instance.pid().has_value();
   // until the server listens: two runs that choose at the same time would choose the same port
   if (!m_ran && !m_context.guard.dry_run() && !m_port_lock) m_port_lock = lock_home(m_context, "ports.lock");
   const auto state = m_instance.state();
   if (state) m_before = state->spec;
   choose_ports(state);
+  choose_node_ports(state);
+  m_nodes.reset();
   if (certificates) look_at_certificates(state);
   m_next_password = Secret();
   m_password = choose_password();
   m_present = m_before && m_before->auth ? m_instance.content() : SecretContent{};
   m_admin_password = choose_admin_password();
+  m_internal_password = choose_internal_password();
   const bool known = m_settings.auth && !value_of(m_present, password_key).empty();
   m_login = known ? admin_login(m_present) : wanted_login();
   m_credentials = credentials();
@@ -44,11 +47,13 @@ void LocalInstallation::look(bool certificates) {
 void LocalInstallation::check_port() const {
   if (!m_instance.listens(m_port) && find_listener(m_port))
     throw m_instance.not_running(m_port).with_code(ExitCode::preflight);
+  check_node_ports();
 }
 
 Plan LocalInstallation::plan() {
   const RedisSource redis = [this]() -> RedisConnection& { return connection(m_context.deadline); };
   Plan steps = {folder_step(), server_step(), redis_step()};
+  if (several()) steps = {folder_step(), nodes_step(), address_step(), settings_step()};
   if (changes_users()) steps.insert(m_ran ? steps.end() : steps.begin() + 1, users_change_step());
   if (m_settings.tls.enabled()) steps.insert(steps.begin() + 1, certificate_step());
   if (m_settings.auth) steps.insert(steps.begin() + 1, password_step());
@@ -64,15 +69,21 @@ Plan LocalInstallation::plan() {
 void LocalInstallation::add_undos(UndoTable& table, const std::function<TimePoint()>& deadline) {
   add_common_undos(table, m_context, [this, deadline]() -> RedisConnection& { return connection(deadline()); });
   add_restore_undos(table, m_context, m_instance, deadline);
-  add_users_undo(table, m_store, [this, deadline](const Login& login) -> std::unique_ptr<RedisConnection> {
-    m_connection.reset();
-    if (!m_instance.pid()) return nullptr;  // it reads the files when it starts
-    return log_in(login, deadline());
-  });
+  add_users_undo(table, m_store, user_servers(deadline));
+  if (several()) {
+    table["redis.config_set"] = [this, deadline](const auto& arguments) {
+      for (const auto& node : nodes().administer_all(deadline()))
+        checked(*node, {"CONFIG", "SET", arguments.at("name"), arguments.at("value")});
+    };
+  }
+  table["local.stop_process"] = [this, deadline](const auto& arguments) {
+    stop_process(arguments.at("folder"), deadline());
+  };
   add_certificates_undo(table, m_certificates, [this, deadline](const SecretContent& content) {
     const auto state = m_instance.state();
     if (!m_instance.pid() || !state) return;
     m_connection.reset();
+    if (several()) return LocalNodes(m_context, m_instance, *state).reload_certificates(content, deadline());
     reload_local_certificates(m_context, m_instance, connection(deadline()), state->port, content);
   });
   table["local.stop"] = [this, deadline](const auto&) {
@@ -91,7 +102,9 @@ void LocalInstallation::agree(const std::function<void(const std::vector<std::st
   const bool restart = m_ran && needs_restart();
   if (to_restart) {
     to_restart(restart ? m_reasons : std::vector<std::string>());
+    refuse_restart(m_reasons);
   } else if (restart) {
+    refuse_restart(m_reasons);
     agree_to_restart(m_context, m_reasons);
   }
   const bool asks_for_more = m_settings.tls.client_certificates && m_before && !m_before->tls.client_certificates;
@@ -106,7 +119,7 @@ void LocalInstallation::agree(const std::function<void(const std::vector<std::st
 void LocalInstallation::check_memory() {
   if (!m_ran || !m_before || m_before->auth != m_settings.auth) return;
   const std::string dropped =
-      about_less_memory(connection(m_context.deadline), m_settings.directives, less_memory_hint(m_context));
+      about_less_memory(running(m_context.deadline), m_settings.directives, less_memory_hint(m_context));
   if (!dropped.empty()) m_context.reporter.warning(dropped);
 }
 
@@ -127,7 +140,8 @@ void LocalInstallation::trim_streams() {
 }
 
 void LocalInstallation::forget_previous_files() {
-  for (const fs::path& path : {m_instance.acl(), m_instance.conf(), m_instance.state_file()}) {
+  for (const fs::path& path : {m_instance.acl(), m_instance.conf(), m_instance.state_file(), m_instance.start_script(),
+                               m_instance.proxy_conf()}) {
     const fs::path previous = path.string() + ".previous";
     if (fs::exists(previous)) m_context.files.remove_tree(previous);
   }
@@ -156,6 +170,7 @@ void LocalInstallation::look_at_certificates(const std::optional<LocalInstance::
 
 void LocalInstallation::reload(const SecretContent& content) {
   if (!m_ran || needs_restart()) return;
+  if (several()) return nodes().reload_certificates(content, m_context.deadline);
   reload_local_certificates(m_context, m_instance, connection(m_context.deadline), m_port, content);
 }
 
@@ -214,7 +229,13 @@ Step LocalInstallation::folder_step() {
   step.act = [this, shown]() -> StepResult {
     const bool there = fs::exists(m_instance.folder());
     m_context.files.make_private_directory(m_instance.folder());
-    m_context.files.make_private_directory(m_instance.data());
+    if (several()) {
+      for (int node = 0; node <= m_settings.replicas; ++node)
+        m_context.files.make_private_directory(m_instance.node(node) / "data");
+      m_context.files.make_private_directory(m_instance.proxy());
+    } else {
+      m_context.files.make_private_directory(m_instance.data());
+    }
     return {there ? Outcome::unchanged : Outcome::changed, shown};
   };
   return step;

@@ -11,6 +11,7 @@
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "components/redis/run/home_lock.hpp"
 #include "components/redis/run/setup_diff.hpp"
 #include "components/redis/server/credentials.hpp"
@@ -26,10 +27,12 @@ namespace raibid {
 /// One Redis on its way onto this machine: what the steps share.
 class LocalInstallation {
  public:
-  LocalInstallation(Context& context, const RedisSettings& settings, const LocalServer& server)
+  /// `proxy`: of several nodes.
+  LocalInstallation(Context& context, const RedisSettings& settings, const LocalServer& server, LocalProxy proxy = {})
       : m_context(context),
         m_settings(settings),
         m_server(server),
+        m_proxy(std::move(proxy)),
         m_instance(context, settings.release),
         m_connector(context.redis, m_instance),
         m_store(context, m_instance),
@@ -41,6 +44,8 @@ class LocalInstallation {
 
   /// Before anything is started: throws Error (preflight) when another process has the port.
   void check_port() const;
+  /// Throws Error (preflight) when the one that is there has another number of nodes.
+  void check_nodes() const;
   Plan plan();
   /// What all of this changes of the files that are there; nothing of what is in one with passwords.
   SetupDiff diff() const;
@@ -49,6 +54,8 @@ class LocalInstallation {
   /// Why a running server would be restarted; empty when it goes on.
   /// For a dry run: by what a server is known to take while it runs, where setup asks the server itself.
   std::vector<std::string> restarts();
+  /// Of several nodes: throws Error (preflight) for any such reason.
+  void refuse_restart(const std::vector<std::string>& reasons) const;
   /// Asks before a running server is restarted: `to_restart`, where there is one (see SetupRequest::agree). Throws as
   /// agree_to_restart.
   void agree(const std::function<void(const std::vector<std::string>&)>& to_restart);
@@ -68,7 +75,10 @@ class LocalInstallation {
 
   const Credentials& written() const { return m_credentials; }
   const LocalInstance& instance() const { return m_instance; }
-  std::string conf() const { return local_conf(m_instance, m_port, m_settings, m_plain_port); }
+  std::string conf() const {
+    return several() ? nodes_conf(m_instance, m_node_port, m_settings)
+                     : local_conf(m_instance, m_port, m_settings, m_plain_port);
+  }
 
   /// The copies that an undo of a later step still needs; gone once the run has ended well, and before one begins.
   void forget_previous_files();
@@ -117,7 +127,29 @@ class LocalInstallation {
 
   /// What is already as it should be is not written again.
   std::vector<std::pair<fs::path, std::string>> changed_files() const;
+  /// Writes those, with a copy of what was there beside each. False when there was nothing to write.
+  bool write_files();
+  std::vector<Undo> undo_files() const;
   Step server_step();
+
+  bool several() const { return m_settings.ha(); }
+  void choose_node_ports(const std::optional<LocalInstance::State>& state);
+  /// Throws Error (preflight) when another process has the port of a node that does not run.
+  void check_node_ports() const;
+  bool some_server_runs() const;
+  LocalNodes& nodes();
+  /// The running server; of several nodes one that runs, whoever is the master.
+  RedisConnection& running(TimePoint deadline);
+  /// What CONFIG SET tells each node.
+  Directives node_directives() const;
+  Secret choose_internal_password() const;
+  Undo undo_start(const LocalProcess& process) const;
+  void stop_process(const fs::path& folder, TimePoint deadline);
+  /// Logs in to all servers that run.
+  UserServers user_servers(const std::function<TimePoint()>& deadline);
+  Step nodes_step();
+  Step address_step();
+  Step settings_step();
 
   /// Before it is done.
   void say_what_changes(bool restart);
@@ -138,13 +170,19 @@ class LocalInstallation {
   Context& m_context;
   const RedisSettings& m_settings;
   const LocalServer& m_server;
+  LocalProxy m_proxy;
   LocalInstance m_instance;
   LocalConnector m_connector;
   std::shared_ptr<HomeLock> m_port_lock;
   bool m_existed = false;
   bool m_ran = false;
-  int m_port = 0;        ///< that applications are handed: of TLS when it is on
-  int m_plain_port = 0;  ///< beside it, or 0
+  int m_port = 0;                            ///< that applications are handed: of TLS when it is on
+  int m_plain_port = 0;                      ///< beside it, or 0
+  int m_node_port = 0, m_sentinel_port = 0;  ///< of several nodes
+  Secret m_internal_password;                ///< by which those log in to each other
+  bool m_restarts_proxy = false;             ///< it reads its file at its start alone
+  std::optional<LocalNodes> m_nodes;
+  std::vector<std::unique_ptr<RedisConnection>> m_one_node;
   Secret m_password;
   Secret m_next_password;   ///< a second one that is to be handed out from now on; mostly empty
   Secret m_admin_password;  ///< of `admin`; empty while the application's user is `default`

@@ -33,9 +33,18 @@ std::vector<std::pair<fs::path, std::string>> LocalInstallation::files() const {
   nlohmann::ordered_json state = {
       {"port", m_port}, {"namespace", m_settings.name_space}, {"spec", nlohmann::ordered_json::parse(to_json(spec))}};
   if (m_plain_port != 0) state["plain_port"] = m_plain_port;
-  return {{m_instance.acl(), acl_text()},
-          {m_instance.conf(), conf()},
-          {m_instance.state_file(), json_text(state, 2) + "\n"}};
+  if (several()) {
+    state["node_port"] = m_node_port;
+    state["sentinel_port"] = m_sentinel_port;
+  }
+  std::vector<std::pair<fs::path, std::string>> all = {{m_instance.acl(), acl_text()},
+                                                       {m_instance.conf(), conf()},
+                                                       {m_instance.state_file(), json_text(state, 2) + "\n"}};
+  if (several()) {
+    all.emplace_back(m_instance.start_script(), start_script(m_instance, m_node_port, m_sentinel_port, m_settings));
+    all.emplace_back(m_instance.proxy_conf(), proxy_conf(m_port, m_node_port, m_settings));
+  }
+  return all;
 }
 
 std::vector<std::pair<fs::path, std::string>> LocalInstallation::changed_files() const {
@@ -78,11 +87,7 @@ Step LocalInstallation::server_step() {
   step.undo = [this] { return server_undos(); };
   step.act = [this]() -> StepResult {
     const std::shared_ptr<HomeLock> held = std::move(m_port_lock);
-    const auto changed = changed_files();
-    for (const auto& [path, content] : changed) {
-      if (const auto present = read_file(path)) m_context.files.write_atomic(path.string() + ".previous", *present);
-      m_context.files.write_atomic(path, content);
-    }
+    const bool changed = write_files();
     const bool restart = m_ran && needs_restart();
     say_what_changes(restart);
     if (restart) {
@@ -92,9 +97,19 @@ Step LocalInstallation::server_step() {
     if (restart || !m_ran) m_instance.start(m_context.runner, m_server.program, m_port, m_context.deadline);
     const std::string detail = fmt::format("{} {} at 127.0.0.1:{}{}", m_server.program, m_server.version, m_port,
                                            restart ? ", restarted" : "");
-    return {!changed.empty() || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
+    return {changed || !m_ran ? Outcome::changed : Outcome::unchanged, detail};
   };
   return step;
+}
+
+bool LocalInstallation::write_files() {
+  const auto changed = changed_files();
+  for (const auto& [path, content] : changed) {
+    if (const auto present = read_file(path)) m_context.files.write_atomic(path.string() + ".previous", *present);
+    m_context.files.write_atomic(path, content);
+    m_restarts_proxy = m_restarts_proxy || path == m_instance.proxy_conf();
+  }
+  return !changed.empty();
 }
 
 void LocalInstallation::say_what_changes(bool restart) {
@@ -114,7 +129,15 @@ std::vector<Undo> LocalInstallation::server_undos() {
   if (m_ran && !changed.empty() && needs_restart()) {
     undos.push_back({"local.restart", {}, kill + " && redis-server " + shell_quote(m_instance.conf().string())});
   }
-  for (const auto& [path, content] : changed) {
+  const auto files = undo_files();
+  undos.insert(undos.end(), files.begin(), files.end());
+  if (!m_ran) undos.push_back({"local.stop", {}, kill});
+  return undos;
+}
+
+std::vector<Undo> LocalInstallation::undo_files() const {
+  std::vector<Undo> undos;
+  for (const auto& [path, content] : changed_files()) {
     if (fs::exists(path)) {
       undos.push_back({"file.restore",
                        {{"path", path}},
@@ -123,7 +146,6 @@ std::vector<Undo> LocalInstallation::server_undos() {
       undos.push_back({"file.remove", {{"path", path}}, "rm -f " + shell_quote(path.string())});
     }
   }
-  if (!m_ran) undos.push_back({"local.stop", {}, kill});
   return undos;
 }
 
@@ -157,7 +179,7 @@ std::vector<std::string> LocalInstallation::restarts() {
   if (!m_ran) return {};
   std::vector<std::string> reasons = reasons_of_settings();
   if (!reasons.empty()) return reasons;
-  for (const Difference& difference : config_differences(connection(m_context.deadline), live_directives())) {
+  for (const Difference& difference : config_differences(running(m_context.deadline), live_directives())) {
     if (raibid::needs_restart(difference.name))
       reasons.push_back(fmt::format("{} {} → {}", difference.name, difference.running, difference.wanted));
   }
@@ -169,7 +191,7 @@ bool LocalInstallation::needs_restart() {
   m_reasons = reasons_of_settings();
   m_restart = !m_reasons.empty();
   if (*m_restart) return true;
-  RedisConnection& redis = connection(m_context.deadline);
+  RedisConnection& redis = running(m_context.deadline);
   for (const Difference& difference : config_differences(redis, live_directives())) {
     // setting it to what it is tells whether it can be set at all
     if (!redis.command({"CONFIG", "SET", difference.name, difference.running}).is_error()) continue;

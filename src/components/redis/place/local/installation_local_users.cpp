@@ -11,6 +11,7 @@
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/server/rotation.hpp"
 #include "sys/random.hpp"
@@ -71,11 +72,20 @@ std::unique_ptr<RedisConnection> LocalInstallation::log_in(const Login& login, T
   return connect_redis(m_connector, endpoint, std::clamp(left, Duration(100), reply_limit));
 }
 
+UserServers LocalInstallation::user_servers(const std::function<TimePoint()>& deadline) {
+  if (several()) return UserServers([this, deadline] { return nodes().servers(deadline).running(); });
+  return {[this, deadline](const Login& login) -> std::unique_ptr<RedisConnection> {
+    m_connection.reset();
+    if (!m_instance.pid()) return nullptr;  // it reads the files when it starts
+    return log_in(login, deadline());
+  }};
+}
+
 Step LocalInstallation::users_change_step() {
   const std::string before = shown_user(application_login(m_present));
   const std::string after = shown_user({m_settings.user.name, m_password});
   return users_step(
-      m_store, [this](const Login& login) { return m_instance.pid() ? log_in(login, m_context.deadline) : nullptr; },
+      m_store, user_servers([this] { return m_context.deadline; }),
       [this](const SecretContent& present) { return with_wanted_user(present); },
       before != after           ? fmt::format("user {} instead of {}", after, before)
       : m_next_password.empty() ? "the rights of user " + after
@@ -92,7 +102,17 @@ SecretContent LocalInstallation::missing_passwords() const {
   if (m_instance.password().empty()) missing[password_key] = m_password;
   if (changes_users()) return missing;
   const SecretContent present = m_instance.content();
-  const SecretContent wanted = {{username_key, Secret(m_settings.user.name)}, {admin_password_key, m_admin_password}};
+  SecretContent wanted = {{username_key, Secret(m_settings.user.name)}, {admin_password_key, m_admin_password}};
+  if (several()) {
+    SecretContent all = present;
+    all[acl_key] = Secret(acl_text());
+    all[password_key] = m_password;
+    all[username_key] = Secret(m_settings.user.name);
+    all[internal_password_key] = m_internal_password;
+    all = with_node_files(std::move(all));
+    for (const char* const key : {internal_password_key, replication_conf_key, sentinel_conf_key})
+      wanted[key] = value_of(all, key);
+  }
   for (const auto& [key, value] : wanted) {
     if (value_of(present, key) != value) missing[key] = value;
   }
@@ -125,8 +145,12 @@ std::string LocalInstallation::acl_text() const {
   const std::vector<std::string> hashes = password_hashes(m_present);
   const bool both =
       hashes.size() > 1 && std::find(hashes.begin(), hashes.end(), sha256_hex(m_password.reveal())) != hashes.end();
-  if (changes_users() || (both && m_settings.auth)) return value_of(m_instance.content(), acl_key).reveal();
-  return acl_file(m_password, Secret(), {}, application_user());
+  const bool both_internal = several() && m_present.contains(internal_rotated_at_key);
+  if (changes_users() || ((both || both_internal) && m_settings.auth))
+    return value_of(m_instance.content(), acl_key).reveal();
+  const std::string users = acl_file(m_password, Secret(), {}, application_user());
+  if (!several() || !m_settings.auth) return users;
+  return value_of(with_node_users({{acl_key, Secret(users)}}, m_internal_password), acl_key).reveal();
 }
 
 }  // namespace raibid

@@ -19,6 +19,7 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/redis/server/credentials.hpp"
+#include "components/redis/server/node_users.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "sys/files.hpp"
 #include "sys/listener.hpp"
@@ -39,14 +40,14 @@ constexpr const char* damaged_hint =
     "it says port and settings of this Redis: move it away, then run setup with --target local again";
 
 // A port is free when we could listen there ourselves; 0 asks for any.
-int try_port(int port) {
+int try_port(int port, std::uint32_t loopback = INADDR_LOOPBACK) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return 0;
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl(loopback);
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   socklen_t size = sizeof(address);
   const bool free = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::listen(fd, 1) == 0 &&
@@ -61,44 +62,53 @@ std::string version_of(const std::string& text) {
   return at == std::string::npos ? "" : text.substr(at + 2, text.find(' ', at) - at - 2);
 }
 
-bool works_in(int pid, const fs::path& folder) {
-  std::error_code failed;
-  const fs::path there = fs::read_symlink(fmt::format("/proc/{}/cwd", pid), failed);
-  return !failed && there == folder;
-}
-
-/// 0 when it cannot be told.
-int parent_of(int pid) {
-  const std::string status = read_file(fmt::format("/proc/{}/status", pid)).value_or("");
-  const std::size_t at = status.find("\nPPid:\t");
-  return at == std::string::npos ? 0 : std::atoi(status.c_str() + at + 7);
-}
-
-/// The server that works in this folder, by what the system says of processes. Its own children (a rewrite of the AOF)
-/// do not listen, and a redis-cli that someone started there is not a server.
-std::optional<int> server_in(const fs::path& folder) {
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator("/proc", failed)) {
-    const std::string name = entry.path().filename().string();
-    int pid = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (error != std::errc() || end != name.data() + name.size() || !works_in(pid, folder)) continue;
-    const std::string program = read_file(entry.path() / "comm").value_or("");
-    const bool server = program.starts_with("redis-server") || program.starts_with("valkey-server");
-    if (server && !works_in(parent_of(pid), folder)) return pid;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 LocalInstance::LocalInstance(const Context& context, const std::string& release)
     : m_folder(context.paths.local() / release), m_paths(context.paths), m_guard(context.guard) {}
 
-bool LocalInstance::has_data() const {
+namespace {
+
+bool has_files(const fs::path& data) {
   std::error_code none;
-  return std::any_of(fs::directory_iterator(data(), none), fs::directory_iterator(),
-                     [this](const fs::directory_entry& entry) { return entry.path() != socket(); });
+  return std::any_of(fs::directory_iterator(data, none), fs::directory_iterator(), [](const fs::directory_entry& one) {
+    return one.path().filename() != LocalInstance::socket_name;
+  });
+}
+
+/// Those of a folder whose names are numbers, in their order.
+std::vector<int> numbered(const fs::path& folder) {
+  std::vector<int> numbers;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    const std::string name = entry.path().filename().string();
+    int number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (error == std::errc() && end == name.data() + name.size()) numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+}  // namespace
+
+bool LocalInstance::has_data() const {
+  const std::vector<int> ordinals = numbered(m_folder / "nodes");
+  return has_files(data()) ||
+         std::any_of(ordinals.begin(), ordinals.end(), [this](int one) { return has_files(node(one) / "data"); });
+}
+
+bool LocalInstance::several() const { return fs::is_directory(m_folder / "nodes"); }
+
+std::vector<LocalProcess> LocalInstance::processes() const {
+  using Kind = LocalProcess::Kind;
+  if (!several()) return {{Kind::server, 0, data(), log()}};
+  std::vector<LocalProcess> all = {{Kind::proxy, 0, proxy(), {}}};
+  const std::vector<int> ordinals = numbered(m_folder / "nodes");
+  for (const int one : ordinals)
+    all.push_back({Kind::sentinel, one, node(one) / "sentinel", node(one) / "sentinel.log"});
+  for (const int one : ordinals) all.push_back({Kind::server, one, node(one) / "data", node(one) / "redis.log"});
+  return all;
 }
 
 bool LocalInstance::removed() const { return fs::exists(removed_file()); }
@@ -114,8 +124,9 @@ std::optional<LocalInstance::State> LocalInstance::state() const {
       throw Error(ExitCode::preflight, fmt::format("{} is damaged: it has no valid port", state_file().string()),
                   damaged_hint);
     }
-    return State{object.at("port").get<int>(), object.value("plain_port", 0), object.value("namespace", ""),
-                 parse_spec(json_text(object.at("spec")))};
+    return State{object.at("port").get<int>(),  object.value("plain_port", 0),
+                 object.value("namespace", ""), parse_spec(json_text(object.at("spec"))),
+                 object.value("node_port", 0),  object.value("sentinel_port", 0)};
   } catch (const nlohmann::json::exception& error) {
     throw Error(ExitCode::preflight, fmt::format("{} is damaged: {}", state_file().string(), error.what()),
                 damaged_hint);
@@ -145,12 +156,22 @@ std::filesystem::path LocalInstance::file_of(const std::string& key) const {
   return key == password_key ? password_file() : m_folder / key;
 }
 
+namespace {
+
+/// A password, a name or a time; the others are files of several lines, or of JSON.
+bool is_one_line(std::string_view key) {
+  return key != acl_key && key != previous_users_key && key != replication_conf_key && key != sentinel_conf_key;
+}
+
+}  // namespace
+
 SecretContent LocalInstance::content() const {
   SecretContent content;
-  for (const char* const key : {acl_key, password_key, username_key, admin_password_key, rotated_at_key,
-                                internal_rotated_at_key, previous_users_key}) {
+  for (const char* const key :
+       {acl_key, password_key, username_key, admin_password_key, rotated_at_key, internal_rotated_at_key,
+        previous_users_key, internal_password_key, replication_conf_key, sentinel_conf_key}) {
     const std::optional<std::string> text = read_own_file(file_of(key));
-    const bool is_password = key != std::string_view(acl_key) && key != std::string_view(previous_users_key);
+    const bool is_password = is_one_line(key);
     if (text) content.emplace(key, is_password ? std::string(trim(*text)) : *text);
   }
   add_lost_passwords(content);
@@ -184,6 +205,8 @@ void LocalUserStore::write(const SecretContent& changes) {
 }
 
 std::optional<int> LocalInstance::pid() const {
+  const LocalProcess at_the_port = processes().front();
+  if (at_the_port.kind == LocalProcess::Kind::proxy) return at_the_port.pid();
   std::error_code failed;
   const fs::path folder = fs::weakly_canonical(data(), failed);
   const std::optional<std::string> text = read_file(m_folder / "redis.pid");
@@ -192,7 +215,7 @@ std::optional<int> LocalInstance::pid() const {
       text && std::from_chars(text->data(), text->data() + text->size(), pid).ec == std::errc() && pid > 0;
   // a pid file outlives a reboot: the number may be anybody's by now
   if (number && works_in(pid, folder)) return pid;
-  return server_in(folder);  // someone removed the file, or another server did when it ended
+  return at_the_port.pid();  // someone removed the file, or another server did when it ended
 }
 
 SecretContent LocalInstance::certificates() const {
@@ -229,9 +252,10 @@ bool LocalInstance::listens(int port) const {
 
 Error LocalInstance::not_running(int port) const {
   const std::optional<int> running = pid();
-  const std::string what = running
-                               ? fmt::format("the Redis of release {} (pid {}) does not listen", release(), *running)
-                               : fmt::format("the Redis of release {} on this machine does not run", release());
+  const char* const which = several() ? "proxy" : "Redis";
+  const std::string what =
+      running ? fmt::format("the {} of release {} (pid {}) does not listen", which, release(), *running)
+              : fmt::format("the {} of release {} on this machine does not run", which, release());
   const std::optional<Listener> other = find_listener(port);
   if (!other || listens(port))
     return Error(ExitCode::failure, what,
@@ -274,21 +298,32 @@ void LocalInstance::start(Runner& runner, const std::string& server, int port, T
   }
 }
 
+// The proxy goes before the sentinels, and they before the servers: so no client is led to a master that is about to
+// go, and no replica takes over for one that does.
 void LocalInstance::stop(Runner& runner, TimePoint deadline) const {
-  const std::optional<int> running = pid();
+  for (const LocalProcess& process : processes()) stop(process, runner, deadline);
+}
+
+void LocalInstance::stop(const LocalProcess& process, Runner& runner, TimePoint deadline) const {
+  const bool alone = !several();
+  const std::optional<int> running = alone ? pid() : process.pid();
   if (!running) return;
   signal_process(m_guard, *running, SIGTERM);
-  while (pid()) {
+  while (alone ? pid().has_value() : process.pid().has_value()) {
     if (runner.now() >= deadline) {
-      throw Error(ExitCode::failure, fmt::format("the Redis of {} (pid {}) does not stop", m_folder.string(), *running),
-                  "its log says why: " + log().string());
+      throw Error(ExitCode::failure,
+                  alone ? fmt::format("the Redis of {} (pid {}) does not stop", m_folder.string(), *running)
+                        : fmt::format("{} of {} (pid {}) does not stop", process.name(), release(), *running),
+                  process.log.empty() ? "" : "its log says why: " + process.log.string());
     }
     runner.wait({}, std::min(deadline, runner.now() + poll_interval));
   }
 }
 
-std::string LocalInstance::last_words() const {
-  std::vector<std::string> lines = split(trim(read_file(log(), log_limit).value_or("")), '\n');
+std::string LocalInstance::last_words() const { return last_words(log()); }
+
+std::string LocalInstance::last_words(const std::filesystem::path& log) const {
+  std::vector<std::string> lines = split(trim(read_file(log, log_limit).value_or("")), '\n');
   if (lines.size() > last_lines) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(last_lines));
   return join(lines, "\n");
 }
@@ -336,6 +371,25 @@ LocalServer find_local_server(Context& context) {
 int choose_port(int wanted) {
   const int port = try_port(wanted);
   return port != 0 ? port : try_port(0);
+}
+
+std::string node_address(int ordinal) { return fmt::format("127.0.0.{}", ordinal + 1); }
+
+bool is_free_port(int ordinal, int port) {
+  return try_port(port, INADDR_LOOPBACK + static_cast<std::uint32_t>(ordinal)) != 0;
+}
+
+int choose_node_port(int nodes, int wanted) {
+  constexpr int tries = 1000;
+  for (int port = wanted; port < wanted + tries; ++port) {
+    bool free = true;
+    for (int node = 0; node < nodes && free; ++node) free = is_free_port(node, port);
+    if (free) return port;
+  }
+  throw Error(ExitCode::preflight,
+              fmt::format("no port from {} to {} is free at 127.0.0.1 to {}", wanted, wanted + tries - 1,
+                          node_address(nodes - 1)),
+              "see who has them: ss -ltn");
 }
 
 std::string local_conf(const LocalInstance& instance, int port, const RedisSettings& settings, int plain_port) {

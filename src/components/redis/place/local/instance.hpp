@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/secret.hpp"
 #include "components/context.hpp"
+#include "components/redis/place/local/processes.hpp"
 #include "components/redis/place/status_facts.hpp"
 #include "components/redis/run/certificates.hpp"
 #include "components/redis/run/users.hpp"
@@ -37,6 +39,16 @@ class LocalInstance {
 
   std::filesystem::path tls() const { return m_folder / "tls"; }
 
+  /// With several nodes (--ha): each has a folder of its own with data/, sentinel/ and logs; the proxy that leads to
+  /// the master has one, too.
+  bool several() const;
+  std::filesystem::path node(int ordinal) const { return m_folder / "nodes" / std::to_string(ordinal); }
+  std::filesystem::path proxy() const { return m_folder / "proxy"; }
+  std::filesystem::path proxy_conf() const { return proxy() / "haproxy.cfg"; }
+  std::filesystem::path start_script() const { return m_folder / "ha.sh"; }
+  /// All that it consists of, in the order in which they are stopped; the first has the port.
+  std::vector<LocalProcess> processes() const;
+
   /// Where its server listens for us; the server opens it in its own folder, so that no path is too long for it.
   std::filesystem::path socket() const { return data() / socket_name; }
   static constexpr const char* socket_name = "redis.sock";
@@ -60,6 +72,8 @@ class LocalInstance {
     int plain_port = 0;      ///< beside that of TLS (--tls-migrate), else 0
     std::string name_space;  ///< it was set up with; "" in a file of an older version
     Spec spec;
+    int node_port = 0;      ///< of several nodes, which listen at node_address
+    int sentinel_port = 0;  ///< of their sentinels
   };
   /// Throws Error (preflight) for a file that is damaged; std::nullopt when there is none.
   std::optional<State> state() const;
@@ -84,17 +98,21 @@ class LocalInstance {
   /// Throws that Error unless it runs and has its port: before the port is handed to someone.
   void require_running(int port) const;
 
-  /// The server's pid when it runs: the pid file's, if that process works in our data folder.
+  /// The pid of what listens at the port, when it runs: the server, by its pid file if that process works in our data
+  /// folder; of several nodes their proxy.
   std::optional<int> pid() const;
 
   /// Runs `server` with redis.conf; it puts itself into the background. Returns when it listens at `port`. Throws Error
   /// (failure) with the log's last lines.
   void start(Runner& runner, const std::string& server, int port, TimePoint deadline) const;
-  /// SIGTERM, at which Redis writes its data and goes; returns when it is gone. Not running is fine.
+  /// SIGTERM, at which Redis writes its data and goes; returns when it is gone, of several nodes all processes. Not
+  /// running is fine.
   void stop(Runner& runner, TimePoint deadline) const;
+  void stop(const LocalProcess& process, Runner& runner, TimePoint deadline) const;
 
   /// The last lines of its log.
   std::string last_words() const;
+  std::string last_words(const std::filesystem::path& log) const;
 
  private:
   void add_lost_passwords(SecretContent& content) const;
@@ -142,6 +160,14 @@ LocalServer find_local_server(Context& context);
 
 /// `wanted` when nobody listens there, else a free port. Loopback only.
 int choose_port(int wanted = redis_port);
+
+/// Where a node of several listens, for its port and its sentinel's: "127.0.0.2" for node 1. All of 127.0.0.0/8 is this
+/// machine.
+std::string node_address(int ordinal);
+/// Whether nobody listens there.
+bool is_free_port(int ordinal, int port);
+/// The first port from `wanted` on that is free at the addresses of all these nodes. Throws Error (preflight).
+int choose_node_port(int nodes, int wanted);
 
 /// Every instance of this machine, by the name of its release.
 std::vector<LocalInstance> local_instances(const Context& context);

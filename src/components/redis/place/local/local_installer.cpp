@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/doctor_local.hpp"
+#include "components/redis/place/local/failover_local.hpp"
 #include "components/redis/place/local/history_local.hpp"
 #include "components/redis/place/local/restore_local.hpp"
 #include "components/redis/place/local/setup_local.hpp"
@@ -20,11 +21,17 @@ SetupOutcome LocalInstaller::setup(const SetupRequest& request) {
 std::vector<std::pair<std::string, std::string>> LocalInstaller::evidence() {
   const LocalInstance instance(m_context, m_settings.release);
   constexpr std::size_t most = 200'000;  // of the log's end
-  std::string log = read_file(instance.log()).value_or("");
-  if (log.size() > most) log.erase(0, log.size() - most);
-  return {{"redis.log", log},
-          {"redis.conf", read_file(instance.conf()).value_or("")},
-          {"state.json", read_file(instance.state_file()).value_or("")}};
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const LocalProcess& process : instance.processes()) {
+    if (process.log.empty()) continue;
+    std::string log = read_file(process.log).value_or("");
+    if (log.size() > most) log.erase(0, log.size() - most);
+    const std::string name = process.log.filename();
+    files.emplace_back(instance.several() ? std::to_string(process.ordinal) + "-" + name : name, std::move(log));
+  }
+  files.emplace_back("redis.conf", read_file(instance.conf()).value_or(""));
+  files.emplace_back("state.json", read_file(instance.state_file()).value_or(""));
+  return files;
 }
 
 std::vector<Revision> LocalInstaller::history() { return history_local(m_context, m_settings); }
@@ -39,6 +46,10 @@ std::string LocalInstaller::rights() const {
 
 std::string LocalInstaller::change_users(const UsersPlan& plan) {
   return change_users_local(m_context, m_settings, plan);
+}
+
+FailoverOutcome LocalInstaller::fail_over(const FailoverRequest& request) {
+  return fail_over_local(m_context, m_settings, request);
 }
 
 SecretContent LocalInstaller::certificates() { return certificates_local(m_context, m_settings); }

@@ -16,6 +16,7 @@ class LocalInstaller final : public Installer {
   void examine_ground(HealthReport& report) override;
   std::string rights() const override;
   std::string change_users(const UsersPlan& plan) override;
+  FailoverOutcome fail_over(const FailoverRequest& request) override;
   SecretContent certificates() override;
   CertificateSpec certificate_spec() override;
   std::string change_certificates(const CertificatesPlan& plan) override;

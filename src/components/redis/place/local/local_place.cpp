@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "components/redis/place/local/connector.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "components/redis/place/local/victim_local.hpp"
 #include "components/redis/server/connect.hpp"
 #include "sys/new_file.hpp"
@@ -51,7 +52,16 @@ std::unique_ptr<RedisConnection> LocalPlace::administer(TimePoint deadline) {
   return connect_redis(connector, redis, reply_limit);
 }
 
+std::vector<std::unique_ptr<RedisConnection>> LocalPlace::administer_all(TimePoint deadline) {
+  installed();
+  if (m_instance.several()) return LocalNodes(m_context, m_instance, *m_instance.state()).administer_all(deadline);
+  return Place::administer_all(deadline);
+}
+
 void LocalPlace::read_data_file(const std::string& name, const std::function<void(std::string_view)>& take) {
+  if (m_instance.several())
+    throw Error(ExitCode::usage, "with several nodes on this machine there is no going back to a moment",
+                "restore a backup: " + m_context.scope().command("restore redis", "."));
   read_in_pieces(m_instance.data() / name, take);
 }
 
@@ -70,7 +80,9 @@ Command LocalPlace::logs(const LogLines& lines) {
   Command command;
   command.argv = {"tail", "-n", lines.last ? std::to_string(*lines.last) : "+1"};
   if (lines.follow) command.argv.emplace_back("-F");
-  command.argv.push_back(m_instance.log().string());
+  for (const LocalProcess& process : m_instance.processes()) {
+    if (!process.log.empty()) command.argv.push_back(process.log.string());
+  }
   return command;
 }
 

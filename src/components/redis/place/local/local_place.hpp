@@ -21,6 +21,7 @@ class LocalPlace final : public Place {
   RedisEndpoint endpoint(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> connect(TimePoint deadline) override;
   std::unique_ptr<RedisConnection> administer(TimePoint deadline) override;
+  std::vector<std::unique_ptr<RedisConnection>> administer_all(TimePoint deadline) override;
   void look_after() override;
   Process* keep_open() override;
   void read_data_file(const std::string& name, const std::function<void(std::string_view)>& take) override;

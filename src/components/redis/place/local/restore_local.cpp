@@ -7,12 +7,15 @@
 #include "base/strings.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
+#include "components/redis/server/handover.hpp"
+#include "sys/files.hpp"
 #include "sys/new_file.hpp"
-#include "sys/sha256.hpp"
+#include "sys/process.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
@@ -20,8 +23,49 @@ namespace raibid {
 
 namespace {
 
-fs::path before_of(const LocalInstance& instance) { return instance.data() / before_restore; }
-fs::path replaced_of(const LocalInstance& instance) { return instance.data() / replaced_by_restore; }
+constexpr const char* copy_name = "copy";  ///< in the folder of what is being brought
+
+/// Of several nodes node 0 gets the data, and the others get them from it.
+fs::path data_of(const LocalInstance& instance) {
+  return instance.several() ? instance.node(0) / "data" : instance.data();
+}
+fs::path before_of(const LocalInstance& instance) { return data_of(instance) / before_restore; }
+fs::path replaced_of(const LocalInstance& instance) { return data_of(instance) / replaced_by_restore; }
+
+/// Beside the folder of a process: what was in it before the restore.
+fs::path aside_of(const LocalProcess& process) {
+  return process.folder.parent_path() / fmt::format("{}-{}", before_restore, process.folder.filename().string());
+}
+
+/// What would tell the nodes of the master and of the data of before: all sentinels' files, and the other nodes' data.
+std::vector<LocalProcess> older_folders(const LocalInstance& instance) {
+  std::vector<LocalProcess> all;
+  if (!instance.several()) return all;
+  for (LocalProcess& process : instance.processes()) {
+    const bool of_others = process.kind == LocalProcess::Kind::server && process.ordinal > 0;
+    if (of_others || process.kind == LocalProcess::Kind::sentinel) all.push_back(std::move(process));
+  }
+  return all;
+}
+
+void put_aside(const Context& context, const LocalInstance& instance) {
+  for (const LocalProcess& process : older_folders(instance)) {
+    if (fs::exists(process.folder)) context.files.rename(process.folder, aside_of(process));
+    context.files.make_private_directory(process.folder);
+  }
+}
+
+void put_back(const Context& context, const LocalInstance& instance) {
+  for (const LocalProcess& process : older_folders(instance)) {
+    if (!fs::exists(aside_of(process))) continue;
+    context.files.remove_tree(process.folder);
+    context.files.rename(aside_of(process), process.folder);
+  }
+}
+
+void remove_aside(const Context& context, const LocalInstance& instance) {
+  for (const LocalProcess& process : older_folders(instance)) context.files.remove_tree(aside_of(process));
+}
 
 std::string start_by_hand(const LocalInstance& instance) {
   return Scope().found("local", "", instance.release(), "").command("setup redis");
@@ -29,7 +73,16 @@ std::string start_by_hand(const LocalInstance& instance) {
 
 void start_instance(Context& context, const LocalInstance& instance, TimePoint until) {
   const auto state = instance.state();
-  if (instance.pid() || !state) return;
+  if (!state) return;
+  if (instance.several()) {
+    LocalNodes nodes(context, instance, *state);
+    const auto progress = [&](const std::string& text) { context.reporter.step_progress("start", text); };
+    nodes.start(until);
+    nodes.wait_until_in_sync(until, progress);
+    nodes.start_proxy(find_local_proxy(context).program, until, progress);
+    return;
+  }
+  if (instance.pid()) return;
   instance.start(context.runner, find_local_server(context).program, state->port, until);
 }
 
@@ -38,8 +91,9 @@ void swap_back(Context& context, const LocalInstance& instance, const std::strin
   if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos)
     throw Error(ExitCode::remains,
                 fmt::format("the journal names {}, which is no file of a data folder", printable(name)));
-  const fs::path live = instance.data() / name, before = before_of(instance);
+  const fs::path live = data_of(instance) / name, before = before_of(instance);
   if (!fs::exists(before)) return;  // not begun, or undone, or done for good
+  put_back(context, instance);
   if (had && fs::exists(before / name)) {
     context.files.remove_tree(live);
     context.files.rename(before / name, live);
@@ -66,50 +120,104 @@ class LocalRestore {
         m_settings(settings),
         m_plan(plan),
         m_instance(context, settings.release),
-        m_incoming(m_instance.data() / (incoming_prefix + run)),
-        m_kept(m_instance.data() / (kept_prefix + run)) {}
+        m_incoming(data_of(m_instance) / (incoming_prefix + run)),
+        m_kept(data_of(m_instance) / (kept_prefix + run)) {}
 
   const LocalInstance& instance() const { return m_instance; }
 
-  Plan plan() { return {file_step(), stop_step(), data_step(), start_step(), compare_step(), done_step()}; }
+  Plan plan() {
+    Plan steps = {file_step(), stop_step(), data_step(), start_step(), compare_step()};
+    if (m_instance.several()) steps.insert(steps.begin(), first_step());
+    if (loads_while_copied()) steps.push_back(copy_step());
+    steps.push_back(done_step());
+    return steps;
+  }
 
   /// The new data, the old ones beside them, and the AOF that Redis begins.
   void check_room() const {
-    const long long room = free_bytes(m_instance.data());
+    const long long room = free_bytes(data_of(m_instance));
     if (room < 0 || room > m_plan.bytes + m_plan.bytes / 10) return;
     throw Error(ExitCode::preflight,
                 fmt::format("{} has room for {}, and the backup takes {} beside the data that are there",
-                            m_context.paths.shown(m_instance.data()), format_bytes(room), format_bytes(m_plan.bytes)),
+                            m_context.paths.shown(data_of(m_instance)), format_bytes(room), format_bytes(m_plan.bytes)),
                 "make room first");
   }
 
  private:
+  /// Redis never writes into the base of an AOF that is a folder, nor into its RDB: it makes a new file and renames it.
+  /// So it may begin with the backup itself, and load while that is copied. An AOF of one file it appends to.
+  bool loads_while_copied() const { return m_plan.files.has_folder() || !m_plan.files.aof; }
+
+  /// So that the data that are kept for the way back are the newest.
+  Step first_step() {
+    Step step;
+    step.name = "handover";
+    step.intent = fmt::format("make {} the master, if it is not", node_name(m_instance.release(), 0));
+    step.undo = [] { return std::vector<Undo>{}; };
+    step.act = [this]() -> StepResult {
+      constexpr Duration patience = std::chrono::seconds(10);
+      LocalNodes nodes(m_context, m_instance, *m_instance.state());
+      make_first_the_master(nodes, node_address(0), m_context.runner, patience, m_context.deadline,
+                            [this](const std::string& text) { m_context.reporter.step_progress("handover", text); });
+      return {Outcome::unchanged, node_name(m_instance.release(), 0) + " is the master"};
+    };
+    return step;
+  }
+
   Step file_step() {
     Step step;
     step.name = "file";
-    step.intent = fmt::format("copy {} ({}) beside the data, and compare its SHA-256", m_plan.file.string(),
-                              format_bytes(m_plan.bytes));
+    step.intent =
+        loads_while_copied()
+            ? fmt::format("begin to copy {} ({}) beside the data", m_plan.file.string(), format_bytes(m_plan.bytes))
+            : fmt::format("copy {} ({}) beside the data", m_plan.file.string(), format_bytes(m_plan.bytes));
     step.undo = [this]() -> std::vector<Undo> { return {undo_file(m_incoming)}; };
     step.act = [this]() -> StepResult {
       const DataFiles& files = m_plan.files;
       const fs::path target = m_incoming / files.rdb();
       m_context.files.make_private_directory(m_incoming);
       m_context.files.make_private_directory(target.parent_path());
-      const auto file = m_context.files.new_file(target);
-      Sha256 hash;
-      read_in_pieces(m_plan.file, [&](std::string_view piece) {
-        m_context.signals.check();
-        hash.add(piece);
-        file->write(piece);
-      });
-      if (hash.hex() != m_plan.sha256)
-        throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()));
-      file->keep();
       if (files.has_folder())
         m_context.files.write_atomic(target.parent_path() / (files.base + ".manifest"), aof_manifest(files.base));
-      return {Outcome::changed, format_bytes(m_plan.bytes)};
+      if (!loads_while_copied()) {
+        start_copy(target);
+        finish_copy();
+        return {Outcome::changed, format_bytes(m_plan.bytes)};
+      }
+      m_context.files.make_link(fs::canonical(m_plan.file), target);
+      start_copy(m_incoming / copy_name);
+      return {Outcome::changed, ""};
     };
     return step;
+  }
+
+  /// Copies the file, and reads its SHA-256 when that is to be compared, each in a child of its own beside us.
+  void start_copy(const fs::path& to) {
+    m_copy = m_context.files.new_file(to);
+    m_copying = {"dd",    "if=" + m_plan.file.string(), "of=" + m_copy->part().string(),
+                 "bs=4M", "conv=fsync,notrunc",         "status=none"};
+    m_copier = m_context.runner.start({m_copying, "", {}});
+    if (m_plan.hashed || m_plan.sha256.empty()) return;
+    m_hasher = m_context.runner.start(reading({{"sha256sum", "-b", m_plan.file.string()}, "", {}}));
+  }
+
+  /// Waits for what start_copy began. Throws Error (failure) when the copy is not what was looked at.
+  void finish_copy() {
+    const auto needed = [this](Process& process, const std::vector<std::string>& argv) {
+      const Output output = finish(m_context.runner, process, m_context.deadline);
+      if (!output.ok()) throw child_error({argv, "", {}}, output);
+      return output.out;
+    };
+    needed(*m_copier, m_copying);
+    const std::string hash = m_hasher ? needed(*m_hasher, {"sha256sum"}) : "";
+    // a backslash in front says that the name has one
+    if (m_hasher && hash.substr(hash.starts_with('\\') ? 1 : 0, m_plan.sha256.size()) != m_plan.sha256)
+      throw Error(ExitCode::failure,
+                  fmt::format("{} is damaged: it is not the file that its manifest describes", m_plan.file.string()),
+                  "restore another one");
+    if (file_stamp(m_plan.file) != m_plan.stamp)
+      throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()));
+    m_copy->keep();
   }
 
   Step stop_step() {
@@ -119,9 +227,9 @@ class LocalRestore {
     step.undo = [this]() -> std::vector<Undo> { return {{"restore.local_start", {}, start_by_hand(m_instance)}}; };
     step.act = [this]() -> StepResult {
       const auto pid = m_instance.pid();
-      if (!pid) return {Outcome::unchanged, "it did not run"};
+      if (!pid && !m_instance.several()) return {Outcome::unchanged, "it did not run"};
       m_instance.stop(m_context.runner, m_context.deadline);
-      return {Outcome::changed, fmt::format("pid {}", *pid)};
+      return {Outcome::changed, pid ? fmt::format("pid {}", *pid) : ""};
     };
     return step;
   }
@@ -132,7 +240,7 @@ class LocalRestore {
     step.name = "data";
     step.intent = fmt::format("rename {} to {}/{}, and the new data into its place", name, before_restore, name);
     step.undo = [this, name]() -> std::vector<Undo> {
-      const fs::path live = m_instance.data() / name, before = before_of(m_instance);
+      const fs::path live = data_of(m_instance) / name, before = before_of(m_instance);
       const bool had = fs::exists(live);
       const auto quoted = [](const fs::path& path) { return shell_quote(path.string()); };
       return {{"restore.local_swap",
@@ -141,11 +249,12 @@ class LocalRestore {
                    : fmt::format("rm -rf {} {}", quoted(live), quoted(before))}};
     };
     step.act = [this, name]() -> StepResult {
-      const fs::path live = m_instance.data() / name, before = before_of(m_instance);
+      const fs::path live = data_of(m_instance) / name, before = before_of(m_instance);
       m_context.files.make_private_directory(before);
+      put_aside(m_context, m_instance);
       if (fs::exists(live)) m_context.files.rename(live, before / name);
       m_context.files.rename(m_incoming / name, live);
-      m_context.files.remove_tree(m_incoming);
+      if (!loads_while_copied()) m_context.files.remove_tree(m_incoming);
       return {Outcome::changed, fmt::format("the old data are in {}", m_context.paths.shown(before))};
     };
     return step;
@@ -188,6 +297,21 @@ class LocalRestore {
     return step;
   }
 
+  Step copy_step() {
+    Step step;
+    step.name = "copy";
+    step.intent = "wait until the copy is on the disk, and put it where Redis has read the backup itself";
+    step.undo = [] { return std::vector<Undo>{}; };
+    step.act = [this]() -> StepResult {
+      finish_copy();
+      // where Redis has begun a new file meanwhile, nobody needs this one
+      m_context.files.replace_link(m_copy->path(), data_of(m_instance) / m_plan.files.rdb());
+      m_context.files.remove_tree(m_incoming);
+      return {Outcome::changed, format_bytes(m_plan.bytes)};
+    };
+    return step;
+  }
+
   Step done_step() {
     Step step;
     step.name = "old data";
@@ -196,11 +320,13 @@ class LocalRestore {
     step.act = [this]() -> StepResult {
       if (m_plan.keep_old) {
         m_context.files.rename(before_of(m_instance), m_kept);
+        remove_aside(m_context, m_instance);
         return {Outcome::changed, "kept in " + m_context.paths.shown(m_kept)};
       }
       m_context.files.rename(before_of(m_instance), replaced_of(m_instance));
       try {
         m_context.files.remove_tree(replaced_of(m_instance));
+        remove_aside(m_context, m_instance);
       } catch (const Error& error) {  // the restore is done: the next one removes it
         m_context.reporter.warning("the old data are still there: " + error.message());
       }
@@ -214,6 +340,9 @@ class LocalRestore {
   const RestorePlan& m_plan;
   LocalInstance m_instance;
   fs::path m_incoming, m_kept;
+  std::unique_ptr<NewFile> m_copy;
+  std::vector<std::string> m_copying;
+  std::unique_ptr<Process> m_copier, m_hasher;
 };
 
 }  // namespace
@@ -250,6 +379,7 @@ std::string restore_local(Context& context, const RedisSettings& settings, const
     if (interrupted) run.recover();
     context.files.remove_tree(replaced_of(instance));  // of a restore that was done
     refuse_unknown_leftovers(context, instance);
+    remove_aside(context, instance);
   });
   run.execute(restore.plan());
   return "";

@@ -52,7 +52,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, con
   take_record();
   give_advice(context, settings);
   const LocalServer server = find_local_server(context);
-  LocalInstallation setup(context, settings, server);
+  LocalInstallation setup(context, settings, server, settings.ha() ? find_local_proxy(context) : LocalProxy());
   context.reporter.heading(fmt::format("This machine, {}", context.paths.shown(setup.instance().folder())));
   JournaledRun run(context,
                    {request.operation, fmt::format("release {} on this machine", settings.release),
@@ -62,8 +62,10 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, con
     if (const auto left = run.left()) context.reporter.note(describe_left(*left));
     say_what_is_kept(context, told, request.record.has_value());
     setup.look();
+    setup.check_nodes();
     setup.check_port();
     const Plan plan = setup.plan();
+    setup.refuse_restart(setup.restarts());
     if (request.agree) request.agree(setup.restarts());
     if (request.diff) return {std::nullopt, setup.diff(), {}, false};
     return {SetupPlan{describe_plan(plan) + "\n# redis.conf\n" + setup.conf(),
@@ -88,9 +90,12 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, con
   }
   run.on_failure(
       [&](const Error&) -> std::string {
-        const std::string words = setup.instance().last_words();
-        if (!words.empty())
-          context.reporter.note("the last lines of " + context.paths.shown(setup.instance().log()) + ":\n" + words);
+        for (const LocalProcess& process : setup.instance().processes()) {
+          if (setup.instance().several() && process.pid()) continue;
+          const std::string words = process.log.empty() ? "" : setup.instance().last_words(process.log);
+          if (!words.empty())
+            context.reporter.note("the last lines of " + context.paths.shown(process.log) + ":\n" + words);
+        }
         return "";
       },
       settings.keep_on_failure);
@@ -105,6 +110,7 @@ SetupOutcome setup_redis_local(Context& context, const RedisSettings& given, con
     setup.forget_previous_files();
     say_what_is_kept(context, told, request.record.has_value());
     setup.look();
+    setup.check_nodes();
     setup.check_port();
     setup.check_memory();
     plan = setup.plan();

@@ -12,6 +12,7 @@
 #include "components/redis/place/local/certificates_local.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/server/backup_manifest.hpp"
 #include "components/redis/server/connect.hpp"
@@ -32,7 +33,28 @@ Directives with_tls(Directives directives, const TlsChoice& tls) {
   return directives;
 }
 
+/// Of several nodes: what has the port, and whether all others run.
+void examine_processes(const LocalInstance& instance, int port, std::optional<int> pid, HealthReport& report) {
+  std::vector<std::string> stopped;
+  for (const LocalProcess& process : instance.processes()) {
+    if (!process.pid()) stopped.push_back(process.name());
+  }
+  const bool runs = stopped.empty() && instance.listens(port);
+  const Error error = instance.not_running(port);
+  const bool taken = error.code() == ExitCode::preflight;
+  const std::size_t all = instance.processes().size();
+  report.add({"server", runs,
+              runs                    ? fmt::format("{} processes, the proxy (pid {}) at 127.0.0.1:{}", all, *pid, port)
+              : taken                 ? error.message()
+              : stopped.size() == all ? "stopped"
+              : stopped.empty()       ? error.message()
+                                      : "stopped: " + join(stopped, ", "),
+              error.hint()},
+             taken ? CheckReason::in_use : CheckReason::stopped);
+}
+
 void examine_server(const LocalInstance& instance, int port, std::optional<int> pid, HealthReport& report) {
+  if (instance.several()) return examine_processes(instance, port, pid, report);
   if (pid && instance.listens(port)) {
     report.add({"server", true, fmt::format("pid {} at 127.0.0.1:{}", *pid, port)});
     return;
@@ -176,11 +198,13 @@ std::int64_t size_of(const fs::path& folder) {
   return bytes;
 }
 
+/// Of several nodes all together: they are on one disk.
 std::vector<Storage> look_at_storage(const LocalInstance& instance) {
+  const fs::path folder = instance.several() ? instance.node(0).parent_path() : instance.data();
   std::error_code failed;
-  const fs::space_info disk = fs::space(instance.data(), failed);
+  const fs::space_info disk = fs::space(folder, failed);
   if (failed) return {};
-  return {{instance.data().string(), size_of(instance.data()), static_cast<std::int64_t>(disk.available),
+  return {{folder.string(), size_of(folder), static_cast<std::int64_t>(disk.available),
            static_cast<std::int64_t>(disk.capacity), true, Storage::From::folder}};
 }
 
@@ -195,7 +219,10 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
   if (const auto last = instance.last_trim()) machine.last_trim = {last->at, last->stream, last->removed};
   machine.backups = look_at_backups(state.spec, instance.release());
   if (machine.backups) machine.backups->set_up = begin_of_schedule(instance, machine.backups->schedule);
-  StatusFacts facts{instance.release(), state.name_space, state.spec.preset, unfinished, machine};
+  StatusFacts facts{instance.release(), state.name_space, state.spec.preset, unfinished};
+  constexpr Duration one_look = std::chrono::seconds(5);
+  if (state.spec.ha()) machine.topology = LocalNodes(context, instance, state).look(context.runner.now() + one_look);
+  facts.where = machine;
   if (machine.pid) {
     try {
       const Login login = admin_login(instance.content_of(state));
@@ -215,6 +242,7 @@ StatusReport examine_instance(Context& context, const LocalInstance& instance, c
       report_on(std::move(facts), context.scope().found("local", "", instance.release(), state.spec.preset));
   examine_server(instance, state.port, machine.pid, report.health);
   if (machine.pid) examine_local_tls(context, instance, state, report.health);
+  if (machine.topology) examine_topology(*machine.topology, report.health.scope().command("logs redis"), report.health);
   examine_storage(report.facts.storage, report.health);
   examine_trimming(machine, report.health);
   examine_backups(machine.backups, context.clock.wall(), report.health);

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "components/redis/place/local/restore_local.hpp"
 #include "components/redis/place/local/undo_local.hpp"
 #include "components/redis/run/journaled_run.hpp"
@@ -20,6 +22,16 @@ namespace raibid {
 
 namespace {
 
+/// Of all its processes that run; "" for none.
+std::string pids_of(const LocalInstance& instance) {
+  std::vector<std::string> pids;
+  for (const LocalProcess& process : instance.processes()) {
+    const auto pid = instance.several() ? process.pid() : instance.pid();
+    if (pid) pids.push_back(std::to_string(*pid));
+  }
+  return join(pids, ", ");
+}
+
 /// What there is now of a release of this machine.
 Removals plan_removals(Context& context, const RedisSettings& settings, const LocalInstance& instance) {
   const bool delete_data = context.settings.flag("delete-data");
@@ -30,13 +42,13 @@ Removals plan_removals(Context& context, const RedisSettings& settings, const Lo
     if (!delete_data && fs::exists(instance.folder())) context.files.write_atomic(instance.removed_file(), "");
   };
   Removals removals;
-  if (const auto pid = instance.pid()) {
+  if (const std::string pids = pids_of(instance); !pids.empty()) {
     removals.goes.push_back({"server",
-                             {"Process", std::to_string(*pid), fmt::format("the running Redis (pid {})", *pid)},
-                             [&context, &instance, pid, mark_removed] {
+                             {"Process", pids, fmt::format("the running Redis (pid {})", pids)},
+                             [&context, &instance, pids, mark_removed] {
                                instance.stop(context.runner, context.deadline);
                                mark_removed();
-                               return fmt::format("pid {} stopped", *pid);
+                               return fmt::format("pid {} stopped", pids);
                              }});
   } else if (instance.exists() && !instance.removed() && !delete_data) {
     removals.goes.push_back(
@@ -107,6 +119,7 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
 
   const auto stop = [&](const auto&) { instance.stop(context.runner, context.deadline); };
   run.undos()["local.stop"] = stop;
+  run.undos()["local.stop_process"] = stop;
   add_restore_undos(run.undos(), context, instance, [&context] { return context.deadline; });
   run.undos()["restore.local_start"] = stop;
   run.undos()["local.restart"] = stop;  // it is about to be taken away: it need not come back
@@ -119,12 +132,22 @@ CommandResult teardown_redis_local(Context& context, const RedisSettings& settin
     return *redis;
   });
   LocalUserStore store(context, instance);
-  add_users_undo(run.undos(), store, [&](const Login& login) -> std::unique_ptr<RedisConnection> {
-    const auto state = instance.state();
-    if (!state || !instance.pid()) return nullptr;
-    return connect_redis(connector, {"127.0.0.1", state->port, login.username, login.password},
-                         std::chrono::seconds(5));
-  });
+  std::optional<LocalNodes> nodes;
+  add_users_undo(run.undos(), store, UserServers([&]() -> std::vector<UserServer> {
+                   const auto state = instance.state();
+                   if (!state) return {};
+                   if (instance.several()) {
+                     if (!nodes) nodes.emplace(context, instance, *state);
+                     return nodes->servers([&context] { return context.deadline; }).running();
+                   }
+                   const int port = state->port;
+                   return {{UserServer::Kind::alone,
+                            [&connector, &instance, port](const Login& login) -> std::unique_ptr<RedisConnection> {
+                              if (!instance.pid()) return nullptr;
+                              return connect_redis(connector, {"127.0.0.1", port, login.username, login.password},
+                                                   std::chrono::seconds(5));
+                            }}};
+                 }));
   LocalCertificateStore certificates(context, instance);
   add_certificates_undo(run.undos(), certificates, [](const auto&) {});  // the server is about to go
   keep_left_data(run.undos(), instance, "", "");                         // whether it goes is said by --delete-data

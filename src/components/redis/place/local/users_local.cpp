@@ -8,6 +8,7 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "components/redis/run/credentials_run.hpp"
 #include "components/redis/run/journaled_run.hpp"
 #include "components/redis/run/steps.hpp"
@@ -25,13 +26,15 @@ std::string change_users_local(Context& context, const RedisSettings& settings, 
   context.reporter.heading(fmt::format("This machine, {}", context.paths.shown(instance.folder())));
   LocalConnector connector(context.redis, instance);
   LocalUserStore store(context, instance);
-  const auto log_in_until = [&](const std::function<TimePoint()>& until) {
-    return [&, until](const Login& login) -> std::unique_ptr<RedisConnection> {
+  LocalNodes nodes(context, instance, *state);
+  const auto servers_until = [&](const std::function<TimePoint()>& until) {
+    if (instance.several()) return nodes.servers(until);
+    return UserServers([&, until](const Login& login) -> std::unique_ptr<RedisConnection> {
       if (!instance.pid()) return nullptr;  // it reads the files when it starts
       const Duration left = std::chrono::duration_cast<Duration>(until() - context.runner.now());
       return connect_redis(connector, {"127.0.0.1", state->port, login.username, login.password},
                            std::clamp(left, Duration(100), reply_limit));
-    };
+    });
   };
   JournaledRun run(context,
                    {plan.operation, subject, journal_key("", settings.name_space, settings.release), instance.folder()},
@@ -40,9 +43,9 @@ std::string change_users_local(Context& context, const RedisSettings& settings, 
   add_common_undos(run.undos(), context, []() -> RedisConnection& {
     throw Error(ExitCode::remains, "a change of the users alone leaves nothing in Redis to undo");
   });
-  add_users_undo(run.undos(), store, log_in_until([&run] { return run.undo_until(); }));
+  add_users_undo(run.undos(), store, servers_until([&run] { return run.undo_until(); }));
   auto file = find_credentials(context.paths, "local", "", settings.name_space, settings.release);
-  const Plan steps = credentials_plan(context, store, log_in_until([&context] { return context.deadline; }),
+  const Plan steps = credentials_plan(context, store, servers_until([&context] { return context.deadline; }),
                                       plan.change, plan.what, run.id(), file, settings.preset);
   if (context.guard.dry_run()) return describe_plan(steps);
   const bool interrupted = run.open();

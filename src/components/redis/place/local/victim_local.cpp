@@ -8,6 +8,7 @@
 #include "components/redis/place/installed.hpp"
 #include "components/redis/place/local/connector.hpp"
 #include "components/redis/place/local/instance.hpp"
+#include "components/redis/place/local/local_nodes.hpp"
 #include "components/redis/server/connect.hpp"
 #include "sys/process_table.hpp"
 
@@ -33,7 +34,7 @@ class LocalVictim final : public Victim {
   }
 
   std::string name() const override { return fmt::format("release {} on this machine", m_release); }
-  std::string how() const override { return "SIGKILL"; }
+  std::string how() const override { return m_instance.several() ? "SIGKILL of the master" : "SIGKILL"; }
 
   std::unique_ptr<RedisConnection> connect(TimePoint) override {
     return connect_redis(m_connector,
@@ -42,7 +43,7 @@ class LocalVictim final : public Victim {
   }
 
   void kill() override {
-    const std::optional<int> pid = m_instance.pid();
+    const std::optional<int> pid = master();
     if (!pid) throw Error(ExitCode::failure, name() + " ended before it was killed");
     m_killed = true;
     signal_process(m_context.guard, *pid, SIGKILL);
@@ -59,6 +60,13 @@ class LocalVictim final : public Victim {
 
   void revive(TimePoint deadline) override {
     if (!m_killed) return;
+    if (m_instance.several()) {
+      LocalNodes nodes(m_context, m_instance, *m_instance.state());
+      nodes.start(deadline);
+      nodes.wait_until_in_sync(deadline, [](const std::string&) {});
+      m_killed = false;
+      return;
+    }
     while (m_instance.pid()) {
       if (m_context.runner.now() >= deadline) throw Error(ExitCode::remains, name() + " outlives SIGKILL");
       m_context.runner.wait({}, m_context.runner.now() + local_poll);
@@ -68,6 +76,18 @@ class LocalVictim final : public Victim {
   }
 
  private:
+  /// Of several nodes the one that is the master; else the server.
+  std::optional<int> master() {
+    if (!m_instance.several()) return m_instance.pid();
+    LocalNodes nodes(m_context, m_instance, *m_instance.state());
+    const Topology topology = nodes.look(m_context.deadline);
+    for (const LocalProcess& process : m_instance.processes()) {
+      const bool server = process.kind == LocalProcess::Kind::server;
+      if (server && topology.nodes.at(static_cast<std::size_t>(process.ordinal)).is_master()) return process.pid();
+    }
+    return std::nullopt;
+  }
+
   Context& m_context;
   std::string m_release;
   InstalledRedis m_installed;

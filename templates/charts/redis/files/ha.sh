@@ -1,0 +1,217 @@
+# Which node is the master. A sentinel remembers that in its file, as an address, and each node asks all of them before it starts: so a node never
+# takes itself for the master because it was one, or because all of them start at once. sh, awk and redis-cli are all that is needed. The same text
+# runs in the pods of a cluster and for several nodes on one machine; the lines before it say where they are:
+#   name, nodes, set, ordinal    of this node
+#   file                         its sentinel's, on the volume or in the folder with its data
+#   secrets                      a folder; auth is empty without authentication
+#   redis_port, sentinel_port    the same for all nodes
+#   to_itself, to_others         options of redis-cli
+#   look_up ORDINAL              prints the address of a node
+#   sentinel_listens             prints the lines of sentinel.conf that say how it listens, and its folder
+#   run_server OPTION...         becomes the server
+#   ha.sh server         starts this node's server; start.sh of a pod reads it for start_server
+#   ha.sh sentinel       starts its sentinel, and again when it is told to shut down
+#   ha.sh sentinel once  starts its sentinel
+#   ha.sh stop           before a pod ends: hands over to another one when this is the master
+cli=$(command -v redis-cli || command -v valkey-cli) || { echo "there is no redis-cli and no valkey-cli" >&2; exit 127; }
+server=$(command -v redis-server || command -v valkey-server) || { echo "there is no redis-server and no valkey-server" >&2; exit 127; }
+
+# Lines of redis-cli's input, as the user health where there is authentication.
+as_health() {
+  [ -z "$auth" ] || echo 'AUTH health -'
+  printf '%s\n' "$@"
+}
+
+ordinals() { awk -v n="$nodes" 'BEGIN {for (i = 0; i < n; i++) print i}'; }
+
+# Sets $addresses, those of all nodes in the order of their ordinals. They are Services, so they are there before the pods, and stay. With the word
+# once it fails when one is missing: the release is being removed.
+find_addresses() {
+  said=
+  while :; do
+    addresses= missing=
+    for i in $(ordinals); do
+      address=$(look_up "$i")
+      [ -n "$address" ] || missing=$name-$i
+      addresses="$addresses $address"
+    done
+    [ -n "$missing" ] || return 0
+    [ "${1:-}" != once ] || return 1
+    [ -n "$said" ] || echo "waiting for the address of $missing" >&2
+    said=1
+    sleep 0.5
+  done
+}
+address() { # of an ordinal
+  # shellcheck disable=SC2086
+  set -- "$1" $addresses
+  shift $(($1 + 1))
+  echo "$1"
+}
+
+# "ORDINAL EPOCH" as this pod's own sentinel wrote it. The first line of its file has the addresses of that time.
+remembered() {
+  [ -r "$file" ] || return 0
+  awk -v set="$set" '
+    $1 == "#" && $2 == "addresses" {for (i = 3; i <= NF; i++) ordinal[$i] = i - 3}
+    $1 == "sentinel" && $2 == "monitor" && $3 == set {master = $4}
+    $1 == "sentinel" && $2 == "config-epoch" && $3 == set {epoch = $4}
+    END {if (master in ordinal) print ordinal[master], epoch + 0}' "$file"
+}
+# "ORDINAL EPOCH" as the sentinel of pod $1 says it; nothing when it does not answer. One that has just promoted a replica names that already by its
+# address alone, and its epoch a moment later.
+asked() {
+  as_health "SENTINEL MASTER $set" "SENTINEL GET-MASTER-ADDR-BY-NAME $set" |
+    timeout 1 "$cli" -h "$(address "$1")" -p "$sentinel_port" $to_others 2>/dev/null |
+    awk -v addresses="$addresses" '
+      BEGIN {n = split(addresses, all, " "); for (i = 1; i <= n; i++) ordinal[all[i]] = i - 1}
+      {line[NR] = $0}
+      END {
+        for (i = 1; i < NR; i++) {
+          if (line[i] == "ip") master = line[i + 1]
+          if (line[i] == "config-epoch") epoch = line[i + 1]
+        }
+        if (epoch == "" || !(master in ordinal)) exit
+        promoted = line[NR - 1]
+        if (promoted in ordinal && promoted != master) {master = promoted; epoch++}
+        print ordinal[master], epoch + 0
+      }'
+}
+# Sets $known, how many pods have an opinion, and $master and $epoch, the one of the highest epoch.
+collect_opinions() {
+  known=0 master=0 epoch=-1
+  for i in $(ordinals); do
+    if [ "$i" = "$ordinal" ]; then opinion=$(remembered); else opinion=$(asked "$i"); fi
+    [ -n "$opinion" ] || continue
+    known=$((known + 1))
+    [ "${opinion#* }" -gt "$epoch" ] || continue
+    master=${opinion% *} epoch=${opinion#* }
+  done
+}
+# Waits until a majority has an opinion, and for the others another two seconds; twenty at most. Where nobody ever had one it is pod 0.
+choose_master() {
+  find_addresses
+  end=$(($(date +%s) + 20)) settled=
+  while :; do
+    collect_opinions
+    now=$(date +%s)
+    [ "$known" -lt "$nodes" ] && [ "$now" -lt "$end" ] || break
+    if [ "$((known * 2))" -gt "$nodes" ]; then
+      [ -n "$settled" ] || settled=$((now + 2))
+      [ "$now" -lt "$settled" ] || break
+    fi
+    sleep 0.2
+  done
+}
+
+number_of() { # the last number on the line of this pod's own file that begins with $1
+  [ -r "$file" ] || { echo 0; return; }
+  awk -v start="$1" 'index($0, start " ") == 1 {number = $NF} END {print number + 0}' "$file"
+}
+id_of() { printf '%s-%s' "$name" "$1" | sha1sum | awk '{print $1}'; }
+# Written anew at each start: passwords and addresses are those of now, and of the old one only epochs and the master's ordinal are taken over.
+write_sentinel_file() {
+  find_addresses
+  collect_opinions
+  [ "$epoch" -ge 0 ] || epoch=0
+  leader=$(number_of "sentinel leader-epoch $set")
+  current=$(number_of "sentinel current-epoch")
+  [ "$current" -ge "$epoch" ] || current=$epoch
+  umask 077 # it holds a password
+  mkdir -p "${file%/*}"
+  {
+    echo "# addresses$addresses"
+    sentinel_listens
+    echo 'protected-mode no'
+    echo "sentinel myid $(id_of "$ordinal")"
+    echo "sentinel announce-ip $(address "$ordinal")"
+    echo "sentinel announce-port $sentinel_port"
+    echo "sentinel monitor $set $(address "$master") $redis_port $quorum"
+    echo "sentinel down-after-milliseconds $set $down_after"
+    echo "sentinel failover-timeout $set $failover_timeout"
+    echo "sentinel parallel-syncs $set $parallel_syncs"
+    [ -z "$auth" ] || cat "$secrets/sentinel.conf"
+    echo "sentinel config-epoch $set $epoch"
+    echo "sentinel leader-epoch $set $leader"
+    for i in $(ordinals); do
+      [ "$i" = "$master" ] || echo "sentinel known-replica $set $(address "$i") $redis_port"
+      [ "$i" = "$ordinal" ] || echo "sentinel known-sentinel $set $(address "$i") $sentinel_port $(id_of "$i")"
+    done
+    echo "sentinel current-epoch $current"
+  } > "$file.new"
+  mv "$file.new" "$file"
+}
+# One that is told to shut down starts again at once, with the files of now: the kubelet would wait longer each time.
+start_sentinel() {
+  child=
+  trap '[ -z "$child" ] || { kill "$child"; wait "$child"; }; exit 143' TERM
+  while write_sentinel_file; do
+    "$server" "$file" --sentinel &
+    child=$!
+    wait "$child" || exit
+    child=
+  done
+}
+
+start_server() {
+  choose_master
+  set -- --replica-announce-ip "$(address "$ordinal")"
+  if [ "$master" = "$ordinal" ]; then
+    echo "starting as the master" >&2
+  else
+    echo "starting as a replica of $name-$master" >&2
+    set -- "$@" --replicaof "$(address "$master")" "$redis_port"
+  fi
+  run_server "$@"
+}
+
+# as_sentinel COMMAND redis-cli-options…: as the user sentinel, whose password is on stdin only
+as_sentinel() {
+  command=$1
+  shift
+  {
+    if [ -n "$auth" ]; then
+      printf 'AUTH sentinel '
+      cat "$secrets/internal-password"
+      echo
+    fi
+    printf '%s\n' "$command"
+  } | timeout 2 "$cli" "$@" 2>&1 | awk '{line = $0} END {print line}'
+}
+is_master() { [ "$(as_health ROLE | timeout 2 "$cli" $to_itself 2>/dev/null | awk '$0 == "OK" {next} {print; exit}')" = master ]; }
+named_master() { # the address that the sentinel of pod $1 gives out: another one as soon as a replica is promoted
+  as_health "SENTINEL GET-MASTER-ADDR-BY-NAME $set" | timeout 1 "$cli" -h "$(address "$1")" -p "$sentinel_port" $to_others 2>/dev/null |
+    awk '$0 == "OK" {next} {print; exit}'
+}
+# This pod's own sentinel is being stopped, too, so another one does it. Nothing is written meanwhile, so nothing is lost. Where no other
+# sentinel answers, or it refuses, the pod ends as any other.
+hand_over() {
+  is_master || return 0
+  find_addresses once || return 0
+  own=$(address "$ordinal") helper=
+  for i in $(ordinals) $(ordinals); do # twice: one that is busy may not answer at once
+    [ "$i" != "$ordinal" ] && [ "$(named_master "$i")" = "$own" ] && helper=$i && break
+  done
+  [ -n "$helper" ] || return 0
+  as_sentinel 'CLIENT PAUSE 12000 WRITE' $to_itself > /dev/null
+  end=$(($(date +%s) + 10))
+  # it may refuse for a moment: when it has just failed over, or has not looked at the replicas since
+  until answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p "$sentinel_port" $to_others) && [ "$answer" = OK ]; do
+    [ "$(date +%s)" -lt "$((end - 7))" ] || break
+    sleep 0.3
+  done
+  while [ "$answer" = OK ] && [ "$(date +%s)" -lt "$end" ]; do
+    now=$(named_master "$helper")
+    [ -z "$now" ] || [ "$now" = "$own" ] || return 0
+    sleep 0.1
+  done
+  echo "not handed over: $answer" >&2
+  as_sentinel 'CLIENT UNPAUSE' $to_itself > /dev/null
+}
+
+case "${1:-} ${2:-}" in
+  "server ") start_server ;;
+  "sentinel ") start_sentinel ;;
+  "sentinel once") write_sentinel_file && exec "$server" "$file" --sentinel ;;
+  "stop ") hand_over ;;
+esac
