@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "components/context.hpp"  // OutputFormat has a json, and g++ warns when it comes after ours
 #include "components/kubernetes/json_view.hpp"
 #include "tools/served_kinds.hpp"
 
