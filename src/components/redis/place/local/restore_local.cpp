@@ -16,6 +16,7 @@
 #include "sys/files.hpp"
 #include "sys/new_file.hpp"
 #include "sys/process.hpp"
+#include "sys/sha256.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
 
@@ -191,33 +192,33 @@ class LocalRestore {
     return step;
   }
 
-  /// Copies the file, and reads its SHA-256 when that is to be compared, each in a child of its own beside us.
+  /// Copies the file in a child beside us.
   void start_copy(const fs::path& to) {
     m_copy = m_context.files.new_file(to);
-    m_copying = {"dd",    "if=" + m_plan.file.string(), "of=" + m_copy->part().string(),
-                 "bs=4M", "conv=fsync,notrunc",         "status=none"};
-    m_copier = m_context.runner.start({m_copying, "", {}});
-    if (m_plan.hashed || m_plan.sha256.empty()) return;
-    m_hasher = m_context.runner.start(reading({{"sha256sum", "-b", m_plan.file.string()}, "", {}}));
+    m_copying = {{"cp", "--", m_plan.file.string(), m_copy->part().string()}, "", {}};
+    m_copier = m_context.runner.start(m_copying);
   }
 
-  /// Waits for what start_copy began. Throws Error (failure) when the copy is not what was looked at.
+  /// Waits for the copy, and until it is on the disk. Throws Error (failure) when it is not what was looked at.
   void finish_copy() {
-    const auto needed = [this](Process& process, const std::vector<std::string>& argv) {
-      const Output output = finish(m_context.runner, process, m_context.deadline);
-      if (!output.ok()) throw child_error({argv, "", {}}, output);
-      return output.out;
-    };
-    needed(*m_copier, m_copying);
-    const std::string hash = m_hasher ? needed(*m_hasher, {"sha256sum"}) : "";
-    // a backslash in front says that the name has one
-    if (m_hasher && hash.substr(hash.starts_with('\\') ? 1 : 0, m_plan.sha256.size()) != m_plan.sha256)
-      throw Error(ExitCode::failure,
-                  fmt::format("{} is damaged: it is not the file that its manifest describes", m_plan.file.string()),
-                  "restore another one");
+    const Output output = finish(m_context.runner, *m_copier, m_context.deadline);
+    if (!output.ok()) throw child_error(m_copying, output);
+    if (!m_plan.hashed && !m_plan.sha256.empty()) compare_hash();
     if (file_stamp(m_plan.file) != m_plan.stamp)
       throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()));
     m_copy->keep();
+  }
+
+  void compare_hash() const {
+    Sha256 hash;
+    read_in_pieces(m_copy->part(), [&](std::string_view piece) {
+      m_context.signals.check();
+      hash.add(piece);
+    });
+    if (hash.hex() == m_plan.sha256) return;
+    throw Error(ExitCode::failure,
+                fmt::format("{} is damaged: it is not the file that its manifest describes", m_plan.file.string()),
+                "restore another one");
   }
 
   Step stop_step() {
@@ -341,8 +342,8 @@ class LocalRestore {
   LocalInstance m_instance;
   fs::path m_incoming, m_kept;
   std::unique_ptr<NewFile> m_copy;
-  std::vector<std::string> m_copying;
-  std::unique_ptr<Process> m_copier, m_hasher;
+  Command m_copying;
+  std::unique_ptr<Process> m_copier;
 };
 
 }  // namespace
