@@ -174,8 +174,6 @@ speaks_tls() {
   encrypted=(--tls --cacert "$instance/tls/ca.crt")
   check "… healthy" says '.healthy and (.nodes | length) == 3'
   check "… and the address speaks it" adds 1
-  check "a handover with TLS" raibid failover redis --yes
-  check "… loses nothing" holds 1
   check "another certificate" raibid tls rotate redis
   check "… healthy" says .healthy
   check "TLS off is refused while they run" exits 3 raibid setup redis --tls=false --yes
