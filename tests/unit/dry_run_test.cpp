@@ -724,6 +724,7 @@ TEST_CASE("outside src/sys nothing changes files or processes but through its gu
       {"assets/assets.cpp: std::ofstream", "unpacks into a folder that its caller has made"},
       {"components/kubernetes/evidence.cpp: fs::remove(", "an empty folder of its own"},
       {"components/redis/place/kubernetes/installation.cpp: fs::remove_all(", "a folder of its own"},
+      {"components/redis/place/known_names.cpp: LockedLog::open(", "behind the guard, one line above"},
       {"components/redis/run/home_lock.cpp: LockedLog::open(", "behind the guard, two lines above"},
       {"plan/journal.cpp: make_private_directory(", "behind the guard of Journal::open"},
       {"plan/journal.cpp: LockedLog::open(", "behind the guard of Journal::open"},
