@@ -449,7 +449,7 @@ TEST_CASE("restore: what must not be restored changes nothing") {
   manifest["sha256"] = std::string(64, '0');
   write_atomic(cli.to() / "a.json", manifest.dump());
   restore(file, 3, "is damaged");
-  restore(file, 1, "is damaged", {"--yes", "--no-verify", "--no-copy"});
+  restore(file, 4, "is damaged", {"--yes", "--no-verify", "--no-copy"});
   write_atomic(cli.to() / "a.json", right.dump());
   std::string content = *read_file(file, 1 << 30);
   write_atomic(file, content.substr(0, content.size() - 20));
@@ -474,7 +474,7 @@ TEST_CASE("restore: Redis has a copy of the backup in the end, whichever files i
   for (const std::string aof : {"yes", "no"}) {
     CAPTURE(aof);
     BackupCli cli;
-    const fs::path preset = cli.to() / "files.yaml";
+    const fs::path preset = cli.folder() / "files.yaml";
     write_atomic(preset,
                  "name: files\ndescription: files\nholds: [queue]\n"
                  "settings: {release: raibid-redis, namespace: raibid-redis, no-metrics: true}\n"
