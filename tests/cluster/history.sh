@@ -14,6 +14,9 @@ minutes=${MINUTES:-3} rounds=${ROUNDS:-} seed=${SEED:-$((RANDOM * 32768 + RANDOM
 kinds=${FAULTS:-kill kill-all kill-replica kill-proxy freeze cut-off cut-from-nodes delete delete-now evict restart-all failover}
 if [[ -z ${FAULTS:-} ]] && ((minutes >= 10)); then kinds+=" convert"; fi
 RANDOM=$((seed % 32768))
+# A subshell begins with random numbers of its own, so what is drawn is drawn here, by whoever calls: `chance=$RANDOM`
+chance=0
+shuffled() { printf '%s\n' "$@" | shuf --random-source=<(yes "$chance"); }
 
 now() { python3 -c 'import time; print(time.monotonic())'; }
 pods=(raibid-redis-master-{0,1,2})
@@ -27,7 +30,7 @@ without_back_off() {
 addresses() { for pod in "${pods[@]}"; do node_address "$pod"; echo; done > "$work/nodes.new" && mv "$work/nodes.new" "$work/nodes"; }
 # What it saw stays in $work/status
 all_healthy() { without_back_off && status > "$work/status" && jq -e '.healthy and (.nodes | length == 3)' "$work/status"; }
-other_than() { printf '%s\n' "${pods[@]}" | grep -vx "$1" | shuf -n 1 --random-source=<(yes $RANDOM); }
+other_than() { shuffled "${pods[@]}" | grep -vxm 1 "$1"; }
 
 # A program in the network of a pod, from outside: the containers have none
 in_network_of() { # POD COMMAND…
@@ -50,7 +53,7 @@ cut_from_nodes() { # -A|-D POD: its clients and proxies still reach it
   in_network_of "$2" sh -c 'how=$1; shift
     for peer; do iptables "$how" INPUT -s "$peer" -j DROP && iptables "$how" OUTPUT -d "$peer" -j DROP || exit; done' sh "$1" $peers
 }
-for_a_while() { sleep "$((RANDOM % 8 + 7)).$((RANDOM % 10))"; }
+for_a_while() { sleep "$((chance % 8 + 7)).$((chance / 8 % 10))"; }
 
 goes_on() { signal_server CONT "$1" || echo "its probe ended it"; }
 
@@ -89,6 +92,7 @@ fault() { # KIND
 round() { # KIND
   local start end output
   rm -f "$work/effective"
+  chance=$RANDOM
   start=$(now)
   output=$(fault "$1" 2>&1) || { fail_showing "fault $1" "$output"; return 1; }
   end=$(now)
@@ -102,8 +106,9 @@ round() { # KIND
 run_faults() {
   local end=$((SECONDS + minutes * 60)) kind count=0
   while [[ ! $rounds || $count -lt $rounds ]]; do
+    chance=$RANDOM
     # shellcheck disable=SC2086 # a list
-    for kind in $(shuf -e $kinds --random-source=<(yes $RANDOM)); do
+    for kind in $(shuffled $kinds); do
       if [[ ! $rounds ]] && ((SECONDS >= end)); then return; fi
       round "$kind" || return
     done

@@ -19,8 +19,8 @@ class DeploymentTrouble {
   DeploymentTrouble(Runner& runner, const Kubectl& kubectl, std::string selector, std::string name,
                     std::string image_option);
 
-  /// What keeps the first of its pods that is not Ready, with the grace of it; what the last look said where that was a
-  /// moment ago. Nothing when all are Ready, or there is none and nobody says why.
+  /// What keeps the first of its pods that is not Ready, and how long to wait for it. Within two seconds of the last
+  /// look it is that look's answer. std::nullopt when all are Ready, or when there is no pod and no event says why.
   std::optional<Verdict> look(TimePoint until);
 
  private:

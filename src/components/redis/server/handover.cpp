@@ -17,7 +17,7 @@ namespace {
 /// demoted one that it is a replica.
 constexpr const char* pause_ms = "15000";
 constexpr Duration catch_up_limit = std::chrono::seconds(3);
-/// Sentinel gives a failover up after its failover-timeout of ten seconds: later than this none comes about any more.
+/// Sentinel gives up a failover after its failover-timeout of ten seconds, so none happens later than this.
 constexpr Duration failover_limit = std::chrono::seconds(12);
 /// Sentinel asks replicas for their priority every ten seconds.
 constexpr Duration priority_limit = std::chrono::seconds(15);
@@ -198,6 +198,19 @@ void make_first_the_master(Nodes& nodes, const std::string& address, Runner& run
     }
     progress(trouble);
     runner.wait({}, runner.now() + between_looks);
+  }
+}
+
+void Nodes::ask(int ordinal, TimePoint until, ServerNode& one) {
+  try {
+    read_node(*node(ordinal, until), one);
+  } catch (const Error& error) {
+    one.why = error.message();
+  }
+  try {
+    read_sentinel(*sentinel(ordinal, until), one.sentinel);
+  } catch (const Error& error) {
+    one.sentinel.why = error.message();
   }
 }
 

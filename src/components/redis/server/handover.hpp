@@ -20,6 +20,10 @@ class Nodes {
   virtual std::unique_ptr<RedisConnection> sentinel(int ordinal, TimePoint until) = 0;
   /// Asks all of them. Who cannot be reached until then is told in the answer.
   virtual Topology look(TimePoint until) = 0;
+
+ protected:
+  /// Asks the server and the sentinel of this ordinal, and fills in what they say, or why they do not.
+  void ask(int ordinal, TimePoint until, ServerNode& one);
 };
 
 /// Gives the master's role to a replica (the one of this ordinal, or whom Sentinel chooses) so that no acknowledged

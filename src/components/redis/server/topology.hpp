@@ -20,7 +20,7 @@ struct ServerNode {
     std::int64_t epoch = 0;        ///< of that configuration: it grows with each change of the master
     bool quorum = false;           ///< it sees enough others to change the master
     std::string objection{};       ///< what it says when not
-    bool expected = true;          ///< else there is none yet: its pod is from before there were several
+    bool expected = true;          ///< false for a pod that was made before there were several nodes: it has none
   };
   std::string name{};             ///< of its pod
   std::string where{};            ///< the cluster's node that it runs on

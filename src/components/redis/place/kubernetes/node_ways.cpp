@@ -136,17 +136,8 @@ Topology NodeWays::look(TimePoint until) {
   topology.proxies = look_at_proxies(until);
   for (int ordinal = 0; ordinal < nodes(); ++ordinal) {
     ServerNode one{.name = m_names.pod_of(ordinal)};
-    try {
-      read_node(*node(ordinal, until), one);
-    } catch (const Error& error) {
-      one.why = error.message();
-    }
     one.sentinel.expected = !m_without_sentinel.contains(ordinal);
-    try {
-      read_sentinel(*sentinel(ordinal, until), one.sentinel);
-    } catch (const Error& error) {
-      one.sentinel.why = error.message();
-    }
+    ask(ordinal, until, one);
     topology.nodes.push_back(std::move(one));
   }
   return topology;

@@ -140,16 +140,7 @@ Topology LocalNodes::look(TimePoint until) {
   for (int ordinal = 0; ordinal < count(); ++ordinal) {
     ServerNode one{.name = node_name(m_instance.release(), ordinal),
                    .where = fmt::format("{}:{}", node_address(ordinal), m_state.node_port)};
-    try {
-      read_node(*node(ordinal, until), one);
-    } catch (const Error& error) {
-      one.why = error.message();
-    }
-    try {
-      read_sentinel(*sentinel(ordinal, until), one.sentinel);
-    } catch (const Error& error) {
-      one.sentinel.why = error.message();
-    }
+    ask(ordinal, until, one);
     topology.nodes.push_back(std::move(one));
   }
   return topology;
