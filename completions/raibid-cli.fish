@@ -1132,7 +1132,7 @@ complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l adopt-service -x -
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l config -r -F -d 'file of settings (else config.yaml in RAIBID_HOME or ~/.raibid)'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s o -l output -x -a 'table json yaml junit name' -d 'how results are written; junit only by status, doctor and smoke, name only by lists'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l color -x -a 'auto always never' -d 'whether progress is coloured; auto also heeds NO_COLOR'
-complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s v -l verbose -d 'more detail about what is done: each helm, kubectl and API request, without secrets'
+complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s v -l verbose -d 'more detail about what is done: each program and API request, without secrets'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l debug -d 'the same with how each ended and how long it took, and the commands to Redis by name'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -s q -l quiet -d 'only results, warnings and errors'
 complete -c raibid-cli -n 'not __raibid_cli_behind_dashes' -l timing -d 'print a timeline of the run at its end'

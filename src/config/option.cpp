@@ -78,7 +78,7 @@ const std::vector<OptionSpec>& global_options() {
        .choices = {"auto", "always", "never"},
        .group = "Output"},
       {.name = "verbose",
-       .help = "more detail about what is done: each helm, kubectl and API request, without secrets",
+       .help = "more detail about what is done: each program and API request, without secrets",
        .kind = OptionKind::flag,
        .letter = 'v',
        .group = "Output"},

@@ -2,19 +2,18 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "sys/background.hpp"
 #include "sys/descriptors.hpp"
 #include "sys/system_error.hpp"
 #include "sys/unique_fd.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
-#include <thread>
 #include <utility>
 
 namespace raibid {
@@ -43,24 +42,14 @@ addrinfo hints_with(int flags) {
   return hints;
 }
 
-/// Signals are the main thread's: what it waits in has to hear of them.
-void start_thread(const std::shared_ptr<Question>& question) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  try {
-    std::thread([question] {
-      const addrinfo hints = hints_with(0);
-      question->error = question->lookup(question->host.c_str(), question->port.c_str(), &hints, &question->found);
-      question->done = true;
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const ssize_t written = ::write(question->answered.get(), &one, sizeof one);
-    }).detach();
-  } catch (const std::system_error& error) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw system_error(ExitCode::failure, "a thread", error.code().value());
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+void ask_beside(const std::shared_ptr<Question>& question) {
+  start_thread([question] {
+    const addrinfo hints = hints_with(0);
+    question->error = question->lookup(question->host.c_str(), question->port.c_str(), &hints, &question->found);
+    question->done = true;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(question->answered.get(), &one, sizeof one);
+  }).detach();
 }
 
 Error not_found(const std::string& host, int error) {
@@ -82,7 +71,7 @@ Addresses look_up(const std::string& host, int port, Runner& runner, TimePoint d
   question->lookup = lookup;
   question->answered = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!question->answered) throw system_error(ExitCode::failure, "eventfd", errno);
-  start_thread(question);
+  ask_beside(question);
   const TimePoint started = runner.now();
   while (!question->done) {
     if (wait_for(runner, question->answered.get(), POLLIN, deadline) == 0 && !question->done) {

@@ -167,6 +167,15 @@ TEST_CASE("local: setup --diff shows what changes of the files, writes nothing, 
   CHECK(tree(cli.home()).at("local/raibid-redis/redis.conf") == before.at("local/raibid-redis/redis.conf"));
 }
 
+TEST_CASE("local: -v shows the command line of each program") {
+  LocalCli cli;
+  const Output set_up = cli.local("setup", {"-v"});
+  INFO(said(set_up));
+  REQUIRE(set_up.status == 0);
+  CHECK(set_up.err.find("redis-server " + (cli.home() / "local/raibid-redis/redis.conf").string()) != std::string::npos);
+  CHECK(set_up.err.find(cli.credentials().at("password").get<std::string>()) == std::string::npos);
+}
+
 TEST_CASE("local: the setup after a kill -9 keeps the jobs that were added meanwhile; --discard-data starts again") {
   for (const bool discard : {false, true}) {
     CAPTURE(discard);

@@ -372,10 +372,11 @@ class Fork {
   int m_end = -1;
 };
 
-/// Does all the works, as many at once as there are processors, and hands over each result, in their order.
+/// Does all the works, and hands over each result, in their order. More than there are processors at once: the oldest
+/// is waited for, and the others are not to stand still meanwhile.
 void in_forks(std::size_t count, const std::function<std::string(std::size_t)>& work,
               const std::function<void(std::size_t, const std::string&)>& take) {
-  const std::size_t at_once = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t at_once = 2 * std::max(1u, std::thread::hardware_concurrency());
   std::deque<Fork> running;
   std::size_t taken = 0;
   for (std::size_t next = 0; taken < count; ++taken) {
@@ -613,32 +614,41 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
     }
     std::map<std::string, std::vector<int>> children;
     for (std::size_t i = 0; i < normal.steps.size(); ++i) children[normal.steps[i]].push_back(static_cast<int>(i) + 1);
+    struct Cell {
+      std::string step;
+      std::size_t column;
+      Fault fault;
+    };
+    std::vector<Cell> cells;
     for (const std::string& step : order) {
-      table += fmt::format("{:<24}{:>9}", fmt::format("{} {}", command.name, step), children[step].size());
-      std::vector<std::string> marks(columns().size(), "-");
-      std::vector<std::pair<std::size_t, Fault>> faults;
       for (std::size_t at = 0; at < columns().size(); ++at) {
         for (const Kind kind : columns()[at].kinds) {
           if (command.name == std::string_view("sync") && !kills_us(kind)) continue;
-          for (const int child : children[step]) faults.emplace_back(at, Fault{kind, child});
-          if (concerns_us(kind)) faults.emplace_back(at, Fault{kind, 0, step});
+          for (const int child : children[step]) cells.push_back({step, at, Fault{kind, child}});
+          if (concerns_us(kind)) cells.push_back({step, at, Fault{kind, 0, step}});
         }
       }
-      const auto try_fault = [&](std::size_t which) {
-        const World world(command.start);
-        return try_case(world, command, faults[which].second, before, complete);
-      };
-      in_forks(faults.size(), try_fault, [&](std::size_t which, const std::string& wrong) {
-        if (wrong == "skipped") return;
-        const auto& [at, fault] = faults[which];
-        ++cases;
-        if (marks[at] == "-") marks[at] = "ok";
-        if (wrong.empty()) return;
-        marks[at] = "WRONG";
-        FAIL_CHECK(command.name << ", step " << step << ", child " << fault.child << ", " << columns()[at].name << " ("
-                                << static_cast<int>(fault.kind) << "): " << wrong);
-      });
-      for (const std::string& mark : marks) table += fmt::format("{:>11}", mark);
+    }
+    std::map<std::string, std::vector<std::string>> marks;
+    for (const std::string& step : order) marks[step] = std::vector<std::string>(columns().size(), "-");
+    const auto try_fault = [&](std::size_t which) {
+      const World world(command.start);
+      return try_case(world, command, cells[which].fault, before, complete);
+    };
+    in_forks(cells.size(), try_fault, [&](std::size_t which, const std::string& wrong) {
+      if (wrong == "skipped") return;
+      const auto& [step, at, fault] = cells[which];
+      ++cases;
+      std::string& mark = marks[step][at];
+      if (mark == "-") mark = "ok";
+      if (wrong.empty()) return;
+      mark = "WRONG";
+      FAIL_CHECK(command.name << ", step " << step << ", child " << fault.child << ", " << columns()[at].name << " ("
+                              << static_cast<int>(fault.kind) << "): " << wrong);
+    });
+    for (const std::string& step : order) {
+      table += fmt::format("{:<24}{:>9}", fmt::format("{} {}", command.name, step), children[step].size());
+      for (const std::string& mark : marks[step]) table += fmt::format("{:>11}", mark);
       table += "\n";
     }
   }

@@ -17,6 +17,10 @@ std::string base_file(const std::string& base) { return base + ".1.base.rdb"; }
 
 std::string DataFiles::rdb() const { return has_folder() ? folder + "/" + base_file(base) : name(); }
 
+std::string damaged_backup(const std::filesystem::path& file) {
+  return fmt::format("{} is damaged: it is not the file that its manifest describes", file.string());
+}
+
 std::string compare_counts(const RestorePlan& plan, RedisConnection& redis) {
   const DataCounts seen = count_all(redis);
   const auto missing = plan.counted ? missing_data(plan.counts, seen) : std::vector<std::string>{};

@@ -42,6 +42,9 @@ struct RestorePlan {
   std::function<void()> agree{};
 };
 
+/// What is said of a file that its manifest does not describe.
+std::string damaged_backup(const std::filesystem::path& file);
+
 /// What the restored Redis holds, for people. Throws Error (failure) when it lacks something that the backup has.
 std::string compare_counts(const RestorePlan& plan, RedisConnection& redis);
 

@@ -13,8 +13,9 @@ namespace raibid {
 
 namespace {
 
-constexpr Duration first_pause = std::chrono::milliseconds(10);
+constexpr Duration shortest_pause = std::chrono::milliseconds(10);
 constexpr Duration longest_pause = std::chrono::milliseconds(250);
+constexpr int pauses_of_a_wait = 20;  ///< a wait becomes longer by at most a twentieth
 /// A server that has only just been started is not worth a line.
 constexpr Duration patience = std::chrono::milliseconds(300);
 constexpr Duration longest_look = std::chrono::seconds(2);
@@ -78,7 +79,7 @@ std::unique_ptr<RedisConnection> wait_for_pong(RedisConnector& connector, const 
                                                TimePoint deadline,
                                                const std::function<void(const std::string&)>& progress) {
   const TimePoint started = runner.now();
-  Duration pause = first_pause;
+  TimePoint said_at = started + patience - longest_pause;
   std::string said;
   for (;;) {
     const Duration left = std::chrono::duration_cast<Duration>(deadline - runner.now());
@@ -89,12 +90,14 @@ std::unique_ptr<RedisConnection> wait_for_pong(RedisConnector& connector, const 
                   fmt::format("no PONG from {}:{} in time: {}", endpoint.host, endpoint.port, answer.waiting_for),
                   "give it longer with --timeout");
     }
-    if (progress && answer.waiting_for != said && runner.now() - started >= patience) {
+    const TimePoint now = runner.now();
+    if (progress && answer.waiting_for != said && now - said_at >= longest_pause) {
       said = answer.waiting_for;
+      said_at = now;
       progress(said);
     }
-    runner.wait({}, std::min(runner.now() + pause, deadline));
-    pause = std::min(pause * 2, longest_pause);
+    const auto waited = std::chrono::duration_cast<Duration>(now - started);
+    runner.wait({}, std::min(now + std::clamp(waited / pauses_of_a_wait, shortest_pause, longest_pause), deadline));
   }
 }
 

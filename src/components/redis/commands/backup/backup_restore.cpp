@@ -127,9 +127,7 @@ RestorePlan plan_for(Context& context, const RestoreSource& source, Target targe
     plan.sha256 = manifest->sha256;
   }
   if (manifest && (manifest->sha256 != plan.sha256 || manifest->bytes != plan.bytes)) {
-    throw Error(ExitCode::preflight,
-                fmt::format("{} is damaged: it is not the file that its manifest describes", plan.file.string()),
-                "restore another one");
+    throw Error(ExitCode::preflight, damaged_backup(plan.file), "restore another one");
   }
   if (manifest && manifest->exact) {
     plan.counts = manifest->counts;

@@ -13,9 +13,9 @@
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/connect.hpp"
 #include "components/redis/server/handover.hpp"
+#include "sys/background.hpp"
 #include "sys/files.hpp"
 #include "sys/new_file.hpp"
-#include "sys/process.hpp"
 #include "sys/sha256.hpp"
 #include "sys/signals.hpp"
 #include "ui/reporter.hpp"
@@ -192,33 +192,32 @@ class LocalRestore {
     return step;
   }
 
-  /// Copies the file in a child beside us.
+  /// Copies the file beside us, down to the disk, and takes its SHA-256.
   void start_copy(const fs::path& to) {
     m_copy = m_context.files.new_file(to);
-    m_copying = {{"cp", "--", m_plan.file.string(), m_copy->part().string()}, "", {}};
-    m_copier = m_context.runner.start(m_copying);
+    m_copying = std::make_unique<Background>([this](const std::atomic<bool>& stop) {
+      Sha256 hash;
+      read_in_pieces(m_plan.file, [&](std::string_view piece) {
+        if (stop) throw Error(ExitCode::failure, "the copy was stopped");
+        hash.add(piece);
+        m_copy->write(piece);
+      });
+      m_copy->sync();
+      m_hash = hash.hex();
+    });
   }
 
-  /// Waits for the copy, and until it is on the disk. Throws Error (failure) when it is not what was looked at.
+  /// Waits for the copy. Throws Error (failure) when it is not what was looked at.
   void finish_copy() {
-    const Output output = finish(m_context.runner, *m_copier, m_context.deadline);
-    if (!output.ok()) throw child_error(m_copying, output);
-    if (!m_plan.hashed && !m_plan.sha256.empty()) compare_hash();
+    m_copying->join(m_context.runner, m_context.deadline);
+    if (!m_plan.sha256.empty() && m_hash != m_plan.sha256)
+      throw Error(ExitCode::failure,
+                  m_plan.hashed ? fmt::format("{} has changed since it was looked at", m_plan.file.string())
+                                : damaged_backup(m_plan.file),
+                  "restore another one");
     if (file_stamp(m_plan.file) != m_plan.stamp)
       throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()));
     m_copy->keep();
-  }
-
-  void compare_hash() const {
-    Sha256 hash;
-    read_in_pieces(m_copy->part(), [&](std::string_view piece) {
-      m_context.signals.check();
-      hash.add(piece);
-    });
-    if (hash.hex() == m_plan.sha256) return;
-    throw Error(ExitCode::failure,
-                fmt::format("{} is damaged: it is not the file that its manifest describes", m_plan.file.string()),
-                "restore another one");
   }
 
   Step stop_step() {
@@ -342,8 +341,8 @@ class LocalRestore {
   LocalInstance m_instance;
   fs::path m_incoming, m_kept;
   std::unique_ptr<NewFile> m_copy;
-  Command m_copying;
-  std::unique_ptr<Process> m_copier;
+  std::string m_hash;                     ///< of the copy, when it is whole
+  std::unique_ptr<Background> m_copying;  ///< writes into those above: it goes first
 };
 
 }  // namespace
