@@ -526,6 +526,8 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
   REQUIRE(run(encrypted, {"setup", "redis", "-v", "--tls"}).code == 0);
   World several;
   REQUIRE(run(several, {"setup", "redis", "-v", "--ha"}).code == 0);
+  World five;
+  REQUIRE(run(five, {"setup", "redis", "-v", "--ha", "--replicas", "4"}).code == 0);
   const World old(encrypted);
   let_certificate_age(old);
   // a secret store keeps the password in a Secret of its own, and changes it
@@ -576,6 +578,8 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"rotate", {"credentials", "rotate", "redis", "-v"}, installed},
       {"nodes tls", {"setup", "redis", "-v", "--ha", "--tls"}, empty},
+      {"nodes more", {"setup", "redis", "-v", "--ha", "--replicas", "4", "--restart"}, several},
+      {"nodes fewer", {"setup", "redis", "-v", "--ha", "--replicas", "2", "--restart"}, five},
       {"nodes teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, several},
       {"nodes rotate", {"credentials", "rotate", "redis", "-v"}, several},
       {"nodes internal", {"credentials", "rotate", "redis", "-v", "--internal"}, several},

@@ -29,6 +29,22 @@ bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, b
   return true;
 }
 
+/// The run's own time may be over, and what an undo asks must not be: while this lives, the context has the undo's
+/// time.
+class UndoTime {
+ public:
+  UndoTime(Context& context, TimePoint until) : m_context(context), m_before(context.deadline) {
+    context.deadline = std::max(context.deadline, until);
+  }
+  ~UndoTime() { m_context.deadline = m_before; }
+  UndoTime(const UndoTime&) = delete;
+  UndoTime& operator=(const UndoTime&) = delete;
+
+ private:
+  Context& m_context;
+  TimePoint m_before;
+};
+
 /// An API server that is away for a while (it restarts, the way to it is cut), or answers with an error of its own,
 /// must not leave an undo undone: helm cannot be told to try again, so the whole undo is done again.
 void patiently(Context& context, const Kubectl& kubectl, const std::function<TimePoint()>& deadline,
@@ -36,6 +52,7 @@ void patiently(Context& context, const Kubectl& kubectl, const std::function<Tim
   constexpr int most_tries = 5;  // of a server that is there and refuses
   for (int tried = 1;; ++tried) {
     try {
+      const UndoTime time(context, deadline());
       return undo();
     } catch (const Error& error) {
       bool was_away = false;
