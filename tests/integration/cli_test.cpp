@@ -193,6 +193,27 @@ TEST_CASE("a closed standard stream is never taken for another file") {
   CHECK(fine.out == "raibid-cli " RAIBID_VERSION "\n");
 }
 
+TEST_CASE("setup without helm or kubeconfig says how to do without a cluster") {
+  Cli cli;
+  const auto ask = [&cli] {
+    const Output output = cli({"setup", "redis"});
+    INFO(said(output));
+    CHECK(output.status == 3);
+    CHECK(contains(output.err, "\n  without a cluster: raibid-cli setup redis --target local\n"));
+    return output.err;
+  };
+  put(cli.folder() / "none" / "file", "");
+  cli.set("PATH", (cli.folder() / "none").string());
+  CHECK(contains(ask(), ": not found in PATH"));
+  for (const auto& [name, says] : {std::pair("helm", "v3.19.0"), std::pair("kubectl", "{}")}) {
+    put(cli.folder() / "tools" / name, fmt::format("#!/bin/sh\necho '{}'\n", says));
+    fs::permissions(cli.folder() / "tools" / name, fs::perms::owner_all);
+  }
+  cli.set("PATH", (cli.folder() / "tools").string() + ":/usr/bin:/bin");
+  cli.set("KUBECONFIG", (cli.folder() / "no.kubeconfig").string());
+  CHECK(contains(ask(), "kubeconfig"));
+}
+
 TEST_CASE("programs that it starts write no core dumps, and files for nobody else") {
   Cli cli;
   const fs::path tools = cli.folder() / "tools";

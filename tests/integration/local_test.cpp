@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <regex>
 
+#include <yaml-cpp/yaml.h>
 #include <nlohmann/json.hpp>
 
 #include "base/strings.hpp"
@@ -167,12 +168,37 @@ TEST_CASE("local: setup --diff shows what changes of the files, writes nothing, 
   CHECK(tree(cli.home()).at("local/raibid-redis/redis.conf") == before.at("local/raibid-redis/redis.conf"));
 }
 
+TEST_CASE("local: the job of docs/gitlab-ci.yml runs, and leaves what it names as artifacts") {
+  LocalCli cli;
+  const YAML::Node job = YAML::LoadFile(RAIBID_SOURCE_DIR "/docs/gitlab-ci.yml")["redis"];
+  cli.set("RAIBID_TARGET", "local");
+  for (const auto& variable : job["variables"]) {
+    std::string value = variable.second.as<std::string>();
+    const std::string project = "$CI_PROJECT_DIR";
+    if (value.starts_with(project)) value.replace(0, project.size(), cli.folder().string());
+    cli.set(variable.first.as<std::string>(), value);
+  }
+  int lines = 0;
+  for (const char* const part : {"script", "after_script"}) {
+    for (const YAML::Node& line : job[part]) {
+      const Output ran = cli.shell("PATH=${RAIBID_CLI%/*}:$PATH\n" + line.as<std::string>());
+      INFO(line.as<std::string>() << "\n" << said(ran));
+      CHECK(ran.status == 0);
+      ++lines;
+    }
+  }
+  CHECK(lines > 4);
+  const std::string report = job["artifacts"]["reports"]["junit"].as<std::string>();
+  CHECK(must({"sh", "-c", "cat " + cli.folder().string() + "/" + report}).find("<testsuite") != std::string::npos);
+}
+
 TEST_CASE("local: -v shows the command line of each program") {
   LocalCli cli;
   const Output set_up = cli.local("setup", {"-v"});
   INFO(said(set_up));
   REQUIRE(set_up.status == 0);
-  CHECK(set_up.err.find("redis-server " + (cli.home() / "local/raibid-redis/redis.conf").string()) != std::string::npos);
+  CHECK(set_up.err.find("redis-server " + (cli.home() / "local/raibid-redis/redis.conf").string()) !=
+        std::string::npos);
   CHECK(set_up.err.find(cli.credentials().at("password").get<std::string>()) == std::string::npos);
 }
 

@@ -162,6 +162,16 @@ void say_what_changes(const Context& context, const Installation& installation) 
   if (!smaller.empty()) context.reporter.warning(smaller);
 }
 
+/// Who has no helm or no kubeconfig can have Redis all the same.
+ClusterSession choose_cluster_for_setup(Context& context, const RedisSettings& settings) {
+  try {
+    return choose_cluster(context, settings.name_space, NeedsHelm::yes);
+  } catch (Error& error) {
+    const std::string instead = "without a cluster: " + Scope().found("local", "", "", "").command("setup redis");
+    throw error.with_hint(error.hint().empty() ? instead : error.hint() + "\n" + instead);
+  }
+}
+
 }  // namespace
 
 SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given, const SetupRequest& request) {
@@ -172,7 +182,7 @@ SetupOutcome setup_redis_kubernetes(Context& context, const RedisSettings& given
   // back to one node takes a handover
   const Duration patience_of_undo = context.pace->patience(undo_limit) * 3;
   RedisNames names(settings.release, settings.name_space, settings.cluster_domain);
-  ClusterSession session = choose_cluster(context, settings.name_space, NeedsHelm::yes);
+  ClusterSession session = choose_cluster_for_setup(context, settings);
   context.reporter.heading(describe(session.kubectl));
   context.reporter.step_started("preflight");
   Observed observed = observe(context, session.kubectl, names, settings, Look::with_state);
