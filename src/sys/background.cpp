@@ -51,7 +51,7 @@ Background::~Background() {
 void Background::join(Runner& runner, TimePoint deadline) {
   while (!m_done) {
     if (wait_for(runner, m_ended.get(), POLLIN, deadline) == 0 && !m_done)
-      throw Error(ExitCode::failure, "it was not done in time", "give it more time with --timeout");
+      throw Error(ExitCode::failure, "the background work did not end in time", "give it more time with --timeout");
   }
   if (m_failure) std::rethrow_exception(m_failure);
 }

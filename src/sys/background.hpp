@@ -10,24 +10,24 @@
 
 namespace raibid {
 
-/// Starts a thread that gets no signals: they are the main thread's, and what it waits in has to hear of them. Throws
-/// Error (failure) when there can be none.
+/// Starts a thread that gets no signals: the main thread handles them, and its waits must be interrupted by them.
+/// Throws Error (failure) when no thread can be started.
 std::thread start_thread(std::function<void()> work);
 
-/// Work beside us that takes seconds and shares nothing with us. It looks at `stop` now and then, and ends early when
-/// that is set.
+/// Runs a function that takes seconds in a thread of its own. The function checks `stop` now and then, and ends early
+/// when it is set. Until `join` has returned, nobody else touches what the function uses.
 class Background {
  public:
   using Work = std::function<void(const std::atomic<bool>& stop)>;
   /// Throws as start_thread.
   explicit Background(Work work);
-  /// Stops the work, and waits until it has ended.
+  /// Sets `stop`, and waits until the function has ended.
   ~Background();
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  /// Waits for its end. Throws what the work threw, Error (failure) at `deadline`, and Interrupted when a signal
-  /// arrives; then the work goes on.
+  /// Waits until the function has ended. Throws what it threw, Error (failure) at `deadline`, and Interrupted when a
+  /// signal arrives; in these two cases the function goes on.
   void join(Runner& runner, TimePoint deadline);
 
  private:

@@ -23,7 +23,7 @@ namespace raibid {
 namespace {
 
 constexpr std::size_t piece = 1 << 20;
-constexpr long long disk_piece = 16 << 20;  ///< what the disk begins to write while more comes
+constexpr long long disk_piece = 16 << 20;  ///< bytes after which the kernel is asked to start writing to the disk
 constexpr const char* part_ending = ".part";
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
@@ -78,8 +78,8 @@ void NewFile::write(std::string_view bytes) {
   write_all(m_fd.get(), bytes, part());
   m_written += static_cast<long long>(bytes.size());
   if (m_written - m_begun < disk_piece) return;
-  // Linux would begin at 10 % of all memory, and `sync` would then wait for everything. This is advice: errors come
-  // with `sync`.
+  // By itself Linux would start at 10 % of all memory, and `sync` would have to wait for everything. The result is not
+  // checked: an error of the disk is reported by `sync`.
   ::sync_file_range(m_fd.get(), m_begun, m_written - m_begun, SYNC_FILE_RANGE_WRITE);
   m_begun = m_written;
 }

@@ -33,7 +33,7 @@ class NewFile {
  private:
   std::filesystem::path m_path;
   UniqueFd m_fd;
-  long long m_written = 0, m_begun = 0;  ///< bytes; those that the disk was told to write
+  long long m_written = 0, m_begun = 0;  ///< bytes; those that the kernel was asked to write
   bool m_kept = false;
 };
 

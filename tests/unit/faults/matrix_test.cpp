@@ -372,8 +372,8 @@ class Fork {
   int m_end = -1;
 };
 
-/// Does all the works, and hands over each result, in their order. More than there are processors at once: the oldest
-/// is waited for, and the others are not to stand still meanwhile.
+/// Does all the work in child processes, and hands over each result in order. Twice as many run at once as there are
+/// processors, so that no processor is idle while the oldest child is waited for.
 void in_forks(std::size_t count, const std::function<std::string(std::size_t)>& work,
               const std::function<void(std::size_t, const std::string&)>& take) {
   const std::size_t at_once = 2 * std::max(1u, std::thread::hardware_concurrency());
@@ -615,7 +615,7 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
     std::vector<std::string> order = {"cluster"};
     for (const std::string& line : split(normal.err, '\n')) {
       if (!line.starts_with("started: ")) continue;
-      const std::string step = line.substr(9);  // several claims are several steps of one name
+      const std::string step = line.substr(9);  // each claim has a step of this name
       if (std::find(order.begin(), order.end(), step) == order.end()) order.push_back(step);
     }
     std::map<std::string, std::vector<int>> children;

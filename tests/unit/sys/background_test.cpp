@@ -31,7 +31,7 @@ void until_stopped(const std::atomic<bool>& stop) {
 
 }  // namespace
 
-TEST_CASE("work beside us: its end is waited for, and what it throws comes here") {
+TEST_CASE("background work: join waits for its end, and throws what it threw") {
   Machine machine;
   std::string text;
   Background work([&text](const std::atomic<bool>&) { text = "done"; });
@@ -41,14 +41,14 @@ TEST_CASE("work beside us: its end is waited for, and what it throws comes here"
   CHECK(test::error_of([&] { failing.join(machine.runner, machine.clock.now() + 20s); }).message() == "no room");
 }
 
-TEST_CASE("work beside us ends with its object, and is not waited for longer than the deadline") {
+TEST_CASE("background work is stopped by the destructor; join gives up at its deadline") {
   Machine machine;
   Background work(until_stopped);
   CHECK(test::error_of([&] { work.join(machine.runner, machine.clock.now()); }).hint().find("--timeout") !=
         std::string::npos);
 }
 
-TEST_CASE("work beside us gets no signals") {
+TEST_CASE("background work gets no signals") {
   Machine machine;
   sigset_t blocked;
   Background work([&blocked](const std::atomic<bool>&) { pthread_sigmask(SIG_BLOCK, nullptr, &blocked); });

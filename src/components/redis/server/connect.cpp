@@ -15,7 +15,7 @@ namespace {
 
 constexpr Duration shortest_pause = std::chrono::milliseconds(10);
 constexpr Duration longest_pause = std::chrono::milliseconds(250);
-constexpr int pauses_of_a_wait = 20;  ///< a wait becomes longer by at most a twentieth
+constexpr int pauses_of_a_wait = 20;  ///< a pause is at most a twentieth of the time waited so far
 /// A server that has only just been started is not worth a line.
 constexpr Duration patience = std::chrono::milliseconds(300);
 constexpr Duration longest_look = std::chrono::seconds(2);

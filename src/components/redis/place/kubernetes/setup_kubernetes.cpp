@@ -162,7 +162,7 @@ void say_what_changes(const Context& context, const Installation& installation) 
   if (!smaller.empty()) context.reporter.warning(smaller);
 }
 
-/// Who has no helm or no kubeconfig can have Redis all the same.
+/// choose_cluster; its errors (no helm, no kubectl, no kubeconfig) also name the setup that needs no cluster.
 ClusterSession choose_cluster_for_setup(Context& context, const RedisSettings& settings) {
   try {
     return choose_cluster(context, settings.name_space, NeedsHelm::yes);

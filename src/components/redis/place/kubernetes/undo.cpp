@@ -29,8 +29,8 @@ bool server_answers(Context& context, const Kubectl& kubectl, TimePoint until, b
   return true;
 }
 
-/// The run's own time may be over, and what an undo asks must not be: while this lives, the context has the undo's
-/// time.
+/// While it lives, the deadline of the context is at least that of the undo: when a run failed because its time was
+/// over, the undo's questions still need time.
 class UndoTime {
  public:
   UndoTime(Context& context, TimePoint until) : m_context(context), m_before(context.deadline) {

@@ -192,7 +192,7 @@ class LocalRestore {
     return step;
   }
 
-  /// Copies the file beside us, down to the disk, and takes its SHA-256.
+  /// Starts a thread that copies the file, syncs the copy to the disk and computes its SHA-256.
   void start_copy(const fs::path& to) {
     m_copy = m_context.files.new_file(to);
     m_copying = std::make_unique<Background>([this](const std::atomic<bool>& stop) {
@@ -341,8 +341,8 @@ class LocalRestore {
   LocalInstance m_instance;
   fs::path m_incoming, m_kept;
   std::unique_ptr<NewFile> m_copy;
-  std::string m_hash;                     ///< of the copy, when it is whole
-  std::unique_ptr<Background> m_copying;  ///< writes into those above: it goes first
+  std::string m_hash;                     ///< SHA-256 of the copy, once it is complete
+  std::unique_ptr<Background> m_copying;  ///< writes to the two above, so it is destroyed first
 };
 
 }  // namespace
