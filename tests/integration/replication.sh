@@ -212,6 +212,27 @@ hands_over() {
   for i in 0 1 2; do [[ $i == "$next" ]] || start_pod $i; done
   check "$with: with them it takes writes again" eventually one_master "$next"
 }
+# A frozen replica, which the sentinels prefer: what it has not read yet must not be lost.
+replica_is_behind() {
+  local now late other handover; now=$(master_of 0 1 2) late=$(((now + 1) % 3)) other=$(((now + 2) % 3))
+  as_application $late config set replica-priority 1 > /dev/null
+  check "$with: the sentinels prefer a replica" eventually prefers $other 1
+  kill -STOP -- "-${pid[redis $late]}"
+  check "$with: … which is frozen: the master ends without handing over" not_handed_over "$now"
+  check "$with: … and has taken writes again" written "$now"
+  in_pod "$now" ha.sh stop & handover=$!
+  sleep 1
+  kill -CONT -- "-${pid[redis $late]}"
+  wait $handover
+  check "$with: … which is late by a second: the master waits, and hands over to it" is_master $late
+  check "$with: … with all that was written" test "$(as_application $late get last)" = 1
+  for i in 0 1 2; do as_application $i config set replica-priority 100 > /dev/null; done
+  check "$with: … and all follow it" eventually one_master $late
+}
+prefers() { sentinel_of "$1" sentinel replicas mymaster | grep -A1 slave-priority | grep -qx "$2"; }
+not_handed_over() { [[ $(in_pod "$1" ha.sh stop 2>&1) == "not handed over: "*" has not caught up" ]] && is_master "$1"; }
+# so much that a replica reads it in many pieces
+written() { as_client 9 -h "127.0.0.$(($1 + 1))" -p "$redis_port" eval "for i = 1, 200 do redis.call('set', 'much' .. i, string.rep('x', 100000)) end return redis.call('set', 'last', 1)" 0 | grep -qx OK; }
 nothing_written() { [[ $(as_application "$1" xadd kept '*' n lost) != *-* ]]; }
 
 proxy() {
@@ -266,6 +287,7 @@ for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v dash)
     addresses_change
     claim_is_lost
     hands_over
+    replica_is_behind
     proxy
   fi
   for i in 0 1 2; do end_pod $i; done

@@ -178,7 +178,24 @@ as_sentinel() {
     printf '%s\n' "$command"
   } | timeout 2 "$cli" "$@" 2>&1 | awk '{line = $0} END {print line}'
 }
-is_master() { [ "$(as_health ROLE | timeout 2 "$cli" $to_itself 2>/dev/null | awk '$0 == "OK" {next} {print; exit}')" = master ]; }
+role() { # redis-cli-options…: a line for each part of the answer
+  as_health ROLE | timeout 2 "$cli" "$@" 2>/dev/null | awk '$0 != "OK"'
+}
+is_master() { [ "$(role $to_itself | awk 'NR == 1')" = master ]; }
+# Waits until each replica that is connected has all that this master has written; fails after three seconds.
+wait_for_replicas() {
+  limit=$(($(date +%s) + 3))
+  now=$(role $to_itself) # master, its offset, and of each replica address, port and offset
+  wanted=$(echo "$now" | awk 'NR == 2')
+  for i in $(ordinals); do
+    [ "$i" != "$ordinal" ] && echo "$now" | grep -qxF "$(address "$i")" || continue
+    # slave, address and port of its master, connected, offset
+    until offset=$(role -h "$(address "$i")" -p "$redis_port" $to_others | awk 'NR == 5') && [ "${offset:-0}" -ge "$wanted" ]; do
+      [ "$(date +%s)" -lt "$limit" ] || { echo "not handed over: $name-$i has not caught up" >&2; return 1; }
+      sleep 0.1
+    done
+  done
+}
 named_master() { # the address that the sentinel of pod $1 gives out: another one as soon as a replica is promoted
   as_health "SENTINEL GET-MASTER-ADDR-BY-NAME $set" | timeout 1 "$cli" -h "$(address "$1")" -p "$sentinel_port" $to_others 2>/dev/null |
     awk '$0 == "OK" {next} {print; exit}'
@@ -194,10 +211,13 @@ hand_over() {
   done
   [ -n "$helper" ] || return 0
   as_sentinel 'CLIENT PAUSE 12000 WRITE' $to_itself > /dev/null
-  end=$(($(date +%s) + 10))
+  end=$(($(date +%s) + 11))
+  # a sentinel may promote any of them; when this pod ends by itself, its server waits for them once more
+  wait_for_replicas || { as_sentinel 'CLIENT UNPAUSE' $to_itself > /dev/null; return 0; }
+  limit=$(($(date +%s) + 3))
   # it may refuse for a moment: when it has just failed over, or has not looked at the replicas since
   until answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p "$sentinel_port" $to_others) && [ "$answer" = OK ]; do
-    [ "$(date +%s)" -lt "$((end - 7))" ] || break
+    [ "$(date +%s)" -lt "$limit" ] || break
     sleep 0.3
   done
   while [ "$answer" = OK ] && [ "$(date +%s)" -lt "$end" ]; do
