@@ -182,11 +182,12 @@ role() { # redis-cli-options…: a line for each part of the answer
   as_health ROLE | timeout 2 "$cli" "$@" 2>/dev/null | awk '$0 != "OK"'
 }
 is_master() { [ "$(role $to_itself | awk 'NR == 1')" = master ]; }
-# Waits until each replica that is connected has all that this master has written; fails after three seconds.
+# Waits until each connected replica has all that this master has written; fails when one has not after three seconds.
 wait_for_replicas() {
   limit=$(($(date +%s) + 3))
   now=$(role $to_itself) # master, its offset, and of each replica address, port and offset
   wanted=$(echo "$now" | awk 'NR == 2')
+  [ -n "$wanted" ] || { echo "not handed over: this server does not answer" >&2; return 1; }
   for i in $(ordinals); do
     [ "$i" != "$ordinal" ] && echo "$now" | grep -qxF "$(address "$i")" || continue
     # slave, address and port of its master, connected, offset
