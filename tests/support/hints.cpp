@@ -83,7 +83,7 @@ void check_ours(const Words& arguments, const std::string& command) {
       return;  // the hint is about the command line itself
     }
     const std::string here = text_of(run.flags, "target"), there = text_of(hint.flags, "target");
-    const bool elsewhere = !here.empty() && !there.empty() && here != there;  // meant so: "or on this machine"
+    const bool elsewhere = !there.empty() && there != (here.empty() ? "kubernetes" : here);  // "without a cluster: …"
     if (!elsewhere) check_scope(run, hint);
   } catch (const std::exception& error) {
     FAIL_CHECK((command + ": " + error.what()));
