@@ -212,6 +212,9 @@ TEST_CASE("setup without helm or kubeconfig says how to do without a cluster") {
   cli.set("PATH", (cli.folder() / "tools").string() + ":/usr/bin:/bin");
   cli.set("KUBECONFIG", (cli.folder() / "no.kubeconfig").string());
   CHECK(contains(ask(), "kubeconfig"));
+  const Output other = cli({"setup", "redis", "--preset", "mirai", "--release", "r1", "-n", "jobs", "--context", "c"});
+  INFO(said(other));
+  CHECK(contains(other.err, "without a cluster: raibid-cli setup redis --target local --release r1 --preset mirai\n"));
 }
 
 TEST_CASE("programs that it starts write no core dumps, and files for nobody else") {

@@ -55,11 +55,15 @@ std::string text_of(const SettingMap& flags, const std::string& name) {
   return found == flags.end() || found->second.values.empty() ? "" : found->second.values.front();
 }
 
-/// What a command must name again when the run named it.
-void check_scope(const Invocation& run, const Invocation& hint) {
+/// What a command must name again when the run named it. A hint that leads to another target names no place of this
+/// one.
+void check_scope(const Invocation& run, const Invocation& hint, bool elsewhere) {
   if (hint.row == nullptr || hint.row->own) return;
   for (const char* name : {"target", "url", "password-file", "kubeconfig", "context", "namespace", "release", "preset",
                            "stream", "queue"}) {
+    if (elsewhere &&
+        std::set<std::string>{"target", "url", "password-file", "kubeconfig", "context", "namespace"}.contains(name))
+      continue;
     const std::string wanted = text_of(run.flags, name);
     if (wanted.empty()) continue;
     const bool of_queue = std::string_view(name) == "stream" || std::string_view(name) == "queue";
@@ -83,8 +87,9 @@ void check_ours(const Words& arguments, const std::string& command) {
       return;  // the hint is about the command line itself
     }
     const std::string here = text_of(run.flags, "target"), there = text_of(hint.flags, "target");
-    const bool elsewhere = !there.empty() && there != (here.empty() ? "kubernetes" : here);  // "without a cluster: …"
-    if (!elsewhere) check_scope(run, hint);
+    const bool other_target = !here.empty() && !there.empty() && here != there;  // meant so: "or on this machine"
+    const bool no_cluster = here.empty() && there == "local" && run.row->verb == "setup" && hint.row->verb == "setup";
+    check_scope(run, hint, other_target || no_cluster);
   } catch (const std::exception& error) {
     FAIL_CHECK((command + ": " + error.what()));
   }

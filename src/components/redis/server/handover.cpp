@@ -16,6 +16,8 @@ namespace {
 /// It ends by itself: whatever becomes of us, the master takes writes again after this. By then Sentinel has told a
 /// demoted one that it is a replica.
 constexpr const char* pause_ms = "15000";
+/// Less than the sentinels' down-after of five seconds: their connections to the master are paused, too, by the PUBLISH
+/// that they send every two seconds.
 constexpr Duration catch_up_limit = std::chrono::seconds(3);
 /// Sentinel gives up a failover after its failover-timeout of ten seconds, so none happens later than this.
 constexpr Duration failover_limit = std::chrono::seconds(12);

@@ -178,21 +178,24 @@ as_sentinel() {
     printf '%s\n' "$command"
   } | timeout 2 "$cli" "$@" 2>&1 | awk '{line = $0} END {print line}'
 }
-role() { # redis-cli-options…: a line for each part of the answer
-  as_health ROLE | timeout 2 "$cli" "$@" 2>/dev/null | awk '$0 != "OK"'
+role() { # seconds redis-cli-options…: a line for each part of the answer
+  seconds=$1
+  shift
+  as_health ROLE | timeout "$seconds" "$cli" "$@" 2>/dev/null | awk '$0 != "OK"'
 }
-is_master() { [ "$(role $to_itself | awk 'NR == 1')" = master ]; }
-# Waits until each connected replica has all that this master has written; fails when one has not after three seconds.
+is_master() { [ "$(role 2 $to_itself | awk 'NR == 1')" = master ]; }
+# Waits until each connected replica has all that this master has written; fails when one does not answer, or is still behind after two seconds. Not
+# longer: a sentinel's connection is paused, too, by the PUBLISH that it sends every two seconds, so it would take the master for dead.
 wait_for_replicas() {
-  limit=$(($(date +%s) + 3))
-  now=$(role $to_itself) # master, its offset, and of each replica address, port and offset
-  wanted=$(echo "$now" | awk 'NR == 2')
+  now=$(role 2 $to_itself) # master, its offset, and of each replica address, port and offset
+  wanted=$(echo "$now" | awk 'NR == 2') tries=0
   [ -n "$wanted" ] || { echo "not handed over: this server does not answer" >&2; return 1; }
   for i in $(ordinals); do
     [ "$i" != "$ordinal" ] && echo "$now" | grep -qxF "$(address "$i")" || continue
     # slave, address and port of its master, connected, offset
-    until offset=$(role -h "$(address "$i")" -p "$redis_port" $to_others | awk 'NR == 5') && [ "${offset:-0}" -ge "$wanted" ]; do
-      [ "$(date +%s)" -lt "$limit" ] || { echo "not handed over: $name-$i has not caught up" >&2; return 1; }
+    until offset=$(role 1 -h "$(address "$i")" -p "$redis_port" $to_others | awk 'NR == 5') && [ "${offset:-0}" -ge "$wanted" ]; do
+      tries=$((tries + 1))
+      [ -n "$offset" ] && [ "$tries" -lt 15 ] || { echo "not handed over: $name-$i has not caught up" >&2; return 1; }
       sleep 0.1
     done
   done

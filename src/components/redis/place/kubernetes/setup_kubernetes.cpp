@@ -167,7 +167,9 @@ ClusterSession choose_cluster_for_setup(Context& context, const RedisSettings& s
   try {
     return choose_cluster(context, settings.name_space, NeedsHelm::yes);
   } catch (Error& error) {
-    const std::string instead = "without a cluster: " + Scope().found("local", "", "", "").command("setup redis");
+    const std::string release = context.settings.is_set("release") ? settings.release : "";
+    const std::string instead =
+        "without a cluster: " + context.scope().found("local", "", release, "").command("setup redis");
     throw error.with_hint(error.hint().empty() ? instead : error.hint() + "\n" + instead);
   }
 }
