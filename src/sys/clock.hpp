@@ -32,7 +32,8 @@ class SystemClock final : public Clock {
 
 /// RFC 3339 in UTC, to the second: "2026-01-31T09:08:07Z".
 std::string rfc3339(WallTime time);
-/// The second of such a text, with or without a fraction behind it; std::nullopt when it is none (or not in UTC).
+/// Parses such a text, with or without a fraction of a second, which is cut off; std::nullopt when it is malformed or
+/// not in UTC.
 std::optional<WallTime> parse_rfc3339(const std::string& text);
 
 }  // namespace raibid

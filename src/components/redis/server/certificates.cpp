@@ -22,7 +22,7 @@ constexpr std::size_t longest_client_name = 64;
 
 std::string text_of(const SecretContent& content, const char* key) { return value_of(content, key).reveal(); }
 
-/// The first certificate of a key, std::nullopt when there is none that can be read.
+/// The first certificate of a key; std::nullopt when there is no certificate, or it cannot be parsed.
 std::optional<CertificateFacts> facts_at(const SecretContent& content, const char* key) {
   const std::vector<std::string> all = each_certificate(text_of(content, key));
   if (all.empty()) return std::nullopt;

@@ -79,7 +79,7 @@ std::unique_ptr<RedisConnection> wait_for_pong(RedisConnector& connector, const 
                                                TimePoint deadline,
                                                const std::function<void(const std::string&)>& progress) {
   const TimePoint started = runner.now();
-  TimePoint said_at = started + patience - longest_pause;
+  TimePoint said_at = started + patience - longest_pause;  // so that the first word comes after `patience`
   std::string said;
   for (;;) {
     const Duration left = std::chrono::duration_cast<Duration>(deadline - runner.now());

@@ -38,7 +38,7 @@ struct RedisNames {
   std::string proxy;        ///< "<full>-proxy": what leads to the master of several nodes
   std::string backup;       ///< "<full>-backup": what takes backups, and the claim that they go to
   std::string host;         ///< "<full>-master.<namespace>.svc.<the cluster's domain>"
-  std::string selector;     ///< label selector for everything of the release
+  std::string selector;     ///< label selector that matches all objects of the release
   std::string certificate;  ///< "<full>-tls": the Secret with the certificate, and what renews it
   std::string authority;    ///< "<full>-ca": the Secret with the CA and its key, and the ConfigMap with the CA alone
 

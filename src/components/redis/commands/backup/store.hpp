@@ -27,7 +27,7 @@ struct BackupAddress {
   bool is_folder() const { return kind != Kind::output && !is_one_file(); }
 };
 /// A folder, a file that ends with .rdb, "-", "rclone:REMOTE:PATH" of either, or "claim", "claim:NAME[/FILE.rdb]".
-/// Throws Error (usage) for what is none of these.
+/// Throws Error (usage) for any other text.
 BackupAddress parse_backup_address(const std::string& text);
 
 /// A backup that is being written: whole or not there at all. It goes with the object unless `keep` was called.

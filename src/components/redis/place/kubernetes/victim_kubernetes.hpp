@@ -9,7 +9,8 @@
 
 namespace raibid {
 
-/// Throws Error (not_installed) when there is none in the cluster of `session`.
+/// The Redis of `settings` as something to kill. Throws Error (not_installed) when the cluster of `session` has no such
+/// release.
 std::unique_ptr<Victim> kubernetes_victim(Context& context, const RedisSettings& settings,
                                           const ClusterSession& session);
 

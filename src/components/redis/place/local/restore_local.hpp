@@ -14,8 +14,8 @@ namespace raibid {
 /// See Installer::restore.
 std::string restore_local(Context& context, const RedisSettings& settings, const RestorePlan& plan);
 
-/// What the undos of a restore do, for every run that may find what a killed one left; "file.remove" of the common ones
-/// has to be there. `until`: how long one may take.
+/// Adds the undos of a restore to `table`, for every run that may have to undo a restore that was killed. They use the
+/// common undo "file.remove", which must be in the table. `until` returns the deadline of one undo.
 void add_restore_undos(UndoTable& table, Context& context, const LocalInstance& instance,
                        const std::function<TimePoint()>& until);
 
