@@ -106,6 +106,29 @@ TEST_CASE("restore: Redis has a copy of the backup in the end") {
   CHECK(*read_file(cli.data() / "appendonlydir/appendonly.aof.1.base.rdb") == before);
 }
 
+TEST_CASE("restore: a backup that is replaced while Redis loads it is not taken, and the old data come back") {
+  BackupCli cli;
+  cli.set_up();
+  const fs::path file = cli.to() / "new.rdb";
+  // large enough that it still loads when the test has replaced it
+  cli.redis(
+      {"EVAL", "for i = 1, 500000 do redis.call('SET', 'key' .. i, 'a value of some length, number ' .. i) end", "0"});
+  cli.must_end(0, {"backup", "redis", file.string(), "--target", "local"});
+  cli.redis({"FLUSHALL"});
+  cli.redis({"SET", "old", "1"});
+  Started started = start(cli, {"restore", "redis", file.string(), "--target", "local", "--yes", "--no-copy"});
+  REQUIRE(says(cli, *started.process, "ok: file"));
+  fs::rename(file, cli.to() / "moved.rdb");
+  fs::copy_file(cli.to() / "moved.rdb", file);
+  const Output output = end_of(cli, *started.process);
+  INFO(said(output));
+  CHECK(output.status == static_cast<int>(ExitCode::rolled_back));
+  CHECK(output.err.find("has changed since it was looked at") != std::string::npos);
+  cli.must_end(0, {"setup", "redis", "--target", "local"});  // waits until the old data are loaded
+  CHECK(cli.redis({"EXISTS", "old"}) == "1");
+  CHECK(cli.redis({"EXISTS", "key1"}) == "0");
+}
+
 TEST_CASE("restore: a copy of the present data comes first, and is the way back") {
   BackupCli cli;
   cli.set_up();

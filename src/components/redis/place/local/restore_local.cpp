@@ -216,7 +216,8 @@ class LocalRestore {
                                 : damaged_backup(m_plan.file),
                   "restore another one");
     if (file_stamp(m_plan.file) != m_plan.stamp)
-      throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()));
+      throw Error(ExitCode::failure, fmt::format("{} has changed since it was looked at", m_plan.file.string()),
+                  "restore it again when nothing writes to it");
     m_copy->keep();
   }
 
