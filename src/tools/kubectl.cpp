@@ -408,13 +408,11 @@ Command Kubectl::exec(const std::string& pod, const std::string& container, cons
   return command;
 }
 
-Command Kubectl::port_forward(const std::string& target, int remote_port, int local_port, int second_port) const {
+Command Kubectl::port_forward(const std::string& target, int remote_port, int local_port) const {
   const std::string ports =
       local_port == 0 ? fmt::format(":{}", remote_port) : fmt::format("{}:{}", local_port, remote_port);
   const bool is_pod = target.find('/') == std::string::npos;
-  std::vector<std::string> words = {"port-forward", "--address", "127.0.0.1", (is_pod ? "pod/" : "") + target, ports};
-  if (second_port != 0) words.push_back(fmt::format(":{}", second_port));
-  return long_command(question(words));
+  return long_command(question({"port-forward", "--address", "127.0.0.1", (is_pod ? "pod/" : "") + target, ports}));
 }
 
 Command Kubectl::pod_stream(const std::string& target, int remote_port) const {

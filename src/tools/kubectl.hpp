@@ -178,8 +178,8 @@ class Kubectl {
                bool input_follows = false) const;
 
   /// A port-forward from a free local port of 127.0.0.1 (or `local_port`) to that of a pod, or of one of those of
-  /// "deployment/NAME"; `second_port` gets a free one, too.
-  Command port_forward(const std::string& target, int remote_port, int local_port, int second_port = 0) const;
+  /// "deployment/NAME".
+  Command port_forward(const std::string& target, int remote_port, int local_port) const;
   /// The same to a free local port, and where a Runner can have it a connection by the API instead (PodWay).
   Command pod_stream(const std::string& target, int remote_port) const;
 

@@ -13,8 +13,7 @@ namespace raibid {
 /// it when the container restarts or refuses a connection; `ensure` then starts another on the same local port.
 class PortForward {
  public:
-  PortForward(Runner& runner, const Kubectl& kubectl, std::string pod, int remote_port, int local_port = 0,
-              int second_port = 0);
+  PortForward(Runner& runner, const Kubectl& kubectl, std::string pod, int remote_port, int local_port = 0);
 
   /// A connection is enough, and no port of this machine is needed: the API gives it where it can.
   void prefer_stream() { m_stream = true; }
@@ -27,9 +26,6 @@ class PortForward {
   /// The local port once kubectl says that it listens, or the pod's once there is a way(), else 0. Reads what the child
   /// has said; call after Runner::wait.
   int port();
-
-  /// The same of the second port, when there is one.
-  int second_port() const { return m_second_local_port; }
 
   /// Waits until it listens. Throws Error (failure) with kubectl's words when it cannot.
   int wait_ready(TimePoint deadline);
@@ -46,8 +42,6 @@ class PortForward {
   std::string m_pod;
   int m_remote_port;
   int m_local_port;
-  int m_second_port;
-  int m_second_local_port = 0;
   bool m_listening = false;
   bool m_stream = false;
   std::string m_last_error;

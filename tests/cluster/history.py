@@ -21,9 +21,11 @@ The promises (docs/high-availability.md):
   A client that stays with a node may lose what it wrote there, with WAIT too, when that was away and comes back just as another one is promoted.
 When all nodes are killed at once, none of this holds for what was acknowledged within AOF_BEHIND: nobody but their AOFs has it then.
 """
+import bisect
 import json
 import os
 import random
+import statistics
 import sys
 import threading
 import time
@@ -219,6 +221,20 @@ def at_a_replaced_master(faults, name, moment):
     )
 
 
+def outages(records, faults):
+    """Of each kind of fault: how often, and the longest time without an answer at the address, median and worst, in seconds. A fault
+    lasts until the next one."""
+    moments = sorted(r[4] for r in records if r[0] == "add" and r[2] in ("yes", "replica") and not stays_with_a_node(int(r[1].split("-")[0])))
+    longest = {}
+    for position, (start, _, _, kind) in enumerate(faults):
+        first = max(bisect.bisect_right(moments, start) - 1, 0)
+        until = faults[position + 1][0] if position + 1 < len(faults) else float("inf")
+        during = moments[first : bisect.bisect_left(moments, until)]
+        gaps = [after - before for before, after in zip(during, during[1:])]
+        longest.setdefault(kind, []).append(max(gaps, default=0))
+    return {kind: {"times": len(all_of_it), "median": round(statistics.median(all_of_it), 2), "worst": round(max(all_of_it), 2)} for kind, all_of_it in sorted(longest.items())}
+
+
 def backward_tokens(tokens, kept):
     """Tokens that are not greater than one of `kept` that was given out before they were asked for. Each: value, start, end."""
     wrong, highest, given = 0, 0, sorted(kept, key=lambda one: one[2])
@@ -233,7 +249,7 @@ def backward_tokens(tokens, kept):
 
 def judge(records, faults, held):
     """What was promised and is not so. held: how often each name is in the stream."""
-    lost, lost_with_wait, allowed, tokens, done = [], [], 0, [], {}
+    lost, lost_with_wait, allowed, at_replaced, tokens, done = [], [], 0, 0, [], {}
     counts = {"yes": 0, "replica": 0, "unknown": 0, "no": 0}
     came_back = 0
     refused = 0
@@ -244,8 +260,10 @@ def judge(records, faults, held):
             if told == "no" and name in held:
                 refused += 1
             if told in ("yes", "replica") and name not in held:
-                if in_memory_alone(faults, end) or at_a_replaced_master(faults, name, end):
+                if in_memory_alone(faults, end):
                     allowed += 1
+                elif at_a_replaced_master(faults, name, end):
+                    at_replaced += 1
                 elif told == "replica":
                     lost_with_wait.append(name)
                 elif may_lose(faults, end):
@@ -265,6 +283,7 @@ def judge(records, faults, held):
         "lost": len(lost),
         "lost, with WAIT 1": len(lost_with_wait),
         "lost, as said": allowed,
+        "lost at a replaced master": at_replaced,
         "twice": sum(1 for often in held.values() if often > 1),
         "refused, but there": refused,
         "jobs done": len(done),
@@ -272,6 +291,7 @@ def judge(records, faults, held):
         "tokens": len(tokens),
         "tokens that went backward": backward_tokens(tokens, kept) + len(kept) - len({token[0] for token in kept}),
         "faults": len(faults),
+        "writes waited": outages(records, faults),
         "first lost": lost[:3] + lost_with_wait[:3],
     }
 
@@ -319,6 +339,11 @@ def selftest():
             if found != ([broken] if broken else []):
                 print(f"{broken}: found {found} in {records}, {faults}, {there}")
                 wrong = 1
+    answers = [["add", f"0-{second}", "yes", second, second + 0.5] for second in (1, 2, 5, 6, 9)]
+    waited = outages(answers + [["add", "2-1", "yes", 3, 3.5]], [(2.6, 2.7, 2.8, "kill"), (5.6, 6, 6, "kill"), (9, 9, 9, "delete")])
+    if waited != {"delete": {"times": 1, "median": 3, "worst": 3}, "kill": {"times": 2, "median": 2, "worst": 3}}:
+        print(f"found {waited}")
+        wrong = 1
     return wrong
 
 

@@ -4,7 +4,7 @@
 #   MINUTES=30 tests/cluster/history.sh                       three minutes without it
 #   SEED=7 FAULTS="kill freeze" ROUNDS=100 tests/…/history.sh  only these kinds, each so often, however long it takes
 #   MIB=1024 tests/cluster/history.sh                         with so much other data in Redis
-# From ten minutes on it also makes one node of three, and three of one.
+# From ten minutes on it also replaces all pods one after the other, and makes one node of three, and three of one.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/support/checks.sh
@@ -12,7 +12,7 @@ namespace=${NAMESPACE:-raibid-test-history}
 . tests/support/replicas.sh
 minutes=${MINUTES:-3} rounds=${ROUNDS:-} seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 kinds=${FAULTS:-kill kill-all kill-replica kill-proxy freeze cut-off cut-from-nodes delete delete-now evict restart-all failover}
-if [[ -z ${FAULTS:-} ]] && ((minutes >= 10)); then kinds+=" convert"; fi
+if [[ -z ${FAULTS:-} ]] && ((minutes >= 10)); then kinds+=" roll convert"; fi
 RANDOM=$((seed % 32768))
 # A subshell begins with random numbers of its own, so what is drawn is drawn here, by whoever calls: `chance=$RANDOM`
 chance=0
@@ -85,6 +85,7 @@ fault() { # KIND
     evict) evict "$master" ;;
     restart-all) delete_pods "${pods[@]}" ;;
     failover) raibid failover redis --yes ;;
+    roll) k rollout restart statefulset/raibid-redis-master && k rollout status statefulset/raibid-redis-master --timeout=5m ;;
     convert) raibid setup redis --ha=false --yes && raibid setup redis --ha --yes ;;
     *) echo "no such fault: $1"; return 1 ;;
   esac
@@ -145,6 +146,7 @@ touch "$work/stop"
 wait $recorder && pass "the clients end" || fail_showing "the clients end" "$(tail -n 20 "$work/recorder")"
 verdict=$("$cluster" exec python3 "$PWD/tests/cluster/history.py" check "$work" 2>&1) && pass "what was promised is so: $verdict" ||
   fail_showing "what was promised is so (seed $seed)" "$verdict"
+jq -r '."writes waited" | to_entries[] | "         | \(.key), \(.value.times) times: writes waited for \(.value.median) s, at most \(.value.worst) s"' <<< "$verdict"
 echo "faults: $(awk '{print $4}' "$work/faults" | sort | uniq -c | awk '{printf "%s%s %s", (NR > 1 ? ", " : ""), $1, $2}')"
 if [[ ${KEEP:-} ]]; then cp "$work/history" "$work/faults" "$KEEP"; fi
 check "teardown" raibid teardown redis --delete-data --yes

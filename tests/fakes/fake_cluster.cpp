@@ -308,7 +308,7 @@ bool FakeCluster::wait(std::span<Process* const> processes, TimePoint until) {
     first->due = first->watched.empty() ? TimePoint::max() : now() + milliseconds(50);
     if (first->watched.empty()) {
       const Words words(first->command.argv);
-      first->text += forwarding(words.list.at(3), words.has(":26379"));
+      first->text += forwarding(words.list.at(3), words.list.at(4));
     }
     if (is(Fault::Kind::garbage)) {
       first->text += no_answer;

@@ -112,7 +112,7 @@ class FakeCluster final : public Runner, public RedisConnector {
   /// "node 1", "sentinel 0"; "" for the only node, or the master of several.
   static std::string server_at(int port);
   /// What a port-forward says.
-  static std::string forwarding(const std::string& target, bool both);
+  std::string forwarding(const std::string& target, const std::string& remote);
   void forget(const std::string& key);
   void put(const std::string& key, nlohmann::json object);
   nlohmann::json* find(const std::string& key);

@@ -258,7 +258,9 @@ class FakeCluster::Connection final : public RedisConnection {
       const bool asks_tls = name == "CONFIG" && words.at(2).starts_with("tls-");
       if (name == "CONFIG" && words.at(1) == "GET" && asks_tls) return tls_setting(words.at(2));
       if (name == "SENTINEL" || name == "INFO" || (name == "CONFIG" && words.at(1) == "GET")) return of_node(words);
-      return name == "ACL" ? acl(words) : FakeRedis::status("OK");
+      if (name == "ACL") return acl(words);
+      const bool of_data = is_one_of(name, {"PING", "SLOWLOG", "PTTL", "ROLE", "DEL", "XLEN", "XGROUP", "XINFO"});
+      if (m_server.starts_with("sentinel") || !of_data) return FakeRedis::status("OK");
     }
     if (name == "AUTH" && m_cluster.m_state.contains("users")) {
       // the Secret's, which a test may change; while users are changed, whom Redis knows
@@ -445,16 +447,19 @@ std::unique_ptr<RedisConnection> FakeCluster::connect(const RedisEndpoint& endpo
   return std::make_unique<Connection>(*this, encrypted ? der_of(served) : "", server);
 }
 
-/// Of two ports that lead to a node, the second one is its sentinel's.
+/// Of the two ports of a node the second one is its sentinel's.
 std::string FakeCluster::server_at(int port) {
   const int at = port - first_port_of_nodes;
   return at < 0 ? "" : fmt::format("{} {}", at % 2 == 0 ? "node" : "sentinel", at / 2);
 }
 
-std::string FakeCluster::forwarding(const std::string& target, bool both) {
-  if (!both) return "Forwarding from 127.0.0.1:40123 -> 6379\n";
-  const int port = first_port_of_nodes + 2 * std::stoi(target.substr(target.rfind('-') + 1));
-  return fmt::format("Forwarding from 127.0.0.1:{} -> 6379\nForwarding from 127.0.0.1:{} -> 26379\n", port, port + 1);
+std::string FakeCluster::forwarding(const std::string& target, const std::string& remote) {
+  const bool to_sentinel = remote == ":26379";
+  const int node = node_of_pod(target);
+  int local = 40123;
+  if (to_sentinel || (node >= 0 && m_state["servers"].contains(fmt::format("node {}", node))))
+    local = first_port_of_nodes + 2 * node + (to_sentinel ? 1 : 0);
+  return fmt::format("Forwarding from 127.0.0.1:{} -> {}\n", local, remote.substr(remote.find(':') + 1));
 }
 
 std::string FakeCluster::served_certificate(const RedisEndpoint&, Duration) { return m_state.value("served", ""); }

@@ -175,7 +175,7 @@ replication() {
     $sentinel.image == $redis.image and $sentinel.command == ["sh", "/etc/redis/ha.sh", "sentinel"] and any($sentinel.volumeMounts[]; .name == "redis-data" and .mountPath == "/data")'
   has "replication: each container mounts what it reads, and no secret is in environment or arguments" '
     ([$pod.spec.volumes[] | select(.name == "configuration").projected.sources[].secret | values | .items[].key] == ["users.acl", "replication.conf", "internal-password"]) and
-    ([$pod.spec.volumes[] | select(.name == "sentinel").projected.sources[] | (.secret // .configMap).items[].key] == ["ha.sh", "sentinel.conf"]) and
+    ([$pod.spec.volumes[] | select(.name == "sentinel").projected.sources[] | (.secret // .configMap).items[].key] == ["ha.sh", "sentinel.conf", "internal-password"]) and
     all($pod.spec.containers[]; (.envFrom == null) and all(.env[]?; .name == "POD_NAME" or .name == "REDIS_EXPORTER_DISABLE_SCRAPE_ENDPOINT"))'
   has "replication: an address for each pod, which it has before it is ready" '[$o["Service/raibid-redis-master-0", "Service/raibid-redis-master-1", "Service/raibid-redis-master-2"].spec |
     .publishNotReadyAddresses == true and .clusterIP == null and [.ports[].port] == [6379, 26379]] == [true, true, true] and

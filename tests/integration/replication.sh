@@ -53,7 +53,7 @@ prepare() {
     part configmaps.yaml redis.conf | sed -e "s|/etc/redis|$home/etc|; s|^dir /data|dir $home/data|; s|^port 6379|port $redis_port|; s|^tls-port 6379|tls-port $redis_port|; s|/etc/tls|$work/tls|; s|/run/redis/redis.sock|$home/redis.sock|; s|^bind .*|bind 127.0.0.$((i + 1))|" > "$home/etc/redis.conf"
     part configmaps.yaml nodes.conf | sed -e "s|/etc/redis|$home/etc|" > "$home/etc/nodes.conf"
     for file in start.sh ping.sh ha.sh; do
-      part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/etc/tls|$work/tls|g; s|/run/redis/redis.sock|$home/redis.sock|; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|" \
+      part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/etc/tls|$work/tls|g; s|/run/redis/redis.sock|$home/redis.sock|; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|; s|^to_own_sentinel='|&-h 127.0.0.$((i + 1)) |" \
         > "$home/etc/$file"
     done
     # ping.sh asks the pod itself
@@ -129,11 +129,13 @@ begins() {
   for i in 0 1 2; do check "$with: pod $i is ready" ready $i; done
   check "$with: what is written" writes 0 1
   check "$with: … a replica has" eventually holds 2 1
+  for i in 0 1 2; do check "$with: sentinel $i soon looks again at a pod that was gone" eventually has_periods $i; done
   check "$with: the file of a sentinel is for its user alone" test "$(stat -c %a "$work/0/data/sentinel/sentinel.conf")" = 600
   check "$with: the application may ask a sentinel" names 1 0
   check "$with: … and may not change it" denied sentinel_of 1 sentinel failover mymaster
   check "$with: … nor set anything" denied sentinel_of 1 sentinel set mymaster quorum 1
 }
+has_periods() { [[ $(REDISCLI_AUTH=of-the-pods timeout 2 redis-cli "${encrypted[@]}" --user sentinel -h "127.0.0.$(($1 + 1))" -p "$sentinel_port" sentinel debug | paste -sd' ') == *"INFO-PERIOD 2000 "*"MIN-LINK-RECONNECT-PERIOD 3000 "* ]]; }
 denied() { [[ $("$@") == NOPERM* ]]; }
 
 master_crashes() {

@@ -19,9 +19,10 @@ constexpr const char* pause_ms = "15000";
 /// Less than the sentinels' down-after of five seconds: their connections to the master are paused, too, by the PUBLISH
 /// that they send every two seconds.
 constexpr Duration catch_up_limit = std::chrono::seconds(3);
-/// Sentinel gives up a failover after its failover-timeout of ten seconds, so none happens later than this.
+/// Sentinel gives up a failover after its failover-timeout (five seconds; ten in releases of before), so none happens
+/// later than this.
 constexpr Duration failover_limit = std::chrono::seconds(12);
-/// Sentinel asks replicas for their priority every ten seconds.
+/// Sentinels ask replicas for their priority every two seconds; every ten, where they could not be told so.
 constexpr Duration priority_limit = std::chrono::seconds(15);
 constexpr Duration look_again_at_nodes = std::chrono::milliseconds(50);
 constexpr Duration one_look_limit = std::chrono::seconds(5);

@@ -5,13 +5,13 @@
 #   file                         its sentinel's, on the volume or in the folder with its data
 #   secrets                      a folder; auth is empty without authentication
 #   redis_port, sentinel_port    the same for all nodes
-#   to_itself, to_others         options of redis-cli
+#   to_itself, to_others, to_own_sentinel    options of redis-cli
 #   look_up ORDINAL              prints the address of a node
 #   sentinel_listens             prints the lines of sentinel.conf that say how it listens, and its folder
 #   run_server OPTION...         becomes the server
 #   ha.sh server         starts this node's server; start.sh of a pod reads it for start_server
 #   ha.sh sentinel       starts its sentinel, and again when it is told to shut down
-#   ha.sh sentinel once  starts its sentinel
+#   ha.sh sentinel once  starts its sentinel, a daemon
 #   ha.sh stop           before a pod ends: hands over to another one when this is the master
 cli=$(command -v redis-cli || command -v valkey-cli) || { echo "there is no redis-cli and no valkey-cli" >&2; exit 127; }
 server=$(command -v redis-server || command -v valkey-server) || { echo "there is no redis-server and no valkey-server" >&2; exit 127; }
@@ -58,8 +58,8 @@ remembered() {
     $1 == "sentinel" && $2 == "config-epoch" && $3 == set {epoch = $4}
     END {if (master in ordinal) print ordinal[master], epoch + 0}' "$file"
 }
-# "ORDINAL EPOCH" as the sentinel of pod $1 says it; nothing when it does not answer. One that has just promoted a replica names that already by its
-# address alone, and its epoch a moment later.
+# "ORDINAL EPOCH" as the sentinel of pod $1 says it, and "down" when it takes that master for down; nothing when it does not answer. One that has just
+# promoted a replica names that already by its address alone, and its epoch a moment later.
 asked() {
   as_health "SENTINEL MASTER $set" "SENTINEL GET-MASTER-ADDR-BY-NAME $set" |
     timeout 1 "$cli" -h "$(address "$1")" -p "$sentinel_port" $to_others 2>/dev/null |
@@ -70,22 +70,24 @@ asked() {
         for (i = 1; i < NR; i++) {
           if (line[i] == "ip") master = line[i + 1]
           if (line[i] == "config-epoch") epoch = line[i + 1]
+          if (line[i] == "flags" && line[i + 1] ~ /down|failover/) down = "down"
         }
         if (epoch == "" || !(master in ordinal)) exit
         promoted = line[NR - 1]
-        if (promoted in ordinal && promoted != master) {master = promoted; epoch++}
-        print ordinal[master], epoch + 0
+        if (promoted in ordinal && promoted != master) {master = promoted; epoch++; down = ""}
+        print ordinal[master], epoch + 0, down
       }'
 }
-# Sets $known, how many pods have an opinion, and $master and $epoch, the one of the highest epoch.
+# Sets $known, how many pods have an opinion, $master and $epoch, the one of the highest epoch, and $down, not empty when one takes its master for down.
 collect_opinions() {
-  known=0 master=0 epoch=-1
+  known=0 master=0 epoch=-1 down=
   for i in $(ordinals); do
-    if [ "$i" = "$ordinal" ]; then opinion=$(remembered); else opinion=$(asked "$i"); fi
-    [ -n "$opinion" ] || continue
-    known=$((known + 1))
-    [ "${opinion#* }" -gt "$epoch" ] || continue
-    master=${opinion% *} epoch=${opinion#* }
+    # shellcheck disable=SC2046
+    if [ "$i" = "$ordinal" ]; then set -- $(remembered); else set -- $(asked "$i"); fi
+    [ "$#" -gt 0 ] || continue
+    known=$((known + 1)) down=$down${3:-}
+    [ "$2" -gt "$epoch" ] || continue
+    master=$1 epoch=$2
   done
 }
 # Waits until a majority has an opinion, and for the others another two seconds; twenty at most. Where nobody ever had one it is pod 0.
@@ -101,6 +103,13 @@ choose_master() {
       [ "$now" -lt "$settled" ] || break
     fi
     sleep 0.2
+  done
+  # Where this was the master, and was away for so long that a sentinel takes it for down, another node is about to be promoted, and would not have what
+  # this one took until then. A sentinel goes on with that even when this one is back.
+  limit=$((now + 4))
+  while [ "$master" = "$ordinal" ] && [ -n "$down" ] && [ "$(date +%s)" -lt "$limit" ]; do
+    sleep 0.2
+    collect_opinions
   done
 }
 
@@ -141,6 +150,19 @@ write_sentinel_file() {
   } > "$file.new"
   mv "$file.new" "$file"
 }
+# Two periods that a sentinel keeps in memory alone, in milliseconds (SENTINEL DEBUG, Redis 7.0). By default it holds on to a connection to a pod that
+# is gone for 15 seconds, and asks a replica every 10: one that it cannot reach during a failover would follow the old master for so long, and take
+# writes from it.
+set_periods() {
+  tries=0 answer=
+  while [ "$tries" -lt 50 ] && { [ -z "$child" ] || kill -0 "$child" 2>/dev/null; }; do
+    answer=$(as_sentinel 'SENTINEL DEBUG INFO-PERIOD 2000 MIN-LINK-RECONNECT-PERIOD 3000' $to_own_sentinel)
+    [ "$answer" != OK ] || return 0
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+  echo "the usual periods stay: $answer" >&2
+}
 # One that is told to shut down starts again at once, with the files of now: the kubelet would wait longer each time.
 start_sentinel() {
   child=
@@ -148,6 +170,7 @@ start_sentinel() {
   while write_sentinel_file; do
     "$server" "$file" --sentinel &
     child=$!
+    set_periods
     wait "$child" || exit
     child=
   done
@@ -236,6 +259,6 @@ hand_over() {
 case "${1:-} ${2:-}" in
   "server ") start_server ;;
   "sentinel ") start_sentinel ;;
-  "sentinel once") write_sentinel_file && exec "$server" "$file" --sentinel ;;
+  "sentinel once") child= && write_sentinel_file && "$server" "$file" --sentinel && set_periods ;;
   "stop ") hand_over ;;
 esac

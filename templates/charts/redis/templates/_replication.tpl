@@ -14,6 +14,7 @@ redis_port=6379
 sentinel_port=26379
 to_itself='{{ include "redis.toItself" . }}'
 to_others='{{ include "redis.toOthers" . | trim }}'
+to_own_sentinel='-p 26379{{ include "redis.toOthers" . }}'
 # With the namespace: the short name of a pod itself is in its /etc/hosts, with an address that goes with it.
 look_up() { getent hosts "$name-$1.{{ .Release.Namespace }}.svc" | awk '{print $1; exit}'; }
 sentinel_listens() {

@@ -14,13 +14,19 @@
 
 namespace raibid {
 
-/// The way to one proxy's pod.
-struct NodeWays::Proxy {
-  Proxy(Context& context, const Kubectl& kubectl, std::string pod)
-      : name(std::move(pod)), way(context.runner, kubectl, name, redis_port) {}
+/// To one port of a pod.
+struct NodeWays::Way {
+  Way(Context& context, const Kubectl& kubectl, std::string name, int port)
+      : pod(std::move(name)), forward(context.runner, kubectl, pod, port) {
+    forward.prefer_stream();
+  }
 
-  std::string name;
-  PortForward way;
+  std::string pod;
+  PortForward forward;
+};
+
+struct NodeWays::NodeWay {
+  Way server, sentinel;
 };
 
 std::string proxy_selector(const std::string& release) {
@@ -40,29 +46,31 @@ NodeWays::NodeWays(Context& context, const Kubectl& kubectl, const RedisNames& n
 NodeWays::~NodeWays() = default;
 
 void NodeWays::open_again(int ordinal) {
-  m_ways.at(static_cast<std::size_t>(ordinal)) =
-      std::make_unique<PortForward>(m_context.runner, m_kubectl, m_names.pod_of(ordinal), redis_port, 0, sentinel_port);
+  const std::string pod = m_names.pod_of(ordinal);
+  m_ways.at(static_cast<std::size_t>(ordinal))
+      .reset(new NodeWay{{m_context, m_kubectl, pod, redis_port}, {m_context, m_kubectl, pod, sentinel_port}});
 }
 
-RedisEndpoint NodeWays::endpoint(PortForward& way, const Login& login, Of what, TimePoint until) const {
+NodeWays::Way& NodeWays::way_to(int ordinal, Of what) {
+  NodeWay& ways = *m_ways.at(static_cast<std::size_t>(ordinal));
+  return what == Of::sentinel ? ways.sentinel : ways.server;
+}
+
+std::unique_ptr<RedisConnection> NodeWays::connect(Way& way, const Login& login, TimePoint until) const {
   RedisEndpoint endpoint;
-  endpoint.port = way.wait_ready(until);
-  if (what == Of::sentinel) endpoint.port = way.second_port();
+  endpoint.port = way.forward.wait_ready(until);
+  endpoint.way = way.forward.way();
+  if (endpoint.way != nullptr) endpoint.host = "pod " + way.pod;
   endpoint.username = login.username;
   endpoint.password = login.password;
   endpoint.tls = m_tls;
-  return endpoint;
-}
-
-std::unique_ptr<RedisConnection> NodeWays::connect(const RedisEndpoint& endpoint, TimePoint until) const {
   const Duration left = std::chrono::duration_cast<Duration>(until - m_context.runner.now());
   return connect_redis(m_context.redis, endpoint, std::clamp(left, Duration(100), reply_limit));
 }
 
 std::unique_ptr<RedisConnection> NodeWays::connect_to(int ordinal, const Login& login, Of what, TimePoint until) {
-  PortForward& way = *m_ways.at(static_cast<std::size_t>(ordinal));
   try {
-    return connect(endpoint(way, login, what, until), until);
+    return connect(way_to(ordinal, what), login, until);
   } catch (const Error& error) {
     // kubectl ends it when a port refuses, and its pod may be another one by now
     if (!is_refused_password(error)) open_again(ordinal);
@@ -71,7 +79,7 @@ std::unique_ptr<RedisConnection> NodeWays::connect_to(int ordinal, const Login& 
 }
 
 std::unique_ptr<RedisConnection> NodeWays::log_in(int ordinal, Of what, const Login& login, TimePoint until) {
-  const bool is_new = m_ways.at(static_cast<std::size_t>(ordinal))->finished();
+  const bool is_new = way_to(ordinal, what).forward.finished();
   try {
     return connect_to(ordinal, login, what, until);
   } catch (const Error& error) {
@@ -99,24 +107,24 @@ std::vector<ProxySeen> NodeWays::look_at_proxies(TimePoint until) {
     const bool ends = !at(pod, {"metadata", "deletionTimestamp"}).is_null();
     if (!ends && text_at(pod, {"status", "phase"}) == "Running") present.push_back(text_at(pod, {"metadata", "name"}));
   }
-  std::erase_if(m_proxies, [&](const std::unique_ptr<Proxy>& proxy) {
-    return std::find(present.begin(), present.end(), proxy->name) == present.end();
+  std::erase_if(m_proxies, [&](const std::unique_ptr<Way>& proxy) {
+    return std::find(present.begin(), present.end(), proxy->pod) == present.end();
   });
   for (const std::string& name : present) {
-    const auto same = [&](const std::unique_ptr<Proxy>& proxy) { return proxy->name == name; };
+    const auto same = [&](const std::unique_ptr<Way>& proxy) { return proxy->pod == name; };
     if (std::none_of(m_proxies.begin(), m_proxies.end(), same))
-      m_proxies.push_back(std::make_unique<Proxy>(m_context, m_kubectl, name));
+      m_proxies.push_back(std::make_unique<Way>(m_context, m_kubectl, name, redis_port));
   }
-  for (const std::unique_ptr<Proxy>& proxy : m_proxies) proxy->way.ensure();
+  for (const std::unique_ptr<Way>& proxy : m_proxies) proxy->forward.ensure();
   std::vector<ProxySeen> seen;
-  for (const std::unique_ptr<Proxy>& proxy : m_proxies) {
-    ProxySeen one{proxy->name};
+  for (const std::unique_ptr<Way>& proxy : m_proxies) {
+    ProxySeen one{proxy->pod};
     try {
-      const auto redis = connect(endpoint(proxy->way, admin_login(m_content), Of::server, until), until);
+      const auto redis = connect(*proxy, admin_login(m_content), until);
       one.run_id = parse_info(checked(*redis, {"INFO", "server"}).text)["run_id"];
     } catch (const Error& error) {
       one.why = error.message();
-      proxy->way.process()->end();
+      proxy->forward.process()->end();
     }
     seen.push_back(std::move(one));
   }
@@ -131,7 +139,10 @@ void NodeWays::expect_sentinel(int ordinal, bool expected) {
 }
 
 Topology NodeWays::look(TimePoint until) {
-  for (const std::unique_ptr<PortForward>& way : m_ways) way->ensure();  // all come up side by side
+  for (int ordinal = 0; ordinal < nodes(); ++ordinal) {  // all come up side by side
+    way_to(ordinal, Of::server).forward.ensure();
+    if (!m_without_sentinel.contains(ordinal)) way_to(ordinal, Of::sentinel).forward.ensure();
+  }
   Topology topology;
   topology.proxies = look_at_proxies(until);
   for (int ordinal = 0; ordinal < nodes(); ++ordinal) {

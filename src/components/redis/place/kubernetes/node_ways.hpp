@@ -18,8 +18,8 @@
 
 namespace raibid {
 
-/// The ways to every node of a Redis with replicas, to its sentinels and its proxies: a port-forward for each pod,
-/// opened when it is first needed and again when it has died.
+/// The ways to every node of a Redis with replicas, to its sentinels and its proxies: a connection by the API (or a
+/// port-forward, where the API gives none) for each, opened when it is first needed and again when it has died.
 class NodeWays final : public Nodes {
  public:
   /// `content`: of the release's Secret.
@@ -48,9 +48,11 @@ class NodeWays final : public Nodes {
 
  private:
   void open_again(int ordinal);
+  struct Way;
+  struct NodeWay;
   std::unique_ptr<RedisConnection> connect_to(int ordinal, const Login& login, Of what, TimePoint until);
-  RedisEndpoint endpoint(PortForward& way, const Login& login, Of what, TimePoint until) const;
-  std::unique_ptr<RedisConnection> connect(const RedisEndpoint& endpoint, TimePoint until) const;
+  Way& way_to(int ordinal, Of what);
+  std::unique_ptr<RedisConnection> connect(Way& way, const Login& login, TimePoint until) const;
   std::vector<ProxySeen> look_at_proxies(TimePoint until);
 
   Context& m_context;
@@ -59,10 +61,9 @@ class NodeWays final : public Nodes {
   std::string m_release;
   SecretContent m_content;
   std::optional<TlsClient> m_tls;
-  std::vector<std::unique_ptr<PortForward>> m_ways;
+  std::vector<std::unique_ptr<NodeWay>> m_ways;
   std::set<int> m_without_sentinel;
-  struct Proxy;
-  std::vector<std::unique_ptr<Proxy>> m_proxies;
+  std::vector<std::unique_ptr<Way>> m_proxies;
 };
 
 /// What every pod of the proxies has.

@@ -17,7 +17,7 @@ namespace {
 constexpr const char* written_by =
     "# written by raibid-cli setup redis --target local; the next setup writes it again\n";
 /// The chart's defaults (sentinel in values.yaml).
-constexpr const char* sentinel_times = "down_after=5000\nfailover_timeout=10000\nparallel_syncs=1\n";
+constexpr const char* sentinel_times = "down_after=5000\nfailover_timeout=5000\nparallel_syncs=1\n";
 
 /// The lines by which a server or a sentinel listens, with TLS or without.
 std::string listening(const LocalInstance& instance, int port, const RedisSettings& settings) {
@@ -61,6 +61,7 @@ std::string start_script(const LocalInstance& instance, int port, int port_of_se
           : fmt::format(
                 "'--tls --cacert tls/{}{}'", tls_trusted_key,
                 shows_one ? fmt::format(" --cert tls/{} --key tls/{}", tls_certificate_key, tls_private_key_key) : ""));
+  text += fmt::format("to_own_sentinel=\"-s nodes/$ordinal/sentinel/{}\"\n", LocalInstance::socket_name);
   text += "look_up() { echo \"127.0.0.$(($1 + 1))\"; }\nsentinel_listens() {\n  cat <<'LINES'\n";
   text += listening(instance, port_of_sentinels, settings);
   text += fmt::format("unixsocket {}\nunixsocketperm 700\ndaemonize yes\nLINES\n", LocalInstance::socket_name);
