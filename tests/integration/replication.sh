@@ -154,6 +154,23 @@ master_crashes() {
 new_master_without() { local i; for i in 0 1 2; do [[ $i != "$1" ]] && is_master $i && return; done; return 1; }
 master_of() { local i; for i in "$@"; do is_master "$i" && { echo "$i"; return; }; done; }
 
+# No replica may be promoted, so the sentinels go on taking the master for down.
+master_is_late() {
+  local now i; now=$(master_of 0 1 2)
+  for i in 0 1 2; do [[ $i == "$now" ]] || as_application "$i" config set replica-priority 0 > /dev/null; done
+  for i in 0 1 2; do check "$with: sentinel $i knows that no replica may be promoted" eventually knows_two_without_priority "$i"; done
+  end "redis $now"
+  for i in 0 1 2; do check "$with: sentinel $i takes the master for down" eventually takes_for_down "$i"; done
+  start redis "$now"
+  check "$with: a master that was away for long is the master again" eventually one_master "$now"
+  check "$with: … after it took no writes while it might have been replaced" eventually paused_once "$now"
+  check "$with: … and takes writes" eventually writes "$now" 9
+  for i in 0 1 2; do [[ $i == "$now" ]] || as_application "$i" config set replica-priority 100 > /dev/null; done
+}
+knows_two_without_priority() { [[ $(sentinel_of "$1" sentinel replicas mymaster | grep -A 1 -x slave-priority | grep -cx 0) == 2 ]]; }
+takes_for_down() { [[ $(sentinel_of "$1" sentinel master mymaster | grep -A 1 -x flags) == *down* ]]; }
+paused_once() { local facts; facts=$(as_application "$1" info commandstats); [[ $facts == *"client|pause:calls=1,"* && $facts == *"client|unpause:calls=1,"* ]]; }
+
 # The accident that the start rule is for.
 all_start_at_once() {
   local now i; now=$(master_of 0 1 2)
@@ -257,12 +274,18 @@ proxy() {
   check "$with: HAProxy leads to the next master" eventually leads_to "$next"
   for i in 0 1 2; do [[ $i == "$next" || $i == "$now" ]] || end_pod $i; done
   check "$with: a lone master is still reached, and says why it takes no writes" eventually proxied_refusal
+  check "$with: … which HAProxy knows" eventually is_no_master_to_proxy "$next"
+  as_client 60 -p "$proxy_port" subscribe came-alone > "$work/alone" 2>&1 & local came=$!
+  check "$with: … by a client that stays" eventually is_subscribed "$next"
   for i in 0 1 2; do [[ $i == "$next" ]] || start_pod $i; done
   check "$with: HAProxy leads to it again when there are replicas" eventually proxied_write
+  check "$with: who came meanwhile connects again: a lone master that is cut off would keep it" wait_end $came
   end proxy
 }
 leads_to() { [[ $(through_proxy info server | grep ^run_id) == "$(as_application "$1" info server | grep ^run_id)" && $(through_proxy role | head -n 1) == master ]]; }
 blocked_at() { [[ $(as_application "$1" info clients) == *blocked_clients:1* ]]; }
+is_no_master_to_proxy() { [[ $(grep "Server master/node$1 is" "$work/proxy.log" | tail -n 1) == *" is DOWN"* ]]; }
+is_subscribed() { [[ $(as_application "$1" pubsub numsub came-alone | tail -n 1) == 1 ]]; }
 wait_end() { eventually gone "$1"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 proxied_refusal() { [[ $(through_proxy xadd stray '*' n 1) == NOREPLICAS* ]]; }
@@ -293,6 +316,7 @@ for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v dash)
     claim_is_lost
     hands_over
     replica_is_behind
+    master_is_late
     proxy
   fi
   for i in 0 1 2; do end_pod $i; done

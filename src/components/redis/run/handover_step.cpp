@@ -27,10 +27,8 @@ void refuse_handover(const Topology& topology, const Scope& scope, std::optional
   if (to && (*to < 0 || *to > last))
     throw Error(ExitCode::usage, fmt::format("--to {}: there is no such node", *to),
                 fmt::format("the nodes are 0 to {}", last));
-  for (const std::string& trouble : {trouble_of_nodes(topology), trouble_of_sentinels(topology)}) {
-    if (trouble.empty()) continue;
+  if (const std::string trouble = trouble_of_servers(topology); !trouble.empty())
     throw Error(ExitCode::failure, trouble + "; nothing was changed", "see: " + scope.command("status"));
-  }
 }
 
 Step handover_step(Context& context, Nodes& nodes, const Topology& before, std::optional<int> to,

@@ -187,8 +187,7 @@ void make_first_the_master(Nodes& nodes, const std::string& address, Runner& run
     const ServerNode& first = topology.nodes.front();
     const std::string other = other_master(topology, address);
     if (first.is_master() && other.empty()) return;
-    std::string trouble = trouble_of_nodes(topology);
-    if (trouble.empty()) trouble = trouble_of_sentinels(topology);
+    const std::string trouble = trouble_of_servers(topology);
     if (trouble.empty()) {
       hand_over(nodes, topology, 0, runner, deadline, progress);
       continue;

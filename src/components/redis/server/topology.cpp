@@ -184,6 +184,16 @@ std::string trouble_of_proxies(const Topology& topology) {
   return "";
 }
 
+std::string trouble_of_servers(const Topology& topology) {
+  std::string trouble = trouble_of_nodes(topology);
+  return trouble.empty() ? trouble_of_sentinels(topology) : trouble;
+}
+
+std::string trouble_of_all(const Topology& topology) {
+  std::string trouble = trouble_of_servers(topology);
+  return trouble.empty() ? trouble_of_proxies(topology) : trouble;
+}
+
 std::string describe_nodes(const Topology& topology) {
   const ServerNode* const master = topology.master();
   const auto in_sync = std::count_if(topology.nodes.begin(), topology.nodes.end(),

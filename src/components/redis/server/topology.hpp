@@ -77,6 +77,9 @@ void read_sentinel(RedisConnection& sentinel, ServerNode::Sentinel& facts);
 std::string trouble_of_nodes(const Topology& topology);
 std::string trouble_of_sentinels(const Topology& topology);
 std::string trouble_of_proxies(const Topology& topology);
+/// The first of nodes and sentinels, and of all three.
+std::string trouble_of_servers(const Topology& topology);
+std::string trouble_of_all(const Topology& topology);
 
 /// "master raibid-redis-master-0, 2 replicas in sync", "3 of 3 sentinels agree, epoch 4", "2 proxies lead to the
 /// master".

@@ -104,13 +104,6 @@ choose_master() {
     fi
     sleep 0.2
   done
-  # Where this was the master, and was away for so long that a sentinel takes it for down, another node is about to be promoted, and would not have what
-  # this one took until then. A sentinel goes on with that even when this one is back.
-  limit=$((now + 4))
-  while [ "$master" = "$ordinal" ] && [ -n "$down" ] && [ "$(date +%s)" -lt "$limit" ]; do
-    sleep 0.2
-    collect_opinions
-  done
 }
 
 number_of() { # the last number on the line of this pod's own file that begins with $1
@@ -176,11 +169,29 @@ start_sentinel() {
   done
 }
 
+# A sentinel that has begun to replace this master goes on when it is back, and what it took until its replicas are told is lost, also with WAIT. So it
+# takes no writes until no sentinel takes it for down, for four seconds at most: by then it has no replica any more, and refuses them.
+hold_writes() {
+  tries=0
+  until [ "$(as_health PING | timeout 1 "$cli" $to_itself 2>/dev/null | awk 'END {print}')" = PONG ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 600 ] || return
+    sleep 0.1
+  done
+  as_sentinel 'CLIENT PAUSE 4000 WRITE' $to_itself
+  for try in 1 2 3 4 5 6 7 8 9; do
+    sleep 0.3
+    collect_opinions
+    [ "$master" = "$ordinal" ] || return
+    [ -n "$down" ] || [ "$known" -lt "$nodes" ] || { as_sentinel 'CLIENT UNPAUSE' $to_itself; return; }
+  done
+}
 start_server() {
   choose_master
   set -- --replica-announce-ip "$(address "$ordinal")"
   if [ "$master" = "$ordinal" ]; then
-    echo "starting as the master" >&2
+    echo "starting as the master${down:+, and takes no writes while it may be replaced}" >&2
+    [ -z "$down" ] || hold_writes < /dev/null > /dev/null 2>&1 &
   else
     echo "starting as a replica of $name-$master" >&2
     set -- "$@" --replicaof "$(address "$master")" "$redis_port"

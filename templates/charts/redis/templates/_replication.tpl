@@ -37,12 +37,14 @@ run_server() { exec "$server" /etc/redis/nodes.conf "$@"; }
 nor a new CA takes the address away. */}}
 {{- $tls := .Values.tls.enabled | ternary " check-ssl verify none" "" }}
 {{- if and .Values.tls.enabled .Values.tls.authClients }}{{ $tls = print $tls " crt /etc/haproxy-tls/" .Values.tls.certFilename }}{{ end }}
-{{- $servers := list }}
+{{- $servers := list }}{{ $alone := list }}
 {{- range $i := until (int .Values.replica.replicaCount) }}
-{{- $servers = append $servers (printf "    server node%d %s-master-%d:6379" $i (include "redis.fullname" $) $i) }}
+{{- $address := printf "%s-master-%d:6379" (include "redis.fullname" $) $i }}
+{{- $servers = append $servers (printf "    server node%d %s" $i $address) }}
+{{- $alone = append $alone (printf "    server lone%d %s backup track lone/node%d on-marked-down shutdown-sessions" $i $address $i) }}
 {{- end }}
 {{- $health := "frontend health\n    mode http\n    bind :8404\n    timeout client 5s\n    monitor-uri /" }}
 {{- .Files.Get "files/haproxy.cfg" | replace "{{health}}" $health | replace "{{address}}" ":6379" | replace "{{connect}}" (.Values.tls.enabled | ternary " default" "")
   | replace "{{login}}" (.Values.auth.enabled | ternary "AUTH health -\\r\\n" "") | replace "{{least}}" $least | replace "{{tls}}" $tls
-  | replace "{{servers}}" (join "\n" $servers) | trim }}
+  | replace "{{servers}}" (join "\n" $servers) | replace "{{alone}}" (join "\n" $alone) | trim }}
 {{- end }}

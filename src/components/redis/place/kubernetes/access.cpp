@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "components/redis/server/connect.hpp"
 
 namespace raibid {
 
@@ -52,13 +51,13 @@ void KubernetesRedis::prepare() {
   m_tunnel_started = now;
 }
 
-RedisConnection* KubernetesRedis::try_connection(const Login& login) {
+RedisConnection* KubernetesRedis::try_connection(const Login& login, Duration limit) {
   const int port = m_tunnel->port();
   m_waiting_for = m_tunnel->last_error().empty() ? "the port-forward does not listen yet"
                                                  : "the port-forward ended: " + m_tunnel->last_error();
   if (port == 0) return nullptr;
   if (!m_connection) {
-    Answer answer = ask_for_pong(m_context.redis, endpoint_at(port, login), reply_limit);
+    Answer answer = ask_for_pong(m_context.redis, endpoint_at(port, login), limit);
     m_connection = std::move(answer.connection);
     m_waiting_for = answer.waiting_for;
   }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "components/context.hpp"
+#include "components/redis/server/connect.hpp"
 #include "components/redis/server/users.hpp"
 #include "components/redis/settings/naming.hpp"
 #include "tools/kubectl.hpp"
@@ -26,9 +27,9 @@ class KubernetesRedis {
   }
   /// Starts the port-forward, when it does not run, without waiting: it can come up beside other work.
   void prepare();
-  /// One look: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong for what no waiting
-  /// heals.
-  RedisConnection* try_connection(const Login& login);
+  /// One look, for `limit` at most: the connection when Redis answers PONG by now, else nullptr. Throws as ask_for_pong
+  /// for what no waiting heals.
+  RedisConnection* try_connection(const Login& login, Duration limit = reply_limit);
   /// What the last look was still waiting for: a port-forward that listens, a Redis that has loaded its data.
   const std::string& waiting_for() const { return m_waiting_for; }
   /// Where Redis listens for us. Throws Error (failure) when the pod cannot be reached.

@@ -25,13 +25,6 @@ namespace {
 
 constexpr const char* usual_priority = "100";
 
-std::string trouble_of_all(const Topology& topology) {
-  for (const auto trouble : {trouble_of_nodes, trouble_of_sentinels, trouble_of_proxies}) {
-    if (std::string text = trouble(topology); !text.empty()) return text;
-  }
-  return "";
-}
-
 }  // namespace
 
 Installation::Conversion Installation::conversion() const {

@@ -20,7 +20,7 @@ namespace raibid {
 namespace {
 
 /// Each look logs in to every node, sentinel and proxy.
-constexpr Duration between_looks = std::chrono::milliseconds(500);
+constexpr Duration between_looks = std::chrono::milliseconds(250);
 constexpr Duration one_look = std::chrono::seconds(10);
 constexpr Duration shortest_look = std::chrono::seconds(2);
 
@@ -104,8 +104,7 @@ Topology Installation::wait_for_nodes(const std::string& step, std::string (*tro
 /// While pods are replaced the master's role moves, and who is connected through a proxy is cut off.
 void Installation::wait_for_address() {
   if (!settings.ha() || m_address_leads) return;
-  for (const auto trouble : {trouble_of_nodes, trouble_of_sentinels, trouble_of_proxies})
-    wait_for_nodes(m_step, trouble);
+  wait_for_nodes(m_step, trouble_of_all);
   m_redis.forget_connection();
   m_address_leads = true;
 }
@@ -130,8 +129,7 @@ Step Installation::nodes_step() {
       fmt::format("wait until {} nodes are in sync and every sentinel agrees on the master", settings.nodes());
   step.act = [this]() -> StepResult {
     m_step = "nodes";
-    wait_for_nodes("nodes", trouble_of_nodes);
-    const Topology topology = wait_for_nodes("nodes", trouble_of_sentinels);
+    const Topology topology = wait_for_nodes("nodes", trouble_of_servers);
     if (const ServerNode* const master = topology.master()) m_version = master->version;
     if (adds_some()) grow_new_claims();
     bool changed = false;

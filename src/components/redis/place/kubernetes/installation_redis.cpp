@@ -23,6 +23,8 @@ namespace {
 
 constexpr Duration look_again = std::chrono::milliseconds(250);  // graces run out without news
 constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is told within a second
+/// A proxy that knows no master keeps a client for seconds, and a pod that gets Ready meanwhile is not seen.
+constexpr Duration proxy_patience = std::chrono::milliseconds(300);
 /// Redis is ready: for so long an exporter that is on its way (its image is being pulled) is waited for.
 constexpr Duration exporter_patience = std::chrono::seconds(10);
 constexpr Duration generation_poll = std::chrono::milliseconds(100);
@@ -83,7 +85,9 @@ void Installation::ask_redis_why() {
   if (!runs || now - m_asked_redis < ask_again) return;
   m_asked_redis = now;
   const bool listens = m_redis.tunnel().port() != 0;
-  if (!m_redis.try_connection(m_login) && listens) m_context.reporter.step_progress(m_step, m_redis.waiting_for());
+  const Duration limit = settings.ha() ? proxy_patience : reply_limit;
+  if (!m_redis.try_connection(m_login, limit) && listens)
+    m_context.reporter.step_progress(m_step, m_redis.waiting_for());
 }
 
 /// The exporter starts beside Redis and decides nothing; it is waited for while it is on its way, which is no longer

@@ -319,9 +319,7 @@ class KubernetesRestore {
     ways.speak_tls(m_tls);
     for (;;) {
       const Topology seen = ways.look(std::min(deadline(), m_context.runner.now() + one_look_at_nodes));
-      std::string trouble = trouble_of_nodes(seen);
-      if (trouble.empty()) trouble = trouble_of_sentinels(seen);
-      if (trouble.empty()) trouble = trouble_of_proxies(seen);
+      const std::string trouble = trouble_of_all(seen);
       if (trouble.empty()) return;
       if (m_context.runner.now() >= deadline())
         throw Error(ExitCode::failure, "the nodes do not come up with the new data: " + trouble,

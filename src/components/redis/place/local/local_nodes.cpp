@@ -190,8 +190,7 @@ void LocalNodes::check_that_all_run() const {
 void LocalNodes::wait_until_in_sync(TimePoint deadline, const std::function<void(const std::string&)>& progress) {
   for (;;) {
     const Topology topology = look(std::min(deadline, m_context.runner.now() + one_look_at_nodes));
-    std::string trouble = trouble_of_nodes(topology);
-    if (trouble.empty()) trouble = trouble_of_sentinels(topology);
+    const std::string trouble = trouble_of_servers(topology);
     if (trouble.empty()) return;
     check_that_all_run();
     if (m_context.runner.now() >= deadline)

@@ -75,10 +75,14 @@ std::string start_script(const LocalInstance& instance, int port, int port_of_se
 }
 
 std::string proxy_conf(int port, int node_port, const RedisSettings& settings) {
-  std::string servers;
-  for (int node = 0; node <= settings.replicas; ++node)
-    servers += fmt::format("    server node{} {}:{}{}", node, node_address(node), node_port,
-                           node == settings.replicas ? "" : "\n");
+  std::string servers, alone;
+  for (int node = 0; node <= settings.replicas; ++node) {
+    const std::string address = fmt::format("{}:{}", node_address(node), node_port);
+    const char* const end = node == settings.replicas ? "" : "\n";
+    servers += fmt::format("    server node{} {}{}", node, address, end);
+    alone += fmt::format("    server lone{0} {1} backup track lone/node{0} on-marked-down shutdown-sessions{2}", node,
+                         address, end);
+  }
   const std::string shown = settings.tls.client_certificates ? fmt::format(" crt {}", client_certificate) : "";
   return written_by + render(asset("charts/redis/files/haproxy.cfg"),
                              {{"health", ""},
@@ -87,6 +91,7 @@ std::string proxy_conf(int port, int node_port, const RedisSettings& settings) {
                               {"login", settings.auth ? "AUTH health -\\r\\n" : ""},
                               {"least", settings.auth ? "29" : "24"},
                               {"tls", settings.tls.enabled() ? " check-ssl verify none" + shown : ""},
+                              {"alone", alone},
                               {"servers", servers}},
                              "haproxy.cfg");
 }
