@@ -273,8 +273,8 @@ proxy() {
   check "$with: the connection to a master that is gone is cut" wait_end $blocked
   check "$with: HAProxy leads to the next master" eventually leads_to "$next"
   for i in 0 1 2; do [[ $i == "$next" || $i == "$now" ]] || end_pod $i; done
+  check "$with: HAProxy knows when the replicas are gone" eventually is_no_master_to_proxy "$next"
   check "$with: a lone master is still reached, and says why it takes no writes" eventually proxied_refusal
-  check "$with: … which HAProxy knows" eventually is_no_master_to_proxy "$next"
   as_client 60 -p "$proxy_port" subscribe came-alone > "$work/alone" 2>&1 & local came=$!
   check "$with: … by a client that stays" eventually is_subscribed "$next"
   for i in 0 1 2; do [[ $i == "$next" ]] || start_pod $i; done
