@@ -120,12 +120,14 @@ run_faults() {
 echo "seed $seed"
 check "the model sees each broken promise" python3 tests/cluster/history.py selftest
 mib=${MIB:-0}
+patience=$((60 + mib / 4)) # a replica that is new is sent everything
 # 64 KiB each, of bytes that do not compress; 4 MiB at a time, so that Redis answers everyone meanwhile
 fill() {
   # shellcheck disable=SC2016 # of the other shell
   "$cluster" exec sh -c 'REDISCLI_AUTH=$(cat "$1") && export REDISCLI_AUTH || exit
     i=0
-    while [ "$i" -lt "$4" ]; do redis-cli -e -h "$2" EVAL "$3" 0 "$i" || exit; i=$((i + 4)); done' sh "$work/password" "$ip" '
+    add() { redis-cli -e -h "$2" EVAL "$3" 0 "$i" > /dev/null; }
+    while [ "$i" -lt "$4" ]; do add "$@" || { sleep 2; add "$@"; } || exit; i=$((i + 4)); done' sh "$work/password" "$ip" '
     local parts = {}
     for i = 1, 256 do local b = {} for j = 1, 256 do b[j] = string.char(math.random(0, 255)) end parts[i] = table.concat(b) end
     local text = table.concat(parts)

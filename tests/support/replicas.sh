@@ -24,8 +24,8 @@ raibid() { "$cli" "$@" -n "$namespace"; }
 status() { raibid status redis -o json; }
 master() { status | jq -r .master; }
 healthy() { raibid status redis; }
-eventually() { # within a minute
-  local output end=$((SECONDS + 60))
+eventually() { # within a minute, or $patience seconds
+  local output end=$((SECONDS + ${patience:-60}))
   while ((SECONDS < end)); do output=$("$@" 2>&1) && return; sleep 0.3; done
   echo "$output"
   return 1
