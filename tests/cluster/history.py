@@ -48,7 +48,7 @@ MAY_LOSE = {
     "cut-from-nodes": (0.1, MAX_LAG + 1, 1),
 }
 # A master that was away, and comes back while another node is being promoted, keeps the replica that has not been told yet: it acknowledges, also
-# with WAIT 1, until a sentinel tells that. The proxies lead nowhere meanwhile. Seconds after the end of the fault.
+# with WAIT 1, until a sentinel tells that: a second later, or when its connection to a new pod is there. Seconds after the end of the fault.
 REPLACED_WITHIN = 5
 AWAY = ("freeze", "cut-off", "cut-from-nodes")
 # With appendfsync everysec Redis writes to the AOF before it answers, but while an fsync runs it puts that off, for two seconds at most

@@ -81,14 +81,16 @@ asked() {
 # Sets $known, how many pods have an opinion, $master and $epoch, the one of the highest epoch, and $down, not empty when one takes its master for down.
 collect_opinions() {
   known=0 master=0 epoch=-1 down=
-  for i in $(ordinals); do
-    # shellcheck disable=SC2046
-    if [ "$i" = "$ordinal" ]; then set -- $(remembered); else set -- $(asked "$i"); fi
-    [ "$#" -gt 0 ] || continue
-    known=$((known + 1)) down=$down${3:-}
-    [ "$2" -gt "$epoch" ] || continue
-    master=$1 epoch=$2
-  done
+  # side by side: one that is not there yet does not answer for a second
+  opinions=$(for i in $(ordinals); do if [ "$i" = "$ordinal" ]; then remembered; else asked "$i"; fi & done; wait)
+  while read -r named since state; do
+    [ -n "$since" ] || continue
+    known=$((known + 1)) down=$down$state
+    [ "$since" -gt "$epoch" ] || continue
+    master=$named epoch=$since
+  done <<END
+$opinions
+END
 }
 # Waits until a majority has an opinion, and for the others another two seconds; twenty at most. Where nobody ever had one it is pod 0.
 choose_master() {
