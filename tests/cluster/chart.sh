@@ -96,13 +96,13 @@ exporter_works() {
 
 # On a cluster of this machine all processes of a pod are in /proc here: those whose cgroup names its UID.
 watch_processes() { # UID, file: writes down what they show, for three seconds and until a probe, which is short, was caught at work
-  local since=$SECONDS cgroup process
+  local since=$SECONDS cgroup file words=()
   while ((SECONDS - since < 3)) || { ((SECONDS - since < 60)) && ! grep -aq "ping.sh ready" "$2"; }; do
-    grep -lsE "${1//-/[-_]}" /proc/[0-9]*/cgroup | while read -r cgroup; do
-      process=${cgroup%/cgroup}
-      cat "$process/cmdline" "$process/environ" 2>/dev/null | tr '\0' ' ' # it may be gone
-      echo
-    done >> "$2"
+    while read -r cgroup; do # without a process for each of them: the scan has to be faster than a probe
+      for file in cmdline environ; do
+        { mapfile -d '' -t words < "${cgroup%cgroup}$file" && echo "${words[*]}"; } 2>/dev/null # it may be gone
+      done
+    done < <(grep -lsE "${1//-/[-_]}" /proc/[0-9]*/cgroup) >> "$2"
   done
 }
 absent() { ! grep -aoE "$1" "$2"; }

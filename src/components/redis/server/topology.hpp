@@ -77,7 +77,7 @@ void read_sentinel(RedisConnection& sentinel, ServerNode::Sentinel& facts);
 std::string trouble_of_nodes(const Topology& topology);
 std::string trouble_of_sentinels(const Topology& topology);
 std::string trouble_of_proxies(const Topology& topology);
-/// The first of nodes and sentinels, and of all three.
+/// The first trouble: of nodes and sentinels, and of all three.
 std::string trouble_of_servers(const Topology& topology);
 std::string trouble_of_all(const Topology& topology);
 

@@ -145,9 +145,8 @@ write_sentinel_file() {
   } > "$file.new"
   mv "$file.new" "$file"
 }
-# Two periods that a sentinel keeps in memory alone, in milliseconds (SENTINEL DEBUG, Redis 7.0). By default it holds on to a connection to a pod that
-# is gone for 15 seconds, and asks a replica every 10: one that it cannot reach during a failover would follow the old master for so long, and take
-# writes from it.
+# Two periods in milliseconds, which no file can set (SENTINEL DEBUG, Redis 7.0). By default a sentinel keeps a dead connection for 15 seconds, and asks
+# a replica for its state every 10. A replica that it cannot reach during a failover would follow the old master for that long.
 set_periods() {
   tries=0 answer=
   while [ "$tries" -lt 50 ] && { [ -z "$child" ] || kill -0 "$child" 2>/dev/null; }; do
@@ -171,8 +170,8 @@ start_sentinel() {
   done
 }
 
-# A sentinel that has begun to replace this master goes on when it is back, and what it took until its replicas are told is lost, also with WAIT. So it
-# takes no writes until no sentinel takes it for down, for four seconds at most: by then it has no replica any more, and refuses them.
+# A sentinel does not stop a failover when the master comes back. What this master then takes, until its replicas follow the new one, is lost, also with
+# WAIT. So it pauses writes until no sentinel says that it is down, for four seconds at most. By then it has no replica, and refuses writes.
 hold_writes() {
   tries=0
   until [ "$(as_health PING | timeout 1 "$cli" $to_itself 2>/dev/null | awk 'END {print}')" = PONG ]; do

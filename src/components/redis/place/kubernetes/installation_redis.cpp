@@ -23,7 +23,7 @@ namespace {
 
 constexpr Duration look_again = std::chrono::milliseconds(250);  // graces run out without news
 constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is told within a second
-/// A proxy that knows no master keeps a client for seconds, and a pod that gets Ready meanwhile is not seen.
+/// Through a proxy that knows no master a look takes seconds, and a pod that becomes Ready meanwhile is not noticed.
 constexpr Duration proxy_patience = std::chrono::milliseconds(300);
 /// Redis is ready: for so long an exporter that is on its way (its image is being pulled) is waited for.
 constexpr Duration exporter_patience = std::chrono::seconds(10);
