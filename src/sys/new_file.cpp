@@ -78,8 +78,8 @@ void NewFile::write(std::string_view bytes) {
   write_all(m_fd.get(), bytes, part());
   m_written += static_cast<long long>(bytes.size());
   if (m_written - m_begun < disk_piece) return;
-  // By itself Linux would start at 10 % of all memory, and `sync` would have to wait for everything. The result is not
-  // checked: an error of the disk is reported by `sync`.
+  // Otherwise Linux starts to write when 10 % of the memory waits for the disk, and `sync` has to wait for all of it.
+  // The result is not checked: `sync` reports errors of the disk.
   ::sync_file_range(m_fd.get(), m_begun, m_written - m_begun, SYNC_FILE_RANGE_WRITE);
   m_begun = m_written;
 }

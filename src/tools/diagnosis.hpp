@@ -41,8 +41,8 @@ struct Failure {
   std::vector<ApiFailure> failures = {};  ///< as Output::failures
 };
 
-/// The Error (preflight) for a cluster that cannot be reached, refuses the login or the right, or for a kubeconfig that
-/// does not do; std::nullopt when the reason is none of these.
+/// The Error (preflight) for a cluster that cannot be reached, refuses the login or the right, or for an unusable
+/// kubeconfig; std::nullopt for any other reason.
 std::optional<Error> cluster_error(const Failure& failure);
 
 inline constexpr const char* proxy_variable = "HTTPS_PROXY";

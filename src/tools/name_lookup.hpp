@@ -16,7 +16,7 @@ using NameLookup = std::function<int(const char* host, const char* port, const a
 
 /// The addresses of a host, by getaddrinfo. That has no deadline and cannot be ended, so it runs in a thread of its
 /// own, which is left behind when `deadline` passes or a signal comes. (getaddrinfo_a would start threads, too, cannot
-/// be ended either, and is glibc's alone.) Throws Error (failure) when there is none or nobody said in time.
+/// be ended either, and is glibc's alone.) Throws Error (failure) when there is none, or no answer in time.
 Addresses look_up(const std::string& host, int port, Runner& runner, TimePoint deadline,
                   const NameLookup& lookup = ::getaddrinfo);
 

@@ -291,7 +291,7 @@ class TlsTransport final : public Transport {
 
   [[noreturn]] void fail_without_certificate() const {
     throw TlsError(TlsProblem::needs_certificate, m_where + " asks for a client certificate, and there is none",
-                   "it has to be one that is signed by the CA which this Redis trusts");
+                   "use one that is signed by the CA that this Redis trusts");
   }
 
   [[noreturn]] void fail_alert(unsigned long code) const {

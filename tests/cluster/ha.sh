@@ -81,7 +81,7 @@ has_periods() { # POD: of its sentinel
   k exec "$1" -c sentinel -- sh -c '{ printf "AUTH sentinel "; cat /etc/redis/internal-password; printf "\nSENTINEL DEBUG\n"; } | redis-cli -p 26379' |
     paste -sd' ' | grep 'INFO-PERIOD 2000 .*MIN-LINK-RECONNECT-PERIOD 3000 '
 }
-for pod in raibid-redis-master-{0,1,2}; do check "the sentinel of $pod soon looks again at a pod that was gone" eventually has_periods "$pod"; done
+for pod in raibid-redis-master-{0,1,2}; do check "the sentinel of $pod closes a dead connection after three seconds" eventually has_periods "$pod"; done
 check "setup says that all pods run on one node of the cluster" bash -c "'$cli' setup redis -n $namespace -o json | jq -e '.advice | any(.name == \"one-node\")'"
 check "doctor says it, too, and who is the master, and whether a pod may be drained" bash -c "'$cli' doctor redis -n $namespace -o json |
   jq -e '[.checks[] | select(.passed) | .id] | contains([\"master\", \"replica\", \"sentinels\", \"address\", \"spread\", \"budget\"])'"

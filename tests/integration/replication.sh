@@ -129,7 +129,7 @@ begins() {
   for i in 0 1 2; do check "$with: pod $i is ready" ready $i; done
   check "$with: what is written" writes 0 1
   check "$with: … a replica has" eventually holds 2 1
-  for i in 0 1 2; do check "$with: sentinel $i soon looks again at a pod that was gone" eventually has_periods $i; done
+  for i in 0 1 2; do check "$with: sentinel $i closes a dead connection after three seconds" eventually has_periods $i; done
   check "$with: the file of a sentinel is for its user alone" test "$(stat -c %a "$work/0/data/sentinel/sentinel.conf")" = 600
   check "$with: the application may ask a sentinel" names 1 0
   check "$with: … and may not change it" denied sentinel_of 1 sentinel failover mymaster
@@ -154,21 +154,21 @@ master_crashes() {
 new_master_without() { local i; for i in 0 1 2; do [[ $i != "$1" ]] && is_master $i && return; done; return 1; }
 master_of() { local i; for i in "$@"; do is_master "$i" && { echo "$i"; return; }; done; }
 
-# No replica may be promoted, so the sentinels go on taking the master for down.
+# No replica may be promoted, so the sentinels go on considering the master down.
 master_is_late() {
   local now i; now=$(master_of 0 1 2)
   for i in 0 1 2; do [[ $i == "$now" ]] || as_application "$i" config set replica-priority 0 > /dev/null; done
   for i in 0 1 2; do check "$with: sentinel $i knows that no replica may be promoted" eventually knows_two_without_priority "$i"; done
   end "redis $now"
-  for i in 0 1 2; do check "$with: sentinel $i takes the master for down" eventually takes_for_down "$i"; done
+  for i in 0 1 2; do check "$with: sentinel $i considers the master down" eventually considers_down "$i"; done
   start redis "$now"
   check "$with: a master that was away for long is the master again" eventually one_master "$now"
-  check "$with: … after it took no writes while it might have been replaced" eventually paused_once "$now"
+  check "$with: … after it paused writes while a failover might have been under way" eventually paused_once "$now"
   check "$with: … and takes writes" eventually writes "$now" 9
   for i in 0 1 2; do [[ $i == "$now" ]] || as_application "$i" config set replica-priority 100 > /dev/null; done
 }
 knows_two_without_priority() { [[ $(sentinel_of "$1" sentinel replicas mymaster | grep -A 1 -x slave-priority | grep -cx 0) == 2 ]]; }
-takes_for_down() { [[ $(sentinel_of "$1" sentinel master mymaster | grep -A 1 -x flags) == *down* ]]; }
+considers_down() { [[ $(sentinel_of "$1" sentinel master mymaster | grep -A 1 -x flags) == *down* ]]; }
 paused_once() { local facts; facts=$(as_application "$1" info commandstats); [[ $facts == *"client|pause:calls=1,"* && $facts == *"client|unpause:calls=1,"* ]]; }
 
 # The accident that the start rule is for.
@@ -279,7 +279,7 @@ proxy() {
   check "$with: … by a client that stays" eventually is_subscribed "$next"
   for i in 0 1 2; do [[ $i == "$next" ]] || start_pod $i; done
   check "$with: HAProxy leads to it again when there are replicas" eventually proxied_write
-  check "$with: who came meanwhile connects again: a lone master that is cut off would keep it" wait_end $came
+  check "$with: a client that connected to the lone master is disconnected" wait_end $came
   end proxy
 }
 leads_to() { [[ $(through_proxy info server | grep ^run_id) == "$(as_application "$1" info server | grep ^run_id)" && $(through_proxy role | head -n 1) == master ]]; }

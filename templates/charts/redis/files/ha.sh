@@ -58,7 +58,7 @@ remembered() {
     $1 == "sentinel" && $2 == "config-epoch" && $3 == set {epoch = $4}
     END {if (master in ordinal) print ordinal[master], epoch + 0}' "$file"
 }
-# "ORDINAL EPOCH" as the sentinel of pod $1 says it, and "down" when it takes that master for down; nothing when it does not answer. One that has just
+# "ORDINAL EPOCH" as the sentinel of pod $1 says it, and "down" when it considers that master down; nothing when it does not answer. One that has just
 # promoted a replica names that already by its address alone, and its epoch a moment later.
 asked() {
   as_health "SENTINEL MASTER $set" "SENTINEL GET-MASTER-ADDR-BY-NAME $set" |
@@ -78,10 +78,10 @@ asked() {
         print ordinal[master], epoch + 0, down
       }'
 }
-# Sets $known, how many pods have an opinion, $master and $epoch, the one of the highest epoch, and $down, not empty when one takes its master for down.
+# Sets $known, how many pods have an opinion, $master and $epoch, the one of the highest epoch, and $down, not empty when one considers its master down.
 collect_opinions() {
   known=0 master=0 epoch=-1 down=
-  # side by side: one that is not there yet does not answer for a second
+  # all at once, because each that is not there yet costs a second
   opinions=$(for i in $(ordinals); do if [ "$i" = "$ordinal" ]; then remembered; else asked "$i"; fi & done; wait)
   while read -r named since state; do
     [ -n "$since" ] || continue
@@ -171,7 +171,7 @@ start_sentinel() {
 }
 
 # A sentinel does not stop a failover when the master comes back. What this master then takes, until its replicas follow the new one, is lost, also with
-# WAIT. So it pauses writes until no sentinel says that it is down, for four seconds at most. By then it has no replica, and refuses writes.
+# WAIT. So it pauses writes until no sentinel considers it down, for four seconds at most. By then it has no replica, and refuses writes.
 hold_writes() {
   tries=0
   until [ "$(as_health PING | timeout 1 "$cli" $to_itself 2>/dev/null | awk 'END {print}')" = PONG ]; do
@@ -191,7 +191,7 @@ start_server() {
   choose_master
   set -- --replica-announce-ip "$(address "$ordinal")"
   if [ "$master" = "$ordinal" ]; then
-    echo "starting as the master${down:+, and takes no writes while it may be replaced}" >&2
+    echo "starting as the master${down:+; writes are paused while a failover may be under way}" >&2
     [ -z "$down" ] || hold_writes < /dev/null > /dev/null 2>&1 &
   else
     echo "starting as a replica of $name-$master" >&2
@@ -220,7 +220,7 @@ role() { # seconds redis-cli-options…: a line for each part of the answer
 }
 is_master() { [ "$(role 2 $to_itself | awk 'NR == 1')" = master ]; }
 # Waits until each connected replica has all that this master has written; fails when one does not answer, or is still behind after two seconds. Not
-# longer: a sentinel's connection is paused, too, by the PUBLISH that it sends every two seconds, so it would take the master for dead.
+# longer: a sentinel's connection is paused, too, by the PUBLISH that it sends every two seconds, so it would consider the master down.
 wait_for_replicas() {
   now=$(role 2 $to_itself) # master, its offset, and of each replica address, port and offset
   wanted=$(echo "$now" | awk 'NR == 2') tries=0
