@@ -1,16 +1,17 @@
 #!/bin/bash
 # A Redis of one node becomes one of three, and that one of one again, on a real cluster, while four clients add to a stream: nothing that was
-# acknowledged may be lost. Outages are printed. With ROUNDS, the same with a setup that is killed (SIGKILL) in a step: the next run finishes the way
-# back, or forward, and where only another node has everything all nodes stay (exit code 5).
+# acknowledged may be lost. Outages are printed. With ROUNDS, the same with a setup that is killed (SIGKILL) in a step, also between three nodes and
+# five: the next run finishes the way back, or forward, and where only another node has everything all nodes stay (exit code 5).
 # Without anything it kills none, which takes a minute.
-#   ROUNDS="join handover …": in these steps; ROUNDS=all: in each, about eight minutes
+#   ROUNDS="join handover …": in these steps; ROUNDS=all: in each, about fifteen minutes
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/support/checks.sh
 namespace=raibid-test-convert
 . tests/support/replicas.sh
 rounds=${ROUNDS:-}
-if [[ $rounds == all ]]; then rounds="users join handover release redis nodes stuck one:handover one:sentinels one:release one:redis one:claims teardown"; fi
+if [[ $rounds == all ]]; then rounds="users join handover release redis nodes stuck one:handover one:sentinels one:release one:redis one:claims \
+  more:release more:redis more:nodes fewer:handover fewer:release fewer:redis fewer:nodes fewer:claims teardown"; fi
 
 nodes() { status | jq 'if .nodes then (.nodes | length) else 1 end'; }
 has_nodes() { [[ $(nodes) == "$1" ]]; }
@@ -23,7 +24,8 @@ one_node_alone() {
   ! k get services,deployments -o name | grep -E 'master-[0-9]|proxy' || return
   [[ $("$cli" connect redis -n "$namespace" -- redis-cli CONFIG GET masterauth min-replicas-to-write replica-announce-ip | paste -sd' ') == *"min-replicas-to-write 0"* ]]
 }
-three_nodes() { has_nodes 3 && healthy && [[ $(claims) == 3 ]]; }
+several_nodes() { has_nodes "$1" && healthy && [[ $(claims) == "$1" && $(k get pods -l app.kubernetes.io/component=master -o name | wc -l) == "$1" ]]; }
+three_nodes() { several_nodes 3; }
 change() { # DESCRIPTION setup's options…: with clients at work; the outage in seconds
   start_writers
   check "$1" raibid setup redis --yes "${@:2}"
@@ -57,13 +59,25 @@ killed_on_the_way_up() { # STEP STEP-BEFORE
   check "killed in $1: nothing of the other nodes is left" eventually one_node_alone
 }
 killed_on_the_way_down() { # STEP STEP-BEFORE
-  three_nodes || raibid setup redis --yes --ha > "$work/again" 2>&1 || fail_showing "three nodes again" "$(cat "$work/again")"
+  prepared 3
   start_writers
   kill_in "$1" "$2" --ha=false
   check "killed in $1 on the way to one node: the next run goes on" raibid setup redis --yes --ha=false
   stop_writers
   nothing_lost "killed in $1 on the way to one node: no acknowledged entry is lost" "$ip"
   check "killed in $1 on the way to one node: nothing of the other nodes is left" eventually one_node_alone
+}
+prepared() { # NODES
+  several_nodes "$1" || raibid setup redis --yes --ha --replicas $(($1 - 1)) > "$work/again" 2>&1 || fail_showing "$1 nodes again" "$(cat "$work/again")"
+}
+killed_between() { # FROM TO STEP STEP-BEFORE: the next run is told to have three nodes again
+  prepared "$1"
+  start_writers
+  kill_in "$3" "$4" --ha --replicas $(($2 - 1))
+  check "killed in $3 from $1 nodes to $2: the next run makes three" raibid setup redis --yes --ha --replicas 2
+  stop_writers
+  nothing_lost "killed in $3 from $1 nodes to $2: no acknowledged entry is lost" "$ip"
+  check "killed in $3 from $1 nodes to $2: three nodes, and three claims" eventually three_nodes
 }
 said() { grep -q "$1" "$work/stuck" || { cat "$work/stuck"; return 1; }; }
 # Node 1 is the master, and node 0, which would have to take over, does not answer
@@ -84,7 +98,7 @@ stuck() {
 
 # Whatever node is the master: claim 0 has everything afterwards
 torn_down() {
-  three_nodes || raibid setup redis --yes --ha > "$work/again" 2>&1 || fail_showing "three nodes again" "$(cat "$work/again")"
+  prepared 3
   [[ $(master) != raibid-redis-master-0 ]] || raibid failover redis --yes > "$work/again" 2>&1
   start_writers
   sleep 2
@@ -118,6 +132,14 @@ for round in $rounds; do
     one:release) killed_on_the_way_down release sentinels ;;
     one:redis) killed_on_the_way_down redis release ;;
     one:claims) killed_on_the_way_down claims credentials ;;
+    more:release) killed_between 3 5 release password ;;
+    more:redis) killed_between 3 5 redis release ;;
+    more:nodes) killed_between 3 5 nodes redis ;;
+    fewer:handover) killed_between 5 3 handover password ;;
+    fewer:release) killed_between 5 3 release handover ;;
+    fewer:redis) killed_between 5 3 redis release ;;
+    fewer:nodes) killed_between 5 3 nodes redis ;;
+    fewer:claims) killed_between 5 3 claims credentials ;;
   esac
 done
 check "teardown takes everything" raibid teardown redis --delete-data --yes

@@ -2,7 +2,7 @@
 """Clients that add to a stream as fast as they are answered, and go on after whatever happens.
 
   writer.py write HOST PORT PASSWORD_FILE STOP_FILE    until STOP_FILE is there; prints {"gaps": [...], "failed": N, "acknowledged": [...]}
-  with WRITER_CA and WRITER_NAME: by TLS, with this file and this name of the server
+  with WRITER_CA and WRITER_NAME: by TLS, with this file and this name of the server; with WRITER_EITHER, too: by TLS or without, in turn
   writer.py check HOST PORT PASSWORD_FILE < WRITTEN    prints {"acknowledged": N, "lost": N}
 """
 import json
@@ -14,16 +14,26 @@ import threading
 import time
 
 KEY = "kept"
+encrypted = "WRITER_CA" in os.environ
 
 
 class Client:
     def __init__(self, host, port, password, timeout):
+        global encrypted
         self.socket = socket.create_connection((host, port), timeout)
-        if "WRITER_CA" in os.environ:
-            context = ssl.create_default_context(cafile=os.environ["WRITER_CA"])
-            self.socket = context.wrap_socket(self.socket, server_hostname=os.environ["WRITER_NAME"])
         self.buffer = b""
-        self.call("AUTH", password)
+        try:
+            if encrypted:
+                context = ssl.create_default_context(cafile=os.environ["WRITER_CA"])
+                self.socket = context.wrap_socket(self.socket, server_hostname=os.environ["WRITER_NAME"])
+            self.call("AUTH", password)
+        except OSError:
+            if "WRITER_EITHER" in os.environ:
+                encrypted = not encrypted
+            raise
+        except RuntimeError as error:
+            if "without any password" not in str(error):
+                raise
 
     def call(self, *words):
         out = b"*%d\r\n" % len(words)

@@ -185,6 +185,11 @@ json FakeCluster::contents() const {
   for (const json& record : m_state.at("releases")) {
     if (record.at("status") != "superseded") seen["release"] = {record.at("status"), record.at("values")};
   }
+  for (int node = 0; set != m_state.at("objects").end() && node < nodes_of_set(*set); ++node) {
+    const auto pod = m_state.at("objects").find(pod_key_of(node));
+    if (pod != m_state.at("objects").end() && (*pod).value("spec", json()) != (*set)["spec"]["template"]["spec"])
+      seen["unlike the template"].push_back(pod.key());
+  }
   const json users = m_state.value("users", json::object());
   for (const auto& [name, rules] : users.items()) {
     json shown = rules;  // in any order, and with new passwords

@@ -149,18 +149,26 @@ void FakeCluster::install_objects(const json& record) {
   const json claim = {{"metadata", {{"name", "redis-data"}}}, {"spec", {{"resources", {{"requests", size}}}}}};
   const json mount = {{"name", "redis-data"}, {"mountPath", "/data"}};
   const json container = {{"name", "redis"}, {"volumeMounts", json::array({mount})}};
+  json pod = {{"containers", json::array({container})}, {"volumes", json::array()}};
+  if (values.value("/tls/enabled"_json_pointer, false)) {
+    const std::string secret = values.value("/tls/existingSecret"_json_pointer, "");
+    pod["volumes"].push_back({{"name", "tls"}, {"secret", {{"secretName", secret}}}});
+  }
+  // a rolling update: the last node of several is replaced, and finds nobody that it can talk to
+  const bool stuck = present != nullptr && nodes_of(values) > 1 && nodes_of_set(*present) == nodes_of(values) &&
+                     (*present)["spec"]["template"]["spec"]["volumes"] != pod["volumes"];
   put(set_key, {{"kind", "StatefulSet"},
                 {"metadata", {{"name", workload}, {"generation", generation}, {"annotations", owned}}},
                 {"spec",
                  {{"replicas", nodes_of(values)},
-                  {"template", {{"spec", {{"containers", json::array({container})}}}}},
+                  {"template", {{"spec", pod}}},
                   {"volumeClaimTemplates", json::array({claim})}}},
                 {"values", record["values"]},
                 {"status", {{"observedGeneration", generation}, {"updateRevision", revision}}}});
-  if (!keeps_pods || !find(pod_key)) make_pod();
+  if (!stuck && (!keeps_pods || !find(pod_key))) make_pod();
   make_nodes(nodes_of(values));
   for (int node = 1; node < nodes_of(values); ++node) {
-    make_pod(node);
+    if (!stuck || node == nodes_of(values) - 1) make_pod(node);
     if (find(claim_key_of(node))) continue;
     put(claim_key_of(node), {{"kind", "PersistentVolumeClaim"},
                              {"metadata", {{"name", claim_key_of(node).substr(claim_key_of(node).find('/') + 1)}}},
@@ -225,6 +233,7 @@ void FakeCluster::make_pod(int node) {
         {{"name", node_name(node)},
          {"labels", {{"controller-revision-hash", set["status"]["updateRevision"]}}},
          {"ownerReferences", {owner}}}},
+       {"spec", set["spec"]["template"]["spec"]},
        {"ready_at", std::chrono::duration_cast<milliseconds>(m_clock.now() - FakeClock().now() + pod_start).count()},
        {"status", {{"phase", "Pending"}}}});
 }
@@ -360,11 +369,9 @@ class FakeCluster::Connection final : public RedisConnection {
       return text(said);
     }
     const std::string& name = words.at(2);
-    static const std::map<std::string, std::string> of_chart = {{"min-replicas-to-write", "1"},
-                                                                {"min-replicas-max-lag", "3"},
-                                                                {"repl-diskless-sync-delay", "0"},
-                                                                {"repl-timeout", "10"},
-                                                                {"replica-priority", "100"}};
+    static const std::map<std::string, std::string> of_chart = {
+        {"min-replicas-to-write", "1"}, {"min-replicas-max-lag", "3"},     {"repl-diskless-sync-delay", "0"},
+        {"repl-timeout", "7"},          {"repl-ping-replica-period", "3"}, {"replica-priority", "100"}};
     const auto usual = of_chart.find(name);
     return FakeRedis::list({text(name), text(name == "replica-announce-ip" ? address_of(node)
                                              : usual != of_chart.end()     ? usual->second

@@ -577,7 +577,7 @@ TEST_CASE("fault matrix: whatever goes wrong in any step, the cluster is as befo
       {"trim on", {"setup", "redis", "-v", "--max-length", "1000"}, untrimmed},
       {"user", {"setup", "redis", "-v", "--user", "worker", "--yes"}, installed},
       {"rotate", {"credentials", "rotate", "redis", "-v"}, installed},
-      {"nodes tls", {"setup", "redis", "-v", "--ha", "--tls"}, empty},
+      {"nodes tls on", {"setup", "redis", "-v", "--ha", "--tls", "--restart"}, several},
       {"nodes more", {"setup", "redis", "-v", "--ha", "--replicas", "4", "--restart"}, several},
       {"nodes fewer", {"setup", "redis", "-v", "--ha", "--replicas", "2", "--restart"}, five},
       {"nodes teardown", {"teardown", "redis", "-v", "--yes", "--delete-data"}, several},

@@ -7,6 +7,7 @@
 #include "fakes/fake_cluster.hpp"
 #include "support/hints.hpp"
 #include "support/shell_words.hpp"
+#include "support/thrown.hpp"
 #include "sys/files.hpp"
 #include "sys/random.hpp"
 #include "sys/signals.hpp"
@@ -21,6 +22,7 @@
 namespace raibid::faults_tls_test {
 
 using nlohmann::json;
+using raibid::test::has;
 using Words = std::vector<std::string>;
 
 namespace {
@@ -247,6 +249,30 @@ TEST_CASE("an issuer that does not issue: what cert-manager says of it is the re
   CHECK(machine.err.find("Issuer ca has not issued the certificate: cert-manager has not looked at it: does its "
                          "controller run?") != std::string::npos);
   CHECK(machine.cluster.contents() == before);
+}
+
+TEST_CASE("TLS for several nodes: all are replaced at once, also one that an interrupted undo left") {
+  Machine machine;
+  REQUIRE(machine.run({"setup", "redis", "--ha"}) == 0);
+  const auto uids = [&] {
+    std::vector<std::string> all;
+    for (const char* const pod :
+         {"pod/raibid-redis-master-0", "pod/raibid-redis-master-1", "pod/raibid-redis-master-2"})
+      all.push_back(machine.objects().at(pod).at("metadata").at("uid"));
+    return all;
+  };
+  const std::vector<std::string> plain = uids();
+  REQUIRE(machine.run({"setup", "redis", "--ha", "--tls", "--restart"}) == 0);
+  CHECK(has(machine.err, "all nodes at once"));
+  const std::vector<std::string> encrypted = uids();
+  for (std::size_t node = 0; node < plain.size(); ++node) CHECK(plain[node] != encrypted[node]);
+
+  machine.objects().at("pod/raibid-redis-master-1").at("spec").at("volumes") = json::array();
+  REQUIRE(machine.run({"setup", "redis"}) == 0);
+  CHECK(has(machine.err + machine.out, "replaced: raibid-redis-master-1"));
+  CHECK(uids()[0] == encrypted[0]);
+  CHECK(uids()[1] != encrypted[1]);
+  CHECK(uids()[2] == encrypted[2]);
 }
 
 }  // namespace raibid::faults_tls_test

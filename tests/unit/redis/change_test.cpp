@@ -148,21 +148,21 @@ TEST_CASE("change: one node becomes several in place, and several one; kept data
   accepts(observed, {{"ha", "true"}});
 }
 
-TEST_CASE("change: several nodes change together how they speak TLS, by a teardown that keeps the data") {
+TEST_CASE("change: TLS or a password, and another number of nodes, one after the other") {
   Observed observed = some_release();
   observed.id = {"raibid-redis", "raibid-redis"};
   Spec several = some_spec();
   several.replicas = 2;
   observed.workload->spec = to_json(several);
-  const Error on = refusal(observed, {{"ha", "true"}, {"tls", "true"}});
-  CHECK(has(on.message(), "how they speak TLS (off → on)"));
-  CHECK(has(on.hint(), "raibid-cli setup redis --ha --replicas 2 --tls"));
+  accepts(observed, {{"ha", "true"}, {"tls", "true"}});
+  accepts(observed, {{"ha", "true"}, {"no-auth", "true"}});
+  CHECK(has(refusal(observed, {{"ha", "true"}, {"replicas", "4"}, {"no-auth", "true"}}).hint(),
+            "with the password as it is: raibid-cli setup redis --ha --replicas 4 --no-auth=false"));
   several.tls.from = TlsChoice::From::own;
   observed.workload->spec = to_json(several);
-  accepts(observed, {{"ha", "true"}, {"tls", "true"}});
-  CHECK(has(refusal(observed, {{"ha", "true"}, {"tls-client-certs", "true"}}).hint(), "--tls --tls-client-certs"));
-  CHECK(
-      has(refusal(observed, {{"tls", "false"}}).hint(), "with TLS as it is: raibid-cli setup redis --ha=false --tls"));
+  accepts(observed, {{"ha", "true"}, {"tls-client-certs", "true"}});
+  accepts(observed, {{"ha", "true"}});
+  CHECK(has(refusal(observed, {}).hint(), "with TLS as it is: raibid-cli setup redis --ha=false --tls"));
   accepts(observed, {{"tls", "true"}});
 }
 

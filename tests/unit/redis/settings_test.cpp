@@ -6,6 +6,7 @@
 
 #include "components/redis/settings/clients.hpp"
 #include "components/redis/settings/options.hpp"
+#include "components/redis/settings/stream_options.hpp"
 #include "support/redis_settings.hpp"
 #include "support/thrown.hpp"
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "components/redis/place/kubernetes/conversion.hpp"
+#include "components/redis/place/kubernetes/unlike_pods.hpp"
 #include "components/redis/server/handover.hpp"
 #include "components/redis/server/node_users.hpp"
 #include "components/redis/server/password.hpp"
@@ -557,6 +558,20 @@ TEST_CASE("where several nodes stay, what they need stays, too") {
   table.at(record.action)(record.arguments);
   CHECK(restored == 1);
   CHECK(fake.commands == std::vector<std::string>{"CONFIG SET masterauth ", "CONFIG SET repl-timeout 60"});
+}
+
+TEST_CASE("nodes talk alike that mount the same certificate and know users, or do not") {
+  const auto pod = [](const char* volumes) { return json{{"volumes", json::parse(volumes)}}; };
+  const json users =
+      pod(R"([{"name": "configuration", "projected": {"sources": [{"configMap": {}}, {"secret": {}}]}}])");
+  const json no_users = pod(R"([{"name": "configuration", "projected": {"sources": [{"configMap": {}}]}}])");
+  const json own = pod(R"([{"name": "tls", "secret": {"secretName": "raibid-redis-tls"}}])");
+  const json mine = pod(R"([{"name": "tls", "secret": {"secretName": "mine"}}])");
+  const json plain = pod(R"([{"name": "redis-data"}])");
+  CHECK(way_to_talk(users) != way_to_talk(no_users));
+  CHECK(way_to_talk(own) != way_to_talk(mine));
+  CHECK(way_to_talk(own) != way_to_talk(plain));
+  CHECK(way_to_talk(plain) == way_to_talk(json::object()));
 }
 
 }  // namespace raibid::topology_test

@@ -105,12 +105,6 @@ struct RedisSettings {
 RedisSettings redis_settings(const Context& context);
 RedisSettings redis_settings(const Settings& settings, const Preset& preset, const Paths& paths);
 
-/// The streams that are trimmed by themselves; empty without a schedule.
-std::vector<StreamSpec> trimmed_streams(const RedisSettings& settings);
-
-/// Throws Error (usage) that begins with `what` when no stream or group can have this name.
-void check_key(const std::string& key, const std::string& what);
-
 /// The value a directive is set to last, or "".
 std::string directive(const RedisSettings& settings, std::string_view name);
 

@@ -8,6 +8,7 @@
 #include "components/redis/settings/monitoring.hpp"
 #include "components/redis/settings/redis_conf.hpp"
 #include "components/redis/settings/spec.hpp"
+#include "components/redis/settings/stream_options.hpp"
 #include "components/redis/settings/topology.hpp"
 
 namespace raibid {

@@ -17,6 +17,7 @@
 #include "components/redis/server/script.hpp"
 #include "components/redis/server/stream_queue.hpp"
 #include "components/redis/settings/naming.hpp"
+#include "components/redis/settings/stream_options.hpp"
 #include "components/result_format.hpp"
 #include "config/duration.hpp"
 #include "config/yaml.hpp"

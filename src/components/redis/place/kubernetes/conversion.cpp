@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "assets/assets.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
@@ -29,11 +30,9 @@ constexpr std::string_view setting_prefix = "setting.";
 constexpr const char* follower_directives[] = {"masteruser", "masterauth", "replica-announce-ip"};
 
 Directives usual_directives_of_nodes() {
-  return {{"min-replicas-to-write", "1"},
-          {"min-replicas-max-lag", "3"},
-          {"repl-diskless-sync-delay", "0"},
-          {"repl-timeout", "10"},
-          {"replica-priority", "100"}};
+  Directives usual = parse_redis_conf(asset("charts/redis/files/nodes.conf"));
+  usual.emplace_back("replica-priority", "100");
+  return usual;
 }
 
 }  // namespace

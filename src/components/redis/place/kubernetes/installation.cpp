@@ -331,8 +331,14 @@ StepResult Installation::upgrade() {
   if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
   const int revision = (observed.record ? observed.record->revision : 0) + m_upgrades;
   if (!drift().empty()) return put_back();
-  if (converged()) m_rollout.expect_workload();
-  if (converged()) return {Outcome::unchanged, fmt::format("{}, revision {}", settings.release, revision)};
+  if (converged()) {
+    m_rollout.expect_workload();
+    // an undo that was killed may have left some
+    const std::vector<std::string> replaced = settings.ha() ? replace_unlike_pods() : std::vector<std::string>();
+    return {replaced.empty() ? Outcome::unchanged : Outcome::changed,
+            fmt::format("{}, revision {}{}", settings.release, revision,
+                        replaced.empty() ? "" : "; replaced: " + join(replaced, ", "))};
+  }
   if (observed.workload) {  // the claim may have been deleted since it was looked at
     if (auto refusal = refuse_restart(m_context, session.kubectl, settings.release, m_context.deadline))
       throw refusal->made_nothing();
@@ -362,6 +368,7 @@ StepResult Installation::upgrade() {
   m_rollout.start();
   m_rollout.expect_workload();
   if (m_pod_is_old) expect_new_pod();
+  if (replaces_all_at_once()) replace_unlike_pods();
   m_pod_is_old = false;
   return {Outcome::changed, fmt::format("{}, revision {}", settings.release, revision + 1)};
 }

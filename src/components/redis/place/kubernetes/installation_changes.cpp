@@ -122,6 +122,7 @@ std::vector<std::string> Installation::restarts() const {
     reasons.front() += fmt::format(" (the claims of the other {} go; node 0 has what is in them)",
                                    observed.nodes() - settings.nodes());
   if (m_work.needs_restart) reasons.push_back(fmt::format("the certificate ({})", m_work.why));
+  if (replaces_all_at_once()) reasons.emplace_back("all nodes at once, because they could not talk to each other");
   if (conversion() != Conversion::none) return reasons;  // of the template nothing is as it was
   return m_rendered && (users_own || reasons.empty()) ? template_changes() : reasons;
 }

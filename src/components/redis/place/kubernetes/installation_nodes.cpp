@@ -9,10 +9,13 @@
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
+#include "components/redis/place/kubernetes/unlike_pods.hpp"
 #include "components/redis/run/steps.hpp"
 #include "components/redis/server/node_users.hpp"
 #include "components/redis/server/running_acl.hpp"
+#include "components/redis/settings/spec.hpp"
 #include "components/redis/settings/topology.hpp"
+#include "components/redis/settings/values.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -36,6 +39,17 @@ SecretContent Installation::missing_node_users() {
   m_acl = value_of(wanted, acl_key);
   std::erase_if(wanted, [&](const auto& entry) { return value_of(present, entry.first) == entry.second; });
   return wanted;
+}
+
+bool Installation::replaces_all_at_once() const {
+  if (!observed.workload || !observed.ha() || !settings.ha() || observed.workload->spec.empty()) return false;
+  const Spec before = parse_spec(observed.workload->spec);
+  return before.auth != settings.auth || before.tls.enabled() != settings.tls.enabled() ||
+         (settings.tls.enabled() && mounted_secret(before.tls, m_names) != mounted_secret(settings.tls, m_names));
+}
+
+std::vector<std::string> Installation::replace_unlike_pods() {
+  return delete_unlike_pods(session.kubectl, m_names, m_context.deadline);
 }
 
 NodeWays& Installation::node_ways() {

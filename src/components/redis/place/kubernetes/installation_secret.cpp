@@ -12,6 +12,7 @@
 #include "components/redis/server/node_users.hpp"
 #include "components/redis/server/rotation.hpp"
 #include "components/redis/server/running_acl.hpp"
+#include "components/redis/settings/stream_options.hpp"
 #include "components/redis/settings/values.hpp"
 #include "sys/random.hpp"
 

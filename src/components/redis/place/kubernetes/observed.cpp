@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/release_reader.hpp"
 #include "components/redis/server/node_users.hpp"
+#include "components/redis/settings/stream_options.hpp"
 #include "sys/random.hpp"
 
 namespace raibid {

@@ -13,6 +13,7 @@
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/server/password.hpp"
 #include "components/redis/server/secret_problem.hpp"
+#include "components/redis/settings/stream_options.hpp"
 
 namespace raibid {
 

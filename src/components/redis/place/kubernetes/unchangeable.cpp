@@ -121,21 +121,19 @@ std::string tls_options(const TlsChoice& tls) {
   return options + (tls.client_certificates ? " --tls-client-certs" : "");
 }
 
-/// Each node would be replaced by one that the others, and the proxies, do not understand until all are.
-void refuse_other_tls_of_nodes(const Observed& observed, const RedisSettings& settings) {
-  const int nodes = std::max(observed.nodes(), settings.nodes());
-  const TlsChoice before = observed.tls_choice();
-  if (!observed.workload || nodes == 1 || before == settings.tls) return;
+/// Each of these changes has its own way back.
+void refuse_two_changes_of_nodes(const Observed& observed, const RedisSettings& settings) {
+  if (!observed.workload || observed.workload->spec.empty() || observed.nodes() == settings.nodes()) return;
+  const Spec before = parse_spec(observed.workload->spec);
+  const bool other_tls = before.tls != settings.tls;
+  if (!other_tls && before.auth == settings.auth) return;
   const std::string nodes_wanted = settings.ha() ? fmt::format("--ha --replicas {}", settings.replicas) : "--ha=false";
-  if (observed.nodes() != settings.nodes()) {
-    const Scope scope = Scope().found("kubernetes", settings.name_space, settings.release, "");
-    cannot_change("another number of nodes, and another way to speak TLS, are two changes",
-                  "do one after the other; with TLS as it is: " +
-                      scope.command("setup redis", nodes_wanted + " " + tls_options(before)));
-  }
-  cannot_change(fmt::format("release {} has {} nodes, which can only all change together how they speak TLS ({} → {})",
-                            settings.release, nodes, describe(before), describe(settings.tls)),
-                set_up_again(settings, nodes_wanted + " " + tls_options(settings.tls)));
+  const std::string as_it_is = other_tls ? tls_options(before.tls) : before.auth ? "--no-auth=false" : "--no-auth";
+  const Scope scope = Scope().found("kubernetes", settings.name_space, settings.release, "");
+  cannot_change(fmt::format("another number of nodes, and {}, are two changes",
+                            other_tls ? "another way to speak TLS" : "a Redis with a password or without"),
+                fmt::format("do one after the other; with {} as it is: {}", other_tls ? "TLS" : "the password",
+                            scope.command("setup redis", nodes_wanted + " " + as_it_is)));
 }
 
 void refuse_taken_names(const Observed& observed, const RedisSettings& settings, const RedisNames& names) {
@@ -183,7 +181,7 @@ void refuse_unchangeable(const Observed& observed, const RedisSettings& settings
                          const Kubectl& kubectl) {
   refuse_taken_names(observed, settings, names);
   refuse_other_topology(observed, settings, names, kubectl);
-  refuse_other_tls_of_nodes(observed, settings);
+  refuse_two_changes_of_nodes(observed, settings);
   if (observed.workload) {
     refuse_other_chart(parse_spec(observed.workload->spec).chart, settings);
     refuse_other_persistence(*observed.workload, settings);
