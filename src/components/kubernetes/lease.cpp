@@ -39,6 +39,9 @@ constexpr Duration release_limit = seconds(5);
 /// need one question.
 constexpr Duration answer_counts = seconds(1);
 constexpr Duration ask_again = std::chrono::milliseconds(500);
+/// How long a run that gives way to this one may take for it, and how often this one looks.
+constexpr Duration giving_way = seconds(3);
+constexpr Duration look_again = std::chrono::milliseconds(200);
 
 /// The Lease's own times have microseconds (MicroTime).
 std::string micro_time(WallTime time) {
@@ -257,7 +260,10 @@ bool ReleaseLock::create(const ordered_json* name_space, const ordered_json* sec
   if (m_held && made_namespace) return !made_secret.is_null();
   if (!made_secret.is_null()) withdraw(made_secret);  // kubectl goes on after what it could not make
   if (Kubectl::already_exists(output) && !m_held) {
-    if (const std::optional<Lease> winner = look()) {
+    const bool first_here = name_space != nullptr && made_namespace;
+    const std::optional<Lease> winner = first_here ? look_until_given_up() : look();
+    if (first_here && !winner) return create(nullptr, secret);
+    if (winner) {
       m_unsure = false;
       refuse(winner->holder);
     }
@@ -292,6 +298,16 @@ void ReleaseLock::replace(const Lease& present) {
   m_unsure = false;
   if (winner && winner->resource_version != present.resource_version) refuse(winner->holder);
   throw Kubectl::explain(command, output);
+}
+
+/// A run that got the Lease in a namespace that another one had just made gives way to that one, see `create`.
+std::optional<Lease> ReleaseLock::look_until_given_up() const {
+  const TimePoint until = m_context.runner.now() + giving_way;
+  for (;;) {
+    std::optional<Lease> present = look();
+    if (!present || m_context.runner.now() >= until) return present;
+    m_context.runner.wait({}, m_context.runner.now() + look_again);
+  }
 }
 
 std::optional<Lease> ReleaseLock::look() const {

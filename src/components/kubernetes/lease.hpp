@@ -91,6 +91,7 @@ class ReleaseLock {
   void withdraw(const nlohmann::json& secret) const;
   void replace(const Lease& present);
   std::optional<Lease> look() const;
+  std::optional<Lease> look_until_given_up() const;
   std::optional<Lease> look_patiently(TimePoint deadline) const;
   void confirmed();
   bool confirmed_just_now() const;

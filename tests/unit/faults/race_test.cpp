@@ -24,12 +24,15 @@ struct Race {
   FakeCluster cluster{folder.path() / "state.json", signals};
   std::ostringstream out, err;
 
-  int setup(const std::function<void(json& objects)>& someone_else) {
-    bool done = false;
-    cluster.on_start = [&](int) {
-      if (done || err.str().find("started: namespace") == std::string::npos) return;
-      done = true;
-      someone_else(cluster.state()["objects"]);
+  /// What someone else does when our setup is about to make the namespace, and three of our questions later.
+  int setup(const std::function<void(json& objects)>& someone_else,
+            const std::function<void(json& objects)>& later = nullptr) {
+    int starts = 0;
+    cluster.on_start = [&, later](int) {
+      if (err.str().find("started: namespace") == std::string::npos) return;
+      ++starts;
+      if (starts == 1) someone_else(cluster.state()["objects"]);
+      if (starts == 4 && later) later(cluster.state()["objects"]);
     };
     SystemRandom random;
     const CliDependencies dependencies{
@@ -102,4 +105,22 @@ TEST_CASE("a namespace that someone makes at this very moment is left alone") {
   CHECK(objects.contains("namespace/raibid-redis"));
   CHECK_FALSE(objects.contains("lease/raibid-cli-raibid-redis"));
   CHECK_FALSE(objects.contains("secret/raibid-redis"));
+}
+
+TEST_CASE("the setup that made the namespace takes the lock when the one that got it gives way") {
+  Race race;
+  const int code = race.setup([&](json& objects) { take_lock(objects, race.cluster.clock()); },
+                              [](json& objects) { objects.erase("lease/raibid-cli-raibid-redis"); });
+  INFO(race.err.str());
+  CHECK(code == 0);
+  CHECK(race.cluster.state()["objects"].contains("secret/raibid-redis"));
+}
+
+TEST_CASE("the setup that made the namespace gives up when the one that got the lock goes on") {
+  Race race;
+  const int code = race.setup([&](json& objects) { take_lock(objects, race.cluster.clock()); });
+  INFO(race.err.str());
+  CHECK(code == 3);
+  CHECK(race.err.str().find("(process 42 on web-2") != std::string::npos);
+  CHECK(race.cluster.state()["objects"].contains("lease/raibid-cli-raibid-redis"));
 }
