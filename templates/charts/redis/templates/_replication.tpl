@@ -37,14 +37,16 @@ run_server() { exec "$server" /etc/redis/nodes.conf "$@"; }
 nor a new CA takes the address away. */}}
 {{- $tls := .Values.tls.enabled | ternary " check-ssl verify none" "" }}
 {{- if and .Values.tls.enabled .Values.tls.authClients }}{{ $tls = print $tls " crt /etc/haproxy-tls/" .Values.tls.certFilename }}{{ end }}
-{{- $servers := list }}{{ $alone := list }}
+{{- $servers := list }}{{ $alone := list }}{{ $leading := list }}
 {{- range $i := until (int .Values.replica.replicaCount) }}
 {{- $address := printf "%s-master-%d:6379" (include "redis.fullname" $) $i }}
 {{- $servers = append $servers (printf "    server node%d %s" $i $address) }}
+{{- $leading = append $leading (printf "    server node%d %s track leading/node%d" $i $address $i) }}
 {{- $alone = append $alone (printf "    server lone%d %s backup track lone/node%d on-marked-down shutdown-sessions" $i $address $i) }}
 {{- end }}
 {{- $health := "frontend health\n    mode http\n    bind :8404\n    timeout client 5s\n    monitor-uri /" }}
 {{- .Files.Get "files/haproxy.cfg" | replace "{{health}}" $health | replace "{{address}}" ":6379" | replace "{{connect}}" (.Values.tls.enabled | ternary " default" "")
   | replace "{{login}}" (.Values.auth.enabled | ternary "AUTH health -\\r\\n" "") | replace "{{least}}" $least | replace "{{tls}}" $tls
-  | replace "{{servers}}" (join "\n" $servers) | replace "{{alone}}" (join "\n" $alone) | trim }}
+  | replace "{{servers}}" (join "\n" $servers) | replace "{{alone}}" (join "\n" $alone) | replace "{{leading}}" (join "\n" $leading)
+  | replace "{{patience}}" (.Values.tls.enabled | ternary "1s" "100ms") | trim }}
 {{- end }}

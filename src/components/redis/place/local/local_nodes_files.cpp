@@ -75,11 +75,12 @@ std::string start_script(const LocalInstance& instance, int port, int port_of_se
 }
 
 std::string proxy_conf(int port, int node_port, const RedisSettings& settings) {
-  std::string servers, alone;
+  std::string servers, alone, leading;
   for (int node = 0; node <= settings.replicas; ++node) {
     const std::string address = fmt::format("{}:{}", node_address(node), node_port);
     const char* const end = node == settings.replicas ? "" : "\n";
     servers += fmt::format("    server node{} {}{}", node, address, end);
+    leading += fmt::format("    server node{0} {1} track leading/node{0}{2}", node, address, end);
     alone += fmt::format("    server lone{0} {1} backup track lone/node{0} on-marked-down shutdown-sessions{2}", node,
                          address, end);
   }
@@ -91,7 +92,9 @@ std::string proxy_conf(int port, int node_port, const RedisSettings& settings) {
                               {"login", settings.auth ? "AUTH health -\\r\\n" : ""},
                               {"least", settings.auth ? "29" : "24"},
                               {"tls", settings.tls.enabled() ? " check-ssl verify none" + shown : ""},
+                              {"patience", settings.tls.enabled() ? "1s" : "100ms"},
                               {"alone", alone},
+                              {"leading", leading},
                               {"servers", servers}},
                              "haproxy.cfg");
 }
