@@ -86,6 +86,7 @@ def read(path):
 def write(host, port, password_file, stop):
     """Two of the clients connect again now and then, with the password that the file has by then."""
     lock, acknowledged, times, failed = threading.Lock(), [], [], []
+    run = os.urandom(4).hex()  # the stream keeps what earlier runs have added
 
     def work(number):
         client, count = None, 0
@@ -94,7 +95,7 @@ def write(host, port, password_file, stop):
                 if client is None or (number % 2 and count % 100 == 99):
                     client = Client(host, port, read(password_file), 3)
                 count += 1
-                name = f"{number}-{count}"
+                name = f"{run}-{number}-{count}"
                 client.call("XADD", KEY, "*", "n", name)
                 with lock:
                     acknowledged.append(name)

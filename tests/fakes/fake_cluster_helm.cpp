@@ -142,6 +142,7 @@ void FakeCluster::install_objects(const json& record) {
                     {"spec", claim_spec}});
   const json* const present = find(set_key);
   if (present != nullptr && (*present)["values"] == record["values"]) return;
+  const std::string uid = present != nullptr ? (*present)["metadata"]["uid"].get<std::string>() : "";
   const int generation = present != nullptr ? (*present)["metadata"]["generation"].get<int>() + 1 : 1;
   const std::string revision = "rev-" + sha256_hex(record["values"].get<std::string>()).substr(0, 8);
   const json values = json::parse(record["values"].get<std::string>());
@@ -150,6 +151,9 @@ void FakeCluster::install_objects(const json& record) {
   const json mount = {{"name", "redis-data"}, {"mountPath", "/data"}};
   const json container = {{"name", "redis"}, {"volumeMounts", json::array({mount})}};
   json pod = {{"containers", json::array({container})}, {"volumes", json::array()}};
+  json sources = json::array({{{"configMap", json::object()}}});
+  if (values.value("/auth/enabled"_json_pointer, true)) sources.push_back({{"secret", json::object()}});
+  pod["volumes"].push_back({{"name", "configuration"}, {"projected", {{"sources", sources}}}});
   if (values.value("/tls/enabled"_json_pointer, false)) {
     const std::string secret = values.value("/tls/existingSecret"_json_pointer, "");
     pod["volumes"].push_back({{"name", "tls"}, {"secret", {{"secretName", secret}}}});
@@ -165,6 +169,7 @@ void FakeCluster::install_objects(const json& record) {
                   {"volumeClaimTemplates", json::array({claim})}}},
                 {"values", record["values"]},
                 {"status", {{"observedGeneration", generation}, {"updateRevision", revision}}}});
+  if (!uid.empty()) (*find(set_key))["metadata"]["uid"] = uid;
   if (!stuck && (!keeps_pods || !find(pod_key))) make_pod();
   make_nodes(nodes_of(values));
   for (int node = 1; node < nodes_of(values); ++node) {
@@ -201,7 +206,7 @@ void FakeCluster::make_nodes(int nodes) {
 
 void FakeCluster::make_pod(int node) {
   const json& set = *find(set_key);
-  const json owner = {{"kind", "StatefulSet"}, {"name", workload}};
+  const json owner = {{"kind", "StatefulSet"}, {"name", workload}, {"uid", set["metadata"].value("uid", "")}};
   if (const json* const secret = find("secret/raibid-redis"); secret && (*secret)["data"].contains("users.acl")) {
     json users = json::object();
     for (const std::string& line : split(base64_decode((*secret)["data"]["users.acl"].get<std::string>()), '\n')) {

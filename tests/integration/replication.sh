@@ -167,6 +167,20 @@ master_is_late() {
   check "$with: … and takes writes" eventually writes "$now" 9
   for i in 0 1 2; do [[ $i == "$now" ]] || as_application "$i" config set replica-priority 100 > /dev/null; done
 }
+# The master was away for less than the sentinels wait, so a failover may begin just when it is back.
+master_is_almost_late() {
+  local now i; now=$(master_of 0 1 2)
+  for i in 0 1 2; do check "$with: sentinel $i waits for a minute" as_sentinel_of "$i" SENTINEL SET mymaster down-after-milliseconds 60000; done
+  end "redis $now"
+  for i in 0 1 2; do check "$with: sentinel $i has not heard of the master for more than half the usual time" eventually heard_long_ago "$i"; done
+  start redis "$now"
+  check "$with: a master that was away for a moment is the master again" eventually one_master "$now"
+  check "$with: … after it paused writes until each sentinel had heard of it" eventually paused_once "$now"
+  check "$with: … and takes writes" eventually writes "$now" 10
+  for i in 0 1 2; do check "$with: sentinel $i waits as usual" as_sentinel_of "$i" SENTINEL SET mymaster down-after-milliseconds 2500; done
+}
+as_sentinel_of() { [[ $(REDISCLI_AUTH=of-the-pods timeout 2 redis-cli "${encrypted[@]}" --user sentinel -h "127.0.0.$(($1 + 1))" -p "$sentinel_port" "${@:2}") == OK ]]; }
+heard_long_ago() { (($(sentinel_of "$1" sentinel master mymaster | grep -A 1 -x last-ok-ping-reply | tail -n 1) > 1300)); }
 knows_two_without_priority() { [[ $(sentinel_of "$1" sentinel replicas mymaster | grep -A 1 -x slave-priority | grep -cx 0) == 2 ]]; }
 considers_down() { [[ $(sentinel_of "$1" sentinel master mymaster | grep -A 1 -x flags) == *down* ]]; }
 paused_once() { local facts; facts=$(as_application "$1" info commandstats); [[ $facts == *"client|pause:calls=1,"* && $facts == *"client|unpause:calls=1,"* ]]; }
@@ -317,6 +331,7 @@ for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v dash)
     hands_over
     replica_is_behind
     master_is_late
+    master_is_almost_late
     proxy
   fi
   for i in 0 1 2; do end_pod $i; done

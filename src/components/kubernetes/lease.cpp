@@ -262,17 +262,18 @@ bool ReleaseLock::create(const ordered_json* name_space, const ordered_json* sec
   if (Kubectl::already_exists(output) && !m_held) {
     const bool first_here = name_space != nullptr && made_namespace;
     const std::optional<Lease> winner = first_here ? look_until_given_up() : look();
-    if (first_here && !winner) return create(nullptr, secret);
+    if (first_here && !winner) {
+      const bool made = create(nullptr, secret);
+      if (made || secret == nullptr) return made;
+      throw made_by_others();  // it did not give way: it ended, and left its own
+    }
     if (winner) {
       m_unsure = false;
       refuse(winner->holder);
     }
   }
   if (m_held && Kubectl::already_exists(output)) {
-    throw Error(ExitCode::preflight,
-                fmt::format("someone else created namespace {} at the same moment", m_kubectl.name_space()),
-                "run this again: it will look at what is there")
-        .made_nothing();
+    throw made_by_others();
   }
   if (output.ok()) {  // it made what it was given, and did not say so
     if (const std::optional<Lease> lease = look(); lease && is_ours(*lease)) {
@@ -300,9 +301,16 @@ void ReleaseLock::replace(const Lease& present) {
   throw Kubectl::explain(command, output);
 }
 
+Error ReleaseLock::made_by_others() const {
+  return Error(ExitCode::preflight,
+               fmt::format("someone else created namespace {} at the same moment", m_kubectl.name_space()),
+               "run this again: it will look at what is there")
+      .made_nothing();
+}
+
 /// A run that got the Lease in a namespace that another one had just made gives way to that one, see `create`.
 std::optional<Lease> ReleaseLock::look_until_given_up() const {
-  const TimePoint until = m_context.runner.now() + giving_way;
+  const TimePoint until = m_context.runner.now() + m_kubectl.cluster().pace->patience(giving_way);
   for (;;) {
     std::optional<Lease> present = look();
     if (!present || m_context.runner.now() >= until) return present;

@@ -92,6 +92,7 @@ class ReleaseLock {
   void replace(const Lease& present);
   std::optional<Lease> look() const;
   std::optional<Lease> look_until_given_up() const;
+  Error made_by_others() const;
   std::optional<Lease> look_patiently(TimePoint deadline) const;
   void confirmed();
   bool confirmed_just_now() const;

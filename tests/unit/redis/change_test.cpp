@@ -157,7 +157,7 @@ TEST_CASE("change: TLS or a password, and another number of nodes, one after the
   accepts(observed, {{"ha", "true"}, {"tls", "true"}});
   accepts(observed, {{"ha", "true"}, {"no-auth", "true"}});
   CHECK(has(refusal(observed, {{"ha", "true"}, {"replicas", "4"}, {"no-auth", "true"}}).hint(),
-            "with the password as it is: raibid-cli setup redis --ha --replicas 4 --no-auth=false"));
+            "with the password as it is: raibid-cli setup redis --ha --replicas 4 --tls=false --no-auth=false"));
   several.tls.from = TlsChoice::From::own;
   observed.workload->spec = to_json(several);
   accepts(observed, {{"ha", "true"}, {"tls-client-certs", "true"}});

@@ -561,7 +561,7 @@ TEST_CASE("where several nodes stay, what they need stays, too") {
 }
 
 TEST_CASE("nodes talk alike that mount the same certificate and know users, or do not") {
-  const auto pod = [](const char* volumes) { return json{{"volumes", json::parse(volumes)}}; };
+  const auto pod = [](const char* volumes) { return json{{"spec", {{"volumes", json::parse(volumes)}}}}; };
   const json users =
       pod(R"([{"name": "configuration", "projected": {"sources": [{"configMap": {}}, {"secret": {}}]}}])");
   const json no_users = pod(R"([{"name": "configuration", "projected": {"sources": [{"configMap": {}}]}}])");
@@ -572,6 +572,9 @@ TEST_CASE("nodes talk alike that mount the same certificate and know users, or d
   CHECK(way_to_talk(own) != way_to_talk(mine));
   CHECK(way_to_talk(own) != way_to_talk(plain));
   CHECK(way_to_talk(plain) == way_to_talk(json::object()));
+  json renewed = own;
+  renewed["metadata"]["annotations"]["raibid-cli/certificate-of"] = "another CA";
+  CHECK(way_to_talk(own) != way_to_talk(renewed));
 }
 
 }  // namespace raibid::topology_test

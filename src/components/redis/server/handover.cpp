@@ -16,7 +16,7 @@ namespace {
 /// It ends by itself: whatever becomes of us, the master takes writes again after this. By then Sentinel has told a
 /// demoted one that it is a replica.
 constexpr const char* pause_ms = "15000";
-/// Less than the sentinels' down-after of five seconds: their connections to the master are paused, too, by the PUBLISH
+/// Less than the sentinels' down-after of 4.5 seconds: their connections to the master are paused, too, by the PUBLISH
 /// that they send every two seconds.
 constexpr Duration catch_up_limit = std::chrono::seconds(3);
 /// Sentinel gives up a failover after its failover-timeout (five seconds; ten in releases of before), so none happens
@@ -24,6 +24,7 @@ constexpr Duration catch_up_limit = std::chrono::seconds(3);
 constexpr Duration failover_limit = std::chrono::seconds(12);
 /// Sentinels ask replicas for their priority every two seconds; every ten, where they could not be told so.
 constexpr Duration priority_limit = std::chrono::seconds(15);
+constexpr Duration ask_again = std::chrono::milliseconds(500);
 constexpr Duration look_again_at_nodes = std::chrono::milliseconds(50);
 constexpr Duration one_look_limit = std::chrono::seconds(5);
 constexpr Duration between_looks = std::chrono::milliseconds(300);
@@ -32,6 +33,29 @@ constexpr const char* first_priority = "1";
 
 int ordinal_of(const Topology& topology, const ServerNode& node) {
   return static_cast<int>(&node - topology.nodes.data());
+}
+
+void wait(Runner& runner, TimePoint until, const std::string& otherwise) {
+  if (runner.now() >= until) throw Error(ExitCode::failure, otherwise);
+  runner.wait({}, runner.now() + look_again_at_nodes);
+}
+
+/// Each replica has what the master, whose writes are paused, has now.
+void wait_until_caught_up(Nodes& nodes, const Topology& topology, RedisConnection& master, Runner& runner,
+                          TimePoint deadline) {
+  ServerNode now;
+  read_node(master, now);
+  const TimePoint until = std::min(deadline, runner.now() + catch_up_limit);
+  for (const ServerNode& replica : topology.nodes) {
+    if (!replica.is_replica()) continue;
+    const auto connection = nodes.node(ordinal_of(topology, replica), until);
+    for (;;) {
+      ServerNode seen;
+      read_node(*connection, seen);
+      if (seen.offset >= now.offset) break;
+      wait(runner, until, fmt::format("{} has not caught up in time", replica.name));
+    }
+  }
 }
 
 /// One handover; what it has changed beside the roles is taken back when it goes.
@@ -53,12 +77,7 @@ class Handover {
     m_sentinel = m_nodes.sentinel(m_helper, m_deadline);
     try {
       if (m_to) prefer(progress);
-      progress("writes are paused until the replicas have caught up");
-      m_paused = true;
-      checked(*m_master, {"CLIENT", "PAUSE", pause_ms, "WRITE"});
-      wait_until_caught_up();
-      progress("a sentinel promotes a replica");
-      checked(*m_sentinel, {"SENTINEL", "FAILOVER", master_set});
+      begin_failover(progress);
       const ServerNode& chosen = wait_for_new_master();
       // Sentinel tells it by itself, but only after eight seconds
       checked(*m_master, {"REPLICAOF", chosen.address, m_port_of_new});
@@ -100,19 +119,23 @@ class Handover {
     });
   }
 
-  void wait_until_caught_up() {
-    ServerNode now;
-    read_node(*m_master, now);
-    const TimePoint until = std::min(m_deadline, m_runner.now() + catch_up_limit);
-    for (const ServerNode& replica : m_before.nodes) {
-      if (!replica.is_replica()) continue;
-      const auto connection = m_nodes.node(ordinal_of(m_before, replica), until);
-      for (;;) {
-        ServerNode seen;
-        read_node(*connection, seen);
-        if (seen.offset >= now.offset) break;
-        pause(until, fmt::format("{} has not caught up in time", replica.name));
-      }
+  /// Another failover may be under way, or was given up: for a sentinel that ends after its failover-timeout. Writes go
+  /// on until the next try.
+  void begin_failover(const std::function<void(const std::string&)>& progress) {
+    const TimePoint until = std::min(m_deadline, m_runner.now() + failover_limit);
+    for (;;) {
+      progress("writes are paused until the replicas have caught up");
+      m_paused = true;
+      checked(*m_master, {"CLIENT", "PAUSE", pause_ms, "WRITE"});
+      wait_until_caught_up(m_nodes, m_before, *m_master, m_runner, m_deadline);
+      progress("a sentinel promotes a replica");
+      const RedisReply reply = m_sentinel->command({"SENTINEL", "FAILOVER", master_set});
+      if (!reply.is_error()) return;
+      if (reply.error_code() != "INPROG" || m_runner.now() >= until)
+        throw Error(ExitCode::failure, fmt::format("Redis refuses SENTINEL: {}", printable(reply.text)));
+      checked(*m_master, {"CLIENT", "UNPAUSE"});
+      progress("another failover has not ended yet");
+      m_runner.wait({}, m_runner.now() + ask_again);
     }
   }
 
@@ -134,10 +157,7 @@ class Handover {
     }
   }
 
-  void pause(TimePoint until, const std::string& otherwise) {
-    if (m_runner.now() >= until) throw Error(ExitCode::failure, otherwise);
-    m_runner.wait({}, m_runner.now() + look_again_at_nodes);
-  }
+  void pause(TimePoint until, const std::string& otherwise) { wait(m_runner, until, otherwise); }
 
   /// Never throws: it is what can still be done.
   void take_back() noexcept {
@@ -178,6 +198,18 @@ std::string other_master(const Topology& topology, const std::string& address) {
 }
 
 }  // namespace
+
+void stop_writes(Nodes& nodes, const Topology& now, Runner& runner, TimePoint deadline) {
+  if (now.master() == nullptr) throw Error(ExitCode::failure, "no node is the master");
+  const auto master = nodes.node(ordinal_of(now, *now.master()), deadline);
+  checked(*master, {"CLIENT", "PAUSE", pause_ms, "WRITE"});
+  try {
+    wait_until_caught_up(nodes, now, *master, runner, deadline);
+  } catch (...) {
+    master->command({"CLIENT", "UNPAUSE"});
+    throw;
+  }
+}
 
 void make_first_the_master(Nodes& nodes, const std::string& address, Runner& runner, Duration patience,
                            TimePoint deadline, const std::function<void(const std::string&)>& progress) {

@@ -33,6 +33,10 @@ class Nodes {
 std::string hand_over(Nodes& nodes, const Topology& before, std::optional<int> to, Runner& runner, TimePoint deadline,
                       const std::function<void(const std::string&)>& progress);
 
+/// Before all nodes end at once: the master takes no writes for 15 seconds, and each replica has everything that was
+/// acknowledged. Throws Error (failure) when one has not caught up in time; then writes are allowed again.
+void stop_writes(Nodes& nodes, const Topology& now, Runner& runner, TimePoint deadline);
+
 /// Node 0, which the others know by `address`, becomes the master with everything that was acknowledged; what is amiss
 /// for a moment is waited for. Throws Error (failure), with the roles as they were, when another node is the master and
 /// cannot hand over: then nobody may go on with node 0 alone.

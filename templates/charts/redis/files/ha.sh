@@ -58,12 +58,12 @@ remembered() {
     $1 == "sentinel" && $2 == "config-epoch" && $3 == set {epoch = $4}
     END {if (master in ordinal) print ordinal[master], epoch + 0}' "$file"
 }
-# "ORDINAL EPOCH" as the sentinel of pod $1 says it, and "down" when it considers that master down; nothing when it does not answer. One that has just
-# promoted a replica names that already by its address alone, and its epoch a moment later.
+# "ORDINAL EPOCH" as the sentinel of pod $1 says it, and "down" when it considers that master down, or has not heard of it for half the time after which
+# it would; nothing when it does not answer. One that has just promoted a replica names that already by its address alone, and its epoch a moment later.
 asked() {
   as_health "SENTINEL MASTER $set" "SENTINEL GET-MASTER-ADDR-BY-NAME $set" |
     timeout 1 "$cli" -h "$(address "$1")" -p "$sentinel_port" $to_others 2>/dev/null |
-    awk -v addresses="$addresses" '
+    awk -v addresses="$addresses" -v patience="$((down_after / 2))" '
       BEGIN {n = split(addresses, all, " "); for (i = 1; i <= n; i++) ordinal[all[i]] = i - 1}
       {line[NR] = $0}
       END {
@@ -71,6 +71,7 @@ asked() {
           if (line[i] == "ip") master = line[i + 1]
           if (line[i] == "config-epoch") epoch = line[i + 1]
           if (line[i] == "flags" && line[i + 1] ~ /down|failover/) down = "down"
+          if (line[i] == "last-ok-ping-reply" && line[i + 1] > patience) down = "down"
         }
         if (epoch == "" || !(master in ordinal)) exit
         promoted = line[NR - 1]
@@ -170,8 +171,9 @@ start_sentinel() {
   done
 }
 
-# A sentinel does not stop a failover when the master comes back. What this master then takes, until its replicas follow the new one, is lost, also with
-# WAIT. So it pauses writes until no sentinel considers it down, for four seconds at most. By then it has no replica, and refuses writes.
+# A sentinel does not stop a failover when the master comes back, and may begin one until it has heard of the master again. What this master then takes,
+# until its replicas follow the new one, is lost, also with WAIT. So it pauses writes until every sentinel has heard of it, for four seconds at most. By
+# then it has no replica, and refuses writes.
 hold_writes() {
   tries=0
   until [ "$(as_health PING | timeout 1 "$cli" $to_itself 2>/dev/null | awk 'END {print}')" = PONG ]; do

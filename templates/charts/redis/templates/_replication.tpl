@@ -48,5 +48,5 @@ nor a new CA takes the address away. */}}
 {{- .Files.Get "files/haproxy.cfg" | replace "{{health}}" $health | replace "{{address}}" ":6379" | replace "{{connect}}" (.Values.tls.enabled | ternary " default" "")
   | replace "{{login}}" (.Values.auth.enabled | ternary "AUTH health -\\r\\n" "") | replace "{{least}}" $least | replace "{{tls}}" $tls
   | replace "{{servers}}" (join "\n" $servers) | replace "{{alone}}" (join "\n" $alone) | replace "{{leading}}" (join "\n" $leading)
-  | replace "{{patience}}" (.Values.tls.enabled | ternary "1s" "100ms") | trim }}
+  | replace "{{patience}}" (.Values.tls.enabled | ternary "1s" "250ms") | trim }}
 {{- end }}

@@ -299,6 +299,8 @@ Step Installation::release_step() {
     std::vector<Undo> undos;
     // back to what was deployed, not to a change that failed before this one
     if (observed.record) {
+      // after helm's rollback: the last one is taken back first
+      if (replaces_all_at_once()) undos.push_back(undo_replacing_all(session.kubectl, m_names));
       undos.push_back(undo_upgrade(session.helm, settings.release, observed.record->last_deployed,
                                    observed.record->revision, m_names.pod));
       return undos;
@@ -333,8 +335,8 @@ StepResult Installation::upgrade() {
   if (!drift().empty()) return put_back();
   if (converged()) {
     m_rollout.expect_workload();
-    // an undo that was killed may have left some
-    const std::vector<std::string> replaced = settings.ha() ? replace_unlike_pods() : std::vector<std::string>();
+    const bool some_differ = !observed.unlike_pods().empty() && settings.ha();
+    const std::vector<std::string> replaced = some_differ ? replace_unlike_pods() : std::vector<std::string>();
     return {replaced.empty() ? Outcome::unchanged : Outcome::changed,
             fmt::format("{}, revision {}{}", settings.release, revision,
                         replaced.empty() ? "" : "; replaced: " + join(replaced, ", "))};
@@ -343,6 +345,7 @@ StepResult Installation::upgrade() {
     if (auto refusal = refuse_restart(m_context, session.kubectl, settings.release, m_context.deadline))
       throw refusal->made_nothing();
   }
+  stop_writes_before_replacing();
   if (m_chart) m_chart->unpack();
   m_pod_is_old = observed.workload.has_value();
   if (m_pod_is_old) m_rollout.expect_change();  // what is broken now may be why it is changed
@@ -368,7 +371,7 @@ StepResult Installation::upgrade() {
   m_rollout.start();
   m_rollout.expect_workload();
   if (m_pod_is_old) expect_new_pod();
-  if (replaces_all_at_once()) replace_unlike_pods();
+  if (settings.ha() && observed.ha()) replace_unlike_pods();
   m_pod_is_old = false;
   return {Outcome::changed, fmt::format("{}, revision {}", settings.release, revision + 1)};
 }

@@ -154,9 +154,11 @@ class Installation {
   /// Of several nodes some go, or more come.
   bool takes_some_away() const;
   bool adds_some() const;
-  /// Several nodes get TLS, lose it, show another Secret's certificate, or get or lose their password: until the last
+  /// Several nodes get TLS, lose it, show a certificate of another CA, or get or lose their password: until the last
   /// one is replaced they could not talk to each other, so all are replaced at once (unlike_pods.hpp).
   bool replaces_all_at_once() const;
+  /// Before that, where all is well: the master takes no writes any more, and the replicas have everything.
+  void stop_writes_before_replacing();
   std::vector<std::string> replace_unlike_pods();
   void follow_as_the_others();
   void wait_for_pods(std::size_t number);

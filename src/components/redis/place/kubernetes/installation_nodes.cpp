@@ -11,6 +11,7 @@
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/unlike_pods.hpp"
 #include "components/redis/run/steps.hpp"
+#include "components/redis/server/handover.hpp"
 #include "components/redis/server/node_users.hpp"
 #include "components/redis/server/running_acl.hpp"
 #include "components/redis/settings/spec.hpp"
@@ -44,12 +45,24 @@ SecretContent Installation::missing_node_users() {
 bool Installation::replaces_all_at_once() const {
   if (!observed.workload || !observed.ha() || !settings.ha() || observed.workload->spec.empty()) return false;
   const Spec before = parse_spec(observed.workload->spec);
-  return before.auth != settings.auth || before.tls.enabled() != settings.tls.enabled() ||
+  return m_work.needs_restart || before.auth != settings.auth || before.tls.enabled() != settings.tls.enabled() ||
          (settings.tls.enabled() && mounted_secret(before.tls, m_names) != mounted_secret(settings.tls, m_names));
 }
 
 std::vector<std::string> Installation::replace_unlike_pods() {
-  return delete_unlike_pods(session.kubectl, m_names, m_context.deadline);
+  return delete_unlike_pods(m_context.runner, session.kubectl, m_names, m_context.deadline);
+}
+
+void Installation::stop_writes_before_replacing() {
+  if (!replaces_all_at_once() || !observed.redis_runs()) return;
+  const bool had_password = parse_spec(observed.workload->spec).auth;
+  NodeWays ways(m_context, session.kubectl, m_names, observed.nodes(),
+                had_password && observed.secret ? observed.secret->content : SecretContent());
+  ways.speak_tls(observed.tls_client());
+  const Topology now = ways.look(std::min(m_context.deadline, m_context.runner.now() + one_look));
+  if (!trouble_of_servers(now).empty()) return;  // this change may be what heals it
+  m_context.reporter.step_progress(m_step, "writes are paused until the replicas have caught up");
+  stop_writes(ways, now, m_context.runner, m_context.deadline);
 }
 
 NodeWays& Installation::node_ways() {

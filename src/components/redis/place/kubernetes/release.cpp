@@ -51,6 +51,15 @@ bool Release::leads_here(const std::string& name) const {
   return found->is_other_name ? found->other_name == names().host : found->instance == id.name;
 }
 
+std::vector<std::string> Release::unlike_pods() const {
+  std::vector<std::string> names;
+  if (!workload || workload->replicas <= 1) return names;
+  for (const Pod& pod : pods) {
+    if (!pod.being_deleted && pod.way_to_talk != workload->way_to_talk) names.push_back(pod.name);
+  }
+  return names;
+}
+
 bool Release::redis_runs() const {
   return std::any_of(pods.begin(), pods.end(), [](const Pod& pod) { return pod.redis_runs; });
 }

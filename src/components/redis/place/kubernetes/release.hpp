@@ -56,6 +56,7 @@ struct Release {
     int ready_replicas = 0;
     std::optional<Deletion> deletion{};
     std::string certificate{};  ///< of the pod's template, see certificate_annotation
+    std::string way_to_talk{};  ///< of the pod's template, see way_to_talk
     std::string gitops{};       ///< who keeps it instead of setup (gitops_owner), "" for nobody
   };
   struct Pod {
@@ -75,6 +76,7 @@ struct Release {
     bool ready = false;   ///< and not being deleted
     bool serves = false;  ///< the same, a failing exporter left out
     bool being_deleted = false;
+    std::string way_to_talk{};    ///< to other nodes, see way_to_talk
     bool node_is_silent = false;  ///< see node_is_silent
     bool redis_runs = false;      ///< the container of Redis
     int restarts = 0;
@@ -169,6 +171,8 @@ struct Release {
 
   /// The container of Redis runs in a pod of it.
   bool redis_runs() const;
+  /// Of several nodes those that cannot talk to the others: they talk otherwise than the StatefulSet says.
+  std::vector<std::string> unlike_pods() const;
   /// What its Secret has; empty without one.
   SecretContent content() const { return secret ? secret->content : SecretContent{}; }
   /// The deletions that setup must not build on: all but those of pods, which are replaced, and of the namespace.

@@ -14,6 +14,7 @@
 #include "components/kubernetes/verdict.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
 #include "components/redis/place/kubernetes/store_secret.hpp"
+#include "components/redis/place/kubernetes/unlike_pods.hpp"
 
 namespace raibid {
 
@@ -90,6 +91,7 @@ Release::Workload read_workload(const json& object) {
   Release::Workload workload{release_annotation(object), annotation_of(object, spec_annotation)};
   workload.component = text_at(object, {"spec", "selector", "matchLabels", "app.kubernetes.io/component"});
   workload.certificate = text_at(object, {"spec", "template", "metadata", "annotations", certificate_annotation});
+  workload.way_to_talk = way_to_talk(at(object, {"spec", "template"}));
   workload.kept_by_policy = annotation_of(object, "helm.sh/resource-policy") == "keep";
   for (const json& claim : items_at(object, {"spec", "volumeClaimTemplates"})) {
     workload.claim_size = text_at(claim, {"spec", "resources", "requests", "storage"});
@@ -218,6 +220,7 @@ Release::Pod read_pod(const json& pod, const Kubectl& kubectl) {
   read.phase = text_at(pod, {"status", "phase"});
   read.node = text_at(pod, {"spec", "nodeName"});
   read.being_deleted = !at(pod, {"metadata", "deletionTimestamp"}).is_null();
+  read.way_to_talk = way_to_talk(pod);
   read.ready = is_ready(pod) && !read.being_deleted;
   read.serves = read.ready || is_ready_without(pod, exporter_container);
   read.redis_runs = container_runs(pod, redis_container);

@@ -118,7 +118,7 @@ std::string tls_options(const TlsChoice& tls) {
   std::string options = tls.from == TlsChoice::From::secret ? "--tls-secret " + tls.secret
                         : tls.enabled()                     ? "--tls"
                                                             : "--tls=false";
-  return options + (tls.client_certificates ? " --tls-client-certs" : "");
+  return options + (tls.client_certificates ? " --tls-client-certs" : tls.enabled() ? " --tls-client-certs=false" : "");
 }
 
 /// Each of these changes has its own way back.
@@ -128,12 +128,15 @@ void refuse_two_changes_of_nodes(const Observed& observed, const RedisSettings& 
   const bool other_tls = before.tls != settings.tls;
   if (!other_tls && before.auth == settings.auth) return;
   const std::string nodes_wanted = settings.ha() ? fmt::format("--ha --replicas {}", settings.replicas) : "--ha=false";
-  const std::string as_it_is = other_tls ? tls_options(before.tls) : before.auth ? "--no-auth=false" : "--no-auth";
+  const std::string as_it_is = tls_options(before.tls) + (before.auth ? " --no-auth=false" : " --no-auth");
   const Scope scope = Scope().found("kubernetes", settings.name_space, settings.release, "");
   cannot_change(fmt::format("another number of nodes, and {}, are two changes",
                             other_tls ? "another way to speak TLS" : "a Redis with a password or without"),
-                fmt::format("do one after the other; with {} as it is: {}", other_tls ? "TLS" : "the password",
-                            scope.command("setup redis", nodes_wanted + " " + as_it_is)));
+                before.tls.from == TlsChoice::From::issuer
+                    ? "do one after the other, TLS first: " +
+                          scope.command("setup redis", "--ha=false " + tls_options(settings.tls))
+                    : fmt::format("do one after the other; with {} as it is: {}", other_tls ? "TLS" : "the password",
+                                  scope.command("setup redis", nodes_wanted + " " + as_it_is)));
 }
 
 void refuse_taken_names(const Observed& observed, const RedisSettings& settings, const RedisNames& names) {

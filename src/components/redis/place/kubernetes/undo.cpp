@@ -107,6 +107,7 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
   add(leave_replication_action, &Undoing::leave_replication);
   add("kubernetes.one_node_stays", &Undoing::one_node_stays);
   add("kubernetes.begin_failovers", &Undoing::begin_failovers);
+  add("kubernetes.replace_all", &Undoing::replace_all);
   add(more_nodes_action, &Undoing::as_many_nodes_as_before);
   table["kubernetes.delete"] = refuse_without_run;  // of a version that did not write down whose object it is
 }

@@ -32,6 +32,9 @@ void add_kubernetes_undos(UndoTable& table, Context& context, ClusterSession& se
 /// The repair of a release uses the undos of helm, and names instead of a run the newest revision that it has judged.
 inline constexpr const char* judged_argument = "judged";
 
+/// After the rollback of a change that replaced all nodes at once: the same again.
+Undo undo_replacing_all(const Kubectl& kubectl, const RedisNames& names);
+
 /// Builders for the records that those undo.
 Undo undo_namespace(const Kubectl& kubectl, const std::string& release, const std::string& secret);
 /// `needed_by`: "kind/name" of what must be gone first, "" when nothing needs the object.

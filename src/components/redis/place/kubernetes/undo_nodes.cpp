@@ -14,6 +14,7 @@
 #include "components/redis/place/kubernetes/conversion.hpp"
 #include "components/redis/place/kubernetes/look_at_release.hpp"
 #include "components/redis/place/kubernetes/secret_content.hpp"
+#include "components/redis/place/kubernetes/unlike_pods.hpp"
 #include "ui/reporter.hpp"
 
 namespace raibid {
@@ -72,6 +73,8 @@ void Undoing::one_node_stays(const Arguments& arguments) {
   if (arguments.at(run_argument) != m_scope.run) throw Kept(what);
   throw Error(ExitCode::failure, what, "go on: " + m_context.scope().command("setup redis", "--ha=false"));
 }
+
+void Undoing::replace_all(const Arguments&) { delete_unlike_pods(m_context.runner, m_kubectl, m_names, m_deadline()); }
 
 void Undoing::begin_failovers(const Arguments& arguments) {
   if (nodes_of_workload() <= 1) return;

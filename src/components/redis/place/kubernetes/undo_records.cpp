@@ -71,6 +71,12 @@ Undo undo_end_of_failovers(const Kubectl& kubectl, const RedisNames& names, int 
           kubectl.for_people({"rollout", "restart", "statefulset/" + names.workload})};
 }
 
+Undo undo_replacing_all(const Kubectl& kubectl, const RedisNames& names) {
+  return {"kubernetes.replace_all",
+          {{"workload", names.workload}},
+          kubectl.for_people({"delete", "pod", "--selector", names.selector})};
+}
+
 Undo undo_upgrade(const Helm& helm, const std::string& release, int revision, int newest, const std::string& pod) {
   return {
       "helm.rollback",

@@ -14,7 +14,6 @@
 #include "components/kubernetes/verdict.hpp"
 #include "components/redis/place/kubernetes/deletions.hpp"
 #include "components/redis/place/kubernetes/observed.hpp"
-#include "components/redis/place/kubernetes/unlike_pods.hpp"
 #include "components/redis/place/kubernetes/vanished.hpp"
 #include "ui/reporter.hpp"
 
@@ -76,8 +75,6 @@ void Undoing::roll_back(const Arguments& arguments) {
   run_helm(m_context, m_kubectl, m_helm, release, m_helm.rollback(release, number_in(arguments.at("revision"))),
            m_deadline());
   check_deployed(release);
-  if (nodes_of_workload() > 1 && !present_revision().empty())
-    delete_unlike_pods(m_kubectl, m_names, m_deadline());
   // With OrderedReady (Bitnami's charts) a pod that never became Ready blocks the way back: it has to go by hand.
   const std::string revision = present_revision();
   const std::optional<Found> pod = find("pod", arguments.at("pod"));

@@ -66,6 +66,10 @@ class Undoing {
   /// Several nodes have become one: from when the others went, nobody but node 0 has everything.
   void one_node_stays(const Arguments& arguments);
 
+  /// After a rollback: several nodes that cannot talk to the others any more are replaced at once. Only those, whoever
+  /// made them so: they are of no use as they are.
+  void replace_all(const Arguments& arguments);
+
   /// The sentinels of several nodes, where those are still there.
   void begin_failovers(const Arguments& arguments);
 

@@ -6,40 +6,72 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/redis/place/kubernetes/release.hpp"
 #include "tools/failures.hpp"
 
 namespace raibid {
 
 using nlohmann::json;
 
-std::string way_to_talk(const json& pod_spec) {
+namespace {
+
+constexpr Duration generation_poll = std::chrono::milliseconds(100);
+
+bool is_owned_by(const json& pod, const json& set) {
+  const json& owners = items_at(pod, {"metadata", "ownerReferences"});
+  return std::any_of(owners.begin(), owners.end(), [&](const json& owner) {
+    return text_at(owner, {"uid"}) == text_at(set, {"metadata", "uid"});
+  });
+}
+
+/// As its controller knows it; null when it is not there.
+json settled_set(Runner& runner, const Kubectl& kubectl, const RedisNames& names, TimePoint deadline) {
+  const Command question = kubectl.get({"statefulset/" + names.workload});
+  for (;;) {
+    const json sets = Kubectl::parse_items(question, kubectl.ask(question, deadline));
+    if (sets.empty()) return nullptr;
+    const json& set = sets.front();
+    if (number_at(set, {"status", "observedGeneration"}) >= number_at(set, {"metadata", "generation"})) return set;
+    if (runner.now() >= deadline)
+      throw Error(ExitCode::failure,
+                  fmt::format("the controller has not taken in the change of StatefulSet {}", names.workload),
+                  "check whether the controller manager runs: " +
+                      kubectl.for_people({"describe", "statefulset", names.workload}));
+    runner.wait({}, runner.now() + generation_poll);
+  }
+}
+
+}  // namespace
+
+std::string way_to_talk(const json& pod) {
   std::string way;
-  for (const json& volume : items_at(pod_spec, {"volumes"})) {
+  for (const json& volume : items_at(pod, {"spec", "volumes"})) {
     const std::string name = text_at(volume, {"name"});
-    if (name == "tls") way += "TLS with " + text_at(volume, {"secret", "secretName"});
+    if (name == "tls") way += fmt::format("TLS with {}, ", text_at(volume, {"secret", "secretName"}));
     if (name != "configuration") continue;
     const json& sources = items_at(volume, {"projected", "sources"});
     const bool has_users =
         std::any_of(sources.begin(), sources.end(), [](const json& source) { return source.contains("secret"); });
     way += has_users ? "users, " : "no users, ";
   }
-  return way;
+  return way + text_at(pod, {"metadata", "annotations", certificate_annotation});
 }
 
-std::vector<std::string> delete_unlike_pods(const Kubectl& kubectl, const RedisNames& names, TimePoint deadline) {
-  const Command question = kubectl.get({"statefulset/" + names.workload});
-  const json sets = Kubectl::parse_items(question, kubectl.ask(question, deadline));
-  if (sets.empty()) return {};
-  const json& set = sets.front();
-  const std::string wanted = way_to_talk(set.value("/spec/template/spec"_json_pointer, json::object()));
+std::vector<std::string> delete_unlike_pods(Runner& runner, const Kubectl& kubectl, const RedisNames& names,
+                                            TimePoint deadline) {
+  const json set = settled_set(runner, kubectl, names, deadline);
+  const std::int64_t nodes = set.is_null() ? 0 : number_at(set, {"spec", "replicas"});
+  if (nodes <= 1) return {};
+  const std::string wanted = way_to_talk(at(set, {"spec", "template"}));
   std::vector<std::string> pods;
-  for (int node = 0; node < number_at(set, {"spec", "replicas"}); ++node) pods.push_back("pod/" + names.pod_of(node));
-  const Command others = kubectl.get(pods);
+  for (int node = 0; node < nodes; ++node) pods.push_back("pod/" + names.pod_of(node));
+  const Command question = kubectl.get(pods);
   std::vector<std::string> deleted;
-  for (const json& pod : Kubectl::parse_items(others, kubectl.ask(others, deadline))) {
+  for (const json& pod : Kubectl::parse_items(question, kubectl.ask(question, deadline))) {
     const bool ends_anyhow = !text_at(pod, {"metadata", "deletionTimestamp"}).empty();
-    if (ends_anyhow || way_to_talk(pod.value("spec", json::object())) == wanted) continue;
+    if (ends_anyhow || !is_owned_by(pod, set) || way_to_talk(pod) == wanted) continue;
     const std::string name = text_at(pod, {"metadata", "name"});
     const Command command = kubectl.remove_exactly(
         fmt::format("/api/v1/namespaces/{}/pods/{}", kubectl.name_space(), name), text_at(pod, {"metadata", "uid"}));

@@ -17,7 +17,7 @@ namespace {
 constexpr const char* written_by =
     "# written by raibid-cli setup redis --target local; the next setup writes it again\n";
 /// The chart's defaults (sentinel in values.yaml).
-constexpr const char* sentinel_times = "down_after=5000\nfailover_timeout=5000\nparallel_syncs=1\n";
+constexpr const char* sentinel_times = "down_after=4500\nfailover_timeout=5000\nparallel_syncs=1\n";
 
 /// The lines by which a server or a sentinel listens, with TLS or without.
 std::string listening(const LocalInstance& instance, int port, const RedisSettings& settings) {
@@ -92,7 +92,7 @@ std::string proxy_conf(int port, int node_port, const RedisSettings& settings) {
                               {"login", settings.auth ? "AUTH health -\\r\\n" : ""},
                               {"least", settings.auth ? "29" : "24"},
                               {"tls", settings.tls.enabled() ? " check-ssl verify none" + shown : ""},
-                              {"patience", settings.tls.enabled() ? "1s" : "100ms"},
+                              {"patience", settings.tls.enabled() ? "1s" : "250ms"},
                               {"alone", alone},
                               {"leading", leading},
                               {"servers", servers}},
