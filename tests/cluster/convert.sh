@@ -24,7 +24,7 @@ one_node_alone() {
   ! k get services,deployments -o name | grep -E 'master-[0-9]|proxy' || return
   [[ $("$cli" connect redis -n "$namespace" -- redis-cli CONFIG GET masterauth min-replicas-to-write replica-announce-ip | paste -sd' ') == *"min-replicas-to-write 0"* ]]
 }
-several_nodes() { has_nodes "$1" && healthy && [[ $(claims) == "$1" && $(k get pods -l app.kubernetes.io/component=master -o name | wc -l) == "$1" ]]; }
+several_nodes() { has_nodes "$1" && healthy > /dev/null && [[ $(claims) == "$1" && $(k get pods -l app.kubernetes.io/component=master -o name | wc -l) == "$1" ]]; }
 three_nodes() { several_nodes 3; }
 change() { # DESCRIPTION setup's options…: with clients at work; the outage in seconds
   start_writers
