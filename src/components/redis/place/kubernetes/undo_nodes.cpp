@@ -74,7 +74,20 @@ void Undoing::one_node_stays(const Arguments& arguments) {
   throw Error(ExitCode::failure, what, "go on: " + m_context.scope().command("setup redis", "--ha=false"));
 }
 
-void Undoing::replace_all(const Arguments&) { delete_unlike_pods(m_context.runner, m_kubectl, m_names, m_deadline()); }
+void Undoing::replace_all(const Arguments&) {
+  const bool replaced = !delete_unlike_pods(m_context.runner, m_kubectl, m_names, m_deadline()).empty();
+  if (replaced || nodes_of_workload() <= 1) return;
+  try {
+    SecretStore store(m_context, m_kubectl, m_names.full, m_deadline);
+    NodeWays ways(m_context, m_kubectl, m_names, nodes_of_workload(), store.read());
+    ways.speak_tls(tls_client());
+    const Topology now = ways.look(m_deadline());
+    if (const ServerNode* const master = now.master())
+      ways.node(m_names.node_of(master->name), m_deadline())->command({"CLIENT", "UNPAUSE"});
+  } catch (const Error&) {
+    // the pause ends by itself within 15 seconds
+  }
+}
 
 void Undoing::begin_failovers(const Arguments& arguments) {
   if (nodes_of_workload() <= 1) return;
