@@ -1,6 +1,8 @@
 #include "components/redis/server/handover.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -201,12 +203,19 @@ std::string other_master(const Topology& topology, const std::string& address) {
 
 void stop_writes(Nodes& nodes, const Topology& now, Runner& runner, TimePoint deadline) {
   if (now.master() == nullptr) throw Error(ExitCode::failure, "no node is the master");
-  const auto master = nodes.node(ordinal_of(now, *now.master()), deadline);
-  checked(*master, {"CLIENT", "PAUSE", pause_ms, "WRITE"});
+  std::vector<std::unique_ptr<RedisConnection>> paused;
+  const auto pause = [&](const ServerNode& node) {
+    paused.push_back(nodes.node(ordinal_of(now, node), deadline));
+    checked(*paused.back(), {"CLIENT", "PAUSE", pause_ms, "WRITE"});
+  };
   try {
-    wait_until_caught_up(nodes, now, *master, runner, deadline);
+    pause(*now.master());
+    wait_until_caught_up(nodes, now, *paused.front(), runner, deadline);
+    for (const ServerNode& node : now.nodes) {
+      if (node.is_replica()) pause(node);
+    }
   } catch (...) {
-    master->command({"CLIENT", "UNPAUSE"});
+    for (const auto& node : paused) node->command({"CLIENT", "UNPAUSE"});
     throw;
   }
 }

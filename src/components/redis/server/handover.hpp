@@ -33,8 +33,9 @@ class Nodes {
 std::string hand_over(Nodes& nodes, const Topology& before, std::optional<int> to, Runner& runner, TimePoint deadline,
                       const std::function<void(const std::string&)>& progress);
 
-/// Before all nodes end at once: the master takes no writes for 15 seconds, and each replica has everything that was
-/// acknowledged. Throws Error (failure) when one has not caught up in time; then writes are allowed again.
+/// Before all nodes end at once: no node takes writes for 15 seconds, also when it becomes the master meanwhile, and
+/// each has everything that was acknowledged. Throws Error (failure) when one has not caught up in time; then writes
+/// are allowed again.
 void stop_writes(Nodes& nodes, const Topology& now, Runner& runner, TimePoint deadline);
 
 /// Node 0, which the others know by `address`, becomes the master with everything that was acknowledged; what is amiss

@@ -82,8 +82,10 @@ void Undoing::replace_all(const Arguments&) {
     NodeWays ways(m_context, m_kubectl, m_names, nodes_of_workload(), store.read());
     ways.speak_tls(tls_client());
     const Topology now = ways.look(m_deadline());
-    if (const ServerNode* const master = now.master())
-      ways.node(m_names.node_of(master->name), m_deadline())->command({"CLIENT", "UNPAUSE"});
+    for (const ServerNode& node : now.nodes) {
+      if (node.is_replica() || node.role == "master")
+        ways.node(m_names.node_of(node.name), m_deadline())->command({"CLIENT", "UNPAUSE"});
+    }
   } catch (const Error&) {
     // the pause ends by itself within 15 seconds
   }

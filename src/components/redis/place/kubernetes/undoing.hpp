@@ -67,7 +67,7 @@ class Undoing {
   void one_node_stays(const Arguments& arguments);
 
   /// After a rollback: several nodes that cannot talk to the others any more are replaced at once. Only those, whoever
-  /// made them so: they are of no use as they are. Where none is, the master takes writes again.
+  /// made them so: they are of no use as they are. Where none is, all take writes again.
   void replace_all(const Arguments& arguments);
 
   /// The sentinels of several nodes, where those are still there.
