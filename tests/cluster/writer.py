@@ -133,9 +133,16 @@ def connected(host, port, password):
 def check(host, port, password_file):
     password = read(password_file)
     acknowledged = set(json.load(sys.stdin)["acknowledged"])
-    client, held, start = connected(host, port, password), set(), "-"
+    client, held, start, tries = connected(host, port, password), set(), "-", 10
     while True:
-        page = client.call("XRANGE", KEY, start, "+", "COUNT", "5000")
+        try:
+            page = client.call("XRANGE", KEY, start, "+", "COUNT", "5000")
+        except OSError:  # the master's role has moved
+            tries -= 1
+            if tries == 0:
+                raise
+            client = connected(host, port, password)
+            continue
         if not page:
             break
         held.update(fields[1] for _, fields in page)
