@@ -8,7 +8,8 @@
 #include "components/redis/place/kubernetes/status_kubernetes.hpp"
 #include "fakes/fake_runner.hpp"
 
-using namespace raibid;
+namespace raibid::status_kubernetes_test {
+
 using nlohmann::json;
 
 namespace {
@@ -356,3 +357,5 @@ TEST_CASE("replicas that another chart has made are read by their labels, and ar
   REQUIRE(release.followers.claims.size() == 2);
   CHECK(release.followers.claims[0].name == "redis-data-jobs-redis-replicas-0");
 }
+
+}  // namespace raibid::status_kubernetes_test
