@@ -332,14 +332,16 @@ StepResult Installation::upgrade() {
   m_step = m_joining ? "join" : "release";
   if (observed.name_space) m_rollout.start();  // without a password there is no step for it that has
   const int revision = (observed.record ? observed.record->revision : 0) + m_upgrades;
-  if (!drift().empty()) return put_back();
+  if (!drift().empty()) {
+    const StepResult result = put_back();
+    if (!unlike_pods().empty()) replace_unlike_pods();
+    return result;
+  }
   if (converged()) {
     m_rollout.expect_workload();
-    const bool some_differ = !observed.unlike_pods().empty() && settings.ha();
-    const std::vector<std::string> replaced = some_differ ? replace_unlike_pods() : std::vector<std::string>();
-    return {replaced.empty() ? Outcome::unchanged : Outcome::changed,
-            fmt::format("{}, revision {}{}", settings.release, revision,
-                        replaced.empty() ? "" : "; replaced: " + join(replaced, ", "))};
+    const std::string present = fmt::format("{}, revision {}", settings.release, revision);
+    if (unlike_pods().empty()) return {Outcome::unchanged, present};
+    return {Outcome::changed, fmt::format("{}; replaced: {}", present, join(replace_unlike_pods(), ", "))};
   }
   if (observed.workload) {  // the claim may have been deleted since it was looked at
     if (auto refusal = refuse_restart(m_context, session.kubectl, settings.release, m_context.deadline))

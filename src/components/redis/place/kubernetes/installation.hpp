@@ -157,8 +157,10 @@ class Installation {
   /// Several nodes get TLS, lose it, show a certificate of another CA, or get or lose their password: until the last
   /// one is replaced they could not talk to each other, so all are replaced at once (unlike_pods.hpp).
   bool replaces_all_at_once() const;
-  /// Before that, where all is well: the master takes no writes any more, and the replicas have everything.
+  /// Before that, when all nodes are well: none of them takes writes any more, and each has everything.
   void stop_writes_before_replacing();
+  /// Nodes that cannot talk to the others, for instance because an undo was killed.
+  std::vector<std::string> unlike_pods() const;
   std::vector<std::string> replace_unlike_pods();
   void follow_as_the_others();
   void wait_for_pods(std::size_t number);
@@ -208,6 +210,8 @@ class Installation {
   }
   StepResult upgrade();
   StepResult put_back();
+  /// What this change restarts Redis for, by record, certificate and pod template.
+  std::vector<std::string> changes_that_restart() const;
   std::vector<std::string> template_changes() const;
   /// What the running server is held against: what helm was given, whoever gave it.
   const Directives& expected_directives();

@@ -113,20 +113,23 @@ std::vector<std::string> Installation::restarts() const {
     if (!one.replaces_pods()) continue;
     for (const std::string& change : one.changes()) reasons.push_back(change);
   }
-  if (const std::vector<std::string> pods = observed.unlike_pods(); settings.ha() && observed.ha() && !pods.empty())
+  if (observed.workload && !converged()) reasons = changes_that_restart();
+  if (const std::vector<std::string> pods = unlike_pods(); !pods.empty())
     reasons.push_back(fmt::format("{}: cannot talk to the other nodes", join(pods, ", ")));
-  if (!observed.workload || converged()) return reasons;
-  if (!observed.workload->spec.empty()) {
-    const auto changes = restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
-    reasons.insert(reasons.begin(), changes.begin(), changes.end());
-  }
+  if (replaces_all_at_once()) reasons.emplace_back("all nodes at once (old and new ones could not talk to each other)");
+  return reasons;
+}
+
+std::vector<std::string> Installation::changes_that_restart() const {
+  std::vector<std::string> reasons;
+  if (!observed.workload->spec.empty())
+    reasons = restart_reasons(parse_spec(observed.workload->spec), spec_of(settings));
   const bool users_own = !settings.sets.empty() || !settings.values_files.empty();
   const bool some_go = conversion() == Conversion::to_one || takes_some_away();
   if (some_go && !reasons.empty() && reasons.front().starts_with("nodes "))
     reasons.front() += fmt::format(" (the claims of the other {} go; node 0 has what is in them)",
                                    observed.nodes() - settings.nodes());
   if (m_work.needs_restart) reasons.push_back(fmt::format("the certificate ({})", m_work.why));
-  if (replaces_all_at_once()) reasons.emplace_back("all nodes at once (old and new ones could not talk to each other)");
   if (conversion() != Conversion::none) return reasons;  // of the template nothing is as it was
   return m_rendered && (users_own || reasons.empty()) ? template_changes() : reasons;
 }

@@ -49,6 +49,10 @@ bool Installation::replaces_all_at_once() const {
          (settings.tls.enabled() && mounted_secret(before.tls, m_names) != mounted_secret(settings.tls, m_names));
 }
 
+std::vector<std::string> Installation::unlike_pods() const {
+  return settings.ha() && observed.ha() ? observed.unlike_pods() : std::vector<std::string>();
+}
+
 std::vector<std::string> Installation::replace_unlike_pods() {
   return delete_unlike_pods(m_context.runner, session.kubectl, m_names, m_context.deadline);
 }

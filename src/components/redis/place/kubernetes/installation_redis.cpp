@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/settled_set.hpp"
 #include "components/redis/place/kubernetes/installation.hpp"
 #include "components/redis/place/kubernetes/undo.hpp"
 #include "components/redis/run/steps.hpp"
@@ -27,7 +28,6 @@ constexpr Duration ask_again = std::chrono::milliseconds(900);   // a refusal is
 constexpr Duration proxy_patience = std::chrono::milliseconds(300);
 /// Redis is ready: for so long an exporter that is on its way (its image is being pulled) is waited for.
 constexpr Duration exporter_patience = std::chrono::seconds(10);
-constexpr Duration generation_poll = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -57,24 +57,9 @@ void Installation::check_asked_for(const nlohmann::json& workload) const {
 }
 
 void Installation::expect_new_pod() {
-  const Command question = session.kubectl.get({"statefulset/" + m_names.workload});
-  for (;;) {
-    const nlohmann::json found = Kubectl::parse_items(question, session.kubectl.run(question, m_context.deadline));
-    const nlohmann::json& workload = found.empty() ? nlohmann::json() : found.front();
-    check_asked_for(workload);
-    const long long seen = workload.value("/status/observedGeneration"_json_pointer, 0LL);
-    if (seen >= workload.value("/metadata/generation"_json_pointer, 0LL)) {
-      m_rollout.expect_revision(workload.value("/status/updateRevision"_json_pointer, ""));
-      return;
-    }
-    m_context.runner.wait({}, m_context.runner.now() + generation_poll);
-    if (m_context.runner.now() >= m_context.deadline) {
-      throw Error(ExitCode::failure,
-                  fmt::format("the controller has not taken in the change of StatefulSet {}", m_names.workload),
-                  "check whether the controller manager runs: " +
-                      session.kubectl.for_people({"describe", "statefulset", m_names.workload}));
-    }
-  }
+  const nlohmann::json workload = settled_set(m_context.runner, session.kubectl, m_names.workload, m_context.deadline);
+  check_asked_for(workload);
+  m_rollout.expect_revision(text_at(workload, {"status", "updateRevision"}));
 }
 
 /// While its container runs and is not ready Redis itself may know why: it loads its data, refuses the password, runs

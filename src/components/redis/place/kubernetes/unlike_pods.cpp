@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "base/error.hpp"
 #include "components/kubernetes/json_view.hpp"
+#include "components/kubernetes/settled_set.hpp"
 #include "components/redis/place/kubernetes/release.hpp"
 #include "tools/failures.hpp"
 
@@ -17,30 +17,11 @@ using nlohmann::json;
 
 namespace {
 
-constexpr Duration generation_poll = std::chrono::milliseconds(100);
-
 bool is_owned_by(const json& pod, const json& set) {
   const json& owners = items_at(pod, {"metadata", "ownerReferences"});
   return std::any_of(owners.begin(), owners.end(), [&](const json& owner) {
     return text_at(owner, {"uid"}) == text_at(set, {"metadata", "uid"});
   });
-}
-
-/// As its controller knows it; null when it is not there.
-json settled_set(Runner& runner, const Kubectl& kubectl, const RedisNames& names, TimePoint deadline) {
-  const Command question = kubectl.get({"statefulset/" + names.workload});
-  for (;;) {
-    const json sets = Kubectl::parse_items(question, kubectl.ask(question, deadline));
-    if (sets.empty()) return nullptr;
-    const json& set = sets.front();
-    if (number_at(set, {"status", "observedGeneration"}) >= number_at(set, {"metadata", "generation"})) return set;
-    if (runner.now() >= deadline)
-      throw Error(ExitCode::failure,
-                  fmt::format("the controller has not taken in the change of StatefulSet {}", names.workload),
-                  "check whether the controller manager runs: " +
-                      kubectl.for_people({"describe", "statefulset", names.workload}));
-    runner.wait({}, runner.now() + generation_poll);
-  }
 }
 
 }  // namespace
@@ -61,7 +42,7 @@ std::string way_to_talk(const json& pod) {
 
 std::vector<std::string> delete_unlike_pods(Runner& runner, const Kubectl& kubectl, const RedisNames& names,
                                             TimePoint deadline) {
-  const json set = settled_set(runner, kubectl, names, deadline);
+  const json set = settled_set(runner, kubectl, names.workload, deadline);
   const std::int64_t nodes = set.is_null() ? 0 : number_at(set, {"spec", "replicas"});
   if (nodes <= 1) return {};
   const std::string wanted = way_to_talk(at(set, {"spec", "template"}));
