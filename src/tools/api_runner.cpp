@@ -56,7 +56,8 @@ std::string name_of(const std::string& program) { return program.substr(program.
 
 /// Of any other program only its name is shown: its arguments are the user's.
 bool is_one_of_ours(const Command& command) {
-  return !command.argv.empty() && is_one_of(name_of(command.argv.front()), {"helm", "kubectl", "redis-server", "valkey-server", "haproxy"});
+  return !command.argv.empty() &&
+         is_one_of(name_of(command.argv.front()), {"helm", "kubectl", "redis-server", "valkey-server", "haproxy"});
 }
 
 /// The user's --set without a value that may be a secret, whatever the chart calls it.

@@ -67,7 +67,7 @@ std::vector<std::string> names_of(const json& list) {
 
 std::string shown(const std::string& kubeconfig) { return kubeconfig.empty() ? "" : " " + kubeconfig; }
 
-/// The context to use: `wanted`, or the current one. Throws Error (preflight) when there is none of that name.
+/// The context to use: `wanted`, or the current one. Throws Error (preflight) when no context has that name.
 std::string choose_context(const json& view, const std::string& kubeconfig, const std::string& wanted) {
   const std::vector<std::string> names = names_of(member(view, "contexts"));
   if (names.empty()) {

@@ -290,7 +290,7 @@ class TlsTransport final : public Transport {
   }
 
   [[noreturn]] void fail_without_certificate() const {
-    throw TlsError(TlsProblem::needs_certificate, m_where + " asks for a client certificate, and there is none",
+    throw TlsError(TlsProblem::needs_certificate, m_where + " requires a client certificate, and none was given",
                    "use one that is signed by the CA that this Redis trusts");
   }
 

@@ -95,7 +95,7 @@ TEST_CASE("external with TLS: every command, from the URL and then from what set
 TEST_CASE("external with TLS and client certificates: the paths are saved, never the key") {
   TlsCli cli(true);
   const std::string without = cli.must_end(3, {"setup", "redis"}, cli.trusting());
-  CHECK(has(without, "asks for a client certificate, and there is none"));
+  CHECK(has(without, "requires a client certificate, and none was given"));
   CHECK(has(without, "hint: name one by --tls-cert FILE and its key by --tls-key FILE"));
   cli.must_end(0, {"setup", "redis"}, cli.trusting() + cli.own);
   CHECK(has(cli.credentials(), cli.own.at(3)));

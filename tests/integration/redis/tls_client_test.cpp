@@ -163,7 +163,7 @@ TEST_CASE("TLS: client certificates, with both versions") {
     const Refusal missing = refusal(port, certificates.trusting());
     CAPTURE(missing.message);
     CHECK(missing.problem == TlsProblem::needs_certificate);
-    CHECK(has(missing.message, "asks for a client certificate, and there is none"));
+    CHECK(has(missing.message, "requires a client certificate, and none was given"));
     const Refusal foreign = refusal(port, showing(stranger.client()));
     CAPTURE(foreign.message);
     CHECK(foreign.problem == TlsProblem::refuses_certificate);

@@ -143,7 +143,7 @@ std::string why_one_replica(const RedisSettings&) {
 }
 
 std::string durable_locks(const RedisSettings&) {
-  return "a fencing token in what the lock protects, and a timeout for every lock; or appendfsync: always";
+  return "check a fencing token in what the lock protects, and give every lock a timeout; or set appendfsync: always";
 }
 
 bool may_lose_acknowledged(const RedisSettings& settings) {

@@ -114,7 +114,7 @@ number_of() { # the last number on the line of this pod's own file that begins w
   awk -v start="$1" 'index($0, start " ") == 1 {number = $NF} END {print number + 0}' "$file"
 }
 id_of() { printf '%s-%s' "$name" "$1" | sha1sum | awk '{print $1}'; }
-# Written anew at each start: passwords and addresses are those of now, and of the old one only epochs and the master's ordinal are taken over.
+# Written again at each start, with the current passwords and addresses. Only the epochs and the master's ordinal come from the old file.
 write_sentinel_file() {
   find_addresses
   collect_opinions
