@@ -124,3 +124,18 @@ TEST_CASE("the setup that made the namespace gives up when the one that got the 
   CHECK(race.err.str().find("(process 42 on web-2") != std::string::npos);
   CHECK(race.cluster.state()["objects"].contains("lease/raibid-cli-raibid-redis"));
 }
+
+TEST_CASE("the setup that made the namespace leaves alone what one that had the lock has left there") {
+  Race race;
+  const int code = race.setup(
+      [&](json& objects) {
+        take_lock(objects, race.cluster.clock());
+        objects["secret/raibid-redis"] = made({{"kind", "Secret"}, {"metadata", {{"name", "raibid-redis"}}}}, "9");
+      },
+      [](json& objects) { objects.erase("lease/raibid-cli-raibid-redis"); });
+  INFO(race.err.str());
+  CHECK(code == 3);
+  CHECK(race.err.str().find("at the same moment") != std::string::npos);
+  CHECK(race.cluster.state()["objects"]["secret/raibid-redis"]["metadata"]["uid"] == "theirs-9");
+  CHECK_FALSE(race.cluster.state()["objects"].contains("lease/raibid-cli-raibid-redis"));
+}
