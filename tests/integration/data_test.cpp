@@ -34,14 +34,7 @@ class DataCli : public Cli {
                     credentials.at("password")});
     return std::string(trim(must(command)));
   }
-  void end(int signal) {
-    REQUIRE(::kill(m_pid, signal) == 0);
-    const TimePoint until = real_runner().now() + std::chrono::seconds(20);
-    while (fs::exists("/proc/" + std::to_string(m_pid) + "/fd/0")) {  // a zombie has no open files any more
-      REQUIRE(real_runner().now() < until);
-      real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(10));
-    }
-  }
+  void end(int signal) { end_process(m_pid, signal); }
   fs::path last_aof() const {
     for (const auto& entry : fs::recursive_directory_iterator(home() / "local/raibid-redis/data")) {
       if (entry.path().string().ends_with(".incr.aof")) return entry.path();

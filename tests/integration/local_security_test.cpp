@@ -48,13 +48,7 @@ class Locals : public Cli {
   int pid() { return nlohmann::json::parse(local("status", {"-o", "json"}).out).at("pid"); }
   fs::path instance() const { return home() / "local" / "raibid-redis"; }
 
-  void end_server(int signal) {
-    const int server = pid();
-    REQUIRE(::kill(server, signal) == 0);
-    const TimePoint until = real_runner().now() + std::chrono::seconds(20);
-    while (fs::exists(fmt::format("/proc/{}/fd", server)) && real_runner().now() < until)
-      real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(20));
-  }
+  void end_server(int signal) { end_process(pid(), signal); }
 
   /// A journal as a killed setup of this Redis leaves it, which says that `path` was made.
   fs::path plant_journal(const fs::path& path) const {

@@ -130,12 +130,23 @@ begins() {
   check "$with: what is written" writes 0 1
   check "$with: … a replica has" eventually holds 2 1
   for i in 0 1 2; do check "$with: sentinel $i closes a dead connection after three seconds" eventually has_periods $i; done
+  if [[ $with == dash ]]; then
+    for i in 0 1 2; do check "$with: node $i closes the connections that sentinels began before it was there" eventually renewed as_application $i; done
+    for i in 0 1 2; do check "$with: … sentinel $i, too" eventually renewed as_sentinel_user "$sentinel_port" $i; done
+    check "$with: … and all is as before" eventually one_master 0
+  fi
   check "$with: the file of a sentinel is for its user alone" test "$(stat -c %a "$work/0/data/sentinel/sentinel.conf")" = 600
   check "$with: the application may ask a sentinel" names 1 0
   check "$with: … and may not change it" denied sentinel_of 1 sentinel failover mymaster
   check "$with: … nor set anything" denied sentinel_of 1 sentinel set mymaster quorum 1
 }
-has_periods() { [[ $(REDISCLI_AUTH=of-the-pods timeout 2 redis-cli "${encrypted[@]}" --user sentinel -h "127.0.0.$(($1 + 1))" -p "$sentinel_port" sentinel debug | paste -sd' ') == *"INFO-PERIOD 2000 "*"MIN-LINK-RECONNECT-PERIOD 3000 "* ]]; }
+as_sentinel_user() { REDISCLI_AUTH=of-the-pods timeout 2 redis-cli "${encrypted[@]}" --user sentinel -h "127.0.0.$(($2 + 1))" -p "$1" "${@:3}"; } # PORT ORDINAL COMMAND…
+has_periods() { [[ $(as_sentinel_user "$sentinel_port" "$1" sentinel debug | paste -sd' ') == *"INFO-PERIOD 2000 "*"MIN-LINK-RECONNECT-PERIOD 3000 "* ]]; }
+renewed() { # FUNCTION ORDINAL: no connection of a sentinel there is as old as the server
+  local up
+  up=$("$@" info server | tr -d '\r' | sed -n 's/^uptime_in_seconds://p')
+  "$@" client list | awk -v up="$up" '/ name=sentinel-/ {links++; match($0, / age=[0-9]+/); if (substr($0, RSTART + 5, RLENGTH - 5) > up - 8) old++} END {exit !links || old}'
+}
 denied() { [[ $("$@") == NOPERM* ]]; }
 
 master_crashes() {
@@ -179,7 +190,7 @@ master_is_almost_late() {
   check "$with: … and takes writes" eventually writes "$now" 10
   for i in 0 1 2; do check "$with: sentinel $i waits as usual" as_sentinel_of "$i" SENTINEL SET mymaster down-after-milliseconds 2500; done
 }
-as_sentinel_of() { [[ $(REDISCLI_AUTH=of-the-pods timeout 2 redis-cli "${encrypted[@]}" --user sentinel -h "127.0.0.$(($1 + 1))" -p "$sentinel_port" "${@:2}") == OK ]]; }
+as_sentinel_of() { [[ $(as_sentinel_user "$sentinel_port" "$@") == OK ]]; }
 heard_long_ago() { (($(sentinel_of "$1" sentinel master mymaster | grep -A 1 -x last-ok-ping-reply | tail -n 1) > 1300)); }
 knows_two_without_priority() { [[ $(sentinel_of "$1" sentinel replicas mymaster | grep -A 1 -x slave-priority | grep -cx 0) == 2 ]]; }
 considers_down() { [[ $(sentinel_of "$1" sentinel master mymaster | grep -A 1 -x flags) == *down* ]]; }

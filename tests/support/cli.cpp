@@ -129,6 +129,16 @@ std::string must(const std::vector<std::string>& argv, const std::string& input)
   return output.out;
 }
 
+void end_process(int pid, int signal) {
+  REQUIRE(::kill(pid, signal) == 0);
+  const TimePoint until = real_runner().now() + std::chrono::seconds(20);
+  const std::string status = fmt::format("/proc/{}/status", pid);
+  while (read_file(status).value_or("State:\tZ").find("State:\tZ") == std::string::npos) {
+    REQUIRE(real_runner().now() < until);
+    real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(10));
+  }
+}
+
 std::string said(const Output& output) {
   return fmt::format("status {}{}\nstdout:\n{}\nstderr:\n{}", output.status, output.timed_out ? " (timed out)" : "",
                      output.out, output.err);

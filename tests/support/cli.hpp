@@ -60,6 +60,9 @@ std::string must(const std::vector<std::string>& argv, const std::string& input 
 /// Runs a program; its output whatever comes.
 Output attempt(const std::vector<std::string>& argv, const std::string& input = {});
 
+/// Sends a signal that ends a process, and waits until the process has closed its files and ports, for 20 s at most.
+void end_process(int pid, int signal);
+
 /// "what was said", for INFO().
 std::string said(const Output& output);
 

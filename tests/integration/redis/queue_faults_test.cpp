@@ -217,11 +217,12 @@ TEST_CASE("queue, LOADING: Redis was killed and reads a long AOF") {
   const int server = cli.server();
   FaultCli* const it = &cli;
   cli.meets({[&, it] {
-               REQUIRE(::kill(server, SIGKILL) == 0);
+               end_process(server, SIGKILL);
                REQUIRE(attempt({"redis-server", config_file, "--key-load-delay", "100"}).status == 0);
                const TimePoint until = it->runner().now() + 30s;
                while (!has(it->queue("stats").err, "LOADING") && it->runner().now() < until)
                  it->runner().wait({}, it->runner().now() + 20ms);
+               REQUIRE(it->runner().now() < until);
              },
              [&, it] {
                const TimePoint until = it->runner().now() + 60s;

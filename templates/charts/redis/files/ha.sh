@@ -58,11 +58,11 @@ remembered() {
     $1 == "sentinel" && $2 == "config-epoch" && $3 == set {epoch = $4}
     END {if (master in ordinal) print ordinal[master], epoch + 0}' "$file"
 }
-# "ORDINAL EPOCH" as the sentinel of pod $1 says it, and "down" when it considers that master down, or has not heard of it for half the time after which
+# "ORDINAL EPOCH" as the sentinel of pod $1 says it within $2 seconds, and "down" when it considers that master down, or has not heard of it for half the time after which
 # it would; nothing when it does not answer. One that has just promoted a replica names that already by its address alone, and its epoch a moment later.
 asked() {
   as_health "SENTINEL MASTER $set" "SENTINEL GET-MASTER-ADDR-BY-NAME $set" |
-    timeout 1 "$cli" -h "$(address "$1")" -p "$sentinel_port" $to_others 2>/dev/null |
+    timeout "$2" "$cli" -h "$(address "$1")" -p "$sentinel_port" $to_others 2>/dev/null |
     awk -v addresses="$addresses" -v patience="$((down_after / 2))" '
       BEGIN {n = split(addresses, all, " "); for (i = 1; i <= n; i++) ordinal[all[i]] = i - 1}
       {line[NR] = $0}
@@ -80,10 +80,10 @@ asked() {
       }'
 }
 # Sets $known, how many pods have an opinion, $master and $epoch, the one of the highest epoch, and $down, not empty when one considers its master down.
-collect_opinions() {
-  known=0 master=0 epoch=-1 down=
-  # all at once, because each that is not there yet costs a second
-  opinions=$(for i in $(ordinals); do if [ "$i" = "$ordinal" ]; then remembered; else asked "$i"; fi & done; wait)
+collect_opinions() { # [seconds for an answer]
+  known=0 master=0 epoch=-1 down= within=${1:-1}
+  # all at once, because each that is not there yet costs the whole time
+  opinions=$(for i in $(ordinals); do if [ "$i" = "$ordinal" ]; then remembered; else asked "$i" "$within"; fi & done; wait)
   while read -r named since state; do
     [ -n "$since" ] || continue
     known=$((known + 1)) down=$down$state
@@ -93,20 +93,23 @@ collect_opinions() {
 $opinions
 END
 }
-# Waits until a majority has an opinion, and for the others another two seconds; twenty at most. Where nobody ever had one it is pod 0.
+# Waits until a majority has an opinion, and for the others another two seconds; twenty at most. Where nobody ever had one it is pod 0. While a pod has
+# no container yet, the first packet of a connection to it is lost, and TCP sends the next one after a second. So the tries are short, but for the last.
 choose_master() {
   find_addresses
   end=$(($(date +%s) + 20)) settled=
   while :; do
-    collect_opinions
+    collect_opinions 0.4
+    [ "$known" -lt "$nodes" ] || return 0
     now=$(date +%s)
-    [ "$known" -lt "$nodes" ] && [ "$now" -lt "$end" ] || break
+    [ "$now" -lt "$end" ] || break
     if [ "$((known * 2))" -gt "$nodes" ]; then
       [ -n "$settled" ] || settled=$((now + 2))
       [ "$now" -lt "$settled" ] || break
     fi
     sleep 0.2
   done
+  collect_opinions
 }
 
 number_of() { # the last number on the line of this pod's own file that begins with $1
@@ -166,9 +169,21 @@ start_sentinel() {
     "$server" "$file" --sentinel &
     child=$!
     set_periods
+    renew_links $to_own_sentinel < /dev/null > /dev/null 2>&1 &
     wait "$child" || exit
     child=
   done
+}
+
+# Ten seconds after a start it closes the connections of the sentinels, which connect again. While this node had no pod, its Service refused by an ICMP
+# message. Linux keeps that in the socket when the connection succeeds after all, and it wakes a sentinel again and again, without a pause.
+renew_links() { # redis-cli-options…
+  sleep 10
+  if [ -n "$auth" ]; then
+    as_sentinel 'CLIENT KILL USER sentinel' "$@"
+  else
+    timeout 2 "$cli" "$@" CLIENT LIST | awk '/ name=sentinel-/ {sub(/^id=/, ""); print "CLIENT KILL ID " $1}' | timeout 2 "$cli" "$@"
+  fi
 }
 
 # A sentinel does not stop a failover when the master comes back, and may begin one until it has heard of the master again. What this master then takes,
@@ -189,14 +204,25 @@ hold_writes() {
     [ -n "$down" ] || [ "$known" -lt "$nodes" ] || { as_sentinel 'CLIENT UNPAUSE' $to_itself; return; }
   done
 }
+# All nodes of a release start together. A replica that finds no master tries again only a second later, so it waits a moment before it starts.
+await_master() {
+  tries=0
+  until [ -n "$(as_health PING | timeout 0.4 "$cli" -h "$(address "$master")" -p "$redis_port" $to_others 2>/dev/null)" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 4 ] || return 0
+    sleep 0.1
+  done
+}
 start_server() {
   choose_master
+  renew_links $to_itself < /dev/null > /dev/null 2>&1 &
   set -- --replica-announce-ip "$(address "$ordinal")"
   if [ "$master" = "$ordinal" ]; then
     echo "starting as the master${down:+; writes are paused while a failover may be under way}" >&2
     [ -z "$down" ] || hold_writes < /dev/null > /dev/null 2>&1 &
   else
     echo "starting as a replica of $name-$master" >&2
+    await_master
     set -- "$@" --replicaof "$(address "$master")" "$redis_port"
   fi
   run_server "$@"
