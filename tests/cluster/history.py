@@ -39,13 +39,15 @@ REDELIVER = 3000  # milliseconds
 
 # Seconds around a fault in which an entry without WAIT may be acknowledged and lost: from so long before its start, to so long after it
 # had taken effect, and (a node that comes back and does not know yet) to so long after its end.
-MAX_LAG = 3
+# From the last acknowledgement of a replica until its master refuses writes: min-replicas-max-lag is 3, Redis counts whole seconds, and looks once a second
+# (refreshGoodSlavesCount in replication.c).
+REFUSES_WITHIN = 3 + 2
 MAY_LOSE = {
     "kill": (0.1, 0, 0),
     "delete-now": (0.1, 0, 0),
     "freeze": (0.1, 0, 1),
-    "cut-off": (0.1, MAX_LAG + 1, 1),
-    "cut-from-nodes": (0.1, MAX_LAG + 1, 1),
+    "cut-off": (0.1, REFUSES_WITHIN, 1),
+    "cut-from-nodes": (0.1, REFUSES_WITHIN, 1),
 }
 # A master that was away, and comes back while another node is being promoted, keeps the replica that has not been told yet: it acknowledges, also
 # with WAIT 1, until a sentinel tells that: a second later, or when its connection to a new pod is there. Seconds after the end of the fault.
