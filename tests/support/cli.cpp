@@ -132,8 +132,13 @@ std::string must(const std::vector<std::string>& argv, const std::string& input)
 void end_process(int pid, int signal) {
   REQUIRE(::kill(pid, signal) == 0);
   const TimePoint until = real_runner().now() + std::chrono::seconds(20);
-  const std::string status = fmt::format("/proc/{}/status", pid);
-  while (read_file(status).value_or("State:\tZ").find("State:\tZ") == std::string::npos) {
+  // its main thread can be a zombie while another one still has the files
+  const auto lives = [status = fmt::format("/proc/{}/status", pid)] {
+    const std::string text = read_file(status).value_or("");
+    return !text.empty() &&
+           (text.find("State:\tZ") == std::string::npos || text.find("\nThreads:\t1\n") == std::string::npos);
+  };
+  while (lives()) {
     REQUIRE(real_runner().now() < until);
     real_runner().wait({}, real_runner().now() + std::chrono::milliseconds(10));
   }
