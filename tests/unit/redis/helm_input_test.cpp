@@ -28,7 +28,7 @@ ChartChoice chart_of(const std::string& chart, const std::string& version = {}) 
 }
 
 std::string set_refusal(const std::string& set) {
-  const Error error = error_of([&] { check_sets({set}, "--set (RAIBID_SET)"); });
+  const Error error = error_of([&] { check_sets({set}, ChartChoice::Kind::embedded, "--set (RAIBID_SET)"); });
   CHECK(error.code() == ExitCode::usage);
   CHECK(has(error.message(), "--set (RAIBID_SET)"));
   CHECK_FALSE(has(error.message() + error.hint(), "hunter2"));
@@ -97,7 +97,8 @@ TEST_CASE("--set takes what helm takes") {
   CHECK_NOTHROW(check_sets({"a.b=c", "master.nodeSelector.disk=ssd,metrics.enabled=false", "list={a,b}", "a=b\\,c=d",
                             "x[0].y=1", "empty=", "auth.usePasswordFiles=true",
                             "auth.existingSecretPasswordKey=redis-password", "note=see the password page"},
-                           "--set"));
+                           ChartChoice::Kind::embedded, "--set"));
+  CHECK_NOTHROW(check_sets({"tls.enabled=true", "architecture=replication"}, ChartChoice::Kind::bitnami, "--set"));
   CHECK(has(set_refusal("nonsense"), "KEY=VALUE"));
   CHECK(has(set_refusal("=x"), "KEY=VALUE"));
   CHECK(has(set_refusal("a=b,nonsense"), "KEY=VALUE"));
@@ -113,7 +114,18 @@ TEST_CASE("a password by --set is refused, and not repeated") {
     CAPTURE(set);
     CHECK(has(set_refusal(set), "would put a password"));
   }
-  CHECK(has(set_refusal("auth.enabled=false"), "auth.enabled"));
+}
+
+TEST_CASE("--set of what an option decides is refused, with that option") {
+  for (const char* key : {"auth.enabled", "architecture", "replica.replicaCount", "sentinel.quorum", "tls.enabled",
+                          "tls.existingSecret", "TLS.authClients"}) {
+    CAPTURE(key);
+    CHECK(has(set_refusal(std::string("a=1,") + key + "=x"), std::string(key) + " is decided by raibid-cli"));
+  }
+  CHECK(error_of([] { check_sets({"tls.enabled=true"}, ChartChoice::Kind::embedded, "--set"); }).hint() ==
+        "use --tls, --tls-secret or --tls-client-certs");
+  const Error error = error_of([] { check_sets({"auth.enabled=no"}, ChartChoice::Kind::bitnami, "--set"); });
+  CHECK(has(error.message(), "auth.enabled is decided"));
 }
 
 TEST_CASE("names by which everything is found cannot be set") {

@@ -35,6 +35,27 @@ constexpr std::array harmless_keys{"existingsecretpasswordkey"sv, "usepasswordfi
 /// Keys that decide the names by which status, teardown and a rollback find everything.
 constexpr std::array name_keys{"fullnameoverride"sv, "nameoverride"sv, "namespaceoverride"sv};
 
+/// Values that belong to an option: what setup makes and looks at goes by that. All below such a key, too.
+struct Decided {
+  std::string_view key;
+  const char* hint;
+  bool in_any_chart;
+};
+constexpr Decided decided[] = {{"auth.enabled", "use --no-auth", true},
+                               {"architecture", "use --ha", false},
+                               {"replica.replicacount", "use --ha --replicas", false},
+                               {"sentinel.quorum", "leave it out: it is the majority of the nodes", false},
+                               {"tls", "use --tls, --tls-secret or --tls-client-certs", false}};
+
+void refuse_decided(const std::string& key, ChartChoice::Kind chart, const std::string& what) {
+  const std::string lower = to_lower(key);
+  for (const Decided& one : decided) {
+    if (!one.in_any_chart && chart != ChartChoice::Kind::embedded) continue;
+    if (!lower.starts_with(one.key) || (lower.size() > one.key.size() && lower[one.key.size()] != '.')) continue;
+    throw Error(ExitCode::usage, fmt::format("{}: {} is decided by raibid-cli", what, printable(key)), one.hint);
+  }
+}
+
 bool looks_like_password(std::string_view key) {
   const std::string lower = to_lower(key);
   if (std::find(harmless_keys.begin(), harmless_keys.end(), lower) != harmless_keys.end()) return false;
@@ -130,7 +151,7 @@ std::vector<std::string> key_parts(std::string_view key) {
   return parts;
 }
 
-void check_pair(const std::string& pair, const std::string& what) {
+void check_pair(const std::string& pair, ChartChoice::Kind chart, const std::string& what) {
   const std::size_t equals = pair.find('=');
   const std::string key = pair.substr(0, equals);
   if (equals == std::string::npos || trim(key).empty()) {
@@ -141,9 +162,7 @@ void check_pair(const std::string& pair, const std::string& what) {
     if (looks_like_password(part)) refuse_password(what, key);
     if (decides_names(part)) refuse_name(what, key);
   }
-  if (to_lower(key) == "auth.enabled") {
-    throw Error(ExitCode::usage, fmt::format("{}: auth.enabled is decided by raibid-cli", what), "use --no-auth");
-  }
+  refuse_decided(key, chart, what);
   if (sets_password(std::string_view(pair).substr(equals + 1))) refuse_password(what, key);
 }
 
@@ -197,9 +216,9 @@ ChartChoice choose_chart(const Settings& settings) {
   return chart;
 }
 
-void check_sets(const std::vector<std::string>& sets, const std::string& what) {
+void check_sets(const std::vector<std::string>& sets, ChartChoice::Kind chart, const std::string& what) {
   for (const std::string& set : sets) {
-    for (const std::string& pair : pairs_of(set)) check_pair(pair, what);
+    for (const std::string& pair : pairs_of(set)) check_pair(pair, chart, what);
   }
 }
 

@@ -14,8 +14,9 @@ namespace raibid {
 ChartChoice choose_chart(const Settings& settings);
 
 /// --set: KEY=VALUE in helm's syntax, nothing that looks like a password (it would stand in argv and in Helm's record),
-/// and no name that everything else is found by. The value is never repeated in a message.
-void check_sets(const std::vector<std::string>& sets, const std::string& what);
+/// no name that everything else is found by, and nothing that an option of ours decides. The value is never repeated in
+/// a message.
+void check_sets(const std::vector<std::string>& sets, ChartChoice::Kind chart, const std::string& what);
 
 /// The keys of --set without their values, which nothing of ours may keep: they might be secrets.
 std::vector<std::string> keys_of_sets(const std::vector<std::string>& sets);

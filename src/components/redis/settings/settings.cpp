@@ -407,7 +407,7 @@ RedisSettings redis_settings(const Settings& settings, const Preset& preset, con
   redis.accepted = preset.accepted;
   redis.strict = reader.flag("strict");
   redis.sets = reader.list("set");
-  if (!redis.sets.empty()) check_sets(redis.sets, reader.named("set"));
+  if (!redis.sets.empty()) check_sets(redis.sets, redis.chart.kind, reader.named("set"));
   redis.values_files = reader.list("values");
   if (!redis.values_files.empty()) check_values_files(redis.values_files, reader.named("values"));
   if (redis.target == Target::external) drop_what_is_not_ours(redis);

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "components/redis/settings/helm_input.hpp"
 #include "components/redis/settings/naming.hpp"
 
 namespace raibid {
@@ -48,23 +47,12 @@ std::optional<std::pair<std::string, std::string>> why_no_replicas(const RedisSe
   return std::nullopt;
 }
 
-/// The chart alone would make nodes that have no passwords for each other.
-void refuse_architecture_by_set(const RedisSettings& redis, const OptionReader& reader) {
-  if (redis.chart.kind != ChartChoice::Kind::embedded) return;
-  for (const std::string& key : keys_of_sets(reader.list("set"))) {
-    if (key != "architecture") continue;
-    throw Error(ExitCode::usage, fmt::format("{}: architecture is decided by raibid-cli", reader.named("set")),
-                "use --ha");
-  }
-}
-
 }  // namespace
 
 int sentinel_quorum(int nodes) { return nodes / 2 + 1; }
 
 void take_topology(RedisSettings& redis, const OptionReader& reader) {
   const bool wanted = reader.flag("ha");
-  refuse_architecture_by_set(redis, reader);
   if (reader.has("proxy-image") && !reader.text("proxy-image").empty())
     redis.proxy_image = parse_image(reader.text("proxy-image"), reader.named("proxy-image"));
   const bool says_replicas = reader.chosen("replicas") && reader.settings().origin("replicas").source != Source::record;
