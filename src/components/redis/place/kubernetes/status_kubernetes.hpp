@@ -33,25 +33,6 @@ void examine_nodes(const Context& context, const Topology& topology, const Kubec
 /// Whether its Redis answers until then.
 bool answers(const Release& found, KubernetesRedis& redis, TimePoint until);
 
-/// Adds the check `pod`, with restarts and the last end of a container. `pod` is nullptr when there is none. An
-/// exporter that is not ready is a check of its own, and none of the pod's.
-void examine_pod(const Release::Pod* pod, const std::string& name, const Kubectl& kubectl, HealthReport& report);
-
-/// Adds the check `claim`. One that is being deleted fails, and the hint says how to keep the data.
-void examine_claim(const Release::Claim* claim, const std::string& name, const std::string& release, bool wanted,
-                   const Kubectl& kubectl, HealthReport& report);
-
-/// When the streams were trimmed last, and whether that went well; nothing without a CronJob.
-void examine_trimming(const std::optional<Release::Trimming>& trimming, const Kubectl& kubectl, HealthReport& report);
-
-/// When the last backup was taken by the schedule, how large it is, and whether that went well; red when it is older
-/// than two periods. Nothing without a CronJob.
-void examine_backups(const std::optional<Release::Backups>& backups, const Kubectl& kubectl, WallTime now,
-                     HealthReport& report);
-
-/// Adds a failed check for each further object that is being deleted: Service, Secret, namespace, volume.
-void examine_deletions(const Release& found, const Kubectl& kubectl, HealthReport& report);
-
 /// "raibid-redis (k3s-dev, namespace raibid-redis)"
 std::string report_title(const Kubectl& kubectl, const Release& found);
 

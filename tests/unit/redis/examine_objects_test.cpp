@@ -4,11 +4,12 @@
 
 #include <set>
 
+#include "components/redis/place/kubernetes/examine_objects.hpp"
 #include "components/redis/place/kubernetes/release_reader.hpp"
-#include "components/redis/place/kubernetes/status_kubernetes.hpp"
+#include "components/redis/place/status_facts.hpp"
 #include "fakes/fake_runner.hpp"
 
-namespace raibid::status_kubernetes_test {
+namespace raibid::examine_objects_test {
 
 using nlohmann::json;
 
@@ -358,4 +359,4 @@ TEST_CASE("replicas that another chart has made are read by their labels, and ar
   CHECK(release.followers.claims[0].name == "redis-data-jobs-redis-replicas-0");
 }
 
-}  // namespace raibid::status_kubernetes_test
+}  // namespace raibid::examine_objects_test
