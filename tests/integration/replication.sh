@@ -123,7 +123,7 @@ one_master() { # ORDINAL: it alone, all follow, all sentinels agree
 writes_refused() { [[ $(as_application "$1" xadd stray '*' n 1) == NOREPLICAS* ]]; }
 
 begins() {
-  local i
+  local i stays
   for i in 2 1 0; do start_pod $i; done
   check "$with: three pods without any memory: pod 0 is the master, all sentinels know all" eventually one_master 0
   for i in 0 1 2; do check "$with: pod $i is ready" ready $i; done
@@ -131,8 +131,12 @@ begins() {
   check "$with: … a replica has" eventually holds 2 1
   for i in 0 1 2; do check "$with: sentinel $i closes a dead connection after three seconds" eventually has_periods $i; done
   if [[ $with == dash ]]; then
+    stay_connected & stays=$!
     for i in 0 1 2; do check "$with: node $i closes the connections that sentinels began before it was there" eventually renewed as_application $i; done
     for i in 0 1 2; do check "$with: … sentinel $i, too" eventually renewed as_sentinel_user "$sentinel_port" $i; done
+    touch "$work/renewed"
+    wait "$stays"
+    check "$with: … and no other connection of that user" test "$(uniq -c "$work/ids" | awk '{print $1}')" = 2
     check "$with: … and all is as before" eventually one_master 0
   fi
   check "$with: the file of a sentinel is for its user alone" test "$(stat -c %a "$work/0/data/sentinel/sentinel.conf")" = 600
@@ -142,6 +146,11 @@ begins() {
 }
 as_sentinel_user() { REDISCLI_AUTH=of-the-pods timeout 2 redis-cli "${encrypted[@]}" --user sentinel -h "127.0.0.$(($2 + 1))" -p "$1" "${@:3}"; } # PORT ORDINAL COMMAND…
 has_periods() { [[ $(as_sentinel_user "$sentinel_port" "$1" sentinel debug | paste -sd' ') == *"INFO-PERIOD 2000 "*"MIN-LINK-RECONNECT-PERIOD 3000 "* ]]; }
+# As raibid-cli does; the same number before and after
+stay_connected() {
+  { echo CLIENT ID; until [[ -e $work/renewed ]]; do sleep 0.1; done; echo CLIENT ID; } |
+    REDISCLI_AUTH=of-the-pods redis-cli "${encrypted[@]}" --user sentinel -p "$sentinel_port" > "$work/ids"
+}
 renewed() { # FUNCTION ORDINAL: no connection of a sentinel there is as old as the server
   local up
   up=$("$@" info server | tr -d '\r' | sed -n 's/^uptime_in_seconds://p')

@@ -176,14 +176,14 @@ start_sentinel() {
 }
 
 # Ten seconds after a start it closes the connections of the sentinels, which connect again. While this node had no pod, its Service refused by an ICMP
-# message. Linux keeps that in the socket when the connection succeeds after all, and it wakes a sentinel again and again, without a pause.
+# message. Linux keeps that in the socket when the connection succeeds after all, and it wakes a sentinel again and again, without a pause. At a sentinel
+# raibid-cli is the same user, and keeps its connection; at a node that user may not list them, and nobody else stays connected with it.
 renew_links() { # redis-cli-options…
   sleep 10
-  if [ -n "$auth" ]; then
-    as_sentinel 'CLIENT KILL USER sentinel' "$@"
-  else
-    timeout 2 "$cli" "$@" CLIENT LIST | awk '/ name=sentinel-/ {sub(/^id=/, ""); print "CLIENT KILL ID " $1}' | timeout 2 "$cli" "$@"
-  fi
+  orders=$(answers_to_sentinel 'CLIENT LIST' "$@" | awk '
+    / name=sentinel-/ {sub(/^id=/, ""); print "CLIENT KILL ID " $1}
+    /NOPERM/ {print "CLIENT KILL USER sentinel"}')
+  [ -z "$orders" ] || as_sentinel "$orders" "$@"
 }
 
 # A sentinel does not stop a failover when the master comes back, and may begin one until it has heard of the master again. What this master then takes,
@@ -228,9 +228,9 @@ start_server() {
   run_server "$@"
 }
 
-# as_sentinel COMMAND redis-cli-options…: as the user sentinel, whose password is on stdin only
-as_sentinel() {
-  command=$1
+# COMMANDS redis-cli-options…: as the user sentinel, whose password is on stdin only
+answers_to_sentinel() {
+  commands=$1
   shift
   {
     if [ -n "$auth" ]; then
@@ -238,9 +238,10 @@ as_sentinel() {
       cat "$secrets/internal-password"
       echo
     fi
-    printf '%s\n' "$command"
-  } | timeout 2 "$cli" "$@" 2>&1 | awk '{line = $0} END {print line}'
+    printf '%s\n' "$commands"
+  } | timeout 2 "$cli" "$@" 2>&1
 }
+as_sentinel() { answers_to_sentinel "$@" | awk '{line = $0} END {print line}'; } # the last line
 role() { # seconds redis-cli-options…: a line for each part of the answer
   seconds=$1
   shift
