@@ -322,6 +322,30 @@ is_no_master_to_proxy() { [[ $(grep "Server master/node$1 is" "$work/proxy.log" 
 is_subscribed() { [[ $(as_application "$1" pubsub numsub came-alone | tail -n 1) == 1 ]]; }
 wait_end() { eventually gone "$1"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
+# Redis does not end while it writes its first AOF after a full synchronization, and the kubelet asks it only once
+first_aof() {
+  local now other n
+  now=$(master_of 0 1 2) other=$(((now + 1) % 3))
+  {
+    for n in {1..20}; do as_application "$now" set "fill:$n" 1; done
+    as_application "$other" config set rdb-key-save-delay 100000 # microseconds for each key
+    as_application "$other" config set appendonly no
+    as_application "$other" config set appendonly yes
+  } > "$work/filled"
+  check "$with: a replica writes its first AOF" writes_aof "$other"
+  check "$with: … and ends when that is done" ends_when_asked "$other"
+  end "redis $other"
+  start redis "$other"
+  check "$with: … and comes back" eventually one_master "$now"
+}
+writes_aof() { [[ $(as_application "$1" info persistence) == *aof_rewrite_in_progress:1* ]]; }
+farewells() { grep -c 'bye bye' "$work/redis $1.log"; }
+says_farewell() { (($(farewells "$1") > $2)); }
+ends_when_asked() {
+  local before
+  before=$(farewells "$1")
+  in_pod "$1" ha.sh stop && kill -TERM -- "-${pid[redis $1]}" && eventually says_farewell "$1" "$before"
+}
 proxied_refusal() { [[ $(through_proxy xadd stray '*' n 1) == NOREPLICAS* ]]; }
 proxied_write() { [[ $(through_proxy xadd kept '*' n 1) == *-* ]]; }
 
@@ -350,6 +374,7 @@ for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v dash)
     claim_is_lost
     hands_over
     replica_is_behind
+    first_aof
     master_is_late
     master_is_almost_late
     proxy

@@ -297,9 +297,19 @@ hand_over() {
   as_sentinel 'CLIENT UNPAUSE' $to_itself > /dev/null
 }
 
+# A replica does not end while it writes its first AOF after a full synchronization ("can't exit"), and the kubelet asks it only once: its pod would stay
+# until the grace period is over, a minute.
+wait_for_first_aof() {
+  end=$(($(date +%s) + 40))
+  while ! is_master && [ "$(date +%s)" -lt "$end" ]; do
+    answers_to_sentinel 'INFO persistence' $to_itself | grep -q '^aof_rewrite_in_progress:1\|^aof_rewrite_scheduled:1' || return 0
+    sleep 0.2
+  done
+}
+
 case "${1:-} ${2:-}" in
   "server ") start_server ;;
   "sentinel ") start_sentinel ;;
   "sentinel once") child= && write_sentinel_file && "$server" "$file" --sentinel && set_periods ;;
-  "stop ") hand_over ;;
+  "stop ") hand_over && wait_for_first_aof ;;
 esac

@@ -36,6 +36,7 @@ constexpr std::size_t log_limit = 64U << 20;
 constexpr std::size_t last_lines = 5;
 /// It listens within a tenth of a second, before it reads its data. One that ends is noticed at once.
 constexpr Duration start_patience = std::chrono::seconds(20);
+constexpr Duration ask_again_after = std::chrono::seconds(1);
 constexpr const char* damaged_hint =
     "it says port and settings of this Redis: move it away, then run setup with --target local again";
 
@@ -308,8 +309,13 @@ void LocalInstance::stop(const LocalProcess& process, Runner& runner, TimePoint 
   const bool alone = !several();
   const std::optional<int> running = alone ? pid() : process.pid();
   if (!running) return;
-  signal_process(m_guard, *running, SIGTERM);
-  while (alone ? pid().has_value() : process.pid().has_value()) {
+  TimePoint ask_again = runner.now();
+  while (const std::optional<int> now = alone ? pid() : process.pid()) {
+    // a replica that writes its first AOF after a full synchronization refuses to end, and has to be asked again
+    if (now == running && runner.now() >= ask_again) {
+      signal_process(m_guard, *running, SIGTERM);
+      ask_again = runner.now() + ask_again_after;
+    }
     if (runner.now() >= deadline) {
       throw Error(ExitCode::failure,
                   alone ? fmt::format("the Redis of {} (pid {}) does not stop", m_folder.string(), *running)
