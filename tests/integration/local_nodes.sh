@@ -154,6 +154,20 @@ is_removed() {
   check "… and nothing else" test ! -e "$instance"
 }
 
+# Redis does not end while it writes its first AOF after a full synchronization
+writes_first_aof() {
+  local socket=$instance/nodes/2/data/redis.sock
+  replica() { REDISCLI_AUTH=$(cat "$instance/password") redis-cli -s "$socket" "$@"; }
+  check "three nodes are set up again" raibid setup redis --ha
+  redis eval "for i = 1, 40 do redis.call('set', 'fill:' .. i, 1) end" 0
+  {
+    replica config set rdb-key-save-delay 200000 # microseconds for each key
+    replica config set appendonly no
+    replica config set appendonly yes
+  } > "$work/filled"
+  check "a replica writes its first AOF" grep -q aof_rewrite_in_progress:1 <(replica info persistence)
+}
+
 interrupted() { # SIGKILL of setup after so many milliseconds: the next one is whole
   local after left
   for after in 50 150 300 600 1000 1500 2200 3000; do
@@ -186,6 +200,8 @@ is_backed_up
 hands_over
 all_are_killed
 is_removed 3
+writes_first_aof
+is_removed 0
 speaks_tls
 [[ -z ${ROUNDS:-} ]] || interrupted
 summary

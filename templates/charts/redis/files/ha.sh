@@ -5,6 +5,7 @@
 #   file                         its sentinel's, on the volume or in the folder with its data
 #   secrets                      a folder; auth is empty without authentication
 #   redis_port, sentinel_port    the same for all nodes
+#   renew_after                  seconds until the links of the sentinels are made again (renew_links); empty where that is not needed
 #   to_itself, to_others, to_own_sentinel    options of redis-cli
 #   look_up ORDINAL              prints the address of a node
 #   sentinel_listens             prints the lines of sentinel.conf that say how it listens, and its folder
@@ -175,11 +176,12 @@ start_sentinel() {
   done
 }
 
-# Ten seconds after a start it closes the connections of the sentinels, which connect again. While this node had no pod, its Service refused by an ICMP
+# Some seconds after a start it closes the connections of the sentinels, which connect again. While this node had no pod, its Service refused by an ICMP
 # message. Linux keeps that in the socket when the connection succeeds after all, and it wakes a sentinel again and again, without a pause. At a sentinel
 # raibid-cli is the same user, and keeps its connection; at a node that user may not list them, and nobody else stays connected with it.
 renew_links() { # redis-cli-options…
-  sleep 10
+  [ -n "$renew_after" ] || return 0
+  sleep "$renew_after"
   orders=$(answers_to_sentinel 'CLIENT LIST' "$@" | awk '
     / name=sentinel-/ {sub(/^id=/, ""); print "CLIENT KILL ID " $1}
     /NOPERM/ {print "CLIENT KILL USER sentinel"}')

@@ -16,8 +16,8 @@ namespace {
 
 constexpr const char* written_by =
     "# written by raibid-cli setup redis --target local; the next setup writes it again\n";
-/// The chart's defaults (sentinel in values.yaml).
-constexpr const char* sentinel_times = "down_after=4500\nfailover_timeout=5000\nparallel_syncs=1\n";
+/// The chart's defaults (sentinel in values.yaml), but for renew_after, which only the Services of a cluster need.
+constexpr const char* sentinel_times = "down_after=4500\nfailover_timeout=5000\nparallel_syncs=1\nrenew_after=\n";
 
 /// The lines by which a server or a sentinel listens, with TLS or without.
 std::string listening(const LocalInstance& instance, int port, const RedisSettings& settings) {
