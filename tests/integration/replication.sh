@@ -265,6 +265,19 @@ hands_over() {
   for i in 0 1 2; do [[ $i == "$next" ]] || start_pod $i; done
   check "$with: with them it takes writes again" eventually one_master "$next"
 }
+# A node asks in short tries, and one that counts is longer
+sentinels_are_busy() {
+  local now other; now=$(master_of 0 1 2) other=$(((now + 1) % 3))
+  printf '%s\n' '#!/bin/sh' "case \"\$*\" in *'-p $sentinel_port'*) sleep 0.6 ;; esac" "exec $(command -v redis-cli) \"\$@\"" > "$work/$other/bin/redis-cli"
+  chmod +x "$work/$other/bin/redis-cli"
+  end "redis $other"
+  : > "$work/redis $other.log"
+  start redis "$other"
+  check "$with: a node starts soon when the sentinels take 0.6 s to answer" within_ten_seconds grep "starting as a replica of raibid-redis-master-$now" "$work/redis $other.log"
+  rm "$work/$other/bin/redis-cli"
+  check "$with: … and follows the master" eventually one_master "$now"
+}
+within_ten_seconds() { local end=$((SECONDS + 10)); while ((SECONDS < end)); do "$@" && return; sleep 0.1; done; return 1; }
 # What a replica has not read yet must not be lost, also when the sentinels prefer that one.
 replica_is_behind() {
   local now late other handover; now=$(master_of 0 1 2) late=$(((now + 1) % 3)) other=$(((now + 2) % 3))
@@ -372,6 +385,7 @@ for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v dash)
   if [[ $with == dash ]]; then # what no shell does differently
     addresses_change
     claim_is_lost
+    sentinels_are_busy
     hands_over
     replica_is_behind
     first_aof

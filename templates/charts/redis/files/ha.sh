@@ -59,8 +59,9 @@ remembered() {
     $1 == "sentinel" && $2 == "config-epoch" && $3 == set {epoch = $4}
     END {if (master in ordinal) print ordinal[master], epoch + 0}' "$file"
 }
-# "ORDINAL EPOCH" as the sentinel of pod $1 says it within $2 seconds, and "down" when it considers that master down, or has not heard of it for half the time after which
-# it would; nothing when it does not answer. One that has just promoted a replica names that already by its address alone, and its epoch a moment later.
+# "ORDINAL EPOCH" as the sentinel of pod $1 says it, and "down" when it considers that master down, or has not heard of it for half the time after which
+# it would; nothing when it does not answer within $2 seconds. One that has just promoted a replica names that already by its address alone, and its epoch
+# a moment later.
 asked() {
   as_health "SENTINEL MASTER $set" "SENTINEL GET-MASTER-ADDR-BY-NAME $set" |
     timeout "$2" "$cli" -h "$(address "$1")" -p "$sentinel_port" $to_others 2>/dev/null |
@@ -95,22 +96,25 @@ $opinions
 END
 }
 # Waits until a majority has an opinion, and for the others another two seconds; twenty at most. Where nobody ever had one it is pod 0. While a pod has
-# no container yet, the first packet of a connection to it is lost, and TCP sends the next one after a second. So the tries are short, but for the last.
+# no container yet, the first packet of a connection to it is lost, and TCP sends the next one after a second. So two of three tries are short. They
+# only count when all answer: a sentinel may be too busy to answer so soon.
 choose_master() {
   find_addresses
-  end=$(($(date +%s) + 20)) settled=
+  end=$(($(date +%s) + 20)) settled= try=0
   while :; do
-    collect_opinions 0.4
-    [ "$known" -lt "$nodes" ] || return 0
-    now=$(date +%s)
-    [ "$now" -lt "$end" ] || break
-    if [ "$((known * 2))" -gt "$nodes" ]; then
-      [ -n "$settled" ] || settled=$((now + 2))
-      [ "$now" -lt "$settled" ] || break
+    try=$((try % 3 + 1))
+    if [ "$try" -lt 3 ]; then collect_opinions 0.4; else collect_opinions; fi
+    [ "$known" -lt "$nodes" ] || break
+    if [ "$try" = 3 ]; then
+      now=$(date +%s)
+      [ "$now" -lt "$end" ] || break
+      if [ "$((known * 2))" -gt "$nodes" ]; then
+        [ -n "$settled" ] || settled=$((now + 2))
+        [ "$now" -lt "$settled" ] || break
+      fi
     fi
     sleep 0.2
   done
-  collect_opinions
 }
 
 number_of() { # the last number on the line of this pod's own file that begins with $1
