@@ -34,7 +34,7 @@ is "argocd-application: source, values and destination" ".apiVersion == \"argopr
   .spec.source.targetRevision == \"v1\" and .spec.source.helm == {releaseName: \"queue\", valuesObject: $(jq -c . "$work/values.json")} and
   .spec.destination == {server: \"https://kubernetes.default.svc\", namespace: \"jobs\"}" "$work/argo.json"
 
-refused "a source that is none" "names no source of Flux" "$raibid" export helm-release --source infra
+refused "an invalid source" "names no source of Flux" "$raibid" export helm-release --source infra
 refused "an application without a repository" "which Git repository" "$raibid" export argocd-application
 refused "--set, of which only helm knows" "only helm knows" "$raibid" export helm-release --set a=b
 

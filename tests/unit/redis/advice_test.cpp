@@ -112,7 +112,7 @@ TEST_CASE("advice: locks in one Redis") {
   CHECK(names(settings).empty());
 }
 
-TEST_CASE("advice: what a preset accepts stays in the list with its reason; a name that is none is refused") {
+TEST_CASE("advice: what a preset accepts stays in the list with its reason; an unknown name is refused") {
   RedisSettings settings = sound();
   settings.auth = false;
   settings.accepted["no-password"] = {"its client has no place for one", "mine.yaml:9"};

@@ -296,7 +296,7 @@ TEST_CASE("the preset's clients hold unless --allow-from says others") {
   CHECK(settings.clients[0].name_space == "jobs");
 }
 
-TEST_CASE("clients that are none") {
+TEST_CASE("invalid clients are refused") {
   for (const char* client : {"", "Jobs", "jobs/", "jobs/app", "jobs/=worker", "jobs/app=a b", "jobs/app=worker,",
                              "jobs/a=1,a=2", "jobs/-a=1", "jobs/a/b/c=1", "jobs/A_.com/x=1", "*", "jobs/app=-x"}) {
     CAPTURE(client);

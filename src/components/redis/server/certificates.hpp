@@ -94,7 +94,7 @@ bool changes_trust(const SecretContent& before, const SecretContent& after);
 bool trusts_two(const SecretContent& present);
 
 /// A certificate for a client, signed by our CA: clientAuth alone, valid for `days`, never longer than the CA. Throws
-/// Error: (preflight) when the CA is not ours, lost or damaged; (usage) for a name that is none.
+/// Error: (preflight) when the CA is not ours, lost or damaged; (usage) for an invalid name.
 KeyPair issue_client_certificate(const SecretContent& present, const std::string& name, int days,
                                  const CertificateSpec& spec, WallTime now);
 
