@@ -22,7 +22,8 @@ const std::string pause_line = "CLIENT PAUSE 15000 WRITE";
 class FakeNodes final : public Nodes {
  public:
   std::string failover_says = "OK";
-  int busy = 0;         ///< so many times another failover is in progress
+  int busy = 0;  ///< so many times a sentinel refuses with `refusal`
+  std::string refusal = "INPROG Failover already in progress";
   std::string refused;  ///< a command that the master refuses
   int lag_looks = 0;    ///< so many looks a replica is behind
   bool promotes = true;
@@ -86,7 +87,7 @@ class FakeNodes final : public Nodes {
   RedisReply sentinel_answer(int ordinal, const std::string& line) {
     sentinel_asked[ordinal].push_back(line);
     if (line == "SENTINEL FAILOVER mymaster") {
-      if (busy > 0 && busy-- > 0) return FakeRedis::error("INPROG Failover already in progress");
+      if (busy > 0 && busy-- > 0) return FakeRedis::error(refusal);
       if (failover_says != "OK") return FakeRedis::error(failover_says);
       if (promotes) master = preferred();
       return FakeRedis::status("OK");
@@ -233,8 +234,12 @@ TEST_CASE("never back to older data: node 0 is not gone on with while another on
   }
 }
 
-TEST_CASE("a handover waits for another failover, and writes go on until it has ended") {
+TEST_CASE("a handover asks again when a sentinel refuses for a moment, and writes go on between the tries") {
   Desk desk;
+  SUBCASE("another failover has not ended") {}
+  SUBCASE("it has not looked at the replicas for some seconds") {
+    desk.nodes.refusal = "NOGOODSLAVE No suitable replica to promote";
+  }
   desk.nodes.busy = 2;
   CHECK(desk.run() == "redis-master-1");
   std::vector<std::string> pauses;

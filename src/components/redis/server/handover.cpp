@@ -121,8 +121,9 @@ class Handover {
     });
   }
 
-  /// Another failover may be under way, or was given up: for a sentinel that ends after its failover-timeout. Writes go
-  /// on until the next try.
+  /// A sentinel may refuse for a moment: INPROG while another failover is under way, or was given up, until its
+  /// failover-timeout is over; NOGOODSLAVE when it has not heard of the replicas for some seconds. Writes go on until
+  /// the next try.
   void begin_failover(const std::function<void(const std::string&)>& progress) {
     const TimePoint until = std::min(m_deadline, m_runner.now() + failover_limit);
     for (;;) {
@@ -133,10 +134,11 @@ class Handover {
       progress("a sentinel promotes a replica");
       const RedisReply reply = m_sentinel->command({"SENTINEL", "FAILOVER", master_set});
       if (!reply.is_error()) return;
-      if (reply.error_code() != "INPROG" || m_runner.now() >= until)
+      const bool busy = reply.error_code() == "INPROG";
+      if ((!busy && reply.error_code() != "NOGOODSLAVE") || m_runner.now() >= until)
         throw Error(ExitCode::failure, fmt::format("Redis refuses SENTINEL: {}", printable(reply.text)));
       checked(*m_master, {"CLIENT", "UNPAUSE"});
-      progress("another failover has not ended yet");
+      progress(busy ? "another failover has not ended yet" : "the sentinel has not heard of the replicas yet");
       m_runner.wait({}, m_runner.now() + ask_again);
     }
   }
