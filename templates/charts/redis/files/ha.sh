@@ -210,6 +210,56 @@ hold_writes() {
     [ -n "$down" ] || [ "$known" -lt "$nodes" ] || { as_sentinel 'CLIENT UNPAUSE' $to_itself; return; }
   done
 }
+# "OFFSET ORDINAL" for each replica that followed this node until it ended, the one with most first: up to where it has what this node has written. One
+# that lost this node earlier than 15 seconds ago is left out.
+last_followers() {
+  for i in $(ordinals); do
+    [ "$i" = "$ordinal" ] || answers_to_sentinel 'INFO replication' -h "$(address "$i")" -p "$redis_port" $to_others |
+      awk -v own="$(address "$ordinal")" -v ordinal="$i" '
+        {sub(/\r$/, ""); i = index($0, ":"); said[substr($0, 1, i - 1)] = substr($0, i + 1)}
+        END {
+          gone = said["master_link_status"] == "up" ? 0 : said["master_link_down_since_seconds"]
+          if (said["role"] == "slave" && said["master_host"] == own && said["slave_repl_offset"] > 1 && gone >= 0 && gone <= 15)
+            print said["slave_repl_offset"], ordinal
+        }' &
+  done | sort -rn
+}
+# Whether the sentinel of pod $1 knows that node $2 has as much as any, and $3 at least: it promotes the one of which it knows most.
+sentinel_prefers() {
+  answers_to_sentinel "SENTINEL REPLICAS $set" -h "$(address "$1")" -p "$sentinel_port" $to_others |
+    awk -v node="$(address "$2")" -v most="$3" '
+      before == "ip" {ip = $0}
+      before == "slave-repl-offset" {if (ip == node) known = $0; else if ($0 + 0 > most + 0) most = $0}
+      {before = $0}
+      END {exit !(known != "" && known + 0 >= most + 0)}'
+}
+# A master that was killed can have less in its AOF than its replicas, also of what was acknowledged with WAIT: while the disk is busy with an fsync, Redis
+# puts off writing for two seconds. And it may take long to load. So a replica that followed until the end takes over. Where none did, or no sentinel
+# promotes one within six seconds, this node is the master.
+let_replica_take_over() {
+  end=$(($(date +%s) + 6)) before=
+  while [ "$master" = "$ordinal" ] && [ "$(date +%s)" -lt "$end" ]; do
+    followers=$(last_followers)
+    [ -n "$followers" ] || return 0
+    # still the same, so all that was on its way has been read
+    if [ "$followers" = "$before" ]; then ask_for_takeover; fi
+    before=$followers
+    sleep 0.1
+    collect_opinions
+  done
+}
+ask_for_takeover() {
+  best=$(echo "$followers" | awk 'NR == 1 {print $2}') second=$(echo "$followers" | awk 'NR == 2 {print $1}')
+  # if possible not the sentinel of the node that it promotes: if that pod is lost, too, the others would not know of it
+  for helper in "$ordinal" $(ordinals | awk -v best="$best" -v own="$ordinal" '$0 != best && $0 != own') "$best"; do
+    [ "$(named_master "$helper")" = "$(address "$ordinal")" ] && sentinel_prefers "$helper" "$best" "${second:-0}" || continue
+    answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p "$sentinel_port" $to_others)
+    [ "$answer" = OK ] || continue
+    echo "$name-$best takes over: it followed this node until that ended" >&2
+    until [ "$(named_master "$helper")" != "$(address "$ordinal")" ] || [ "$(date +%s)" -ge "$end" ]; do sleep 0.1; done
+    return 0
+  done
+}
 # All nodes of a release start together. A replica that finds no master tries again only a second later, so it waits a moment before it starts.
 await_master() {
   tries=0
@@ -221,6 +271,7 @@ await_master() {
 }
 start_server() {
   choose_master
+  [ "$epoch" -lt 0 ] || let_replica_take_over # nobody has an opinion at the first start
   renew_links $to_itself < /dev/null > /dev/null 2>&1 &
   set -- --replica-announce-ip "$(address "$ordinal")"
   if [ "$master" = "$ordinal" ]; then
