@@ -211,16 +211,17 @@ hold_writes() {
   done
 }
 # "OFFSET ORDINAL" for each replica that followed this node until it ended, the one with most first: up to where it has what this node has written. One
-# that lost this node earlier than 15 seconds ago is left out.
+# that lost this node earlier than 15 seconds ago is left out. "promoted ORDINAL" for another node that is a master already, though no sentinel says so.
 last_followers() {
   for i in $(ordinals); do
     [ "$i" = "$ordinal" ] || answers_to_sentinel 'INFO replication' -h "$(address "$i")" -p "$redis_port" $to_others |
       awk -v own="$(address "$ordinal")" -v ordinal="$i" '
         {sub(/\r$/, ""); i = index($0, ":"); said[substr($0, 1, i - 1)] = substr($0, i + 1)}
         END {
-          gone = said["master_link_status"] == "up" ? 0 : said["master_link_down_since_seconds"]
-          if (said["role"] == "slave" && said["master_host"] == own && said["slave_repl_offset"] > 1 && gone >= 0 && gone <= 15)
+          gone = said["master_link_status"] == "up" ? 0 : said["master_link_down_since_seconds"] + 0
+          if (said["role"] == "slave" && said["master_host"] == own && said["slave_repl_offset"] + 0 > 1 && gone >= 0 && gone <= 15)
             print said["slave_repl_offset"], ordinal
+          if (said["role"] == "master") print "promoted", ordinal
         }' &
   done | sort -rn
 }
@@ -237,25 +238,30 @@ sentinel_prefers() {
 # puts off writing for two seconds. And it may take long to load. So a replica that followed until the end takes over. Where none did, or no sentinel
 # promotes one within six seconds, this node is the master.
 let_replica_take_over() {
-  end=$(($(date +%s) + 6)) before=
+  end=$(($(date +%s) + 6)) before= looks=0
   while [ "$master" = "$ordinal" ] && [ "$(date +%s)" -lt "$end" ]; do
     followers=$(last_followers)
     [ -n "$followers" ] || return 0
-    # still the same, so all that was on its way has been read
-    if [ "$followers" = "$before" ]; then ask_for_takeover; fi
+    if [ "$followers" = "$before" ]; then looks=$((looks + 1)); else looks=0; fi
+    case $followers in
+      *promoted*) wanted=8 ;; # the sentinel that promoted it has not told the others yet, or has ended before it could
+      *) wanted=1 ;;          # still the same, so all that was on its way has been read
+    esac
+    [ "$looks" -lt "$wanted" ] || ask_for_takeover
     before=$followers
     sleep 0.1
     collect_opinions
   done
 }
 ask_for_takeover() {
-  best=$(echo "$followers" | awk 'NR == 1 {print $2}') second=$(echo "$followers" | awk 'NR == 2 {print $1}')
+  next=$(echo "$followers" | awk 'NR == 1 || $1 == "promoted" {print $2}' | tail -n 1)
+  least=$(echo "$followers" | awk -v next_one="$next" '$2 != next_one {print $1; exit}')
   # if possible not the sentinel of the node that it promotes: if that pod is lost, too, the others would not know of it
-  for helper in "$ordinal" $(ordinals | awk -v best="$best" -v own="$ordinal" '$0 != best && $0 != own') "$best"; do
-    [ "$(named_master "$helper")" = "$(address "$ordinal")" ] && sentinel_prefers "$helper" "$best" "${second:-0}" || continue
+  for helper in "$ordinal" $(ordinals | awk -v next_one="$next" -v own="$ordinal" '$0 != next_one && $0 != own') "$next"; do
+    [ "$(named_master "$helper")" = "$(address "$ordinal")" ] && sentinel_prefers "$helper" "$next" "${least:-0}" || continue
     answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p "$sentinel_port" $to_others)
     [ "$answer" = OK ] || continue
-    echo "$name-$best takes over: it followed this node until that ended" >&2
+    echo "a replica takes over: it followed this node until that ended" >&2
     until [ "$(named_master "$helper")" != "$(address "$ordinal")" ] || [ "$(date +%s)" -ge "$end" ]; do sleep 0.1; done
     return 0
   done

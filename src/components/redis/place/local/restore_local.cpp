@@ -24,7 +24,8 @@ namespace raibid {
 
 namespace {
 
-constexpr const char* copy_name = "copy";  ///< in the folder of what is being brought
+constexpr const char* copy_name = "copy";              ///< in the folder of what is being brought
+constexpr const char* incoming_argument = "incoming";  ///< of an undo: the name of that folder
 
 /// Of several nodes node 0 gets the data, and the others get them from it.
 fs::path data_of(const LocalInstance& instance) {
@@ -85,6 +86,13 @@ void start_instance(Context& context, const LocalInstance& instance, TimePoint u
   }
   if (instance.pid()) return;
   instance.start(context.runner, find_local_server(context).program, state->port, until);
+}
+
+/// Whether the old data have gone for good: what came is there until just before, and what was there before until then.
+bool is_done(const LocalInstance& instance, const std::map<std::string, std::string>& arguments) {
+  const auto incoming = arguments.find(incoming_argument);  // none in the journal of an older version
+  return incoming != arguments.end() && !fs::exists(data_of(instance) / incoming->second) &&
+         !fs::exists(before_of(instance));
 }
 
 /// Brings back what was there before, wherever a run was stopped; `had` says whether there was anything.
@@ -192,6 +200,8 @@ class LocalRestore {
     return step;
   }
 
+  std::map<std::string, std::string> incoming() const { return {{incoming_argument, m_incoming.filename()}}; }
+
   /// Starts a thread that copies the file, syncs the copy to the disk and computes its SHA-256.
   void start_copy(const fs::path& to) {
     m_copy = m_context.files.new_file(to);
@@ -225,7 +235,9 @@ class LocalRestore {
     Step step;
     step.name = "stop";
     step.intent = "stop Redis; clients are refused from here on";
-    step.undo = [this]() -> std::vector<Undo> { return {{"restore.local_start", {}, start_by_hand(m_instance)}}; };
+    step.undo = [this]() -> std::vector<Undo> {
+      return {{"restore.local_start", incoming(), start_by_hand(m_instance)}};
+    };
     step.act = [this]() -> StepResult {
       const auto pid = m_instance.pid();
       if (!pid && !m_instance.several()) return {Outcome::unchanged, "it did not run"};
@@ -245,7 +257,7 @@ class LocalRestore {
       const bool had = fs::exists(live);
       const auto quoted = [](const fs::path& path) { return shell_quote(path.string()); };
       return {{"restore.local_swap",
-               {{"name", name}, {"had", had ? "yes" : "no"}},
+               {{"name", name}, {"had", had ? "yes" : "no"}, {incoming_argument, m_incoming.filename()}},
                had ? fmt::format("rm -rf {} && mv {} {}", quoted(live), quoted(before / name), quoted(live))
                    : fmt::format("rm -rf {} {}", quoted(live), quoted(before))}};
     };
@@ -255,7 +267,6 @@ class LocalRestore {
       put_aside(m_context, m_instance);
       if (fs::exists(live)) m_context.files.rename(live, before / name);
       m_context.files.rename(m_incoming / name, live);
-      if (!loads_while_copied()) m_context.files.remove_tree(m_incoming);
       return {Outcome::changed, fmt::format("the old data are in {}", m_context.paths.shown(before))};
     };
     return step;
@@ -266,8 +277,7 @@ class LocalRestore {
     step.name = "start";
     step.intent = "start Redis with the new data";
     step.undo = [this]() -> std::vector<Undo> {
-      return {{"restore.local_stop",
-               {},
+      return {{"restore.local_stop", incoming(),
                fmt::format("kill $(cat {})", shell_quote((m_instance.folder() / "redis.pid").string()))}};
     };
     step.act = [this]() -> StepResult {
@@ -307,7 +317,6 @@ class LocalRestore {
       finish_copy();
       // where Redis has begun a new file meanwhile, nobody needs this one
       m_context.files.replace_link(m_copy->path(), data_of(m_instance) / m_plan.files.rdb());
-      m_context.files.remove_tree(m_incoming);
       return {Outcome::changed, format_bytes(m_plan.bytes)};
     };
     return step;
@@ -319,6 +328,7 @@ class LocalRestore {
     step.intent = m_plan.keep_old ? "keep them beside the new ones: there is no copy of them" : "remove them";
     step.undo = [] { return std::vector<Undo>{}; };
     step.act = [this]() -> StepResult {
+      m_context.files.remove_tree(m_incoming);  // first: see is_done
       if (m_plan.keep_old) {
         m_context.files.rename(before_of(m_instance), m_kept);
         remove_aside(m_context, m_instance);
@@ -350,11 +360,17 @@ class LocalRestore {
 
 void add_restore_undos(UndoTable& table, Context& context, const LocalInstance& instance,
                        const std::function<TimePoint()>& until) {
-  table["restore.local_start"] = [&context, instance, until](const auto&) {
+  table["restore.local_start"] = [&context, instance, until](const auto& arguments) {
+    // one that runs may be about to end: the run may have asked it to
+    if (!is_done(instance, arguments)) instance.stop(context.runner, until());
     start_instance(context, instance, until());
   };
-  table["restore.local_stop"] = [&context, instance, until](const auto&) { instance.stop(context.runner, until()); };
+  table["restore.local_stop"] = [&context, instance, until](const auto& arguments) {
+    if (is_done(instance, arguments)) throw Kept("");
+    instance.stop(context.runner, until());
+  };
   table["restore.local_swap"] = [&context, instance](const auto& arguments) {
+    if (is_done(instance, arguments)) throw Kept("the restore was done for good, and the new data stay");
     swap_back(context, instance, arguments.at("name"), arguments.at("had") == "yes");
   };
 }
