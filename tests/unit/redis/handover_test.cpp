@@ -138,6 +138,7 @@ TEST_CASE("a handover: pause, catch up, promote, follow, cut off; then writes ar
   CHECK(changes ==
         std::vector<std::string>{pause_line, "REPLICAOF 10.0.0.1 6379", "CLIENT KILL TYPE normal", "CLIENT UNPAUSE"});
   CHECK(desk.nodes.priority.empty());
+  CHECK(desk.nodes.was_asked(2, "REPLICAOF 10.0.0.1 6379"));
 }
 
 TEST_CASE("a handover to a node: it is preferred, and no longer afterwards") {

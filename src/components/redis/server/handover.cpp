@@ -82,7 +82,7 @@ class Handover {
       begin_failover(progress);
       const ServerNode& chosen = wait_for_new_master();
       // Sentinel tells it by itself, but only after eight seconds
-      checked(*m_master, {"REPLICAOF", chosen.address, m_port_of_new});
+      checked(*m_master, {"REPLICAOF", chosen.address, m_port});
       m_master->command({"CLIENT", "KILL", "TYPE", "normal"});
       take_back();
       return chosen.name;
@@ -145,20 +145,47 @@ class Handover {
 
   const ServerNode& wait_for_new_master() {
     const TimePoint until = std::min(m_deadline, m_runner.now() + failover_limit);
+    bool told = false;
     for (;;) {
       const RedisReply address = checked(*m_sentinel, {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_set});
       const std::string now = address.items.empty() ? "" : address.items.front().text;
+      m_port = address.items.size() > 1 ? address.items[1].text : std::to_string(redis_port);
+      if (!told) told = tell_followers(until);
       const ServerNode* const node = m_before.at(now);
       if (node != nullptr && node != &m_old) {
         ServerNode seen;
         read_node(*m_nodes.node(ordinal_of(m_before, *node), until), seen);
-        if (seen.role == "master") {
-          m_port_of_new = address.items.size() > 1 ? address.items[1].text : std::to_string(redis_port);
-          return *node;
-        }
+        if (seen.role == "master") return *node;
       }
       pause(until, "no replica was promoted in time");
     }
+  }
+
+  /// Whether a replica has been promoted, and the others have been told to follow it. The sentinel tells them, too, but
+  /// up to a second later, when it looks at the new master again: until then nothing can be written, and what the old
+  /// master sends meanwhile makes a full synchronization necessary.
+  bool tell_followers(TimePoint until) {
+    std::vector<std::unique_ptr<RedisConnection>> others;
+    const ServerNode* promoted = nullptr;
+    for (const ServerNode& node : m_before.nodes) {
+      if (!node.is_replica()) continue;
+      try {
+        auto connection = m_nodes.node(ordinal_of(m_before, node), until);
+        ServerNode seen;
+        read_node(*connection, seen);
+        if (seen.role == "master") promoted = &node;
+        if (seen.role == "slave") others.push_back(std::move(connection));
+      } catch (const Error&) {
+        continue;  // the sentinel tells it
+      }
+    }
+    if (promoted == nullptr) return false;
+    try {
+      for (const auto& other : others) other->command({"REPLICAOF", promoted->address, m_port});
+    } catch (const Error&) {
+      return true;  // the sentinel tells it
+    }
+    return true;
   }
 
   void pause(TimePoint until, const std::string& otherwise) { wait(m_runner, until, otherwise); }
@@ -186,8 +213,8 @@ class Handover {
   const ServerNode& m_old;
   int m_helper;
   std::unique_ptr<RedisConnection> m_master, m_sentinel;
-  std::string m_port_of_new{};  ///< as a sentinel tells it
-  bool m_preferred = false;     ///< by its priority
+  std::string m_port{};      ///< of each node, as a sentinel tells it
+  bool m_preferred = false;  ///< by its priority
   bool m_paused = false;
 };
 

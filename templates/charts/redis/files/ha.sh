@@ -210,8 +210,9 @@ hold_writes() {
     [ -n "$down" ] || [ "$known" -lt "$nodes" ] || { as_sentinel 'CLIENT UNPAUSE' $to_itself; return; }
   done
 }
-# "OFFSET ORDINAL" for each replica that followed this node until it ended, the one with most first: up to where it has what this node has written. One
-# that lost this node earlier than 15 seconds ago is left out. "promoted ORDINAL" for another node that is a master already, though no sentinel says so.
+# "OFFSET ORDINAL ID" for each replica that followed this node until it ended, the one with most first: up to where it has what this node has written,
+# and the ID of that history. One that lost this node earlier than 15 seconds ago is left out. "promoted ORDINAL ID" for another node that is a master
+# though no sentinel says so, and from which history it began.
 last_followers() {
   for i in $(ordinals); do
     [ "$i" = "$ordinal" ] || answers_to_sentinel 'INFO replication' -h "$(address "$i")" -p "$redis_port" $to_others |
@@ -220,8 +221,8 @@ last_followers() {
         END {
           gone = said["master_link_status"] == "up" ? 0 : said["master_link_down_since_seconds"] + 0
           if (said["role"] == "slave" && said["master_host"] == own && said["slave_repl_offset"] + 0 > 1 && gone >= 0 && gone <= 15)
-            print said["slave_repl_offset"], ordinal
-          if (said["role"] == "master") print "promoted", ordinal
+            print said["slave_repl_offset"], ordinal, said["master_replid"]
+          if (said["role"] == "master") print "promoted", ordinal, said["master_replid2"]
         }' &
   done | sort -rn
 }
@@ -236,25 +237,27 @@ sentinel_prefers() {
 }
 # A master that was killed can have less in its AOF than its replicas, also of what was acknowledged with WAIT: while the disk is busy with an fsync, Redis
 # puts off writing for two seconds. And it may take long to load. So a replica that followed until the end takes over. Where none did, or no sentinel
-# promotes one within six seconds, this node is the master.
+# promotes one within six seconds, this node is the master. While another node is a master already, it leaves that to the sentinels, for half a minute.
 let_replica_take_over() {
-  end=$(($(date +%s) + 6)) before= looks=0
+  end=$(($(date +%s) + 6)) longer= before= looks=0
   while [ "$master" = "$ordinal" ] && [ "$(date +%s)" -lt "$end" ]; do
     followers=$(last_followers)
     [ -n "$followers" ] || return 0
     if [ "$followers" = "$before" ]; then looks=$((looks + 1)); else looks=0; fi
     case $followers in
-      *promoted*) wanted=8 ;; # the sentinel that promoted it has not told the others yet, or has ended before it could
-      *) wanted=1 ;;          # still the same, so all that was on its way has been read
+      *promoted*) # the sentinel that promoted it has not told the others yet, or has ended before it could
+        [ -n "$longer" ] || { longer=yes end=$((end + 24)); }
+        [ "$looks" -lt 8 ] || ask_for_takeover ;;
+      *) [ "$looks" -lt 1 ] || ask_for_takeover ;; # still the same, so all that was on its way has been read
     esac
-    [ "$looks" -lt "$wanted" ] || ask_for_takeover
     before=$followers
     sleep 0.1
     collect_opinions
   done
 }
 ask_for_takeover() {
-  next=$(echo "$followers" | awk 'NR == 1 || $1 == "promoted" {print $2}' | tail -n 1)
+  next=$(echo "$followers" | awk 'NR == 1 {id = $3; next_one = $2} $1 == "promoted" {next_one = $3 == id ? $2 : ""} END {print next_one}')
+  [ -n "$next" ] || return 0
   least=$(echo "$followers" | awk -v next_one="$next" '$2 != next_one {print $1; exit}')
   # if possible not the sentinel of the node that it promotes: if that pod is lost, too, the others would not know of it
   for helper in "$ordinal" $(ordinals | awk -v next_one="$next" -v own="$ordinal" '$0 != next_one && $0 != own') "$next"; do
@@ -262,8 +265,30 @@ ask_for_takeover() {
     answer=$(as_sentinel "SENTINEL FAILOVER $set" -h "$(address "$helper")" -p "$sentinel_port" $to_others)
     [ "$answer" = OK ] || continue
     echo "a replica takes over: it followed this node until that ended" >&2
-    until [ "$(named_master "$helper")" != "$(address "$ordinal")" ] || [ "$(date +%s)" -ge "$end" ]; do sleep 0.1; done
+    await_promotion "$helper"
     return 0
+  done
+}
+# Until sentinel $1 names another master, or it is $end. It looks at the node that it promotes once a second, and tells the others to follow it only
+# then, so this tells them before: nothing can be written until one follows, and one that follows the old master for longer may need a full
+# synchronization.
+await_promotion() {
+  told=
+  until now=$(named_master "$1") && [ -n "$now" ] && [ "$now" != "$(address "$ordinal")" ]; do
+    [ "$(date +%s)" -lt "$end" ] || return 1
+    if [ -z "$told" ] && tell_followers; then told=yes; fi
+    sleep 0.1
+  done
+}
+tell_followers() { # fails when none has been promoted
+  promoted=
+  for i in $(ordinals); do
+    [ "$i" = "$ordinal" ] || [ "$(role 1 -h "$(address "$i")" -p "$redis_port" $to_others | awk 'NR == 1')" != master ] || promoted=$i
+  done
+  [ -n "$promoted" ] || return 1
+  for i in $(ordinals); do
+    [ "$i" = "$ordinal" ] || [ "$i" = "$promoted" ] ||
+      as_sentinel "SLAVEOF $(address "$promoted") $redis_port" -h "$(address "$i")" -p "$redis_port" $to_others > /dev/null
   done
 }
 # All nodes of a release start together. A replica that finds no master tries again only a second later, so it waits a moment before it starts.
@@ -351,11 +376,7 @@ hand_over() {
     [ "$(date +%s)" -lt "$limit" ] || break
     sleep 0.3
   done
-  while [ "$answer" = OK ] && [ "$(date +%s)" -lt "$end" ]; do
-    now=$(named_master "$helper")
-    [ -z "$now" ] || [ "$now" = "$own" ] || return 0
-    sleep 0.1
-  done
+  if [ "$answer" = OK ] && await_promotion "$helper"; then return 0; fi
   echo "not handed over: $answer" >&2
   as_sentinel 'CLIENT UNPAUSE' $to_itself > /dev/null
 }
