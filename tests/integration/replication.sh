@@ -53,7 +53,7 @@ prepare() {
     part configmaps.yaml redis.conf | sed -e "s|/etc/redis|$home/etc|; s|^dir /data|dir $home/data|; s|^port 6379|port $redis_port|; s|^tls-port 6379|tls-port $redis_port|; s|/etc/tls|$work/tls|; s|/run/redis/redis.sock|$home/redis.sock|; s|^bind .*|bind 127.0.0.$((i + 1))|" > "$home/etc/redis.conf"
     part configmaps.yaml nodes.conf | sed -e "s|/etc/redis|$home/etc|" > "$home/etc/nodes.conf"
     for file in start.sh ping.sh ha.sh; do
-      part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/etc/tls|$work/tls|g; s|/run/redis/redis.sock|$home/redis.sock|; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|; s|^to_own_sentinel='|&-h 127.0.0.$((i + 1)) |" \
+      part configmaps.yaml $file | sed -e "s|/etc/redis|$home/etc|g; s|/etc/tls|$work/tls|g; s|/run/redis/redis.sock|$home/redis.sock|; s|/data|$home/data|g; s|26379|$sentinel_port|g; s|6379|$redis_port|g; s|bind \* -::\*|bind 127.0.0.$((i + 1))|; s|-p $redis_port|-h 127.0.0.$((i + 1)) &|; s|^to_own_sentinel='|&-h 127.0.0.$((i + 1)) |; s|^stuck_after=.*|stuck_after=4|" \
         > "$home/etc/$file"
     done
     # ping.sh asks the pod itself
@@ -208,6 +208,28 @@ puts_off_writing() {
 }
 has_replica() { [[ $(printf '%s\n' 'SET waited-for 1' 'WAIT 1 900' | as_application "$1" | tail -n 1) == [12] ]]; }
 
+# The node that was promoted is lost before its failover has ended: a replica that is frozen delays the end.
+promoted_node_is_lost() {
+  local now next late; now=$(master_of 0 1 2)
+  promote_only $(((now + 1) % 3))
+  next=$(((now + 1) % 3)) late=$(((now + 2) % 3))
+  kill -STOP -- "-${pid[redis $late]}"
+  check "$with: a failover begins while a replica is frozen" as_sentinel_of "$now" SENTINEL FAILOVER mymaster
+  check "$with: … the other one is promoted" eventually names "$now" "$next"
+  end_pod "$next"
+  kill -CONT -- "-${pid[redis $late]}"
+  check "$with: … and lost before the failover has ended: the next one takes over" longer eventually is_master "$late"
+  check "$with: … because the sentinel that waited for it has started again" grep "a failover does not end" "$work/sentinel $now.log"
+  start_pod "$next"
+  check "$with: … and all follow the new master" eventually one_master "$late"
+}
+promote_only() { # ORDINAL
+  local i
+  as_application "$1" config set replica-priority 1 > /dev/null
+  for i in 0 1 2; do check "$with: sentinel $i prefers a replica" eventually prefers $i 1; done
+}
+longer() { "$@" || "$@"; }
+
 # No replica may be promoted, so the sentinels go on considering the master down.
 master_is_late() {
   local now i; now=$(master_of 0 1 2)
@@ -320,9 +342,8 @@ sentinels_are_busy() {
 within_ten_seconds() { local end=$((SECONDS + 10)); while ((SECONDS < end)); do "$@" && return; sleep 0.1; done; return 1; }
 # What a replica has not read yet must not be lost, also when the sentinels prefer that one.
 replica_is_behind() {
-  local now late other handover; now=$(master_of 0 1 2) late=$(((now + 1) % 3)) other=$(((now + 2) % 3))
-  as_application $late config set replica-priority 1 > /dev/null
-  check "$with: the sentinels prefer a replica" eventually prefers $other 1
+  local now late handover; now=$(master_of 0 1 2) late=$(((now + 1) % 3))
+  promote_only $late
   kill -STOP -- "-${pid[redis $late]}"
   check "$with: … which is frozen: the master ends without handing over" not_handed_over "$now"
   check "$with: … and has taken writes again" written "$now"
@@ -430,6 +451,7 @@ for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v dash)
     replica_is_behind
     first_aof
     disk_is_busy
+    promoted_node_is_lost
     master_is_late
     master_is_almost_late
     proxy

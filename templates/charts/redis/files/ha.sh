@@ -5,6 +5,7 @@
 #   file                         its sentinel's, on the volume or in the folder with its data
 #   secrets                      a folder; auth is empty without authentication
 #   redis_port, sentinel_port    the same for all nodes
+#   stuck_after                  seconds, twice of which a failover may take at a sentinel (restart_when_stuck); only a pod's sentinel is watched
 #   renew_after                  seconds until the links of the sentinels are made again (renew_links); empty where that is not needed
 #   to_itself, to_others, to_own_sentinel    options of redis-cli
 #   look_up ORDINAL              prints the address of a node
@@ -175,9 +176,25 @@ start_sentinel() {
     child=$!
     set_periods
     renew_links $to_own_sentinel < /dev/null > /dev/null 2>&1 &
+    restart_when_stuck "$child" < /dev/null > /dev/null &
     wait "$child" || exit
     child=
   done
+}
+
+# When the node that a sentinel has promoted is lost before the failover has ended, that sentinel waits for it without a limit, and the others cannot agree
+# on another one without it. Started again it knows what they know.
+restart_when_stuck() { # PID of the sentinel
+  while sleep "$stuck_after" && kill -0 "$1" 2>/dev/null; do
+    fails_over || continue
+    sleep "$stuck_after"
+    fails_over || continue
+    echo "a failover does not end: this sentinel starts again" >&2
+    kill "$1"
+  done
+}
+fails_over() {
+  as_health "SENTINEL MASTER $set" | timeout 2 "$cli" $to_own_sentinel 2>/dev/null | awk 'before == "flags" && /failover_in_progress/ {found = 1} {before = $0} END {exit !found}'
 }
 
 # Some seconds after a start it closes the connections of the sentinels, which connect again. While this node had no pod, its Service refused by an ICMP

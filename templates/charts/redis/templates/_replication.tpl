@@ -6,6 +6,7 @@ quorum={{ .Values.sentinel.quorum }}
 down_after={{ int .Values.sentinel.downAfterMilliseconds }}
 failover_timeout={{ int .Values.sentinel.failoverTimeout }}
 parallel_syncs={{ .Values.sentinel.parallelSyncs }}
+stuck_after=15
 renew_after=10
 ordinal=${POD_NAME##*-}
 file=/data/sentinel/sentinel.conf
