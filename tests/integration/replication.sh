@@ -225,8 +225,9 @@ promoted_node_is_lost() {
 }
 promote_only() { # ORDINAL
   local i
+  promote_any # a sentinel has the priority of then written into a node's file when it changed the role of that node
   as_application "$1" config set replica-priority 1 > /dev/null
-  for i in 0 1 2; do check "$with: sentinel $i prefers a replica" eventually prefers $i 1; done
+  for i in 0 1 2; do check "$with: sentinel $i prefers a replica" eventually prefers $i "$1"; done
 }
 longer() { "$@" || "$@"; }
 
@@ -356,7 +357,7 @@ replica_is_behind() {
   promote_any
   check "$with: … and all follow it" eventually one_master $late
 }
-prefers() { sentinel_of "$1" sentinel replicas mymaster | grep -A1 slave-priority | grep -qx "$2"; }
+prefers() { [[ $(sentinel_of "$1" sentinel replicas mymaster | awk 'before == "ip" {ip = $0} before == "slave-priority" && $0 == 1 {print ip} {before = $0}') == "127.0.0.$(($2 + 1))" ]]; }
 not_handed_over() { [[ $(in_pod "$1" ha.sh stop 2>&1) == "not handed over: "*" has not caught up" ]] && is_master "$1"; }
 written() { # so much that a replica reads it in many pieces
   local said
