@@ -208,6 +208,20 @@ puts_off_writing() {
 }
 has_replica() { [[ $(printf '%s\n' 'SET waited-for 1' 'WAIT 1 900' | as_application "$1" | tail -n 1) == [12] ]]; }
 
+# As when the sentinel that promoted it has ended before it could tell the others
+another_is_master() {
+  local now next; now=$(master_of 0 1 2)
+  next=$(((now + 1) % 3))
+  as_application "$next" replicaof no one > /dev/null
+  end "redis $now"
+  : > "$work/redis $now.log"
+  start redis "$now"
+  check "$with: a node comes back while another one is a master of which no sentinel knows: it follows whom the sentinels choose" eventually grep "starting as a replica" "$work/redis $now.log"
+  check "$with: … and all do" longer eventually one_master_but "$now"
+}
+one_master_but() { local next; next=$(new_master_but "$1") && one_master "$next"; }
+new_master_but() { local i; for i in 0 1 2; do [[ $i != "$1" ]] && is_master $i && { echo $i; return; }; done; return 1; }
+
 # The node that was promoted is lost before its failover has ended: a replica that is frozen delays the end.
 promoted_node_is_lost() {
   local now next late; now=$(master_of 0 1 2)
@@ -317,6 +331,7 @@ hands_over() {
   check "$with: the master hands over before it ends" in_pod "$now" ha.sh stop
   next=$(master_of $(((now + 1) % 3)) $(((now + 2) % 3)))
   check "$with: … to another pod, at once" test -n "$next"
+  check "$with: … and has told the third one to follow that, before a sentinel does" grep "REPLICAOF 127.0.0.$((next + 1)):.* enabled (user request from .* name= " "$work/redis $((3 - now - next)).log"
   check "$with: … and takes no write any more" nothing_written "$now"
   end "redis $now" TERM
   check "$with: … which takes writes" eventually writes "$next" 3
@@ -452,6 +467,7 @@ for shell in "$(command -v dash)" "$(command -v busybox) sh" "$(command -v dash)
     replica_is_behind
     first_aof
     disk_is_busy
+    another_is_master
     promoted_node_is_lost
     master_is_late
     master_is_almost_late

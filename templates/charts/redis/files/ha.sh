@@ -227,9 +227,8 @@ hold_writes() {
     [ -n "$down" ] || [ "$known" -lt "$nodes" ] || { as_sentinel 'CLIENT UNPAUSE' $to_itself; return; }
   done
 }
-# "OFFSET ORDINAL ID" for each replica that followed this node until it ended, the one with most first: up to where it has what this node has written,
-# and the ID of that history. One that lost this node earlier than 15 seconds ago is left out. "promoted ORDINAL ID" for another node that is a master
-# though no sentinel says so, and from which history it began.
+# "OFFSET ORDINAL" for each replica that followed this node until it ended, the one with most first. OFFSET is how much of what this node has written it
+# has. One that lost this node more than 15 seconds ago is left out. "promoted" when another node is a master, though no sentinel says so yet.
 last_followers() {
   for i in $(ordinals); do
     [ "$i" = "$ordinal" ] || answers_to_sentinel 'INFO replication' -h "$(address "$i")" -p "$redis_port" $to_others |
@@ -238,12 +237,12 @@ last_followers() {
         END {
           gone = said["master_link_status"] == "up" ? 0 : said["master_link_down_since_seconds"] + 0
           if (said["role"] == "slave" && said["master_host"] == own && said["slave_repl_offset"] + 0 > 1 && gone >= 0 && gone <= 15)
-            print said["slave_repl_offset"], ordinal, said["master_replid"]
-          if (said["role"] == "master") print "promoted", ordinal, said["master_replid2"]
+            print said["slave_repl_offset"], ordinal
+          if (said["role"] == "master") print "promoted"
         }' &
   done | sort -rn
 }
-# Whether the sentinel of pod $1 knows that node $2 has as much as any, and $3 at least: it promotes the one of which it knows most.
+# Whether the sentinel of pod $1 would promote node $2: as far as it knows, that node has at least as much as every other replica, and at least $3.
 sentinel_prefers() {
   answers_to_sentinel "SENTINEL REPLICAS $set" -h "$(address "$1")" -p "$sentinel_port" $to_others |
     awk -v node="$(address "$2")" -v most="$3" '
@@ -256,16 +255,15 @@ sentinel_prefers() {
 # puts off writing for two seconds. And it may take long to load. So a replica that followed until the end takes over. Where none did, or no sentinel
 # promotes one within six seconds, this node is the master. While another node is a master already, it leaves that to the sentinels, for half a minute.
 let_replica_take_over() {
-  end=$(($(date +%s) + 6)) longer= before= looks=0
+  end=$(($(date +%s) + 6)) longer= before=
   while [ "$master" = "$ordinal" ] && [ "$(date +%s)" -lt "$end" ]; do
     followers=$(last_followers)
     [ -n "$followers" ] || return 0
-    if [ "$followers" = "$before" ]; then looks=$((looks + 1)); else looks=0; fi
     case $followers in
-      *promoted*) # the sentinel that promoted it has not told the others yet, or has ended before it could
-        [ -n "$longer" ] || { longer=yes end=$((end + 24)); }
-        [ "$looks" -lt 8 ] || ask_for_takeover ;;
-      *) [ "$looks" -lt 1 ] || ask_for_takeover ;; # still the same, so all that was on its way has been read
+      # the sentinel that promoted it has not told the others yet, or has ended before it could
+      *promoted*) [ -n "$longer" ] || { longer=yes end=$((end + 24)); } ;;
+      # the same as before, so the replicas have read all that was on its way
+      "$before") ask_for_takeover ;;
     esac
     before=$followers
     sleep 0.1
@@ -273,9 +271,7 @@ let_replica_take_over() {
   done
 }
 ask_for_takeover() {
-  next=$(echo "$followers" | awk 'NR == 1 {id = $3; next_one = $2} $1 == "promoted" {next_one = $3 == id ? $2 : ""} END {print next_one}')
-  [ -n "$next" ] || return 0
-  least=$(echo "$followers" | awk -v next_one="$next" '$2 != next_one {print $1; exit}')
+  next=$(echo "$followers" | awk 'NR == 1 {print $2}') least=$(echo "$followers" | awk 'NR == 2 {print $1}')
   # if possible not the sentinel of the node that it promotes: if that pod is lost, too, the others would not know of it
   for helper in "$ordinal" $(ordinals | awk -v next_one="$next" -v own="$ordinal" '$0 != next_one && $0 != own') "$next"; do
     [ "$(named_master "$helper")" = "$(address "$ordinal")" ] && sentinel_prefers "$helper" "$next" "${least:-0}" || continue
@@ -286,9 +282,9 @@ ask_for_takeover() {
     return 0
   done
 }
-# Until sentinel $1 names another master, or it is $end. It looks at the node that it promotes once a second, and tells the others to follow it only
-# then, so this tells them before: nothing can be written until one follows, and one that follows the old master for longer may need a full
-# synchronization.
+# Waits until sentinel $1 names another master; fails when that has not happened by $end. The sentinel tells the other replicas to follow the new master
+# up to a second after it has promoted it. This node tells them at once: nothing can be written until one follows, and one that follows the old master
+# for longer may need a full synchronization.
 await_promotion() {
   told=
   until now=$(named_master "$1") && [ -n "$now" ] && [ "$now" != "$(address "$ordinal")" ]; do

@@ -69,6 +69,11 @@ void remove_aside(const Context& context, const LocalInstance& instance) {
   for (const LocalProcess& process : older_folders(instance)) context.files.remove_tree(aside_of(process));
 }
 
+void remove_replaced(const Context& context, const LocalInstance& instance) {
+  context.files.remove_tree(replaced_of(instance));
+  remove_aside(context, instance);
+}
+
 std::string start_by_hand(const LocalInstance& instance) {
   return Scope().found("local", "", instance.release(), "").command("setup redis");
 }
@@ -88,7 +93,8 @@ void start_instance(Context& context, const LocalInstance& instance, TimePoint u
   instance.start(context.runner, find_local_server(context).program, state->port, until);
 }
 
-/// Whether the old data have gone for good: what came is there until just before, and what was there before until then.
+/// Whether the restore is past the point from which it can be undone: the old data are no longer beside the new ones.
+/// The folder of what came is removed just before; where it is still there, the exchange has not begun, or was undone.
 bool is_done(const LocalInstance& instance, const std::map<std::string, std::string>& arguments) {
   const auto incoming = arguments.find(incoming_argument);  // none in the journal of an older version
   return incoming != arguments.end() && !fs::exists(data_of(instance) / incoming->second) &&
@@ -336,8 +342,7 @@ class LocalRestore {
       }
       m_context.files.rename(before_of(m_instance), replaced_of(m_instance));
       try {
-        m_context.files.remove_tree(replaced_of(m_instance));
-        remove_aside(m_context, m_instance);
+        remove_replaced(m_context, m_instance);
       } catch (const Error& error) {  // the restore is done: the next one removes it
         m_context.reporter.warning("the old data are still there: " + error.message());
       }
@@ -370,7 +375,10 @@ void add_restore_undos(UndoTable& table, Context& context, const LocalInstance& 
     instance.stop(context.runner, until());
   };
   table["restore.local_swap"] = [&context, instance](const auto& arguments) {
-    if (is_done(instance, arguments)) throw Kept("the restore was done for good, and the new data stay");
+    if (is_done(instance, arguments)) {
+      remove_replaced(context, instance);
+      throw Kept("the restore was done for good, and the new data stay");
+    }
     swap_back(context, instance, arguments.at("name"), arguments.at("had") == "yes");
   };
 }
@@ -394,9 +402,8 @@ std::string restore_local(Context& context, const RedisSettings& settings, const
   const bool interrupted = run.open();
   run.before([&] {
     if (interrupted) run.recover();
-    context.files.remove_tree(replaced_of(instance));  // of a restore that was done
     refuse_unknown_leftovers(context, instance);
-    remove_aside(context, instance);
+    remove_replaced(context, instance);  // of a restore that was done
   });
   run.execute(restore.plan());
   return "";
