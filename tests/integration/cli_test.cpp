@@ -170,7 +170,7 @@ TEST_CASE("settings come from flag, variable, file, preset and default, and conf
   CHECK(contains(output.err, "RAIBID_GROUP?"));
 }
 
-TEST_CASE("a result that cannot be written is an error; a reader that has gone is none") {
+TEST_CASE("a result that cannot be written is an error; a reader that has gone is not") {
   const Output full = shell("\"$CLI\" version > /dev/full");
   CHECK(full.status == 1);
   CHECK(full.err ==

@@ -85,6 +85,7 @@ class Handover {
       checked(*m_master, {"REPLICAOF", chosen.address, m_port});
       m_master->command({"CLIENT", "KILL", "TYPE", "normal"});
       take_back();
+      wait_until_settled();
       return chosen.name;
     } catch (...) {
       take_back();
@@ -158,6 +159,22 @@ class Handover {
         if (seen.role == "master") return *node;
       }
       pause(until, "no replica was promoted in time");
+    }
+  }
+
+  /// Waits until the sentinel has ended its failover. Writes go on already, but until then it names the old master,
+  /// too, and a status would say so.
+  void wait_until_settled() {
+    const TimePoint until = std::min(m_deadline, m_runner.now() + failover_limit);
+    try {
+      while (m_runner.now() < until) {
+        const RedisReply master = m_sentinel->command({"SENTINEL", "MASTER", master_set});
+        const RedisReply* const flags = master.field("flags");
+        if (flags == nullptr || flags->text.find("failover_in_progress") == std::string::npos) return;
+        m_runner.wait({}, m_runner.now() + look_again_at_nodes);
+      }
+    } catch (const Error&) {
+      return;  // the handover is done
     }
   }
 
